@@ -1,0 +1,1 @@
+"""The front door: command line, link to an engine, the app."""

@@ -1,0 +1,1 @@
+"""What is seen. Screens get views and a Link, and post messages upward."""

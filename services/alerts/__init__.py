@@ -1,0 +1,1 @@
+"""Alert states: raised, acknowledged, resolved, de-duplicated."""

@@ -1,0 +1,1 @@
+"""`Desk.handle`: event in, effects out; composes strategy, sizing, gate and execution."""

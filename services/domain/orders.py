@@ -1,0 +1,55 @@
+"""An order as we ask for it, and the 20-character client order id that survives every restart."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from services.domain.enums import OrderType, Purpose, Side, TimeInForce
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class OrderRequest(Struct, frozen=True, kw_only=True):
+    """What goes to the gate and, unchanged, to the venue."""
+
+    client_order_id: str
+    instrument: str
+    side: Side
+    quantity: Decimal
+    """Base units, on the lot grid, > 0."""
+    price: Decimal | None
+    """Limit in the quote coin, on the price grid; None only for MARKET."""
+    type: OrderType = OrderType.LIMIT
+    tif: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
+    reduce_only: bool = False
+    purpose: Purpose
+    origin: str
+    """`strategy:NAME`, `operator` or `desk`."""
+    pair: str | None = None
+    leg: int = 0
+    """0 = no pair, 1 = short leg, 2 = long leg."""
+    attempt: int = 0
+    decided_mid: Decimal | None = None
+    """Mid at the decision: slippage is measured against it (SEMANTICS 11)."""
+    reason: str = ""
+
+
+def base36(value: int, width: int) -> str:
+    """Fixed-width base 36. Raises ValueError when it does not fit."""
+    if value < 0:
+        raise ValueError(f"{value} is negative")
+    out = ""
+    for _ in range(width):
+        value, digit = divmod(value, 36)
+        out = _DIGITS[digit] + out
+    if value:
+        raise ValueError(f"does not fit into {width} base-36 digits")
+    return out
+
+
+def client_order_id(instance: str, sequence: int, purpose: Purpose, leg: int, attempt: int) -> str:
+    """`instance(6) sequence(9) purpose(1) leg(1) attempt(3)`, all `[0-9a-z]` (SEMANTICS 7)."""
+    return f"{instance}{base36(sequence, 9)}{purpose.letter}{base36(leg, 1)}{base36(attempt, 3)}"

@@ -1,0 +1,1 @@
+"""Carries out effects: virtual time, latch, watchdog. The only room between desk and venues."""

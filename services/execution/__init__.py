@@ -1,0 +1,1 @@
+"""Order life, pairs, flatten, reconciliation: pure state machines that return actions."""

@@ -1,0 +1,1 @@
+"""What we hold: ledger, margin, liquidation distances, exposure, stress, unit value, episodes."""

@@ -1,0 +1,1 @@
+"""Control frames and the command grammar, shared by console, shell commands and engine."""

@@ -1,0 +1,1 @@
+"""Trading state and causes, the gate, limits, sizing, breaker, depeg monitor."""

@@ -1,0 +1,1 @@
+"""Clock readings, backoff, rate limits, logging: small tools without trading knowledge."""

@@ -1,0 +1,1 @@
+"""Every parameter with its default, unit and reason; validation of what a person writes. No file access."""

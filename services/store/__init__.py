@@ -1,0 +1,1 @@
+"""The database: one writer, exact decimals, the journal chain."""

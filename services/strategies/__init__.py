@@ -1,0 +1,1 @@
+"""Pure strategies: (view, params, state) -> intents without size."""

@@ -1,0 +1,45 @@
+"""The one door to a venue in virtual time, as the driver sees it.
+
+An in-process venue is asked in virtual time and answers later: it schedules its answers as events on the
+driver's queue through `Outbox`. Live adapters (asyncio) come with their own port beside this one.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from services.domain.events import Event
+from services.domain.instrument import Instrument
+from services.domain.orders import OrderRequest
+
+
+class Outbox(Protocol):
+    """Where a virtual-time venue puts what shall happen later."""
+
+    def deliver(self, due: int, event: Event) -> None:
+        """Hand `event` to the desk at virtual time `due` (never before now)."""
+
+    def wake(self, due: int, token: object) -> None:
+        """Call the venue's `wake(token)` at virtual time `due`."""
+
+
+class VirtualVenue(Protocol):
+    """One venue in virtual time. Times are ns; every call happens at `now`, and nothing answers in place."""
+
+    name: str
+
+    def instruments(self) -> tuple[Instrument, ...]: ...
+
+    def submit(self, now: int, order: OrderRequest) -> None:
+        """Takes latency to arrive, then OrderAccepted/OrderRejected/OrderFilled/OrderCanceled come back."""
+
+    def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None: ...
+
+    def query(self, now: int, instrument: str, client_order_id: str) -> None:
+        """Answered by an `OrderReport`."""
+
+    def read_account(self, now: int, request: str, fills_since: int) -> None:
+        """Answered by an `AccountReport`."""
+
+    def wake(self, now: int, token: object) -> None:
+        """A moment it asked for has come."""

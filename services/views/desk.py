@@ -1,0 +1,260 @@
+"""The four panes of the Desk screen: positions, funding spreads, risk limits, alerts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from services.domain.enums import PairState, Severity
+
+
+class StopView(Struct, frozen=True, kw_only=True):
+    kind: str
+    """`PAIR`, `LOCAL`, `NONE`."""
+    local: Decimal | None = None
+    """Price; for PAIR the pair stop as a fraction of a leg (negative)."""
+    resting: Decimal | None = None
+
+
+class PositionView(Struct, frozen=True, kw_only=True):
+    instrument: str
+    symbol: str
+    venue: str
+    side: str
+    """`long` or `short`."""
+    size: Decimal
+    """Signed, base units."""
+    size_increment: Decimal
+    price_increment: Decimal
+    entry: Decimal
+    mark: Decimal | None
+    notional: Decimal | None
+    upnl: Decimal | None
+    """USD."""
+    funding: Decimal
+    """USD received (> 0) or paid so far."""
+    leverage: Decimal | None
+    """Of the account."""
+    liquidation_price: Decimal | None
+    liquidation_away: Decimal | None
+    """Fraction of the mark; None = no such price, or unknown when `stale`."""
+    single_leg_liquidation: Decimal | None
+    """If the other leg vanished."""
+    stop: StopView
+    strategy: str
+    pair: str | None
+    foreign: bool
+    held_ns: int
+    age_ms: int | None
+    level: str
+    """`fresh`, `late`, `stale`."""
+
+
+class NakedView(Struct, frozen=True, kw_only=True):
+    notional: Decimal | None
+    seconds: Decimal
+
+
+class PairView(Struct, frozen=True, kw_only=True):
+    id: str
+    """Shown id, `P-07`."""
+    kind: str
+    """`hedge` or `peg`."""
+    group: str
+    """`BTC`, `ETH`, `peg`."""
+    state: PairState
+    strategy: str
+    short: str
+    long: str
+    size: Decimal
+    target: Decimal
+    residual: Decimal | None
+    """Base units, signed (long - short)."""
+    residual_usd: Decimal | None
+    naked: NakedView
+    in_doubt: int
+    net_upnl: Decimal | None
+    funding_expected: Decimal | None
+    funding_realised: Decimal
+    intervals: int
+    """Settlements counted so far."""
+    costs: Decimal
+    """USD fees paid so far."""
+    exposures: dict[str, Decimal]
+    """The hidden currency position: USD per stablecoin."""
+    opened_ts: int | None
+    reason: str
+    hedged_age_ms: int | None
+
+
+class FundingRowView(Struct, frozen=True, kw_only=True):
+    rank: int | None
+    """None = not ranked."""
+    group: str
+    short: str
+    long: str
+    short_rate: Decimal | None
+    """bps/8h."""
+    long_rate: Decimal | None
+    short_interval_h: Decimal | None
+    long_interval_h: Decimal | None
+    spread: Decimal | None
+    """bps/8h."""
+    apr: Decimal | None
+    """Fraction a year, simple."""
+    gross: Decimal | None
+    """bps over the holding time."""
+    costs: Decimal | None
+    """bps of one leg."""
+    net_edge: Decimal | None
+    """bps."""
+    edge_multiple: Decimal | None
+    """Net edge over costs."""
+    break_even_h: Decimal | None
+    settles_ns: int | None
+    """Until the next settlement."""
+    settled: tuple[float, ...]
+    """Realised spreads of the last 16 settlements, bps/8h, oldest first."""
+    sample: int
+    """Realised settlements known."""
+    verdict: str
+    """`ENTER`, `HOLD`, `BLOCK`, `STALE`, `—`."""
+    reason: str
+    pair: str | None
+    stale: bool
+
+
+class LimitView(Struct, frozen=True, kw_only=True):
+    """A check of the gate: what it limits, where it stands."""
+
+    name: str
+    value: Decimal | None
+    limit: Decimal | None
+    unit: str
+    """`usd`, `x`, `fraction`, `count`, `ms`, `bps`, `rate/min`, `state`."""
+    used: Decimal | None
+    """value / limit; None = unknown."""
+    level: str
+    """`OK`, `NEAR`, `OVER`, `UNKNOWN`, `STOP`, `PASS`."""
+    text: str = ""
+
+
+class CollateralView(Struct, frozen=True, kw_only=True):
+    coin: str
+    balance: Decimal
+    weight: Decimal | None
+    index: Decimal | None
+    depeg_bps: Decimal | None
+    sources: int
+    counts: Decimal | None
+    """USD that it adds to C."""
+    exposure: Decimal | None
+    """Position-made exposure, USD."""
+    level: str
+    """`ok`, `warn`, `block`, `reduce`, `unknown`."""
+
+
+class AccountView(Struct, frozen=True, kw_only=True):
+    venue: str
+    collateral: Decimal | None
+    equity: Decimal | None
+    leverage: Decimal | None
+    usage: Decimal | None
+    initial_usage: Decimal | None
+    joint_distance: Decimal | None
+    coin_distance: tuple[str, Decimal] | None
+    """The stablecoin whose fall liquidates first, and by how much."""
+    holds: bool
+    stale: bool
+
+
+class BreakerView(Struct, frozen=True, kw_only=True):
+    name: str
+    """`daily loss`, `rolling 24 h`, `drawdown`."""
+    now: Decimal | None
+    trips_at: Decimal
+    state: str
+    """`armed`, `WARN`, `TRIPPED`, `UNKNOWN`."""
+
+
+class StressView(Struct, frozen=True, kw_only=True):
+    name: str
+    equity_change: Decimal | None
+    usage: Decimal | None
+    leverage: Decimal | None
+
+
+class DeniedView(Struct, frozen=True, kw_only=True):
+    ts: int
+    text: str
+    origin: str
+
+
+class RiskView(Struct, frozen=True, kw_only=True):
+    limits: tuple[LimitView, ...]
+    collateral: tuple[CollateralView, ...]
+    upnl: Decimal | None
+    total_collateral: Decimal | None
+    accounts: tuple[AccountView, ...]
+    breakers: tuple[BreakerView, ...]
+    stress: tuple[StressView, ...]
+    denied_today: int
+    denied: tuple[DeniedView, ...]
+
+
+class AlertView(Struct, frozen=True, kw_only=True):
+    key: str
+    severity: Severity
+    text: str
+    detail: str
+    state: str
+    """`OPEN`, `ACK`, `RESOLVED`."""
+    count: int
+    since: int
+    ts: int
+    """Last change."""
+    acked_ts: int | None
+    why: str = ""
+    do: str = ""
+    """The remedy."""
+
+
+class FlattenRow(Struct, frozen=True, kw_only=True):
+    instrument: str
+    venue: str
+    side: str
+    quantity: Decimal
+    notional: Decimal | None
+    cost: Decimal | None
+    """USD, negative."""
+    slippage_bps: Decimal | None
+
+
+class FlattenPlan(Struct, frozen=True, kw_only=True):
+    """What `F` would do, for the dialog."""
+
+    rows: tuple[FlattenRow, ...]
+    fees: Decimal | None
+    slippage: Decimal | None
+    working_orders: int
+    equity_after: Decimal | None
+    funding_per_day: Decimal | None
+    doubts: tuple[str, ...]
+
+
+class DeskView(Struct, frozen=True, kw_only=True):
+    ts: int
+    positions: tuple[PositionView, ...]
+    pairs: tuple[PairView, ...]
+    total_notional: Decimal | None
+    total_upnl: Decimal | None
+    total_funding: Decimal
+    total_leverage: Decimal | None
+    funding: tuple[FundingRowView, ...]
+    hold_h: Decimal
+    risk: RiskView
+    alerts: tuple[AlertView, ...]
+    flatten: FlattenPlan
+    strategies: tuple[tuple[str, str, str], ...]
+    """(name, state, last reason)."""

@@ -1,0 +1,1 @@
+"""Live tasks around the desk."""
