@@ -10,10 +10,11 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from msgspec import Struct
 
-from services.domain.events import Command, StoreHealth, StopRequested
+from services.domain.events import Command, StopRequested, StoreHealth
 from services.drive.machine import VirtualMachine
 from services.drive.pace import NS, Pacer
 
@@ -90,7 +91,7 @@ class Runner:
             self._beat()
             self.pacer.mark(now, machine.queue.now)
             if machine.commit is not None:
-                await self._await_commit()
+                await self._await_commit(machine.commit)
                 continue
             self._take_wishes()
             self._check_stop(now, started)
@@ -116,9 +117,7 @@ class Runner:
                 breath = self._clock()
         return True
 
-    async def _await_commit(self) -> None:
-        commit = self.machine.commit
-        assert commit is not None
+    async def _await_commit(self, commit: Future[None]) -> None:
         try:
             await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(commit)), timeout=_IDLE_S)
         except TimeoutError:
