@@ -37,7 +37,7 @@ class ViewSource(Protocol):
         """The desk's time, ns: stamped on every view."""
 
     def version(self, topic: str) -> int:
-        """Any number that differs once the topic may show something new: a count of handled events will do."""
+        """Any number that differs once the topic may show something new: a count of events will do."""
 
     def build(self, topic: str) -> Struct | None:
         """The view of a topic as it stands. None = this engine has no such topic."""

@@ -79,7 +79,7 @@ class ErrorBody(Struct, frozen=True, kw_only=True):
 
 
 class Done(Struct, frozen=True, tag="done", kw_only=True):
-    """The one answer. `error` stands exactly when not `ok`; a result may stand beside it (what is left open)."""
+    """The one answer. `error` stands exactly when not `ok`; a result may stand beside it (what is left)."""
 
     id: str
     ok: bool
@@ -173,7 +173,7 @@ class FrameBuffer:
         self._data = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The bodies completed by `data`. A length outside 1..4 MiB raises: the stream cannot be trusted on."""
+        """The bodies completed by `data`. A length outside 1..4 MiB raises: the stream is lost."""
         self._data += data
         bodies: list[bytes] = []
         start = 0
