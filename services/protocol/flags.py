@@ -1,7 +1,7 @@
 """The flags of `run` as one table.
 
-Three read it: the quick parser of a bare start (which loads no command library), the full command line with its
-help, and the spawner that hands the same flags on to the engine's own process.
+Three read it: the quick parser of a bare start (which loads no command library), the full command line with
+its help, and the spawner that hands the same flags on to the engine's own process.
 """
 
 from __future__ import annotations

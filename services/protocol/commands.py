@@ -1,0 +1,188 @@
+"""Every command of the desk as data: name, arguments, help, example, and where it may be typed.
+
+One table for the `:` line, the palette, the shell, the help screen and the documentation.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Takes(StrEnum):
+    """What an argument is: the completion asks for candidates by this word."""
+
+    WORD = "word"
+    REST = "rest"
+    """All that is left of the line."""
+    STRATEGY = "strategy"
+    PAIR = "pair"
+    SCOPE = "scope"
+    """A symbol, an instrument, a venue or a pair."""
+    SYMBOL = "symbol"
+    ALERT = "alert"
+    CAUSE = "cause"
+    SETTING = "setting"
+    LIMIT = "limit"
+    REBASE = "rebase"
+
+
+class Argument(Struct, frozen=True):
+    name: str
+    takes: Takes
+    help: str
+    optional: bool = False
+
+
+class Switch(Struct, frozen=True):
+    """`--name VALUE`, anywhere in the line."""
+
+    name: str
+    takes: Takes
+    help: str
+    repeats: bool = False
+    """Repeated values travel joined by commas."""
+
+
+class Spec(Struct, frozen=True, kw_only=True):
+    name: str
+    """As typed and as sent: two words where there are two."""
+    args: tuple[Argument, ...] = ()
+    switches: tuple[Switch, ...] = ()
+    help: str
+    example: str
+    line: bool = True
+    """May be typed on the `:` line."""
+    shell: bool = True
+    """Is a command of the program."""
+    safety: bool = False
+    """Makes the account safer only: never queued behind anything."""
+    reads: bool = False
+    """Changes nothing: answered from the present state and not journaled."""
+
+    @property
+    def usage(self) -> str:
+        parts = [self.name]
+        parts += [f"[{arg.name.upper()}]" if arg.optional else arg.name.upper() for arg in self.args]
+        parts += [f"[--{switch.name} {_shown(switch)}]" for switch in self.switches]
+        return " ".join(parts)
+
+
+REBASES = ("drawdown", "daily")
+LIMIT_KEYS = ("max_position", "max_size", "max_leverage")
+"""`max_size` is the article's word for `max_position`."""
+
+_SHOWN_CHOICES = {Takes.REBASE: "|".join(REBASES)}
+
+
+def _shown(switch: Switch) -> str:
+    return _SHOWN_CHOICES.get(switch.takes, switch.name.upper() if switch.name != "override" else "CAUSE")
+
+
+_NAME = Argument("name", Takes.STRATEGY, "the strategy")
+_REASON = Argument("reason", Takes.REST, "why, for the journal")
+_MAYBE_REASON = Argument("reason", Takes.REST, "why; needed to loosen", optional=True)
+
+SPECS: tuple[Spec, ...] = (
+    Spec(
+        name="halt",
+        args=(Argument("reason", Takes.REST, "why, for the journal", optional=True),),
+        help="Halt at once: cancel every risk-increasing order; positions and protective orders stay.",
+        example="halt",
+        safety=True,
+    ),
+    Spec(
+        name="resume",
+        args=(_REASON,),
+        switches=(
+            Switch("override", Takes.CAUSE, "trade although this cause still holds", repeats=True),
+            Switch("rebase", Takes.REBASE, "measure this breaker anew from here"),
+        ),
+        help="Trade again, with a reason; a cause that still holds must be overridden or re-based by name.",
+        example="resume checked both venues --override breaker",
+    ),
+    Spec(
+        name="flatten",
+        args=(
+            Argument("what", Takes.SCOPE, "a symbol, venue or pair; everything when left out", optional=True),
+        ),
+        help="Close positions by reducing orders with widening bands, then prove it by a fresh read.",
+        example="flatten BTC-USDT-PERP",
+        safety=True,
+    ),
+    Spec(
+        name="pause",
+        args=(_NAME,),
+        help="No new intents of a strategy; its positions keep stops and exits.",
+        example="pause funding_arb",
+        safety=True,
+    ),
+    Spec(
+        name="enable",
+        args=(_NAME, _REASON),
+        help="Let a paused or stopped strategy trade again; after `no edge` with a new sample.",
+        example="enable funding_arb spread is back",
+    ),
+    Spec(
+        name="pair close",
+        args=(Argument("id", Takes.PAIR, "the pair"),),
+        help="Close a pair, both legs in step.",
+        example="pair close P-07",
+        shell=False,
+    ),
+    Spec(
+        name="ack",
+        args=(Argument("key", Takes.ALERT, "the alert"),),
+        help="Acknowledge an alert.",
+        example="ack depeg:USDC",
+        shell=False,
+    ),
+    Spec(
+        name="set",
+        args=(
+            Argument("key", Takes.SETTING, "the setting"),
+            Argument("value", Takes.WORD, "with its unit"),
+            _MAYBE_REASON,
+        ),
+        help="Override a setting from the next event on; loosening a limit needs a reason and ACTIVE.",
+        example="set funding_arb.min_spread 0.8bps/8h",
+        shell=False,
+    ),
+    Spec(
+        name="unset",
+        args=(Argument("key", Takes.SETTING, "the setting"),),
+        help="Take an override back.",
+        example="unset funding_arb.min_spread",
+        shell=False,
+    ),
+    Spec(
+        name="limit",
+        args=(
+            Argument("symbol", Takes.SYMBOL, "a symbol, or SYMBOL.VENUE"),
+            Argument("key", Takes.LIMIT, "max_position (USD) or max_leverage"),
+            Argument("value", Takes.WORD, "the limit"),
+            _MAYBE_REASON,
+        ),
+        help="Set an instrument's own limit; loosening needs a reason and ACTIVE.",
+        example="limit USDT-PERP max_position 50000",
+        shell=False,
+    ),
+    Spec(
+        name="stop",
+        help="Stop the engine gracefully: pairs hedged or closed first, positions kept.",
+        example="stop",
+    ),
+    Spec(name="status", help="The state of the desk.", example="status", line=False, reads=True),
+    Spec(name="positions", help="Open positions.", example="positions", line=False, reads=True),
+    Spec(name="orders", help="Working and in-doubt orders.", example="orders", line=False, reads=True),
+    Spec(name="pairs", help="Pairs, with residual and naked clock.", example="pairs", line=False, reads=True),
+    Spec(
+        name="reconcile accept",
+        help="Adopt the shown differences to the venues: the venue is the truth.",
+        example="reconcile accept",
+        shell=False,
+    ),
+)
+
+BY_NAME: dict[str, Spec] = {spec.name: spec for spec in SPECS}
