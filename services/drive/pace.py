@@ -1,4 +1,4 @@
-"""Speed only paces the pops against the wall: a slow machine falls behind; it never skips, never ages data."""
+"""Speed only paces the pops against the wall: a slow machine falls behind, it never skips or ages data."""
 
 from __future__ import annotations
 
