@@ -1,0 +1,66 @@
+"""What a screen needs of the engine: the newest views, a word when they change, a way to send commands.
+
+The screens know this protocol and nothing of sockets. `console/link.py` implements it; tests use a stand-in.
+Everything here runs on the event loop's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+LinkState = Literal["starting", "connected", "reconnecting", "closed"]
+"""`starting`: no engine has answered yet. `closed`: it said good-bye, nothing more will come."""
+
+LINK = "link"
+"""The topic name of a change of the connection itself (state or text)."""
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """The one answer to a command. `text` is ready for a person: cause and remedy when not `ok`."""
+
+    ok: bool
+    text: str
+    result: object | None = None
+    exit: int = 0
+
+
+class Link(Protocol):
+    @property
+    def read_only(self) -> bool:
+        """This console sends nothing, halt included."""
+
+    @property
+    def state(self) -> LinkState: ...
+
+    @property
+    def text(self) -> str:
+        """What the connection is doing, for a person: `engine starting`, `reconnecting, try 2`."""
+
+    def silence(self) -> float:
+        """Wall seconds since the engine was last heard; 0 before it first answered."""
+
+    def view(self, topic: str) -> object | None:
+        """The newest view of a topic (`StripView` for strip, `DeskView` for desk); None = none came yet."""
+
+    def listen(self, changed: Callable[[str], None]) -> Callable[[], None]:
+        """Calls `changed(topic)` at each new view, and `changed("link")` when state or text change.
+
+        Returns the function that ends it.
+        """
+
+    def watch(self, topics: tuple[str, ...], hz: float) -> None:
+        """Which views to send, and how often at most. Replaces what was watched before."""
+
+    async def send(
+        self, name: str, args: Mapping[str, str], progress: Callable[[str], None] | None = None
+    ) -> Answer:
+        """One command, names and args as in `services.protocol.grammar`. Never raises: trouble is an answer."""
+
+    def start(self) -> None:
+        """Begins to connect; called once, after the first frame is painted."""
+
+    async def close(self) -> None:
+        """Leaves the engine running and ends the connection."""
