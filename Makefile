@@ -1,0 +1,48 @@
+# Everything a person does here. The environment is made on the first use and made anew when
+# pyproject.toml or .ci/constraints.txt changes; nothing outside this folder is touched.
+SHELL := /bin/bash
+.PHONY: run test lint bench screens soak constraints clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.made
+WORKERS ?= 2
+
+# The first interpreter that runs, is 3.11 or newer and can make an environment.
+define FIND_PYTHON
+for p in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+  if command -v "$$p" >/dev/null 2>&1 && "$$p" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+  then echo "$$p"; exit 0; fi; done; \
+echo "stableconsole needs Python 3.11 or newer with venv: install the package python3-venv (or python3.11-venv)" >&2; exit 1
+endef
+
+$(STAMP): pyproject.toml .ci/constraints.txt
+	@python=$$($(FIND_PYTHON)) || exit 1; \
+	echo "making $(VENV) with $$python" >&2; \
+	rm -rf $(VENV); "$$python" -m venv $(VENV) \
+	&& $(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt -e '.[dev]' \
+	&& touch $(STAMP)
+
+run: $(STAMP) ## set up and start the default world
+	@$(BIN)/stableconsole
+
+test: $(STAMP) ## set up and pass the tests
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not bench" $(ARGS)
+
+lint: $(STAMP) ## style, strict types, the floors of the house
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: $(STAMP) ## speed, side by side in one run
+	@$(BIN)/python -m pytest -q -s -m bench tests/bench $(ARGS)
+
+screens: $(STAMP) ## draw the screenshots of the README again
+	@$(BIN)/python -m tests.screens.export docs/screens
+
+soak: $(STAMP) ## the long random runs
+	@STABLECONSOLE_SOAK=1 $(BIN)/python -m pytest -q -m "not bench and not tmux" tests/execution tests/risk tests/sim tests/desk $(ARGS)
+
+constraints: $(STAMP) ## write down the versions that are installed now
+	@$(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' > .ci/constraints.txt
+
+clean:
+	@rm -rf $(VENV) dist

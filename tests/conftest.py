@@ -1,0 +1,52 @@
+"""What a test may ask of the machine, and the reason it is skipped where the machine has not got it.
+
+With STABLECONSOLE_STRICT=1 (CI) such a skip is a failure: nothing that matters passes by not running.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "house",
+    deadline=None,
+    derandomize=not os.environ.get("STABLECONSOLE_SOAK"),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("house")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def recorded_folder() -> Path:
+    """Where the recorded data lie, if they do."""
+    return Path(os.environ.get("STABLECONSOLE_RECORDED", str(ROOT.parent / "shared" / "data")))
+
+
+def _missing(item: pytest.Item) -> str | None:
+    if item.get_closest_marker("recorded") and not (recorded_folder() / "funding").is_dir():
+        return f"no recorded data at {recorded_folder()} (set STABLECONSOLE_RECORDED)"
+    if item.get_closest_marker("tmux") and shutil.which("tmux") is None:
+        return "tmux is not installed"
+    if item.get_closest_marker("root") and os.geteuid() != 0:
+        return "needs root to mount a small file system"
+    return None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    reason = _missing(item)
+    if reason is None:
+        return
+    if os.environ.get("STABLECONSOLE_STRICT") == "1":
+        pytest.fail(f"may not be skipped here: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def recorded() -> Path:
+    return recorded_folder()
