@@ -1,0 +1,40 @@
+"""The desk's own order numbers: an instance drawn once, and a sequence that is never reset (SEMANTICS 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.domain.enums import Purpose
+from services.domain.orders import client_order_id
+
+_ATTEMPTS = 36**3
+"""The id has three base-36 places for the attempt; it only repeats what the order says, so it may wrap."""
+
+
+@dataclass(slots=True)
+class IdState:
+    instance: str
+    """Six characters of [0-9a-z]."""
+    sequence: int = 0
+    """The last number drawn."""
+
+
+class IdCounter:
+    """Draws client order ids. Every machine of one desk shares one counter, so no two ids are equal."""
+
+    def __init__(self, instance: str, state: IdState | None = None) -> None:
+        if len(instance) != 6 or not (
+            instance.isascii() and instance.isalnum() and instance == instance.lower()
+        ):
+            raise ValueError(f"instance {instance!r}: expected six characters of 0-9 and a-z")
+        self.state = state if state is not None else IdState(instance)
+
+    def draw(self, purpose: Purpose, leg: int = 0, attempt: int = 0) -> str:
+        """A new client order id."""
+        self.state.sequence += 1
+        return client_order_id(self.state.instance, self.state.sequence, purpose, leg, attempt % _ATTEMPTS)
+
+    def number(self) -> int:
+        """A new number of the same sequence, for pair and flatten ids."""
+        self.state.sequence += 1
+        return self.state.sequence

@@ -1,0 +1,164 @@
+"""What is known of one pair while it lives: plain data, restored from a checkpoint as it is.
+
+A leg's `size` is the magnitude of our own fills (entries minus exits); foreign trades never enter it
+(SEMANTICS 7). The legs belong together in the proportion of their targets: equal base quantities for kind
+`hedge`, equal USD notional for kind `peg`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from services.domain.enums import OrderState, PairState, Purpose, Side
+
+SHORT, LONG = 1, 2
+"""Leg numbers, as in the client order id."""
+
+
+class LegPolicy(StrEnum):
+    """What happens when the second leg fails within the leg time-out."""
+
+    REVERSE = "reverse"
+    PROCEED = "proceed"
+    CANCEL = "cancel"
+
+
+@dataclass(slots=True)
+class OrderMemo:
+    """How much of an order the pair has counted. Cumulative, so hearing something twice is harmless."""
+
+    leg: int
+    increasing: bool
+    quantity: Decimal
+    filled: Decimal = Decimal(0)
+    cost: Decimal = Decimal(0)
+    state: OrderState = OrderState.INITIALIZED
+    settled: bool = False
+    in_doubt: bool = False
+    cancel_asked: bool = False
+
+
+@dataclass(slots=True)
+class Leg:
+    number: int
+    instrument: str
+    side: Side
+    """Of entry: SELL for the short leg, BUY for the long leg."""
+    target: Decimal
+    """Base units at the full size of the plan; the two targets are the legs' proportion."""
+    size: Decimal = Decimal(0)
+    bought: Decimal = Decimal(0)
+    """Σ quantity of entry fills, for the average entry price."""
+    entry_cost: Decimal = Decimal(0)
+    """Σ quantity × price of entry fills, quote coin."""
+    band: int = 0
+    """Which band the next chasing order takes."""
+    next_at: int = 0
+    """No further chasing order before this time."""
+    chased: Decimal = Decimal(0)
+    """The quantity that was wanted when the last chasing order went out."""
+    refusals: int = 0
+    """In a row: denied, rejected or unfilled."""
+    last_refusal: str = ""
+
+    @property
+    def entry_price(self) -> Decimal | None:
+        return self.entry_cost / self.bought if self.bought > 0 else None
+
+
+@dataclass(slots=True)
+class Naked:
+    """The naked clock: how much of one leg stands without the other."""
+
+    leg: int = 0
+    """The heavier leg; 0 = none."""
+    quantity: Decimal = Decimal(0)
+    notional: Decimal = Decimal(0)
+    """USD."""
+    since: int | None = None
+    worst: Decimal = Decimal(0)
+    """USD, the largest so far."""
+    worst_ns: int = 0
+    """The longest so far."""
+
+    def seconds_ns(self, now: int) -> int:
+        return now - self.since if self.since is not None else 0
+
+
+@dataclass(slots=True)
+class Pair:
+    """One pair. Changed only by `PairMachine`."""
+
+    id: str
+    strategy: str
+    kind: str
+    """`hedge` or `peg`."""
+    origin: str
+    short: Leg
+    long: Leg
+    naked_bound: Decimal
+    """USD: the smaller of naked_max and its fraction of C at the plan."""
+    slice_notional: Decimal
+    """USD: the most that is naked by plan."""
+    entry_policy: LegPolicy = LegPolicy.REVERSE
+    exit_policy: LegPolicy = LegPolicy.PROCEED
+    state: PairState = PairState.PLANNED
+    resume: PairState = PairState.PLANNED
+    """Where it goes back to from frozen or in doubt."""
+    first: int = SHORT
+    """The thin leg of the present slice."""
+    naked: Naked = field(default_factory=Naked)
+    orders: dict[str, OrderMemo] = field(default_factory=dict)
+    planned_ts: int = 0
+    opened_ts: int | None = None
+    """First fill."""
+    hedged_ts: int | None = None
+    closed_ts: int | None = None
+    state_ts: int = 0
+    close_purpose: Purpose = Purpose.EXIT
+    close_origin: str = ""
+    close_reason: str = ""
+    """The named exit, once one is decided."""
+    then_close: bool = False
+    """After unwinding, go on and close (leg missing)."""
+    frozen_reason: str = ""
+    frozen_by_desk: bool = False
+    unwind_reason: str = ""
+    failed: bool = False
+    """The attempt to open it failed: it costs a cooldown."""
+    doubt_since: int | None = None
+    escalated: bool = False
+    entry_tries: int = 0
+    reason: str = ""
+    """Of opening."""
+    text: str = ""
+    """The latest line for the screen."""
+    attempt: int = 0
+    """Orders of this pair so far."""
+
+    def leg(self, number: int) -> Leg:
+        return self.short if number == SHORT else self.long
+
+    def other(self, number: int) -> Leg:
+        return self.long if number == SHORT else self.short
+
+    @property
+    def legs(self) -> tuple[Leg, Leg]:
+        return (self.short, self.long)
+
+    @property
+    def unsettled(self) -> bool:
+        return any(not memo.settled for memo in self.orders.values())
+
+    @property
+    def doubtful(self) -> bool:
+        return any(memo.in_doubt for memo in self.orders.values())
+
+
+@dataclass(slots=True)
+class PairBookState:
+    pairs: dict[str, Pair] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    """Failed attempts in a row, by cooldown key; a hedged pair of the same key clears it."""
