@@ -83,7 +83,7 @@ class Done(Struct, frozen=True, tag="done", kw_only=True):
 
     id: str
     ok: bool
-    result: Raw | None = None
+    result: Raw = Raw(b"null")
     error: ErrorBody | None = None
 
 

@@ -150,7 +150,7 @@ def _spec_of(tokens: list[_Token]) -> tuple[Spec, int]:
 
 
 def _nearest(name: str) -> str:
-    starts = [spec.name for spec in SPECS if name and spec.name[0] == name[:1]]
+    starts = [spec.name for spec in SPECS if spec.name.startswith(name[:2])]
     names = starts or [spec.name for spec in SPECS if spec.line]
     return f"known: {', '.join(names)}"
 

@@ -1,0 +1,145 @@
+"""Views pulled for whoever watches: at most 10 Hz, built and encoded once for all, only what changed.
+
+One slot for each topic: the newest frame. A client that cannot take it now gets whatever is newest when it
+can; frames between are never queued. Between two topics the loop runs free, so that a command that has just
+come in goes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from msgspec import Raw
+
+from services.control.ports import ViewSource
+from services.protocol.errors import ProtocolError
+from services.protocol.frames import MAX_HZ, View, encode, to_json, topic_known
+
+log = logging.getLogger("stableconsole.control")
+
+MIN_HZ = 0.1
+MAX_TOPICS = 64
+"""Topics that one client may watch."""
+
+
+@dataclass(slots=True, eq=False)
+class Watcher:
+    """One client's wishes."""
+
+    send: Callable[[bytes], None]
+    topics: dict[str, int] = field(default_factory=dict)
+    """Topic -> seq of the last frame sent (0 = none yet); the longest unserved first."""
+    period_s: float = 1 / MAX_HZ
+    next_due: float = 0.0
+    writable: bool = True
+
+
+@dataclass(slots=True)
+class _Slot:
+    version: int | None = None
+    seq: int = 0
+    frame: bytes = b""
+    broken: bool = False
+
+
+class Views:
+    """The pump. It sleeps while nobody watches."""
+
+    def __init__(self, source: ViewSource) -> None:
+        self._source = source
+        self._watchers: list[Watcher] = []
+        self._slots: dict[str, _Slot] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def watch(self, watcher: Watcher, topics: Sequence[str], hz: float) -> tuple[str, ...]:
+        """Replaces what this client watches; the unknown topics are given back."""
+        unknown = tuple(topic for topic in topics if not topic_known(topic))
+        wanted = [topic for topic in topics if topic_known(topic)][:MAX_TOPICS]
+        watcher.topics = {topic: watcher.topics.get(topic, 0) for topic in wanted}
+        rate = hz if math.isfinite(hz) else MAX_HZ
+        watcher.period_s = 1 / min(max(rate, MIN_HZ), MAX_HZ)
+        watcher.next_due = 0.0
+        if watcher not in self._watchers:
+            self._watchers.append(watcher)
+        if not watcher.topics:
+            self.forget(watcher)
+        elif self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+        self._drop_unwatched()
+        return unknown
+
+    def forget(self, watcher: Watcher) -> None:
+        if watcher in self._watchers:
+            self._watchers.remove(watcher)
+        self._drop_unwatched()
+
+    def close(self) -> None:
+        self._watchers.clear()
+        if self._task:
+            self._task.cancel()
+            self._task = None
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._watchers:
+            started = loop.time()
+            await self._round(started)
+            await asyncio.sleep(max(0.0, started + 1 / MAX_HZ - loop.time()))
+        self._task = None
+
+    async def _round(self, now: float) -> None:
+        """One pull: each watched topic of a client that is due and can take it."""
+        due = [watcher for watcher in self._watchers if watcher.writable and watcher.next_due <= now]
+        for topic in {topic: None for watcher in due for topic in watcher.topics}:
+            self._refresh(topic)
+            await asyncio.sleep(0)
+        for watcher in due:
+            # A tenth of a period early still counts: timers are never exact.
+            watcher.next_due = now + watcher.period_s * 0.9
+            self._deliver(watcher)
+
+    def _deliver(self, watcher: Watcher) -> None:
+        """Writing may fill the client's buffer, which clears `writable`: the rest waits its turn."""
+        for topic, sent in list(watcher.topics.items()):
+            slot = self._slots.get(topic)
+            if not watcher.writable:
+                return
+            if slot is None or not slot.frame or sent == slot.seq:
+                continue
+            del watcher.topics[topic]
+            watcher.topics[topic] = slot.seq
+            watcher.send(slot.frame)
+
+    def _refresh(self, topic: str) -> None:
+        """Builds a topic anew if it is dirty. A builder's failure is logged once and leaves the old frame."""
+        slot = self._slots.setdefault(topic, _Slot())
+        try:
+            version = self._source.version(topic)
+            if version == slot.version:
+                return
+            slot.version = version
+            view = self._source.build(topic)
+            if view is None:
+                return
+            data = Raw(to_json(view))
+            frame = encode(View(topic=topic, seq=slot.seq + 1, ts=self._source.now(), data=data))
+        except Exception as error:
+            # A picture that cannot be drawn must never end the loop that trades.
+            if not slot.broken:
+                log.exception("view %s cannot be built", topic)
+            slot.broken = True
+            if isinstance(error, ProtocolError):
+                log.error("view %s: %s", topic, error.text)
+            return
+        slot.broken = False
+        slot.seq += 1
+        slot.frame = frame
+
+    def _drop_unwatched(self) -> None:
+        watched = {topic for watcher in self._watchers for topic in watcher.topics}
+        for topic in [topic for topic in self._slots if topic not in watched and not self._slots[topic].seq]:
+            del self._slots[topic]

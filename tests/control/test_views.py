@@ -1,0 +1,168 @@
+"""Views: pulled once for all, only watched and dirty topics, newest wins, nobody waits for the slow."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from services.control.server import ControlServer
+from services.control.views import Watcher
+from services.protocol.frames import Cmd, Done, Fault, Ping, Sub, View
+from tests.control.builders import PaperEngine, good, joined, started
+
+
+@pytest.fixture
+def engine() -> PaperEngine:
+    return PaperEngine()
+
+
+@pytest.fixture
+async def server(tmp_path: Path, engine: PaperEngine) -> AsyncIterator[ControlServer]:
+    running = await started(tmp_path / "s", engine)
+    yield running
+    await running.close()
+
+
+async def test_view_has_topic_seq_and_time(server: ControlServer, engine: PaperEngine) -> None:
+    client = await joined(server.path)
+    client.send(Sub(topics=("strip",)))
+    view = await client.next()
+    assert isinstance(view, View)
+    assert (view.topic, view.seq, view.ts) == ("strip", 1, engine.now())
+    assert msgspec.json.decode(view.data) == {"topic": "strip", "version": 1, "padding": ""}
+    await client.close()
+
+
+async def test_one_build_serves_all_clients(server: ControlServer, engine: PaperEngine) -> None:
+    clients = [await joined(server.path) for _ in range(5)]
+    for client in clients:
+        client.send(Sub(topics=("desk",)))
+    for client in clients:
+        assert isinstance(await client.next(), View)
+        await client.close()
+    assert engine.built == ["desk"]
+
+
+async def test_unchanged_topics_are_not_built_again(server: ControlServer, engine: PaperEngine) -> None:
+    client = await joined(server.path)
+    client.send(Sub(topics=("desk", "strip")))
+    assert {(await client.next()).topic for _ in range(2)} == {"desk", "strip"}  # type: ignore[union-attr]
+    for version in (2, 3):
+        engine.versions["strip"] = version
+        view = await client.next()
+        assert isinstance(view, View)
+        assert (view.topic, view.seq) == ("strip", version)
+    assert engine.built == ["desk", "strip", "strip", "strip"]
+    await client.close()
+
+
+async def test_unwatched_topics_are_never_built(server: ControlServer, engine: PaperEngine) -> None:
+    client = await joined(server.path)
+    client.send(Sub(topics=("orders",)))
+    await client.next()
+    client.send(Sub(topics=("book:BTC-USDT-PERP.alpha",)))
+    view = await client.next()
+    assert isinstance(view, View)
+    engine.versions["orders"] = 9
+    engine.versions["book:BTC-USDT-PERP.alpha"] = 9
+    await client.next()
+    assert engine.built.count("orders") == 1
+    await client.close()
+
+
+async def test_resubscribing_shows_the_present_at_once(server: ControlServer, engine: PaperEngine) -> None:
+    client = await joined(server.path)
+    client.send(Sub(topics=("desk",)))
+    await client.next()
+    client.send(Sub(topics=()))
+    client.send(Sub(topics=("desk",)))
+    view = await client.next()
+    assert isinstance(view, View)
+    assert view.seq == 1
+    assert engine.built == ["desk"]
+    await client.close()
+
+
+async def test_unknown_topics_are_told(server: ControlServer) -> None:
+    client = await joined(server.path)
+    client.send(Sub(topics=("strip", "weather", "book:")))
+    fault = await client.until(Fault)
+    assert isinstance(fault, Fault)
+    assert "weather" in fault.text
+    assert "book:" in fault.text
+    await client.close()
+
+
+async def test_slow_client_gets_the_newest_and_blocks_nobody(
+    server: ControlServer, engine: PaperEngine
+) -> None:
+    engine.padding = "x" * 200_000
+    slow, quick = await joined(server.path), await joined(server.path)
+    slow.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    slow.send(Sub(topics=("desk",)))
+    quick.send(Sub(topics=("desk",)))
+    rounds = 12
+    for version in range(1, rounds + 1):
+        engine.versions["desk"] = version
+        while True:
+            view = await quick.until(View)
+            assert isinstance(view, View)
+            if msgspec.json.decode(view.data)["version"] == version:
+                break
+        slow.send(Ping())
+    slow.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    seen: list[int] = []
+    while not seen or seen[-1] != rounds:
+        view = await slow.until(View)
+        assert isinstance(view, View)
+        seen.append(msgspec.json.decode(view.data)["version"])
+    assert seen == sorted(set(seen))
+    assert len(seen) < rounds, "a slow client gets fewer views"
+    await slow.close()
+    await quick.close()
+
+
+async def test_slow_client_still_gets_every_topic(server: ControlServer, engine: PaperEngine) -> None:
+    """The longest unserved topic goes first, so that a big one cannot starve the others."""
+    engine.padding = "x" * 300_000
+    client = await joined(server.path)
+    client.send(Sub(topics=("strip", "desk", "orders")))
+    got: set[str] = set()
+    version = 1
+    while got != {"strip", "desk", "orders"}:
+        view = await client.until(View)
+        assert isinstance(view, View)
+        got.add(view.topic)
+        version += 1
+        engine.versions = dict.fromkeys(("strip", "desk", "orders"), version)
+        assert version < 20
+    await client.close()
+
+
+async def test_a_view_that_cannot_be_built_hurts_no_other(server: ControlServer, engine: PaperEngine) -> None:
+    engine.broken = {"desk"}
+    engine.on_submit = lambda cmd, reply: reply.done(good(cmd.id))
+    client = await joined(server.path)
+    client.send(Sub(topics=("desk", "strip")))
+    view = await client.next()
+    assert isinstance(view, View)
+    assert view.topic == "strip"
+    engine.broken = set()
+    engine.versions["desk"] = 2
+    view = await client.next()
+    assert isinstance(view, View)
+    assert view.topic == "desk"
+    client.send(Cmd(id="1", name="halt"))
+    assert isinstance(await client.until(Done), Done)
+    await client.close()
+
+
+async def test_no_more_than_ten_a_second(server: ControlServer, engine: PaperEngine) -> None:
+    watcher = Watcher(lambda _frame: None)
+    for asked, period_s in ((1_000.0, 0.1), (4.0, 0.25), (-3.0, 10.0), (0.0, 10.0), (float("inf"), 0.1)):
+        server.views.watch(watcher, ("strip",), asked)
+        assert watcher.period_s == pytest.approx(period_s)
+    server.views.forget(watcher)
