@@ -1,8 +1,9 @@
-"""The journal's chain: every event handed to the desk and every effect it returned, in order, hashed (RUNTIME 4).
+"""The journal's chain: every event handed to the desk and every effect it returned, hashed (RUNTIME 4).
 
-Rows are made here and written by `services.store.writer`. The order is total: an effect closes the open block of
-inputs, so what stands before a row on disk is exactly what happened before it, and the effects after a block are
-those of its last event. Nothing here reads a clock; identical events and effects give identical bytes.
+Rows are made here and written by `services.store.writer`. The order is total: an effect closes the open
+block of inputs, so what stands before a row on disk is exactly what happened before it, and the effects after
+a block are those of its last event. Nothing here reads a clock; identical events and effects give identical
+bytes.
 """
 
 from __future__ import annotations
@@ -98,6 +99,15 @@ def link(previous: bytes, seq: int, kind: str, ts: int, count: int, digest: byte
     return hashlib.sha256(previous + _HEADER.pack(seq, KIND_CODE[kind], ts, count) + digest).digest()
 
 
+def _array_header(count: int) -> bytes:
+    """msgpack's header of an array, so that a block is one list of events."""
+    if count < 16:
+        return bytes((0x90 | count,))
+    if count < 1 << 16:
+        return b"\xdc" + count.to_bytes(2, "big")
+    return b"\xdd" + count.to_bytes(4, "big")
+
+
 class JournalWriter:
     """Builds the chain. `put` receives each finished row, in order (the writer's `journal`)."""
 
@@ -154,7 +164,7 @@ class JournalWriter:
         count = self._count
         if not count:
             return
-        payload = bytes(self._buffer)
+        payload = _array_header(count) + self._buffer
         self._buffer.clear()
         self._count = 0
         self._row(BLOCK, self._last_ts, count, payload, bulk=True)

@@ -1,8 +1,28 @@
-"""Opening a store: create, migrate forward after a backup copy, refuse what is newer (signatures first)."""
+"""Opening a store: create it, migrate it forward after a backup copy, refuse what a newer program wrote.
+
+The writer and the readers expect a store that went through `open_store`.
+"""
 
 from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
+
 from msgspec import Struct
+from peewee import SqliteDatabase
+
+from services.store.schema import MODELS, SCHEMA_VERSION
+
+_INSTANCE = re.compile(r"[0-9a-z]{6}")
+
+Migration = Callable[[sqlite3.Connection], None]
+
+MIGRATIONS: Mapping[int, Migration] = {}
+"""`MIGRATIONS[n]` takes a store of schema n to n + 1, inside one transaction."""
 
 
 class StoreError(Exception):
@@ -12,10 +32,141 @@ class StoreError(Exception):
 class StoreMeta(Struct, frozen=True):
     schema: int
     instance: str
+    """First six characters of every client order id of this store."""
     created: bool
     """True = a new store was made by this call."""
 
 
-def open_store(path: Path, new_instance: str) -> StoreMeta:
-    """Create (with `new_instance`, 6 x [0-9a-z]) or migrate. Raises StoreError: locked, corrupt, newer, read-only."""
-    raise NotImplementedError
+def open_store(
+    path: Path,
+    new_instance: str,
+    *,
+    migrations: Mapping[int, Migration] = MIGRATIONS,
+    version: int = SCHEMA_VERSION,
+    busy_s: float = 2.0,
+) -> StoreMeta:
+    """Create the store (with `new_instance`, six of `[0-9a-z]`) or bring it to this program's schema.
+
+    Raises StoreError when it is locked, damaged, read-only, or of an unknown newer schema.
+    """
+    if not _INSTANCE.fullmatch(new_instance):
+        raise StoreError(f"instance {new_instance!r}: expected six characters of 0-9 and a-z")
+    try:
+        return _open(path, new_instance, migrations, version, busy_s)
+    except sqlite3.Error as error:
+        raise StoreError(f"store {path}: {explain(error)[1]}") from error
+    except OSError as error:
+        raise StoreError(
+            f"store {path}: {error.strerror or error}; make it writable or name another with --state-dir"
+        ) from error
+
+
+def explain(error: BaseException) -> tuple[str, str]:
+    """Kind of trouble (`locked`, `full`, `corrupt`, `failed`) and one line with the remedy."""
+    text = str(error)
+    low = text.lower()
+    if "locked" in low or "busy" in low:
+        return "locked", "another program holds the database locked; close it"
+    if "full" in low:
+        return "full", "the disk is full; free some space"
+    if "malformed" in low or "not a database" in low or "corrupt" in low:
+        remedy = "move it aside and start again: the venue is the truth"
+        return "corrupt", f"the file is damaged ({text}); {remedy}"
+    if "readonly" in low or "read-only" in low:
+        return "failed", "the file cannot be written; check its owner and mode"
+    if "unable to open" in low:
+        return "failed", "the file cannot be opened; check the folder's owner and mode"
+    return "failed", text
+
+
+def _open(
+    path: Path, new_instance: str, migrations: Mapping[int, Migration], version: int, busy_s: float
+) -> StoreMeta:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    empty = os.fstat(fd).st_size == 0
+    os.close(fd)
+    with closing(sqlite3.connect(path, timeout=busy_s, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        if empty or not _has_meta(connection):
+            if not empty and _tables(connection):
+                raise StoreError(f"store {path}: the database of another program; name another folder")
+            _create(connection, new_instance, version)
+            return StoreMeta(version, new_instance, True)
+        found, instance = _meta(connection, path)
+        if found > version:
+            raise StoreError(
+                f"store {path}: written by a newer program (schema {found}, this one knows {version}); "
+                "upgrade stableconsole"
+            )
+        if found < version:
+            _backup(connection, path, found)
+            _migrate(connection, path, found, version, migrations)
+        return StoreMeta(version, instance, False)
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+    return [name for (name,) in rows]
+
+
+def _has_meta(connection: sqlite3.Connection) -> bool:
+    return "meta" in _tables(connection)
+
+
+def _meta(connection: sqlite3.Connection, path: Path) -> tuple[int, str]:
+    facts = dict(connection.execute("SELECT key, value FROM meta"))
+    try:
+        return int(facts["schema"]), facts["instance"]
+    except (KeyError, ValueError) as error:
+        raise StoreError(
+            f"store {path}: its meta table names no schema and instance; move it aside and start again"
+        ) from error
+
+
+def _create(connection: sqlite3.Connection, instance: str, version: int) -> None:
+    """All tables in one transaction: a kill in the middle leaves an empty file, which is created again."""
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in create_statements():
+        connection.execute(statement)
+    connection.executemany(
+        "INSERT INTO meta (key, value) VALUES (?, ?)", [("schema", str(version)), ("instance", instance)]
+    )
+    connection.execute("COMMIT")
+
+
+def create_statements() -> list[str]:
+    """The SQL that makes every table and index, from the peewee models."""
+    database = SqliteDatabase(":memory:")
+    statements: list[str] = []
+    with database.bind_ctx(MODELS):
+        for model in MODELS:
+            manager = model._schema  # type: ignore[attr-defined]
+            statements.append(manager._create_table(safe=False).query()[0])
+            statements.extend(context.query()[0] for context in manager._create_indexes(safe=False))
+    return statements
+
+
+def _backup(connection: sqlite3.Connection, path: Path, found: int) -> None:
+    target = path.with_name(f"{path.name}.schema-{found}.bak")
+    with closing(sqlite3.connect(target)) as copy:
+        connection.backup(copy)
+    os.chmod(target, 0o600)
+
+
+def _migrate(
+    connection: sqlite3.Connection, path: Path, found: int, version: int, migrations: Mapping[int, Migration]
+) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in range(found, version):
+            if step not in migrations:
+                raise StoreError(
+                    f"store {path}: no way from schema {step} to {step + 1}; use an older program"
+                )
+            migrations[step](connection)
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(version),))
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

@@ -1,9 +1,15 @@
-"""Read-only queries beside a running engine (signatures first)."""
+"""Read-only queries on a store, beside a running engine or with none. Never writes, never waits."""
 
 from __future__ import annotations
-from collections.abc import Iterator
+
+import os
+import sqlite3
 from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
 from msgspec import Struct
+
 from services.domain.records import (
     AlertRecord,
     EpisodeRecord,
@@ -13,52 +19,136 @@ from services.domain.records import (
     OrderRecord,
     PairRecord,
     RiskRecord,
+    TransferRecord,
 )
+from services.store.journal import GENESIS
+from services.store.migrate import StoreError, explain
+from services.store.records import (
+    ALERTS,
+    EPISODES,
+    EQUITY,
+    FILLS,
+    FUNDING,
+    ORDERS,
+    PAIRS,
+    RISK,
+    TRANSFERS,
+    Table,
+)
+from services.store.schema import SCHEMA_VERSION
+
+R = TypeVar("R", bound=Struct)
 
 
 class Head(Struct, frozen=True):
+    """The last row of the chain: what a `JournalWriter` goes on from."""
+
     seq: int
     hash: bytes
 
 
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """Raises StoreError when there is no store, it is damaged, or a newer program wrote it."""
+    if not path.exists():
+        raise StoreError(f"store {path}: there is none yet; start the engine once")
+    try:
+        connection = _connect(path)
+        found = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    except sqlite3.Error as error:
+        raise StoreError(f"store {path}: {explain(error)[1]}") from error
+    if found is None or not str(found[0]).isdigit():
+        raise StoreError(f"store {path}: its meta table names no schema; move it aside and start again")
+    if int(found[0]) > SCHEMA_VERSION:
+        raise StoreError(
+            f"store {path}: written by a newer program (schema {found[0]}, this one knows {SCHEMA_VERSION}); "
+            "upgrade stableconsole"
+        )
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # A folder that cannot be written has no shared-memory file to join: then nobody writes, and the file is
+    # read as it stands.
+    settled = not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+    mode = "immutable=1" if settled else "mode=ro"
+    return sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, timeout=1.0, isolation_level=None)
+
+
 class StoreReader:
-    def __init__(self, path: Path) -> None: ...
+    """Lists are newest first unless they are a history (episodes, equity: oldest first)."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = connect_read_only(path)
+
+    def close(self) -> None:
+        self._connection.close()
+
     def head(self) -> Head:
-        raise NotImplementedError
+        row = self._connection.execute("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
+        return Head(0, GENESIS) if row is None else Head(row[0], bytes(row[1]))
 
     def instance(self) -> str:
-        raise NotImplementedError
+        """The first six characters of this store's client order ids."""
+        row = self._connection.execute("SELECT value FROM meta WHERE key = 'instance'").fetchone()
+        if row is None:
+            raise StoreError("the store's meta table names no instance; move it aside and start again")
+        return str(row[0])
 
     def overrides(self) -> dict[str, str]:
-        raise NotImplementedError
+        """Parameters set by command and not unset, as `settings.resolve` takes them."""
+        rows = self._connection.execute(
+            "SELECT key, value FROM overrides WHERE value IS NOT NULL ORDER BY key"
+        )
+        return dict(rows)
 
     def episodes(self, strategy: str | None = None, since: int = 0) -> list[EpisodeRecord]:
-        raise NotImplementedError
+        """Closed at or after `since`, oldest first."""
+        if strategy is None:
+            return self._read(EPISODES, "WHERE closed_ts >= ? ORDER BY closed_ts, id", (since,))
+        return self._read(
+            EPISODES, "WHERE closed_ts >= ? AND strategy = ? ORDER BY closed_ts, id", (since, strategy)
+        )
 
     def alerts(self, open_only: bool = False, limit: int = 200) -> list[AlertRecord]:
-        raise NotImplementedError
+        where = "WHERE state <> 'resolved' " if open_only else ""
+        return self._read(ALERTS, f"{where}ORDER BY ts DESC, key LIMIT ?", (limit,))
 
     def orders(self, limit: int = 200) -> list[OrderRecord]:
-        raise NotImplementedError
+        return self._read(ORDERS, "ORDER BY ts DESC, client_order_id DESC LIMIT ?", (limit,))
 
     def order(self, client_order_id: str) -> OrderRecord | None:
-        raise NotImplementedError
+        found = self._read(ORDERS, "WHERE client_order_id = ?", (client_order_id,))
+        return found[0] if found else None
 
     def pairs(self, limit: int = 200) -> list[PairRecord]:
-        raise NotImplementedError
+        return self._read(PAIRS, "ORDER BY ts DESC, id DESC LIMIT ?", (limit,))
 
     def fills(
-        self, client_order_id: str | None = None, since: int = 0, limit: int = 1000
+        self, client_order_id: str | None = None, since: int = 0, limit: int = 1_000
     ) -> list[FillRecord]:
-        raise NotImplementedError
+        if client_order_id is None:
+            return self._read(
+                FILLS, "WHERE timestamp >= ? ORDER BY timestamp DESC, id DESC LIMIT ?", (since, limit)
+            )
+        return self._read(
+            FILLS,
+            "WHERE client_order_id = ? AND timestamp >= ? ORDER BY timestamp DESC, id DESC LIMIT ?",
+            (client_order_id, since, limit),
+        )
 
-    def funding(self, since: int = 0, limit: int = 1000) -> list[FundingRecord]:
-        raise NotImplementedError
+    def funding(self, since: int = 0, limit: int = 1_000) -> list[FundingRecord]:
+        return self._read(FUNDING, "WHERE ts >= ? ORDER BY ts DESC, payment_id DESC LIMIT ?", (since, limit))
+
+    def transfers(self, since: int = 0) -> list[TransferRecord]:
+        return self._read(TRANSFERS, "WHERE ts >= ? ORDER BY ts DESC, transfer_id DESC", (since,))
 
     def equity(self, account: str = "all", since: int = 0) -> list[EquityRecord]:
-        raise NotImplementedError
+        """Oldest first."""
+        return self._read(EQUITY, "WHERE account = ? AND timestamp >= ? ORDER BY timestamp", (account, since))
 
     def risk_events(self, limit: int = 200) -> list[RiskRecord]:
-        raise NotImplementedError
+        return self._read(RISK, "ORDER BY id DESC LIMIT ?", (limit,))
 
-    def close(self) -> None: ...
+    def _read(self, table: Table[R], clause: str, params: tuple[Any, ...]) -> list[R]:
+        rows = self._connection.execute(f"{table.select} {clause}", params)
+        return [table.read(row) for row in rows]

@@ -1,12 +1,31 @@
-"""The store's one writer thread (signatures first)."""
+"""The store's one writer thread: everything in the order it was handed over, so the disk holds a prefix.
+
+Two lanes share one queue. *Critical* rows (decisions, commands, records) are never dropped; *bulk* rows
+(input blocks) are bounded, and past the bound the oldest loses its payload and becomes a `gap` row, its hash
+staying in the chain. What cannot be written waits in memory and is written later, in order.
+"""
 
 from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
+
 from msgspec import Struct
+
 from services.domain.records import Row
+from services.store.disk import Disk
 from services.store.journal import ChainRow
+from services.store.migrate import explain
+
+_BATCH = 4_000
+"""Rows in one transaction at most."""
+_RETRY_FIRST_S = 0.05
+_RETRY_MOST_S = 1.0
 
 
 class StoreFact(Struct, frozen=True):
@@ -14,11 +33,13 @@ class StoreFact(Struct, frozen=True):
 
     ok: bool
     kind: str
-    """ok, locked, full, corrupt, slow, failed."""
+    """ok, locked, full, corrupt, slow or failed."""
     text: str
 
 
 class StoreWriter:
+    """Open the store with `migrate.open_store` first. One producer thread calls `journal` and `record`."""
+
     def __init__(
         self,
         path: Path,
@@ -31,28 +52,263 @@ class StoreWriter:
         watch_slow: bool = True,
         every_s: float = 0.05,
     ) -> None:
-        """`wait_when_full` (virtual time): `journal` blocks the caller instead of losing a block, while the store is well. `on_fact` is called on the writer thread."""
+        """`wait_when_full` (virtual time): `journal` waits for room instead of losing a block, while the
+        store is well. `watch_slow`: judge the lane's length and wall-clock age. `on_fact` hears every fact,
+        partly on the writer thread, and must not raise.
+        """
+        self._path = path
+        self._disk = Disk(path)
+        self._on_fact = on_fact
+        self._bulk_max = bulk_max
+        self._critical_max = critical_max
+        self._critical_age_s = critical_age_s
+        self._wait_when_full = wait_when_full
+        self._watch_slow = watch_slow
+        self._every_s = every_s
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._room = threading.Condition(self._lock)
+        self._queue: deque[ChainRow | Row] = deque()
+        self._pending: list[ChainRow | Row] = []
+        """Taken from the queue, not yet on disk: what a failed transaction held is tried again from here."""
+        self._bulk: deque[ChainRow] = deque()
+        """The bulk rows of queue and pending, oldest first."""
+        self._asked: deque[tuple[int, int, Future[int]]] = deque()
+        """(position to be durable, answer, future), positions rising."""
+        self._put = 0
+        self._written = 0
+        self._durable = 0
+        self._taken_at = 0.0
+        self._waiting_since: float | None = None
+        self._gaps = 0
+        self._closing: float | None = None
+        self._sleeping = False
+        self._facts: list[StoreFact] = []
+        self._trouble: StoreFact | None = None
+        self._slow = False
+        self._dead = False
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
 
-    def start(self) -> None: ...
+    # the producer's side
+
+    def start(self) -> None:
+        self._thread.start()
+
     def journal(self, row: ChainRow) -> None:
-        """Queue a chain row (give it to JournalWriter as `put`)."""
+        """Queue a row of the chain: what `JournalWriter` calls as `put`."""
+        with self._lock:
+            self._append(row)
+            if row.bulk:
+                self._bulk.append(row)
+                if len(self._bulk) > self._bulk_max:
+                    self._overflow()
 
-    def record(self, row: Row) -> None: ...
+    def record(self, row: Row) -> None:
+        """Queue a desk record for its table."""
+        with self._lock:
+            self._append(row)
+
     def commit_intent(self, seq: int) -> Future[int]:
-        """Everything queued so far is committed at once with FULL sync; the future gives `seq`."""
-        raise NotImplementedError
+        """Commit everything queued so far at once, with FULL sync; the future then gives `seq`."""
+        future: Future[int] = Future()
+        with self._lock:
+            if self._closing is not None or self._ended():
+                future.set_exception(RuntimeError("the store's writer is closed"))
+            else:
+                self._asked.append((self._put, seq, future))
+                self._sleeping = False
+                self._work.notify()
+        return future
 
     def flush(self, timeout_s: float) -> bool:
-        raise NotImplementedError
+        """Wait until everything queued so far is durable. False = not within the time."""
+        try:
+            self.commit_intent(0).result(timeout_s)
+        except (TimeoutError, RuntimeError):
+            return False
+        return True
 
     def facts(self) -> list[StoreFact]:
-        """Changes of health since the last call; any thread; also judges the critical lane's age and length."""
-        raise NotImplementedError
+        """Changes of health since the last call; judges the lanes too. Ask a few times a second."""
+        with self._lock:
+            fact = self._judge()
+        if fact is not None:
+            self._tell(fact)
+        with self._lock:
+            found, self._facts = self._facts, []
+        return found
 
     @property
     def waiting(self) -> int:
-        raise NotImplementedError
+        """Rows not yet on disk."""
+        return self._put - self._written
+
+    @property
+    def gaps(self) -> int:
+        """Blocks lost to the full lane since the start."""
+        return self._gaps
+
+    def oldest_s(self) -> float:
+        """Seconds that the oldest unwritten row has waited."""
+        since = self._waiting_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def close(self, timeout_s: float = 10.0) -> bool:
-        """Write what waits and stop. False = something could not be written."""
-        raise NotImplementedError
+        """Write what waits, then stop. False = something could not be written within the time."""
+        with self._lock:
+            self._closing = time.monotonic() + timeout_s
+            self._sleeping = False
+            self._work.notify()
+            self._room.notify_all()
+        self._thread.join(timeout_s + 1.0)
+        return self.waiting == 0
+
+    def _append(self, row: ChainRow | Row) -> None:
+        self._queue.append(row)
+        self._put += 1
+        if self._waiting_since is None:
+            self._waiting_since = time.monotonic()
+        if self._sleeping:
+            self._sleeping = False
+            self._work.notify()
+
+    def _overflow(self) -> None:
+        if self._wait_when_full:
+            self._work.notify()
+            while len(self._bulk) > self._bulk_max and self._trouble is None and self._closing is None:
+                self._room.wait(0.1)
+        while len(self._bulk) > self._bulk_max:
+            self._bulk.popleft().payload = None
+            self._gaps += 1
+
+    def _judge(self) -> StoreFact | None:
+        if self._ended() and self._closing is None:
+            if self._dead:
+                return None
+            self._dead = True
+            return StoreFact(False, "failed", "the store's writer has ended; restart the engine")
+        if not self._watch_slow:
+            return None
+        critical = self.waiting - len(self._bulk)
+        age = self.oldest_s()
+        slow = critical > self._critical_max or age > self._critical_age_s
+        if slow == self._slow:
+            return None
+        self._slow = slow
+        if self._trouble is not None:
+            return None
+        if slow:
+            return StoreFact(False, "slow", f"{critical} rows wait for the disk, the oldest for {age:.1f} s")
+        return StoreFact(True, "ok", "the store keeps up again")
+
+    def _ended(self) -> bool:
+        return self._thread.ident is not None and not self._thread.is_alive()
+
+    def _tell(self, fact: StoreFact) -> None:
+        with self._lock:
+            self._facts.append(fact)
+        if self._on_fact is not None:
+            self._on_fact(fact)
+
+    # the writer's side
+
+    def _run(self) -> None:
+        retry = _RETRY_FIRST_S
+        while True:
+            rows, sync, closing = self._take()
+            if rows or sync:
+                try:
+                    durable = self._disk.write(rows, sync)
+                except Exception as error:  # whatever it is, it is store trouble: told, kept and tried again
+                    self._failed(error)
+                    if self._give_up(retry):
+                        break
+                    retry = min(retry * 2, _RETRY_MOST_S)
+                    continue
+                retry = _RETRY_FIRST_S
+                self._done(durable)
+            elif closing:
+                break
+        self._end()
+
+    def _take(self) -> tuple[list[ChainRow | Row], bool, bool]:
+        """The next rows in order, what failed before in front; is FULL sync asked for; are we closing."""
+        with self._lock:
+            if not self._pending and not self._asked and self._closing is None:
+                if not self._queue:
+                    self._sleeping = True
+                    self._work.wait()
+                    self._sleeping = False
+                if not self._asked and self._closing is None and len(self._bulk) <= self._bulk_max:
+                    self._work.wait(self._every_s)
+            for _ in range(min(_BATCH - len(self._pending), len(self._queue))):
+                self._pending.append(self._queue.popleft())
+            self._taken_at = time.monotonic()
+            self._answer()
+            upto = self._written + len(self._pending)
+            closing = self._closing is not None
+            sync = bool(self._asked) and self._asked[0][0] <= upto
+            return self._pending, sync or (closing and self._durable < upto), closing
+
+    def _done(self, durable: bool) -> None:
+        with self._lock:
+            count = len(self._pending)
+            last = max(
+                (row.seq for row in self._pending if isinstance(row, ChainRow) and row.bulk), default=-1
+            )
+            while self._bulk and self._bulk[0].seq <= last:
+                self._bulk.popleft()
+            self._pending.clear()
+            self._written += count
+            if durable:
+                self._durable = self._written
+            self._waiting_since = self._taken_at if self._written < self._put else None
+            self._answer()
+            self._room.notify_all()
+            recovered = self._trouble is not None
+            self._trouble = None
+        if recovered:
+            self._tell(StoreFact(True, "ok", "the store is written again; what waited is on disk, in order"))
+
+    def _answer(self) -> None:
+        while self._asked and self._asked[0][0] <= self._durable:
+            _, seq, future = self._asked.popleft()
+            if future.set_running_or_notify_cancel():
+                future.set_result(seq)
+
+    def _failed(self, error: Exception) -> None:
+        kind, text = explain(error)
+        fact = StoreFact(False, kind, f"{self._path.name}: {text}")
+        self._disk.roll_back(reopen=kind not in ("locked", "full"))
+        with self._lock:
+            known = self._trouble
+            self._trouble = fact
+            self._room.notify_all()
+        if known is None or known.kind != fact.kind:
+            self._tell(fact)
+
+    def _give_up(self, retry: float) -> bool:
+        """Wait before the next try. True = closing and out of time."""
+        with self._lock:
+            if self._closing is None:
+                self._work.wait(retry)
+                return False
+            left = self._closing - time.monotonic()
+            if left > 0:
+                self._work.wait(min(retry, left))
+            return left <= 0
+
+    def _end(self) -> None:
+        """Leave one tidy file when all is written; tell those who still wait that it is not."""
+        try:
+            if self.waiting == 0:
+                self._disk.fold()
+            self._disk.close()
+        except sqlite3.Error as error:
+            kind, text = explain(error)
+            self._tell(StoreFact(False, kind, f"{self._path.name}: {text}"))
+        with self._lock:
+            for _, _, future in self._asked:
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(RuntimeError("the store's writer ended before this was written"))
+            self._asked.clear()
