@@ -1,0 +1,318 @@
+"""The funding board: every pair of perps that may hedge each other, evaluated by one function.
+
+The console's funding pane, the strategy and the summary's opportunity count all read the same `Evaluation`,
+so what is shown is what is decided (SEMANTICS 5.1 to 5.4). Pure: plain inputs, `now` in ns.
+
+Units: spreads bps/8h; gross, costs, buffer and net edge bps of one leg's notional over the holding time H;
+rates inside are hourly fractions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.domain.events import RateRow
+from services.domain.instrument import Instrument
+from services.domain.money import ZERO
+from services.market.funding import BPS_8H, HOUR_NS, HOURS_A_YEAR, SECOND_NS, hours_ns, projected
+from services.market.legs import (
+    BoardPicture,
+    LegFacts,
+    coins_of,
+    group_of,
+    in_blackout,
+    may_pair,
+    oriented,
+    perp_legs,
+    same_coin,
+)
+from services.settings.parameters import Funding
+
+_BPS = Decimal(10_000)
+
+OUTSIDE_WINDOW = "outside entry window"
+BLACKOUT = "blackout"
+TIMING = (OUTSIDE_WINDOW, BLACKOUT)
+"""Refusals that only say "not now": they never stand in the way of the economic verdict."""
+PAIR_OPEN = "pair open"
+MAX_PAIRS = "max pairs"
+COOLDOWN = "cooldown"
+OPPOSITE = "leg held on the other side"
+
+
+class HeldPair(Struct, frozen=True):
+    """A pair that is planned, opening, held or closing."""
+
+    id: str
+    group: str
+    short: str
+    long: str
+
+
+class BoardRules(Struct, frozen=True, kw_only=True):
+    """What is the same for all pairs of one evaluation."""
+
+    params: Funding
+    depeg: dict[str, str]
+    """Level per coin: ok, warn, block, reduce, unknown. A coin that is not named is unknown."""
+    held: tuple[HeldPair, ...] = ()
+    cooldowns: dict[str, int] = {}
+    """Hedge group -> the instant until which it waits."""
+    blocked: str = ""
+    """Why the strategy may not enter at all just now (trading state, pause); empty = it may."""
+
+
+class Evaluation(Struct, frozen=True, kw_only=True):
+    """One pair, judged. Everything unknown is None; `refusals` empty = may be entered now."""
+
+    group: str
+    kind: str
+    """`hedge` (one underlying) or `peg` (two stablecoins)."""
+    short: str
+    long: str
+    short_hourly: Decimal | None
+    """Entry rates, fraction per hour: min(smoothed, current) short, max long."""
+    long_hourly: Decimal | None
+    short_interval_h: Decimal | None
+    long_interval_h: Decimal | None
+    spread: Decimal | None
+    """Between the entry rates, bps/8h."""
+    current_spread: Decimal | None
+    """Between the current rates, bps/8h."""
+    apr: Decimal | None
+    """Of the spread, fraction a year, simple."""
+    gross: Decimal | None
+    """Projected over H before persistence, bps."""
+    costs: Decimal | None
+    """Four taker fees and four half-spreads, bps."""
+    buffer: Decimal
+    net_edge: Decimal | None
+    """gross x persistence - costs - buffer, bps."""
+    break_even_h: Decimal | None
+    """costs / (persistence x hourly spread); None = never (spread <= 0) or unknown."""
+    settles_ts: int | None
+    """Next settlement of the leg with the larger expected receipt: the entry window hangs on it."""
+    same_coin: bool
+    sample: int
+    stale: bool
+    refusals: tuple[str, ...]
+    """All that stand against an entry; the first is the one that is told."""
+    rank: int | None = None
+    """1 = the best net edge; None = not ranked (facts missing or stale)."""
+    pair: str | None = None
+    """The open pair on these legs, if any."""
+
+    @property
+    def key(self) -> str:
+        """The unordered pair of instruments: the same whichever leg is short."""
+        return f"{min(self.short, self.long)}|{max(self.short, self.long)}"
+
+
+def _fact_refusals(leg: LegFacts, now: int) -> list[str]:
+    """Facts of one leg that are missing or forbid an entry."""
+    out: list[str] = []
+    facts = leg.instrument
+    if facts.inverse:
+        out.append("inverse contract")
+    if facts.delisting_ts is not None:
+        out.append("delisting")
+    if facts.taker_fee is None:
+        out.append("unknown fee")
+    if facts.tiers is None:
+        out.append("unknown margin tiers")
+    if leg.rate is None or leg.smoothed is None:
+        out.append("no rate")
+    elif leg.hourly is None:
+        out.append("unknown interval")
+    elif leg.rate.next_ts is None:
+        out.append("unknown next settlement")
+    elif leg.rate.next_ts <= now:
+        out.append("settlement overdue")
+    if leg.half_spread is None:
+        out.append("no book")
+    if leg.stale:
+        out.append("stale")
+    return out
+
+
+def evaluate(short: LegFacts, long: LegFacts, rules: BoardRules, now: int) -> Evaluation:
+    """Judge shorting `short` against a long in `long`. All refusals are listed, the economic ones first told.
+
+    The window hangs on the leg with the larger expected receipt: the larger of (entry rate of the short x its
+    interval) and (-entry rate of the long x its interval), i.e. of the next payments; a tie is the short's.
+    """
+    params = rules.params
+    group, kind = group_of(short.instrument, long.instrument)
+    same = same_coin(short.instrument, long.instrument)
+    buffer = params.basis_buffer_same if same else params.basis_buffer_cross
+    refusals = _fact_refusals(short, now)
+    refusals += [text for text in _fact_refusals(long, now) if text not in refusals]
+
+    costs: Decimal | None = None
+    fees = (short.instrument.taker_fee, long.instrument.taker_fee)
+    if (
+        fees[0] is not None
+        and fees[1] is not None
+        and short.half_spread is not None
+        and long.half_spread is not None
+    ):
+        costs = 2 * (fees[0] * _BPS + fees[1] * _BPS + short.half_spread + long.half_spread)
+
+    spread = current = apr = gross = net_edge = break_even = short_rate = long_rate = None
+    settles: int | None = None
+    if (
+        short.rate is not None and long.rate is not None
+        and short.hourly is not None and long.hourly is not None
+        and short.smoothed is not None and long.smoothed is not None
+    ):  # fmt: skip
+        short_rate, long_rate = min(short.smoothed, short.hourly), max(long.smoothed, long.hourly)
+        gap = short_rate - long_rate
+        spread, current, apr = gap * BPS_8H, (short.hourly - long.hourly) * BPS_8H, gap * HOURS_A_YEAR
+        horizon = hours_ns(params.hold_h)
+        received = projected(short_rate, short.rate, now, horizon)
+        paid = projected(long_rate, long.rate, now, horizon)
+        if received is not None and paid is not None:
+            gross = (received - paid) * _BPS
+            settles = _receipt_ts(short_rate, short.rate, long_rate, long.rate)
+        if gross is not None and costs is not None:
+            net_edge = gross * params.persistence - costs - buffer
+        if costs is not None and gap > 0 and params.persistence > 0:
+            break_even = costs / (params.persistence * gap * _BPS)
+        if spread < params.min_spread:
+            refusals.append("spread < min")
+        if net_edge is not None and costs is not None and net_edge < params.min_edge_multiple * costs:
+            refusals.append(f"edge < {params.min_edge_multiple:f}× cost")
+        if costs is not None and (break_even is None or break_even > params.max_break_even_h):
+            refusals.append(f"break-even > {params.max_break_even_h:f} h")
+
+    sample = min(short.sample, long.sample)
+    if sample < params.persistence_sample:
+        refusals.append(f"sample < {params.persistence_sample}")
+    refusals += [
+        f"depeg: {coin}"
+        for coin in coins_of(short.instrument, long.instrument)
+        if rules.depeg.get(coin, "unknown") not in ("ok", "warn")
+    ]
+    held = holding(short.instrument, long.instrument, rules.held)
+    refusals += book_refusals(group, short.instrument, long.instrument, rules, now)
+    if short.rate is not None and long.rate is not None:
+        refusals += _timing_refusals(short.rate, long.rate, settles, params, now)
+    return Evaluation(
+        group=group,
+        kind=kind,
+        short=short.instrument.id,
+        long=long.instrument.id,
+        short_hourly=short_rate,
+        long_hourly=long_rate,
+        short_interval_h=None if short.rate is None else short.rate.interval_h,
+        long_interval_h=None if long.rate is None else long.rate.interval_h,
+        spread=spread,
+        current_spread=current,
+        apr=apr,
+        gross=gross,
+        costs=costs,
+        buffer=buffer,
+        net_edge=net_edge,
+        break_even_h=break_even,
+        settles_ts=settles,
+        same_coin=same,
+        sample=sample,
+        stale=bool(short.stale or long.stale),
+        refusals=tuple(refusals),
+        pair=held,
+    )
+
+
+def _receipt_ts(short_rate: Decimal, short: RateRow, long_rate: Decimal, long: RateRow) -> int | None:
+    short_receipt = short_rate * (short.interval_h or ZERO)
+    long_receipt = -long_rate * (long.interval_h or ZERO)
+    return short.next_ts if short_receipt >= long_receipt else long.next_ts
+
+
+def _timing_refusals(
+    short: RateRow, long: RateRow, settles: int | None, params: Funding, now: int
+) -> list[str]:
+    out: list[str] = []
+    # The window's near end and the blackout are the same 120 s; of the other leg only the blackout counts.
+    before, after = params.entry_window_min_s, params.blackout_s
+    if in_blackout(short, now, before, after) or in_blackout(long, now, before, after):
+        out.append(BLACKOUT)
+    if settles is None or not (
+        params.entry_window_min_s * SECOND_NS <= settles - now <= params.entry_window_max_s * SECOND_NS
+    ):
+        out.append(OUTSIDE_WINDOW)
+    return out
+
+
+def _venues(first: str, second: str) -> tuple[str, str]:
+    pair = sorted((first, second))
+    return pair[0], pair[1]
+
+
+def _venue(instrument_id: str) -> str:
+    return instrument_id.rpartition(".")[2]
+
+
+def holding(short: Instrument, long: Instrument, held: Iterable[HeldPair]) -> str | None:
+    """The id of the open pair on exactly these two instruments."""
+    legs = {short.id, long.id}
+    return next((pair.id for pair in held if pair.short in legs and pair.long in legs), None)
+
+
+def book_refusals(group: str, short: Instrument, long: Instrument, rules: BoardRules, now: int) -> list[str]:
+    """What our own book says against a new pair: state, cooldown, pairs already there.
+
+    One pair per (group, pair of venues); an instrument is never short in one pair and long in another, for a
+    venue nets them into one position that neither pair could then close by a reducing order.
+    """
+    out: list[str] = []
+    if rules.blocked:
+        out.append(rules.blocked)
+    if rules.cooldowns.get(group, now) > now:
+        out.append(COOLDOWN)
+    venues = _venues(short.venue, long.venue)
+    for pair in rules.held:
+        if pair.group == group and _venues(_venue(pair.short), _venue(pair.long)) == venues:
+            out.append(PAIR_OPEN)
+            break
+    if any(pair.short == long.id or pair.long == short.id for pair in rules.held):
+        out.append(OPPOSITE)
+    if len(rules.held) >= rules.params.max_pairs:
+        out.append(MAX_PAIRS)
+    return out
+
+
+def board(legs: Sequence[LegFacts], rules: BoardRules, now: int) -> tuple[Evaluation, ...]:
+    """All pairs, the best net edge first; pairs that cannot be ranked come last, by name.
+
+    Ties of the net edge are broken by the ids: the order never depends on the order of the inputs.
+    """
+    ranked: list[Evaluation] = []
+    rest: list[Evaluation] = []
+    for index, first in enumerate(legs):
+        for second in legs[index + 1 :]:
+            if not may_pair(first.instrument, second.instrument):
+                continue
+            row = evaluate(*oriented(first, second), rules, now)
+            (rest if row.net_edge is None or row.stale else ranked).append(row)
+    ranked.sort(key=lambda row: (-(row.net_edge or ZERO), row.short, row.long))
+    rest.sort(key=lambda row: (row.group, row.short, row.long))
+    return (*(replace(row, rank=place) for place, row in enumerate(ranked, 1)), *rest)
+
+
+def market_board(
+    picture: BoardPicture, instruments: Mapping[str, Instrument], rules: BoardRules, now: int
+) -> tuple[Evaluation, ...]:
+    """`board` straight from the picture, over every perp of `instruments`."""
+    return board(perp_legs(picture, instruments, rules.params, now), rules, now)
+
+
+def hours_left(settles_ts: int | None, now: int) -> Decimal | None:
+    """Hours until a settlement; None when unknown or past."""
+    if settles_ts is None or settles_ts <= now:
+        return None
+    return Decimal(settles_ts - now) / HOUR_NS

@@ -1,0 +1,134 @@
+"""Funding arithmetic: hourly rates, smoothing, projection settlement by settlement (SEMANTICS 1, 5.2, 5.3).
+
+Pure functions over `RateRow`s. Hourly rates are Decimal fractions per hour; a row's own (rate, interval) pair
+is what is stored, the hourly figure is derived here and never converted back. Times are ns since the epoch.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
+
+from services.domain.events import RateRow
+from services.domain.money import DESK_CONTEXT, ZERO
+
+SECOND_NS = 1_000_000_000
+HOUR_NS = 3_600 * SECOND_NS
+
+BPS_8H = Decimal(80_000)
+"""Hourly fraction x this = basis points per 8 h."""
+HOURS_A_YEAR = Decimal(8_760)
+"""By convention, leap year or not; the APR is labelled simple."""
+
+RATE_QUANTUM = Decimal("1E-14")
+"""Smoothed hourly rates are rounded to this, so that rates equal on paper stay equal to the last digit."""
+
+_HALF = Decimal("0.5")
+
+
+def hours_ns(hours: Decimal) -> int:
+    """A duration in hours as whole nanoseconds."""
+    return int(hours * HOUR_NS)
+
+
+def hourly_rate(row: RateRow) -> Decimal | None:
+    """rate / interval, fraction per hour. None while the interval is unknown: it is never guessed."""
+    interval = row.interval_h
+    if interval is None or not interval.is_finite() or interval <= 0 or not row.rate.is_finite():
+        return None
+    return row.rate / interval
+
+
+def bps_8h(hourly: Decimal) -> Decimal:
+    """An hourly fraction in the unit that is shown and configured."""
+    return hourly * BPS_8H
+
+
+@lru_cache(maxsize=1024)
+def _decay(remainder_ns: int, half_life_ns: int) -> Decimal:
+    """0.5 ^ (remainder / half-life) for a part of one half-life; few distinct values ever occur."""
+    return DESK_CONTEXT.power(_HALF, DESK_CONTEXT.divide(Decimal(remainder_ns), Decimal(half_life_ns)))
+
+
+def smoothed_hourly(rows: Sequence[RateRow], half_life_h: Decimal) -> Decimal | None:
+    """Exponentially weighted mean of settled hourly rates, by age in time.
+
+    Weight of a settlement = 0.5 ^ (age / half-life), its age counted from the latest row; sum(w x) / sum(w).
+    With a row every half-life that is span 3 (alpha 0.5). `rows` oldest first; rows whose interval is unknown
+    carry no information and are left out. None when nothing is left.
+    """
+    half_life_ns = hours_ns(half_life_h)
+    latest: int | None = None
+    total = weights = ZERO
+    for row in reversed(rows):
+        hourly = hourly_rate(row)
+        if hourly is None:
+            continue
+        if latest is None:
+            latest = row.rate_ts
+        whole, rest = divmod(latest - row.rate_ts, half_life_ns)
+        weight = _HALF**whole if rest == 0 else _HALF**whole * _decay(rest, half_life_ns)
+        total += hourly * weight
+        weights += weight
+    if not weights:
+        return None
+    return (total / weights).quantize(RATE_QUANTUM, rounding=ROUND_HALF_EVEN)
+
+
+def settlements_inside(next_ts: int, interval_ns: int, now: int, horizon_ns: int) -> int:
+    """How many of the instants next_ts + k x interval lie in (now, now + horizon]."""
+    end = now + horizon_ns
+    first = next_ts
+    if first <= now:
+        first += ((now - first) // interval_ns + 1) * interval_ns
+    return 0 if first > end else (end - first) // interval_ns + 1
+
+
+def projected(rate_hourly: Decimal, row: RateRow, now: int, horizon_ns: int) -> Decimal | None:
+    """Sum of the payments of one leg's own settlements inside (now, now + horizon], fraction of the leg.
+
+    Positive = longs pay. Each leg is projected on its own schedule; raw rates of different intervals never
+    meet. None when the schedule is unknown.
+    """
+    interval = row.interval_h
+    if interval is None or interval <= 0 or row.next_ts is None:
+        return None
+    count = settlements_inside(row.next_ts, hours_ns(interval), now, horizon_ns)
+    return rate_hourly * interval * count
+
+
+def slower(first: RateRow, second: RateRow) -> int:
+    """0 when the first row's leg settles at longer or equal intervals, else 1."""
+    return 0 if (first.interval_h or ZERO) >= (second.interval_h or ZERO) else 1
+
+
+def realised_spreads(short: Sequence[RateRow], long: Sequence[RateRow], count: int) -> tuple[float, ...]:
+    """Realised spreads of the last `count` settlements of the slower leg, bps/8h, oldest first.
+
+    At each settlement of the slower leg: its hourly rate against the mean hourly rate of what the other leg
+    settled since the one before; where it settled nothing in that time, its last settlement counts.
+    For display (floats); decisions use the Decimal figures.
+    """
+    if not short or not long or count <= 0:
+        return ()
+    short_is_slower = slower(short[-1], long[-1]) == 0
+    slow, fast = (short, long) if short_is_slower else (long, short)
+    fast_ts = [row.rate_ts for row in fast]
+    out: list[float] = []
+    for row in slow[-count:]:
+        mine = hourly_rate(row)
+        if mine is None or row.interval_h is None:
+            continue
+        high = bisect_right(fast_ts, row.rate_ts)
+        low = bisect_left(fast_ts, row.rate_ts - hours_ns(row.interval_h) + 1, 0, high)
+        low = min(low, high - 1)
+        if low < 0:
+            continue
+        others = [rate for rate in map(hourly_rate, fast[low:high]) if rate is not None]
+        if not others:
+            continue
+        gap = mine - sum(others, ZERO) / len(others)
+        out.append(float(bps_8h(gap if short_is_slower else -gap)))
+    return tuple(out)

@@ -1,0 +1,175 @@
+"""What one perp brings into a pair, and what two perps are to each other (SEMANTICS 5.1, 5.2, 5.7).
+
+`LegFacts` is read out of the market picture once per evaluation; the board and the strategy's exits see
+nothing else of the market. Rates are hourly fractions, spreads of books bps of the mid, times ns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from msgspec import Struct
+
+from services.domain.events import QuoteRow, RateRow
+from services.domain.instrument import Instrument
+from services.market.funding import SECOND_NS, hourly_rate, hours_ns
+from services.settings.parameters import Funding
+
+_BPS = Decimal(10_000)
+_RECENT = 16
+"""Settlement stamps handed on per leg: the confirmations of the exits never ask for more."""
+
+
+class BoardPicture(Protocol):
+    """What the board asks of the market picture."""
+
+    def rate(self, instrument: str) -> RateRow | None: ...
+    def settlements(self, instrument: str) -> Sequence[RateRow]: ...
+    def smoothed_rate(self, instrument: str, half_life_h: Decimal) -> Decimal | None: ...
+    def quote(self, instrument: str) -> QuoteRow | None: ...
+    def mark(self, instrument: str) -> Decimal | None: ...
+    def quote_usd(self, instrument: str) -> Decimal | None: ...
+    def quote_fresh(self, instrument: str, now: int) -> bool: ...
+    def mark_fresh(self, instrument: str, now: int) -> bool: ...
+    def rate_fresh(self, instrument: str, now: int) -> bool: ...
+
+
+class LegFacts(Struct, frozen=True, kw_only=True):
+    """All that one perp brings into a pair. None = unknown, never harmless."""
+
+    instrument: Instrument
+    rate: RateRow | None
+    """The current rate: predicted where the venue predicts, else the last settled (SEMANTICS 5.12)."""
+    hourly: Decimal | None
+    """Of `rate`, fraction per hour."""
+    smoothed: Decimal | None
+    """Of the settled rates, fraction per hour."""
+    half_spread: Decimal | None
+    """bps of the mid; None = no two-sided book."""
+    mark_usd: Decimal | None
+    """Mark x USD index of the quote coin; for the basis of an open pair."""
+    stale: str = ""
+    """What is not fresh: `quote`, `mark`, `rate`; empty = all fresh."""
+    settled_ts: tuple[int, ...] = ()
+    """The last settlement instants known, oldest first."""
+    sample: int = 0
+    """Realised settlements known."""
+
+
+def leg_facts(picture: BoardPicture, instrument: Instrument, params: Funding, now: int) -> LegFacts:
+    """Read one perp's facts out of the picture."""
+    name = instrument.id
+    rate = picture.rate(name)
+    settled = picture.settlements(name)
+    mark, usd = picture.mark(name), picture.quote_usd(name)
+    stale = ""
+    if not picture.quote_fresh(name, now):
+        stale = "quote"
+    elif not picture.mark_fresh(name, now):
+        stale = "mark"
+    elif not picture.rate_fresh(name, now):
+        stale = "rate"
+    return LegFacts(
+        instrument=instrument,
+        rate=rate,
+        hourly=None if rate is None else hourly_rate(rate),
+        smoothed=picture.smoothed_rate(name, params.smooth_half_life_h),
+        half_spread=half_spread(instrument, picture.quote(name)),
+        mark_usd=None if mark is None or usd is None else mark * usd,
+        stale=stale,
+        settled_ts=tuple(row.rate_ts for row in settled[-_RECENT:]),
+        sample=len(settled),
+    )
+
+
+def half_spread(instrument: Instrument, quote: QuoteRow | None) -> Decimal | None:
+    """Half the quoted spread, bps of the mid, from the prices on the instrument's grid.
+
+    This is the book slippage of one taker fill of the cost estimate: (ask - bid) / (ask + bid). Depth beyond
+    the top is the sizing's bound, the slippage *allowance* of `exec` belongs to the capital at risk: neither
+    counts here. A one-sided, crossed or empty book has none.
+    """
+    if quote is None or not (math.isfinite(quote.bid) and math.isfinite(quote.ask)):
+        return None
+    if quote.ask < quote.bid or not (quote.bid_size > 0 and quote.ask_size > 0):
+        return None
+    bid, ask = instrument.price_of(quote.bid), instrument.price_of(quote.ask)
+    if bid <= 0:
+        return None
+    return (ask - bid) / (ask + bid) * _BPS
+
+
+def may_pair(first: Instrument, second: Instrument) -> bool:
+    """Two perps track the same underlying, or are both perps on stablecoins (the group `peg`)."""
+    if not (first.is_perp and second.is_perp) or first.id == second.id:
+        return False
+    return first.hedge_group == second.hedge_group
+
+
+def group_of(first: Instrument, second: Instrument) -> tuple[str, str]:
+    """(group, kind): one underlying is a hedge of that name, two stablecoins are a bet on the peg."""
+    if first.underlying == second.underlying:
+        return first.underlying, "hedge"
+    return "peg", "peg"
+
+
+def same_coin(first: Instrument, second: Instrument) -> bool:
+    """No hidden currency position: same underlying, quote and settle coin."""
+    return (first.underlying, first.quote, first.settle) == (second.underlying, second.quote, second.settle)
+
+
+def coins_of(first: Instrument, second: Instrument) -> tuple[str, ...]:
+    """The coins whose depeg touches the pair: quotes, settle coins, pegged underlyings; never USD."""
+    coins: list[str] = []
+    for leg in (first, second):
+        for coin in (leg.quote, leg.settle, leg.underlying if leg.pegged else "USD"):
+            if coin != "USD" and coin not in coins:
+                coins.append(coin)
+    return tuple(coins)
+
+
+def oriented(first: LegFacts, second: LegFacts) -> tuple[LegFacts, LegFacts]:
+    """(short, long): short the higher hourly rate, long the lower (SEMANTICS 5.2).
+
+    By the entry rates, which are each direction's cautious reading; at most one direction can have a positive
+    spread. Equal spreads fall back on the current rates, then on the ids, so that the answer does not depend
+    on the order of the arguments.
+    """
+    forth, back = _entry_spread(first, second), _entry_spread(second, first)
+    if forth is not None and back is not None and forth != back:
+        return (first, second) if forth > back else (second, first)
+    if first.hourly is not None and second.hourly is not None and first.hourly != second.hourly:
+        return (first, second) if first.hourly > second.hourly else (second, first)
+    return (first, second) if first.instrument.id <= second.instrument.id else (second, first)
+
+
+def _entry_spread(short: LegFacts, long: LegFacts) -> Decimal | None:
+    if short.hourly is None or short.smoothed is None or long.hourly is None or long.smoothed is None:
+        return None
+    return min(short.smoothed, short.hourly) - max(long.smoothed, long.hourly)
+
+
+def in_blackout(row: RateRow, now: int, before_s: int, after_s: int) -> bool:
+    """Within `before_s` ahead of, or `after_s` behind, a settlement of this rate's schedule (both inclusive).
+
+    An unknown schedule is no blackout: other rules refuse it.
+    """
+    if row.next_ts is None:
+        return False
+    ahead = row.next_ts - now
+    if -after_s * SECOND_NS <= ahead <= before_s * SECOND_NS:
+        return True
+    if row.interval_h is None:
+        return False
+    behind = now - (row.next_ts - hours_ns(row.interval_h))
+    return 0 <= behind <= after_s * SECOND_NS
+
+
+def perp_legs(
+    picture: BoardPicture, instruments: Mapping[str, Instrument], params: Funding, now: int
+) -> tuple[LegFacts, ...]:
+    """The facts of every perp, in the order of `instruments`."""
+    return tuple(leg_facts(picture, each, params, now) for each in instruments.values() if each.is_perp)
