@@ -1,0 +1,327 @@
+"""What the market looks like now: quotes, marks, indexes and rates of every venue, each with its age.
+
+Figures stay floats as they came; they leave only through the instrument's grid (SEMANTICS 1). Known and fresh
+are two questions: `mark` gives the last known figure, `fresh_mark` gives it only while it is proven.
+
+Age of a datum (SEMANTICS 2, Freshness): time since the last proof that it still holds. A proof is an update
+of the datum itself or, with the connection up and no frame lost since that update, the connection's last
+frame; the connection vouches for a silent datum for `max_quiet` only, then the feed must state it again. A
+frame's time is the earlier of the venue's and ours, so a venue clock running ahead makes nothing younger.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from services.domain.events import MarketFrame, MarkRow, QuoteRow, RateRow, VenueLink
+from services.domain.instrument import Instrument
+from services.domain.money import INDEX_INCREMENT, ONE, grid_decimal
+from services.market.rates import RateState, accept, current_rate, known_caps, smoothed_hourly
+from services.settings.parameters import Freshness
+
+USD = "USD"
+_MS = 1_000_000
+_SECOND = 1_000_000_000
+
+
+@dataclass(slots=True)
+class VenueFeed:
+    """One venue's public data as last stated, and how far its connection vouches for it."""
+
+    up: bool = True
+    last_ts: int | None = None
+    """Time of the last frame; None = never one."""
+    intact_since: int = 0
+    """No frame was lost after this; a datum older than it is no longer vouched for."""
+    seq: int | None = None
+    quotes: dict[str, tuple[QuoteRow, int]] = field(default_factory=dict)
+    marks: dict[str, tuple[MarkRow, int]] = field(default_factory=dict)
+    indexes: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class PictureState:
+    feeds: dict[str, VenueFeed] = field(default_factory=dict)
+    rates: dict[str, RateState] = field(default_factory=dict)
+    clock: int = 0
+    """The latest time seen on any frame."""
+
+
+class MarketPicture:
+    """The market by instrument id and by (venue, coin)."""
+
+    def __init__(
+        self,
+        instruments: Mapping[str, Instrument],
+        fresh: Freshness,
+        data_step_ns: int = 0,
+        assume_par: tuple[str, ...] = (),
+        state: PictureState | None = None,
+        rate_caps: Mapping[str, Decimal] | None = None,
+    ) -> None:
+        self.state = state if state is not None else PictureState()
+        self.instruments = instruments
+        self.fresh = fresh
+        self.data_step_ns = data_step_ns
+        self.assume_par = assume_par
+        self._caps = known_caps(rate_caps)
+        self._quote_ns = self.stretched(fresh.quote_ms * _MS)
+        self._mark_ns = self.stretched(fresh.mark_ms * _MS)
+        self._index_ns = self.stretched(fresh.index_ms * _MS)
+        self._funding_ns = self.stretched(fresh.funding_ms * _MS)
+        self._quiet_ns = self.stretched(fresh.max_quiet_s * _SECOND)
+        self._heartbeat_ns = self.stretched(fresh.heartbeat_s * _SECOND)
+        self.balance_limit_ns = self.stretched(fresh.balance_ms * _MS)
+        self._grid_marks: dict[str, tuple[float, Decimal | None]] = {}
+        self._grid_indexes: dict[tuple[str, str], tuple[float, Decimal | None]] = {}
+        self._smoothed: dict[tuple[str, Decimal], tuple[int, Decimal | None]] = {}
+
+    def stretched(self, limit_ns: int) -> int:
+        """An age limit in a history run is max(profile, 2 x the series' own step)."""
+        return max(limit_ns, 2 * self.data_step_ns)
+
+    # ---- what comes in ------------------------------------------------------------------------------
+
+    def apply(self, frame: MarketFrame) -> None:
+        """Take one frame in. A frame seen before, or overtaken by a later one, changes nothing.
+
+        A hole in the sequence, or a count that starts anew, ends the proof of everything not in this frame.
+        """
+        state = self.state
+        feed = state.feeds.get(frame.venue)
+        if feed is None:
+            feed = state.feeds[frame.venue] = VenueFeed()
+        ts = min(frame.ts, frame.ts_event)
+        seq = feed.seq
+        if seq is None or frame.seq != seq + 1:
+            if seq is not None and frame.seq <= seq and feed.last_ts is not None and ts <= feed.last_ts:
+                return
+            feed.intact_since = ts
+        feed.seq = frame.seq
+        feed.last_ts = ts
+        state.clock = max(state.clock, frame.ts)
+        if frame.quotes:
+            quotes = feed.quotes
+            for quote in frame.quotes:
+                quotes[quote.instrument] = (quote, ts)
+        if frame.marks:
+            marks = feed.marks
+            for mark in frame.marks:
+                marks[mark.instrument] = (mark, ts)
+        if frame.indexes:
+            indexes = feed.indexes
+            for row in frame.indexes:
+                indexes[row.coin] = (row.index, ts)
+        for rate in frame.rates:
+            known = state.rates.get(rate.instrument)
+            if known is None:
+                known = state.rates[rate.instrument] = RateState()
+            accept(known, rate, ts, self._caps.get(rate.instrument))
+
+    def link(self, event: VenueLink) -> None:
+        """The connection went up or down: nothing older is vouched for, and the sequence starts anew."""
+        feed = self.state.feeds.get(event.venue)
+        if feed is None:
+            feed = self.state.feeds[event.venue] = VenueFeed()
+        feed.up = event.up
+        feed.seq = None
+        feed.intact_since = max(feed.intact_since, event.ts)
+        self.state.clock = max(self.state.clock, event.ts)
+
+    # ---- last known figures -------------------------------------------------------------------------
+
+    def quote(self, instrument: str) -> QuoteRow | None:
+        """As the venue stated it, one-sided or worse included; see `mid` and `fresh_quote`."""
+        known = self._feed(instrument).quotes.get(instrument)
+        return None if known is None else known[0]
+
+    def mark_row(self, instrument: str) -> MarkRow | None:
+        known = self._feed(instrument).marks.get(instrument)
+        return None if known is None else known[0]
+
+    def mark(self, instrument: str) -> Decimal | None:
+        """Last known mark on the instrument's grid, in its quote coin; staleness is a separate question."""
+        known = self._feed(instrument).marks.get(instrument)
+        if known is None:
+            return None
+        value = known[0].mark
+        cached = self._grid_marks.get(instrument)
+        if cached is not None and cached[0] == value:
+            return cached[1]
+        spec = self.instruments.get(instrument)
+        price = None if spec is None else _positive_on_grid(value, spec.price_increment)
+        self._grid_marks[instrument] = (value, price)
+        return price
+
+    def mid(self, instrument: str) -> Decimal | None:
+        """Half way between bid and ask, both on the grid; None unless the book has two sane sides."""
+        row = self.quote(instrument)
+        spec = self.instruments.get(instrument)
+        if row is None or spec is None or not two_sided(row):
+            return None
+        return (spec.price_of(row.bid) + spec.price_of(row.ask)) / 2
+
+    def index(self, venue: str, coin: str) -> Decimal | None:
+        """USD per coin, as this venue values it. USD is 1; so are coins that a history run takes at par."""
+        if coin == USD or coin in self.assume_par:
+            return ONE
+        feed = self.state.feeds.get(venue)
+        known = None if feed is None else feed.indexes.get(coin)
+        if known is None:
+            return None
+        value = known[0]
+        cached = self._grid_indexes.get((venue, coin))
+        if cached is not None and cached[0] == value:
+            return cached[1]
+        price = _positive_on_grid(value, INDEX_INCREMENT)
+        self._grid_indexes[(venue, coin)] = (value, price)
+        return price
+
+    def quote_usd(self, instrument: str) -> Decimal | None:
+        """USD per unit of the instrument's quote coin on its venue."""
+        spec = self.instruments.get(instrument)
+        return None if spec is None else self.index(spec.venue, spec.quote)
+
+    def settle_usd(self, instrument: str) -> Decimal | None:
+        """USD per unit of the instrument's settle coin on its venue."""
+        spec = self.instruments.get(instrument)
+        return None if spec is None else self.index(spec.venue, spec.settle)
+
+    # ---- ages ---------------------------------------------------------------------------------------
+
+    def quote_age(self, instrument: str, now: int) -> int | None:
+        """ns since the last proof; None = never seen."""
+        feed = self._feed(instrument)
+        known = feed.quotes.get(instrument)
+        return None if known is None else self._age(feed, known[1], now)
+
+    def mark_age(self, instrument: str, now: int) -> int | None:
+        feed = self._feed(instrument)
+        known = feed.marks.get(instrument)
+        return None if known is None else self._age(feed, known[1], now)
+
+    def index_age(self, venue: str, coin: str, now: int) -> int | None:
+        if coin == USD or coin in self.assume_par:
+            return 0
+        feed = self.state.feeds.get(venue)
+        known = None if feed is None else feed.indexes.get(coin)
+        return None if feed is None or known is None else self._age(feed, known[1], now)
+
+    def rate_age(self, instrument: str, now: int) -> int | None:
+        """Of the rate that `rate` gives.
+
+        A settled rate cannot change, so the connection vouches for it until the next settlement is due; from
+        then on it ages. A prediction ages like every other datum.
+        """
+        known = self.state.rates.get(instrument)
+        if known is None:
+            return None
+        row = current_rate(known, now)
+        if row is None:
+            return None
+        feed = self._feed(instrument)
+        if row is known.predicted:
+            return self._age(feed, known.predicted_ts, now)
+        seen = known.settled_seen_ts
+        if feed.up and feed.last_ts is not None and row.next_ts is not None:
+            return max(now - max(feed.last_ts, seen), now - row.next_ts, 0)
+        return self._age(feed, seen, now)
+
+    def venue_age(self, venue: str, now: int) -> int | None:
+        """ns since the venue's last frame; None = never one."""
+        feed = self.state.feeds.get(venue)
+        return None if feed is None or feed.last_ts is None else max(0, now - feed.last_ts)
+
+    def connected(self, venue: str, now: int) -> bool:
+        """Link up and a frame within the heartbeat."""
+        feed = self.state.feeds.get(venue)
+        if feed is None or not feed.up or feed.last_ts is None:
+            return False
+        return now - feed.last_ts < self._heartbeat_ns
+
+    # ---- proven figures -----------------------------------------------------------------------------
+
+    def quote_fresh(self, instrument: str, now: int) -> bool:
+        """A sane two-sided quote, younger than its limit."""
+        return self.fresh_quote(instrument, now) is not None
+
+    def mark_fresh(self, instrument: str, now: int) -> bool:
+        age = self.mark_age(instrument, now)
+        return age is not None and age < self._mark_ns and self.mark(instrument) is not None
+
+    def index_fresh(self, venue: str, coin: str, now: int) -> bool:
+        age = self.index_age(venue, coin, now)
+        return age is not None and age < self._index_ns and self.index(venue, coin) is not None
+
+    def rate_fresh(self, instrument: str, now: int) -> bool:
+        age = self.rate_age(instrument, now)
+        return age is not None and age < self._funding_ns
+
+    def fresh_quote(self, instrument: str, now: int) -> QuoteRow | None:
+        age = self.quote_age(instrument, now)
+        if age is None or age >= self._quote_ns:
+            return None
+        row = self.quote(instrument)
+        return row if row is not None and two_sided(row) else None
+
+    def fresh_mark(self, instrument: str, now: int) -> Decimal | None:
+        return self.mark(instrument) if self.mark_fresh(instrument, now) else None
+
+    def fresh_index(self, venue: str, coin: str, now: int) -> Decimal | None:
+        return self.index(venue, coin) if self.index_fresh(venue, coin, now) else None
+
+    # ---- funding ------------------------------------------------------------------------------------
+
+    def rate(self, instrument: str, now: int | None = None) -> RateRow | None:
+        """The current rate: predicted where the venue predicts, else the last settled; None while dropped."""
+        known = self.state.rates.get(instrument)
+        return None if known is None else current_rate(known, self.state.clock if now is None else now)
+
+    def settlements(self, instrument: str) -> Sequence[RateRow]:
+        """Settled rates, oldest first, bounded."""
+        known = self.state.rates.get(instrument)
+        return () if known is None else known.settled
+
+    def smoothed_rate(self, instrument: str, half_life_h: Decimal) -> Decimal | None:
+        """Hourly, exponentially smoothed over settlements; None without one or with an unknown interval."""
+        known = self.state.rates.get(instrument)
+        if known is None or not known.settled:
+            return None
+        cached = self._smoothed.get((instrument, half_life_h))
+        if cached is not None and cached[0] == known.revision:
+            return cached[1]
+        value = smoothed_hourly(known.settled, half_life_h)
+        self._smoothed[(instrument, half_life_h)] = (known.revision, value)
+        return value
+
+    # ---- inside -------------------------------------------------------------------------------------
+
+    def _feed(self, instrument: str) -> VenueFeed:
+        spec = self.instruments.get(instrument)
+        feed = None if spec is None else self.state.feeds.get(spec.venue)
+        return _NO_FEED if feed is None else feed
+
+    def _age(self, feed: VenueFeed, updated: int, now: int) -> int:
+        proof = updated
+        last = feed.last_ts
+        if feed.up and last is not None and updated >= feed.intact_since and last > updated:
+            proof = min(last, updated + self._quiet_ns)
+        return max(0, now - proof)
+
+
+def two_sided(row: QuoteRow) -> bool:
+    """Both sides stated, finite, positive and not crossed. NaN fails every comparison."""
+    return 0.0 < row.bid <= row.ask < math.inf
+
+
+def _positive_on_grid(value: float, increment: Decimal) -> Decimal | None:
+    if not 0.0 < value < math.inf:
+        return None
+    price = grid_decimal(value, increment)
+    return price if price > 0 else None
+
+
+_NO_FEED = VenueFeed(up=False)

@@ -1,0 +1,287 @@
+"""Our own books of every venue account: balances and positions from fills, payments and transfers.
+
+Booking is idempotent: a fill by (venue, instrument, trade id), a payment and a transfer by the venue's id,
+so whatever is delivered twice or read again is harmless. Average cost; a flip closes one episode and opens the
+next. Spot fills move the base and the quote balance; perp fills move the settle balance by realised profit
+and fee. Funding is booked only from the venue's own rows.
+
+The venue is the truth: `read` takes a fresh account read's weights, leverage settings and time, `adopt_*`
+take over what reconciliation accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from msgspec import Struct
+
+from services.domain.enums import Side
+from services.domain.events import AccountReport, FundingSettled, OrderFilled, TransferBooked
+from services.domain.instrument import Instrument
+from services.domain.money import ZERO, round_coin
+from services.portfolio.average_cost import book, entry_of
+
+KEPT_IDS = 4_000
+"""Ids remembered per account and kind; what is older than the oldest of them counts as seen."""
+
+
+@dataclass(slots=True)
+class PositionBook:
+    """One instrument's position and what its present episode brought so far."""
+
+    instrument: str
+    size: Decimal = ZERO
+    """Signed, base units."""
+    cost: Decimal = ZERO
+    """Signed money spent on `size`, quote coin."""
+    opened_ts: int = 0
+    """When it left flat; 0 = flat."""
+    changed_ts: int = 0
+    realised: Decimal = ZERO
+    """Settle coin, price only, of the present episode."""
+    fees: Decimal = ZERO
+    """Paid > 0, settle coin."""
+    funding: Decimal = ZERO
+    """Received > 0, settle coin."""
+    funding_usd: Decimal = ZERO
+    """The same at each payment's index; one without an index is left out and sets `funding_unpriced`."""
+    funding_unpriced: bool = False
+    payments: int = 0
+    episode: int = 0
+    """Counts this instrument's episodes."""
+
+    @property
+    def entry(self) -> Decimal:
+        """Average entry price."""
+        return entry_of(self.size, self.cost)
+
+
+@dataclass(slots=True)
+class SeenIds:
+    """Ids already booked, oldest first, with their venue time."""
+
+    ids: dict[str, int] = field(default_factory=dict)
+    forgotten_ts: int = -1
+    """Anything at or before this has been forgotten, and counts as seen."""
+
+
+@dataclass(slots=True)
+class AccountBook:
+    """One venue account."""
+
+    venue: str
+    balances: dict[str, Decimal] = field(default_factory=dict)
+    weights_total: dict[str, Decimal | None] = field(default_factory=dict)
+    weights_initial: dict[str, Decimal | None] = field(default_factory=dict)
+    leverage: dict[str, Decimal | None] = field(default_factory=dict)
+    """By instrument: the venue's setting read back."""
+    positions: dict[str, PositionBook] = field(default_factory=dict)
+    balance_ts: int | None = None
+    """Venue time of the last fresh read; None = never read."""
+    last_fill_ts: int = 0
+    last_payment_ts: int = 0
+    trades: SeenIds = field(default_factory=SeenIds)
+    payments: SeenIds = field(default_factory=SeenIds)
+    transfers: SeenIds = field(default_factory=SeenIds)
+
+
+@dataclass(slots=True)
+class LedgerState:
+    accounts: dict[str, AccountBook] = field(default_factory=dict)
+
+
+class FillBooked(Struct, frozen=True, kw_only=True):
+    """What a fill did to our books."""
+
+    duplicate: bool
+    realised: Decimal = ZERO
+    """Price profit of the part that was closed, settle coin, rounded once."""
+    realised_usd: Decimal | None = ZERO
+    """None = the settle coin's index was unknown."""
+    fee: Decimal = ZERO
+    """Paid > 0, in the fill's fee coin."""
+    fee_usd: Decimal | None = ZERO
+    """None = fee coin is not the settle coin, or its index was unknown."""
+    size_before: Decimal = ZERO
+    size_after: Decimal = ZERO
+    entry_before: Decimal = ZERO
+    entry_after: Decimal = ZERO
+    closed: Decimal = ZERO
+    """Quantity closed, >= 0."""
+    opened: Decimal = ZERO
+    """Quantity opened, >= 0."""
+    episode: int = 0
+    """The instrument's episode that the fill ended in, or opened."""
+
+    @property
+    def flat(self) -> bool:
+        return self.size_after == ZERO
+
+    @property
+    def flipped(self) -> bool:
+        return self.closed > ZERO and self.opened > ZERO
+
+
+class Ledger:
+    """All accounts. Deterministic: the same events give the same books, in the same order."""
+
+    def __init__(self, venues: Iterable[str] = (), state: LedgerState | None = None) -> None:
+        self.state = state if state is not None else LedgerState()
+        for venue in venues:
+            self.account(venue)
+
+    def account(self, venue: str) -> AccountBook:
+        """The venue's book, opened empty when first asked for."""
+        book_ = self.state.accounts.get(venue)
+        if book_ is None:
+            book_ = self.state.accounts[venue] = AccountBook(venue)
+        return book_
+
+    def position(self, instrument: Instrument) -> PositionBook | None:
+        """The open position, None when flat."""
+        held = self.account(instrument.venue).positions.get(instrument.id)
+        return held if held is not None and held.size != ZERO else None
+
+    def size(self, instrument: Instrument) -> Decimal:
+        """Signed position; 0 when flat."""
+        held = self.account(instrument.venue).positions.get(instrument.id)
+        return ZERO if held is None else held.size
+
+    def apply_fill(
+        self,
+        fill: OrderFilled,
+        instrument: Instrument,
+        settle_usd: Decimal | None,
+        quote_usd: Decimal | None = None,
+    ) -> FillBooked:
+        """Book a fill once. `quote_usd` is needed only where quote and settle coin differ."""
+        account = self.account(fill.venue)
+        if not _first_time(account.trades, f"{fill.instrument}|{fill.trade_id}", fill.ts_event):
+            return FillBooked(duplicate=True)
+        account.last_fill_ts = max(account.last_fill_ts, fill.ts_event)
+        change = fill.quantity if fill.side is Side.BUY else -fill.quantity
+        _move(account, fill.fee_coin, -fill.fee)
+        fee_usd = None
+        if fill.fee == ZERO:
+            fee_usd = ZERO
+        elif settle_usd is not None and fill.fee_coin == instrument.settle:
+            fee_usd = fill.fee * settle_usd
+        if not instrument.is_perp:
+            _move(account, instrument.underlying, change)
+            _move(account, instrument.quote, -round_coin(change * fill.price))
+            return FillBooked(duplicate=False, fee=fill.fee, fee_usd=fee_usd)
+        held = account.positions.get(fill.instrument)
+        if held is None:
+            held = account.positions[fill.instrument] = PositionBook(fill.instrument)
+        before, entry_before = held.size, held.entry
+        step = book(held.size, held.cost, change, fill.price)
+        realised = round_coin(_in_settle(step.realised, instrument, quote_usd, settle_usd))
+        _move(account, instrument.settle, realised)
+        if before == ZERO or (step.closed > ZERO and step.opened > ZERO):
+            _open_episode(held, fill.ts_event)
+        held.size, held.cost, held.changed_ts = step.size, step.cost, fill.ts_event
+        held.realised += realised
+        if fill.fee_coin == instrument.settle:
+            held.fees += fill.fee
+        if step.size == ZERO:
+            held.opened_ts = 0
+        return FillBooked(
+            duplicate=False,
+            realised=realised,
+            realised_usd=None if settle_usd is None and realised else realised * (settle_usd or ZERO),
+            fee=fill.fee,
+            fee_usd=fee_usd,
+            size_before=before,
+            size_after=step.size,
+            entry_before=entry_before,
+            entry_after=held.entry,
+            closed=step.closed,
+            opened=step.opened,
+            episode=held.episode,
+        )
+
+    def apply_funding(self, payment: FundingSettled, coin_usd: Decimal | None = None) -> bool:
+        """Book one row of the venue's settlement ledger; False = booked before."""
+        account = self.account(payment.venue)
+        if not _first_time(account.payments, payment.payment_id, payment.ts_event):
+            return False
+        account.last_payment_ts = max(account.last_payment_ts, payment.ts_event)
+        _move(account, payment.coin, payment.amount)
+        held = account.positions.get(payment.instrument)
+        if held is not None and held.size != ZERO:
+            held.funding += payment.amount
+            held.payments += 1
+            if coin_usd is None:
+                held.funding_unpriced = True
+            else:
+                held.funding_usd += payment.amount * coin_usd
+        return True
+
+    def apply_transfer(self, transfer: TransferBooked) -> bool:
+        """Book a deposit or withdrawal; False = booked before."""
+        account = self.account(transfer.venue)
+        if not _first_time(account.transfers, transfer.transfer_id, transfer.ts_event):
+            return False
+        _move(account, transfer.coin, transfer.amount)
+        return True
+
+    def knows_trade(self, venue: str, instrument: str, trade_id: str) -> bool:
+        return f"{instrument}|{trade_id}" in self.account(venue).trades.ids
+
+    def read(self, report: AccountReport) -> None:
+        """Take weights, leverage settings and the time from a fresh read; amounts are reconciliation's."""
+        account = self.account(report.venue)
+        account.balance_ts = max(account.balance_ts or 0, min(report.ts_event, report.ts))
+        account.weights_total = {row.coin: row.weight_total for row in report.balances}
+        account.weights_initial = {row.coin: row.weight_initial for row in report.balances}
+        account.leverage = {row.instrument: row.leverage for row in report.positions}
+
+    def adopt_balance(self, venue: str, coin: str, total: Decimal) -> None:
+        """Reconciliation accepted the venue's amount."""
+        self.account(venue).balances[coin] = total
+
+    def adopt_position(self, venue: str, instrument: str, size: Decimal, entry: Decimal, ts: int) -> None:
+        """Reconciliation accepted the venue's position; no fill is invented, nothing is realised."""
+        account = self.account(venue)
+        held = account.positions.get(instrument)
+        if held is None:
+            held = account.positions[instrument] = PositionBook(instrument)
+        if size != ZERO and (held.size == ZERO or (held.size > ZERO) != (size > ZERO)):
+            _open_episode(held, ts)
+        held.size, held.cost, held.changed_ts = size, size * entry, ts
+        if size == ZERO:
+            held.opened_ts = 0
+
+
+def _open_episode(held: PositionBook, ts: int) -> None:
+    held.opened_ts = ts
+    held.realised = held.fees = held.funding = held.funding_usd = ZERO
+    held.funding_unpriced = False
+    held.payments = 0
+    held.episode += 1
+
+
+def _move(account: AccountBook, coin: str, amount: Decimal) -> None:
+    account.balances[coin] = account.balances.get(coin, ZERO) + amount
+
+
+def _in_settle(
+    amount: Decimal, instrument: Instrument, quote_usd: Decimal | None, settle_usd: Decimal | None
+) -> Decimal:
+    if amount == ZERO or instrument.quote == instrument.settle:
+        return amount
+    if quote_usd is None or settle_usd is None:
+        raise ValueError(f"{instrument.id}: profit in {instrument.quote} needs both indexes to be booked")
+    return amount * quote_usd / settle_usd
+
+
+def _first_time(seen: SeenIds, key: str, ts: int) -> bool:
+    if key in seen.ids or ts <= seen.forgotten_ts:
+        return False
+    seen.ids[key] = ts
+    if len(seen.ids) > KEPT_IDS:
+        for old in list(seen.ids)[: KEPT_IDS // 4]:
+            seen.forgotten_ts = max(seen.forgotten_ts, seen.ids.pop(old))
+    return True
