@@ -1,4 +1,4 @@
-"""Funding arithmetic: hourly rates, smoothing, projection settlement by settlement (SEMANTICS 1, 5.2, 5.3).
+"""Funding arithmetic: hourly rates, projection settlement by settlement (SEMANTICS 1, 5.2, 5.3).
 
 Pure functions over `RateRow`s. Hourly rates are Decimal fractions per hour; a row's own (rate, interval) pair
 is what is stored, the hourly figure is derived here and never converted back. Times are ns since the epoch.
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
-from functools import lru_cache
+from decimal import Decimal
 
 from services.domain.events import RateRow
-from services.domain.money import DESK_CONTEXT, ZERO
+from services.domain.money import ZERO
 
 SECOND_NS = 1_000_000_000
 HOUR_NS = 3_600 * SECOND_NS
@@ -24,8 +23,6 @@ HOURS_A_YEAR = Decimal(8_760)
 
 RATE_QUANTUM = Decimal("1E-14")
 """Smoothed hourly rates are rounded to this, so that rates equal on paper stay equal to the last digit."""
-
-_HALF = Decimal("0.5")
 
 
 def hours_ns(hours: Decimal) -> int:
@@ -44,37 +41,6 @@ def hourly_rate(row: RateRow) -> Decimal | None:
 def bps_8h(hourly: Decimal) -> Decimal:
     """An hourly fraction in the unit that is shown and configured."""
     return hourly * BPS_8H
-
-
-@lru_cache(maxsize=1024)
-def _decay(remainder_ns: int, half_life_ns: int) -> Decimal:
-    """0.5 ^ (remainder / half-life) for a part of one half-life; few distinct values ever occur."""
-    return DESK_CONTEXT.power(_HALF, DESK_CONTEXT.divide(Decimal(remainder_ns), Decimal(half_life_ns)))
-
-
-def smoothed_hourly(rows: Sequence[RateRow], half_life_h: Decimal) -> Decimal | None:
-    """Exponentially weighted mean of settled hourly rates, by age in time.
-
-    Weight of a settlement = 0.5 ^ (age / half-life), its age counted from the latest row; sum(w x) / sum(w).
-    With a row every half-life that is span 3 (alpha 0.5). `rows` oldest first; rows whose interval is unknown
-    carry no information and are left out. None when nothing is left.
-    """
-    half_life_ns = hours_ns(half_life_h)
-    latest: int | None = None
-    total = weights = ZERO
-    for row in reversed(rows):
-        hourly = hourly_rate(row)
-        if hourly is None:
-            continue
-        if latest is None:
-            latest = row.rate_ts
-        whole, rest = divmod(latest - row.rate_ts, half_life_ns)
-        weight = _HALF**whole if rest == 0 else _HALF**whole * _decay(rest, half_life_ns)
-        total += hourly * weight
-        weights += weight
-    if not weights:
-        return None
-    return (total / weights).quantize(RATE_QUANTUM, rounding=ROUND_HALF_EVEN)
 
 
 def settlements_inside(next_ts: int, interval_ns: int, now: int, horizon_ns: int) -> int:

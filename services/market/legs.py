@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from services.domain.events import QuoteRow, RateRow
 from services.domain.instrument import Instrument
-from services.market.funding import SECOND_NS, hourly_rate, hours_ns
+from services.market.funding import RATE_QUANTUM, SECOND_NS, hourly_rate, hours_ns
 from services.settings.parameters import Funding
 
 _BPS = Decimal(10_000)
@@ -64,6 +64,7 @@ def leg_facts(picture: BoardPicture, instrument: Instrument, params: Funding, no
     name = instrument.id
     rate = picture.rate(name)
     settled = picture.settlements(name)
+    smoothed = picture.smoothed_rate(name, params.smooth_half_life_h)
     mark, usd = picture.mark(name), picture.quote_usd(name)
     stale = ""
     if not picture.quote_fresh(name, now):
@@ -76,7 +77,7 @@ def leg_facts(picture: BoardPicture, instrument: Instrument, params: Funding, no
         instrument=instrument,
         rate=rate,
         hourly=None if rate is None else hourly_rate(rate),
-        smoothed=picture.smoothed_rate(name, params.smooth_half_life_h),
+        smoothed=None if smoothed is None else smoothed.quantize(RATE_QUANTUM),
         half_spread=half_spread(instrument, picture.quote(name)),
         mark_usd=None if mark is None or usd is None else mark * usd,
         stale=stale,

@@ -57,6 +57,10 @@ class Funding(Struct, frozen=True, kw_only=True):
     basis_divergence: Decimal = _d("40")
     """bps from entry."""
     basis_divergence_s: int = 300
+    depeg_exit: bool = False
+    """Close a pair when one of its coins reaches the reduce level; the default is to alert and block (5.11)."""
+    delisting_exit_h: Decimal = _d("2")
+    """Hours before a delisting at which the exit begins, so that it is done before T - 1 h."""
     persistence_sample: int = 90
     """Realised settlements before a pair is suggested."""
     freeze_alert_s: int = 60
