@@ -114,7 +114,7 @@ def first_crossing(sheet: Sheet, direction: Mapping[str, Decimal], limit: Decima
 def liquidation_price(account: AccountInput, instrument_id: str) -> Decimal | None:
     """The mark of `instrument_id` nearest to the present one at which usage reaches 1, unrounded.
 
-    Everything of the same underlying moves by the same factor, the rest is held. At usage 1 already: the mark.
+    Everything of the same underlying moves by the same factor, the rest is held. Usage 1 already: the mark.
     """
     position = _position(account, instrument_id)
     sheet = sheet_of(account)

@@ -1,8 +1,8 @@
 """What we hold of a coin without having bought it: the hidden currency position (SEMANTICS 2 and 5.10).
 
 Exposure to q = balance_q + uPnL_q - sum(size x mark) over instruments quoted in q + perps on q, in USD. Long
-BTC margined in USDC against short BTC margined in USDT is neutral in BTC, but short USDC and long USDT for the
-full notional. Only the part made by positions is limited; the balance is shown.
+BTC margined in USDC against short BTC margined in USDT is neutral in BTC, but short USDC and long USDT for
+the full notional. Only the part made by positions is limited; the balance is shown.
 """
 
 from __future__ import annotations

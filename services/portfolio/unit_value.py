@@ -30,6 +30,7 @@ class UnitState:
     units: Decimal | None = None
     """None = no complete equity seen yet."""
     last_value: Decimal = FIRST_VALUE
+    """The last one above zero."""
     last_ts: int = 0
     pending: list[PendingTransfer] = field(default_factory=list)
 
@@ -73,9 +74,11 @@ class UnitBook:
             return None
         if state.units == ZERO:
             return None
-        state.last_value = equity / state.units
+        value = equity / state.units
+        if value > ZERO:
+            state.last_value = value
         state.last_ts = now
-        return state.last_value
+        return value
 
     def _settle(self, equity: Decimal, indexes: Mapping[str, Decimal | None]) -> bool:
         total = ZERO
@@ -91,7 +94,7 @@ class UnitBook:
         return True
 
     def _issue(self, usd: Decimal, before: Decimal) -> None:
-        """Nothing was left before it: the newcomer buys at the last known value."""
+        """units x T / E; where nothing or less was left before it, at the last value above zero."""
         state = self.state
         units = state.units if state.units is not None else ZERO
         if before > ZERO and units > ZERO:
