@@ -1,16 +1,56 @@
-"""engine.lock and the account locks (signatures first)."""
+"""One engine a folder, one an account: flocks held for life, and what a second engine is told (RUNTIME 1).
+
+Whoever holds `engine.lock` may unlink a stale socket; the lock comes strictly before the bind.
+"""
 
 from __future__ import annotations
-from collections.abc import Sequence
+
+import errno
+import fcntl
+import hashlib
+import os
 from pathlib import Path
+
+import msgspec
 from msgspec import Struct
+
+SOCKET_PATH_MOST = 107
+"""Bytes that Linux takes for the path of a Unix socket."""
+
+_NETWORK_TYPES = (
+    "9p",
+    "afs",
+    "beegfs",
+    "ceph",
+    "cifs",
+    "coda",
+    "davfs",
+    "fuse.ceph",
+    "fuse.davfs",
+    "fuse.glusterfs",
+    "fuse.rclone",
+    "fuse.s3fs",
+    "fuse.sshfs",
+    "glusterfs",
+    "lustre",
+    "ncpfs",
+    "nfs",
+    "nfs4",
+    "ocfs2",
+    "smb2",
+    "smb3",
+    "smbfs",
+)
 
 
 class Holder(Struct, frozen=True):
+    """Who holds a lock: the text of the lock file."""
+
     pid: int
     profile: str
     version: str
     started: str
+    """Wall clock, ISO 8601 UTC."""
     accounts: tuple[str, ...]
     folder: str
 
@@ -18,7 +58,7 @@ class Holder(Struct, frozen=True):
 class LockError(Exception):
     """One line; `exit` is the status for the shell."""
 
-    exit: int = 1
+    exit = 1
 
 
 class SecondEngine(LockError):
@@ -26,13 +66,125 @@ class SecondEngine(LockError):
 
 
 class EngineLock:
-    def __init__(self, folder: Path, holder: Holder) -> None:
-        """Takes `folder/engine.lock` at once or raises SecondEngine naming pid, profile, folder."""
+    """Held until `release` or the end of the process."""
 
-    def lock_account(self, folder: Path, venue: str, key_id: str) -> None: ...
-    def release(self) -> None: ...
+    def __init__(self, folder: Path, holder: Holder) -> None:
+        """Takes `folder/engine.lock` at once, or raises SecondEngine naming pid, profile and folder."""
+        refuse_network_folder(folder)
+        self._holder = holder
+        self._fds = [_take(folder / "engine.lock", holder, "this folder")]
+
+    def lock_account(self, folder: Path, venue: str, key_id: str) -> None:
+        """One engine a real account, whatever its state folder: `folder` is the user's `accounts` folder."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = hashlib.sha256(f"{venue}\0{key_id}".encode()).hexdigest()[:16]
+        self._fds.append(_take(folder / f"{name}.lock", self._holder, f"the account on {venue}"))
+
+    def release(self) -> None:
+        """The files stay: removing a lock file lets two engines hold two files of one name."""
+        fds, self._fds = self._fds, []
+        for fd in fds:
+            os.close(fd)
 
 
 def holder_of(folder: Path) -> Holder | None:
-    """Who holds the lock now; None = nobody."""
-    raise NotImplementedError
+    """Who holds `folder/engine.lock` now; None = nobody."""
+    try:
+        fd = os.open(folder / "engine.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _written(fd)
+    finally:
+        os.close(fd)
+    return None
+
+
+def check_socket_path(path: Path) -> None:
+    """Raises LockError naming the remedy when a Unix socket cannot have this path."""
+    length = len(os.fsencode(path))
+    if length > SOCKET_PATH_MOST:
+        raise LockError(
+            f"socket path {path}: {length} bytes, the system takes {SOCKET_PATH_MOST}; "
+            "name a shorter folder with --state-dir"
+        )
+
+
+def refuse_network_folder(folder: Path) -> None:
+    """Raises LockError on a network file system: its locks and its sync promise nothing."""
+    try:
+        table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return
+    kind = file_system_type(os.path.realpath(folder), table)
+    if kind in _NETWORK_TYPES:
+        raise LockError(
+            f"state folder {folder}: it lies on a network file system ({kind}), where locks do not hold; "
+            "name a local folder with --state-dir"
+        )
+
+
+def file_system_type(path: str, mountinfo: str) -> str:
+    """Type of the file system that `path` (absolute, resolved) lies on, from the text of mountinfo."""
+    best, found = "", ""
+    for line in mountinfo.splitlines():
+        left, dash, right = line.partition(" - ")
+        fields = left.split()
+        if not dash or len(fields) < 5 or not right.split():
+            continue
+        point = _unescaped(fields[4])
+        inside = path == point or path.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, found = point, right.split()[0]
+    return found
+
+
+def _unescaped(text: str) -> str:
+    for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        text = text.replace(code, char)
+    return text
+
+
+def _take(path: Path, holder: Holder, what: str) -> int:
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise LockError(
+            f"{path}: {error.strerror}; make the folder writable or name another with --state-dir"
+        ) from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        other = _written(fd)
+        os.close(fd)
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            raise SecondEngine(_second(what, other, path)) from error
+        raise LockError(
+            f"{path}: this file system takes no locks ({error.strerror}); name another with --state-dir"
+        ) from error
+    try:
+        text = msgspec.json.encode(holder) + b"\n"
+        os.pwrite(fd, text, 0)
+        os.ftruncate(fd, len(text))
+    except OSError:
+        # A full disk must not keep an engine from starting to protect a position: the lock itself holds.
+        return fd
+    return fd
+
+
+def _written(fd: int) -> Holder | None:
+    try:
+        return msgspec.json.decode(os.pread(fd, 65_536, 0), type=Holder)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _second(what: str, other: Holder | None, path: Path) -> str:
+    if other is None:
+        return f"another engine holds {what} ({path}); stop it first"
+    return (
+        f"another engine holds {what}: pid {other.pid}, profile {other.profile}, folder {other.folder}; "
+        "attach to it or stop it first"
+    )

@@ -1,31 +1,111 @@
-"""The watchdog (signatures first): engine side. The process side is `python -P -m services.drive.watchdog`."""
+"""The watchdog process: breaks off a strategy that does not return, ends an engine that hangs (RUNTIME 3).
+
+A thread would not do: C code that holds the interpreter lock silences it. Run as
+`python -P -m services.drive.watchdog PID LATCH CALL_MS HEARTBEAT_S` with the pipe as standard input; the
+engine's side is `services.drive.guard`. Standard library only, and little of it: it starts fast, stays small.
+"""
 
 from __future__ import annotations
-from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar
 
-T = TypeVar("T")
+import os
+import select
+import signal
+import sys
+import time
+from struct import Struct as Packed
+
+from services.drive.latch import Latch
+
+IDLE = 0
+IN_CALL = 1
+GOODBYE = 2
+BEAT = Packed("<BQq")
+"""What (one of the above), number of the strategy call, desk time ns."""
+
+_TICK_S = 0.05
+_GRACE_S = 3.0
+"""After SIGABRT the engine may dump its stacks for this long, then SIGKILL."""
 
 
-class StrategyOverran(BaseException):
-    """A strategy call lasted longer than its limit and was broken off."""
+def watch(pid: int, latch: str, call_s: float, heartbeat_s: float, pipe: int = 0) -> int:
+    """Returns when the engine says goodbye or ends. Armed by the first beat."""
+    engine = os.pidfd_open(pid)
+    os.set_blocking(pipe, False)
+    rest = b""
+    what, call, desk_ts = IDLE, 0, 0
+    last_beat: float | None = None
+    call_since = 0.0
+    told = -1
+    while True:
+        select.select([pipe], [], [], _TICK_S)
+        data = _drain(pipe)
+        now = time.monotonic()
+        if data is None:
+            return 0
+        rest += data
+        whole = len(rest) - len(rest) % BEAT.size
+        if whole:
+            before = (what, call)
+            what, call, desk_ts = BEAT.unpack_from(rest, whole - BEAT.size)
+            rest = rest[whole:]
+            last_beat = now
+            if (what, call) != before:
+                call_since = now
+        if what == GOODBYE:
+            return 0
+        if last_beat is None:
+            continue
+        if what == IN_CALL and call != told and now - call_since >= call_s:
+            told = call
+            if not _send(engine, signal.SIGUSR1):
+                return 0
+        if now - last_beat >= heartbeat_s:
+            _end(engine, latch, heartbeat_s, desk_ts)
+            return 1
 
 
-class Watchdog:
-    def __init__(self, latch: Path, *, call_ms: int = 500, heartbeat_s: float = 5.0) -> None: ...
-    def start(self) -> None:
-        """Spawn it, install the SIGUSR1 handler and faulthandler. Main thread only. Armed by the first beat."""
+def _drain(pipe: int) -> bytes | None:
+    """All that lies in the pipe; None = the engine is gone."""
+    data = b""
+    while True:
+        try:
+            piece = os.read(pipe, 65_536)
+        except BlockingIOError:
+            return data
+        if not piece:
+            return None
+        data += piece
 
-    def beat(self, ts: int) -> None:
-        """At least once a second from the main loop; `ts` is the desk's time, for the latch."""
 
-    def guard(self, call: Callable[[], T]) -> T:
-        """Run one strategy call; raises StrategyOverran after `call_ms`."""
-        raise NotImplementedError
+def _end(engine: int, latch: str, heartbeat_s: float, desk_ts: int) -> None:
+    text = f"no heartbeat for {heartbeat_s:g} s: the engine was ended"
+    try:
+        Latch(latch).write("HALTED", "watchdog", text, desk_ts)
+    except OSError as error:
+        sys.stderr.write(f"watchdog: the latch cannot be written: {error}\n")
+    sys.stderr.write(f"watchdog: {text}\n")
+    sys.stderr.flush()
+    _send(engine, signal.SIGABRT)
+    _send(engine, signal.SIGCONT)  # a stopped process acts on nothing else
+    ended, _, _ = select.select([engine], [], [], _GRACE_S)
+    if not ended:
+        _send(engine, signal.SIGKILL)
 
-    def alive(self) -> bool:
-        raise NotImplementedError
 
-    def stop(self) -> None:
-        """Clean end: it goes away without a word."""
+def _send(engine: int, number: int) -> bool:
+    try:
+        signal.pidfd_send_signal(engine, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def main() -> int:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # it goes when the engine goes
+    pid, latch, call_ms, heartbeat_s = sys.argv[1:5]
+    return watch(int(pid), latch, int(call_ms) / 1000, float(heartbeat_s))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

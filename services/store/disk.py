@@ -39,7 +39,7 @@ class Disk:
         self._full: bool | None = None
 
     def write(self, rows: Sequence[ChainRow | Row], sync: bool) -> bool:
-        """Commit `rows` together; FULL sync when `sync` or a row asks for it. True = all so far is durable."""
+        """Commit `rows` together; FULL sync when `sync` or a row asks for it. True = all is durable."""
         groups: dict[str, list[tuple[Any, ...]]] = {}
         for row in rows:
             if isinstance(row, ChainRow):

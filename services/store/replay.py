@@ -153,7 +153,7 @@ class JournalReader:
 
 
 def verify(path: Path) -> Verdict:
-    """Check every row's payload and link, from the first. Raises StoreError when there is no store to open."""
+    """Check every row's payload and link, from the first. Raises StoreError when there is no store."""
     reader = JournalReader(path)
     head = GENESIS
     rows = gaps = 0

@@ -1,0 +1,128 @@
+"""The engine's side of the watchdog: heartbeats, marks around strategy calls, the exception that ends one."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+from services.drive.watchdog import BEAT, GOODBYE, IDLE, IN_CALL
+
+T = TypeVar("T")
+
+_EARLY = 0.8
+"""Share of the limit that must really have passed: a signal meant for the call before is ignored."""
+
+
+class StrategyOverran(BaseException):
+    """A strategy call lasted longer than its limit and was broken off. No `except Exception` catches it."""
+
+
+class Watchdog:
+    """One an engine. Everything here is called from the main thread, where signal handlers run."""
+
+    def __init__(self, latch: Path, *, call_ms: int = 500, heartbeat_s: float = 5.0) -> None:
+        self._latch = latch
+        self._call_ms = call_ms
+        self._heartbeat_s = heartbeat_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe = -1
+        self._call = 0
+        self._since: float | None = None
+        """Monotonic start of the strategy call on the stack; None = there is none."""
+        self._ts = 0
+
+    def start(self) -> None:
+        """Spawn the process (its words go to our stderr), take SIGUSR1, switch faulthandler on.
+
+        Armed by the first beat, so a long recovery before it is not ended.
+        """
+        if not faulthandler.is_enabled():
+            faulthandler.enable(all_threads=True)
+        signal.signal(signal.SIGUSR1, self._on_signal)
+        read_end, self._pipe = os.pipe()
+        os.set_blocking(self._pipe, False)
+        try:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "services.drive.watchdog",
+                    str(os.getpid()),
+                    str(self._latch),
+                    str(self._call_ms),
+                    str(self._heartbeat_s),
+                ],
+                stdin=read_end,
+                stdout=subprocess.DEVNULL,
+                env=_environment(),
+                start_new_session=True,
+            )
+        finally:
+            os.close(read_end)
+
+    def beat(self, ts: int) -> None:
+        """At least once a second from the main loop; `ts` is the desk's time, for the latch."""
+        self._ts = ts
+        self._mark(IDLE)
+
+    def guard(self, call: Callable[[], T]) -> T:
+        """Run one strategy call; raises StrategyOverran when it lasts longer than the limit."""
+        self._call += 1
+        self._since = time.monotonic()
+        self._mark(IN_CALL)
+        try:
+            return call()
+        finally:
+            self._since = None
+            self._mark(IDLE)
+
+    def alive(self) -> bool:
+        """False = the watchdog itself has gone: an alert, and nobody watches the engine."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """Clean end: it goes without a word."""
+        if self._pipe < 0:
+            return
+        self._mark(GOODBYE)
+        os.close(self._pipe)
+        self._pipe = -1
+        if self._process is not None:
+            try:
+                self._process.wait(2.0)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def _mark(self, what: int) -> None:
+        if self._pipe < 0:
+            return
+        try:
+            os.write(self._pipe, BEAT.pack(what, self._call, self._ts))
+        except BlockingIOError:
+            return  # a full pipe: the watchdog is slow, and every mark says all there is to say
+        except BrokenPipeError:
+            os.close(self._pipe)
+            self._pipe = -1
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        since = self._since
+        if since is not None and time.monotonic() - since >= self._call_ms / 1000 * _EARLY:
+            self._since = None
+            raise StrategyOverran(f"the strategy did not return within {self._call_ms} ms")
+
+
+def _environment() -> dict[str, str]:
+    """`-P` keeps the working folder off the path: the watchdog finds the packages where we found them."""
+    root = str(Path(__file__).resolve().parents[2])
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "HOME")}
+    return {**kept, "PYTHONPATH": root}
