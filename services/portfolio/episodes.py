@@ -1,9 +1,9 @@
 """Closed trades: a position from flat to flat, or a pair (SEMANTICS 11).
 
-Average cost inside an episode; a flip closes one and opens the next. Each flow becomes USD at the index of its
-instant. A flow whose index was unknown then waits for the next known one (`price`), and its episode closes no
-earlier: a report never holds a guess. A pair's episode is made of the pair's own fills only, so foreign trades
-on the same symbol stay out of it.
+Average cost inside an episode; a flip closes one and opens the next. Each flow becomes USD at the index of
+its instant. A flow whose index was unknown then waits for the next known one (`price`), and its episode closes
+no earlier: a report never holds a guess. A pair's episode is made of the pair's own fills only, so foreign
+trades on the same symbol stay out of it.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class EpisodeBook:
         return self._close(pair, now, reason)
 
     def price(self, coin: str, coin_usd: Decimal) -> tuple[EpisodeRecord, ...]:
-        """An index became known: value what waited for it; the records of episodes that were held up by it."""
+        """An index became known: value what waited for it; the records of episodes that it held up."""
         for episode in (*self.state.open.values(), *self.state.closing):
             if episode.waiting:
                 waiting, episode.waiting = episode.waiting, []

@@ -2,8 +2,8 @@
 
 Booking is idempotent: a fill by (venue, instrument, trade id), a payment and a transfer by the venue's id,
 so whatever is delivered twice or read again is harmless. Average cost; a flip closes one episode and opens
-the next. Spot fills move the base and the quote balance; perp fills move the settle balance by realised profit
-and fee. Funding is booked only from the venue's own rows.
+the next. Spot fills move the base and the quote balance; perp fills move the settle balance by realised
+profit and fee. Funding is booked only from the venue's own rows.
 
 The venue is the truth: `read` takes a fresh account read's weights, leverage settings and time, `adopt_*`
 take over what reconciliation accepted.

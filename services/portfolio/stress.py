@@ -2,8 +2,8 @@
 
 Rows: each held stablecoin -1, -3, -10 %; everything with an open position +5 and -5 %; the funding of every
 held pair flipped for 24 h; the worst combination of a depeg with an adverse move; the historical depegs of
-coins we touch. Usage is that of the worst account; leverage and equity are over all. "Adverse" is the worst of
-all up, all down, and each underlying against our net position.
+coins we touch. Usage is that of the worst account; leverage and equity are over all. "Adverse" is the worst
+of all up, all down, and each underlying against our net position.
 """
 
 from __future__ import annotations
