@@ -1,0 +1,325 @@
+"""The console's only door to an engine: an asyncio client that keeps the newest views and reconnects.
+
+It implements the `Link` that the screens know. A command whose connection breaks is asked again under the
+same id, so that the same engine answers what it did; another engine is never asked, because nobody knows what
+the first one had done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from console.spawn import Starting, after_failure
+from screens.link import LINK, Answer, LinkState
+from services.protocol.errors import ProductError, ProtocolError
+from services.protocol.exits import Exit
+from services.protocol.frames import (
+    PING_S,
+    Cmd,
+    Done,
+    Fault,
+    Frame,
+    FrameBuffer,
+    Hello,
+    Ping,
+    Progress,
+    ServerFrame,
+    Sub,
+    View,
+    decode_server,
+    encode,
+    protocol_problem,
+)
+from services.protocol.options import RunOptions
+from services.protocol.version import PROTOCOL, VERSION
+from services.settings.layout import StateLayout
+from services.views.desk import DeskView
+from services.views.strip import StripView
+
+RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+"""Waits before the tries to reconnect; then always the last."""
+
+VIEW_TYPES: dict[str, type] = {"strip": StripView, "desk": DeskView}
+"""Topics with a type of their own; others come as plain JSON values."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    command: Cmd
+    answer: asyncio.Future[Answer]
+    progress: Callable[[str], None] | None
+    engine: tuple[int, str] | None = None
+    """Pid and instance of the engine it was sent to."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    raw: bytes
+    decoded: object | None = None
+
+
+class SocketLink:
+    """See `screens.link.Link` for what each member means."""
+
+    def __init__(
+        self,
+        layout: StateLayout,
+        options: RunOptions,
+        *,
+        starting: Starting | None = None,
+        read_only: bool = False,
+    ) -> None:
+        self.failure: ProductError | None = None
+        """Why there is no engine to show: the console then ends with its one line and status."""
+        self.on_failure: Callable[[], None] | None = None
+        self._layout = layout
+        self._options = options
+        self._starting = starting
+        self._read_only = read_only
+        self._state: LinkState = "starting"
+        self._text = "engine starting"
+        self._heard: float | None = None
+        self._slots: dict[str, _Slot] = {}
+        self._listeners: list[Callable[[str], None]] = []
+        self._topics: tuple[str, ...] = ()
+        self._hz = 10.0
+        self._waiting: dict[str, _Waiting] = {}
+        self._count = 0
+        self._writer: asyncio.StreamWriter | None = None
+        self._hello: Hello | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def read_only(self) -> bool:
+        return self._read_only
+
+    @property
+    def state(self) -> LinkState:
+        return self._state
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    @property
+    def hello(self) -> Hello | None:
+        """Who the engine said it is; None before the first connection."""
+        return self._hello
+
+    def silence(self) -> float:
+        return 0.0 if self._heard is None else time.monotonic() - self._heard
+
+    def view(self, topic: str) -> object | None:
+        slot = self._slots.get(topic)
+        if slot is None:
+            return None
+        if slot.decoded is None:
+            try:
+                slot.decoded = msgspec.json.decode(slot.raw, type=VIEW_TYPES.get(topic, object))
+            except msgspec.DecodeError as error:
+                # Another version's view: show nothing rather than something misread.
+                del self._slots[topic]
+                self._become(self._state, f"view {topic} of engine {self._version()} cannot be read: {error}")
+                return None
+        return slot.decoded
+
+    def listen(self, changed: Callable[[str], None]) -> Callable[[], None]:
+        self._listeners.append(changed)
+
+        def end() -> None:
+            if changed in self._listeners:
+                self._listeners.remove(changed)
+
+        return end
+
+    def watch(self, topics: tuple[str, ...], hz: float) -> None:
+        self._topics, self._hz = topics, hz
+        self._say(Sub(topics=topics, hz=hz))
+
+    async def send(
+        self, name: str, args: Mapping[str, str], progress: Callable[[str], None] | None = None
+    ) -> Answer:
+        if self._read_only:
+            return Answer(ok=False, text="this console is read-only: it sends nothing", exit=Exit.REFUSED)
+        if self._state != "connected":
+            return Answer(ok=False, text=f"{name} was not sent: {self._text}", exit=Exit.NO_ENGINE)
+        self._count += 1
+        command = Cmd(
+            id=f"{os.getpid():x}-{time.time_ns():x}-{self._count}",
+            name=name,
+            args=dict(args),
+            origin=f"console:{os.getpid()}",
+        )
+        waiting = _Waiting(command, asyncio.get_running_loop().create_future(), progress, self._engine())
+        self._waiting[command.id] = waiting
+        try:
+            self._say(command)
+            return await waiting.answer
+        finally:
+            self._waiting.pop(command.id, None)
+
+    def start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        self._become("closed", "detached")
+        self._give_up("the console was closed")
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self._drop()
+
+    async def _run(self) -> None:
+        if self._starting and not await self._started(self._starting):
+            return
+        attempt = 0
+        while self._state != "closed":
+            try:
+                reader, self._writer = await asyncio.open_unix_connection(str(self._layout.socket))
+            except OSError:
+                attempt += 1
+                if self._heard is not None:
+                    self._become("reconnecting", f"reconnecting, try {attempt}")
+                await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S)) - 1])
+                continue
+            try:
+                await self._talk(reader)
+                attempt = 0
+            except ProtocolError as error:
+                self._fail(ProductError(f"what answers on {self._layout.socket} is no engine: {error.text}"))
+            except OSError:
+                attempt += 1
+            finally:
+                self._drop()
+            if self._state == "connected":
+                self._become("reconnecting", "the engine has gone away, reconnecting")
+
+    async def _started(self, starting: Starting) -> bool:
+        """Waits for the spawned engine's word. False = it failed, and we with it."""
+        loop = asyncio.get_running_loop()
+        news = asyncio.Event()
+        loop.add_reader(starting.pipe, news.set)
+        try:
+            while (word := starting.poll()) is None:
+                news.clear()
+                await news.wait()
+        finally:
+            # The pipe is closed once the word is read; its number must not stay registered.
+            loop.remove_reader(starting.pipe)
+        if word.ok:
+            return True
+        failure = await asyncio.to_thread(after_failure, word, self._options, self._layout)
+        if failure:
+            self._fail(failure)
+        return failure is None
+
+    async def _talk(self, reader: asyncio.StreamReader) -> None:
+        self._say(Hello(protocol=PROTOCOL, version=VERSION, pid=os.getpid()))
+        pinger = asyncio.get_running_loop().create_task(self._ping())
+        buffer = FrameBuffer()
+        try:
+            while data := await reader.read(65_536):
+                self._heard = time.monotonic()
+                for body in buffer.feed(data):
+                    self._take(decode_server(body))
+        finally:
+            pinger.cancel()
+
+    async def _ping(self) -> None:
+        while True:
+            self._say(Ping(sent=time.monotonic_ns()))
+            await asyncio.sleep(PING_S)
+
+    def _take(self, frame: ServerFrame) -> None:
+        if isinstance(frame, View):
+            self._slots[frame.topic] = _Slot(bytes(frame.data))
+            self._tell(frame.topic)
+        elif isinstance(frame, Progress):
+            waiting = self._waiting.get(frame.id)
+            if waiting and waiting.progress:
+                waiting.progress(frame.text)
+        elif isinstance(frame, Done):
+            waiting = self._waiting.get(frame.id)
+            if waiting and not waiting.answer.done():
+                waiting.answer.set_result(_answer(frame))
+        elif isinstance(frame, Hello):
+            self._joined(frame)
+        elif isinstance(frame, Fault):
+            self._fault(frame)
+
+    def _joined(self, hello: Hello) -> None:
+        self._hello = hello
+        problem = protocol_problem(PROTOCOL, hello.protocol, we_are="console")
+        self._become("connected", problem or f"engine PID {hello.pid}")
+        if self._topics:
+            self._say(Sub(topics=self._topics, hz=self._hz))
+        for waiting in self._waiting.values():
+            if waiting.engine == self._engine():
+                self._say(waiting.command)
+            elif not waiting.answer.done():
+                text = f"{waiting.command.name}: another engine answers now; look at its state first"
+                waiting.answer.set_result(Answer(ok=False, text=text, exit=Exit.FAILED))
+
+    def _fault(self, fault: Fault) -> None:
+        if fault.code == "stopping":
+            self._become("closed", fault.text)
+            self._give_up(fault.text)
+        elif fault.code == "user":
+            self._fail(ProductError(fault.text))
+        else:
+            self._become(self._state, fault.text)
+
+    def _fail(self, failure: ProductError) -> None:
+        self.failure = failure
+        self._become("closed", failure.text)
+        self._give_up(failure.text)
+        if self.on_failure:
+            self.on_failure()
+
+    def _give_up(self, text: str) -> None:
+        for waiting in self._waiting.values():
+            if not waiting.answer.done():
+                answer = Answer(ok=False, text=f"{waiting.command.name}: no answer: {text}", exit=Exit.FAILED)
+                waiting.answer.set_result(answer)
+
+    def _say(self, frame: Frame) -> None:
+        """Writing to a connection that is just breaking is no trouble: the reader notices."""
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(encode(frame))
+
+    def _drop(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _become(self, state: LinkState, text: str) -> None:
+        if (state, text) != (self._state, self._text):
+            self._state, self._text = state, text
+            self._tell(LINK)
+
+    def _tell(self, topic: str) -> None:
+        for listener in list(self._listeners):
+            listener(topic)
+
+    def _engine(self) -> tuple[int, str] | None:
+        return (self._hello.pid, self._hello.instance) if self._hello else None
+
+    def _version(self) -> str:
+        return self._hello.version if self._hello else "?"
+
+
+def _answer(done: Done) -> Answer:
+    result = msgspec.json.decode(bytes(done.result))
+    if done.error is None:
+        text = result.get("text", "") if isinstance(result, dict) else ""
+        return Answer(ok=done.ok, text=str(text), result=result)
+    return Answer(ok=False, text=done.error.text, result=result, exit=done.error.exit)

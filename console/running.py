@@ -1,0 +1,101 @@
+"""Is there an engine? The socket answers, or the lock tells who holds the folder (RUNTIME 1).
+
+Standard library only beside the frames: one-shot commands must answer in a blink.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+
+from msgspec import Struct
+
+from services.protocol.errors import ProductError
+from services.protocol.exits import Exit
+from services.protocol.sockets import path_problem
+from services.settings.layout import StateLayout
+
+BIND_WAIT_S = 2.0
+"""How long a held lock may go without a socket: an engine that starts binds after it has the lock."""
+
+_POLL_S = 0.05
+
+
+class LockHolder(Struct, frozen=True):
+    pid: int | None
+    """None = held, but the file does not say by whom."""
+
+
+def lock_holder(layout: StateLayout) -> LockHolder | None:
+    """Who holds the engine lock of this folder; None = nobody."""
+    try:
+        descriptor = os.open(layout.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return LockHolder(_pid_in(os.read(descriptor, 65_536)))
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _pid_in(data: bytes) -> int | None:
+    try:
+        pid = json.loads(data)["pid"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return pid if isinstance(pid, int) else None
+
+
+def try_connect(layout: StateLayout, timeout_s: float = 2.0) -> socket.socket | None:
+    """A connected socket, or None when nobody listens. Raises ProductError for a path that cannot be used."""
+    problem = path_problem(layout.socket)
+    if problem:
+        raise ProductError(problem, Exit.USAGE, "socket_path")
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(timeout_s)
+    try:
+        sock.connect(str(layout.socket))
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+        sock.close()
+        return None
+    except OSError as error:
+        sock.close()
+        raise ProductError(f"cannot reach the engine at {layout.socket}: {error.strerror or error}") from None
+    return sock
+
+
+def connect(layout: StateLayout, profile: str) -> socket.socket:
+    """A connected socket. No engine is exit 3; a held lock without an answer is exit 1, never 3."""
+    deadline = time.monotonic() + BIND_WAIT_S
+    while True:
+        sock = try_connect(layout)
+        if sock is not None:
+            return sock
+        holder = lock_holder(layout)
+        if holder is None:
+            raise no_engine(layout, profile)
+        if time.monotonic() >= deadline:
+            raise not_answering(holder, layout)
+        time.sleep(_POLL_S)
+
+
+def no_engine(layout: StateLayout, profile: str) -> ProductError:
+    return ProductError(
+        f"no engine is running for profile {profile} ({layout.root}); start one with: stableconsole",
+        Exit.NO_ENGINE,
+        "no_engine",
+    )
+
+
+def not_answering(holder: LockHolder, layout: StateLayout) -> ProductError:
+    who = "the engine" if holder.pid is None else f"engine PID {holder.pid}"
+    end = "end that process" if holder.pid is None else f"end it with: kill {holder.pid}"
+    return ProductError(
+        f"{who} does not answer on {layout.socket}; see {layout.log}, or {end}", code="no_answer"
+    )
