@@ -1,8 +1,7 @@
-"""Average cost of a signed position, kept as size and cost so that nothing is lost to division.
+"""Average cost of a signed position, the way venues book it: entry unrounded, each realised flow rounded once.
 
-`cost` is the signed money spent on what is held (size x average entry, quote coin). Closing a part takes its
-share of the cost away, rounded once to the coin's increment; closing all takes the rest exactly. Realised
-profits of an episode therefore sum to its sales less its purchases, to the last digit.
+Adding moves the entry to the average of both, closing leaves it, a flip closes everything and opens the rest
+at the fill's price.
 """
 
 from __future__ import annotations
@@ -19,27 +18,27 @@ class Step(Struct, frozen=True):
 
     size: Decimal
     """Signed, after the fill."""
-    cost: Decimal
-    """Signed, of what is held after it."""
+    entry: Decimal
+    """Average entry of what is held after it; 0 when flat."""
     realised: Decimal
-    """Price profit of the part that was closed; fees are not in it."""
+    """Price profit of the part that was closed, rounded to the coin's increment; fees are not in it."""
     closed: Decimal
     """Quantity closed, >= 0."""
     opened: Decimal
     """Quantity opened, >= 0."""
 
 
-def book(size: Decimal, cost: Decimal, change: Decimal, price: Decimal) -> Step:
-    """`change` (signed base units) at `price`. A flip closes everything and opens the rest at the price."""
-    if size == ZERO or (size > ZERO) == (change > ZERO):
-        return Step(size + change, cost + change * price, ZERO, ZERO, abs(change))
-    if abs(change) < abs(size):
-        part = round_coin(cost * abs(change) / abs(size))
-        return Step(size + change, cost - part, -change * price - part, abs(change), ZERO)
-    left = size + change
-    return Step(left, left * price, size * price - cost, abs(size), abs(left))
-
-
-def entry_of(size: Decimal, cost: Decimal) -> Decimal:
-    """Average entry price; 0 when flat."""
-    return ZERO if size == ZERO else cost / size
+def book(size: Decimal, entry: Decimal, change: Decimal, price: Decimal) -> Step:
+    """`change` (signed base units, not 0) at `price`."""
+    after = size + change
+    if size == ZERO:
+        return Step(after, price, ZERO, ZERO, abs(change))
+    if (size > ZERO) == (change > ZERO):
+        return Step(after, (entry * size + price * change) / after, ZERO, ZERO, abs(change))
+    closed = min(abs(size), abs(change))
+    realised = round_coin((price - entry) * closed.copy_sign(size))
+    if after == ZERO:
+        return Step(ZERO, ZERO, realised, closed, ZERO)
+    if (after > ZERO) == (size > ZERO):
+        return Step(after, entry, realised, closed, ZERO)
+    return Step(after, price, realised, closed, abs(after))

@@ -1,9 +1,9 @@
 """Closed trades: a position from flat to flat, or a pair (SEMANTICS 11).
 
 Average cost inside an episode; a flip closes one and opens the next. Each flow becomes USD at the index of
-its instant. A flow whose index was unknown then waits for the next known one (`price`), and its episode closes
-no earlier: a report never holds a guess. A pair's episode is made of the pair's own fills only, so foreign
-trades on the same symbol stay out of it.
+its instant. A flow whose index was unknown then waits for the next known one (`price`), and its episode
+closes no earlier: a report never holds a guess. A pair's episode is made of the pair's own fills only, so
+foreign trades on the same symbol stay out of it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from services.portfolio.average_cost import Step, book
 
 @dataclass(slots=True)
 class LegBook:
-    """The episode's own size and cost on one instrument."""
+    """The episode's own size and average entry on one instrument."""
 
     size: Decimal = ZERO
-    cost: Decimal = ZERO
+    entry: Decimal = ZERO
 
 
 @dataclass(slots=True)
@@ -210,8 +210,8 @@ class EpisodeBook:
         leg = episode.legs.get(instrument.id)
         if leg is None:
             leg = episode.legs[instrument.id] = LegBook()
-        step = book(leg.size, leg.cost, change, fill.price)
-        leg.size, leg.cost = step.size, step.cost
+        step = book(leg.size, leg.entry, change, fill.price)
+        leg.size, leg.entry = step.size, step.entry
         if step.realised != ZERO:
             _flow(episode, "price", instrument.quote, step.realised, quote_usd)
         if fee != ZERO:

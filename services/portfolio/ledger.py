@@ -21,7 +21,7 @@ from services.domain.enums import Side
 from services.domain.events import AccountReport, FundingSettled, OrderFilled, TransferBooked
 from services.domain.instrument import Instrument
 from services.domain.money import ZERO, round_coin
-from services.portfolio.average_cost import book, entry_of
+from services.portfolio.average_cost import book
 
 KEPT_IDS = 4_000
 """Ids remembered per account and kind; what is older than the oldest of them counts as seen."""
@@ -34,8 +34,8 @@ class PositionBook:
     instrument: str
     size: Decimal = ZERO
     """Signed, base units."""
-    cost: Decimal = ZERO
-    """Signed money spent on `size`, quote coin."""
+    entry: Decimal = ZERO
+    """Average entry price, unrounded; 0 when flat."""
     opened_ts: int = 0
     """When it left flat; 0 = flat."""
     changed_ts: int = 0
@@ -51,11 +51,6 @@ class PositionBook:
     payments: int = 0
     episode: int = 0
     """Counts this instrument's episodes."""
-
-    @property
-    def entry(self) -> Decimal:
-        """Average entry price."""
-        return entry_of(self.size, self.cost)
 
 
 @dataclass(slots=True)
@@ -176,12 +171,12 @@ class Ledger:
         if held is None:
             held = account.positions[fill.instrument] = PositionBook(fill.instrument)
         before, entry_before = held.size, held.entry
-        step = book(held.size, held.cost, change, fill.price)
+        step = book(held.size, held.entry, change, fill.price)
         realised = round_coin(_in_settle(step.realised, instrument, quote_usd, settle_usd))
         _move(account, instrument.settle, realised)
         if before == ZERO or (step.closed > ZERO and step.opened > ZERO):
             _open_episode(held, fill.ts_event)
-        held.size, held.cost, held.changed_ts = step.size, step.cost, fill.ts_event
+        held.size, held.entry, held.changed_ts = step.size, step.entry, fill.ts_event
         held.realised += realised
         if fill.fee_coin == instrument.settle:
             held.fees += fill.fee
@@ -250,7 +245,7 @@ class Ledger:
             held = account.positions[instrument] = PositionBook(instrument)
         if size != ZERO and (held.size == ZERO or (held.size > ZERO) != (size > ZERO)):
             _open_episode(held, ts)
-        held.size, held.cost, held.changed_ts = size, size * entry, ts
+        held.size, held.entry, held.changed_ts = size, entry if size != ZERO else ZERO, ts
         if size == ZERO:
             held.opened_ts = 0
 
