@@ -111,11 +111,11 @@ class ThawPair(Struct, frozen=True, tag="thaw", kw_only=True):
 
 Intent = OpenPair | ClosePair | FreezePair | ThawPair
 
-ParamsT = TypeVar("ParamsT", contravariant=True)
+ParamsT_contra = TypeVar("ParamsT_contra", contravariant=True)
 StateT = TypeVar("StateT")
 
 
-class Strategy(Protocol[ParamsT, StateT]):
+class Strategy(Protocol[ParamsT_contra, StateT]):
     """A kind of strategy. Instances carry no state of their own."""
 
     @property
@@ -124,5 +124,7 @@ class Strategy(Protocol[ParamsT, StateT]):
     def initial(self) -> StateT:
         """The state of a strategy that has seen nothing."""
 
-    def decide(self, view: StrategyView, params: ParamsT, state: StateT) -> tuple[tuple[Intent, ...], StateT]:
+    def decide(
+        self, view: StrategyView, params: ParamsT_contra, state: StateT
+    ) -> tuple[tuple[Intent, ...], StateT]:
         """Must not change `state`; returns the next one."""

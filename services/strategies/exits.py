@@ -6,8 +6,8 @@ knows no blackout; then the discretionary exits, none within the blackout of eit
 Timing conventions. A condition on the current spread began at the later `rate_ts` of the two rates that show
 it, not when it was noticed. Settlements are counted at the slower leg, by settled rows whose instant lies
 in [begin, now]; a predicted rate computed at a settlement's very instant speaks of the next one, so that
-settlement is not counted. Inside the blackout nothing is tracked: one venue's new rate against the other's old
-one is no spread.
+settlement is not counted. Inside the blackout nothing is tracked: one venue's new rate against the other's
+old one is no spread. While a rate is unknown or a settlement overdue, conditions on the spread stand still.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from services.domain.enums import PairState, RateKind
 from services.domain.events import RateRow
-from services.market.funding import HOUR_NS, SECOND_NS, bps_8h, hours_ns, slower
+from services.market.funding import SECOND_NS, bps_8h, hours_ns, slower
 from services.market.legs import LegFacts, coins_of, in_blackout
 from services.settings.parameters import Funding
 from services.strategies.base import ClosePair, FreezePair, Intent, PairFacts, ThawPair
@@ -135,7 +135,6 @@ def _track_basis(
 
 
 def _track_spread(short: LegFacts, long: LegFacts, track: PairTrack, params: Funding, now: int) -> PairTrack:
-    """While a rate is unknown or a settlement overdue, what was known stays: it neither holds nor clears."""
     if short.rate is None or long.rate is None or short.hourly is None or long.hourly is None:
         return track
     if _overdue(short.rate, now) or _overdue(long.rate, now):
@@ -196,16 +195,26 @@ def _discretionary(
     diverged = track.diverged_since
     if diverged is not None and now - diverged >= params.basis_divergence_s * SECOND_NS:
         return BASIS
+    turned = _funding_turned(short, long, track, params, now)
+    if turned:
+        return turned
+    if pair.opened_ts is not None and now - pair.opened_ts >= hours_ns(params.max_hold_h):
+        return MAX_HOLD
+    return ""
+
+
+def _funding_turned(short: LegFacts, long: LegFacts, track: PairTrack, params: Funding, now: int) -> str:
+    """The two exits on the current spread; both need rates that are known now."""
+    if short.rate is None or long.rate is None or _overdue(short.rate, now) or _overdue(long.rate, now):
+        return ""
     flipped = track.flipped_since
     if flipped is not None and _settled_since(short, long, flipped, now) >= params.flip_exit_settlements:
         return FLIPPED
     below = track.below_since
     if (
         below is not None
-        and now - below >= int(params.exit_confirm_h * HOUR_NS)
+        and now - below >= hours_ns(params.exit_confirm_h)
         and _settled_since(short, long, below, now) >= params.exit_confirm_settlements
     ):
         return SPREAD_EXIT
-    if pair.opened_ts is not None and now - pair.opened_ts >= hours_ns(params.max_hold_h):
-        return MAX_HOLD
     return ""

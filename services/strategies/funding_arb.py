@@ -1,0 +1,334 @@
+"""Funding-rate arbitrage: short the higher hourly rate, long the lower, of one hedge group (SEMANTICS 5).
+
+`decide` judges every pair by the board's own function, proposes the best ones inside their entry windows,
+reviews the open ones, counts opportunities, and says when it wants to be called again. Proposals carry no
+size.
+
+When it wants to be called: at each leg's settlement + 61 s (the first instant after the blackout), at the
+opening of each leg's entry window (settlement - 3600 s), at the end of a cooldown, and when an exit's own
+clock runs out. Between these instants settled rates do not change, so history needs no polling; a live desk
+also calls on changed predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.domain.enums import PairState
+from services.domain.money import BPS, ONE
+from services.market.board import (
+    PAIR_OPEN,
+    TIMING,
+    BoardRules,
+    Evaluation,
+    HeldPair,
+    board,
+    book_refusals,
+)
+from services.market.funding import HOUR_NS, SECOND_NS, hours_ns
+from services.market.legs import LegFacts
+from services.settings.parameters import Funding
+from services.strategies.base import Ended, Intent, OpenPair, PairFacts, StrategyView
+from services.strategies.exits import PairTrack, review, wake_instants
+
+KIND = "funding_arb"
+
+_MINUTE_NS = 60 * SECOND_NS
+_STRENGTH_STEP = Decimal("0.0001")
+_WEAKEST = Decimal("0.1")
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """The opportunity of one pair at one coming settlement, with its latest economic verdict."""
+
+    settles_ts: int
+    short: str
+    long: str
+    spread: Decimal
+    net_edge: Decimal | None
+    costs: Decimal | None
+    rule: str
+    """The first refusal; empty = entered."""
+
+
+@dataclass(slots=True)
+class FundingArbState:
+    """All that the strategy remembers. Values are immutable: `copied` needs to copy only the containers."""
+
+    cooldowns: dict[str, int] = field(default_factory=dict)
+    """Hedge group -> waits until."""
+    failures: dict[str, int] = field(default_factory=dict)
+    """Hedge group -> failed attempts in a row."""
+    tracks: dict[str, PairTrack] = field(default_factory=dict)
+    """Open pair -> what its exits remember."""
+    opportunities: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    """Rule -> opportunities it refused, settled ones only; `summary` adds those still pending."""
+    best_refused: Seen | None = None
+    """The refused opportunity with the highest net edge; one refused because its pair is open is none."""
+    pending: dict[str, Seen] = field(default_factory=dict)
+    """Unordered pair -> its opportunity at the settlement to come."""
+    counted: dict[str, int] = field(default_factory=dict)
+    """Unordered pair -> the latest settlement whose opportunity is counted."""
+    wake_at: int | None = None
+    """The next instant at which it wants to be called."""
+
+    def copied(self) -> FundingArbState:
+        return FundingArbState(
+            cooldowns=dict(self.cooldowns),
+            failures=dict(self.failures),
+            tracks=dict(self.tracks),
+            opportunities=self.opportunities,
+            refused=dict(self.refused),
+            best_refused=self.best_refused,
+            pending=dict(self.pending),
+            counted=dict(self.counted),
+            wake_at=self.wake_at,
+        )
+
+
+class OpportunitySummary(Struct, frozen=True, kw_only=True):
+    """For every report: how many opportunities, what refused them, and the best that was refused."""
+
+    seen: int
+    refused: dict[str, int]
+    best_refused: Seen | None
+
+
+class FundingArb:
+    """The kind `funding_arb`."""
+
+    kind = KIND
+
+    def initial(self) -> FundingArbState:
+        return FundingArbState()
+
+    def decide(
+        self, view: StrategyView, params: Funding, state: FundingArbState
+    ) -> tuple[tuple[Intent, ...], FundingArbState]:
+        return decide(view, params, state)
+
+
+def rows(view: StrategyView, params: Funding, state: FundingArbState) -> tuple[Evaluation, ...]:
+    """The board as this strategy judges it now: what the console shows and what `decide` acts on."""
+    return board(view.legs, _rules(view, params, state), view.now)
+
+
+def summary(state: FundingArbState) -> OpportunitySummary:
+    """The counts including the settlements still to come."""
+    total = state.copied()
+    for key in list(total.pending):
+        _settle(total, key)
+    return OpportunitySummary(
+        seen=total.opportunities, refused=total.refused, best_refused=total.best_refused
+    )
+
+
+def decide(
+    view: StrategyView, params: Funding, state: FundingArbState
+) -> tuple[tuple[Intent, ...], FundingArbState]:
+    """One judgement of everything in view. `state` is left as it is; the next one is returned."""
+    state = state.copied()
+    _note_ends(view, params, state)
+    intents = _review_pairs(view, params, state)
+    rules = _rules(view, params, state)
+    judged = board(view.legs, rules, view.now)
+    entries, judged = _enter(view, judged, rules)
+    _count(judged, entries, state, view.now)
+    state.wake_at = _next_wake(view, params, state)
+    return (*intents, *entries), state
+
+
+def strength(net_edge: Decimal, costs: Decimal) -> Decimal:
+    """Net edge / (2 x costs), clipped to [0.1, 1] (SEMANTICS 4). No costs: the weakest, nothing is free."""
+    if costs <= 0:
+        return _WEAKEST
+    raw = (net_edge / (2 * costs)).quantize(_STRENGTH_STEP, rounding=ROUND_HALF_EVEN)
+    return min(max(raw, _WEAKEST), ONE)
+
+
+def stop_distance(same_coin: bool, params: Funding, depeg_d: Decimal) -> Decimal:
+    """The pair stop as a fraction; legs in different coins: at least `depeg_d` (SEMANTICS 4)."""
+    stop = params.pair_stop * BPS
+    return stop if same_coin else max(stop, depeg_d)
+
+
+def _rules(view: StrategyView, params: Funding, state: FundingArbState) -> BoardRules:
+    return BoardRules(
+        params=params,
+        depeg=view.depeg,
+        held=tuple(
+            HeldPair(pair.id, pair.group, pair.short, pair.long)
+            for pair in view.pairs
+            if pair.state is not PairState.CLOSED
+        ),
+        cooldowns=state.cooldowns,
+        blocked=view.blocked,
+    )
+
+
+def _note_ends(view: StrategyView, params: Funding, state: FundingArbState) -> None:
+    """Start the waits of SEMANTICS 5.9 and forget what is gone. A hedged pair ends a run of failures."""
+    for end in view.ended:
+        _wait(end, params, state)
+    for pair in view.pairs:
+        if pair.state is PairState.HEDGED:
+            state.failures.pop(pair.group, None)
+    alive = {pair.id for pair in view.pairs}
+    state.tracks = {name: track for name, track in state.tracks.items() if name in alive}
+    state.cooldowns = {group: until for group, until in state.cooldowns.items() if until > view.now}
+
+
+def _wait(end: Ended, params: Funding, state: FundingArbState) -> None:
+    if end.failed:
+        count = state.failures.get(end.group, 0)
+        state.failures[end.group] = count + 1
+        longest = params.cooldown_failed_max_h * HOUR_NS
+        # The exponent is bounded so that a long run of failures does not build a huge integer.
+        wait = min(params.cooldown_failed_min * _MINUTE_NS << min(count, 16), longest)
+    else:
+        state.failures.pop(end.group, None)
+        wait = params.cooldown_close_h * HOUR_NS
+    state.cooldowns[end.group] = max(state.cooldowns.get(end.group, 0), end.ts + wait)
+
+
+def _review_pairs(view: StrategyView, params: Funding, state: FundingArbState) -> list[Intent]:
+    legs = {leg.instrument.id: leg for leg in view.legs}
+    out: list[Intent] = []
+    for pair in view.pairs:
+        track = state.tracks.get(pair.id, PairTrack())
+        said, state.tracks[pair.id] = review(
+            pair, legs.get(pair.short), legs.get(pair.long), track, params, view.depeg, view.now
+        )
+        out += said
+    return out
+
+
+def _enter(
+    view: StrategyView, judged: tuple[Evaluation, ...], rules: BoardRules
+) -> tuple[list[OpenPair], tuple[Evaluation, ...]]:
+    """Propose from the best net edge down; each proposal counts as held for the ones after it."""
+    held = rules.held
+    out: list[OpenPair] = []
+    told: list[Evaluation] = []
+    instruments = {leg.instrument.id: leg.instrument for leg in view.legs}
+    for row in judged:
+        if row.refusals or row.rank is None:
+            told.append(row)
+            continue
+        against = book_refusals(
+            row.group, instruments[row.short], instruments[row.long], replace(rules, held=held), view.now
+        )
+        if against:
+            told.append(replace(row, refusals=tuple(against)))
+            continue
+        intent = _proposal(row, rules.params, view.depeg_d)
+        told.append(row)
+        if intent is not None:
+            out.append(intent)
+            held = (*held, HeldPair("", row.group, row.short, row.long))
+    return out, tuple(told)
+
+
+def _proposal(row: Evaluation, params: Funding, depeg_d: Decimal) -> OpenPair | None:
+    if (
+        row.spread is None
+        or row.gross is None
+        or row.costs is None
+        or row.net_edge is None
+        or row.break_even_h is None
+    ):
+        return None  # the refusals name every missing fact; this is for the type checker and for safety
+    return OpenPair(
+        short=row.short,
+        long=row.long,
+        group=row.group,
+        kind=row.kind,
+        strength=strength(row.net_edge, row.costs),
+        stop_distance=stop_distance(row.same_coin, params, depeg_d),
+        spread=row.spread,
+        gross=row.gross,
+        costs=row.costs,
+        net_edge=row.net_edge,
+        break_even_h=row.break_even_h,
+        reason=f"spread {row.spread:.2f} bps/8h, net edge {row.net_edge:.1f} bps over "
+        f"{params.hold_h:f} h at costs {row.costs:.1f}, break-even {row.break_even_h:.0f} h",
+    )
+
+
+def _count(judged: Iterable[Evaluation], entries: list[OpenPair], state: FundingArbState, now: int) -> None:
+    """Opportunities: a pair with spread >= `min_spread`, once per settlement (SEMANTICS 5.12).
+
+    The settlement is the next one of the leg with the larger expected receipt. Its verdict is the latest that
+    says more than "not now"; inside a blackout nothing is counted, for the legs' new rates arrive one by one.
+    """
+    for key in [key for key, seen in state.pending.items() if seen.settles_ts <= now]:
+        _settle(state, key)
+    entered = {(entry.short, entry.long) for entry in entries}
+    for row in judged:
+        if row.spread is None or row.settles_ts is None or row.settles_ts <= now or row.stale:
+            continue
+        if "spread < min" in row.refusals or "blackout" in row.refusals:
+            continue
+        key = row.key
+        if row.settles_ts > state.counted.get(key, 0):
+            state.counted[key] = row.settles_ts
+            state.opportunities += 1
+        before = state.pending.get(key)
+        if before is not None and before.settles_ts != row.settles_ts:
+            _settle(state, key)
+            before = None
+        done = (row.short, row.long) in entered
+        rule = "" if done else row.refusals[0] if row.refusals else "not proposed"
+        if before is not None and not done and (before.rule == "" or (rule in TIMING)):
+            continue
+        state.pending[key] = Seen(
+            settles_ts=row.settles_ts,
+            short=row.short,
+            long=row.long,
+            spread=row.spread,
+            net_edge=row.net_edge,
+            costs=row.costs,
+            rule=rule,
+        )
+
+
+def _settle(state: FundingArbState, key: str) -> None:
+    """The settlement has come: its opportunity was entered, or refused by the rule told last."""
+    seen = state.pending.pop(key)
+    if not seen.rule:
+        return
+    state.refused[seen.rule] = state.refused.get(seen.rule, 0) + 1
+    if seen.net_edge is None or seen.rule == PAIR_OPEN:
+        return
+    best = state.best_refused
+    if best is None or best.net_edge is None or seen.net_edge > best.net_edge:
+        state.best_refused = seen
+
+
+def _next_wake(view: StrategyView, params: Funding, state: FundingArbState) -> int | None:
+    now = view.now
+    instants: list[int] = [until for until in state.cooldowns.values() if until > now]
+    for leg in view.legs:
+        instants += _leg_instants(leg, params)
+    for pair in view.pairs:
+        instants += wake_instants(pair, state.tracks[pair.id], params)
+    return min((ts for ts in instants if ts > now), default=None)
+
+
+def _leg_instants(leg: LegFacts, params: Funding) -> tuple[int, ...]:
+    """First instants after the blackouts and the opening of the window, around the coming settlement."""
+    row = leg.rate
+    if row is None or row.next_ts is None or row.interval_h is None:
+        return ()
+    clear = (params.blackout_s + 1) * SECOND_NS
+    return (
+        row.next_ts - hours_ns(row.interval_h) + clear,
+        row.next_ts - params.entry_window_max_s * SECOND_NS,
+        row.next_ts + clear,
+    )
