@@ -1,4 +1,4 @@
-"""Average cost of a signed position, the way venues book it: entry unrounded, each realised flow rounded once.
+"""Average cost of a signed position as venues book it: entry unrounded, each realised flow rounded once.
 
 Adding moves the entry to the average of both, closing leaves it, a flip closes everything and opens the rest
 at the fill's price.
