@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from services.domain.enums import Purpose, Side, TradingState
 from services.domain.instrument import Instrument
-from services.portfolio.margin import AccountInput
+from services.portfolio.inputs import AccountInput
 from services.settings.parameters import Settings
 
 
@@ -145,6 +145,8 @@ class Check(Struct, frozen=True, kw_only=True):
     limit: Decimal | None = None
     head_room: Decimal | None = None
     """Still free, in `unit`; negative when over."""
+    room: Decimal | None = None
+    """The same in USD notional, to first order (costs left out); None = unknown, or no matter of notional."""
     unit: str = ""
     """`usd`, `x`, `fraction`, `count`, `ms`, `bps`, `rate/min`, `state`."""
     passed: bool

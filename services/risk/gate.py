@@ -1,44 +1,227 @@
-"""The one gate: every order of every origin passes one of these functions (SEMANTICS 3)."""
+"""The one gate: every order of every origin passes one of these functions (SEMANTICS 3).
+
+Pure and synchronous: a context and an order go in, an answer with every check comes out; a refusal is a value
+with all its reasons, never an exception. What passes is reserved by the desk, which keeps it in
+`GateContext.working` until it is denied, rejected, expired or booked; so two questions asked one after the
+other can never both take the same head-room.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from services.domain.enums import Side
+from services.domain.enums import Side, TradingState
+from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
-from services.risk.context import Check, GateAnswer, GateContext
+from services.risk.admission import count_checks, order_checks, state_check
+from services.risk.context import Check, GateAnswer, GateContext, OpenOrder, Stage
+from services.risk.limits import portfolio_limits
+from services.risk.reducing import (
+    band_check,
+    is_reducing,
+    opposing,
+    reducing_checks,
+)
+from services.risk.reducing import (
+    reducible as reducible_of,
+)
+from services.risk.worst import Claim, positive, worst_fill
+
+PAIR_ROUND_TRIPS = 2
+"""A leg of a pair pays its costs twice in the worst case: in, and back by the one reversal."""
 
 
 def check_order(ctx: GateContext, order: OrderRequest) -> GateAnswer:
-    """Any single order. Reducing ones meet four checks, all others every check."""
-    raise NotImplementedError
+    """Any single order. Reducing ones meet four checks; all others every check, after the worst fill."""
+    if is_reducing(ctx, order):
+        return _reducing_answer(ctx, order)
+    working = others(ctx, (order,))
+    checks = state_check(ctx, (order,))
+    checks += order_checks(ctx, order, working, None)
+    checks += count_checks(ctx, (order,), working)
+    checks += _limits(ctx, working, (order,), 1)
+    return _answer(checks, order.quantity, order.origin)
 
 
 def check_pair(ctx: GateContext, orders: tuple[OrderRequest, OrderRequest]) -> GateAnswer:
-    """Both legs of a pair (whole legs, before slicing) as one unit, worst case, costs and a reversal included."""
-    raise NotImplementedError
+    """Both legs of a pair as one unit: whole legs, before slicing; worst case, costs and one reversal counted.
+
+    Each leg is sent in slices of `pair.slice_notional`, so that the order notional judged is a slice's. What
+    is admitted the desk keeps in `working` as reservation rows (stage `reserved`, the pair's id): one per leg
+    with what is not sent yet, and one of quantity that the reversal may need.
+    """
+    working = others(ctx, orders)
+    checks = state_check(ctx, orders)
+    for order in orders:
+        checks += order_checks(ctx, order, working, ctx.settings.pair.slice_notional)
+    checks += count_checks(ctx, orders, working)
+    checks += _limits(ctx, working, orders, PAIR_ROUND_TRIPS)
+    return _answer(checks, orders[0].quantity, orders[0].origin)
 
 
 def check_hedge(ctx: GateContext, order: OrderRequest) -> GateAnswer:
-    """A hedge inside the reservation of its pair; what exceeds the reservation meets every check."""
-    raise NotImplementedError
-
-
-def head_rooms(ctx: GateContext, instrument: str, side: Side) -> tuple[tuple[str, Decimal], ...]:
-    """USD notional that each check still leaves for one more order; unknown counts as 0."""
-    raise NotImplementedError
-
-
-def pair_head_rooms(ctx: GateContext, short: str, long: str) -> tuple[tuple[str, Decimal], ...]:
-    """USD notional per leg that each check still leaves for a pair of the two."""
-    raise NotImplementedError
+    """A hedge inside its pair's reservation: refused only by the trading state (the pair is then reversed),
+    an unknown instrument, or its own band. What exceeds the reservation meets every check of an order."""
+    if is_reducing(ctx, order):
+        return _reducing_answer(ctx, order)
+    spec = ctx.instruments.get(order.instrument)
+    quantity = positive(order.quantity)
+    if spec is None or quantity is None or quantity > reserved(ctx, order):
+        return check_order(ctx, order)
+    lot, tick, price = spec.size_increment, spec.price_increment, positive(order.price)
+    on_grid = quantity % lot == ZERO and (price is None or price % tick == ZERO)
+    state = ctx.trading_state if ctx.trading_state is not None else TradingState.HALTED
+    checks = [
+        Check(
+            name="trading state",
+            unit="state",
+            passed=state is TradingState.ACTIVE,
+            text=f"trading state {state.value}: a hedge would increase a position",
+        ),
+        Check(
+            name="instrument",
+            subject=order.instrument,
+            unit="state",
+            passed=on_grid,
+            text=f"{order.instrument} {'on' if on_grid else 'off'} its grid",
+        ),
+        band_check(ctx, order, spec),
+    ]
+    return _answer(checks, order.quantity, order.origin)
 
 
 def limit_board(ctx: GateContext) -> tuple[Check, ...]:
-    """Every limit as it stands with nothing asked, working orders counted."""
-    raise NotImplementedError
+    """Every limit as it stands with nothing asked, everything that may still fill counted."""
+    worst = worst_fill(ctx, ctx.working, ())
+    for account in worst.accounts.values():
+        account.touched = True
+    state = ctx.trading_state if ctx.trading_state is not None else TradingState.HALTED
+    symbols = [
+        line.instrument.symbol for account in worst.accounts.values() for line in account.lines.values()
+    ]
+    counted = sum(1 for row in ctx.working if not row.protective)
+    gate, usage = ctx.settings.gate, ctx.usage
+    checks = [
+        Check(
+            name="trading state",
+            unit="state",
+            passed=state is TradingState.ACTIVE,
+            text=f"trading state {state.value}" + (f": {ctx.state_text}" if ctx.state_text else ""),
+        ),
+        *portfolio_limits(ctx, worst, symbols),
+    ]
+    for name, subject, value, limit, unit in (
+        ("open orders", "all", counted, gate.max_open_orders, "count"),
+        ("order rate", "per second", usage.last_second, gate.orders_per_second, "rate/s"),
+        ("order rate", "per minute", usage.last_minute, gate.orders_per_minute, "rate/min"),
+    ):
+        checks.append(
+            Check(
+                name=name,
+                subject=subject,
+                value=Decimal(value),
+                limit=Decimal(limit),
+                head_room=Decimal(limit - value),
+                unit=unit,
+                passed=value < limit,
+                text=f"{name} {subject} {value} of {limit}",
+            )
+        )
+    return tuple(checks)
 
 
 def reducible(ctx: GateContext, instrument: str, side: Side) -> Decimal:
     """Base quantity that an order of this side may still take off the position."""
-    raise NotImplementedError
+    return reducible_of(ctx, instrument, side)
+
+
+def reserved(ctx: GateContext, order: OrderRequest) -> Decimal:
+    """What the order's pair still has reserved on its instrument and side."""
+    if order.pair is None:
+        return ZERO
+    total = ZERO
+    for row in ctx.working:
+        if row.stage is Stage.RESERVED and row.pair == order.pair and row.instrument == order.instrument:
+            total += (positive(row.leaves) or ZERO) if row.side is order.side else ZERO
+    return total
+
+
+def others(ctx: GateContext, orders: Sequence[OrderRequest]) -> tuple[OpenOrder, ...]:
+    """Everything that may still fill, without the orders in question and what their own pair reserved for
+    them: an order asked about a second time (on `IntentDurable`) is not counted twice."""
+    return tuple(
+        row
+        for row in ctx.working
+        if not any(
+            row.client_order_id == order.client_order_id
+            or (
+                row.stage is Stage.RESERVED
+                and order.pair is not None
+                and row.pair == order.pair
+                and row.instrument == order.instrument
+                and row.side is order.side
+            )
+            for order in orders
+        )
+    )
+
+
+def claims_for(ctx: GateContext, orders: Iterable[OrderRequest], round_trips: int) -> list[Claim]:
+    """The orders in question as claims; what cannot be one fails in its own check."""
+    claims = []
+    for order in orders:
+        spec, quantity = ctx.instruments.get(order.instrument), positive(order.quantity)
+        if spec is not None and quantity is not None:
+            claims.append(Claim(spec, order.side, quantity, order.price, False, round_trips))
+    return claims
+
+
+def _limits(
+    ctx: GateContext, working: tuple[OpenOrder, ...], orders: Sequence[OrderRequest], round_trips: int
+) -> list[Check]:
+    claims = claims_for(ctx, orders, round_trips)
+    worst = worst_fill(ctx, working, claims)
+    checks = portfolio_limits(ctx, worst, [claim.instrument.symbol for claim in claims])
+    for claim in claims:
+        if claim.instrument.venue not in worst.accounts:
+            venue = claim.instrument.venue
+            checks.append(
+                Check(
+                    name="account", subject=venue, unit="state", passed=False, text=f"no account on {venue}"
+                )
+            )
+    return checks
+
+
+def _reducing_answer(ctx: GateContext, order: OrderRequest) -> GateAnswer:
+    checks, quantity = reducing_checks(ctx, order)
+    spec = ctx.instruments.get(order.instrument)
+    failed = next((check.name for check in checks if not check.passed), "")
+    return GateAnswer(
+        allowed=not failed,
+        checks=tuple(checks),
+        quantity=quantity,
+        binding=failed,
+        reducing=True,
+        reduce_only=spec is not None and spec.reduce_only_supported,
+        cancel_first=() if failed else opposing(ctx, order),
+    )
+
+
+def _answer(checks: Sequence[Check], quantity: Decimal, origin: str) -> GateAnswer:
+    failed = [check for check in checks if not check.passed]
+    room: Decimal | None = None
+    tightest = ""
+    for check in checks:
+        if check.room is not None and (room is None or check.room < room):
+            room, tightest = check.room, check.name
+    repeats = any(check.name == "repeat throttle" for check in failed)
+    return GateAnswer(
+        allowed=not failed,
+        checks=tuple(checks),
+        quantity=ZERO if failed else quantity,
+        head_room=None if room is None else max(ZERO, room),
+        binding=failed[0].name if failed else tightest,
+        disable_origin=f"repeat throttle: {origin} repeated the same entry" if repeats else "",
+    )

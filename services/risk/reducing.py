@@ -1,0 +1,175 @@
+"""Reducing orders: never in the way of getting out (SEMANTICS 3).
+
+Four things only: instrument known and on its grid; provably reducing; trading state; price inside its own
+outer band. Too large is cut. Limits, freshness, collar of entries, counts, rates and depeg are none of its
+business. The reducible quantity is what stands in the account less everything that may already take it
+off, so that two reducing orders can never flip a position.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from services.domain.enums import OrderType, Purpose, Side, TradingState
+from services.domain.instrument import Instrument
+from services.domain.money import ONE, ZERO
+from services.domain.orders import OrderRequest
+from services.risk.admission import position_size
+from services.risk.context import Check, GateContext, MarketFacts, Stage
+from services.risk.worst import positive
+
+CLOSING = (Purpose.EXIT, Purpose.UNWIND, Purpose.STOP, Purpose.FLATTEN)
+"""Purposes that exist only to reduce."""
+
+
+def is_reducing(ctx: GateContext, order: OrderRequest) -> bool:
+    """Is it to be judged as a reducing order? One that says so, or an operator's ticket that fits wholly
+    into what it takes off; a strategy's entry never is, though it may stand against a position."""
+    if order.reduce_only or order.purpose in CLOSING:
+        return True
+    quantity = positive(order.quantity)
+    if order.purpose is not Purpose.TICKET or quantity is None:
+        return False
+    return quantity <= reducible(ctx, order.instrument, order.side, order.client_order_id)
+
+
+def reducible(ctx: GateContext, instrument: str, side: Side, own_id: str = "") -> Decimal:
+    """|position| less working, in-doubt and queued quantity of that side; in doubt twice where the venue has
+    no reduce-only flag. 0 when the position is not known, or lies on the same side."""
+    size = position_size(ctx, instrument)
+    spec = ctx.instruments.get(instrument)
+    if size is None or spec is None or size * side.sign >= ZERO:
+        return ZERO
+    left = abs(size)
+    for row in ctx.working:
+        if row.instrument != instrument or row.side is not side or row.client_order_id == own_id:
+            continue
+        if row.stage is Stage.RESERVED:
+            continue
+        leaves = positive(row.leaves)
+        if leaves is None:
+            return ZERO
+        twice = row.stage is Stage.IN_DOUBT and not spec.reduce_only_supported
+        left -= leaves * 2 if twice else leaves
+    return max(ZERO, left)
+
+
+def reducing_checks(ctx: GateContext, order: OrderRequest) -> tuple[list[Check], Decimal]:
+    """The four checks, and the quantity after the cut (0 when it may not go out at all)."""
+    spec = ctx.instruments.get(order.instrument)
+    grid, quantity = _grid(order, spec)
+    provable, quantity = _provable(ctx, order, spec, quantity)
+    checks = [grid, provable, passing_state(ctx, order), band_check(ctx, order, spec)]
+    return checks, quantity if all(check.passed for check in checks) else ZERO
+
+
+def passing_state(ctx: GateContext, order: OrderRequest) -> Check:
+    """ACTIVE and REDUCING let every reducing order pass; HALTED the operator's and the protective ones."""
+    state = ctx.trading_state if ctx.trading_state is not None else TradingState.HALTED
+    passed = state is not TradingState.HALTED or order.origin == "operator" or order.purpose.protective
+    who = f"{order.purpose.value} of {order.origin}"
+    return Check(
+        name="trading state",
+        unit="state",
+        passed=passed,
+        text=f"{state.value} lets {who} pass" if passed else f"{state.value} does not let {who} pass",
+    )
+
+
+def opposing(ctx: GateContext, order: OrderRequest) -> tuple[str, ...]:
+    """Our own orders against it on the same instrument: canceled before it goes out."""
+    return tuple(
+        row.client_order_id
+        for row in ctx.working
+        if row.instrument == order.instrument
+        and row.side is not order.side
+        and row.stage is not Stage.RESERVED
+    )
+
+
+def band_check(ctx: GateContext, order: OrderRequest, spec: Instrument | None) -> Check:
+    """Inside the outer band around the last good mark or the book: stale figures still serve here, because
+    staying in is the greater risk. An exit or a ticket has the collar, protective attempt n the n-th band."""
+    gate = ctx.settings.gate
+    protective = order.purpose.protective or order.purpose is Purpose.HEDGE
+    if protective:
+        band = gate.protective_bands[max(0, min(order.attempt, len(gate.protective_bands) - 1))]
+    else:
+        band = gate.price_collar_pegged if spec is not None and spec.pegged else gate.price_collar
+    price = positive(order.price)
+    if order.type is OrderType.MARKET:
+        last = order.attempt >= len(gate.protective_bands)
+        passed = protective and last and ctx.settings.exec.allow_market
+        text = "market order after the last band" if passed else "market orders are not allowed here"
+        return Check(
+            name="outer band", subject=order.instrument, limit=band, unit="fraction", passed=passed, text=text
+        )
+    facts = ctx.markets.get(order.instrument, MarketFacts())
+    nearest: Decimal | None = None
+    for reference in (positive(facts.mark), positive(facts.bid), positive(facts.ask)):
+        if price is None or reference is None:
+            continue
+        away = abs(price / reference - ONE)
+        nearest = away if nearest is None else min(nearest, away)
+    known = "no limit price" if price is None else "neither mark nor book was ever seen"
+    return Check(
+        name="outer band",
+        subject=order.instrument,
+        value=nearest,
+        limit=band,
+        head_room=None if nearest is None else band - nearest,
+        unit="fraction",
+        passed=nearest is not None and nearest < band,
+        text=f"{known} on {order.instrument}"
+        if nearest is None
+        else f"price {price} is {nearest:.2%} from mark or book, outer band {band:.2%}",
+    )
+
+
+def _grid(order: OrderRequest, spec: Instrument | None) -> tuple[Check, Decimal]:
+    """Known, quantity rounded down to the lot, price on the tick."""
+    name, subject = "instrument", order.instrument
+    quantity = positive(order.quantity)
+    if spec is None:
+        text = f"{subject} is not a known instrument"
+        return Check(name=name, subject=subject, unit="state", passed=False, text=text), ZERO
+    lot, tick = positive(spec.size_increment), positive(spec.price_increment)
+    if quantity is None or lot is None or tick is None:
+        text = f"quantity {order.quantity} of {subject} cannot be put on its grid"
+        return Check(name=name, subject=subject, unit="state", passed=False, text=text), ZERO
+    price = positive(order.price)
+    if price is not None and price % tick != ZERO:
+        text = f"price {price} is off the grid {tick}"
+        return Check(name=name, subject=subject, unit="state", passed=False, text=text), ZERO
+    return (
+        Check(name=name, subject=subject, unit="state", passed=True, text=f"{subject} on its grid"),
+        spec.round_size(quantity),
+    )
+
+
+def _provable(
+    ctx: GateContext, order: OrderRequest, spec: Instrument | None, quantity: Decimal
+) -> tuple[Check, Decimal]:
+    """Cut to what is left to reduce; nothing left, or less than a lot (dust), is refused."""
+    room = reducible(ctx, order.instrument, order.side, order.client_order_id)
+    cut = ZERO
+    if spec is not None and positive(spec.size_increment) is not None:
+        cut = spec.round_size(min(quantity, room))
+    if cut > ZERO:
+        text = f"takes off {cut} of {room} reducible"
+    elif room > ZERO:
+        text = f"dust: {room} left on {order.instrument}, less than a lot"
+    else:
+        text = f"does not reduce: nothing left to take off on {order.instrument}"
+    return (
+        Check(
+            name="provably reducing",
+            subject=order.instrument,
+            value=quantity,
+            limit=room,
+            unit="base",
+            passed=cut > ZERO,
+            text=text,
+        ),
+        cut,
+    )

@@ -1,0 +1,114 @@
+"""Exact head-rooms for sizing: how much USD notional each limit of the gate still leaves (SEMANTICS 4.5).
+
+Found on the gate's own functions, so that what is sized here passes there: the limits are measured at no
+notional and at a cap; a limit that the cap breaks is bracketed by bisection from below, one that it does not
+break is told by a straight line through both (it does not bind). Unknown counts as no room.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from services.domain.enums import Side
+from services.domain.money import ONE, ZERO
+from services.risk.context import Check, GateContext, MarketFacts
+from services.risk.limits import portfolio_limits, usd_check
+from services.risk.worst import Claim, positive, worst_fill
+
+STEPS = 14
+"""Bisection steps: the cap over 16 384, well under a lot's notional."""
+
+Rooms = tuple[tuple[str, Decimal], ...]
+Leg = tuple[str, Side]
+
+
+def head_rooms(
+    ctx: GateContext, instrument: str, side: Side, *, cap: Decimal | None = None, price_slack: Decimal = ZERO
+) -> Rooms:
+    """Per limit the USD notional left for one more order. `cap`: more is not asked about (default: the order
+    limit). `price_slack`: fraction of adverse limit price to count (a fill at the far end of a band)."""
+    limit = ctx.settings.gate.max_order_notional
+    rooms = _rooms(ctx, ((instrument, side),), min(cap, limit) if cap is not None else limit, 1, price_slack)
+    return (("order notional", limit), *rooms)
+
+
+def pair_head_rooms(
+    ctx: GateContext, short: str, long: str, *, cap: Decimal | None = None, price_slack: Decimal = ZERO
+) -> Rooms:
+    """Per limit the USD notional left per leg for a pair of the two, both legs and one reversal counted."""
+    legs = ((short, Side.SELL), (long, Side.BUY))
+    top = cap if cap is not None else ctx.settings.gate.default_limit.max_position
+    return _rooms(ctx, legs, top, 2, price_slack)
+
+
+def _rooms(ctx: GateContext, legs: tuple[Leg, ...], cap: Decimal, round_trips: int, slack: Decimal) -> Rooms:
+    if not cap.is_finite() or cap <= ZERO:
+        return (("cap", ZERO),)
+    at_none = _figures(ctx, legs, ZERO, round_trips, slack)
+    at_cap = _figures(ctx, legs, cap, round_trips, slack)
+    if at_none is None or at_cap is None:
+        return (("data fresh", ZERO),)
+    seen: dict[Decimal, dict[str, Check]] = {ZERO: at_none, cap: at_cap}
+
+    def figures(notional: Decimal) -> dict[str, Check]:
+        if notional not in seen:
+            found = _figures(ctx, legs, notional, round_trips, slack)
+            seen[notional] = found if found is not None else {}
+        return seen[notional]
+
+    rooms = []
+    for key, check in at_cap.items():
+        before = at_none.get(key)
+        if before is not None and not before.passed:
+            rooms.append((key, ZERO))
+        elif check.passed:
+            rooms.append((key, _line(before, check, cap)))
+        else:
+            low, high = ZERO, cap
+            for _ in range(STEPS):
+                middle = (low + high) / 2
+                tried = figures(middle).get(key)
+                if tried is not None and tried.passed:
+                    low = middle
+                else:
+                    high = middle
+            rooms.append((key, low))
+    return tuple(rooms)
+
+
+def _line(before: Check | None, at_cap: Check, cap: Decimal) -> Decimal:
+    """Where a straight line through both figures meets the limit; never under the cap, which passed."""
+    if before is None or before.head_room is None or at_cap.head_room is None:
+        return cap
+    fall = before.head_room - at_cap.head_room
+    if fall <= ZERO:
+        return cap
+    return max(cap, (before.head_room / fall * cap).quantize(ONE))
+
+
+def _figures(
+    ctx: GateContext, legs: tuple[Leg, ...], notional: Decimal, round_trips: int, slack: Decimal
+) -> dict[str, Check] | None:
+    """Every value limit with `notional` USD of each leg added; None when a leg cannot be valued."""
+    claims = []
+    for name, side in legs:
+        spec = ctx.instruments.get(name)
+        facts = ctx.markets.get(name, MarketFacts())
+        mark, usd = positive(facts.mark) if facts.mark_fresh else None, positive(facts.quote_usd)
+        if spec is None or mark is None or usd is None:
+            return None
+        price = mark * (ONE + side.sign * slack)
+        claims.append(Claim(spec, side, notional / (max(mark, price) * usd), price, False, round_trips))
+    worst = worst_fill(ctx, ctx.working, claims)
+    symbols = [claim.instrument.symbol for claim in claims]
+    checks = {f"{check.name} {check.subject}": check for check in portfolio_limits(ctx, worst, symbols)}
+    for name, usd_free in _order_caps(ctx, legs):
+        checks[name] = usd_check(name, "", notional, usd_free)
+    return {key: check for key, check in checks.items() if not check.name.startswith("venue share")}
+
+
+def _order_caps(ctx: GateContext, legs: tuple[Leg, ...]) -> Rooms:
+    """A leg whose account is not known has no room at all."""
+    return tuple(
+        (f"account {name}", ZERO) for name, _ in legs if ctx.instruments[name].venue not in ctx.accounts
+    )
