@@ -1,38 +1,192 @@
-"""The simulated exchange: one market, one clock, a set of venues with books and accounts of their own."""
+"""The simulated exchange: one market and one clock over a set of venues, with durable books of its own.
+
+It is a second party: it imports nothing of the desk's accounting, and keeps its state in its own folder. It
+comes back from its own log after a crash, with orders that the desk never heard an answer for, and goes on
+from the last market time it wrote down (or the later one that the driver names). A new command is always
+taken at the market as of the last instant, between two instants.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
-from services.domain.events import AccountReport
-from services.venues.port import Outbox, VirtualVenue
-from services.venues.sim.source import HistorySource
-from services.venues.sim.world import World
+from services.domain.events import AccountReport, RateRow
+from services.venues.port import Outbox
+from services.venues.sim.accounts import AccountBooks, Margin, margin_of
+from services.venues.sim.facts import DAY_NS, HOUR_NS, MINUTE_NS
+from services.venues.sim.generator import GeneratedSource
+from services.venues.sim.log import Checkpoint, CommandLog, Entry
+from services.venues.sim.played import PlayedSource
+from services.venues.sim.source import HistorySource, MarketSource
+from services.venues.sim.state import VenueState
+from services.venues.sim.venue import SimVenue, Wish
+from services.venues.sim.world import World, claim_world, stream
+
+INSTANT = "instant"
+"""Token of the wakes that move the market."""
+KEEP_SETTLED_NS = 30 * DAY_NS
 
 
 class SimExchange:
-    """Skeleton of the public face; the parts follow."""
+    """Built by `build_exchange`; `start` opens it."""
 
-    world: World
-    venues: dict[str, VirtualVenue]
-    now: int
-    """Market time: of the last instant or command that happened."""
+    def __init__(
+        self, world: World, source: MarketSource, log: CommandLog, outbox: Outbox, resume_at: int | None
+    ) -> None:
+        self.world = world
+        self.live = False
+        self.instants = 0
+        self.now = world.start
+        self._digest = world.digest
+        self._source = source
+        self._log = log
+        self._outbox = outbox
+        self._settled: list[RateRow] = []
+        self._flow: dict[str, Random] = {}
+        checkpoint, entries = log.recover()
+        states = {
+            name: VenueState(account=AccountBooks(balances=dict(world.balances[name])))
+            for name in world.venues
+        }
+        last = world.start - 1
+        if checkpoint is not None:
+            states = checkpoint.venues
+            self.instants, self.now, last = checkpoint.instants, checkpoint.ts, checkpoint.ts
+            self._settled = checkpoint.settled
+            source.load(checkpoint.source)
+        self._hour = self.now // HOUR_NS
+        self._minute = self.now // MINUTE_NS
+        self._next: int | None = source.next_ts(last)
+        self.venues: dict[str, SimVenue] = {
+            name: SimVenue(
+                name,
+                tuple(i for i in world.instruments if i.venue == name),
+                source.board,
+                states[name],
+                outbox,
+                self,
+                stream(self._digest, f"latency:{name}", self.instants),
+            )
+            for name in world.venues
+        }
+        self._turn(self.now)
+        self._replay(entries, resume_at)
+
+    @property
+    def end(self) -> int | None:
+        """The last instant of a played history; None = the market goes on for ever."""
+        return self._source.end
 
     def start(self, now: int) -> None:
-        """Open for business: links come up, market instants are scheduled from `now` on."""
-        raise NotImplementedError
+        """Open for business: links come up, the next instant's frames are complete."""
+        self.live = True
+        history = [row for rows in self._source.backfill().values() for row in rows]
+        history += self._settled
+        for name, venue in self.venues.items():
+            mine = (row for row in history if row.instrument.endswith(f".{name}"))
+            venue.greet(now, tuple(mine))
+        self._schedule()
 
     def wake(self, now: int, token: object) -> None:
-        """A moment some venue asked for has come."""
-        raise NotImplementedError
+        """A moment that a venue asked for has come."""
+        if isinstance(token, Wish):
+            self.now = max(self.now, now)
+            token.act(self.now)
+            return
+        while self._next is not None and self._next <= now:
+            self._instant(self._next)
+        self._schedule()
 
     def books(self, venue: str) -> AccountReport:
-        """The exchange's own truth about the account, at `now`, without latency."""
-        raise NotImplementedError
+        """The exchange's own truth about the account, now and without latency: for tests and comparisons."""
+        return self.venues[venue].report(self.now, self.now, "books", 0)
+
+    def margin(self, venue: str) -> Margin:
+        """The venue's own margin figures, now."""
+        floor = self.venues[venue].floor
+        return margin_of(floor.state.account, floor.listed, floor.mark, floor.index)
+
+    def log(self, entry: Entry) -> None:
+        """Write an accepted command down. Raises OSError; then the command must not happen."""
+        if self.live:
+            self._log.append(entry)
 
     def close(self) -> None:
-        """Flush and close the log."""
-        raise NotImplementedError
+        """Write down how far the market has come, and close the log."""
+        if self.live:
+            self._mark_time()
+            self.live = False
+        self._log.close()
+
+    def _schedule(self) -> None:
+        if self._next is not None:
+            self._outbox.wake(self._next, INSTANT)
+
+    def _instant(self, ts: int) -> None:
+        """The market moves to `ts`."""
+        source = self._source
+        source.advance(ts)
+        self.now = ts
+        self.instants += 1
+        self._next = source.next_ts(ts)
+        board = source.board
+        settled, board.settled = board.settled, []
+        self._settled += settled
+        for name, venue in self.venues.items():
+            mine = tuple(row for row in settled if row.instrument.endswith(f".{name}")) if settled else ()
+            venue.on_instant(ts, mine, board.predicted, board.refreshed, self._flow[name])
+        if ts // MINUTE_NS != self._minute:
+            self._minute = ts // MINUTE_NS
+            self._mark_time()
+            if ts // HOUR_NS != self._hour:
+                self._hour = ts // HOUR_NS
+                self._turn(ts)
+                self._save(ts)
+
+    def _turn(self, ts: int) -> None:
+        """Seed the hour's streams: whatever happens in it follows from the state at its first instant."""
+        self._source.turn(ts)
+        for name in self.world.venues:
+            self._flow[name] = stream(self._digest, f"flow:{name}", ts // HOUR_NS)
+
+    def _mark_time(self) -> None:
+        if not self.live:
+            return
+        try:
+            self._log.append(Entry(self.instants, self.now))
+        except OSError:
+            # A missed time mark costs a minute of market after a crash; orders are refused by themselves.
+            return
+
+    def _save(self, ts: int) -> None:
+        self._settled = [row for row in self._settled if row.rate_ts >= ts - KEEP_SETTLED_NS]
+        for venue in self.venues.values():
+            venue.forget_old(ts)
+        if not self.live or self._log.folder is None:
+            return
+        states = {name: venue.state for name, venue in self.venues.items()}
+        try:
+            self._log.save(
+                Checkpoint(self.instants, ts, self._log.size, self._source.dump(), self._settled, states)
+            )
+        except OSError:
+            # The older checkpoint and a longer log say the same.
+            return
+
+    def _replay(self, entries: list[Entry], resume_at: int | None) -> None:
+        """Take the logged commands again, each after as many instants as then; go on to the resume time."""
+        for entry in entries:
+            while self.instants < entry.instants and self._next is not None:
+                self._instant(self._next)
+            self.now = max(self.now, entry.ts)
+            if entry.venue:
+                self.venues[entry.venue].replay(entry)
+        until = max(self.now, resume_at or 0)
+        if self.instants or entries or resume_at is not None:
+            while self._next is not None and self._next <= until:
+                self._instant(self._next)
+            self.now = max(self.now, until)
 
 
 def build_exchange(
@@ -42,5 +196,18 @@ def build_exchange(
     resume_at: int | None = None,
     history: HistorySource | None = None,
 ) -> SimExchange:
-    """Open or recover the exchange. Raises WorldMismatch when `folder` holds another world."""
-    raise NotImplementedError
+    """Open or recover the exchange of `world` in `folder` (None = in memory only).
+
+    `resume_at`: a virtual time that the desk has already seen; the market goes on after it. Raises
+    WorldMismatch when the folder holds another world, ValueError when a history is missing or another one.
+    """
+    source: MarketSource
+    if world.scenario is not None:
+        source = GeneratedSource(world)
+    else:
+        if history is None or history.digest != world.history:
+            raise ValueError("this world is played from a history that was not given, or from another one")
+        source = PlayedSource(world, history)
+    if folder is not None:
+        claim_world(folder, world)
+    return SimExchange(world, source, CommandLog(folder), outbox, resume_at)

@@ -93,7 +93,7 @@ DEPEG_LOW = 0.8700
 
 
 def depeg_path() -> tuple[tuple[int, float], ...]:
-    """The hourly table as way points from 10 March 12:00: the low at half past, the close at the full hour."""
+    """The hourly table as way points from 10 March 12:00: low at half past, close at the full hour."""
     points: list[tuple[int, float]] = [(0, 1.0), (8 * H, 0.9999)]
     fields = _DEPEG_TABLE.split()
     for stamp, levels in zip(fields[::2], fields[1::2], strict=True):
@@ -126,7 +126,7 @@ SCENARIOS: dict[str, Scenario] = {
     for scenario in (
         Scenario(
             name="calm",
-            text="an ordinary market: funding rests at +1.00 bps per 8 h, and two venues rarely pay four fees",
+            text="an ordinary market: funding rests at +1.00 bps per 8 h and rarely pays for four fees",
             start=MARCH_2023,
             prices=_MARCH_PRICES,
         ),

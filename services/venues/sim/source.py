@@ -50,6 +50,21 @@ class HistorySource(Protocol):
     def rows_at(self, ts: int) -> Sequence[HistoryRow]: ...
 
 
+LEVELS = 5
+"""Equal levels within 5 bps of the mid; together they are the stated depth."""
+BEHIND: tuple[tuple[float, float], ...] = (
+    (7.0, 0.5),
+    (10.0, 0.5),
+    (15.0, 1.0),
+    (25.0, 1.5),
+    (50.0, 2.0),
+    (100.0, 3.0),
+    (200.0, 4.0),
+    (500.0, 6.0),
+)
+"""What lies behind: bps from the best price, multiple of the stated depth."""
+
+
 @dataclass(slots=True)
 class Cell:
     """The market of one instrument as it stands: what the book is built from and frames are cut from."""
@@ -62,14 +77,17 @@ class Cell:
     """Quote coin; 0 = no price yet."""
     index: float = 0.0
     mark_ticks: int = 0
-    half_spread: float = 0.0
-    """Fraction of the fair price."""
-    top_lots: int = 0
+    down: float = 0.0
+    """Fair price times this, rounded down, is the best bid in ticks."""
+    up: float = 0.0
     level_lots: int = 0
-    """Lots of each of the five levels that lie within 5 bps."""
-    depth_usd: float = 0.0
-    bid_ticks: int = 0
-    ask_ticks: int = 0
+    """Lots of each of the five levels."""
+    top_lots: int = 0
+    """Lots at the best price: on a coarse grid several levels meet there."""
+    offsets: tuple[int, ...] = ()
+    """Ticks of each level away from the best price."""
+    behind: tuple[tuple[int, int], ...] = ()
+    """Ticks and lots of the levels behind."""
 
     @classmethod
     def of(cls, instrument: Instrument) -> Cell:
@@ -77,6 +95,22 @@ class Cell:
             instrument=instrument,
             inv_tick=float(1 / instrument.price_increment),
             inv_lot=float(1 / instrument.size_increment),
+        )
+
+    def dress(self, half_spread: float, depth_usd: float, quote_usd: float) -> None:
+        """Lay out the ladder: half the spread in bps, USD within 5 bps a side."""
+        ticks = self.fair * self.inv_tick
+        self.down = (1.0 - half_spread * 1e-4) * self.inv_tick
+        self.up = (1.0 + half_spread * 1e-4) * self.inv_tick
+        gap = max(5.0 - half_spread, half_spread) / LEVELS * 1e-4
+        lots = depth_usd / (self.fair * quote_usd) * self.inv_lot
+        self.level_lots = max(1, int(lots / LEVELS))
+        self.offsets = tuple(int(ticks * gap * n) for n in range(LEVELS))
+        self.top_lots = self.level_lots * self.offsets.count(0)
+        first = self.offsets[-1] + 1
+        self.behind = tuple(
+            (max(first + n, int(ticks * (away + half_spread) * 1e-4)), max(1, int(lots * share)))
+            for n, (away, share) in enumerate(BEHIND)
         )
 
 
@@ -104,10 +138,17 @@ class MarketSource(Protocol):
     @property
     def board(self) -> Board: ...
 
+    @property
+    def end(self) -> int | None:
+        """The last instant; None = there is always another one."""
+
     def backfill(self) -> dict[str, list[RateRow]]:
         """Settled rates from before the start, by instrument, oldest first."""
 
+    def turn(self, ts: int) -> None:
+        """A full hour's instant is done: seed what is random for the hour that begins."""
+
     def dump(self) -> bytes:
-        """State at an hour's instant: all that `load` needs to go on with the same market."""
+        """State right after `turn`: all that `load` needs to go on with the same market."""
 
     def load(self, raw: bytes) -> None: ...

@@ -1,0 +1,135 @@
+"""Funding rates of the synthetic market: back-fill, what each interval settles at, and its prediction.
+
+Premiums move hour by hour (`fair`). A venue that settles every n hours settles the rate of the average
+premium of its n hours. Its prediction inside the interval is the rate of the average so far, weighted by the
+share of the interval that has passed, with a little noise that dies out: it converges to what is settled. A
+scenario's regime overrides both sides of the comparison with round figures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from random import Random
+
+from services.domain.enums import RateKind
+from services.domain.events import RateRow
+from services.domain.instrument import Instrument
+from services.venues.sim import fair
+from services.venues.sim.facts import HOUR_NS, MINUTE_NS, NS, interval_hours
+from services.venues.sim.scenarios import Scenario
+
+BACKFILL_HOURS = 30 * 24
+PREDICTION_NOISE = 0.6
+"""bps of premium, standard deviation at the start of an hour."""
+
+
+@dataclass(slots=True)
+class PremiumState:
+    """Where the premiums stand: the last full hour's, and the one this hour is heading for."""
+
+    size: float = 0.0
+    common: dict[str, float] = field(default_factory=dict)
+    """By symbol: what the venues share."""
+    own: dict[str, float] = field(default_factory=dict)
+    last: dict[str, float] = field(default_factory=dict)
+    coming: dict[str, float] = field(default_factory=dict)
+    summed: dict[str, float] = field(default_factory=dict)
+    """Sum of the full hours of the running interval, by instrument."""
+    hours: dict[str, int] = field(default_factory=dict)
+
+
+class FundingModel:
+    """All perps of a generated world. `state` at a full hour is all that has to be kept."""
+
+    def __init__(self, scenario: Scenario, instruments: tuple[Instrument, ...]) -> None:
+        self.scenario = scenario
+        self.perps = tuple(i for i in instruments if interval_hours(i))
+        self.state = PremiumState()
+
+    def backfill(self, rng: Random) -> dict[str, list[RateRow]]:
+        """Thirty days of settled rates up to the start; leaves the premiums where the run begins."""
+        out: dict[str, list[RateRow]] = {i.id: [] for i in self.perps}
+        state = self.state
+        state.size = rng.gauss(0.0, fair.VOLATILITY_SPREAD)
+        for instrument in self.perps:
+            if instrument.symbol not in state.common:
+                state.common[instrument.symbol] = rng.gauss(0.0, 1.0)
+            state.own[instrument.id] = rng.gauss(0.0, 1.0)
+            state.last[instrument.id] = state.coming[instrument.id] = fair.PREMIUM_MEAN
+            state.summed[instrument.id], state.hours[instrument.id] = 0.0, 0
+        last_hour = self.scenario.start // HOUR_NS
+        first_hour = last_hour - BACKFILL_HOURS
+        for hour in range(first_hour + 1, last_hour + 1):
+            for row in self.settle(hour * HOUR_NS, rng):
+                out[row.instrument].append(row)
+        return out
+
+    def settle(self, ts: int, rng: Random) -> list[RateRow]:
+        """At a full hour: close the hour for everyone, settle whose interval ends, draw the next hour."""
+        state = self.state
+        rows: list[RateRow] = []
+        hour = ts // HOUR_NS
+        for instrument in self.perps:
+            key = instrument.id
+            hours = interval_hours(instrument)
+            state.last[key] = state.coming[key]
+            state.summed[key] += state.coming[key]
+            state.hours[key] += 1
+            if hour % hours == 0:
+                average = state.summed[key] / state.hours[key]
+                rate = self._rate(instrument, average, ts - 1)
+                rows.append(
+                    RateRow(key, rate, Decimal(hours), RateKind.SETTLED, ts, next_settlement(instrument, ts))
+                )
+                state.summed[key], state.hours[key] = 0.0, 0
+        self._turn(rng)
+        return rows
+
+    def predict(self, ts: int, rng: Random) -> dict[str, RateRow]:
+        """What each running interval would settle at, as computed at `ts`."""
+        state = self.state
+        share = (ts % HOUR_NS) / HOUR_NS
+        rows: dict[str, RateRow] = {}
+        for instrument in self.perps:
+            key = instrument.id
+            noise = rng.gauss(0.0, PREDICTION_NOISE) * (1.0 - share)
+            present = state.last[key] + (state.coming[key] - state.last[key]) * share + noise
+            hours = interval_hours(instrument)
+            passed = state.hours[key] + share
+            # An interval that has just begun knows nothing but the present premium.
+            average = (state.summed[key] + present * share) / passed if passed > 0 else present
+            rate = self._rate(instrument, average, ts)
+            rows[key] = RateRow(
+                key, rate, Decimal(hours), RateKind.PREDICTED, ts, next_settlement(instrument, ts)
+            )
+        return rows
+
+    def _turn(self, rng: Random) -> None:
+        state = self.state
+        state.size = fair.turn_size(state.size, rng)
+        for symbol in state.common:
+            state.common[symbol] = fair.turn_wave(state.common[symbol], rng)
+        for instrument in self.perps:
+            key = instrument.id
+            state.own[key] = fair.turn_wave(state.own[key], rng)
+            state.coming[key] = fair.premium_of(state.size, state.common[instrument.symbol], state.own[key])
+
+    def _rate(self, instrument: Instrument, premium: float, ts: int) -> Decimal:
+        offset = (ts - self.scenario.start) // NS
+        hours = interval_hours(instrument)
+        for regime in self.scenario.regimes:
+            if instrument.underlying in regime.underlyings and regime.begin_s <= offset < regime.end_s:
+                extra = regime.spread * 8 if instrument.venue == regime.venue else 0.0
+                return fair.rate_decimal(fair.INTEREST + extra, hours)
+        return fair.rate_decimal(fair.funding_of_premium(premium), hours)
+
+
+def next_settlement(instrument: Instrument, ts: int) -> int:
+    """The first settlement instant strictly after `ts`: whole intervals from 00:00 UTC."""
+    interval = interval_hours(instrument) * HOUR_NS
+    return (ts // interval + 1) * interval
+
+
+def next_minute(ts: int) -> int:
+    return (ts // MINUTE_NS + 1) * MINUTE_NS
