@@ -2,7 +2,7 @@
 
 Found on the gate's own functions, so that what is sized here passes there: the limits are measured at no
 notional and at a cap; a limit that the cap breaks is bracketed by bisection from below, one that it does not
-break is told by a straight line through both (it does not bind). Unknown counts as no room.
+break is told by a straight line through both, it does not bind. Unknown counts as no room.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from services.risk.worst import Claim, positive, worst_fill
 
 STEPS = 14
 """Bisection steps: the cap over 16 384, well under a lot's notional."""
+
+FAR = 100
+"""A limit with room for this many caps has nothing to do with the question, and is not listed."""
 
 Rooms = tuple[tuple[str, Decimal], ...]
 Leg = tuple[str, Side]
@@ -48,42 +51,67 @@ def _rooms(ctx: GateContext, legs: tuple[Leg, ...], cap: Decimal, round_trips: i
     at_cap = _figures(ctx, legs, cap, round_trips, slack)
     if at_none is None or at_cap is None:
         return (("data fresh", ZERO),)
-    seen: dict[Decimal, dict[str, Check]] = {ZERO: at_none, cap: at_cap}
-
-    def figures(notional: Decimal) -> dict[str, Check]:
-        if notional not in seen:
-            found = _figures(ctx, legs, notional, round_trips, slack)
-            seen[notional] = found if found is not None else {}
-        return seen[notional]
-
+    seen = {ZERO: at_none, cap: at_cap}
+    if not all(check.passed for check in at_cap.values()):
+        _narrow(ctx, legs, cap, round_trips, slack, seen)
     rooms = []
-    for key, check in at_cap.items():
-        before = at_none.get(key)
-        if before is not None and not before.passed:
-            rooms.append((key, ZERO))
-        elif check.passed:
-            rooms.append((key, _line(before, check, cap)))
-        else:
-            low, high = ZERO, cap
-            for _ in range(STEPS):
-                middle = (low + high) / 2
-                tried = figures(middle).get(key)
-                if tried is not None and tried.passed:
-                    low = middle
-                else:
-                    high = middle
-            rooms.append((key, low))
+    for key in at_cap:
+        room = _room(key, seen, cap)
+        if room < cap * FAR:
+            rooms.append((key, room))
     return tuple(rooms)
 
 
-def _line(before: Check | None, at_cap: Check, cap: Decimal) -> Decimal:
+def _narrow(
+    ctx: GateContext,
+    legs: tuple[Leg, ...],
+    cap: Decimal,
+    round_trips: int,
+    slack: Decimal,
+    seen: dict[Decimal, dict[str, Check]],
+) -> None:
+    """Bisect for the largest notional that breaks nothing; every figure met on the way is kept in `seen`."""
+    low, high = ZERO, cap
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        found = _figures(ctx, legs, middle, round_trips, slack)
+        if found is None:
+            return
+        seen[middle] = found
+        if all(check.passed for check in found.values()):
+            low = middle
+        else:
+            high = middle
+
+
+def _room(key: str, seen: dict[Decimal, dict[str, Check]], cap: Decimal) -> Decimal:
+    """The largest notional seen at which the check passes, and what a straight line adds up to the next one
+    seen; the tightest check has been bisected, so that for it this is exact from below."""
+    low, high = -ONE, None
+    for notional in sorted(seen):
+        check = seen[notional].get(key)
+        if check is None or not check.passed:
+            high = notional
+            break
+        low = notional
+    if low < ZERO:
+        return ZERO
+    if high is None:
+        return _line(seen[ZERO].get(key), seen[cap].get(key), cap)
+    if high - low <= cap / 2 ** (STEPS - 1):
+        return low
+    before, after = seen[low][key].head_room, seen[high][key].head_room if key in seen[high] else None
+    if before is None or after is None or before <= after:
+        return low
+    return low + (high - low) * before / (before - after)
+
+
+def _line(before: Check | None, at_cap: Check | None, cap: Decimal) -> Decimal:
     """Where a straight line through both figures meets the limit; never under the cap, which passed."""
-    if before is None or before.head_room is None or at_cap.head_room is None:
-        return cap
+    if before is None or before.head_room is None or at_cap is None or at_cap.head_room is None:
+        return cap * FAR
     fall = before.head_room - at_cap.head_room
-    if fall <= ZERO:
-        return cap
-    return max(cap, (before.head_room / fall * cap).quantize(ONE))
+    return cap * FAR if fall <= ZERO else max(cap, before.head_room / fall * cap)
 
 
 def _figures(
