@@ -33,6 +33,8 @@ class Flag(Struct, frozen=True, kw_only=True):
     help: str
     parse: Callable[[str], Any] = str
     many: bool = False
+    hidden: bool = False
+    """Between our own processes; not shown in the help."""
 
     @property
     def switch(self) -> bool:
@@ -125,6 +127,7 @@ FLAGS: tuple[Flag, ...] = (
         field="ready_fd",
         metavar="FD",
         help="Tell a waiting starter over this descriptor.",
+        hidden=True,
         parse=parse_int("ready-fd", 0, 1_000_000),
     ),
     Flag(name="--debug", field="debug", help="Show tracebacks."),

@@ -1,0 +1,133 @@
+"""The engine in the foreground: log lines, ready pipe, the summary as the last line. No screen library."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from services.protocol.errors import ProductError, UsageError
+from services.protocol.exits import Exit
+from services.protocol.frames import to_json
+from services.protocol.options import RunOptions
+from services.protocol.ready import Ready, tell_ready
+from services.settings.layout import StateLayout
+
+log = logging.getLogger("stableconsole")
+
+
+class HumanFormatter(logging.Formatter):
+    """`12:00:01Z WARNING store: text`, in UTC."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        room = record.name.removeprefix("stableconsole").lstrip(".") or "engine"
+        clock = time.strftime("%H:%M:%SZ", time.gmtime(record.created))
+        text = f"{clock} {record.levelname:<7} {room}: {record.getMessage()}"
+        return text + _trace(record)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: ts (ns), level, logger, text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "ts": int(record.created * 1e9),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "text": record.getMessage() + _trace(record),
+        }
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _trace(record: logging.LogRecord) -> str:
+    """A failure's stack belongs into the log (it is no screen); people get the one line elsewhere."""
+    if not record.exc_info:
+        return ""
+    return "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
+
+
+def set_up_logging(*, as_json: bool, debug: bool) -> None:
+    """Human lines on stderr, or JSON lines on stdout."""
+    handler = logging.StreamHandler(sys.stdout if as_json else sys.stderr)
+    handler.setFormatter(JsonFormatter() if as_json else HumanFormatter())
+    log.handlers = [handler]
+    log.propagate = False
+    log.setLevel(logging.DEBUG if debug else logging.INFO)
+    logging.captureWarnings(capture=True)
+    logging.getLogger("py.warnings").handlers = [handler]
+
+
+def run(options: RunOptions) -> int:
+    """Runs until the engine ends; returns the exit status. Never raises but for `--debug`."""
+    set_up_logging(as_json=options.log_json, debug=options.debug)
+    try:
+        from services import engine
+
+        end = engine.run(options)
+    except (ProductError, UsageError) as error:
+        return _failed(options, error.text, error.exit)
+    except KeyboardInterrupt:
+        return _failed(options, "interrupted", Exit.INTERRUPTED)
+    except Exception as error:
+        if options.debug:
+            tell_ready(options.ready_fd, Ready(ok=False, text=str(error), exit=Exit.FAILED))
+            raise
+        return _failed(options, f"internal error: {type(error).__name__}: {error}", Exit.FAILED)
+    if end.text:
+        sys.stderr.write(f"stableconsole: {end.text}\n")
+    if end.summary is not None:
+        sys.stdout.write(to_json(end.summary).decode() + "\n")
+    sys.stdout.flush()
+    return int(end.exit)
+
+
+def _failed(options: RunOptions, text: str, status: Exit) -> int:
+    tell_ready(options.ready_fd, Ready(ok=False, text=text, exit=status))
+    sys.stderr.write(f"stableconsole: {text}\n")
+    return int(status)
+
+
+def audit_verify(layout: StateLayout) -> tuple[str, bool, str]:
+    """JSON, whether the chain holds, and a line for people. Works with no engine running."""
+    from services import engine
+
+    verdict = engine.audit_verify(_store(layout))
+    result = {
+        "ok": verdict.ok,
+        "head": verdict.head,
+        "rows": verdict.rows,
+        "first_broken": verdict.first_broken,
+    }
+    text = f"journal holds: {verdict.rows} rows, head {verdict.head}" if verdict.ok else verdict.text
+    return to_json(result).decode(), verdict.ok, text
+
+
+def audit_export(layout: StateLayout, out: Path) -> int:
+    """Writes the journal as JSON lines; returns how many."""
+    from services import engine
+
+    return int(engine.audit_export(_store(layout), out))
+
+
+def replay(layout: StateLayout, journal: Path | None) -> tuple[str, bool, str]:
+    """JSON, whether it came out the same, and a line for people."""
+    from services import engine
+
+    found = engine.replay(journal or _store(layout))
+    result = {
+        "ok": found.ok,
+        "events": found.events,
+        "decisions": found.decisions,
+        "first_divergence": found.first_divergence,
+    }
+    same = f"same: {found.events} events gave the same {found.decisions} decisions"
+    return to_json(result).decode(), found.ok, same if found.ok else f"diverged at {found.first_divergence}"
+
+
+def _store(layout: StateLayout) -> Path:
+    if not layout.store.exists():
+        raise ProductError(f"no journal here: {layout.store} does not exist", Exit.FAILED, "no_journal")
+    return layout.store

@@ -1,0 +1,86 @@
+"""One-shot commands: ask the running engine, print its answer as text or JSON, give its exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from console import plain
+from console.client import Client
+from services.protocol.errors import ProductError, UsageError
+from services.protocol.exits import Exit, as_exit
+from services.protocol.frames import Done
+from services.settings.layout import StateLayout
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What every command is given beside its own arguments."""
+
+    profile: str
+    layout: StateLayout
+    json: bool = False
+
+
+_SHOW: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "status": plain.status,
+    "positions": plain.positions,
+    "orders": plain.orders,
+    "pairs": plain.pairs,
+    "flatten": plain.flatten,
+}
+
+
+def ask(asked: Asked, name: str, args: Mapping[str, str]) -> int:
+    """Sends one command and prints its answer; progress lines go to stderr. Returns the exit status."""
+    with Client.open(asked.layout, asked.profile) as client:
+        done = client.call(name, args, progress=_progress)
+    return show(asked, name, done)
+
+
+def show(asked: Asked, name: str, done: Done) -> int:
+    """The answer on stdout, its error (one line) on stderr."""
+    raw = bytes(done.result)
+    answer = msgspec.json.decode(raw)
+    if asked.json and answer is not None:
+        print_line(raw.decode())
+    elif isinstance(answer, Mapping) and answer:
+        print_line(_SHOW[name](answer) if name in _SHOW else plain.safety(name, answer))
+    elif done.ok:
+        print_line(f"{name}: done")
+    if done.error is not None:
+        raise ProductError(done.error.text, as_exit(done.error.exit), done.error.code)
+    if name == "flatten" and isinstance(answer, Mapping) and not answer.get("flat"):
+        return Exit.LEFT_OPEN
+    return Exit.DONE
+
+
+def flatten(asked: Asked, what: str, *, yes: bool) -> int:
+    """Asks unless `--yes`; without a terminal `--yes` is required."""
+    confirm_flatten(what, yes=yes)
+    return ask(asked, "flatten", {"what": what} if what else {})
+
+
+def confirm_flatten(what: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("flatten asks before it closes anything; without a terminal give --yes")
+    subject = what or "EVERYTHING"
+    sys.stderr.write(f"This closes {subject} at market-near prices. Type flatten to go on: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() != "flatten":
+        raise ProductError("not confirmed: nothing was sent", Exit.FAILED, "not_confirmed")
+
+
+def print_line(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _progress(text: str) -> None:
+    sys.stderr.write(f"… {text}\n")
+    sys.stderr.flush()

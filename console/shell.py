@@ -1,0 +1,281 @@
+"""The commands of the program, their flags, help and examples. Loads the command library; imported late."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from console import cli, oneshot
+from console.oneshot import Asked
+from console.opening import layout_of
+from services.protocol.commands import BY_NAME
+from services.protocol.errors import ProductError, UsageError
+from services.protocol.exits import Exit
+from services.protocol.flags import FLAGS, Flag
+from services.protocol.frames import to_json
+from services.protocol.options import parse_path, parse_profile
+from services.protocol.version import PROTOCOL, VERSION
+
+Profile = Annotated[str, typer.Option("--profile", metavar="NAME", help="Which profile.")]
+StateDir = Annotated[str, typer.Option("--state-dir", metavar="DIR", help="Where the engine's state lies.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the documented JSON.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Words = Annotated[list[str], typer.Argument(metavar="REASON", help="Why, for the journal.")]
+MaybeWords = Annotated[list[str] | None, typer.Argument(metavar="[REASON]", help="Why, for the journal.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The strategy.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+EXITS = "Exit status: " + "; ".join(f"{status.value} {status.meaning}" for status in Exit) + "."
+
+app = typer.Typer(
+    name="stableconsole",
+    help="Trade hedged stablecoin strategies from the terminal. Without a command: attach to the profile's "
+    "engine, or start one. `stableconsole run --help` lists the flags of a start.",
+    epilog=EXITS,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+audit_app = typer.Typer(
+    help="Verify or export the journal; works with no engine running.", rich_markup_mode=None
+)
+config_app = typer.Typer(help="Make, show, check and find the configuration.", rich_markup_mode=None)
+app.add_typer(audit_app, name="audit")
+app.add_typer(config_app, name="config")
+
+
+def run(words: list[str]) -> int:
+    """One command line to its exit status. The library's own complaints become one line too."""
+    try:
+        status = app(words, prog_name="stableconsole", standalone_mode=False)
+    except Exception as error:
+        describe = getattr(error, "format_message", None)
+        if describe is None:
+            if type(error).__name__ == "Abort":
+                raise KeyboardInterrupt from None
+            raise
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "stableconsole"
+        message = str(describe()).strip()
+        if not message or "\n" in message:
+            sys.stderr.write(message + "\n" if message else "")
+            return Exit.USAGE
+        raise UsageError(f"{message.rstrip('.')}; see {path} --help") from None
+    return int(status or 0)
+
+
+def _asked(profile: str, state_dir: str, json: bool) -> Asked:
+    name = parse_profile(profile)
+    layout = layout_of(name, parse_path(state_dir) if state_dir else None)
+    return Asked(profile=name, layout=layout, json=json)
+
+
+def _example(name: str) -> str:
+    return f"Example: stableconsole {BY_NAME[name].example}"
+
+
+def _start_parameters(flags: tuple[Flag, ...]) -> list[inspect.Parameter]:
+    parameters = []
+    for flag in flags:
+        kind: Any = bool if flag.switch else list[str] if flag.many else str
+        default: Any = False if flag.switch else None
+        if not flag.switch:
+            kind = kind | None
+        option = typer.Option(flag.name, metavar=flag.metavar or None, help=flag.help, hidden=flag.hidden)
+        parameters.append(
+            inspect.Parameter(
+                flag.field,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=default,
+                annotation=Annotated[kind, option],
+            )
+        )
+    return parameters
+
+
+def _with_flags(command: Any, flags: tuple[Flag, ...]) -> Any:
+    """The command's own switches and, from the table, the flags of a start."""
+    own = [
+        parameter
+        for parameter in inspect.signature(command, eval_str=True).parameters.values()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+    parameters = [*own, *_start_parameters(flags)]
+    command.__signature__ = inspect.Signature(parameters)
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def _run(
+    *,
+    no_ui: Annotated[bool, typer.Option("--no-ui", help="The engine in the foreground, no screen.")] = False,
+    **given: object,
+) -> int:
+    """Start an engine, or attach to the one that runs. `stableconsole FLAGS` is the same."""
+    return cli.start(given, no_ui=no_ui, attach=False, read_only=False)
+
+
+def _attach(
+    *,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Send nothing, halt included.")] = False,
+    **given: object,
+) -> int:
+    """The screen alone, on an engine that runs."""
+    return cli.start(given, no_ui=False, attach=True, read_only=read_only)
+
+
+_ATTACH_FLAGS = tuple(flag for flag in FLAGS if flag.field in ("profile", "state_dir", "debug"))
+app.command(
+    "run",
+    epilog="Example: stableconsole --no-ui --scenario funding-harvest --seed 7 --speed max --for-sim 20h",
+)(_with_flags(_run, FLAGS))
+app.command("attach", epilog="Example: stableconsole attach --read-only")(_with_flags(_attach, _ATTACH_FLAGS))
+
+
+def _reader(name: str) -> None:
+    """One of the commands that only look."""
+
+    def command(
+        profile: Profile = "sim", state_dir: StateDir = "", json: Json = False, debug: Debug = False
+    ) -> int:
+        return oneshot.ask(_asked(profile, state_dir, json), name, {})
+
+    app.command(name, help=BY_NAME[name].help, epilog=f"Example: stableconsole {name} --json")(command)
+
+
+for _name in ("status", "positions", "orders", "pairs", "stop"):
+    _reader(_name)
+
+
+@app.command(help=BY_NAME["halt"].help, epilog=_example("halt"))
+def halt(
+    reason: MaybeWords = None,
+    profile: Profile = "sim",
+    state_dir: StateDir = "",
+    json: Json = False,
+    debug: Debug = False,
+) -> int:
+    args = {"reason": " ".join(reason)} if reason else {}
+    return oneshot.ask(_asked(profile, state_dir, json), "halt", args)
+
+
+@app.command(help=BY_NAME["resume"].help, epilog=_example("resume"))
+def resume(
+    reason: Words,
+    override: Annotated[
+        list[str] | None, typer.Option("--override", metavar="CAUSE", help="Trade although this cause holds.")
+    ] = None,
+    rebase: Annotated[
+        str, typer.Option("--rebase", metavar="drawdown|daily", help="Measure this breaker anew from here.")
+    ] = "",
+    profile: Profile = "sim",
+    state_dir: StateDir = "",
+    json: Json = False,
+    debug: Debug = False,
+) -> int:
+    args = {"reason": " ".join(reason)}
+    if override:
+        args["override"] = ",".join(override)
+    if rebase:
+        args["rebase"] = rebase
+    return oneshot.ask(_asked(profile, state_dir, json), "resume", args)
+
+
+@app.command(help=BY_NAME["flatten"].help, epilog=_example("flatten") + " --yes")
+def flatten(
+    what: Annotated[
+        str, typer.Argument(metavar="[WHAT]", help="A symbol, venue or pair; all when left out.")
+    ] = "",
+    yes: Yes = False,
+    profile: Profile = "sim",
+    state_dir: StateDir = "",
+    json: Json = False,
+    debug: Debug = False,
+) -> int:
+    return oneshot.flatten(_asked(profile, state_dir, json), what, yes=yes)
+
+
+@app.command(help=BY_NAME["pause"].help, epilog=_example("pause"))
+def pause(
+    name: Name, profile: Profile = "sim", state_dir: StateDir = "", json: Json = False, debug: Debug = False
+) -> int:
+    return oneshot.ask(_asked(profile, state_dir, json), "pause", {"name": name})
+
+
+@app.command(help=BY_NAME["enable"].help, epilog=_example("enable"))
+def enable(
+    name: Name,
+    reason: Words,
+    profile: Profile = "sim",
+    state_dir: StateDir = "",
+    json: Json = False,
+    debug: Debug = False,
+) -> int:
+    args = {"name": name, "reason": " ".join(reason)}
+    return oneshot.ask(_asked(profile, state_dir, json), "enable", args)
+
+
+@audit_app.command("verify", epilog="Example: stableconsole audit verify --json")
+def audit_verify(
+    profile: Profile = "sim", state_dir: StateDir = "", json: Json = False, debug: Debug = False
+) -> int:
+    """Check the journal's chain from its first row; exit 1 names the first broken one."""
+    from console import headless
+
+    return _verdict(*headless.audit_verify(_asked(profile, state_dir, json).layout), json=json)
+
+
+@audit_app.command("export", epilog="Example: stableconsole audit export journal.jsonl")
+def audit_export(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="Where the JSON lines go.")],
+    profile: Profile = "sim",
+    state_dir: StateDir = "",
+    json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Write the journal as JSON lines."""
+    from console import headless
+
+    rows = headless.audit_export(_asked(profile, state_dir, json).layout, out)
+    oneshot.print_line(
+        to_json({"rows": rows, "file": str(out)}).decode() if json else f"{rows} rows in {out}"
+    )
+    return Exit.DONE
+
+
+@app.command(epilog="Example: stableconsole replay --json")
+def replay(
+    journal: Annotated[Path | None, typer.Argument(metavar="[JOURNAL]", help="Another store file.")] = None,
+    profile: Profile = "sim",
+    state_dir: StateDir = "",
+    json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Run the journal's inputs through the desk again: the same decisions must come out."""
+    from console import headless
+
+    return _verdict(*headless.replay(_asked(profile, state_dir, json).layout, journal), json=json)
+
+
+def _verdict(result: str, ok: bool, text: str, *, json: bool) -> int:
+    if json:
+        oneshot.print_line(result)
+    elif ok:
+        oneshot.print_line(text)
+    if not ok:
+        raise ProductError(text)
+    return Exit.DONE
+
+
+@app.command(epilog="Example: stableconsole version --json")
+def version(json: Json = False, debug: Debug = False) -> int:
+    """The product's version."""
+    text = (
+        to_json({"version": VERSION, "protocol": PROTOCOL}).decode() if json else f"stableconsole {VERSION}"
+    )
+    oneshot.print_line(text)
+    return Exit.DONE
