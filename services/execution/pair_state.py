@@ -135,8 +135,8 @@ class Pair:
     """Of opening."""
     text: str = ""
     """The latest line for the screen."""
-    attempt: int = 0
-    """Orders of this pair so far."""
+    armed: int | None = None
+    """Due time of the pair's timer, as last asked for."""
 
     def leg(self, number: int) -> Leg:
         return self.short if number == SHORT else self.long

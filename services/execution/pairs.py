@@ -3,10 +3,11 @@
 How the desk calls it; every call returns actions, to be carried out in order:
 
 - `plan(…)` makes the pair (PLANNED). Ask the gate about `admission(pair)` as one unit, then `start(pair)` or
-  `abandon(pair, text)`.
+  `abandon(pair, text)`. `failures(short, long)` counts failed attempts in a row, for the doubling cooldown.
 - `on_order(entry, now, prices)` for *every* change of an order whose request names a pair: denied, sent,
   accepted, filled, canceled, in doubt, resolved. It counts by the entry's cumulative figures, so calling it
-  twice is harmless. Book fills in the ledger first.
+  twice is harmless. Book fills in the ledger first. A denial met while carrying out the actions comes back
+  the same way, once these actions are through; the machine waits a dwell before it tries again.
 - `on_timer(pair, now, prices)` when a timer `pair:ID` fires (the machine arms it itself: `Arm`).
 - `request_close(pair, reason, …)` for a named exit; `request_unwind(pair, reason, …)` when the trading state
   leaves ACTIVE, at a halt, at a graceful stop; `freeze` / `thaw` for stale data; `leg_changed` when a venue
@@ -20,15 +21,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from services.domain.enums import Purpose
+from services.domain.enums import PairState, Purpose, Side
 from services.domain.instrument import Instrument
+from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
 from services.execution.actions import Actions
+from services.execution.entries import OrderEntry
 from services.execution.ids import IdCounter
-from services.execution.pair_state import LegPolicy, Pair, PairBookState
+from services.execution.pair_count import count
+from services.execution.pair_moves import cooldown_key, start_closing, start_unwinding
+from services.execution.pair_plan import question, refusal, targets
+from services.execution.pair_state import LONG, SHORT, Leg, LegPolicy, Pair, PairBookState
+from services.execution.pair_steps import advance
+from services.execution.pair_work import Work
 from services.execution.pricing import Prices
-from services.execution.table import OrderEntry
 from services.settings.parameters import Settings
+
+__all__ = ["LegPolicy", "Pair", "PairBookState", "PairMachine"]
 
 
 class PairMachine:
@@ -46,16 +55,29 @@ class PairMachine:
         self._ids = ids
         self.state = state if state is not None else PairBookState()
 
+    # Asking.
+
     def get(self, pair: str) -> Pair | None:
         return self.state.pairs.get(pair)
 
     def live(self) -> tuple[Pair, ...]:
         """Every pair that is not closed, oldest first."""
-        raise NotImplementedError
+        return tuple(pair for pair in self.state.pairs.values() if pair.state is not PairState.CLOSED)
 
     def size_on(self, instrument: str) -> Decimal:
         """Signed sum of the pairs' own legs on an instrument: what is left of the position is unpaired."""
-        raise NotImplementedError
+        total = ZERO
+        for pair in self.state.pairs.values():
+            for leg in pair.legs:
+                if leg.instrument == instrument:
+                    total += leg.size * leg.side.sign
+        return total
+
+    def failures(self, short: str, long: str) -> int:
+        """Failed attempts in a row on these two instruments, whichever is short."""
+        return self.state.failures.get(cooldown_key(short, long), 0)
+
+    # Planning.
 
     def plan(
         self,
@@ -74,26 +96,83 @@ class PairMachine:
         exit_policy: LegPolicy = LegPolicy.PROCEED,
     ) -> tuple[Pair | None, Actions, str]:
         """(pair, actions, "") or (None, (), why not). Quantities are rounded down to the joint lot."""
-        raise NotImplementedError
+        why = refusal(self.live(), self._instruments, kind, short, long, capital, exit_policy)
+        if why or capital is None:
+            return None, (), why or "capital unknown"
+        rounded = targets(
+            kind, self._instruments[short], self._instruments[long], short_quantity, long_quantity
+        )
+        if rounded is None:
+            return None, (), "below the venue's minimum"
+        settings = self._settings.pair
+        bound = min(settings.naked_max, settings.naked_max_fraction * capital)
+        pair = Pair(
+            id=f"p{self._ids.number()}",
+            strategy=strategy,
+            kind=kind,
+            origin=origin,
+            short=Leg(SHORT, short, Side.SELL, rounded[0]),
+            long=Leg(LONG, long, Side.BUY, rounded[1]),
+            naked_bound=bound,
+            slice_notional=settings.slice_notional,
+            entry_policy=entry_policy,
+            exit_policy=exit_policy,
+            planned_ts=now,
+            state_ts=now,
+            reason=reason,
+            text=reason,
+        )
+        self.state.pairs[pair.id] = pair
+        return pair, (), ""
 
     def admission(self, pair: str, prices: Prices) -> tuple[OrderRequest, OrderRequest] | None:
-        """Both legs at full size and worst admissible price, for the gate; None without fresh prices.
+        """Both legs at full size and at the worst price that stays well inside the collar, for the gate.
 
-        The requests are a question only: their ids are never sent.
+        None without fresh prices. The requests are a question only: their ids are never sent.
         """
-        raise NotImplementedError
+        found = self.get(pair)
+        if found is None:
+            return None
+        short = question(found, found.short, self._instruments, self._settings, prices)
+        long = question(found, found.long, self._instruments, self._settings, prices)
+        return (short, long) if short is not None and long is not None else None
 
     def start(self, pair: str, now: int, prices: Prices) -> Actions:
-        raise NotImplementedError
+        """Open a planned pair. Anything else is left as it is."""
+        found = self.get(pair)
+        if found is None or found.state is not PairState.PLANNED:
+            return ()
+        work = self._work(now, prices)
+        work.become(found, PairState.OPENING, found.reason)
+        return self._advance(work, found)
 
     def abandon(self, pair: str, text: str, now: int) -> Actions:
-        raise NotImplementedError
+        """The gate did not admit a planned pair. Nothing went out, so no cooldown counts."""
+        found = self.get(pair)
+        if found is None or found.state is not PairState.PLANNED:
+            return ()
+        work = self._work(now, None)
+        found.closed_ts = now
+        work.become(found, PairState.CLOSED, text)
+        return tuple(work.out)
+
+    # What happens to it.
 
     def on_order(self, entry: OrderEntry, now: int, prices: Prices) -> Actions:
-        raise NotImplementedError
+        """Count what is new of an order, then do what is next."""
+        pair = self.get(entry.request.pair) if entry.request.pair is not None else None
+        if pair is None:
+            return ()
+        work = self._work(now, prices)
+        count(work, pair, entry)
+        return self._advance(work, pair)
 
     def on_timer(self, pair: str, now: int, prices: Prices) -> Actions:
-        raise NotImplementedError
+        found = self.get(pair)
+        if found is None:
+            return ()
+        found.armed = None
+        return self._advance(self._work(now, prices), found)
 
     def request_close(
         self,
@@ -105,23 +184,150 @@ class PairMachine:
         purpose: Purpose = Purpose.EXIT,
         origin: str = "",
     ) -> Actions:
-        raise NotImplementedError
+        """A named exit. Purpose EXIT for a strategy or operator, UNWIND, STOP or FLATTEN for protection.
+
+        A frozen pair remembers an EXIT and begins it on `thaw`; protection does not wait for that. A pair
+        that is still opening is unwound first. A protective request is never weakened by a later EXIT.
+        """
+        found = self.get(pair)
+        if found is None or found.state is PairState.CLOSED:
+            return ()
+        if found.state is PairState.PLANNED:
+            return self.abandon(pair, reason, now)
+        work = self._work(now, prices)
+        if not (found.close_purpose.protective and not purpose.protective and found.close_reason):
+            found.close_purpose, found.close_origin, found.close_reason = purpose, origin, reason
+        if purpose.protective:
+            found.frozen_by_desk = False
+        match found.state:
+            case PairState.HEDGED:
+                start_closing(work, found)
+            case PairState.OPENING:
+                found.then_close = True
+                start_unwinding(work, found, reason)
+            case PairState.UNWINDING:
+                found.then_close = True
+            case PairState.FROZEN if purpose.protective:
+                found.then_close = True
+                start_unwinding(work, found, reason)
+            case PairState.FROZEN if found.resume is PairState.HEDGED:
+                found.resume = PairState.CLOSING
+            case PairState.IN_DOUBT if found.resume is PairState.HEDGED:
+                found.resume = PairState.CLOSING
+            case PairState.IN_DOUBT if found.resume is not PairState.CLOSING:
+                found.then_close = True
+                found.resume = PairState.UNWINDING
+            case _:
+                pass  # closing already; purpose and reason are taken over
+        return self._advance(work, found)
 
     def request_unwind(self, pair: str, reason: str, now: int, prices: Prices) -> Actions:
-        raise NotImplementedError
+        """The trading state has left ACTIVE: nothing opens, nothing strategic closes any further.
+
+        Ends hedged (smaller, equal legs), closed, or in doubt. A protective close goes on after the
+        unwinding, as the halt lets it pass. A hedged pair stays as it is.
+        """
+        found = self.get(pair)
+        if found is None or found.state is PairState.CLOSED:
+            return ()
+        if found.state is PairState.PLANNED:
+            return self.abandon(pair, reason, now)
+        work = self._work(now, prices)
+        protective = found.close_purpose.protective and bool(found.close_reason)
+        closing = found.state is PairState.CLOSING or found.resume is PairState.CLOSING
+        found.then_close = protective and (closing or found.then_close)
+        if not protective:
+            found.close_reason = ""
+        match found.state:
+            case PairState.OPENING | PairState.CLOSING:
+                start_unwinding(work, found, reason)
+            case PairState.IN_DOUBT if found.resume is not PairState.HEDGED:
+                found.resume = PairState.UNWINDING
+                found.unwind_reason = reason
+            case PairState.FROZEN if found.resume is PairState.CLOSING:
+                start_unwinding(work, found, reason)
+            case _:
+                pass  # hedged or frozen at rest, or unwinding already
+        return self._advance(work, found)
 
     def freeze(self, pair: str, reason: str, now: int) -> Actions:
-        raise NotImplementedError
+        """Stale data: no new slice, no exit of one leg alone. What is naked is still hedged or cut.
+
+        A pair that is opening or closing stops at its next matched moment.
+        """
+        found = self.get(pair)
+        if found is None or found.state is PairState.CLOSED:
+            return ()
+        found.frozen_by_desk = True
+        found.frozen_reason = reason
+        if found.state is not PairState.HEDGED:
+            return ()
+        work = self._work(now, None)
+        found.resume = PairState.HEDGED
+        work.become(found, PairState.FROZEN, reason)
+        return tuple(work.out)
 
     def thaw(self, pair: str, now: int, prices: Prices) -> Actions:
-        raise NotImplementedError
+        found = self.get(pair)
+        if found is None:
+            return ()
+        work = self._work(now, prices)
+        found.frozen_by_desk = False
+        if found.state is PairState.FROZEN:
+            work.become(found, found.resume, "data are fresh again")
+        return self._advance(work, found)
 
     def leg_changed(
         self, pair: str, instrument: str, size: Decimal, reason: str, now: int, prices: Prices
     ) -> Actions:
         """A leg is down to `size` (magnitude) by the venue: cut the other leg to match, then exit."""
-        raise NotImplementedError
+        found = self.get(pair)
+        if found is None:
+            return ()
+        leg = next((each for each in found.legs if each.instrument == instrument), None)
+        if leg is None or size >= leg.size:
+            return ()
+        work = self._work(now, prices)
+        leg.size = max(size, ZERO)
+        found.close_purpose, found.close_origin, found.close_reason = Purpose.UNWIND, "desk", reason
+        found.then_close = True
+        found.frozen_by_desk = False
+        if found.state is PairState.IN_DOUBT:
+            found.resume = PairState.UNWINDING
+            found.unwind_reason = reason
+        else:
+            start_unwinding(work, found, reason)
+        return self._advance(work, found)
 
     def forget(self, pair: str) -> None:
-        """Drop a closed pair whose orders are all settled."""
-        raise NotImplementedError
+        """Drop a closed pair whose orders are all settled and whose legs hold nothing."""
+        found = self.get(pair)
+        if found is not None and found.state is PairState.CLOSED and not found.unsettled:
+            del self.state.pairs[pair]
+
+    # Inside.
+
+    def _work(self, now: int, prices: Prices | None) -> Work:
+        return Work(
+            self._settings, self._instruments, self._ids, now, prices or _NoPrices(), self.state.failures
+        )
+
+    def _advance(self, work: Work, pair: Pair) -> Actions:
+        advance(work, pair)
+        return tuple(work.out)
+
+
+class _NoPrices:
+    """For the few steps that need none."""
+
+    def mid(self, instrument: str) -> Decimal | None:
+        return None
+
+    def depth(self, instrument: str, side: Side) -> Decimal | None:
+        return None
+
+    def last(self, instrument: str) -> Decimal | None:
+        return None
+
+    def usd(self, instrument: str) -> Decimal | None:
+        return None

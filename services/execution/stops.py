@@ -102,5 +102,5 @@ class StopBook:
         raise NotImplementedError
 
     def backstop(self, instrument: str) -> Decimal | None:
-        """Price of the wider stop that should rest at the venue, on the grid, rounded away from the market."""
+        """Price of the wider stop that should rest at the venue, rounded away from the market."""
         raise NotImplementedError

@@ -1,13 +1,13 @@
-"""Our orders, by client id: the one place that counts fills of orders.
+"""Our orders, by client id: the one place that counts the fills of orders.
 
 How the desk uses it, for every venue event and every answer of the gate:
 
 1. `add(request, now)` when an intent is made (it reserves from here on); `denied(id, text, now)` when the
    gate or a time-out says no; `sent(id, now)` when `Send` is emitted.
-2. `apply(event, now)` for every order event. `Applied.fill` is the fill to book in the ledger (None when the
-   trade id was counted before); `Applied.entry` goes to `PairMachine.on_order`, `FlattenMachine.on_order` and
-   `StopBook.on_order`; `Applied.anomaly` is an alert.
-3. `cancel_sent(id, now)` when a `Cancel` is emitted.
+2. `apply(event, now)` for every order event, foreign fills included. `Applied.fills` are the fills to book in
+   the ledger (none when the trade id was counted before); `Applied.entry` goes to `PairMachine.on_order`,
+   `FlattenMachine.on_order` and `StopBook.on_order`; `Applied.anomaly` is an alert.
+3. `cancel_sent(id, now)` when a `Cancel` is emitted. For an intent that has not gone out it means: denied.
 4. A timer at `next_due()`: `due(now)` puts silent orders in doubt and says which to probe.
 5. `restored(now)` once after a restart: what may be at the venue unanswered becomes in doubt.
 6. `prune(now)` now and then.
@@ -18,9 +18,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import structs
 
-from services.domain.enums import OrderState, TimeInForce
+from services.domain.enums import OrderState
 from services.domain.events import (
     CancelRejected,
     OrderAccepted,
@@ -30,97 +30,39 @@ from services.domain.events import (
     OrderReport,
     OrderUnknown,
 )
+from services.domain.instrument import venue_of
 from services.domain.orders import OrderRequest
 from services.execution.actions import Probe
-from services.execution.life import ENDED
+from services.execution.entries import Applied, Due, OrderEntry
+from services.execution.life import ENDED, Happened, step
 from services.settings.parameters import Execution
+
+__all__ = ["Applied", "Due", "OrderEntry", "OrderEvent", "OrderTable", "OrderTableState"]
 
 OrderEvent = (
     OrderAccepted | OrderRejected | OrderCanceled | CancelRejected | OrderFilled | OrderUnknown | OrderReport
 )
 
+_SECOND = 10**9
+_MILLISECOND = 10**6
 
-@dataclass(slots=True)
-class OrderEntry:
-    """All we know of one order of ours."""
-
-    request: OrderRequest
-    venue: str
-    state: OrderState = OrderState.INITIALIZED
-    filled: Decimal = Decimal(0)
-    cost: Decimal = Decimal(0)
-    """Σ quantity × price of the fills, quote coin."""
-    owed: Decimal = Decimal(0)
-    """What the venue says is filled beyond the fills we have seen: the order is not settled while > 0."""
-    trades: list[str] = field(default_factory=list)
-    venue_order_id: str = ""
-    created: int = 0
-    sent: int | None = None
-    answered: int | None = None
-    """Our time of the venue's first word."""
-    answered_event: int | None = None
-    """The venue's time of it."""
-    changed: int = 0
-    cancel_sent: int | None = None
-    doubt_since: int | None = None
-    probes: int = 0
-    next_probe: int | None = None
-    text: str = ""
-    """Why it was denied, rejected, canceled, or is in doubt."""
-
-    @property
-    def id(self) -> str:
-        return self.request.client_order_id
-
-    @property
-    def leaves(self) -> Decimal:
-        """What may still fill: zero once ended and nothing is owed."""
-        if self.state in ENDED:
-            return self.owed
-        return max(self.request.quantity - self.filled, Decimal(0))
-
-    @property
-    def avg_price(self) -> Decimal | None:
-        return self.cost / self.filled if self.filled > 0 else None
-
-    @property
-    def in_doubt(self) -> bool:
-        return self.state is OrderState.IN_DOUBT or self.owed > 0
-
-    @property
-    def settled(self) -> bool:
-        """Ended, and every fill the venue speaks of has been counted."""
-        return self.state in ENDED and self.owed == 0
-
-    @property
-    def immediate(self) -> bool:
-        return self.request.tif is TimeInForce.IOC
-
-
-class Applied(Struct, frozen=True):
-    """What an event did to the table."""
-
-    entry: OrderEntry | None
-    """None: not an order of ours."""
-    fills: tuple[OrderFilled, ...] = ()
-    """New fills, to be booked once; a report can bring several."""
-    duplicate: bool = False
-    anomaly: str | None = None
-    ended: bool = False
-    """With this event it reached its end."""
-
-
-class Due(Struct, frozen=True):
-    probes: tuple[Probe, ...]
-    doubted: tuple[OrderEntry, ...]
-    """Orders that have just become in doubt: hand them to the machines."""
-    next_due: int | None
+_REPORTED: dict[OrderState, Happened] = {
+    OrderState.SUBMITTED: Happened.ACCEPTED,
+    OrderState.ACCEPTED: Happened.ACCEPTED,
+    OrderState.PARTIALLY_FILLED: Happened.ACCEPTED,
+    OrderState.PENDING_CANCEL: Happened.ACCEPTED,
+    OrderState.CANCELED: Happened.CANCELED,
+    OrderState.EXPIRED: Happened.EXPIRED,
+    OrderState.REJECTED: Happened.REJECTED,
+}
+"""What a probe's answer says happened. FILLED says it through its fills."""
 
 
 @dataclass(slots=True)
 class OrderTableState:
     orders: dict[str, OrderEntry] = field(default_factory=dict)
-    foreign_trades: dict[str, int] = field(default_factory=dict)
+    recent: dict[str, OrderFilled] = field(default_factory=dict)
+    """Fills of the last minutes by `instrument|trade id`, foreign ones too: reconciliation needs them."""
 
 
 class OrderTable:
@@ -128,48 +70,261 @@ class OrderTable:
 
     def __init__(self, settings: Execution, state: OrderTableState | None = None) -> None:
         self._settings = settings
+        self._timeout = settings.send_timeout_ms * _MILLISECOND
+        self._settling = settings.in_doubt_settling_s * _SECOND
+        self._offsets = tuple(int(offset * _SECOND) for offset in settings.in_doubt_probes_s)
         self.state = state if state is not None else OrderTableState()
+
+    # Asking.
 
     def get(self, client_order_id: str) -> OrderEntry | None:
         return self.state.orders.get(client_order_id)
-
-    def add(self, request: OrderRequest, now: int) -> OrderEntry:
-        raise NotImplementedError
-
-    def denied(self, client_order_id: str, text: str, now: int) -> Applied:
-        raise NotImplementedError
-
-    def sent(self, client_order_id: str, now: int) -> Applied:
-        raise NotImplementedError
-
-    def cancel_sent(self, client_order_id: str, now: int) -> Applied:
-        raise NotImplementedError
-
-    def apply(self, event: OrderEvent, now: int) -> Applied:
-        raise NotImplementedError
 
     def open_orders(
         self, instrument: str | None = None, pair: str | None = None, venue: str | None = None
     ) -> tuple[OrderEntry, ...]:
         """Everything that may still fill: reserved intents, sent, working, in doubt, owed."""
-        raise NotImplementedError
+        return tuple(
+            entry
+            for entry in self.state.orders.values()
+            if not entry.settled
+            and (instrument is None or entry.request.instrument == instrument)
+            and (pair is None or entry.request.pair == pair)
+            and (venue is None or entry.venue == venue)
+        )
 
     def working(self, instrument: str | None = None) -> tuple[OrderEntry, ...]:
         """Sent and not ended, not in doubt."""
-        raise NotImplementedError
+        return tuple(
+            entry
+            for entry in self.open_orders(instrument)
+            if entry.sent is not None and not entry.in_doubt and not entry.ended
+        )
 
     def doubtful(self, instrument: str | None = None) -> tuple[OrderEntry, ...]:
-        raise NotImplementedError
+        return tuple(entry for entry in self.open_orders(instrument) if entry.in_doubt)
+
+    def recent_fills(self, venue: str, since: int) -> tuple[OrderFilled, ...]:
+        """Fills counted here whose venue time is at or after `since`, for `reconcile.Held`."""
+        return tuple(f for f in self.state.recent.values() if f.venue == venue and f.ts_event >= since)
+
+    # Our own steps.
+
+    def add(self, request: OrderRequest, now: int) -> OrderEntry:
+        """A new intent. Raises ValueError for an id that was used before: ids are drawn once."""
+        if request.client_order_id in self.state.orders:
+            raise ValueError(f"order {request.client_order_id} exists already")
+        entry = OrderEntry(request=request, venue=venue_of(request.instrument), created=now, changed=now)
+        self.state.orders[request.client_order_id] = entry
+        return entry
+
+    def resize(self, client_order_id: str, quantity: Decimal) -> OrderEntry | None:
+        """The gate cut an intent that has not gone out."""
+        entry = self.get(client_order_id)
+        if entry is not None and entry.state is OrderState.INITIALIZED:
+            entry.request = structs.replace(entry.request, quantity=quantity)
+        return entry
+
+    def denied(self, client_order_id: str, text: str, now: int) -> Applied:
+        return self._own(client_order_id, Happened.DENIED, now, text)
+
+    def sent(self, client_order_id: str, now: int) -> Applied:
+        applied = self._own(client_order_id, Happened.SENT, now, "")
+        if applied.entry is not None and applied.anomaly is None:
+            applied.entry.sent = now
+        return applied
+
+    def cancel_sent(self, client_order_id: str, now: int) -> Applied:
+        applied = self._own(client_order_id, Happened.CANCEL_SENT, now, "cancel asked")
+        if applied.entry is not None:
+            applied.entry.cancel_sent = now
+        return applied
+
+    # The venue's words.
+
+    def apply(self, event: OrderEvent, now: int) -> Applied:
+        """Book an order event. Never raises for what a venue says."""
+        entry = self.state.orders.get(event.client_order_id) if event.client_order_id else None
+        if isinstance(event, OrderFilled):
+            return self._fill(entry, event, now)
+        if entry is None:
+            return Applied(
+                None, anomaly=f"{type(event).__name__} for unknown order {event.client_order_id!r}"
+            )
+        was_settled = entry.settled
+        fills: tuple[OrderFilled, ...] = ()
+        anomaly: str | None = None
+        match event:
+            case OrderAccepted():
+                entry.venue_order_id = event.venue_order_id
+                self._heard(entry, event.ts_event, now)
+                anomaly = self._happen(entry, Happened.ACCEPTED, now)
+            case OrderRejected():
+                self._heard(entry, event.ts_event, now)
+                anomaly = self._happen(entry, Happened.REJECTED, now, event.reason)
+            case OrderCanceled():
+                self._heard(entry, event.ts_event, now)
+                entry.venue_filled = max(entry.venue_filled, event.filled)
+                anomaly = self._happen(entry, Happened.CANCELED, now, event.reason)
+            case CancelRejected():
+                anomaly = self._happen(entry, Happened.CANCEL_REFUSED, now, event.reason)
+            case OrderUnknown():
+                anomaly = self._happen(entry, Happened.OUTCOME_UNKNOWN, now, event.reason)
+            case OrderReport():
+                fills, anomaly = self._report(entry, event, now)
+        self._watch(entry, now)
+        return Applied(entry, fills, anomaly=anomaly, ended=entry.settled and not was_settled)
+
+    # The clock.
 
     def due(self, now: int) -> Due:
-        raise NotImplementedError
+        """Silent orders become in doubt; orders in doubt are probed on schedule."""
+        doubted: list[OrderEntry] = []
+        probes: list[Probe] = []
+        for entry in self.open_orders():
+            deadline = self._deadline(entry)
+            if deadline is not None and now >= deadline and not entry.in_doubt:
+                self._happen(entry, Happened.OUTCOME_UNKNOWN, now, "no answer in time")
+                self._watch(entry, now)
+                doubted.append(entry)
+            if entry.in_doubt and entry.next_probe is not None and now >= entry.next_probe:
+                entry.probes += 1
+                entry.next_probe = self._probe_at(entry, now)
+                probes.append(Probe(entry.venue, entry.request.instrument, entry.id))
+        return Due(tuple(probes), tuple(doubted), self.next_due())
 
     def next_due(self) -> int | None:
-        raise NotImplementedError
+        times = []
+        for entry in self.open_orders():
+            at = entry.next_probe if entry.in_doubt else self._deadline(entry)
+            if at is not None:
+                times.append(at)
+        return min(times) if times else None
 
     def restored(self, now: int) -> tuple[OrderEntry, ...]:
-        raise NotImplementedError
+        """After a restart: orders whose answer we may have missed are in doubt and probed at once.
 
-    def prune(self, now: int, keep_ns: int = 600 * 10**9) -> int:
-        """Forget orders settled for `keep_ns`; returns how many."""
-        raise NotImplementedError
+        An intent counts as possibly sent: the process may have died between the send and the note of it.
+        Resting orders that were accepted are left to the account read.
+        """
+        doubted = []
+        for entry in self.open_orders():
+            resting = entry.state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+            if resting and not entry.immediate:
+                continue
+            if not entry.in_doubt:
+                self._happen(entry, Happened.OUTCOME_UNKNOWN, now, "restarted before its answer")
+                self._watch(entry, now)
+            entry.next_probe = now
+            doubted.append(entry)
+        return tuple(doubted)
+
+    def prune(self, now: int, keep_ns: int = 600 * _SECOND) -> int:
+        """Forget what has been settled for `keep_ns`; returns how many orders went."""
+        old = [e.id for e in self.state.orders.values() if e.settled and now - e.changed >= keep_ns]
+        for client_order_id in old:
+            del self.state.orders[client_order_id]
+        for key in [k for k, fill in self.state.recent.items() if now - fill.ts >= keep_ns]:
+            del self.state.recent[key]
+        return len(old)
+
+    # Inside.
+
+    def _own(self, client_order_id: str, happened: Happened, now: int, text: str) -> Applied:
+        entry = self.get(client_order_id)
+        if entry is None:
+            return Applied(None, anomaly=f"{happened} for unknown order {client_order_id!r}")
+        was_settled = entry.settled
+        anomaly = self._happen(entry, happened, now, text)
+        return Applied(entry, anomaly=anomaly, ended=entry.settled and not was_settled)
+
+    def _happen(self, entry: OrderEntry, happened: Happened, now: int, text: str = "") -> str | None:
+        following = step(entry.state, happened, filled=entry.filled > 0)
+        if following.state is not entry.state:
+            entry.state = following.state
+            entry.changed = now
+            if text:
+                entry.text = text
+        if following.anomaly is not None:
+            return f"order {entry.id}: {following.anomaly}"
+        return None
+
+    def _fill(self, entry: OrderEntry | None, fill: OrderFilled, now: int) -> Applied:
+        key = f"{fill.instrument}|{fill.trade_id}"
+        if key in self.state.recent or (entry is not None and fill.trade_id in entry.trades):
+            return Applied(entry, duplicate=True)
+        self.state.recent[key] = fill
+        if entry is None:
+            return Applied(None, (fill,))
+        was_settled = entry.settled
+        entry.trades.append(fill.trade_id)
+        entry.filled += fill.quantity
+        entry.cost += fill.quantity * fill.price
+        entry.changed = now
+        if not entry.venue_order_id:
+            entry.venue_order_id = fill.venue_order_id
+        self._heard(entry, fill.ts_event, now)
+        last = entry.filled >= entry.request.quantity
+        anomaly = self._happen(entry, Happened.LAST_FILL if last else Happened.PART_FILL, now)
+        if entry.filled > entry.request.quantity:
+            anomaly = f"order {entry.id}: filled {entry.filled} of {entry.request.quantity}"
+        self._watch(entry, now)
+        return Applied(entry, (fill,), anomaly=anomaly, ended=entry.settled and not was_settled)
+
+    def _report(
+        self, entry: OrderEntry, report: OrderReport, now: int
+    ) -> tuple[tuple[OrderFilled, ...], str | None]:
+        """A probe's answer. "No such order" counts only past the venue's settling time."""
+        if not report.found:
+            born = entry.sent if entry.sent is not None else entry.created
+            if entry.in_doubt and not entry.owed and now >= born + self._settling:
+                return (), self._happen(entry, Happened.NOT_FOUND, now, "the venue has no such order")
+            return (), None
+        self._heard(entry, report.ts_event, now)
+        if report.venue_order_id:
+            entry.venue_order_id = report.venue_order_id
+        fills: list[OrderFilled] = []
+        anomaly: str | None = None
+        for fill in report.fills:
+            applied = self._fill(entry, fill, now)
+            fills.extend(applied.fills)
+            anomaly = anomaly or applied.anomaly
+        entry.venue_filled = max(entry.venue_filled, report.filled)
+        happened = _REPORTED.get(report.state) if report.state is not None else None
+        if happened is not None:
+            anomaly = self._happen(entry, happened, now, entry.text) or anomaly
+        elif entry.owed > 0 and not entry.ended:
+            # FILLED by the venue, but its fills have not all come: known to be gone, not known at what price.
+            self._happen(entry, Happened.OUTCOME_UNKNOWN, now, "filled, waiting for the fills")
+        return tuple(fills), anomaly
+
+    def _heard(self, entry: OrderEntry, ts_event: int, now: int) -> None:
+        if entry.answered is None:
+            entry.answered = now
+            entry.answered_event = ts_event
+
+    def _watch(self, entry: OrderEntry, now: int) -> None:
+        """Keep the probe schedule in step with the doubt."""
+        if entry.in_doubt and entry.doubt_since is None:
+            entry.doubt_since = now
+            entry.probes = 0
+            entry.next_probe = self._probe_at(entry, now)
+        elif not entry.in_doubt:
+            entry.doubt_since = None
+            entry.next_probe = None
+
+    def _probe_at(self, entry: OrderEntry, now: int) -> int:
+        since = entry.doubt_since if entry.doubt_since is not None else now
+        if entry.probes < len(self._offsets):
+            return max(since + self._offsets[entry.probes], now)
+        return now + self._offsets[-1]
+
+    def _deadline(self, entry: OrderEntry) -> int | None:
+        """When silence becomes doubt; None for an order that may rest, or that waits for the disk."""
+        if entry.state in ENDED or entry.state is OrderState.INITIALIZED:
+            return None
+        if entry.state is OrderState.PENDING_CANCEL and entry.cancel_sent is not None:
+            return entry.cancel_sent + self._timeout
+        if entry.state is OrderState.SUBMITTED or entry.immediate:
+            return (entry.sent if entry.sent is not None else entry.created) + self._timeout
+        return None

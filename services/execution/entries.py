@@ -1,0 +1,105 @@
+"""One order of ours as the table of orders keeps it, and what an event did to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from msgspec import Struct
+
+from services.domain.enums import OrderState, OrderType, TimeInForce
+from services.domain.events import OrderFilled
+from services.domain.money import ZERO
+from services.domain.orders import OrderRequest
+from services.execution.actions import Probe
+from services.execution.life import ENDED
+
+
+@dataclass(slots=True)
+class OrderEntry:
+    """All we know of one order of ours. Changed only by `OrderTable`."""
+
+    request: OrderRequest
+    venue: str
+    state: OrderState = OrderState.INITIALIZED
+    filled: Decimal = ZERO
+    cost: Decimal = ZERO
+    """Σ quantity × price of the fills, quote coin."""
+    venue_filled: Decimal = ZERO
+    """Cumulative fill by the venue's own count, as far as it told us."""
+    trades: list[str] = field(default_factory=list)
+    venue_order_id: str = ""
+    created: int = 0
+    sent: int | None = None
+    answered: int | None = None
+    """Our time of the venue's first word."""
+    answered_event: int | None = None
+    """The venue's time of it."""
+    changed: int = 0
+    cancel_sent: int | None = None
+    doubt_since: int | None = None
+    probes: int = 0
+    next_probe: int | None = None
+    text: str = ""
+    """Why it was denied, rejected, canceled, or is in doubt."""
+
+    @property
+    def id(self) -> str:
+        return self.request.client_order_id
+
+    @property
+    def owed(self) -> Decimal:
+        """What the venue says is filled beyond the fills we have seen: not settled while > 0."""
+        return max(self.venue_filled - self.filled, ZERO)
+
+    @property
+    def leaves(self) -> Decimal:
+        """What may still fill. Once ended: only what is owed."""
+        if self.state in ENDED:
+            return self.owed
+        return max(self.request.quantity - self.filled, ZERO)
+
+    @property
+    def avg_price(self) -> Decimal | None:
+        return self.cost / self.filled if self.filled > ZERO else None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Its outcome, or a fill of it, is not known."""
+        return self.state is OrderState.IN_DOUBT or self.owed > ZERO
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    @property
+    def settled(self) -> bool:
+        """Ended, and every fill the venue speaks of has been counted."""
+        return self.state in ENDED and self.owed == ZERO
+
+    @property
+    def immediate(self) -> bool:
+        """It cannot rest: when no end is heard of it, its outcome is unknown."""
+        return self.request.tif is TimeInForce.IOC or self.request.type is OrderType.MARKET
+
+
+class Applied(Struct, frozen=True):
+    """What an event did to the table."""
+
+    entry: OrderEntry | None
+    """None: not an order of ours."""
+    fills: tuple[OrderFilled, ...] = ()
+    """New fills, to be booked once; a report can bring several. Foreign fills too."""
+    duplicate: bool = False
+    anomaly: str | None = None
+    ended: bool = False
+    """With this event it settled."""
+
+
+class Due(Struct, frozen=True):
+    """What the clock makes of the open orders."""
+
+    probes: tuple[Probe, ...]
+    doubted: tuple[OrderEntry, ...]
+    """Orders that have just become in doubt: hand them to the machines."""
+    next_due: int | None

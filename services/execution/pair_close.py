@@ -1,0 +1,167 @@
+"""Closing and unwinding a pair: reducing orders only, the heavier leg first, then slice by slice.
+
+`closing` carries out a named exit, both legs in step. `unwinding` is what happens when the trading state
+leaves ACTIVE, a leg fails or a leg is missing: cancel, hear the last word on every order, cut the excess.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from services.domain.enums import PairState, Purpose
+from services.domain.money import ZERO, floor_to
+from services.execution.pair_legs import dust, excess, joint_least, least, nothing_left, within_residual
+from services.execution.pair_moves import (
+    because,
+    close,
+    end_failed,
+    expired_leg,
+    freeze,
+    heavy_cut,
+    settle_hedged,
+    slice_quantity,
+    start_closing,
+    thin_leg,
+    wake_at_timeout,
+)
+from services.execution.pair_state import Leg, LegPolicy, Pair
+from services.execution.pair_work import Work, calm
+
+
+def closing(work: Work, pair: Pair) -> None:
+    """First the excess of whichever leg is heavier, then the next slice of the thin one."""
+    heavy, cut = heavy_cut(work, pair)
+    expired = expired_leg(work, pair)
+    if heavy and expired and pair.exit_policy is LegPolicy.CANCEL and not pair.close_purpose.protective:
+        work.cancel_open(pair)
+        if not pair.unsettled:
+            freeze(work, pair, PairState.CLOSING, "exit leg not filled in time: stopped by policy")
+            pair.frozen_by_desk = True
+            work.escalate(pair, pair.frozen_reason, reducing=True)
+        return
+    if cut > ZERO:
+        # A leg that stays naked beyond its time-out is no strategy exit any more: it is protection.
+        purpose = Purpose.UNWIND if expired and not pair.close_purpose.protective else pair.close_purpose
+        going = work.chase(
+            pair, pair.leg(heavy), cut, purpose, increasing=False, reason=pair.close_reason or "close"
+        )
+        if not going and expired:
+            work.escalate(
+                pair,
+                f"exit leg {pair.leg(heavy).instrument} does not fill; the other leg waits"
+                + because(pair.leg(heavy)),
+                reducing=True,
+            )
+        wake_at_timeout(work, pair)
+        return
+    if pair.unsettled:
+        wake_at_timeout(work, pair)
+        return
+    if nothing_left(pair, work.instruments, work.prices):
+        close(work, pair, dust(pair, work.instruments) or pair.close_reason)
+        return
+    calm(pair.other(pair.first))
+    _next_exit_slice(work, pair)
+
+
+def _next_exit_slice(work: Work, pair: Pair) -> None:
+    protective = pair.close_purpose.protective
+    stale = [leg for leg in pair.legs if work.prices.mid(leg.instrument) is None]
+    if not protective and (stale or pair.frozen_by_desk):
+        text = pair.frozen_reason if pair.frozen_by_desk else f"no fresh price of {stale[0].instrument}"
+        freeze(work, pair, PairState.CLOSING, text)
+        return
+    current = pair.leg(pair.first)
+    if current.band == 0:
+        current = pair.leg(thin_leg(work, pair, closing=True))
+        if current.size < least(current, work.instruments, work.prices):
+            current = pair.other(current.number)
+        pair.first = current.number
+    bands = work.bands(pair.close_purpose)
+    if work.now < current.next_at:
+        work.wake(current.next_at)
+        return
+    if current.band >= len(bands):
+        text = f"exit leg {current.instrument} does not fill; the other leg is left alone{because(current)}"
+        if not protective:
+            freeze(work, pair, PairState.CLOSING, text)
+            work.escalate(pair, text, reducing=False)
+            return
+        work.escalate(pair, text, reducing=False)
+    mid = work.usable(current, pair.close_purpose)
+    bps = bands[min(current.band, len(bands) - 1)]
+    quantity = _exit_quantity(work, pair, current, bps, protective=protective)
+    over = min(max(current.band + 1 - len(bands), 0), 5)
+    current.next_at = work.now + work.dwell * 2**over
+    current.band += 1
+    work.wake(current.next_at)
+    if mid is None or quantity is None:
+        current.last_refusal = "no price to measure a limit from"
+        return
+    work.place(
+        pair,
+        current,
+        quantity,
+        mid,
+        bps,
+        pair.close_purpose,
+        increasing=False,
+        attempt=current.band,
+        reason=pair.close_reason,
+    )
+
+
+def _exit_quantity(work: Work, pair: Pair, leg: Leg, bps: Decimal, *, protective: bool) -> Decimal | None:
+    grid = work.instrument(leg).size_increment
+    remaining = floor_to(leg.size, grid)
+    smallest_slice = joint_least(pair, leg.number, work.instruments, work.prices)
+    if remaining < smallest_slice:
+        return remaining if remaining >= least(leg, work.instruments, work.prices) else None
+    return slice_quantity(
+        work, pair, leg, remaining, smallest_slice, bps, protective=protective, closing=True
+    )
+
+
+def unwinding(work: Work, pair: Pair) -> None:
+    """Cancel, wait for the last word on every order, then cut the heavier leg. Nothing increases here."""
+    if any(
+        not memo.settled and not _is_cut(pair, memo.leg, memo.increasing) for memo in pair.orders.values()
+    ):
+        work.cancel_open(pair)
+        return
+    heavy, cut = heavy_cut(work, pair)
+    if cut > ZERO:
+        purpose = pair.close_purpose if pair.close_purpose.protective else Purpose.UNWIND
+        leg = pair.leg(heavy)
+        going = work.chase(pair, leg, cut, purpose, increasing=False, reason=pair.unwind_reason)
+        if not going:
+            text = f"the unhedged part of {leg.instrument} does not fill{because(leg)}"
+            work.escalate(pair, text, reducing=True)
+        return
+    if pair.unsettled:
+        return
+    _finish_unwinding(work, pair)
+
+
+def _is_cut(pair: Pair, leg: int, increasing: bool) -> bool:
+    """Is an unsettled order one of the cuts of this unwinding (so it may run on)?"""
+    return not increasing and leg == excess(pair)[0]
+
+
+def _finish_unwinding(work: Work, pair: Pair) -> None:
+    left = dust(pair, work.instruments)
+    opening = pair.hedged_ts is None
+    if nothing_left(pair, work.instruments, work.prices):
+        text = f"{pair.unwind_reason}; {left}" if left else pair.unwind_reason
+        if opening:
+            end_failed(work, pair, text)
+        else:
+            close(work, pair, text)
+        return
+    if not within_residual(pair, work.instruments, work.settings.pair, work.prices):
+        work.escalate(pair, f"excess below the venue's minimum cannot be cut: {left}", reducing=True)
+    if pair.then_close:
+        pair.then_close = False
+        start_closing(work, pair)
+        return
+    settle_hedged(work, pair, pair.unwind_reason)

@@ -1,0 +1,110 @@
+"""What a pair does next, state by state: one function a state, driven by what is, not by what happened.
+
+`advance` is called after every input. Each handler looks at sizes, open orders and prices, and either places
+what is missing, waits (naming the time), or moves to another state. Because nothing depends on which event
+came last, duplicated, reordered and late events lead to the same place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from services.domain.enums import PairState
+from services.domain.money import ZERO
+from services.execution.pair_close import closing, unwinding
+from services.execution.pair_legs import measure, within_residual
+from services.execution.pair_moves import freeze, heavy_cut, start_closing, start_unwinding
+from services.execution.pair_open import opening
+from services.execution.pair_state import Pair
+from services.execution.pair_work import MILLISECOND, Work
+
+RETRY_NS = 5 * 10**9
+"""A frozen exit tries again after this long."""
+
+
+def advance(work: Work, pair: Pair) -> None:
+    """Bring a pair to rest for now: run handlers until the state stands, then set the timer."""
+    measure(pair, work.now, work.instruments, work.settings.pair, work.prices)
+    for _ in range(len(PairState)):
+        before = pair.state
+        work.wakes.clear()
+        if pair.doubtful and before is not PairState.IN_DOUBT:
+            _enter_doubt(work, pair)
+        else:
+            _HANDLERS[before](work, pair)
+        if pair.state is before:
+            break
+    work.arm(pair)
+
+
+def _enter_doubt(work: Work, pair: Pair) -> None:
+    pair.resume = pair.state
+    pair.doubt_since = work.now
+    work.become(pair, PairState.IN_DOUBT, "an order's outcome is unknown: nothing is sent on a guess")
+
+
+def _in_doubt(work: Work, pair: Pair) -> None:
+    """No order of any kind. A page after `in_doubt_escalate_s` with the other leg filled."""
+    if not pair.doubtful:
+        pair.doubt_since = None
+        work.become(pair, pair.resume, "outcome known")
+        return
+    since = pair.doubt_since if pair.doubt_since is not None else work.now
+    due = since + work.settings.exec.in_doubt_escalate_s * 1000 * MILLISECOND
+    if work.now < due:
+        work.wake(due)
+        return
+    filled = any(
+        memo.in_doubt and not memo.settled and pair.other(memo.leg).size > ZERO
+        for memo in pair.orders.values()
+    )
+    if filled or pair.naked.since is not None:
+        work.escalate(
+            pair,
+            f"order in doubt for {work.settings.exec.in_doubt_escalate_s} s with the other leg filled:"
+            f" naked {pair.naked.quantity} of leg {pair.naked.leg}",
+            reducing=True,
+        )
+
+
+def _hedged(work: Work, pair: Pair) -> None:
+    if not within_residual(pair, work.instruments, work.settings.pair, work.prices):
+        if heavy_cut(work, pair)[1] > ZERO:
+            start_unwinding(work, pair, "a late fill or a smaller leg: cutting the excess")
+        return
+    if pair.frozen_by_desk:
+        freeze(work, pair, PairState.HEDGED, pair.frozen_reason)
+
+
+def _frozen(work: Work, pair: Pair) -> None:
+    if pair.resume is PairState.UNWINDING:
+        return  # stopped by the policy `cancel`: a person decides, by `thaw` or a close
+    heavy, cut = heavy_cut(work, pair)
+    if heavy and cut > ZERO and not within_residual(pair, work.instruments, work.settings.pair, work.prices):
+        pair.then_close = pair.resume is PairState.CLOSING
+        start_unwinding(work, pair, "a late fill while frozen: cutting the excess")
+        return
+    if pair.frozen_by_desk or pair.resume is not PairState.CLOSING:
+        return
+    if work.now >= pair.state_ts + RETRY_NS:
+        start_closing(work, pair)
+    else:
+        work.wake(pair.state_ts + RETRY_NS)
+
+
+def _closed(work: Work, pair: Pair) -> None:
+    if heavy_cut(work, pair)[1] > ZERO:
+        pair.closed_ts = None
+        start_unwinding(work, pair, "a fill came after the close: cutting it")
+
+
+_HANDLERS: dict[PairState, Callable[[Work, Pair], None]] = {
+    PairState.PLANNED: lambda _work, _pair: None,
+    PairState.OPENING: opening,
+    PairState.HEDGED: _hedged,
+    PairState.CLOSING: closing,
+    PairState.CLOSED: _closed,
+    PairState.UNWINDING: unwinding,
+    PairState.FROZEN: _frozen,
+    PairState.IN_DOUBT: _in_doubt,
+}

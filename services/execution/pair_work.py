@@ -1,0 +1,195 @@
+"""One turn of one pair: what it may look at, and the orders it may place.
+
+Every order of a pair is an IOC with a limit inside a band around the mid, so nothing of a pair ever rests and
+every order ends by itself within a round trip; what does not is in doubt. Reducing orders are never larger
+than the leg less what reducing orders may still fill.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from services.domain.enums import PairState, Purpose, TimeInForce
+from services.domain.instrument import Instrument
+from services.domain.money import ZERO
+from services.domain.orders import OrderRequest
+from services.execution.actions import Action, Arm, Became, CancelOrder, Disarm, Escalate, Place
+from services.execution.ids import IdCounter
+from services.execution.pair_legs import Instruments, unit_usd
+from services.execution.pair_state import Leg, OrderMemo, Pair
+from services.execution.pricing import Prices, band_limit
+from services.settings.parameters import Settings
+
+MILLISECOND = 10**6
+_LONGEST_DOUBLING = 5
+"""A chase that has run out of bands repeats the last one, at most 2^5 dwells (12.8 s) apart."""
+
+
+@dataclass(slots=True)
+class Work:
+    """A turn: settings, time, prices, and the actions gathered so far."""
+
+    settings: Settings
+    instruments: Instruments
+    ids: IdCounter
+    now: int
+    prices: Prices
+    failures: dict[str, int]
+    out: list[Action] = field(default_factory=list)
+    wakes: list[int] = field(default_factory=list)
+
+    @property
+    def dwell(self) -> int:
+        return self.settings.exec.band_dwell_ms * MILLISECOND
+
+    def instrument(self, leg: Leg) -> Instrument:
+        return self.instruments[leg.instrument]
+
+    def wake(self, at: int) -> None:
+        """Come back at this time, if nothing else happens before."""
+        self.wakes.append(max(at, self.now + MILLISECOND))
+
+    def become(self, pair: Pair, state: PairState, text: str) -> None:
+        """Change the state and say so. Chasing starts from the narrowest band again."""
+        pair.text = text
+        if pair.state is state:
+            return
+        pair.state = state
+        pair.state_ts = self.now
+        pair.escalated = False
+        for leg in pair.legs:
+            calm(leg)
+        self.out.append(Became(pair.id, state, text))
+
+    def escalate(self, pair: Pair, text: str, *, reducing: bool) -> None:
+        """Page once per state of the pair."""
+        if not pair.escalated:
+            pair.escalated = True
+            self.out.append(Escalate(pair.id, text, reducing))
+
+    def arm(self, pair: Pair) -> None:
+        """Move the pair's one timer to the earliest time that matters."""
+        due = min(self.wakes) if self.wakes else None
+        if due == pair.armed:
+            return
+        pair.armed = due
+        self.out.append(Disarm(timer(pair)) if due is None else Arm(timer(pair), due))
+
+    def bands(self, purpose: Purpose) -> tuple[Decimal, ...]:
+        """Bps from the mid, attempt by attempt (PARAMETERS exec)."""
+        execution = self.settings.exec
+        if purpose is Purpose.FLATTEN:
+            return execution.flatten_bands
+        if purpose.protective:
+            return execution.hedge_bands + execution.emergency_bands
+        return execution.hedge_bands
+
+    def usable(self, leg: Leg, purpose: Purpose) -> Decimal | None:
+        """The price a limit is measured from: fresh, or for protective orders the last good one."""
+        mid = self.prices.mid(leg.instrument)
+        if mid is None and purpose.protective:
+            mid = self.prices.last(leg.instrument)
+        return mid if mid is not None and mid > ZERO else None
+
+    def place(
+        self,
+        pair: Pair,
+        leg: Leg,
+        quantity: Decimal,
+        mid: Decimal,
+        bps: Decimal,
+        purpose: Purpose,
+        *,
+        increasing: bool,
+        attempt: int,
+        reason: str,
+    ) -> None:
+        """Emit one IOC and remember it."""
+        instrument = self.instrument(leg)
+        side = leg.side if increasing else leg.side.opposite
+        order = OrderRequest(
+            client_order_id=self.ids.draw(purpose, leg.number, attempt),
+            instrument=leg.instrument,
+            side=side,
+            quantity=quantity,
+            price=band_limit(instrument, side, mid, bps),
+            tif=TimeInForce.IOC,
+            reduce_only=not increasing,
+            purpose=purpose,
+            origin=self._origin(pair, purpose),
+            pair=pair.id,
+            leg=leg.number,
+            attempt=attempt,
+            decided_mid=self.prices.mid(leg.instrument),
+            reason=reason,
+        )
+        pair.orders[order.client_order_id] = OrderMemo(leg.number, increasing, quantity)
+        self.out.append(Place(order))
+
+    def chase(
+        self, pair: Pair, leg: Leg, quantity: Decimal, purpose: Purpose, *, increasing: bool, reason: str
+    ) -> bool:
+        """Order `quantity` at the leg's present band, unless the band still dwells.
+
+        Band after band, one dwell each; then the last band again at doubling distances. What has been added
+        to the gap since the last order goes out at once, at the same band. Returns False when it has run out
+        of bands (and still goes on trying).
+        """
+        bands = self.bands(purpose)
+        gap = pair.naked.quantity
+        grown = gap > leg.chased
+        if self.now < leg.next_at and not grown:
+            self.wake(leg.next_at)
+            return leg.band <= len(bands)
+        mid = self.usable(leg, purpose)
+        if mid is None:
+            leg.next_at = self.now + self.dwell
+            leg.chased = gap
+            self.wake(leg.next_at)
+            return leg.band <= len(bands)
+        if self.now >= leg.next_at:
+            leg.band += 1
+            over = min(max(leg.band - len(bands), 0), _LONGEST_DOUBLING)
+            leg.next_at = self.now + self.dwell * 2**over
+        attempt = max(leg.band, 1)
+        bps = bands[min(attempt, len(bands)) - 1]
+        leg.chased = gap
+        self.place(
+            pair, leg, quantity, mid, bps, purpose, increasing=increasing, attempt=attempt, reason=reason
+        )
+        self.wake(leg.next_at)
+        return leg.band <= len(bands)
+
+    def cancel_open(self, pair: Pair) -> None:
+        """Ask once for the cancel of everything that may still fill. An unsent intent is thereby denied."""
+        for client_order_id, memo in pair.orders.items():
+            if not memo.settled and not memo.in_doubt and not memo.cancel_asked:
+                memo.cancel_asked = True
+                self.out.append(CancelOrder(client_order_id))
+
+    def slice_cap(self, pair: Pair, leg: Leg, bps: Decimal) -> Decimal | None:
+        """Base units of one slice: the smaller of slice notional and naked bound, at the limit price."""
+        unit = unit_usd(leg, self.prices)
+        if unit is None:
+            return None
+        worst = unit * (1 + bps / 10_000)
+        return (min(pair.slice_notional, pair.naked_bound) - pair.naked.notional) / worst
+
+    def _origin(self, pair: Pair, purpose: Purpose) -> str:
+        if purpose in (Purpose.ENTRY, Purpose.HEDGE):
+            return pair.origin
+        if purpose is Purpose.UNWIND:
+            return "desk"
+        return pair.close_origin or pair.origin
+
+
+def calm(leg: Leg) -> None:
+    """The leg needs nothing: its next chase starts at the narrowest band."""
+    leg.band = 0
+    leg.next_at = 0
+    leg.chased = ZERO
+
+
+def timer(pair: Pair) -> str:
+    return f"pair:{pair.id}"
