@@ -1,4 +1,4 @@
-"""The engine's side of the watchdog: heartbeats, marks around strategy calls, the exception that ends one."""
+"""The engine's side of the watchdog: heartbeats, marks around strategy calls, the signal that ends one."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
+from services.domain.errors import StrategyOverran
 from services.drive.watchdog import BEAT, GOODBYE, IDLE, IN_CALL
 
 T = TypeVar("T")
 
 _EARLY = 0.8
 """Share of the limit that must really have passed: a signal meant for the call before is ignored."""
-
-
-class StrategyOverran(BaseException):
-    """A strategy call lasted longer than its limit and was broken off. No `except Exception` catches it."""
 
 
 class Watchdog:

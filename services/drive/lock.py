@@ -9,13 +9,15 @@ import errno
 import fcntl
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-SOCKET_PATH_MOST = 107
-"""Bytes that Linux takes for the path of a Unix socket."""
+_RETRY_S = 0.3
+"""A console that looks whether the lock is held takes it, shared, for an instant: no second engine."""
+_RETRY_STEP_S = 0.02
 
 _NETWORK_TYPES = (
     "9p",
@@ -41,6 +43,9 @@ _NETWORK_TYPES = (
     "smb3",
     "smbfs",
 )
+
+
+_HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 class Holder(Struct, frozen=True):
@@ -102,16 +107,6 @@ def holder_of(folder: Path) -> Holder | None:
     return None
 
 
-def check_socket_path(path: Path) -> None:
-    """Raises LockError naming the remedy when a Unix socket cannot have this path."""
-    length = len(os.fsencode(path))
-    if length > SOCKET_PATH_MOST:
-        raise LockError(
-            f"socket path {path}: {length} bytes, the system takes {SOCKET_PATH_MOST}; "
-            "name a shorter folder with --state-dir"
-        )
-
-
 def refuse_network_folder(folder: Path) -> None:
     """Raises LockError on a network file system: its locks and its sync promise nothing."""
     try:
@@ -155,11 +150,11 @@ def _take(path: Path, holder: Holder, what: str) -> int:
             f"{path}: {error.strerror}; make the folder writable or name another with --state-dir"
         ) from error
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(fd)
     except OSError as error:
         other = _written(fd)
         os.close(fd)
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+        if error.errno in _HELD:
             raise SecondEngine(_second(what, other, path)) from error
         raise LockError(
             f"{path}: this file system takes no locks ({error.strerror}); name another with --state-dir"
@@ -172,6 +167,19 @@ def _take(path: Path, holder: Holder, what: str) -> int:
         # A full disk must not keep an engine from starting to protect a position: the lock itself holds.
         return fd
     return fd
+
+
+def _lock(fd: int) -> None:
+    deadline = time.monotonic() + _RETRY_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _HELD or time.monotonic() >= deadline:
+                raise
+            time.sleep(_RETRY_STEP_S)
+        else:
+            return
 
 
 def _written(fd: int) -> Holder | None:

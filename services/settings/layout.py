@@ -1,7 +1,9 @@
 """Names inside an engine's state folder (RUNTIME 1). Names only: nothing here touches a file."""
 
 from __future__ import annotations
+
 from pathlib import Path
+
 from msgspec import Struct
 
 

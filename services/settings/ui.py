@@ -1,0 +1,54 @@
+"""How a console looks, as far as a person sets it: `[ui]` of the file, `STATE/ui.json` for the console.
+
+The engine writes `ui.json` from the validated settings: a console starts without pydantic (RUNTIME 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from services.settings.errors import SettingsError
+
+UI_KEYS = ("theme", "fps", "keymap", "columns")
+FPS_MOST = 60
+
+
+class UiSettings(Struct, frozen=True, kw_only=True):
+    theme: str = "auto"
+    """A theme's name; `auto` = by the terminal's background."""
+    fps: int | None = None
+    """Frames a second; None = auto: 4 with SSH_CONNECTION or TMUX, else 10."""
+    keymap: dict[str, str] = {}
+    """Binding id to key."""
+    columns: dict[str, tuple[str, ...]] = {}
+    """Pane to the columns shown, in order."""
+
+
+def ui_settings(document: Mapping[str, Any] | None) -> UiSettings:
+    """The `[ui]` table of a configuration. Raises SettingsError."""
+    table = (document or {}).get("ui", {})
+    theme = table.get("theme", "auto")
+    if not isinstance(theme, str) or not theme:
+        raise SettingsError("ui.theme", theme, "a theme's name, or auto")
+    fps = table.get("fps", "auto")
+    if fps != "auto" and (isinstance(fps, bool) or not isinstance(fps, int) or not 1 <= fps <= FPS_MOST):
+        raise SettingsError("ui.fps", fps, f"auto, or frames a second from 1 to {FPS_MOST}")
+    keymap = table.get("keymap", {})
+    if not isinstance(keymap, Mapping) or not all(isinstance(key, str) and key for key in keymap.values()):
+        raise SettingsError("ui.keymap", keymap, 'a table of keys such as halt = "H"')
+    columns = table.get("columns", {})
+    if not isinstance(columns, Mapping) or not all(_texts(names) for names in columns.values()):
+        raise SettingsError("ui.columns", columns, 'a table of lists such as positions = ["symbol", "size"]')
+    return UiSettings(
+        theme=theme,
+        fps=None if fps == "auto" else fps,
+        keymap=dict(keymap),
+        columns={pane: tuple(names) for pane, names in columns.items()},
+    )
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
