@@ -33,7 +33,7 @@ from services.market.board import (
 from services.market.funding import HOUR_NS, SECOND_NS, hours_ns
 from services.market.legs import LegFacts
 from services.settings.parameters import Funding
-from services.strategies.base import Ended, Intent, OpenPair, PairFacts, StrategyView
+from services.strategies.base import Ended, Intent, OpenPair, StrategyView
 from services.strategies.exits import PairTrack, review, wake_instants
 
 KIND = "funding_arb"
@@ -64,6 +64,8 @@ class FundingArbState:
     """Hedge group -> waits until."""
     failures: dict[str, int] = field(default_factory=dict)
     """Hedge group -> failed attempts in a row."""
+    failed_ts: dict[str, int] = field(default_factory=dict)
+    """Hedge group -> the latest failure; a pair hedged after it ends the run."""
     tracks: dict[str, PairTrack] = field(default_factory=dict)
     """Open pair -> what its exits remember."""
     opportunities: int = 0
@@ -82,6 +84,7 @@ class FundingArbState:
         return FundingArbState(
             cooldowns=dict(self.cooldowns),
             failures=dict(self.failures),
+            failed_ts=dict(self.failed_ts),
             tracks=dict(self.tracks),
             opportunities=self.opportunities,
             refused=dict(self.refused),
@@ -173,12 +176,13 @@ def _rules(view: StrategyView, params: Funding, state: FundingArbState) -> Board
 
 
 def _note_ends(view: StrategyView, params: Funding, state: FundingArbState) -> None:
-    """Start the waits of SEMANTICS 5.9 and forget what is gone. A hedged pair ends a run of failures."""
+    """Start the waits of SEMANTICS 5.9 and forget what is gone. A pair hedged since ends a run of failures."""
     for end in view.ended:
         _wait(end, params, state)
     for pair in view.pairs:
-        if pair.state is PairState.HEDGED:
+        if pair.opened_ts is not None and pair.opened_ts > state.failed_ts.get(pair.group, pair.opened_ts):
             state.failures.pop(pair.group, None)
+            state.failed_ts.pop(pair.group, None)
     alive = {pair.id for pair in view.pairs}
     state.tracks = {name: track for name, track in state.tracks.items() if name in alive}
     state.cooldowns = {group: until for group, until in state.cooldowns.items() if until > view.now}
@@ -188,11 +192,11 @@ def _wait(end: Ended, params: Funding, state: FundingArbState) -> None:
     if end.failed:
         count = state.failures.get(end.group, 0)
         state.failures[end.group] = count + 1
+        state.failed_ts[end.group] = end.ts
         longest = params.cooldown_failed_max_h * HOUR_NS
         # The exponent is bounded so that a long run of failures does not build a huge integer.
         wait = min(params.cooldown_failed_min * _MINUTE_NS << min(count, 16), longest)
     else:
-        state.failures.pop(end.group, None)
         wait = params.cooldown_close_h * HOUR_NS
     state.cooldowns[end.group] = max(state.cooldowns.get(end.group, 0), end.ts + wait)
 

@@ -1,0 +1,1 @@
+"""Recorded history from files: the public dump's layout, or series declared in a `history.toml`."""
