@@ -17,7 +17,7 @@ from services.portfolio.inputs import USD, AccountInput
 from services.portfolio.margin import effective_weight
 from services.risk.context import AccountFacts, Check, GateContext, MarketFacts, OpenOrder, Stage
 from services.risk.limits import unknown_check, usd_check
-from services.risk.worst import positive
+from services.risk.lines import positive
 
 OPEN_LEVELS = ("ok", "warn")
 """Depeg levels that allow entries."""

@@ -1,11 +1,10 @@
 """Circuit breaker on the unit value: daily, rolling 24 h and drawdown, each with its own state (SEMANTICS 9).
 
 It is fed the net asset value per unit (transfers issue or redeem units, so they neither trip nor mask) and
-answers with events; latching, the latch file and the cancels are the desk's. Three rules guard it against
-single readings: a low counts at once, a high only when it was held (the least of at least three samples over
-60 s); and unknown is never calm: with fresh data it trips after its grace, with stale data it is REDUCING and
-latches after `stale_escalate_min` with anything open. Nothing here un-trips: `release` and `rebase` are called
-by `resume` alone.
+answers with events; latching, the latch file and the cancels are the desk's. A low reading counts at once, a
+high one only when it was held (the least of at least three samples over 60 s). Unknown is never calm: with
+fresh data it trips after its grace, with stale data it is REDUCING and latches after `stale_escalate_min`
+with anything open. Nothing here un-trips: `release` and `rebase` are called by `resume` alone.
 """
 
 from __future__ import annotations
@@ -54,6 +53,8 @@ class BreakerState:
     last: Sample | None = None
     """The last complete unit value, with its time."""
     peak: Decimal | None = None
+    peak_held: bool = False
+    """False until the first peak was held; before that it follows the least value seen."""
     recent: list[Sample] = field(default_factory=list)
     """The newest samples: at least `peak_samples` over `peak_window_s`."""
     window: list[Sample] = field(default_factory=list)
@@ -63,6 +64,8 @@ class BreakerState:
     """How many warning levels are passed now."""
     tripped: dict[str, str] = field(default_factory=dict)
     """Name -> why, until released."""
+    overridden: dict[str, Decimal] = field(default_factory=dict)
+    """Name -> the loss at which it was overridden while it held."""
     unknown_since: int | None = None
     stale_since: int | None = None
     stale_latched: bool = False
@@ -93,12 +96,13 @@ class Breaker:
             return self._unknown(stale and unit_value is None, anything_open, now)
         events = self._known_again()
         if unit_value <= ZERO:
+            self.state.last = Sample(now, unit_value)
             return (*events, *self._trip(UNKNOWN, None, None, f"unit value {unit_value} is not above zero"))
         self._roll_day(unit_value, now)
         self._remember(unit_value, now)
         for name, base in (
             (DAILY, self.state.day_start),
-            (ROLLING, self._rolling_base(now)),
+            (ROLLING, self._rolling_base()),
             (DRAWDOWN, self.state.peak),
         ):
             events += self._judge(name, base, unit_value)
@@ -118,14 +122,20 @@ class Breaker:
     def holding(self) -> tuple[str, ...]:
         """Breakers whose condition holds now: what `resume` refuses unless overridden or re-based."""
         held = [name for name in LOSSES if self.state.losses.get(name, ZERO) >= self.limit(name)]
-        if self.state.unknown_since is not None or self.state.stale_since is not None:
-            held.append(UNKNOWN)
-        elif self.state.last is not None and self.state.last.value <= ZERO:
+        last = self.state.last
+        gone = last is not None and last.value <= ZERO
+        if gone or self.state.unknown_since is not None or self.state.stale_since is not None:
             held.append(UNKNOWN)
         return tuple(held)
 
     def release(self) -> None:
-        """`resume` has cleared the causes: the breakers are armed again, their figures stay."""
+        """`resume` has cleared the causes: armed again, figures stay. What still holds was overridden by name:
+        it trips again
+        when its loss has grown by half a limit more, or after it has once been under."""
+        for name in LOSSES:
+            loss = self.state.losses.get(name, ZERO)
+            if name in self.state.tripped and loss >= self.limit(name):
+                self.state.overridden[name] = loss
         self.state.tripped.clear()
         self.state.stale_latched = False
 
@@ -136,14 +146,15 @@ class Breaker:
         if last is None or last.value <= ZERO:
             return False
         if which == DRAWDOWN:
-            self.state.peak = last.value
+            self.state.peak, self.state.peak_held = last.value, True
             self.state.recent = [last]
-            self.state.losses[DRAWDOWN] = ZERO
+            self._forget(DRAWDOWN)
             return True
         if which == DAILY:
             self.state.day_start = last.value
             self.state.window = [last]
-            self.state.losses[DAILY] = self.state.losses[ROLLING] = ZERO
+            self._forget(DAILY)
+            self._forget(ROLLING)
             return True
         raise ValueError(f"rebase {which!r}: expected drawdown or daily")
 
@@ -155,6 +166,11 @@ class Breaker:
         if not loss.is_finite() or not currency_loss.is_finite() or loss <= ZERO:
             return "halt"
         return "halt" if currency_loss * 2 > loss else "flatten"
+
+    def _forget(self, name: str) -> None:
+        """Measured anew: no loss, no override."""
+        self.state.losses[name] = ZERO
+        self.state.overridden.pop(name, None)
 
     # -- inside ------------------------------------------------------------------------------------------
 
@@ -182,14 +198,16 @@ class Breaker:
             del state.recent[0]
         held = min(sample.value for sample in state.recent)
         confirmed = len(state.recent) >= params.peak_samples and now - state.recent[0].ts >= span
-        if state.peak is None or (confirmed and held > state.peak):
+        if not state.peak_held or state.peak is None:
+            state.peak, state.peak_held = held, confirmed
+        elif confirmed and held > state.peak:
             state.peak = held
         if not state.window or now - state.window[-1].ts >= BUCKET:
             state.window.append(Sample(now, held))
         while len(state.window) > 1 and state.window[1].ts <= now - DAY:
             del state.window[0]
 
-    def _rolling_base(self, now: int) -> Decimal | None:
+    def _rolling_base(self) -> Decimal | None:
         """The value held 24 h ago (the last one not younger, else the oldest known)."""
         return self.state.window[0].value if self.state.window else None
 
@@ -199,7 +217,13 @@ class Breaker:
         state, limit = self.state, self.limit(name)
         loss = max(ZERO, ONE - value / base)
         state.losses[name] = loss
+        if loss < limit:
+            state.overridden.pop(name, None)
+        allowed = state.overridden.get(name)
+        if loss >= limit and allowed is not None and loss < allowed + limit / 2:
+            return ()
         if loss >= limit:
+            state.overridden.pop(name, None)
             state.warned[name] = len(self.params.warn_levels)
             return self._trip(name, loss, limit, f"{name} loss {loss:.2%} of {limit:.2%}")
         passed = sum(1 for level in self.params.warn_levels if loss >= level * limit)

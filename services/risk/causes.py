@@ -146,7 +146,7 @@ class CauseBook:
         return None if row is None else _cause(row)
 
     def resume(self, reason: str, *, override: tuple[str, ...] = ()) -> ResumeAnswer:
-        """Clear the latched causes. Refused as a whole while a condition holds that is not overridden by name.
+        """Clear the latched causes. Refused as a whole while one holds that is not overridden by name.
 
         Self-clearing causes are left alone: they go when their conditions have been good long enough.
         """

@@ -59,7 +59,7 @@ class OpenOrder(Struct, frozen=True, kw_only=True):
 
 
 class MarketFacts(Struct, frozen=True, kw_only=True):
-    """The market of one instrument. `mark`, `bid`, `ask` are the last good ones; `*_fresh` judges their age."""
+    """The market of one instrument. `mark`, `bid`, `ask`: the last good ones; `*_fresh` judges their age."""
 
     mark: Decimal | None = None
     bid: Decimal | None = None
@@ -95,7 +95,7 @@ class Usage(Struct, frozen=True, kw_only=True):
     last_second: int = 0
     last_minute: int = 0
     repeats: int = 0
-    """Entries of this origin on this instrument and side within `gate.repeat_window_s`; a pair counts once."""
+    """Entries of this origin, instrument and side within `gate.repeat_window_s`; a pair counts once."""
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -125,11 +125,11 @@ class GateContext:
     """The causes in words, for the refusal."""
     depeg_levels: Mapping[str, str] = field(default_factory=dict)
     """Coin -> `ok`, `warn`, `block`, `reduce`, `unknown`; a missing coin is unknown. USD needs no row."""
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     disabled: Mapping[str, str] = field(default_factory=dict)
     """Disabled origins and why (`CauseBook.disabled()`)."""
     owners: Mapping[str, str] = field(default_factory=dict)
-    """Instrument -> origin that owns its open position; two strategies never share one with opposite sides."""
+    """Instrument -> origin that owns its open position; two strategies never take opposite sides of one."""
     halts_venue: Mapping[str, str] = field(default_factory=dict)
     """Venues where no new risk is taken although no trading state says so (error rate), and why."""
 

@@ -17,6 +17,7 @@ from services.domain.orders import OrderRequest
 from services.risk.admission import count_checks, order_checks, state_check
 from services.risk.context import Check, GateAnswer, GateContext, OpenOrder, Stage
 from services.risk.limits import portfolio_limits
+from services.risk.lines import Claim, positive
 from services.risk.reducing import (
     band_check,
     is_reducing,
@@ -26,7 +27,7 @@ from services.risk.reducing import (
 from services.risk.reducing import (
     reducible as reducible_of,
 )
-from services.risk.worst import Claim, positive, worst_fill
+from services.risk.worst import worst_fill
 
 PAIR_ROUND_TRIPS = 2
 """A leg of a pair pays its costs twice in the worst case: in, and back by the one reversal."""
@@ -45,11 +46,12 @@ def check_order(ctx: GateContext, order: OrderRequest) -> GateAnswer:
 
 
 def check_pair(ctx: GateContext, orders: tuple[OrderRequest, OrderRequest]) -> GateAnswer:
-    """Both legs of a pair as one unit: whole legs, before slicing; worst case, costs and one reversal counted.
+    """Both legs of a pair as one unit: whole legs, before slicing; costs and one reversal counted.
 
     Each leg is sent in slices of `pair.slice_notional`, so that the order notional judged is a slice's. What
-    is admitted the desk keeps in `working` as reservation rows (stage `reserved`, the pair's id): one per leg
-    with what is not sent yet, and one of quantity that the reversal may need.
+    is admitted the desk keeps in `working` as reservation rows (stage `reserved`, the pair's id), one per leg
+    with what of it is not sent yet. The reversal needs no row: its costs are judged here, and as a reducing
+    order it meets no count and no rate.
     """
     working = others(ctx, orders)
     checks = state_check(ctx, orders)

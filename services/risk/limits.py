@@ -13,7 +13,8 @@ from decimal import Decimal
 from services.domain.money import STABLECOINS, ZERO
 from services.portfolio.distance import joint_distance
 from services.risk.context import Check, GateContext
-from services.risk.worst import AccountWorst, Line, Worst
+from services.risk.lines import Line
+from services.risk.worst import AccountWorst, Worst
 from services.settings.parameters import Gate, InstrumentLimit
 
 ALL = "all"
@@ -45,7 +46,7 @@ def portfolio_limits(ctx: GateContext, worst: Worst, symbols: Iterable[str]) -> 
 
 
 def _symbol_notional(ctx: GateContext, worst: Worst, symbol: str) -> list[Check]:
-    """The position that would result, summed over venues, each at its worst; and the row of one venue alone."""
+    """The position that would result, summed over venues, each at its worst; and rows of one venue alone."""
     gate = ctx.settings.gate
     value = worst.symbol_notional.get(symbol, ZERO)
     limit = limit_row(gate, symbol).max_position

@@ -16,7 +16,7 @@ from services.domain.money import ONE, ZERO
 from services.domain.orders import OrderRequest
 from services.risk.admission import position_size
 from services.risk.context import Check, GateContext, MarketFacts, Stage
-from services.risk.worst import positive
+from services.risk.lines import positive
 
 CLOSING = (Purpose.EXIT, Purpose.UNWIND, Purpose.STOP, Purpose.FLATTEN)
 """Purposes that exist only to reduce."""

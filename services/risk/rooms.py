@@ -13,7 +13,8 @@ from services.domain.enums import Side
 from services.domain.money import ONE, ZERO
 from services.risk.context import Check, GateContext, MarketFacts
 from services.risk.limits import portfolio_limits, usd_check
-from services.risk.worst import Claim, positive, worst_fill
+from services.risk.lines import Claim, positive
+from services.risk.worst import worst_fill
 
 STEPS = 14
 """Bisection steps: the cap over 16 384, well under a lot's notional."""

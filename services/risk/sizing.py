@@ -14,7 +14,7 @@ from msgspec import Struct
 from services.domain.instrument import Instrument, joint_lot
 from services.domain.money import BPS, ONE, ZERO, floor_to
 from services.risk.kelly import RiskShare, TrackRecord, risk_share
-from services.risk.worst import positive
+from services.risk.lines import positive
 from services.settings.parameters import Settings
 
 LEAST_STRENGTH = Decimal("0.1")

@@ -1,0 +1,241 @@
+"""What each kind of alert means: severity, why it matters, what to do. One table, shown in the drawer.
+
+A key is `RULE` or `RULE:SUBJECT` (`stale data:alpha`, `leg missing:P-07`); the part before the colon picks
+the row. Severities: alarm pages, warning is looked at today, info is history. Names of causes are rule names too,
+so that a cause and its alert read alike.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from services.domain.enums import Severity
+
+ALARM, WARNING, INFO = Severity.ALARM, Severity.WARNING, Severity.INFO
+
+
+class Rule(Struct, frozen=True):
+    severity: Severity
+    why: str
+    do: str
+
+
+RULES: dict[str, Rule] = {
+    # -- trading state
+    "halt": Rule(
+        WARNING,
+        "The desk was halted: nothing that increases a position is sent; stops and unwinding go on.",
+        "R and a reason, when you know why it was halted",
+    ),
+    "flatten": Rule(
+        WARNING,
+        "A flatten halted its scope and closes what is open there.",
+        "wait for the flat proof, then R and a reason",
+    ),
+    "flatten left": Rule(
+        ALARM,
+        "A flatten ended with something still open: dust, a refusal, or no progress for 60 s.",
+        "read the list, close by ticket, or flatten again",
+    ),
+    "latch": Rule(
+        ALARM,
+        "The latch file could not be written: a halt would not survive a restart of the engine.",
+        "check disk and permissions of the state folder; stay halted until it works",
+    ),
+    "strategy overrun": Rule(
+        ALARM,
+        "A strategy took too long for one decision and was dropped with its orders.",
+        "look at its last decision; enable NAME REASON when it is understood",
+    ),
+    "no edge": Rule(
+        WARNING,
+        "The strategy's closed trades show no edge after costs: it is stopped, positions keep their exits.",
+        "review its trades; enable NAME REASON starts a new sample",
+    ),
+    "throttle": Rule(
+        ALARM,
+        "An origin repeated the same entry too often and was disabled.",
+        "find out why it repeats; enable NAME REASON",
+    ),
+    # -- losses
+    "breaker daily": Rule(
+        ALARM,
+        "The day's loss reached its limit; trading is halted and stays so over restarts.",
+        'review; resume REASON --rebase daily, or --override "breaker daily"',
+    ),
+    "breaker rolling": Rule(
+        ALARM,
+        "The loss over 24 hours reached its limit; trading is halted.",
+        'review; resume REASON --rebase daily, or --override "breaker rolling"',
+    ),
+    "breaker drawdown": Rule(
+        ALARM,
+        "The loss from the highest unit value reached its limit; trading is halted.",
+        'review; resume REASON --rebase drawdown, or --override "breaker drawdown"',
+    ),
+    "breaker unknown equity": Rule(
+        ALARM,
+        "Equity is unknown or gone although data are fresh: losses cannot be watched.",
+        "see which balance, mark or index is missing; reconcile",
+    ),
+    "loss warning": Rule(
+        WARNING,
+        "A loss limit is half or more used up.",
+        "decide now what to close; at the limit the desk halts by itself",
+    ),
+    "losing streak": Rule(
+        ALARM,
+        "Many losses in a row: the market is not what the strategy expects.",
+        "review its trades before enabling it again",
+    ),
+    "rejects": Rule(
+        ALARM,
+        "The venue refuses our orders; entries there are stopped.",
+        "read the reject reasons in Orders; resume when they are understood",
+    ),
+    "loop stall": Rule(
+        ALARM,
+        "The engine's loop stood still: protective orders would have been late.",
+        "look at the machine's load and disk; resume REASON",
+    ),
+    # -- margin and coins
+    "margin ladder": Rule(
+        ALARM,
+        "Margin usage of an account is high; from 0.60 on only reducing, from 0.80 on pairs are cut.",
+        "transfer collateral to the account or close positions there",
+    ),
+    "liquidation distance": Rule(
+        WARNING,
+        "A uniform adverse move smaller than the limit would liquidate the account.",
+        "add collateral or close positions on that account",
+    ),
+    "venue share": Rule(
+        WARNING,
+        "Much of the equity lies on one venue; its failure would take it.",
+        "move collateral to the other venue",
+    ),
+    "negative balance": Rule(
+        WARNING,
+        "A coin balance is negative and near the venue's automatic, costly conversion.",
+        "convert into that coin now",
+    ),
+    "depeg warn": Rule(
+        WARNING,
+        "A stablecoin stands off its dollar.",
+        "watch it; entries in it are blocked from 100 bps on",
+    ),
+    "depeg block": Rule(
+        ALARM,
+        "A stablecoin stands far off its dollar, or has no price: entries that touch it are blocked.",
+        "look at your exposure to the coin in Risk; nothing is sold by itself",
+    ),
+    "depeg": Rule(
+        ALARM,
+        "A stablecoin is 300 bps or more off its dollar: exposed accounts only reduce.",
+        'decide on exits by hand; resume REASON --override "depeg" when you accept it',
+    ),
+    # -- pairs and positions
+    "leg missing": Rule(
+        ALARM,
+        "One leg of a pair is gone or smaller at the venue: the other is unhedged and is cut to match.",
+        "watch the unwinding; find out who closed the leg (ADL, liquidation, by hand)",
+    ),
+    "naked": Rule(
+        ALARM,
+        "A pair is unhedged for longer than its time-out.",
+        "watch the hedge; F closes it if it does not fill",
+    ),
+    "in doubt": Rule(
+        ALARM,
+        "The outcome of an order is not known: it is neither repeated nor hedged on a guess.",
+        "check it at the venue's own site; it clears when the venue answers",
+    ),
+    "frozen": Rule(
+        WARNING,
+        "A pair is frozen: data of one venue are stale, and one leg is never closed alone.",
+        "nothing while both legs stand; after 15 min check the venue",
+    ),
+    "no stop": Rule(
+        ALARM,
+        "An unpaired position has no stop, local or resting.",
+        "close it by ticket or flatten its symbol",
+    ),
+    "foreign": Rule(
+        WARNING,
+        "An order or position that is not ours is at the venue: shown, counted in limits, never managed.",
+        "cancel or close it where it was made, or flatten the symbol",
+    ),
+    "impossible transition": Rule(
+        WARNING,
+        "The venue reported something about an order that its state does not allow.",
+        "compare the order with the venue; reconcile",
+    ),
+    # -- data and venues
+    "stale data": Rule(
+        WARNING,
+        "Figures are older than allowed: no new risk, and losses cannot be judged.",
+        "check the venue's connection in Health; it clears by itself",
+    ),
+    "venue down": Rule(
+        ALARM,
+        "The connection to a venue is lost: its orders and positions are out of sight.",
+        "check the venue's own site; flatten --direct works without the engine",
+    ),
+    "venue errors": Rule(
+        WARNING,
+        "Many requests to the venue fail: no new risk there.",
+        "see its status page; it clears by itself",
+    ),
+    "clock": Rule(
+        WARNING,
+        "Our clock and the venue's are apart: requests may be refused, entries are blocked from 1 s on.",
+        "start time synchronisation on this machine",
+    ),
+    "interval unknown": Rule(
+        WARNING,
+        "The funding interval or next settlement of an instrument is unknown: no entry in it.",
+        "see the venue's announcement; positions are held",
+    ),
+    "missed settlement": Rule(
+        WARNING,
+        "A funding payment expected 10 min ago has no row at the venue; it stays an estimate.",
+        "compare with the venue's funding history",
+    ),
+    "figures differ": Rule(
+        WARNING,
+        "Our books and the venue's own figures of profit or funding do not agree.",
+        "compare line by line in Performance; reconcile",
+    ),
+    # -- store and process
+    "reconcile": Rule(
+        ALARM,
+        "Our books and the venue differ by more than the allowance; only reducing until accepted.",
+        "read the lines, then reconcile --accept",
+    ),
+    "store": Rule(
+        ALARM,
+        "The store is locked, full, slow or corrupt: orders cannot be made durable.",
+        "free the disk or end what holds the file; what waits is written later, in order",
+    ),
+    "channel failed": Rule(
+        WARNING,
+        "A notification channel does not take messages.",
+        "check its settings in Health",
+    ),
+    "machine": Rule(
+        WARNING,
+        "Processor, memory or disk of this machine is nearly used up.",
+        "end other programs or free space",
+    ),
+}
+"""By rule name."""
+
+UNLISTED = Rule(WARNING, "No further explanation is known for this alert.", "look at Journal for its causes")
+
+
+def rule_for(key: str) -> Rule:
+    """The row of a key; a key without a row is a warning, never silence."""
+    rule = RULES.get(key)
+    if rule is not None:
+        return rule
+    return RULES.get(key.partition(":")[0], UNLISTED)
