@@ -71,19 +71,14 @@ class Book:
     def priced(self) -> bool:
         return self.cell.level_lots > 0
 
-    def best_bid(self) -> int:
-        """Ticks, below our own resting ask: the market cannot stand through an order it has not eaten."""
-        bid = math.floor(self.cell.fair * self.cell.down)
-        return min(bid, self.asks[0].ticks - 1) if self.asks and self.asks[0].ticks is not None else bid
-
-    def best_ask(self) -> int:
-        ask = math.ceil(self.cell.fair * self.cell.up)
-        return max(ask, self.bids[0].ticks + 1) if self.bids and self.bids[0].ticks is not None else ask
-
     def levels(self, asks: bool) -> list[Take]:
-        """What is left of the background on one side, best first."""
+        """What is left of the background on one side, best first.
+
+        Nothing of it stands at or through one of our own resting orders: what did has been eaten.
+        """
         cell = self.cell
-        best, away = (self.best_ask(), 1) if asks else (self.best_bid(), -1)
+        best, away = (math.ceil(cell.fair * cell.up), 1) if asks else (math.floor(cell.fair * cell.down), -1)
+        wall, _ = _best_of(self.bids if asks else self.asks)
         sizes: dict[int, int] = {}
         for offset in cell.offsets:
             ticks = best + away * offset
@@ -94,31 +89,34 @@ class Book:
         left: list[Take] = []
         for ticks, lots in sizes.items():
             rest = lots - self.taken.get((asks, ticks), 0)
-            if rest > 0 and ticks > 0:
+            clear = not wall or away * ticks > away * wall
+            if rest > 0 and ticks > 0 and clear:
                 left.append((ticks, rest))
         return left
 
     def top(self) -> tuple[int, int, int, int, int, int]:
         """Best bid, its lots, best ask, its lots, depths within 5 bps: our resting orders included."""
-        cell = self.cell
-        bid, ask = self.best_bid(), self.best_ask()
-        bid_lots = ask_lots = cell.top_lots
-        bid_depth = ask_depth = cell.level_lots * len(cell.offsets)
-        mine, leaves = _best_of(self.bids)
-        if mine >= bid > 0 and leaves:
-            bid_lots = leaves if mine > bid else bid_lots + leaves
-            bid, bid_depth = mine, bid_depth + leaves
-        mine, leaves = _best_of(self.asks)
-        if leaves and mine <= ask:
-            ask_lots = leaves if mine < ask else ask_lots + leaves
-            ask, ask_depth = mine, ask_depth + leaves
+        bid, bid_lots, bid_depth = self._side(asks=False)
+        ask, ask_lots, ask_depth = self._side(asks=True)
         return bid, bid_lots, ask, ask_lots, bid_depth, ask_depth
+
+    def _side(self, *, asks: bool) -> tuple[int, int, int]:
+        left = self.levels(asks)
+        mine, leaves = _best_of(self.asks if asks else self.bids)
+        best, lots = left[0] if left else (mine, 0)
+        near = self.cell.offsets[-1]
+        depth = sum(size for ticks, size in left if abs(ticks - best) <= near) + leaves
+        if leaves == 0:
+            return best, lots, depth
+        if mine == best:
+            return best, lots + leaves, depth
+        ahead = mine < best if asks else mine > best
+        return (mine, leaves, depth) if ahead else (best, lots, depth)
 
     def take(self, side: Side, limit: int | None, lots: int) -> list[Take]:
         """Match an incoming order against the background, up to its limit; what it takes is gone.
 
-        It stops at our own resting orders: they are clipped out of the background's way, so a price at or
-        through one of them is never reached (self-trade prevention lies with the caller).
+        The caller keeps the limit short of our own resting orders (self-trade prevention).
         """
         asks = side is Side.BUY
         out: list[Take] = []
@@ -133,7 +131,10 @@ class Book:
 
     def would_cross(self, side: Side, limit: int) -> bool:
         """Whether a resting order at `limit` would match at once: the post-only question."""
-        return limit >= self.best_ask() if side is Side.BUY else limit <= self.best_bid()
+        left = self.levels(asks=side is Side.BUY)
+        if not left:
+            return False
+        return limit >= left[0][0] if side is Side.BUY else limit <= left[0][0]
 
     def meets_own(self, side: Side, limit: int | None) -> bool:
         """Whether an order would trade with one of ours."""

@@ -68,7 +68,8 @@ class Clearing:
             instrument = cell.instrument
             size, mark = float(held.size), cell.mark_ticks / cell.inv_tick
             net[instrument.settle] = net.get(instrument.settle, 0.0) + size * (mark - float(held.entry))
-            need += abs(size) * mark * indexes.get(instrument.quote, 1.0) * HIGHEST_RATIO
+            ratio = HIGHEST_RATIO if instrument.tiers else 1.0
+            need += abs(size) * mark * indexes.get(instrument.quote, 1.0) * ratio
         collateral = sum(
             amount * indexes.get(coin, 1.0) * (float(WEIGHTS.get(coin, (ZERO,))[0]) if amount > 0 else 1.0)
             for coin, amount in net.items()
