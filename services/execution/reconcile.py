@@ -1,14 +1,19 @@
 """Our books against the venue's, line by line (SEMANTICS 7): a pure function.
 
-The venue is the truth. `reconcile(held, report, …)` returns, in the order in which the desk must apply them:
+The venue is the truth. How the desk calls it when an `AccountReport` arrives:
 
-1. `events`: missing venue events rebuilt from the report (fills by trade id, funding payments, transfers,
-   order outcomes). Feed each back through the desk's ordinary handling; ids make a repetition harmless.
-   Fills are never invented: what no fill explains is a difference.
-2. `differences`: what is left after these events. Each is `adopted` (small: at most one lot and 10 USD a
-   symbol, 50 USD a day in sum; the desk sets its book to the venue's figure and records it under the
-   deterministic id) or `unexplained` (the desk raises the latched REDUCING cause until `reconcile --accept`).
-3. `undecided`: instruments on which a fill of ours is newer than the report: read again.
+1. `result = reconcile(held, report, …)`. `result.events` are missing venue events rebuilt from the report
+   (fills by trade id, funding payments, transfers, order outcomes). Put each through the ordinary handling;
+   ids make a repetition harmless. Fills are never invented: what no fill explains is a difference.
+2. If there were events, call it a second time with the books as they are now and `last=True`. Differences are
+   looked for only in a call without missing events, or in the last one.
+3. Each of `result.differences` is `adopted` (small: at most one lot and 10 USD a symbol or coin, 50 USD a day
+   in sum; set the book to `theirs` and record it under the line's id) or not: `result.unexplained` raises the
+   latched REDUCING cause until `reconcile --accept`, which adopts the same lines by hand.
+   Then `state = count_adopted(state, result, now)`.
+
+Fills of ours that are newer than the report are taken out before comparing; balances are then left for the
+next report.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from services.domain.events import (
     AccountReport,
@@ -30,16 +35,19 @@ from services.domain.events import (
     WorkingRow,
 )
 from services.domain.instrument import Instrument
-from services.execution.table import OrderEntry
+from services.domain.money import ZERO
+from services.execution.entries import OrderEntry
+from services.execution.outcomes import order_outcomes
 from services.settings.parameters import Reconcile
 
 MissingEvent = OrderFilled | OrderCanceled | OrderReport | FundingSettled | TransferBooked
+
+_DAY = 86_400 * 10**9
 
 
 class DifferenceKind(StrEnum):
     POSITION = "position"
     BALANCE = "balance"
-    FOREIGN_ORDER = "foreign_order"
     GHOST_FILL = "ghost_fill"
     """A fill we booked that the venue does not list."""
 
@@ -50,7 +58,7 @@ class Difference(Struct, frozen=True, kw_only=True):
     venue: str
     kind: DifferenceKind
     subject: str
-    """Instrument, coin or order id."""
+    """Instrument, coin or `instrument|trade id`."""
     ours: Decimal | None
     theirs: Decimal | None
     usd: Decimal | None
@@ -67,19 +75,24 @@ class Held(Struct, frozen=True, kw_only=True):
     balances: Mapping[str, Decimal]
     orders: tuple[OrderEntry, ...]
     """`OrderTable.open_orders(venue=…)`."""
+    fills_since: int = 0
+    """As asked for in the `ReadAccount` of this report."""
     recent_fills: tuple[OrderFilled, ...] = ()
-    """Fills booked whose venue time is at or after `fills_since` of the request."""
+    """`OrderTable.recent_fills(venue, fills_since)`."""
+    known_trades: frozenset[tuple[str, str]] = frozenset()
+    """(instrument, trade id) booked already, at least since `fills_since`."""
+    known_orders: Mapping[str, int] = {}
+    """Every order id of ours the table knows, with the time of its last change."""
     payments: frozenset[str] = frozenset()
     """Payment ids booked already."""
     transfers: frozenset[str] = frozenset()
-    known_trades: frozenset[tuple[str, str]] = frozenset()
-    """(instrument, trade id) booked already, at least since `fills_since`."""
 
 
 class Reconciled(Struct, frozen=True, kw_only=True):
     events: tuple[MissingEvent, ...]
     differences: tuple[Difference, ...]
     undecided: tuple[str, ...]
+    """Instruments with fills of ours newer than the report; balances were not compared."""
     foreign_orders: tuple[WorkingRow, ...]
     adopted_usd: Decimal
     """Added to the day's sum by this report."""
@@ -107,11 +120,153 @@ def reconcile(
     indexes: Mapping[str, Decimal | None],
     *,
     settling_ns: int,
+    last: bool = False,
 ) -> Reconciled:
     """`prices`: USD per base unit by instrument; `indexes`: USD per coin. Changes nothing: pure."""
-    raise NotImplementedError
+    events = _missing(held, report)
+    events += order_outcomes(held.orders, report, held.known_trades, held.fills_since, settling_ns)
+    newer = _newer_fills(held, report)
+    undecided = tuple(sorted({fill.instrument for fill in newer}))
+    differences: list[Difference] = []
+    spent = adopted.usd if report.ts // _DAY == adopted.day else ZERO
+    before = spent
+    if last or not events:
+        for line in _differences(held, report, instruments, settings, prices, indexes, newer):
+            fits = line.adopted and line.usd is not None and spent + line.usd <= settings.daily_usd
+            if fits and line.usd is not None:
+                spent += line.usd
+            differences.append(line if fits == line.adopted else _over_the_day(line))
+    return Reconciled(
+        events=tuple(events),
+        differences=tuple(differences),
+        undecided=undecided,
+        foreign_orders=_foreign_orders(held, report),
+        adopted_usd=spent - before,
+    )
 
 
 def count_adopted(adopted: AdoptionDay, result: Reconciled, now: int) -> AdoptionDay:
     """The day's sum after this result; a new UTC day starts at zero."""
-    raise NotImplementedError
+    day = now // _DAY
+    return AdoptionDay(day, (adopted.usd if day == adopted.day else ZERO) + result.adopted_usd)
+
+
+def _missing(held: Held, report: AccountReport) -> list[MissingEvent]:
+    """Venue events of the report that never reached us, oldest first."""
+    found: list[tuple[int, int, str, MissingEvent]] = []
+    for transfer in report.transfers:
+        if transfer.transfer_id not in held.transfers:
+            found.append((transfer.ts_event, 0, transfer.transfer_id, transfer))
+    for fill in report.fills:
+        if (fill.instrument, fill.trade_id) not in held.known_trades:
+            found.append((fill.ts_event, 1, f"{fill.instrument}|{fill.trade_id}", fill))
+    for payment in report.payments:
+        if payment.payment_id not in held.payments:
+            found.append((payment.ts_event, 2, payment.payment_id, payment))
+    return [event for _, _, _, event in sorted(found, key=lambda row: row[:3])]
+
+
+def _newer_fills(held: Held, report: AccountReport) -> tuple[OrderFilled, ...]:
+    """Fills we have counted that happened after the venue took its picture."""
+    listed = {(fill.instrument, fill.trade_id) for fill in report.fills}
+    return tuple(
+        fill
+        for fill in held.recent_fills
+        if fill.ts_event >= report.ts_event and (fill.instrument, fill.trade_id) not in listed
+    )
+
+
+def _differences(
+    held: Held,
+    report: AccountReport,
+    instruments: Mapping[str, Instrument],
+    settings: Reconcile,
+    prices: Mapping[str, Decimal | None],
+    indexes: Mapping[str, Decimal | None],
+    newer: tuple[OrderFilled, ...],
+) -> list[Difference]:
+    lines: list[Difference] = []
+    ours = dict(held.positions)
+    for fill in newer:
+        ours[fill.instrument] = ours.get(fill.instrument, ZERO) - fill.quantity * fill.side.sign
+    theirs = {row.instrument: row.size for row in report.positions}
+    for name in sorted({**ours, **theirs}):
+        mine, venue = ours.get(name, ZERO), theirs.get(name, ZERO)
+        if mine == venue:
+            continue
+        instrument, price = instruments.get(name), prices.get(name)
+        usd = abs(venue - mine) * price if price is not None else None
+        small = (
+            instrument is not None
+            and usd is not None
+            and abs(venue - mine) <= settings.epsilon_lots * instrument.size_increment
+            and usd <= settings.epsilon_usd
+        )
+        lines.append(_line(report, DifferenceKind.POSITION, name, mine, venue, usd, small))
+    lines.extend(_ghosts(held, report, newer))
+    if newer:
+        return lines
+    totals = {row.coin: row.total for row in report.balances}
+    for coin in sorted({**held.balances, **totals}):
+        mine, venue = held.balances.get(coin, ZERO), totals.get(coin, ZERO)
+        if mine == venue:
+            continue
+        index = indexes.get(coin)
+        usd = abs(venue - mine) * index if index is not None else None
+        small = usd is not None and usd <= settings.epsilon_usd
+        lines.append(_line(report, DifferenceKind.BALANCE, coin, mine, venue, usd, small))
+    return lines
+
+
+def _ghosts(held: Held, report: AccountReport, newer: tuple[OrderFilled, ...]) -> list[Difference]:
+    listed = {(fill.instrument, fill.trade_id) for fill in report.fills}
+    fresh = {(fill.instrument, fill.trade_id) for fill in newer}
+    lines = []
+    for fill in held.recent_fills:
+        key = (fill.instrument, fill.trade_id)
+        if fill.ts_event >= held.fills_since and key not in listed and key not in fresh:
+            subject = f"{fill.instrument}|{fill.trade_id}"
+            lines.append(
+                _line(report, DifferenceKind.GHOST_FILL, subject, fill.quantity, ZERO, None, small=False)
+            )
+    return lines
+
+
+def _line(
+    report: AccountReport,
+    kind: DifferenceKind,
+    subject: str,
+    ours: Decimal,
+    theirs: Decimal,
+    usd: Decimal | None,
+    small: bool,
+) -> Difference:
+    return Difference(
+        id=f"{report.venue}:{kind}:{subject}:{report.ts_event}:{ours}:{theirs}",
+        venue=report.venue,
+        kind=kind,
+        subject=subject,
+        ours=ours,
+        theirs=theirs,
+        usd=usd,
+        adopted=small,
+        text=f"{kind} {subject} at {report.venue}: ours {ours}, the venue's {theirs}",
+    )
+
+
+def _over_the_day(line: Difference) -> Difference:
+    text = f"{line.text}; small, but the day's sum of adopted differences is used up"
+    return structs.replace(line, adopted=False, text=text)
+
+
+def _foreign_orders(held: Held, report: AccountReport) -> tuple[WorkingRow, ...]:
+    """Working orders by the venue that are not ours, or that our books say ended before the report."""
+    ours = {entry.id for entry in held.orders}
+    rows = []
+    for row in report.orders:
+        if row.client_order_id in ours:
+            continue
+        changed = held.known_orders.get(row.client_order_id) if row.client_order_id else None
+        if changed is None or changed < report.ts_event:
+            rows.append(row)
+    return tuple(rows)

@@ -3,13 +3,16 @@
 How the desk calls it:
 
 - `on_position(instrument, size, entry, mark, now)` whenever the *unpaired* size of an instrument changes
-  (position minus `PairMachine.size_on`); size 0 or a flip drops the episode's stop.
-- `on_mark(instrument, mark, now, prices)` at every fresh mark of an instrument that has a stop; a crossed
-  level returns `Place` (purpose STOP, reducing).
+  (position minus `PairMachine.size_on`); size 0 or a flip drops the episode's stop. A leg naked beyond its
+  time-out may be handed in the same way.
+- `on_mark(instrument, mark, now, prices)` at every *fresh* mark of an instrument that has a stop; a crossed
+  level returns `Place` (purpose STOP, reducing). A stale mark is not handed in: a stop never fires on it.
 - `on_order(entry, now, prices)` for orders of purpose STOP, `on_timer(instrument, now, prices)` for timers
-  `stop:INSTRUMENT`: a stop that does not fill widens its band and escalates.
-- `restored(…)` after a restart is not needed: the state is the checkpoint's. Without one, `on_position` takes
-  `best` from the store, else from the present mark.
+  `stop:INSTRUMENT`: a stop that triggers and does not fill widens its band and escalates.
+- After a restart the state is the checkpoint's. Without one, pass `best` from the store to `on_position`; it
+  falls back to the present mark, and the level is never looser than the initial one.
+
+Levels are exact figures, compared with the mark: only what rests at the venue (`backstop`) is rounded.
 """
 
 from __future__ import annotations
@@ -20,12 +23,18 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from services.domain.enums import Purpose, Side, TimeInForce
 from services.domain.instrument import Instrument
-from services.execution.actions import Actions
+from services.domain.money import ONE, ZERO
+from services.domain.orders import OrderRequest
+from services.execution.actions import Action, Actions, Arm, Disarm, Escalate, Place
+from services.execution.entries import OrderEntry
 from services.execution.ids import IdCounter
-from services.execution.pricing import Prices
-from services.execution.table import OrderEntry
+from services.execution.pricing import Prices, band_limit
 from services.settings.parameters import Settings, Stops
+
+_MILLISECOND = 10**6
+_LONGEST_DOUBLING = 5
 
 
 class StopRule(Struct, frozen=True):
@@ -38,7 +47,15 @@ class StopRule(Struct, frozen=True):
 
 
 def rule_for(instrument: Instrument, settings: Stops) -> StopRule:
-    raise NotImplementedError
+    """Perps on a stablecoin move in basis points, and so do their stops."""
+    if instrument.pegged:
+        return StopRule(
+            settings.pegged_initial,
+            settings.pegged_trail,
+            settings.pegged_activation,
+            settings.pegged_backstop,
+        )
+    return StopRule(settings.initial, settings.trail, settings.activation, settings.backstop)
 
 
 @dataclass(slots=True)
@@ -49,14 +66,19 @@ class Stop:
     sign: int
     """+1 long, -1 short."""
     size: Decimal
+    """Magnitude."""
     entry: Decimal
+    """Average entry price."""
     level: Decimal
     best: Decimal
+    """The most favourable mark since the episode began."""
     trailing: bool = False
     triggered: int | None = None
     attempt: int = 0
+    """Orders sent since it triggered."""
     next_at: int = 0
     order: str = ""
+    """The stop order that has not settled yet."""
     escalated: bool = False
 
 
@@ -65,7 +87,32 @@ class StopBookState:
     stops: dict[str, Stop] = field(default_factory=dict)
 
 
+def initial_level(rule: StopRule, sign: int, entry: Decimal) -> Decimal:
+    return entry * (ONE - sign * rule.initial)
+
+
+def tighter(sign: int, first: Decimal, second: Decimal) -> Decimal:
+    """The level nearer to the market: the higher one for a long, the lower one for a short."""
+    return max(first, second) if sign > 0 else min(first, second)
+
+
+def follow(stop: Stop, rule: StopRule, mark: Decimal) -> None:
+    """Take a mark into account: best, activation, and the ratchet. The level never loosens."""
+    stop.best = tighter(stop.sign, stop.best, mark)
+    if (stop.best - stop.entry) * stop.sign >= stop.entry * rule.activation:
+        stop.trailing = True
+    if stop.trailing:
+        stop.level = tighter(stop.sign, stop.level, stop.best * (ONE - stop.sign * rule.trail))
+
+
+def crossed(stop: Stop, mark: Decimal) -> bool:
+    """Limits are reached at the level."""
+    return (mark - stop.level) * stop.sign <= ZERO
+
+
 class StopBook:
+    """One stop an instrument; see the module's docstring for the order of calls."""
+
     def __init__(
         self,
         settings: Settings,
@@ -90,17 +137,116 @@ class StopBook:
         now: int,
         best: Decimal | None = None,
     ) -> Actions:
-        raise NotImplementedError
+        """Signed unpaired size and its average entry. Adding recomputes the initial level, never loosens."""
+        old = self.state.stops.get(instrument)
+        sign = 1 if size > ZERO else -1
+        actions: list[Action] = []
+        if old is not None and (size == ZERO or old.sign != sign):
+            del self.state.stops[instrument]
+            if old.triggered is not None:
+                actions.append(Disarm(_timer(instrument)))
+            old = None
+        if size == ZERO or instrument not in self._instruments:
+            return tuple(actions)
+        if entry is None or entry <= ZERO:
+            actions.append(Escalate(instrument, "position without a known entry price: no local stop"))
+            return tuple(actions)
+        rule = rule_for(self._instruments[instrument], self._settings.stop)
+        first = initial_level(rule, sign, entry)
+        if old is None:
+            start = best if best is not None else mark
+            stop = Stop(instrument, sign, abs(size), entry, first, entry)
+            if start is not None and start > ZERO:
+                follow(stop, rule, start)
+            self.state.stops[instrument] = stop
+        else:
+            added = abs(size) > old.size
+            old.size = abs(size)
+            old.entry = entry
+            if added:
+                old.level = tighter(sign, old.level, first)
+        return tuple(actions)
 
     def on_mark(self, instrument: str, mark: Decimal, now: int, prices: Prices) -> Actions:
-        raise NotImplementedError
+        stop = self.state.stops.get(instrument)
+        if stop is None or mark <= ZERO:
+            return ()
+        if stop.triggered is None:
+            follow(stop, rule_for(self._instruments[instrument], self._settings.stop), mark)
+            if not crossed(stop, mark):
+                return ()
+            stop.triggered = now
+            stop.next_at = now
+        return self._fire(stop, now, prices)
 
     def on_order(self, entry: OrderEntry, now: int, prices: Prices) -> Actions:
-        raise NotImplementedError
+        """News of a stop order. Fills shrink the position; `on_position` must be told first."""
+        stop = self.state.stops.get(entry.request.instrument)
+        if stop is None or entry.request.purpose is not Purpose.STOP or entry.id != stop.order:
+            return ()
+        if not entry.settled:
+            return ()
+        stop.order = ""
+        return self._fire(stop, now, prices)
 
     def on_timer(self, instrument: str, now: int, prices: Prices) -> Actions:
-        raise NotImplementedError
+        stop = self.state.stops.get(instrument)
+        return () if stop is None or stop.triggered is None else self._fire(stop, now, prices)
 
     def backstop(self, instrument: str) -> Decimal | None:
         """Price of the wider stop that should rest at the venue, rounded away from the market."""
-        raise NotImplementedError
+        stop = self.state.stops.get(instrument)
+        if stop is None:
+            return None
+        facts = self._instruments[instrument]
+        rule = rule_for(facts, self._settings.stop)
+        # A buy's price is rounded down and a sell's up; away from the market is the other way round.
+        side = Side.BUY if stop.sign > 0 else Side.SELL
+        return facts.round_price(side, stop.entry * (ONE - stop.sign * rule.backstop))
+
+    def _fire(self, stop: Stop, now: int, prices: Prices) -> Actions:
+        """The next reducing order of a triggered stop, one at a time, each band wider than the last."""
+        if stop.order:
+            return ()
+        if now < stop.next_at:
+            return (Arm(_timer(stop.instrument), stop.next_at),)
+        bands = self._settings.exec.flatten_bands
+        dwell = self._settings.exec.band_dwell_ms * _MILLISECOND
+        over = min(max(stop.attempt + 1 - len(bands), 0), _LONGEST_DOUBLING)
+        stop.next_at = now + dwell * 2**over
+        arm = Arm(_timer(stop.instrument), stop.next_at)
+        out: list[Action] = []
+        if stop.attempt >= len(bands) and not stop.escalated:
+            stop.escalated = True
+            out.append(Escalate(stop.instrument, "the stop has triggered and does not fill", reducing=True))
+        facts = self._instruments[stop.instrument]
+        mid = prices.mid(stop.instrument)
+        base = mid if mid is not None else prices.last(stop.instrument)
+        quantity = facts.round_size(stop.size)
+        if base is None or quantity <= ZERO or quantity < facts.min_size:
+            out.append(arm)
+            return tuple(out)
+        side = Side.SELL if stop.sign > 0 else Side.BUY
+        bps = bands[min(stop.attempt, len(bands) - 1)]
+        stop.attempt += 1
+        order = OrderRequest(
+            client_order_id=self._ids.draw(Purpose.STOP, 0, stop.attempt),
+            instrument=stop.instrument,
+            side=side,
+            quantity=quantity,
+            price=band_limit(facts, side, base, bps),
+            tif=TimeInForce.IOC,
+            reduce_only=True,
+            purpose=Purpose.STOP,
+            origin="desk",
+            attempt=stop.attempt,
+            decided_mid=mid,
+            reason=f"stop at {stop.level}",
+        )
+        stop.order = order.client_order_id
+        out.extend((Place(order), arm))
+        return tuple(out)
+
+
+def _timer(instrument: str) -> str:
+    return f"stop:{instrument}"

@@ -1,0 +1,88 @@
+"""What an account report says about orders we believe to be open."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from services.domain.enums import OrderState
+from services.domain.events import (
+    AccountReport,
+    FundingSettled,
+    OrderCanceled,
+    OrderFilled,
+    OrderReport,
+    TransferBooked,
+    WorkingRow,
+)
+from services.domain.money import ZERO
+from services.execution.entries import OrderEntry
+
+
+def order_outcomes(
+    orders: tuple[OrderEntry, ...],
+    report: AccountReport,
+    known_trades: frozenset[tuple[str, str]],
+    fills_since: int,
+    settling_ns: int,
+) -> list[OrderFilled | OrderCanceled | OrderReport | FundingSettled | TransferBooked]:
+    """The words we missed about open orders, in the order of the table.
+
+    An order that the venue acknowledged and no longer lists is gone. One that it never acknowledged is gone
+    only when the picture was taken later than the send and the venue's settling time; before that it may
+    still be on its way. An order older than the report's fills is left to its probes: fills may be missing.
+    """
+    listed = {row.client_order_id: row for row in report.orders if row.client_order_id}
+    missing: dict[str, Decimal] = {}
+    for fill in report.fills:
+        if fill.client_order_id and (fill.instrument, fill.trade_id) not in known_trades:
+            missing[fill.client_order_id] = missing.get(fill.client_order_id, ZERO) + fill.quantity
+    events: list[OrderFilled | OrderCanceled | OrderReport | FundingSettled | TransferBooked] = []
+    for entry in orders:
+        if entry.ended or entry.venue != report.venue:
+            continue
+        filled = entry.filled + missing.get(entry.id, ZERO)
+        row = listed.get(entry.id)
+        if row is not None:
+            if entry.state is OrderState.IN_DOUBT or row.filled > filled:
+                events.append(_alive(entry, row, report))
+            continue
+        born = entry.sent if entry.sent is not None else entry.created
+        unsent = entry.state is OrderState.INITIALIZED
+        if unsent or born < fills_since or filled >= entry.request.quantity:
+            continue
+        if entry.answered_event is not None:
+            if report.ts_event > entry.answered_event:
+                events.append(_gone(entry, filled, report))
+        elif report.ts_event >= born + settling_ns:
+            events.append(_gone(entry, filled, report) if filled > ZERO else _never_arrived(entry, report))
+    return events
+
+
+def _alive(entry: OrderEntry, row: WorkingRow, report: AccountReport) -> OrderReport:
+    return OrderReport(
+        venue=report.venue,
+        client_order_id=entry.id,
+        found=True,
+        state=OrderState.ACCEPTED,
+        venue_order_id=row.venue_order_id,
+        filled=row.filled,
+        ts_event=report.ts_event,
+        ts=report.ts,
+    )
+
+
+def _gone(entry: OrderEntry, filled: Decimal, report: AccountReport) -> OrderCanceled:
+    return OrderCanceled(
+        report.venue,
+        entry.id,
+        "no longer on the venue's list",
+        filled,
+        report.ts_event,
+        report.ts,
+    )
+
+
+def _never_arrived(entry: OrderEntry, report: AccountReport) -> OrderReport:
+    return OrderReport(
+        venue=report.venue, client_order_id=entry.id, found=False, ts_event=report.ts_event, ts=report.ts
+    )
