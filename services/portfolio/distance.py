@@ -59,7 +59,7 @@ def sheet_of(account: AccountInput) -> Sheet | None:
         valued = value_position(position)
         if position.size == ZERO:
             continue
-        if tiers is None or mark is None or quote_usd is None or valued.notional is None:
+        if not tiers or mark is None or quote_usd is None or valued.notional is None:
             return None
         if coin_index(account, instrument.settle) is None:
             return None
@@ -250,7 +250,7 @@ def _position(account: AccountInput, instrument_id: str) -> PositionInput | None
     return None
 
 
-def usage_at_most_one(account: AccountInput) -> bool:
+def usage_below_one(account: AccountInput) -> bool:
     """Whether the account stands clear of liquidation at present prices; unknown is no."""
     usage = account_margin(account).usage
     return usage is not None and usage < ONE
