@@ -1,0 +1,256 @@
+"""Order events and fills into the books: the order table, the ledger, the pairs' costs, the records."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from services.desk import risk
+from services.desk.core import DeskCore
+from services.desk.submit import Submitter
+from services.domain.effects import CancelTimer
+from services.domain.enums import Severity, TradingState
+from services.domain.events import (
+    CancelRejected,
+    FundingSettled,
+    OrderAccepted,
+    OrderCanceled,
+    OrderFilled,
+    OrderRejected,
+    OrderReport,
+    OrderUnknown,
+    TransferBooked,
+)
+from services.domain.money import ZERO, round_coin
+from services.domain.records import FillRecord, FundingRecord, TransferRecord
+from services.execution.table import OrderEntry, OrderEvent
+from services.portfolio.ledger import FillBooked
+
+FOREIGN = "foreign"
+
+
+def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None:
+    """Any word of a venue on one order: table first, then the ledger, then the machine it belongs to."""
+    applied = core.orders.apply(event, core.now)
+    if applied.anomaly:
+        core.alert(
+            f"anomaly:{event.client_order_id}",
+            Severity.WARNING,
+            f"order {event.client_order_id}: {applied.anomaly}",
+        )
+        core.decide("anomaly", event.client_order_id, applied.anomaly)
+    if applied.entry is None:
+        if isinstance(event, OrderFilled):
+            _foreign_fill(core, submit, event)
+        return
+    for fill in applied.fills:
+        book_fill(core, fill, applied.entry)
+    _venue_verdict(core, event)
+    if applied.fills or applied.ended or isinstance(event, OrderAccepted | OrderUnknown):
+        submit.keep(applied.entry)
+    if not applied.duplicate:
+        submit.tell(applied.entry)
+
+
+def _venue_verdict(core: DeskCore, event: OrderEvent) -> None:
+    """Rejects and errors of a venue feed its breaker and its error rate."""
+    venue = event.venue
+    match event:
+        case OrderRejected():
+            core.decide("rejected", event.client_order_id, event.reason)
+            risk.trip(core, core.trips.rejected(venue, core.now))
+            note = core.venue_errors.request(venue, True, core.now)
+        case OrderUnknown():
+            note = core.venue_errors.request(venue, False, core.now)
+        case OrderAccepted():
+            core.trips.accepted(venue)
+            note = core.venue_errors.request(venue, True, core.now)
+        case OrderCanceled() | CancelRejected() | OrderFilled() | OrderReport():
+            note = None
+    if note is not None:
+        core.decide("venue errors", note.venue, note.text)
+        if note.blocked:
+            core.alert(f"venue errors:{note.venue}", Severity.WARNING, note.text)
+        else:
+            core.resolve(f"venue errors:{note.venue}")
+
+
+def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> FillBooked:
+    """One fill into the ledger, the pair's costs and the table `trades`. Booking twice is harmless."""
+    spec = core.instruments[fill.instrument]
+    settle_usd = core.picture.settle_usd(fill.instrument)
+    booked = core.ledger.apply_fill(fill, spec, settle_usd, core.picture.quote_usd(fill.instrument))
+    if booked.duplicate:
+        return booked
+    counters = core.state.counters
+    counters.fills += 1
+    fee_usd = booked.fee_usd if booked.fee_usd is not None else ZERO
+    counters.fees += fee_usd
+    pair = entry.request.pair if entry is not None else None
+    admitted = core.state.admitted.get(pair) if pair is not None else None
+    if admitted is not None:
+        admitted.fees += fee_usd
+        admitted.price_pnl += pair_realised(core, pair or "", fill) * (settle_usd or ZERO)
+    origin = entry.request.origin if entry is not None else FOREIGN
+    core.record(
+        FillRecord(
+            ts=fill.ts_event,
+            venue=fill.venue,
+            account=fill.venue,
+            trade_id=fill.trade_id,
+            instrument=fill.instrument,
+            client_order_id=fill.client_order_id,
+            side=fill.side,
+            size=fill.quantity,
+            price=fill.price,
+            fee=fill.fee,
+            fee_coin=fill.fee_coin,
+            pnl=booked.realised,
+            strategy=origin,
+            episode_id=pair or f"{fill.instrument}#{booked.episode}",
+            foreign=entry is None,
+            market_conditions=_conditions(entry),
+        )
+    )
+    if fill.liquidation:
+        text = f"{fill.venue} liquidated {fill.quantity} {fill.instrument} at {fill.price}"
+        core.alert(f"liquidation:{fill.instrument}", Severity.ALARM, text)
+        core.raise_cause(
+            "liquidation",
+            f"venue:{fill.venue}",
+            TradingState.REDUCING,
+            text,
+            severity=Severity.ALARM,
+            latched=True,
+        )
+    return booked
+
+
+def pair_realised(core: DeskCore, pair: str, fill: OrderFilled) -> Decimal:
+    """Price profit of the pair's own leg, by the leg's own average entry, settle coin.
+
+    The ledger's average mixes the pairs that share an instrument; a pair's profit is its own.
+    """
+    book = core.pairs.get(pair)
+    if book is None:
+        return ZERO
+    for leg in book.legs:
+        if leg.instrument == fill.instrument and fill.side is not leg.side and leg.entry_price is not None:
+            return round_coin((fill.price - leg.entry_price) * fill.quantity * leg.side.sign)
+    return ZERO
+
+
+def _conditions(entry: OrderEntry | None) -> str:
+    if entry is None:
+        return "foreign"
+    mid = entry.request.decided_mid
+    return (
+        f"mid {mid if mid is not None else 'unknown'}; {entry.request.purpose.value}; {entry.request.reason}"
+    )
+
+
+def _foreign_fill(core: DeskCore, submit: Submitter, fill: OrderFilled) -> None:
+    """Somebody else's trade on our account: booked, shown, and a missing leg if it took from a pair's."""
+    booked = book_fill(core, fill, None)
+    if booked.duplicate:
+        return
+    core.alert(
+        f"foreign:{fill.instrument}",
+        Severity.WARNING,
+        f"{fill.instrument}: {fill.side.value} {fill.quantity} that is not ours",
+        do="check who else trades on this account",
+    )
+    check_legs(core, submit, fill.instrument, "foreign fill")
+
+
+def check_legs(core: DeskCore, submit: Submitter, instrument: str, reason: str) -> None:
+    """A venue event took from a position: the pairs on it must not believe in more than is there.
+
+    The position below the pairs' own sum, in their direction, is a missing leg; the oldest pairs keep theirs.
+    """
+    spec = core.instruments[instrument]
+    size = core.ledger.size(spec)
+    left = size
+    for pair in core.pairs.live():
+        for leg in pair.legs:
+            if leg.instrument != instrument or leg.size == ZERO:
+                continue
+            own = leg.size * leg.side.sign
+            room = left if (left > ZERO) == (own > ZERO) else ZERO
+            held = min(abs(own), abs(room))
+            left -= held * leg.side.sign
+            if held < leg.size:
+                submit.run(core.pairs.leg_changed(pair.id, instrument, held, reason, core.now, submit.prices))
+
+
+def on_funding(core: DeskCore, payment: FundingSettled) -> None:
+    """One row of the venue's settlement ledger; shared among the pairs by their own sizes."""
+    coin_usd = core.picture.index(payment.venue, payment.coin)
+    if not core.ledger.apply_funding(payment, coin_usd):
+        return
+    usd = None if coin_usd is None else payment.amount * coin_usd
+    counters = core.state.counters
+    if usd is not None and usd >= ZERO:
+        counters.received += usd
+    elif usd is not None:
+        counters.paid -= usd
+    expected = core.state.expected.pop(f"{payment.instrument}|{payment.ts_event}", None)
+    shares = _shares(core, payment)
+    for pair, share in shares:
+        admitted = core.state.admitted.get(pair)
+        if admitted is None:
+            continue
+        admitted.intervals += 1
+        if usd is not None:
+            admitted.funding += usd * share
+        if expected is not None and coin_usd is not None:
+            admitted.expected += expected * coin_usd * share
+    core.record(
+        FundingRecord(
+            ts=payment.ts_event,
+            venue=payment.venue,
+            payment_id=payment.payment_id,
+            instrument=payment.instrument,
+            size=payment.size,
+            price=payment.price,
+            rate=payment.rate,
+            amount=payment.amount,
+            coin=payment.coin,
+            usd=usd,
+            pair=shares[0][0] if len(shares) == 1 else None,
+            expected=expected,
+        )
+    )
+    core.resolve(f"settlement missing:{payment.instrument}")
+    core.out.append(CancelTimer(name=f"settled {payment.instrument} {payment.ts_event}"))
+    core.state.timers.pop(f"settled {payment.instrument} {payment.ts_event}", None)
+
+
+def _shares(core: DeskCore, payment: FundingSettled) -> list[tuple[str, Decimal]]:
+    """(pair, its share of the payment): by the legs' own sizes; a foreign part belongs to nobody."""
+    if payment.size == ZERO:
+        return []
+    return [
+        (pair.id, leg.size * leg.side.sign / payment.size)
+        for pair in core.pairs.live()
+        for leg in pair.legs
+        if leg.instrument == payment.instrument and leg.size > ZERO
+    ]
+
+
+def on_transfer(core: DeskCore, transfer: TransferBooked, equity_before: Decimal | None) -> None:
+    """A deposit or withdrawal issues or redeems units: it neither trips a breaker nor masks a loss."""
+    if not core.ledger.apply_transfer(transfer):
+        return
+    usd = core.picture.index(transfer.venue, transfer.coin)
+    core.units.transfer(transfer.coin, transfer.amount, usd, equity_before)
+    if usd is not None:
+        core.state.counters.transfers += transfer.amount * usd
+    core.record(
+        TransferRecord(
+            ts=transfer.ts_event,
+            venue=transfer.venue,
+            transfer_id=transfer.transfer_id,
+            coin=transfer.coin,
+            amount=transfer.amount,
+        )
+    )

@@ -1,0 +1,315 @@
+"""Operator commands: what each does to the desk, and the JSON that answers it (SEMANTICS 10, CONSOLE).
+
+A command is journaled with the virtual time at which it was taken. Every command gets exactly one `Done`;
+`flatten` gets its when it is proven flat or the rest is listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Struct
+
+from services.desk import account, controls
+from services.desk.core import DeskCore
+from services.desk.submit import Submitter
+from services.domain.effects import Done
+from services.domain.enums import PairState, TradingState
+from services.domain.events import Command
+from services.execution.actions import Flattened
+from services.execution.flatten import Scope
+from services.settings.catalog import canonical_key, set_value
+from services.settings.errors import SettingsError
+from services.views.strip import CauseView
+
+HALT, FLATTEN = "halt", "flatten"
+OK, FAILED, USAGE, REFUSED, LEFT_OPEN = 0, 1, 2, 4, 5
+"""Exit statuses of CONSOLE; the closed list lives with the protocol."""
+
+
+class StateAnswer(Struct, frozen=True, kw_only=True):
+    """Of `halt`, `resume`, `stop`, `reconcile`."""
+
+    ok: bool
+    trading_state: str
+    causes: tuple[CauseView, ...]
+    cancelled: int = 0
+    """Cancels handed out because of it."""
+    pending: int = 0
+    """Orders that are still open after it."""
+
+
+class FlattenAnswer(Struct, frozen=True, kw_only=True):
+    flat: bool
+    orders_left: tuple[str, ...]
+    positions_left: tuple[str, ...]
+    kept: tuple[str, ...]
+    fresh_read_ts: int
+
+
+def cause_views(core: DeskCore) -> tuple[CauseView, ...]:
+    return tuple(
+        CauseView(
+            name=cause.name,
+            scope=cause.scope,
+            severity=cause.severity,
+            state=cause.state,
+            latched=cause.latched,
+            since=cause.since,
+            text=cause.text,
+        )
+        for cause in core.causes.causes()
+    )
+
+
+class Commands:
+    """The table of commands. Parts above are reached through `core` and `submit` alone."""
+
+    def __init__(self, core: DeskCore, submit: Submitter) -> None:
+        self.core = core
+        self.submit = submit
+        self.settings_changed: Callable[[], None] = lambda: None
+        self._table: dict[str, Callable[[Command], None]] = {
+            "halt": self._halt,
+            "resume": self._resume,
+            "flatten": self._flatten,
+            "pause": self._pause,
+            "enable": self._enable,
+            "pair close": self._pair_close,
+            "ack": self._ack,
+            "set": self._set,
+            "unset": self._unset,
+            "limit": self._limit,
+            "reconcile accept": self._accept,
+        }
+
+    def handle(self, command: Command) -> None:
+        self.core.decide("command", command.name, " ".join(command.args.values()), dict(command.args))
+        handler = self._table.get(command.name)
+        if handler is None:
+            self._fail(command, "unknown", f"unknown command {command.name!r}", USAGE)
+            return
+        handler(command)
+
+    # -- answers -----------------------------------------------------------------------------------------
+
+    def _done(self, command: Command, result: Struct | dict[str, object]) -> None:
+        self.core.emit(
+            Done(command=command.id, ok=True, result=msgspec.json.encode(result).decode(), exit=OK)
+        )
+
+    def _fail(self, command: Command, code: str, text: str, status: int) -> None:
+        self.core.emit(Done(command=command.id, ok=False, code=code, text=text, exit=status))
+
+    def _state(self, cancelled: int = 0) -> StateAnswer:
+        core = self.core
+        return StateAnswer(
+            ok=True,
+            trading_state=core.causes.worst().value,
+            causes=cause_views(core),
+            cancelled=cancelled,
+            pending=len(core.orders.open_orders()),
+        )
+
+    # -- safety ------------------------------------------------------------------------------------------
+
+    def _halt(self, command: Command) -> None:
+        reason = command.args.get("reason", "").strip() or f"by {command.origin}"
+        cancelled = controls.halt(self.core, self.submit, HALT, reason)
+        self._done(command, self._state(cancelled))
+
+    def _flatten(self, command: Command) -> None:
+        scope = self._scope(command)
+        if scope is None:
+            return
+        whole = scope == Scope()
+        reason = f"flatten {command.args.get('what', '') or 'everything'} by {command.origin}"
+        controls.halt_scope(self.core, self.submit, scope, reason)
+        name, actions = self.core.flattens.start(
+            scope, reason, command.origin, self.core.now, self.submit.prices
+        )
+        self.core.state.flatten_commands[name] = command.id
+        self.core.decide("flatten", name, reason, {"everything": str(whole)})
+        self.submit.run(actions)
+
+    def _scope(self, command: Command) -> Scope | None:
+        """What `flatten WHAT` means: a venue, a pair, an instrument, or a symbol that one venue has."""
+        what = command.args.get("what", "").strip()
+        core = self.core
+        if not what or what == "all":
+            return Scope()
+        if what in core.settings.venues:
+            return Scope(venue=what)
+        if core.pairs.get(what) is not None:
+            return Scope(pair=what)
+        if what in core.instruments:
+            return Scope(instrument=what)
+        found = [spec.id for spec in core.instruments.values() if spec.symbol == what]
+        if len(found) == 1:
+            return Scope(instrument=found[0])
+        if found:
+            text = f"{what} trades on several venues: name one of {', '.join(found)}"
+            self._fail(command, "ambiguous", text, USAGE)
+            return None
+        self._fail(
+            command, "unknown", f"flatten {what!r}: no such venue, pair or instrument; see positions", USAGE
+        )
+        return None
+
+    def flattened(self, end: Flattened) -> None:
+        """A flatten has come to its end: answer whoever asked."""
+        core = self.core
+        kept = tuple(
+            f"{venue} {coin} {amount}"
+            for venue, book in core.ledger.state.accounts.items()
+            for coin, amount in book.balances.items()
+            if amount != 0
+        )
+        positions = tuple(
+            f"{row.subject} {row.size}: {row.why}" for row in end.left if row.subject in core.instruments
+        )
+        orders = tuple(f"{row.subject}: {row.why}" for row in end.left if row.subject not in core.instruments)
+        reads = [book.report_event for book in core.state.venues.values()]
+        answer = FlattenAnswer(
+            flat=end.flat,
+            orders_left=orders,
+            positions_left=positions,
+            kept=kept,
+            fresh_read_ts=min(reads) if reads else 0,
+        )
+        proof = "; ".join(end.proof)
+        core.decide("flattened", end.id, proof if end.flat else "not flat", {"left": str(len(end.left))})
+        core.risk_event("flattened", end.id, proof if end.flat else "; ".join((*positions, *orders)))
+        command = core.state.flatten_commands.pop(end.id, "")
+        if not command:
+            return
+        core.emit(
+            Done(
+                command=command,
+                ok=end.flat,
+                result=msgspec.json.encode(answer).decode(),
+                code="" if end.flat else "left",
+                text=f"flat: {proof}" if end.flat else "not flat: " + "; ".join((*positions, *orders)),
+                exit=OK if end.flat else LEFT_OPEN,
+            )
+        )
+
+    def _resume(self, command: Command) -> None:
+        core = self.core
+        reason = command.args.get("reason", "").strip()
+        override = tuple(part.strip() for part in command.args.get("override", "").split(",") if part.strip())
+        rebase = command.args.get("rebase", "")
+        if core.flattens.running():
+            self._fail(command, "flattening", "a flatten is still running: wait for its end", REFUSED)
+            return
+        error = controls.resume(core, reason, override, rebase)
+        if error is not None:
+            self._fail(command, "refused", error, REFUSED)
+            return
+        self._done(command, self._state())
+
+    # -- strategies and pairs ----------------------------------------------------------------------------
+
+    def _pause(self, command: Command) -> None:
+        slot = self.core.state.strategies.get(command.args.get("name", ""))
+        if slot is None:
+            self._unknown_strategy(command)
+            return
+        slot.paused = True
+        self.core.risk_event("paused", command.args["name"], command.origin)
+        self._done(command, {"ok": True, "strategy": command.args["name"], "state": "paused"})
+
+    def _enable(self, command: Command) -> None:
+        name, reason = command.args.get("name", ""), command.args.get("reason", "").strip()
+        if name not in self.core.state.strategies:
+            self._unknown_strategy(command)
+            return
+        if not reason:
+            self._fail(command, "usage", "enable needs a reason: enable NAME REASON", USAGE)
+            return
+        controls.enable(self.core, name, reason)
+        self._done(command, {"ok": True, "strategy": name, "state": "running"})
+
+    def _unknown_strategy(self, command: Command) -> None:
+        names = ", ".join(self.core.state.strategies) or "none"
+        self._fail(
+            command,
+            "unknown",
+            f"no strategy {command.args.get('name', '')!r}; this profile has: {names}",
+            USAGE,
+        )
+
+    def _pair_close(self, command: Command) -> None:
+        core = self.core
+        name = command.args.get("id", "")
+        pair = core.pairs.get(name)
+        if pair is None or pair.state is PairState.CLOSED:
+            live = ", ".join(pair.id for pair in core.pairs.live()) or "none"
+            self._fail(command, "unknown", f"no open pair {name!r}; open: {live}", USAGE)
+            return
+        if core.causes.overall() is TradingState.HALTED:
+            self._fail(command, "halted", "HALTED: use flatten to close positions, or resume first", REFUSED)
+            return
+        self.submit.run(
+            core.pairs.request_close(name, "operator", core.now, self.submit.prices, origin="operator")
+        )
+        self._done(command, {"ok": True, "pair": name, "state": pair.state.value})
+
+    def _ack(self, command: Command) -> None:
+        key = command.args.get("key", "")
+        effects = self.core.alerts.ack(key, self.core.now)
+        if not effects:
+            self._fail(command, "unknown", f"no open alert {key!r}", USAGE)
+            return
+        self.core.out.extend(effects)
+        self._done(command, {"ok": True, "key": key})
+
+    # -- settings ----------------------------------------------------------------------------------------
+
+    def _set(self, command: Command) -> None:
+        self._override(command, command.args["key"], command.args["value"])
+
+    def _limit(self, command: Command) -> None:
+        key = f"gate.limits.{command.args['symbol']}.{command.args['key']}"
+        self._override(command, key, command.args["value"])
+
+    def _override(self, command: Command, key: str, value: str) -> None:
+        core = self.core
+        try:
+            key = canonical_key(core.settings, key)
+            after = set_value(core.settings, key, value)
+            controls.check_loosening(core, key, core.settings, after, command.args.get("reason", ""))
+        except SettingsError as error:
+            self._fail(command, "settings", str(error), USAGE)
+            return
+        except controls.LooseningRefused as error:
+            self._fail(command, "loosening", str(error), REFUSED)
+            return
+        controls.override(core, key, value, command.origin, command.args.get("reason", ""))
+        core.bind(after)
+        self.settings_changed()
+        self._done(command, {"ok": True, "key": key, "value": value})
+
+    def _unset(self, command: Command) -> None:
+        core = self.core
+        key = command.args["key"]
+        if key not in core.state.overrides:
+            self._fail(command, "unknown", f"{key} is not overridden", USAGE)
+            return
+        rest = {name: text for name, text in core.state.overrides.items() if name != key}
+        try:
+            after = controls.with_overrides(core.base_settings, rest)
+            controls.check_loosening(core, key, core.settings, after, command.args.get("reason", "unset"))
+        except controls.LooseningRefused as error:
+            self._fail(command, "loosening", str(error), REFUSED)
+            return
+        controls.override(core, key, None, command.origin, "")
+        core.bind(after)
+        self.settings_changed()
+        self._done(command, {"ok": True, "key": key})
+
+    def _accept(self, command: Command) -> None:
+        lines = account.accept(self.core, self.submit)
+        answer = self._state()
+        self._done(command, {"accepted": list(lines), **msgspec.to_builtins(answer)})

@@ -1,0 +1,183 @@
+"""The switches: halt, resume, enable, overrides, and what a change of the trading state does to open work.
+
+Order inside one turn (RUNTIME 3): state in memory, then the latch, then cancels, then the pairs' unwinding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.desk import gatekeeping
+from services.desk.core import DeskCore
+from services.desk.submit import Submitter
+from services.domain.enums import PairState, Severity, TradingState
+from services.domain.records import OverrideRecord
+from services.execution.flatten import Scope
+from services.execution.pair_state import Pair
+from services.risk.causes import ALL
+from services.settings.catalog import is_loosening, set_value
+from services.settings.parameters import Settings
+
+
+class LooseningRefused(Exception):
+    """A limit may be loosened only with a reason and in ACTIVE; one line."""
+
+
+def halt(core: DeskCore, submit: Submitter, name: str, reason: str) -> int:
+    """HALTED at once, latched; every risk-increasing order canceled. Returns the number of cancels."""
+    new = core.raise_cause(name, ALL, TradingState.HALTED, reason, severity=Severity.ALARM, latched=True)
+    if not new:
+        # Said again: the latch once more, in case the file was lost or the first write failed.
+        core.write_latch()
+    cancelled = cancel_increasing(core, submit)
+    react(core, submit)
+    return cancelled
+
+
+def halt_scope(core: DeskCore, submit: Submitter, scope: Scope, reason: str) -> None:
+    """Before a flatten: its scope is halted; a leg takes its whole pair."""
+    if scope == Scope():
+        halt(core, submit, "flatten", reason)
+        return
+    name = "all"
+    if scope.venue is not None:
+        name = f"venue:{scope.venue}"
+    elif scope.pair is not None:
+        name = f"pair:{scope.pair}"
+    elif scope.instrument is not None:
+        name = f"instrument:{scope.instrument}"
+    elif scope.symbol is not None:
+        name = f"symbol:{scope.symbol}"
+    core.raise_cause("flatten", name, TradingState.HALTED, reason, severity=Severity.ALARM, latched=True)
+    react(core, submit)
+
+
+def cancel_increasing(core: DeskCore, submit: Submitter) -> int:
+    """Cancel every order of ours that could increase a position; what was not sent is never sent."""
+    count = 0
+    for entry in core.orders.open_orders():
+        if entry.request.reduce_only or entry.settled:
+            continue
+        count += 1
+        submit.cancel(entry.id)
+    return count
+
+
+def pair_state(core: DeskCore, pair: Pair) -> TradingState:
+    """The worst state over the scopes of both legs."""
+    worst = TradingState.ACTIVE
+    for leg in pair.legs:
+        state, _ = gatekeeping.state_of(core, leg.instrument, pair.origin, pair.id)
+        if state.rank > worst.rank:
+            worst = state
+    return worst
+
+
+def react(core: DeskCore, submit: Submitter) -> None:
+    """The state left ACTIVE, or got worse: pairs that open or close go to `unwinding` in the same step.
+
+    SEMANTICS 3. Judged by the change, so that an exit begun in REDUCING, where exits pass, may finish. A pair
+    that is being flattened is closed by protective orders and goes on.
+    """
+    core.state.causes_changed = False
+    flattening = [name for run in core.flattens.running() for name in run.pairs]
+    for pair in core.pairs.live():
+        admitted = core.state.admitted.get(pair.id)
+        before = 0 if admitted is None else admitted.state_rank
+        state = pair_state(core, pair)
+        if admitted is not None:
+            admitted.state_rank = state.rank
+        if state.rank <= before or pair.id in flattening:
+            continue
+        if pair.state in (PairState.PLANNED, PairState.OPENING) or (
+            pair.state is PairState.CLOSING and not pair.close_purpose.protective
+        ):
+            reason = f"state {state.value}"
+            submit.run(core.pairs.request_unwind(pair.id, reason, core.now, submit.prices))
+    for entry in core.orders.open_orders():
+        request = entry.request
+        if request.reduce_only or request.pair is not None:
+            continue
+        state, _ = gatekeeping.state_of(core, request.instrument, request.origin, None)
+        if state is not TradingState.ACTIVE:
+            submit.cancel(entry.id)
+
+
+def resume(core: DeskCore, reason: str, override: tuple[str, ...], rebase: str) -> str | None:
+    """ACTIVE again, or why not. A re-based breaker measures anew from here and its cause goes."""
+    if not reason:
+        return "a reason is required: resume REASON"
+    if rebase:
+        if not core.breaker.rebase(rebase):
+            return f"--rebase {rebase}: no equity is known to measure from"
+        override = (*override, *[name for name in _breaker_causes(core, rebase) if name not in override])
+    answer = core.causes.resume(reason, override=override)
+    if not answer.ok:
+        return "; ".join(answer.refused)
+    for cause in answer.cleared:
+        core.cleared(cause.name, cause.scope)
+    core.breaker.release()
+    for venue in core.settings.venues:
+        core.trips.resumed(venue)
+    core.write_latch()
+    core.decide("resume", "operator", reason, {"cleared": str(len(answer.cleared))})
+    core.risk_event("resume", "operator", reason)
+    left = core.causes.worst()
+    if left is not TradingState.ACTIVE:
+        core.decide("resume", "operator", f"still {left.value}: self-clearing causes remain")
+    return None
+
+
+def _breaker_causes(core: DeskCore, which: str) -> list[str]:
+    return [
+        cause.name
+        for cause in core.causes.causes()
+        if cause.name.startswith("breaker") and which in cause.name
+    ]
+
+
+def enable(core: DeskCore, name: str, reason: str) -> None:
+    """A paused, dropped, throttled or stopped strategy trades again; `no edge` starts a new sample."""
+    slot = core.state.strategies[name]
+    if slot.stopped:
+        slot.sample_since = core.now
+    slot.paused, slot.dropped, slot.stopped = False, "", ""
+    slot.next_ts = 0
+    origin = f"strategy:{name}"
+    core.causes.enable(origin, reason)
+    core.throttle.forget(origin)
+    core.trips.enabled(name)
+    core.resolve(f"throttle:{origin}")
+    core.resolve(f"strategy:{name}")
+    for cause in core.causes.causes():
+        if cause.scope == origin and core.causes.drop(cause.name, origin) is not None:
+            core.cleared(cause.name, origin)
+    core.risk_event("enabled", name, reason)
+
+
+def check_loosening(core: DeskCore, key: str, before: Settings, after: Settings, reason: str) -> None:
+    """Raises LooseningRefused: loosening a limit needs a reason and ACTIVE."""
+    if not is_loosening(before, after, key):
+        return
+    if not reason.strip():
+        raise LooseningRefused(f"{key}: loosening a limit needs a reason after the value")
+    if core.causes.worst() is not TradingState.ACTIVE:
+        raise LooseningRefused(f"{key}: a limit is loosened only in ACTIVE (now {core.causes.worst().value})")
+
+
+def override(core: DeskCore, key: str, value: str | None, origin: str, reason: str) -> None:
+    """Keep an override in the store; None takes it back."""
+    if value is None:
+        core.state.overrides.pop(key, None)
+    else:
+        core.state.overrides[key] = value
+    core.record(OverrideRecord(ts=core.now, key=key, value=value, origin=origin, reason=reason))
+    core.risk_event("override", key, f"{value if value is not None else 'unset'} {reason}".strip())
+
+
+def with_overrides(base: Settings, overrides: Mapping[str, str]) -> Settings:
+    """The profile's settings with the operator's overrides on top."""
+    settings = base
+    for key, text in overrides.items():
+        settings = set_value(settings, key, text)
+    return settings

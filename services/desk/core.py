@@ -1,0 +1,200 @@
+"""What every part of the desk shares: the books, the time, and the list of effects of the event at hand.
+
+The parts (`booking`, `account`, `risk`, `strategy`, `commands` and so on) are modules of functions over this
+core; `services.desk.desk` joins them to a table of handlers. Nobody but a handler appends effects, and nothing
+here reads a clock: `now` is the time of the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from services.alerts.book import AlertBook
+from services.desk.state import DeskState
+from services.domain.effects import (
+    CancelTimer,
+    Decision,
+    Effect,
+    Record,
+    SetTimer,
+    WriteLatch,
+)
+from services.domain.enums import Severity, TradingState
+from services.domain.instrument import Instrument
+from services.domain.records import RiskRecord, Row
+from services.execution.flatten import FlattenMachine
+from services.execution.ids import IdCounter
+from services.execution.pairs import PairMachine
+from services.execution.stops import StopBook
+from services.execution.table import OrderTable
+from services.market.picture import MarketPicture
+from services.portfolio.ledger import Ledger
+from services.portfolio.unit_value import UnitBook
+from services.risk.breaker import Breaker
+from services.risk.causes import ALL, CauseBook
+from services.risk.depeg import DepegMonitor
+from services.risk.ladder import MarginLadder
+from services.risk.throttle import OrderThrottle, VenueErrors
+from services.risk.trips import Trips
+from services.settings.parameters import Settings
+
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+class DeskCore:
+    """The books of one desk, bound to one state."""
+
+    def __init__(self, settings: Settings, instruments: Mapping[str, Instrument], state: DeskState) -> None:
+        self.state = state
+        self.instruments: dict[str, Instrument] = dict(instruments)
+        self.out: list[Effect] = []
+        self.base_settings = settings
+        """As the profile has them, without the operator's overrides."""
+        self.bind(settings)
+
+    def bind(self, settings: Settings) -> None:
+        """Take (other) settings: every book is built anew over the same state."""
+        state = self.state
+        self.settings = settings
+        self.picture = MarketPicture(
+            self.instruments, settings.fresh, settings.data_step_ns, settings.assume_par, state=state.picture
+        )
+        self.ledger = Ledger(state=state.ledger)
+        self.units = UnitBook(state=state.units)
+        self.causes = CauseBook(state=state.causes)
+        self.orders = OrderTable(settings.exec, state=state.orders)
+        self.ids = IdCounter(state.ids.instance, state=state.ids)
+        self.pairs = PairMachine(settings, self.instruments, self.ids, state=state.pairs)
+        self.flattens = FlattenMachine(settings, self.instruments, self.ids, self.pairs, state=state.flattens)
+        self.stops = StopBook(settings, self.instruments, self.ids, state=state.stops)
+        self.ladder = MarginLadder(settings.ladder, settings.gate, state=state.ladder)
+        self.trips = Trips(settings.breaker, state=state.trips)
+        step = settings.data_step_ns
+        self.breaker = Breaker(
+            settings.breaker,
+            settings.fresh.stale_escalate_min,
+            state=state.breaker,
+            sample_gap_ns=max(5 * MINUTE, 2 * step),
+        )
+        self.depeg = DepegMonitor(
+            settings.depeg,
+            assume_par=settings.assume_par,
+            source_age_ns=2 * step or None,
+            state=state.depeg,
+        )
+        self.throttle = OrderThrottle(settings.gate, state=state.throttle)
+        self.venue_errors = VenueErrors(state=state.venue_errors)
+        self.alerts = AlertBook(state=state.alerts)
+
+    @property
+    def now(self) -> int:
+        return self.state.now
+
+    # -- effects -----------------------------------------------------------------------------------------
+
+    def emit(self, effect: Effect) -> None:
+        self.out.append(effect)
+
+    def record(self, row: Row) -> None:
+        self.out.append(Record(row=row))
+
+    def decide(self, kind: str, subject: str, text: str, figures: Mapping[str, object] | None = None) -> None:
+        """Journal something decided; figures become text, unknown stays `unknown`."""
+        told = {name: "unknown" if value is None else str(value) for name, value in (figures or {}).items()}
+        self.out.append(Decision(kind=kind, subject=subject, text=text, figures=told))
+
+    def risk_event(self, kind: str, subject: str, text: str) -> None:
+        self.record(RiskRecord(ts=self.now, kind=kind, subject=subject, text=text))
+
+    def set_timer(self, name: str, due: int) -> None:
+        self.state.timers[name] = due
+        self.out.append(SetTimer(name=name, due=due))
+
+    def cancel_timer(self, name: str) -> None:
+        if self.state.timers.pop(name, None) is not None:
+            self.out.append(CancelTimer(name=name))
+
+    # -- alerts ------------------------------------------------------------------------------------------
+
+    def alert(self, key: str, severity: Severity | None, text: str, detail: str = "", do: str = "") -> None:
+        """The condition `RULE` or `RULE:SUBJECT` holds; severity None and an empty `do` take the rule's own."""
+        self.out.extend(self.alerts.raise_(key, text, self.now, severity=severity, detail=detail, do=do))
+
+    def resolve(self, key: str) -> None:
+        self.out.extend(self.alerts.resolve(key, self.now))
+
+    # -- causes ------------------------------------------------------------------------------------------
+
+    def raise_cause(
+        self,
+        name: str,
+        scope: str,
+        state: TradingState,
+        text: str,
+        *,
+        severity: Severity = Severity.WARNING,
+        latched: bool = False,
+        conditional: bool = False,
+        clear_after_s: int | None = None,
+    ) -> bool:
+        """Add a cause or say that it holds still. A new latched one writes the latch in the same turn."""
+        clear_ns = (self.settings.fresh.self_clear_s if clear_after_s is None else clear_after_s) * SECOND
+        new = self.causes.raise_(
+            name,
+            scope,
+            severity,
+            state,
+            text,
+            self.now,
+            latched=latched,
+            conditional=conditional,
+            clear_after_ns=clear_ns,
+        )
+        if new:
+            self.state.causes_changed = True
+            if latched and scope == ALL:
+                self.write_latch()
+            self.decide("cause", f"{name} ({scope})", text, {"state": state.value, "latched": latched})
+            self.risk_event("cause", f"{name} ({scope})", text)
+            self.alert(cause_key(name, scope), severity, text)
+        return new
+
+    def good_cause(self, name: str, scope: str) -> None:
+        """The condition behind a cause is good now; it goes after its clearing time."""
+        self.causes.good(name, scope, self.now)
+
+    def tick_causes(self) -> None:
+        for cause in self.causes.tick(self.now):
+            self.cleared(cause.name, cause.scope)
+
+    def cleared(self, name: str, scope: str) -> None:
+        self.state.causes_changed = True
+        self.decide("cause cleared", f"{name} ({scope})", "")
+        self.risk_event("cause cleared", f"{name} ({scope})", "")
+        self.resolve(cause_key(name, scope))
+
+    def write_latch(self) -> None:
+        """The worst latched cause of the whole desk goes to the latch file; none = ACTIVE clears it."""
+        for cause in self.causes.causes():
+            if cause.latched and cause.scope == ALL:
+                self.emit(WriteLatch(state=cause.state, cause=cause.name, text=cause.text, ts=self.now))
+                return
+        self.emit(WriteLatch(state=TradingState.ACTIVE, cause="", text="", ts=self.now))
+
+    def stretched(self, seconds: int) -> int:
+        """A read or freshness interval in ns; history runs stretch it to their own step."""
+        return max(seconds * SECOND, 2 * self.settings.data_step_ns)
+
+    def usd_of(self, venue: str, coin: str, amount: Decimal) -> Decimal | None:
+        """USD at the present index of the coin; None = index unknown."""
+        index = self.picture.index(venue, coin)
+        return None if index is None else amount * index
+
+
+def cause_key(name: str, scope: str) -> str:
+    """The alert that stands for a cause."""
+    return name if scope == ALL else f"{name}:{scope}"

@@ -1,0 +1,208 @@
+"""`Desk.handle`: an event goes in, effects come out. Synchronous and pure: no I/O, clock, threads, randomness.
+
+The desk is a pure function of its journal: the same settings, instruments, state and events give the same
+effects, byte for byte (DESIGN 1). Everything it remembers lies in `DeskState`; `export` gives that state for
+a checkpoint, and a new `Desk` over it goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from services.desk import account, booking, controls, risk
+from services.desk.commands import Commands
+from services.desk.core import DeskCore
+from services.desk.lifecycle import Lifecycle
+from services.desk.state import DeskState
+from services.desk.strategy import Strategies
+from services.desk.submit import Submitter
+from services.domain.effects import Effect
+from services.domain.enums import RateKind, Severity, TradingState
+from services.domain.events import (
+    AccountReport,
+    CancelRejected,
+    Command,
+    Event,
+    FundingSettled,
+    IntentDurable,
+    LatchFound,
+    LatchHealth,
+    LoopStall,
+    MarketFrame,
+    OrderAccepted,
+    OrderCanceled,
+    OrderFilled,
+    OrderRejected,
+    OrderReport,
+    OrderUnknown,
+    StopRequested,
+    StoreHealth,
+    StrategyOverrun,
+    Timer,
+    TransferBooked,
+    VenueLink,
+)
+from services.domain.instrument import Instrument
+from services.domain.money import DESK_CONTEXT
+from services.execution.ids import IdState
+from services.settings.parameters import Settings
+
+
+class Desk:
+    """One desk over one state."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        instruments: Mapping[str, Instrument],
+        state: DeskState | None = None,
+        *,
+        instance: str = "000000",
+    ) -> None:
+        """`instance`: six characters of [0-9a-z], for a new desk; a restored state brings its own."""
+        fresh = state if state is not None else DeskState(ids=IdState(instance))
+        with decimal.localcontext(DESK_CONTEXT):
+            self.core = DeskCore(settings, instruments, fresh)
+            if fresh.overrides:
+                self.core.bind(controls.with_overrides(settings, fresh.overrides))
+            self.submit = Submitter(self.core)
+            self.commands = Commands(self.core, self.submit)
+            self.strategies = Strategies(self.core, self.submit)
+            self.life = Lifecycle(self.core, self.submit, self.commands, self.strategies)
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            MarketFrame: self._market,
+            VenueLink: self._link,
+            OrderAccepted: self._order,
+            OrderRejected: self._order,
+            OrderCanceled: self._order,
+            CancelRejected: self._order,
+            OrderFilled: self._order,
+            OrderUnknown: self._order,
+            OrderReport: self._order,
+            FundingSettled: self._funding,
+            TransferBooked: self._transfer,
+            AccountReport: self._account,
+            Timer: self._timer,
+            IntentDurable: self._durable,
+            Command: self._command,
+            StoreHealth: self._store,
+            LatchHealth: self._latch_health,
+            StrategyOverrun: self._overrun,
+            LoopStall: self._stall,
+            LatchFound: self._latch_found,
+            StopRequested: self._stop,
+        }
+
+    @property
+    def state(self) -> DeskState:
+        return self.core.state
+
+    def handle(self, event: Event) -> tuple[Effect, ...]:
+        """One event. An exception out of it is fatal to the engine: nothing half-done is carried out."""
+        core = self.core
+        state = core.state
+        state.now = max(state.now, event.ts)
+        with decimal.localcontext(DESK_CONTEXT):
+            core.out = []
+            self._handlers[event.__class__](event)
+            if state.now >= state.next_risk:
+                risk.tick(core, self.submit)
+            if state.causes_changed:
+                controls.react(core, self.submit)
+            self.life.follow_up()
+        return tuple(core.out)
+
+    def overran(self) -> str | None:
+        """The strategy that was broken off during the last call, once."""
+        name, self.strategies.overran = self.strategies.overran, None
+        return name
+
+    def skip_strategy(self, name: str) -> None:
+        """For a replay: the next call of this strategy was broken off; leave it out."""
+        self.strategies.skip = name
+
+    def export(self) -> bytes:
+        """The whole state, for a checkpoint."""
+        self.strategies.export()
+        return msgspec.msgpack.encode(self.core.state)
+
+    @staticmethod
+    def restore(blob: bytes) -> DeskState:
+        return msgspec.msgpack.decode(blob, type=DeskState)
+
+    # -- handlers ----------------------------------------------------------------------------------------
+
+    def _market(self, frame: MarketFrame) -> None:
+        core = self.core
+        core.picture.apply(frame)
+        if core.state.stops.stops:
+            self.life.check_stops(frame)
+        for row in frame.rates:
+            if row.kind is RateKind.SETTLED:
+                self.life.settled(row)
+        self.strategies.on_market()
+
+    def _link(self, event: VenueLink) -> None:
+        account.on_link(self.core, event)
+
+    def _order(self, event: Any) -> None:
+        booking.on_order_event(self.core, self.submit, event)
+
+    def _funding(self, event: FundingSettled) -> None:
+        booking.on_funding(self.core, event)
+
+    def _transfer(self, event: TransferBooked) -> None:
+        booking.on_transfer(self.core, event, risk.equity(self.core))
+
+    def _account(self, event: AccountReport) -> None:
+        account.on_report(self.core, self.submit, event, risk.equity(self.core))
+
+    def _durable(self, event: IntentDurable) -> None:
+        self.submit.on_durable(event.seq)
+
+    def _command(self, event: Command) -> None:
+        self.commands.handle(event)
+
+    def _timer(self, timer: Timer) -> None:
+        self.core.state.timers.pop(timer.name, None)
+        self.life.timer(timer.name)
+
+    def _store(self, event: StoreHealth) -> None:
+        core = self.core
+        if event.ok:
+            core.good_cause("store", "all")
+            core.resolve("store")
+            return
+        core.raise_cause(
+            "store", "all", TradingState.REDUCING, event.text, severity=Severity.ALARM, clear_after_s=60
+        )
+        # Intents that could not be made durable must never go out later.
+        self.submit.drop_intents("the store could not keep it")
+
+    def _latch_health(self, event: LatchHealth) -> None:
+        if event.ok:
+            self.core.resolve("latch")
+            return
+        self.core.alert(
+            "latch",
+            Severity.ALARM,
+            f"the latch could not be written: {event.text}",
+            detail="the halt holds in memory and in the store, not over a lost store",
+            do="free the disk or repair the state folder, then halt again",
+        )
+
+    def _overrun(self, event: StrategyOverrun) -> None:
+        self.strategies.drop(event.strategy, "took too long and was broken off")
+
+    def _stall(self, event: LoopStall) -> None:
+        risk.trip(self.core, self.core.trips.stalled(event.stalled_ms))
+
+    def _latch_found(self, event: LatchFound) -> None:
+        self.life.latch_found(event)
+
+    def _stop(self, event: StopRequested) -> None:
+        self.life.stop(event)

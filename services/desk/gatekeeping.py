@@ -1,0 +1,225 @@
+"""Builds the one question that the gate is asked, from the desk's books as they stand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from services.desk.core import DeskCore
+from services.domain.enums import PairState, Purpose, Side, TradingState
+from services.domain.money import STABLECOINS, ZERO
+from services.domain.orders import OrderRequest
+from services.portfolio.account import account_input
+from services.portfolio.inputs import AccountInput
+from services.risk.context import AccountFacts, GateContext, MarketFacts, OpenOrder, Stage, Usage
+
+
+def accounts(core: DeskCore, *, stale_ok: bool = False) -> dict[str, AccountInput]:
+    """Every account of the profile as it stands; stale figures are None inside unless `stale_ok`."""
+    return {
+        venue: account_input(core.ledger, core.picture, venue, core.instruments, core.now, stale_ok=stale_ok)
+        for venue in core.settings.venues
+    }
+
+
+def coins_of(core: DeskCore, instrument: str) -> tuple[str, ...]:
+    """The stablecoins that an instrument hangs on: quote, settle, underlying."""
+    spec = core.instruments.get(instrument)
+    if spec is None:
+        return ()
+    coins: list[str] = []
+    for coin in (spec.quote, spec.settle, spec.underlying):
+        if coin in STABLECOINS and coin not in coins:
+            coins.append(coin)
+    return tuple(coins)
+
+
+def strategy_of(origin: str) -> str | None:
+    return origin.removeprefix("strategy:") if origin.startswith("strategy:") else None
+
+
+def state_of(core: DeskCore, instrument: str, origin: str, pair: str | None) -> tuple[TradingState, str]:
+    """The worst state over all scopes of an order, and its causes in words."""
+    symbol, _, venue = instrument.rpartition(".")
+    causes = core.causes.causes_for(
+        venue=venue or None,
+        strategy=strategy_of(origin),
+        coins=coins_of(core, instrument),
+        pair=pair,
+        instrument=instrument,
+        symbol=symbol or None,
+    )
+    worst = causes[0].state if causes else TradingState.ACTIVE
+    return worst, "; ".join(f"{cause.name}: {cause.text}" for cause in causes)
+
+
+def market_facts(core: DeskCore, instrument: str) -> MarketFacts:
+    """The market of one instrument: last good figures, and whether they are proven."""
+    picture, now = core.picture, core.now
+    spec = core.instruments[instrument]
+    quote = picture.quote(instrument)
+    bid = ask = None
+    if quote is not None and quote.bid > 0 and quote.ask > 0:
+        bid, ask = spec.price_of(quote.bid), spec.price_of(quote.ask)
+    return MarketFacts(
+        mark=picture.mark(instrument),
+        bid=bid,
+        ask=ask,
+        quote_usd=picture.fresh_index(spec.venue, spec.quote, now),
+        settle_usd=picture.fresh_index(spec.venue, spec.settle, now),
+        quote_fresh=picture.quote_fresh(instrument, now),
+        mark_fresh=picture.mark_fresh(instrument, now),
+        quote_age_ns=picture.quote_age(instrument, now),
+        mark_age_ns=picture.mark_age(instrument, now),
+        close_only=spec.delisting_ts is not None and now >= spec.delisting_ts - 3_600_000_000_000,
+    )
+
+
+def account_facts(core: DeskCore, venue: str) -> AccountFacts:
+    book = core.state.venues.get(venue)
+    if book is None:
+        return AccountFacts()
+    age = None if book.agreed_ts is None else core.now - book.agreed_ts
+    limit = max(core.settings.fresh.balance_ms * 1_000_000, 2 * core.settings.data_step_ns)
+    return AccountFacts(
+        balances_fresh=age is not None and age < limit,
+        balance_age_ns=age,
+        connected=core.picture.connected(venue, core.now),
+        settled=book.outage_since is None,
+        # Virtual time has one clock; a live shell measures the offset and hands it in.
+        clock_offset_ms=0,
+    )
+
+
+def open_orders(core: DeskCore) -> tuple[OpenOrder, ...]:
+    """Everything that may still fill: our orders in every stage, foreign ones, the pairs' reservations."""
+    rows: list[OpenOrder] = []
+    leaves_by_leg: dict[tuple[str, str], Decimal] = {}
+    for entry in core.orders.open_orders():
+        request = entry.request
+        leaves = entry.leaves
+        if leaves <= ZERO:
+            continue
+        stage = Stage.WORKING
+        if entry.in_doubt:
+            stage = Stage.IN_DOUBT
+        elif entry.sent is None:
+            stage = Stage.QUEUED
+        rows.append(
+            OpenOrder(
+                client_order_id=entry.id,
+                instrument=request.instrument,
+                side=request.side,
+                leaves=leaves,
+                price=request.price,
+                reduce_only=request.reduce_only,
+                purpose=request.purpose,
+                origin=request.origin,
+                pair=request.pair,
+                stage=stage,
+            )
+        )
+        if request.pair is not None and not request.reduce_only:
+            key = (request.pair, request.instrument)
+            leaves_by_leg[key] = leaves_by_leg.get(key, ZERO) + leaves
+    rows.extend(_foreign(core))
+    rows.extend(_reservations(core, leaves_by_leg))
+    return tuple(rows)
+
+
+def _foreign(core: DeskCore) -> list[OpenOrder]:
+    return [
+        OpenOrder(
+            client_order_id=row.client_order_id or row.venue_order_id,
+            instrument=row.instrument,
+            side=row.side,
+            leaves=row.quantity - row.filled,
+            price=row.price,
+            reduce_only=row.reduce_only,
+            purpose=Purpose.TICKET,
+            origin="foreign",
+        )
+        for book in core.state.venues.values()
+        for row in book.foreign_orders
+        if row.quantity > row.filled
+    ]
+
+
+def _reservations(core: DeskCore, leaves_by_leg: dict[tuple[str, str], Decimal]) -> list[OpenOrder]:
+    """The unsent rest of every pair that is still being built, leg by leg."""
+    rows: list[OpenOrder] = []
+    for pair in core.pairs.live():
+        if pair.state not in (PairState.PLANNED, PairState.OPENING):
+            continue
+        for leg in pair.legs:
+            rest = leg.target - leg.size - leaves_by_leg.get((pair.id, leg.instrument), ZERO)
+            if rest > ZERO:
+                rows.append(
+                    OpenOrder(
+                        client_order_id=f"{pair.id}/{leg.number}",
+                        instrument=leg.instrument,
+                        side=leg.side,
+                        leaves=rest,
+                        price=core.picture.mid(leg.instrument),
+                        purpose=Purpose.ENTRY,
+                        origin=pair.origin,
+                        pair=pair.id,
+                        stage=Stage.RESERVED,
+                    )
+                )
+    return rows
+
+
+def owners(core: DeskCore) -> dict[str, str]:
+    """Instrument -> origin of the open position on it: two strategies never share one."""
+    found: dict[str, str] = {}
+    for pair in core.pairs.live():
+        for leg in pair.legs:
+            if leg.size > ZERO:
+                found.setdefault(leg.instrument, pair.origin)
+    return found
+
+
+def context(
+    core: DeskCore,
+    instrument: str,
+    side: Side,
+    origin: str,
+    pair: str | None,
+    also: tuple[str, ...] = (),
+) -> GateContext:
+    """The question about an order of `origin` on `instrument`; `also` names further instruments of it."""
+    working = open_orders(core)
+    books = accounts(core)
+    needed = [instrument, *also]
+    needed += [row.instrument for row in working]
+    needed += [position.instrument.id for book in books.values() for position in book.positions]
+    state, text = state_of(core, instrument, origin, pair)
+    for other in also:
+        other_state, other_text = state_of(core, other, origin, pair)
+        if other_state.rank > state.rank:
+            state, text = other_state, other_text
+    usage = Usage()
+    if instrument in core.instruments:
+        usage = core.throttle.usage(origin, instrument, side.value, core.now)
+    return GateContext(
+        now=core.now,
+        settings=core.settings,
+        instruments=core.instruments,
+        accounts=books,
+        account_facts={venue: account_facts(core, venue) for venue in core.settings.venues},
+        markets={
+            name: market_facts(core, name) for name in dict.fromkeys(needed) if name in core.instruments
+        },
+        working=working,
+        trading_state=state,
+        state_text=text,
+        depeg_levels=core.depeg.levels(),
+        usage=usage,
+        disabled=core.causes.disabled(),
+        owners=owners(core),
+        halts_venue=core.venue_errors.blocked(),
+    )
+
+
+def order_context(core: DeskCore, order: OrderRequest) -> GateContext:
+    return context(core, order.instrument, order.side, order.origin, order.pair)

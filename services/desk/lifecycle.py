@@ -1,0 +1,251 @@
+"""What happens around the orders: start, timers, pairs that change, settlements due, the graceful stop."""
+
+from __future__ import annotations
+
+from services.desk import account, risk
+from services.desk.commands import Commands
+from services.desk.core import MINUTE, SECOND, DeskCore
+from services.desk.pair_books import close_books, keep_pair
+from services.desk.state import Stopping
+from services.desk.strategy import Strategies, basis_bps
+from services.desk.submit import Submitter
+from services.domain.effects import Stopped
+from services.domain.enums import PairState, Severity, TradingState
+from services.domain.events import LatchFound, MarketFrame, RateRow, StopRequested
+from services.domain.money import ZERO
+from services.execution.actions import Became
+from services.market.funding import hours_ns
+from services.portfolio.funding import funding_cash_flow
+from services.risk.causes import ALL
+
+START = "start"
+MISSING_AFTER_S = 600
+"""A settlement row that has not come by then is an alert; it is never booked (SEMANTICS 5.8)."""
+
+_UNSETTLED = (PairState.PLANNED, PairState.OPENING, PairState.CLOSING, PairState.UNWINDING)
+
+
+class Lifecycle:
+    def __init__(self, core: DeskCore, submit: Submitter, commands: Commands, strategies: Strategies) -> None:
+        self.core = core
+        self.submit = submit
+        self.commands = commands
+        self.strategies = strategies
+
+    # -- start and timers --------------------------------------------------------------------------------
+
+    def timer(self, name: str) -> None:
+        """A timer is due. Its name says whose it is."""
+        core, submit = self.core, self.submit
+        kind, _, rest = name.partition(" ")
+        if name == START:
+            self.start()
+        elif name == "orders":
+            self._orders_due()
+        elif kind == "read":
+            account.ask(core, rest, "timer")
+        elif name.startswith("pair:"):
+            submit.run(core.pairs.on_timer(name.removeprefix("pair:"), core.now, submit.prices))
+        elif name.startswith("flatten:"):
+            submit.run(core.flattens.step(name.removeprefix("flatten:"), core.now, submit.prices))
+        elif name.startswith("stop:"):
+            submit.run(core.stops.on_timer(name.removeprefix("stop:"), core.now, submit.prices))
+        elif kind == "decide":
+            self.strategies.call(rest)
+        elif kind == "expect":
+            self._expect(rest)
+        elif kind == "settled":
+            self._missing(rest)
+        elif name == "deadline":
+            self._deadline()
+        elif name == "risk":
+            risk.tick(core, submit)
+            core.set_timer("risk", core.now + max(5 * SECOND, core.settings.data_step_ns))
+
+    def start(self) -> None:
+        """Start-up is recovery: nothing is believed until every venue has been read (SEMANTICS 7)."""
+        core = self.core
+        # A timer that fell due while nobody ran fires once, in order, after the reconciliation.
+        for name, due in list(core.state.timers.items()):
+            core.set_timer(name, max(due, core.now + 2 * SECOND))
+        # Ids that may have been drawn after the last durable row are never drawn again.
+        core.state.ids.sequence += 1_000
+        core.state.intents.clear()
+        core.state.stopping, core.state.stopped = None, False
+        for entry in core.orders.restored(core.now):
+            core.decide("in doubt", entry.id, "open when the engine ended")
+            self.submit.tell(entry)
+        for venue in core.settings.venues:
+            book = account.book_of(core, venue)
+            book.asked = ""
+            core.raise_cause(
+                account.UNREAD,
+                f"venue:{venue}",
+                TradingState.REDUCING,
+                f"{venue} has not been read yet",
+                clear_after_s=0,
+            )
+            account.ask(core, venue, "start")
+        core.set_timer("risk", core.now + 5 * SECOND)
+        self.submit.arm_probes()
+
+    def latch_found(self, found: LatchFound) -> None:
+        """HALTED in the latch is HALTED at start, whatever the store says."""
+        self.core.raise_cause(
+            found.cause or "halt",
+            ALL,
+            found.state,
+            f"{found.text} (from before the start)".strip(),
+            severity=Severity.ALARM,
+            latched=True,
+        )
+
+    def _orders_due(self) -> None:
+        core = self.core
+        due = core.orders.due(core.now)
+        for entry in due.doubted:
+            core.decide("in doubt", entry.id, entry.text)
+            self.submit.keep(entry)
+            self.submit.tell(entry)
+        self.submit.run(due.probes)
+
+    # -- after every event -------------------------------------------------------------------------------
+
+    def follow_up(self) -> None:
+        """Carry on what the event set in motion; ends with the timers that watch over it."""
+        core, submit = self.core, self.submit
+        while submit.became or submit.flattened or submit.asks:
+            became, submit.became = submit.became, []
+            flattened, submit.flattened = submit.flattened, []
+            asks, submit.asks = submit.asks, []
+            for change in became:
+                self._became(change)
+            for end in flattened:
+                self.commands.flattened(end)
+            for ask in asks:
+                account.ask(core, ask.venue, ask.reason)
+        submit.arm_probes()
+        if core.state.stopping is not None and not core.state.stopped:
+            self._try_stop()
+
+    def _became(self, change: Became) -> None:
+        core = self.core
+        core.decide("pair", change.pair, change.text, {"state": change.state.value})
+        pair = core.pairs.get(change.pair)
+        admitted = core.state.admitted.get(change.pair)
+        if pair is None:
+            return
+        if change.state is PairState.HEDGED and admitted is not None:
+            if admitted.entry_basis is None:
+                admitted.entry_basis = basis_bps(core, pair)
+            for leg in pair.legs:
+                self._watch(leg.instrument)
+        if change.state is PairState.IN_DOUBT:
+            core.alert(
+                f"in doubt:{pair.id}",
+                Severity.ALARM,
+                f"{pair.id} IN DOUBT: {change.text}",
+                do="wait for the probes; or flatten",
+            )
+        else:
+            core.resolve(f"in doubt:{pair.id}")
+        if change.state is PairState.CLOSED and admitted is not None:
+            close_books(core, pair, admitted)
+        if admitted is not None:
+            keep_pair(core, pair, admitted)
+
+    # -- settlements -------------------------------------------------------------------------------------
+
+    def _watch(self, instrument: str) -> None:
+        """Look at the accrual of a held leg at its next settlement."""
+        core = self.core
+        row = core.picture.rate(instrument)
+        due = row.next_ts if row is not None else None
+        core.set_timer(
+            f"expect {instrument}", due if due is not None and due > core.now else core.now + MINUTE
+        )
+
+    def _expect(self, instrument: str) -> None:
+        """The settlement instant: note what we expect of it, before the venue says what it was."""
+        core = self.core
+        spec = core.instruments[instrument]
+        size = core.ledger.size(spec)
+        if size == ZERO:
+            return
+        row, mark = core.picture.rate(instrument), core.picture.mark(instrument)
+        if row is None or row.next_ts is None or row.interval_h is None:
+            core.set_timer(f"expect {instrument}", core.now + MINUTE)
+            return
+        if row.next_ts > core.now:
+            core.set_timer(f"expect {instrument}", row.next_ts)
+            return
+        instant = row.next_ts
+        if mark is not None:
+            core.state.expected[f"{instrument}|{instant}"] = funding_cash_flow(size, mark, row.rate)
+        core.set_timer(f"settled {instrument} {instant}", instant + MISSING_AFTER_S * SECOND)
+        core.set_timer(f"expect {instrument}", instant + hours_ns(row.interval_h))
+
+    def _missing(self, rest: str) -> None:
+        instrument, _, instant = rest.rpartition(" ")
+        core = self.core
+        if core.state.expected.pop(f"{instrument}|{instant}", None) is None:
+            return
+        core.alert(
+            f"settlement missing:{instrument}",
+            Severity.WARNING,
+            f"{instrument}: no settlement row 10 min after the instant",
+            detail="the accrual stays an estimate and is not booked",
+            do="compare with the venue's own funding history",
+        )
+        account.ask(core, core.instruments[instrument].venue, "settlement missing")
+
+    def settled(self, row: RateRow) -> None:
+        """A settled rate came: the strategies are called after its blackout by their own wake-ups."""
+        for slot in self.core.state.strategies.values():
+            slot.next_ts = min(slot.next_ts, self.core.now)
+
+    def check_stops(self, frame: MarketFrame) -> None:
+        core = self.core
+        for row in frame.marks:
+            if row.instrument in core.state.stops.stops:
+                mark = core.picture.fresh_mark(row.instrument, core.now)
+                if mark is not None:
+                    self.submit.run(core.stops.on_mark(row.instrument, mark, core.now, self.submit.prices))
+
+    # -- stop --------------------------------------------------------------------------------------------
+
+    def stop(self, event: StopRequested) -> None:
+        """No new intents; pairs under way are brought to hedged or closed; working orders are canceled."""
+        core, submit = self.core, self.submit
+        core.state.stopping = Stopping(event.reason, event.deadline, core.now)
+        core.decide("stop", "desk", event.reason)
+        for pair in core.pairs.live():
+            if pair.state in (PairState.PLANNED, PairState.OPENING):
+                submit.run(core.pairs.request_unwind(pair.id, "stop", core.now, submit.prices))
+        for entry in core.orders.open_orders():
+            if entry.request.pair is None and not entry.request.purpose.protective:
+                submit.cancel(entry.id)
+        core.set_timer("deadline", event.deadline)
+
+    def _try_stop(self) -> None:
+        core = self.core
+        if core.flattens.running():
+            return
+        if any(pair.state in _UNSETTLED for pair in core.pairs.live()) or core.orders.open_orders():
+            return
+        self._stopped(())
+
+    def _deadline(self) -> None:
+        core = self.core
+        if core.state.stopping is None or core.state.stopped:
+            return
+        left = [f"{pair.id} {pair.state.value}" for pair in core.pairs.live() if pair.state in _UNSETTLED]
+        left += [f"order {entry.id} {entry.state.value}" for entry in core.orders.open_orders()]
+        left += [f"flatten {run.id} {run.phase}" for run in core.flattens.running()]
+        self._stopped(tuple(left))
+
+    def _stopped(self, left: tuple[str, ...]) -> None:
+        core = self.core
+        core.state.stopped = True
+        core.cancel_timer("deadline")
+        core.emit(Stopped(left=left))

@@ -1,0 +1,81 @@
+"""The market picture as the execution machines see it, at the present event (`Prices`, `FlattenView`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from services.desk.core import DeskCore
+from services.domain.enums import InstrumentKind, Side
+from services.execution.flatten import RestingOrder
+
+
+class DeskPrices:
+    """Fresh figures or None; `last` and `usd` are the last good ones, for protective orders and bounds."""
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: DeskCore) -> None:
+        self._core = core
+
+    def mid(self, instrument: str) -> Decimal | None:
+        core = self._core
+        if core.picture.fresh_quote(instrument, core.now) is None:
+            return None
+        return core.picture.mid(instrument)
+
+    def depth(self, instrument: str, side: Side) -> Decimal | None:
+        core = self._core
+        quote = core.picture.fresh_quote(instrument, core.now)
+        if quote is None:
+            return None
+        met = quote.ask_depth if side is Side.BUY else quote.bid_depth
+        return core.instruments[instrument].size_of(met)
+
+    def last(self, instrument: str) -> Decimal | None:
+        picture = self._core.picture
+        mid = picture.mid(instrument)
+        return mid if mid is not None else picture.mark(instrument)
+
+    def usd(self, instrument: str) -> Decimal | None:
+        return self._core.picture.quote_usd(instrument)
+
+    def positions(self) -> Mapping[str, Decimal]:
+        """Signed size of every open perp position of the ledger, foreign part included."""
+        core = self._core
+        return {
+            instrument: position.size
+            for account in core.ledger.state.accounts.values()
+            for instrument, position in account.positions.items()
+            if position.size != 0 and core.instruments[instrument].kind is InstrumentKind.PERP
+        }
+
+    def resting(self) -> tuple[RestingOrder, ...]:
+        """Ours by the order table, foreign by the venues' last account reports."""
+        core = self._core
+        ours = [
+            RestingOrder(
+                venue=entry.venue,
+                instrument=entry.request.instrument,
+                client_order_id=entry.id,
+                venue_order_id=entry.venue_order_id,
+                reducing=entry.request.reduce_only,
+                foreign=False,
+                in_doubt=entry.in_doubt,
+                pair=entry.request.pair,
+            )
+            for entry in core.orders.open_orders()
+        ]
+        foreign = [
+            RestingOrder(
+                venue=venue,
+                instrument=row.instrument,
+                client_order_id=row.client_order_id,
+                venue_order_id=row.venue_order_id,
+                reducing=row.reduce_only,
+                foreign=True,
+            )
+            for venue, book in core.state.venues.items()
+            for row in book.foreign_orders
+        ]
+        return tuple(ours + foreign)

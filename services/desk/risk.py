@@ -1,0 +1,340 @@
+"""The desk's regular look at its own safety: freshness, depeg, margin ladder, breakers, clearing of causes.
+
+Run at least every 5 s of the desk's time, after whatever event comes then, and by the timer `risk` when none
+does. Everything it finds becomes a cause of the trading state or an alert; it sends no order but through the
+pair machine's protective exits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from services.desk import account, gatekeeping
+from services.desk.core import MINUTE, SECOND, DeskCore
+from services.desk.submit import Submitter
+from services.domain.enums import PairState, Purpose, Severity, TradingState
+from services.domain.money import STABLECOINS, ZERO
+from services.domain.records import EquityRecord
+from services.market.sources import coin_sources
+from services.portfolio.distance import joint_distance
+from services.portfolio.inputs import AccountInput
+from services.portfolio.margin import Margin, account_margin, merge_margins
+from services.risk.breaker import BreakerEvent
+from services.risk.causes import ALL
+from services.risk.trips import Trip
+
+EVERY_S = 5
+EQUITY_EVERY_NS = 5 * MINUTE
+
+STALE = "stale data"
+LADDER = "margin ladder"
+
+
+def tick(core: DeskCore, submit: Submitter) -> None:
+    """One look at everything."""
+    core.state.next_risk = core.now + min(EVERY_S, core.settings.breaker.evaluate_s) * SECOND
+    books = gatekeeping.accounts(core)
+    margins = {venue: account_margin(book) for venue, book in books.items()}
+    stale = _freshness(core, books, margins)
+    _depeg(core, books)
+    _ladder(core, submit, books, margins)
+    total = merge_margins(margins.values())
+    _breaker(core, total, stale)
+    _naked(core)
+    account.settle_outages(core)
+    core.tick_causes()
+    core.out.extend(core.alerts.tick(core.now))
+    for note in [core.venue_errors.tick(venue, core.now) for venue in core.settings.venues]:
+        if note is not None and not note.blocked:
+            core.resolve(f"venue errors:{note.venue}")
+    core.orders.prune(core.now)
+    _forget_pairs(core)
+    if core.now >= core.state.next_equity:
+        core.state.next_equity = core.now + max(EQUITY_EVERY_NS, core.settings.data_step_ns)
+        _record_equity(core, total, margins)
+
+
+def equity(core: DeskCore) -> Decimal | None:
+    """Equity of all accounts at fresh figures, USD; None = unknown."""
+    books = gatekeeping.accounts(core)
+    return merge_margins(account_margin(book) for book in books.values()).equity
+
+
+# -- freshness -------------------------------------------------------------------------------------------
+
+
+def _freshness(core: DeskCore, books: dict[str, AccountInput], margins: dict[str, Margin]) -> bool:
+    """A venue whose account cannot be valued at fresh figures takes no new risk. True = any is stale."""
+    any_stale = False
+    for venue in books:
+        age = core.picture.venue_age(venue, core.now)
+        limit = core.picture.stretched(core.settings.fresh.heartbeat_s * SECOND)
+        unvalued = margins[venue].collateral is None
+        scope = f"venue:{venue}"
+        if age is None or age >= limit or unvalued:
+            any_stale = True
+            text = f"{venue}: " + (
+                "no data yet"
+                if age is None
+                else f"data are {age // SECOND} s old"
+                if age >= limit
+                else "a figure is stale"
+            )
+            core.raise_cause(STALE, scope, TradingState.REDUCING, text)
+        else:
+            core.good_cause(STALE, scope)
+    return any_stale
+
+
+# -- depeg -----------------------------------------------------------------------------------------------
+
+
+def watched_coins(core: DeskCore) -> tuple[str, ...]:
+    """The stablecoins that any account holds or any instrument hangs on."""
+    found: list[str] = []
+    for coin in STABLECOINS:
+        held = any(book.balances.get(coin) for book in core.ledger.state.accounts.values())
+        used = any(coin in (spec.quote, spec.settle, spec.underlying) for spec in core.instruments.values())
+        if held or used:
+            found.append(coin)
+    return tuple(found)
+
+
+def _depeg(core: DeskCore, books: dict[str, AccountInput]) -> None:
+    for coin in watched_coins(core):
+        sources = coin_sources(core.picture, coin, core.now, core.settings.depeg)
+        for change in core.depeg.update(coin, sources, core.now):
+            core.decide(
+                "depeg", coin, change.text, {"level": change.after, "deviation_bps": change.deviation}
+            )
+            core.risk_event("depeg", coin, change.text)
+            _depeg_alert(core, coin, change.after, change.text)
+        level = core.depeg.level(coin)
+        for venue, book in books.items():
+            exposed = bool(book.balances.get(coin)) or any(
+                coin
+                in (position.instrument.quote, position.instrument.settle, position.instrument.underlying)
+                for position in book.positions
+            )
+            scope = f"account:{venue}"
+            if level == "reduce" and exposed:
+                core.raise_cause(
+                    f"depeg {coin}",
+                    scope,
+                    TradingState.REDUCING,
+                    f"{coin} is off its peg by 300 bps or more",
+                    severity=Severity.ALARM,
+                    latched=True,
+                    conditional=True,
+                )
+            elif level in ("ok", "warn"):
+                core.good_cause(f"depeg {coin}", scope)
+
+
+def _depeg_alert(core: DeskCore, coin: str, level: str, text: str) -> None:
+    """One alert per level, so that severity, reason and remedy are the level's own."""
+    for each in ("warn", "block", "reduce", "unknown"):
+        if each == level:
+            core.alert(f"depeg {each}:{coin}", None, f"{coin}: {text}")
+        else:
+            core.resolve(f"depeg {each}:{coin}")
+
+
+# -- margin ----------------------------------------------------------------------------------------------
+
+
+def _ladder(
+    core: DeskCore, submit: Submitter, books: dict[str, AccountInput], margins: dict[str, Margin]
+) -> None:
+    for venue, margin in margins.items():
+        if not margin.anything_open and venue not in core.state.ladder.steps:
+            continue
+        insolvent = margin.collateral is not None and margin.collateral <= ZERO
+        distance = joint_distance(books[venue]) if margin.anything_open else None
+        answer = core.ladder.evaluate(
+            venue,
+            usage=margin.usage,
+            insolvent=insolvent,
+            distance=distance,
+            holds=margin.anything_open,
+        )
+        scope = f"account:{venue}"
+        if answer.state is TradingState.ACTIVE:
+            core.good_cause(LADDER, scope)
+        else:
+            core.raise_cause(LADDER, scope, answer.state, answer.text, severity=Severity.ALARM)
+        key = f"liquidation distance:{venue}"
+        if answer.near_liquidation:
+            core.alert(key, Severity.WARNING, answer.text, do=f"add collateral on {venue} or reduce")
+        else:
+            core.resolve(key)
+        if answer.cut_fraction > ZERO:
+            _cut(core, submit, venue, answer.text)
+
+
+def _cut(core: DeskCore, submit: Submitter, venue: str, text: str) -> None:
+    """Usage at the last rung: the largest pair of the account goes, both legs in step, one at a time."""
+    closing = (PairState.CLOSING, PairState.UNWINDING)
+    live = [
+        pair
+        for pair in core.pairs.live()
+        if any(core.instruments[leg.instrument].venue == venue for leg in pair.legs)
+    ]
+    if any(pair.state in closing for pair in live):
+        return
+    candidates = [pair for pair in live if pair.state in (PairState.HEDGED, PairState.FROZEN)]
+    if not candidates:
+        return
+    largest = max(candidates, key=lambda pair: (pair.short.size * (pair.short.entry_price or ZERO), pair.id))
+    core.decide("margin ladder", largest.id, text)
+    submit.run(
+        core.pairs.request_close(
+            largest.id, LADDER, core.now, submit.prices, purpose=Purpose.STOP, origin="desk"
+        )
+    )
+
+
+# -- breakers --------------------------------------------------------------------------------------------
+
+
+def _breaker(core: DeskCore, total: Margin, stale: bool) -> None:
+    opened = all(account.book_of(core, venue).opened for venue in core.settings.venues)
+    if not opened:
+        return
+    known = total.equity
+    if known is not None and core.state.counters.equity_start is None:
+        core.state.counters.equity_start = known
+    indexes = {
+        coin: core.picture.index(venue, coin)
+        for venue, book in core.ledger.state.accounts.items()
+        for coin in book.balances
+    }
+    value = core.units.value(known, core.now, indexes)
+    breaker_events(
+        core,
+        core.breaker.on_equity(value, stale=stale, anything_open=total.anything_open, now=core.now),
+    )
+    if known is not None and known < core.settings.gate.min_equity:
+        core.alert(
+            "minimum equity", Severity.WARNING, f"equity {known:.0f} USD is under the minimum to trade"
+        )
+    else:
+        core.resolve("minimum equity")
+
+
+def breaker_events(core: DeskCore, events: Iterable[BreakerEvent]) -> None:
+    """Trips latch (before any order leaves because of them); warnings and stale equity are alerts, causes."""
+    for event in events:
+        name = f"breaker {event.name}"
+        match event.kind:
+            case "trip" | "stale latch":
+                core.raise_cause(
+                    name,
+                    ALL,
+                    TradingState.HALTED,
+                    event.text,
+                    severity=Severity.ALARM,
+                    latched=True,
+                    conditional=True,
+                )
+            case "warn":
+                core.alert(f"{name} warning", Severity.WARNING, event.text)
+            case "calm":
+                core.resolve(f"{name} warning")
+            case "stale":
+                core.raise_cause(STALE, ALL, TradingState.REDUCING, event.text)
+            case "known":
+                core.good_cause(STALE, ALL)
+                core.good_cause(name, ALL)
+    for cause in core.causes.causes():
+        if cause.name.startswith("breaker ") and cause.scope == ALL:
+            which = cause.name.removeprefix("breaker ")
+            if which not in core.breaker.holding():
+                core.good_cause(cause.name, ALL)
+
+
+def trip(core: DeskCore, found: Trip | None) -> None:
+    """Losing streak, rejects, loop stall: an alarm is a latched cause of its scope, a warning an alert."""
+    if found is None:
+        return
+    if found.severity is not Severity.ALARM:
+        core.alert(f"{found.name}:{found.scope}", found.severity, found.text)
+        return
+    state = TradingState.HALTED if found.scope == ALL else TradingState.REDUCING
+    core.raise_cause(found.name, found.scope, state, found.text, severity=Severity.ALARM, latched=True)
+    strategy = gatekeeping.strategy_of(found.scope)
+    if strategy is not None:
+        core.causes.disable(found.scope, found.text)
+
+
+# -- watch -----------------------------------------------------------------------------------------------
+
+
+def _naked(core: DeskCore) -> None:
+    """The worst naked notional and time of the desk's life, from the pairs' own clocks."""
+    counters = core.state.counters
+    for pair in core.pairs.live():
+        counters.worst_naked = max(counters.worst_naked, pair.naked.worst)
+        counters.worst_naked_ns = max(counters.worst_naked_ns, pair.naked.worst_ns)
+        key = f"naked:{pair.id}"
+        age = pair.naked.seconds_ns(core.now)
+        bound = min(pair.naked_bound, core.settings.pair.naked_max)
+        late = age >= core.settings.pair.leg_timeout_ms * 1_000_000
+        if pair.naked.quantity > ZERO and late and pair.naked.notional >= bound:
+            core.alert(
+                key,
+                Severity.ALARM,
+                f"{pair.id} naked {pair.naked.notional:.0f} USD for {age // SECOND} s",
+                do="flatten the pair",
+            )
+            core.raise_cause(
+                "naked",
+                f"pair:{pair.id}",
+                TradingState.REDUCING,
+                f"{pair.id} naked over its bound",
+                severity=Severity.ALARM,
+            )
+        else:
+            core.resolve(key)
+            core.good_cause("naked", f"pair:{pair.id}")
+
+
+def _forget_pairs(core: DeskCore) -> None:
+    """A closed pair that its strategy has heard of is forgotten once all its orders are settled."""
+    for name, admitted in list(core.state.admitted.items()):
+        pair = core.pairs.get(name)
+        if pair is None:
+            del core.state.admitted[name]
+        elif pair.state is PairState.CLOSED and admitted.notified and not pair.unsettled:
+            core.pairs.forget(name)
+            del core.state.admitted[name]
+            for cause in core.causes.causes():
+                if cause.scope == f"pair:{name}" and core.causes.drop(cause.name, cause.scope) is not None:
+                    core.cleared(cause.name, cause.scope)
+
+
+def _record_equity(core: DeskCore, total: Margin, margins: dict[str, Margin]) -> None:
+    daily = core.breaker.loss("daily")
+    start = core.breaker.state.day_start
+    last = core.breaker.state.last
+    pnl = None
+    if start is not None and last is not None and total.equity is not None and start > ZERO:
+        pnl = total.equity * (1 - start / last.value) if last.value > ZERO else None
+    for name, margin in (("all", total), *margins.items()):
+        free = None
+        if margin.collateral_initial is not None and margin.initial is not None:
+            free = margin.collateral_initial - margin.initial
+        core.record(
+            EquityRecord(
+                ts=core.now,
+                account=name,
+                total_balance=margin.equity,
+                available_balance=free,
+                total_position_size=margin.notional,
+                leverage=margin.leverage,
+                daily_pnl=pnl if name == "all" and daily is not None else None,
+                drawdown=core.breaker.loss("drawdown") if name == "all" else None,
+                unit_value=last.value if name == "all" and last is not None else None,
+            )
+        )

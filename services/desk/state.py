@@ -1,0 +1,182 @@
+"""All mutable state of the desk in one tree: what a checkpoint holds and a recovery starts from.
+
+Only serialisable fields (RUNTIME 4): `msgspec.msgpack` encodes it, and decoding it gives an equal desk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from services.alerts.book import AlertState
+from services.domain.events import WorkingRow
+from services.domain.records import EpisodeRecord
+from services.execution.flatten import FlattenBookState
+from services.execution.ids import IdState
+from services.execution.pair_state import PairBookState
+from services.execution.reconcile import AdoptionDay, Difference
+from services.execution.stops import StopBookState
+from services.execution.table import OrderTableState
+from services.market.picture import PictureState
+from services.portfolio.ledger import LedgerState
+from services.portfolio.unit_value import UnitState
+from services.risk.breaker import BreakerState
+from services.risk.causes import CauseState
+from services.risk.depeg import DepegState
+from services.risk.ladder import LadderState
+from services.risk.throttle import ThrottleState, VenueErrorState
+from services.risk.trips import TripState
+
+
+@dataclass(slots=True)
+class VenueDesk:
+    """What the desk knows of one venue beside prices and positions."""
+
+    opened: bool = False
+    """The first account report was taken over as the opening books."""
+    report_ts: int | None = None
+    """Our time of the last account report."""
+    report_event: int = 0
+    """Venue time of it: fills since then are asked for next."""
+    asked: str = ""
+    """The outstanding read, empty = none."""
+    asked_ts: int = 0
+    request: int = 0
+    foreign_orders: tuple[WorkingRow, ...] = ()
+    outage_since: int | None = None
+    fresh_since: int | None = None
+    """Data are fresh again since; None = they are not, or there was no outage."""
+    differences: tuple[Difference, ...] = ()
+    """Unexplained ones of the last reconciliation, until accepted."""
+    agreed_ts: int | None = None
+    """Last report that our books agreed with."""
+
+
+@dataclass(slots=True)
+class StrategySlot:
+    """One strategy of the profile."""
+
+    kind: str
+    blob: bytes = b""
+    """Its own state, msgpack; kept current at each decision."""
+    paused: bool = False
+    dropped: str = ""
+    """Why it was taken out (raised, overran); it comes back by `enable`."""
+    stopped: str = ""
+    """`no edge` and the like, by the sizing."""
+    sample_since: int = 0
+    """Closed episodes before it do not count for the sizing (a new sample after `enable`)."""
+    last_ts: int | None = None
+    last_reason: str = ""
+    next_ts: int = 0
+    """Not called before this time by market data alone."""
+    paused_pairs: dict[str, int] = field(default_factory=dict)
+    """`short|long` -> no admission is asked for again before this time."""
+
+
+@dataclass(slots=True)
+class Admitted:
+    """What the desk remembers of a pair beside the machine's own book."""
+
+    strategy: str
+    group: str
+    kind: str
+    capital_at_risk: Decimal
+    entry_basis: Decimal | None
+    """(short mid / long mid - 1), as a fraction, at the admission."""
+    funding: Decimal = Decimal(0)
+    """USD, realised."""
+    expected: Decimal = Decimal(0)
+    """USD, accrual estimate at each settlement, for the same settlements."""
+    intervals: int = 0
+    fees: Decimal = Decimal(0)
+    """USD."""
+    price_pnl: Decimal = Decimal(0)
+    """USD realised, at the index of each fill's instant."""
+    largest: Decimal = Decimal(0)
+    """USD, largest leg notional so far."""
+    frozen_since: int | None = None
+    failed: bool = False
+    state_rank: int = 0
+    """Rank of the trading state over its scopes at the last look: a change for the worse unwinds it."""
+    notified: bool = False
+    """The strategy has been told of its end."""
+
+
+@dataclass(slots=True)
+class DeniedNote:
+    ts: int
+    text: str
+    origin: str
+
+
+@dataclass(slots=True)
+class Counters:
+    """Sums over the desk's life; the summary's figures."""
+
+    fills: int = 0
+    fees: Decimal = Decimal(0)
+    received: Decimal = Decimal(0)
+    paid: Decimal = Decimal(0)
+    trades: int = 0
+    denied_day: int = -1
+    denied_today: int = 0
+    transfers: Decimal = Decimal(0)
+    equity_start: Decimal | None = None
+    worst_naked: Decimal = Decimal(0)
+    worst_naked_ns: int = 0
+
+
+@dataclass(slots=True)
+class Stopping:
+    reason: str
+    deadline: int
+    since: int
+
+
+@dataclass(slots=True)
+class DeskState:
+    """See the fields' own rooms; what stands here is only what joins them."""
+
+    ids: IdState
+    now: int = 0
+    picture: PictureState = field(default_factory=PictureState)
+    ledger: LedgerState = field(default_factory=LedgerState)
+    units: UnitState = field(default_factory=UnitState)
+    causes: CauseState = field(default_factory=CauseState)
+    orders: OrderTableState = field(default_factory=OrderTableState)
+    pairs: PairBookState = field(default_factory=PairBookState)
+    flattens: FlattenBookState = field(default_factory=FlattenBookState)
+    stops: StopBookState = field(default_factory=StopBookState)
+    breaker: BreakerState = field(default_factory=BreakerState)
+    depeg: DepegState = field(default_factory=DepegState)
+    ladder: LadderState = field(default_factory=LadderState)
+    throttle: ThrottleState = field(default_factory=ThrottleState)
+    venue_errors: VenueErrorState = field(default_factory=VenueErrorState)
+    alerts: AlertState = field(default_factory=AlertState)
+    adoption: AdoptionDay = field(default_factory=AdoptionDay)
+    venues: dict[str, VenueDesk] = field(default_factory=dict)
+    strategies: dict[str, StrategySlot] = field(default_factory=dict)
+    admitted: dict[str, Admitted] = field(default_factory=dict)
+    """By pair id, until the pair is forgotten."""
+    intents: dict[str, list[str]] = field(default_factory=dict)
+    """Intent number (text) -> client order ids that wait for it."""
+    next_intent: int = 1
+    timers: dict[str, int] = field(default_factory=dict)
+    overrides: dict[str, str] = field(default_factory=dict)
+    """`:set` and `:limit`, by dotted key."""
+    causes_changed: bool = False
+    flatten_commands: dict[str, str] = field(default_factory=dict)
+    """Flatten id -> the command that waits for its end."""
+    halt_commands: dict[str, str] = field(default_factory=dict)
+    episodes: list[EpisodeRecord] = field(default_factory=list)
+    """Closed ones, newest last, bounded: what the sizing learns from."""
+    expected: dict[str, Decimal] = field(default_factory=dict)
+    """`instrument|settlement ts` -> accrual estimate in the settle coin, until its payment comes."""
+    denied: list[DeniedNote] = field(default_factory=list)
+    counters: Counters = field(default_factory=Counters)
+    next_risk: int = 0
+    next_equity: int = 0
+    trips: TripState = field(default_factory=TripState)
+    stopping: Stopping | None = None
+    stopped: bool = False

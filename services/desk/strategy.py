@@ -1,0 +1,430 @@
+"""Calls the strategies and carries their intents out: sizing, admission of the pair as one unit, exits.
+
+A strategy that raises is dropped with its state as it was; one that the watchdog breaks off (`StrategyOverran`)
+likewise, and the fact becomes the next input, so that a replay drops it at the same place (RUNTIME 3).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from services.desk import gatekeeping
+from services.desk.core import DAY, SECOND, DeskCore
+from services.desk.state import Admitted, StrategySlot
+from services.desk.submit import Submitter
+from services.domain.enums import PairState, Purpose, Severity, Side, TradingState
+from services.domain.errors import StrategyOverran
+from services.domain.money import BPS, ZERO
+from services.domain.orders import OrderRequest
+from services.execution.pair_state import Pair
+from services.market.legs import perp_legs
+from services.portfolio.margin import account_margin
+from services.risk.context import GateContext
+from services.risk.gate import check_pair
+from services.risk.kelly import track_record
+from services.risk.rooms import pair_head_rooms
+from services.risk.sizing import SizeAnswer, SizeLeg, size_pair
+from services.settings.parameters import StrategySettings
+from services.strategies.base import (
+    ClosePair,
+    Ended,
+    FreezePair,
+    Intent,
+    OpenPair,
+    PairFacts,
+    StrategyView,
+    ThawPair,
+)
+from services.strategies.kinds import KINDS
+
+DECIDE_EVERY_S = 10
+"""Market data alone call a strategy at most this often; wake-ups and settled rates call it at once."""
+
+OPPORTUNITY_PAUSE_S = 60
+"""After a refused admission the same pair is not asked about again for so long."""
+
+
+class Strategies:
+    """All strategies of the profile. `states` are the live objects; the slots keep their encoded form."""
+
+    def __init__(self, core: DeskCore, submit: Submitter) -> None:
+        self.core = core
+        self.submit = submit
+        self.states: dict[str, Any] = {}
+        self.overran: str | None = None
+        self.skip: str | None = None
+        """Set by a replay: this strategy was broken off here."""
+        for name, settings in core.settings.strategies.items():
+            slot = core.state.strategies.get(name)
+            if slot is None:
+                slot = core.state.strategies[name] = StrategySlot(kind=settings.kind)
+            kind = KINDS[settings.kind]
+            initial = kind.initial()
+            self.states[name] = (
+                msgspec.msgpack.decode(slot.blob, type=type(initial)) if slot.blob else initial
+            )
+
+    def export(self) -> None:
+        """Put the live states into the checkpointable slots."""
+        for name, state in self.states.items():
+            self.core.state.strategies[name].blob = msgspec.msgpack.encode(state)
+
+    # -- calling -----------------------------------------------------------------------------------------
+
+    def on_market(self) -> None:
+        """New market data: call those whose time has come."""
+        now = self.core.now
+        for name, slot in self.core.state.strategies.items():
+            if now >= slot.next_ts:
+                self.call(name)
+
+    def call(self, name: str) -> None:
+        core = self.core
+        slot = core.state.strategies[name]
+        settings = core.settings.strategies.get(name)
+        if settings is None or not settings.enabled or slot.dropped:
+            slot.next_ts = core.now + DAY
+            return
+        slot.next_ts = core.now + self._pause()
+        if self.skip == name:
+            self.skip = None
+            return
+        view = self.view(name, settings)
+        kind = KINDS[slot.kind]
+        try:
+            intents, state = kind.decide(view, settings.funding, self.states[name])
+        except StrategyOverran:
+            self.overran = name
+            return
+        except Exception as error:  # whatever a strategy raises drops it, and it alone
+            self.drop(name, f"raised {type(error).__name__}: {error}")
+            return
+        self.states[name] = state
+        slot.last_ts = core.now
+        for pair in list(core.state.admitted):
+            if core.state.admitted[pair].strategy == name and self._ended(pair):
+                core.state.admitted[pair].notified = True
+        for intent in intents:
+            self._carry(name, slot, intent)
+        wake = getattr(state, "wake_at", None)
+        if wake is not None and core.state.timers.get(f"decide {name}") != wake:
+            core.set_timer(f"decide {name}", wake)
+
+    def _pause(self) -> int:
+        return max(DECIDE_EVERY_S * SECOND, self.core.settings.data_step_ns // 64)
+
+    def drop(self, name: str, why: str) -> None:
+        """Take a strategy out: its entry orders canceled, its pairs keep their exits by the desk's own rules."""
+        core = self.core
+        slot = core.state.strategies[name]
+        slot.dropped = why
+        slot.last_reason = why
+        origin = f"strategy:{name}"
+        core.raise_cause(
+            "strategy dropped",
+            origin,
+            TradingState.REDUCING,
+            f"{name} {why}",
+            severity=Severity.ALARM,
+            latched=True,
+        )
+        core.causes.disable(origin, why)
+        for entry in core.orders.open_orders():
+            if entry.request.origin == origin and not entry.request.reduce_only:
+                self.submit.cancel(entry.id)
+        core.alert(
+            f"strategy:{name}",
+            Severity.ALARM,
+            f"strategy {name} dropped: {why}",
+            do=f"look at its pairs; then: enable {name} REASON",
+        )
+
+    # -- the view ----------------------------------------------------------------------------------------
+
+    def view(self, name: str, settings: StrategySettings) -> StrategyView:
+        core = self.core
+        levels = core.depeg.levels()
+        return StrategyView(
+            now=core.now,
+            legs=perp_legs(core.picture, core.instruments, settings.funding, core.now),
+            pairs=tuple(self._facts(pair) for pair in core.pairs.live() if pair.strategy == name),
+            ended=self._ends(name),
+            depeg={**levels, **dict.fromkeys(core.settings.assume_par, "ok")},
+            depeg_d=core.settings.size.depeg_d,
+            blocked=self.blocked(name),
+        )
+
+    def blocked(self, name: str) -> str:
+        """Why no entry may be proposed now; empty = entries are welcome."""
+        core = self.core
+        slot = core.state.strategies[name]
+        overall = core.causes.state_for(strategy=name)
+        if overall is not TradingState.ACTIVE:
+            return overall.value
+        if core.state.stopping is not None:
+            return "stopping"
+        if slot.paused:
+            return "paused"
+        if slot.dropped or slot.stopped:
+            return slot.dropped or slot.stopped
+        return core.causes.disabled().get(f"strategy:{name}", "")
+
+    def _facts(self, pair: Pair) -> PairFacts:
+        core = self.core
+        admitted = core.state.admitted.get(pair.id)
+        hedged = pair.hedged_ts
+        pnl: Decimal | None = ZERO
+        for leg in pair.legs:
+            entry = leg.entry_price
+            mark = core.picture.fresh_mark(leg.instrument, core.now)
+            usd = core.picture.quote_usd(leg.instrument)
+            if leg.size == ZERO:
+                continue
+            if entry is None or mark is None or usd is None:
+                pnl = None
+                break
+            pnl = None if pnl is None else pnl + leg.size * leg.side.sign * (mark - entry) * usd
+        entry, usd = pair.short.entry_price, core.picture.quote_usd(pair.short.instrument)
+        notional = None if entry is None or usd is None else pair.short.size * entry * usd
+        return PairFacts(
+            id=pair.id,
+            group=admitted.group
+            if admitted is not None
+            else core.instruments[pair.short.instrument].hedge_group,
+            short=pair.short.instrument,
+            long=pair.long.instrument,
+            state=pair.state,
+            opened_ts=hedged,
+            leg_notional=notional,
+            price_pnl=pnl,
+            entry_basis=admitted.entry_basis if admitted is not None else None,
+        )
+
+    def _ended(self, pair: str) -> bool:
+        book = self.core.pairs.get(pair)
+        return book is None or book.state is PairState.CLOSED
+
+    def _ends(self, name: str) -> tuple[Ended, ...]:
+        core = self.core
+        found: list[Ended] = []
+        for pair, admitted in core.state.admitted.items():
+            book = core.pairs.get(pair)
+            if admitted.strategy != name or admitted.notified or book is None:
+                continue
+            if book.state is PairState.CLOSED:
+                found.append(
+                    Ended(
+                        pair=pair,
+                        group=admitted.group,
+                        ts=book.closed_ts if book.closed_ts is not None else core.now,
+                        failed=book.failed,
+                    )
+                )
+        return tuple(found)
+
+    # -- intents -----------------------------------------------------------------------------------------
+
+    def _carry(self, name: str, slot: StrategySlot, intent: Intent) -> None:
+        match intent:
+            case OpenPair():
+                self._open(name, slot, intent)
+            case ClosePair():
+                self._close(slot, intent)
+            case FreezePair():
+                self._freeze(intent)
+            case ThawPair():
+                self._thaw(intent)
+
+    def _close(self, slot: StrategySlot, intent: ClosePair) -> None:
+        core = self.core
+        pair = core.pairs.get(intent.pair)
+        if pair is None or pair.state not in (PairState.HEDGED, PairState.FROZEN):
+            return
+        slot.last_reason = f"close {intent.pair}: {intent.reason}"
+        core.decide("close", intent.pair, intent.reason)
+        purpose = Purpose.EXIT if intent.discretionary else Purpose.STOP
+        self.submit.run(
+            core.pairs.request_close(
+                intent.pair, intent.reason, core.now, self.submit.prices, purpose=purpose, origin=pair.origin
+            )
+        )
+
+    def _freeze(self, intent: FreezePair) -> None:
+        core = self.core
+        pair = core.pairs.get(intent.pair)
+        admitted = core.state.admitted.get(intent.pair)
+        if pair is None or admitted is None:
+            return
+        if admitted.frozen_since is None:
+            admitted.frozen_since = intent.since
+            core.decide("freeze", intent.pair, intent.reason)
+        if pair.state is not PairState.FROZEN:
+            self.submit.run(core.pairs.freeze(intent.pair, intent.reason, core.now))
+        waited = core.now - intent.since
+        settings = core.settings.strategies[pair.strategy].funding
+        if waited >= settings.freeze_page_min * 60 * SECOND:
+            core.alert(f"frozen:{pair.id}", Severity.ALARM, f"{pair.id} frozen: {intent.reason}")
+        elif waited >= settings.freeze_alert_s * SECOND:
+            core.alert(f"frozen:{pair.id}", Severity.WARNING, f"{pair.id} frozen: {intent.reason}")
+
+    def _thaw(self, intent: ThawPair) -> None:
+        core = self.core
+        admitted = core.state.admitted.get(intent.pair)
+        if admitted is None or admitted.frozen_since is None:
+            return
+        admitted.frozen_since = None
+        core.resolve(f"frozen:{intent.pair}")
+        core.decide("thaw", intent.pair, "all facts fresh")
+        self.submit.run(core.pairs.thaw(intent.pair, core.now, self.submit.prices))
+
+    def _open(self, name: str, slot: StrategySlot, intent: OpenPair) -> None:
+        core = self.core
+        key = f"{intent.short}|{intent.long}"
+        if core.now < slot.paused_pairs.get(key, 0) or core.state.stopping is not None:
+            return
+        answer, capital = self._size(name, slot, intent)
+        figures = {bound: str(usd) for bound, usd in answer.bounds}
+        core.decide("size", key, f"binding {answer.binding}", {**figures, "quantity": str(answer.quantity)})
+        if answer.stopped:
+            slot.stopped = answer.stopped
+            slot.last_reason = answer.stopped
+            core.alert(
+                f"strategy:{name}",
+                Severity.WARNING,
+                f"{name} stopped: {answer.stopped}",
+                do=f"enable {name} REASON starts a new sample",
+            )
+            return
+        if answer.quantity <= ZERO:
+            self._refuse(key, slot, answer.refused or f"size is zero: {answer.binding}", name)
+            return
+        self._admit(name, slot, intent, answer, capital)
+
+    def _refuse(self, key: str, slot: StrategySlot, text: str, name: str) -> None:
+        slot.last_reason = text
+        slot.paused_pairs[key] = self.core.now + OPPORTUNITY_PAUSE_S * SECOND
+        self.submit.note_denial(f"pair {key}", text, f"strategy:{name}")
+
+    def _size(self, name: str, slot: StrategySlot, intent: OpenPair) -> tuple[SizeAnswer, Decimal | None]:
+        """The answer, and the smaller C of the two accounts that it rests on."""
+        core = self.core
+        short, long = core.instruments[intent.short], core.instruments[intent.long]
+        ctx = gatekeeping.context(
+            core, intent.short, Side.SELL, f"strategy:{name}", None, also=(intent.long,)
+        )
+        collaterals = [
+            account_margin(ctx.accounts[venue]).collateral
+            for venue in dict.fromkeys((short.venue, long.venue))
+            if venue in ctx.accounts
+        ]
+        known = [each for each in collaterals if each is not None]
+        capital = min(known) if known and len(known) == len(collaterals) else None
+        cap = None if capital is None else capital * core.settings.size.max_pair_fraction
+        answer = size_pair(
+            core.settings,
+            capital=capital,
+            strength=intent.strength,
+            record=track_record(core.state.episodes, name, intent.group, slot.sample_since),
+            stop=intent.stop_distance,
+            short=self._size_leg(intent.short, Side.SELL),
+            long=self._size_leg(intent.long, Side.BUY),
+            slippage_bps=core.settings.exec.slippage_allowance,
+            head_rooms=pair_head_rooms(ctx, intent.short, intent.long, cap=cap),
+        )
+        return answer, capital
+
+    def _size_leg(self, instrument: str, side: Side) -> SizeLeg:
+        core, prices = self.core, self.submit.prices
+        spec = core.instruments[instrument]
+        mid, mark = prices.mid(instrument), core.picture.fresh_mark(instrument, core.now)
+        usd = core.picture.fresh_index(spec.venue, spec.quote, core.now)
+        depth = prices.depth(instrument, side)
+        price = None if mid is None or mark is None else max(mid, mark)
+        available = None if depth is None or price is None or usd is None else depth * price * usd
+        return SizeLeg(instrument=spec, price=price, quote_usd=usd, available=available)
+
+    def _admit(
+        self, name: str, slot: StrategySlot, intent: OpenPair, answer: SizeAnswer, capital: Decimal | None
+    ) -> None:
+        core = self.core
+        origin = f"strategy:{name}"
+        key = f"{intent.short}|{intent.long}"
+        pair, actions, why = core.pairs.plan(
+            strategy=name,
+            kind=intent.kind,
+            short=intent.short,
+            long=intent.long,
+            short_quantity=answer.quantity,
+            long_quantity=answer.second_quantity,
+            capital=capital,
+            origin=origin,
+            reason=intent.reason,
+            now=core.now,
+        )
+        if pair is None:
+            self._refuse(key, slot, why, name)
+            return
+        legs = core.pairs.admission(pair.id, self.submit.prices)
+        if legs is None:
+            self._abandon(pair, "no fresh prices", key, slot, name)
+            return
+        gate = check_pair(self._pair_context(legs), legs)
+        if not gate.allowed:
+            self.submit.note_denial(f"pair {key}", gate.refusal, origin, gate)
+            if gate.disable_origin and core.causes.disable(origin, gate.disable_origin):
+                core.alert(f"throttle:{origin}", Severity.ALARM, f"{origin} disabled: {gate.disable_origin}")
+            slot.paused_pairs[key] = core.now + OPPORTUNITY_PAUSE_S * SECOND
+            slot.last_reason = gate.refusal
+            core.pairs.abandon(pair.id, gate.refusal, core.now)
+            core.pairs.forget(pair.id)
+            return
+        core.state.admitted[pair.id] = Admitted(
+            strategy=name,
+            group=intent.group,
+            kind=intent.kind,
+            capital_at_risk=answer.capital_at_risk,
+            entry_basis=None,
+        )
+        for leg in legs:
+            core.throttle.entry(origin, leg.instrument, leg.side.value, core.now)
+        slot.last_reason = f"open {pair.id}: {intent.reason}"
+        core.decide(
+            "open",
+            pair.id,
+            intent.reason,
+            {
+                "short": intent.short,
+                "long": intent.long,
+                "quantity": answer.quantity,
+                "notional": answer.notional,
+                "capital_at_risk": answer.capital_at_risk,
+                "binding": answer.binding,
+            },
+        )
+        self.submit.run(actions)
+        self.submit.run(core.pairs.start(pair.id, core.now, self.submit.prices))
+
+    def _pair_context(self, legs: tuple[OrderRequest, OrderRequest]) -> GateContext:
+        first, second = legs
+        return gatekeeping.context(
+            self.core, first.instrument, first.side, first.origin, first.pair, also=(second.instrument,)
+        )
+
+    def _abandon(self, pair: Pair, text: str, key: str, slot: StrategySlot, name: str) -> None:
+        core = self.core
+        core.pairs.abandon(pair.id, text, core.now)
+        core.pairs.forget(pair.id)
+        self._refuse(key, slot, text, name)
+
+
+def basis_bps(core: DeskCore, pair: Pair) -> Decimal | None:
+    """(USD price of the short leg / of the long leg - 1) at the entry fills, bps."""
+    short, long = pair.short.entry_price, pair.long.entry_price
+    short_usd = core.picture.quote_usd(pair.short.instrument)
+    long_usd = core.picture.quote_usd(pair.long.instrument)
+    if short is None or long is None or short_usd is None or long_usd is None:
+        return None
+    return (short * short_usd / (long * long_usd) - 1) / BPS

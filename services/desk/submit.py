@@ -1,0 +1,306 @@
+"""From the machines' actions to effects: every order through the gate, durable before it is sent.
+
+A normal order takes two turns (`SaveIntent`, then the gate again, then `Send`); a protective one emits both
+in one turn and never waits (RUNTIME 3). A denial is an order update like any other: it goes back to the
+machine that asked, whose answer is carried out in the same turn.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+
+import msgspec
+
+from services.desk import gatekeeping
+from services.desk.core import DeskCore
+from services.desk.prices import DeskPrices
+from services.desk.state import DeniedNote
+from services.domain.effects import Cancel, QueryOrder, SaveIntent, Send
+from services.domain.enums import OrderState, Purpose, Severity, TradingState
+from services.domain.orders import OrderRequest
+from services.domain.records import OrderRecord
+from services.execution.actions import (
+    Action,
+    Actions,
+    Arm,
+    Ask,
+    Became,
+    CancelForeign,
+    CancelOrder,
+    Disarm,
+    Escalate,
+    Flattened,
+    Place,
+    Probe,
+)
+from services.execution.table import OrderEntry
+from services.risk.context import GateAnswer
+from services.risk.gate import check_hedge, check_order
+
+MAX_ACTIONS = 400
+"""In one turn. More means that a machine and the gate answer each other in circles: it is cut and alarmed."""
+
+DENIED_KEPT = 50
+
+
+class Submitter:
+    """Carries out actions. `on_became`, `on_flattened` and `ask` are set by the desk (parts above this one)."""
+
+    def __init__(self, core: DeskCore) -> None:
+        self.core = core
+        self.prices = DeskPrices(core)
+        self._queue: deque[Action] = deque()
+        self._running = False
+        self.became: list[Became] = []
+        self.flattened: list[Flattened] = []
+        self.asks: list[Ask] = []
+
+    def run(self, actions: Actions) -> None:
+        """Carry the actions out in order, and whatever follows from them, in this turn."""
+        self._queue.extend(actions)
+        if self._running:
+            return
+        self._running = True
+        count = 0
+        try:
+            while self._queue:
+                count += 1
+                if count > MAX_ACTIONS:
+                    self._queue.clear()
+                    self._circle()
+                    return
+                self._one(self._queue.popleft())
+        finally:
+            self._running = False
+
+    def _circle(self) -> None:
+        core = self.core
+        text = f"more than {MAX_ACTIONS} actions in one turn: cut"
+        core.raise_cause("circle", "all", TradingState.REDUCING, text, severity=Severity.ALARM, latched=True)
+
+    def _one(self, action: Action) -> None:
+        core = self.core
+        match action:
+            case Place():
+                self.place(action.order)
+            case CancelOrder():
+                self.cancel(action.client_order_id)
+            case CancelForeign():
+                core.emit(
+                    Cancel(
+                        venue=action.venue,
+                        instrument=action.instrument,
+                        client_order_id=action.client_order_id,
+                        venue_order_id=action.venue_order_id,
+                    )
+                )
+            case Probe():
+                core.emit(
+                    QueryOrder(
+                        venue=action.venue,
+                        instrument=action.instrument,
+                        client_order_id=action.client_order_id,
+                    )
+                )
+            case Arm():
+                core.set_timer(action.name, action.due)
+            case Disarm():
+                core.cancel_timer(action.name)
+            case Ask():
+                self.asks.append(action)
+            case Became():
+                self.became.append(action)
+            case Escalate():
+                self._escalate(action)
+            case Flattened():
+                self.flattened.append(action)
+
+    def _escalate(self, action: Escalate) -> None:
+        core = self.core
+        if action.reducing:
+            core.raise_cause(
+                "in doubt",
+                f"pair:{action.subject}" if action.subject in core.state.pairs.pairs else "all",
+                TradingState.REDUCING,
+                action.text,
+                severity=Severity.ALARM,
+                latched=True,
+            )
+        else:
+            core.alert(f"in doubt:{action.subject}", Severity.ALARM, action.text)
+        core.decide("escalate", action.subject, action.text)
+
+    # -- orders ------------------------------------------------------------------------------------------
+
+    def ask_gate(self, order: OrderRequest) -> GateAnswer:
+        ctx = gatekeeping.order_context(self.core, order)
+        if order.purpose is Purpose.HEDGE:
+            return check_hedge(ctx, order)
+        return check_order(ctx, order)
+
+    def place(self, order: OrderRequest) -> None:
+        """The gate's question, then intent or denial."""
+        core = self.core
+        answer = self.ask_gate(order)
+        if not answer.allowed:
+            core.orders.add(order, core.now)
+            self._deny(order, answer)
+            return
+        for opposing in answer.cancel_first:
+            self.cancel(opposing)
+        final = msgspec.structs.replace(
+            order, quantity=answer.quantity, reduce_only=order.reduce_only or answer.reduce_only
+        )
+        entry = core.orders.add(final, core.now)
+        core.decide(
+            "gate",
+            final.client_order_id,
+            f"{final.purpose.value} {final.side.value} {final.quantity} {final.instrument}: allowed",
+            {"binding": answer.binding, "head_room": answer.head_room, "price": final.price},
+        )
+        seq = core.state.next_intent
+        core.state.next_intent += 1
+        intent = SaveIntent(seq=seq, orders=(final,), pair=final.pair, text=final.reason)
+        if final.purpose.protective:
+            core.emit(Send(order=final))
+            core.emit(intent)
+            self._sent(entry)
+            return
+        core.state.intents[str(seq)] = [final.client_order_id]
+        core.emit(intent)
+        self.keep(entry)
+
+    def on_durable(self, seq: int) -> None:
+        """The intent is on disk: the gate once more at present figures, then out."""
+        core = self.core
+        for client_order_id in core.state.intents.pop(str(seq), []):
+            entry = core.orders.get(client_order_id)
+            if entry is None or entry.state is not OrderState.INITIALIZED:
+                continue
+            answer = self.ask_gate(entry.request)
+            if not answer.allowed or answer.quantity < entry.request.quantity:
+                self._deny(entry.request, answer)
+                continue
+            core.emit(Send(order=entry.request))
+            self._sent(entry)
+
+    def drop_intents(self, why: str) -> None:
+        """What waits for the disk is denied: it may never become durable, so it must never go out."""
+        core = self.core
+        waiting, core.state.intents = core.state.intents, {}
+        for names in waiting.values():
+            for client_order_id in names:
+                entry = core.orders.get(client_order_id)
+                if entry is not None and entry.state is OrderState.INITIALIZED:
+                    applied = core.orders.denied(client_order_id, why, core.now)
+                    if applied.entry is not None:
+                        self.keep(applied.entry)
+                        self.tell(applied.entry)
+
+    def _sent(self, entry: OrderEntry) -> None:
+        core = self.core
+        applied = core.orders.sent(entry.id, core.now)
+        core.throttle.sent(core.now)
+        if applied.entry is not None:
+            self.keep(applied.entry)
+            self.tell(applied.entry)
+
+    def _deny(self, order: OrderRequest, answer: GateAnswer) -> None:
+        core = self.core
+        text = answer.refusal or f"only {answer.quantity} of {order.quantity} would pass now"
+        applied = core.orders.denied(order.client_order_id, text, core.now)
+        self.note_denial(
+            f"{order.side.value} {order.quantity} {order.instrument}", text, order.origin, answer
+        )
+        if answer.disable_origin and core.causes.disable(order.origin, answer.disable_origin):
+            core.alert(
+                f"throttle:{order.origin}",
+                Severity.ALARM,
+                f"{order.origin} disabled: {answer.disable_origin}",
+                do=f"look at its orders, then: enable {order.origin.partition(':')[2] or order.origin} REASON",
+            )
+        if applied.entry is not None:
+            self.keep(applied.entry)
+            self.tell(applied.entry)
+
+    def note_denial(self, subject: str, text: str, origin: str, answer: GateAnswer | None = None) -> None:
+        """A refusal is a value: journaled with all failing checks, counted, shown."""
+        core = self.core
+        figures: dict[str, Decimal | None] = {}
+        for check in answer.failed if answer is not None else ():
+            figures[f"{check.name} {check.subject}".strip()] = check.value
+        core.decide("denied", subject, text, figures)
+        core.risk_event("denied", subject, text)
+        counters = core.state.counters
+        day = core.now // 86_400_000_000_000
+        if counters.denied_day != day:
+            counters.denied_day, counters.denied_today = day, 0
+        counters.denied_today += 1
+        core.state.denied.append(DeniedNote(core.now, f"{subject}: {text}", origin))
+        del core.state.denied[:-DENIED_KEPT]
+
+    def cancel(self, client_order_id: str) -> None:
+        """Cancel one of ours; what has not gone out yet is denied instead, and never sent."""
+        core = self.core
+        entry = core.orders.get(client_order_id)
+        if entry is None or entry.settled:
+            return
+        if entry.state is OrderState.INITIALIZED:
+            applied = core.orders.denied(client_order_id, "canceled before it was sent", core.now)
+            if applied.entry is not None:
+                self.keep(applied.entry)
+                self.tell(applied.entry)
+            return
+        core.emit(
+            Cancel(
+                venue=entry.venue,
+                instrument=entry.request.instrument,
+                client_order_id=client_order_id,
+                venue_order_id=entry.venue_order_id,
+            )
+        )
+        core.orders.cancel_sent(client_order_id, core.now)
+
+    def tell(self, entry: OrderEntry) -> None:
+        """Hand an order's change to the machine it belongs to."""
+        core = self.core
+        request = entry.request
+        if request.pair is not None:
+            self.run(core.pairs.on_order(entry, core.now, self.prices))
+        elif request.purpose is Purpose.FLATTEN:
+            self.run(core.flattens.on_order(entry, core.now, self.prices))
+        elif request.purpose is Purpose.STOP:
+            self.run(core.stops.on_order(entry, core.now, self.prices))
+
+    def keep(self, entry: OrderEntry) -> None:
+        """Record the order's present state."""
+        request = entry.request
+        self.core.record(
+            OrderRecord(
+                ts=self.core.now,
+                client_order_id=entry.id,
+                venue_order_id=entry.venue_order_id,
+                instrument=request.instrument,
+                side=request.side,
+                quantity=request.quantity,
+                price=request.price,
+                filled=entry.filled,
+                avg_price=entry.avg_price,
+                state=entry.state,
+                purpose=request.purpose.value,
+                origin=request.origin,
+                pair=request.pair,
+                reduce_only=request.reduce_only,
+                text=entry.text or request.reason,
+            )
+        )
+
+    def arm_probes(self) -> None:
+        """Keep the timer `orders` at the next moment an order must be looked at."""
+        core = self.core
+        due = core.orders.next_due()
+        if due is None:
+            core.cancel_timer("orders")
+        elif core.state.timers.get("orders") != due:
+            core.set_timer("orders", due)
