@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from console.link import SocketLink
+from console.places import layout_of
 from console.running import connect
 from console.spawn import Starting, find_or_spawn
 from services.protocol.options import RunOptions
-from services.settings.layout import StateLayout
-
-
-def layout_of(profile: str, state_dir: str | None) -> StateLayout:
-    """The names inside this profile's state folder."""
-    from console.paths import state_root
-
-    return StateLayout(state_root(profile, state_dir))
 
 
 def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:

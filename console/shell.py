@@ -11,7 +11,7 @@ import typer
 
 from console import cli, oneshot
 from console.oneshot import Asked
-from console.opening import layout_of
+from console.places import layout_of
 from services.protocol.commands import BY_NAME
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit

@@ -121,11 +121,16 @@ def _named(world: dict[str, str]) -> str:
     return " ".join(f"{name} {value}" for name, value in world.items()) or "its own world"
 
 
+def engine_command() -> list[str]:
+    """`-P`: a folder named `console` where the person happens to stand must not be taken for ours."""
+    return [sys.executable, "-P", "-m", "console", "run", "--no-ui"]
+
+
 def spawn(options: RunOptions, layout: StateLayout) -> Starting:
-    """`sys.executable -P -m console run --no-ui …` in a session of its own, output to `engine.log`."""
+    """An engine in a session of its own, output to `engine.log`, its word over a pipe."""
     reader, writer = os.pipe()
     with_pipe = {name: getattr(options, name) for name in options.__struct_fields__} | {"ready_fd": writer}
-    command = [sys.executable, "-P", "-m", "console", "run", "--no-ui", *to_argv(RunOptions(**with_pipe))]
+    command = [*engine_command(), *to_argv(RunOptions(**with_pipe))]
     try:
         log = os.open(layout.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -41,6 +41,7 @@ class PaperEngine:
         self.padding = ""
         self.on_submit: Callable[[Cmd, Reply], None] | None = None
         self.broken: set[str] = set()
+        self.vanish: Callable[[], None] = lambda: None
 
     def submit(self, command: Cmd, reply: Reply) -> None:
         self.taken.append(command)

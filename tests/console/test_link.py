@@ -1,0 +1,202 @@
+"""The link of the screens: newest views, commands with answers, reconnecting, never raising."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from console import link as link_module
+from console.link import SocketLink
+from services.control.server import ControlServer
+from services.domain.effects import Done
+from services.protocol.options import RunOptions
+from services.settings.layout import StateLayout
+from tests.control.builders import HELLO, PaperEngine, good
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> StateLayout:
+    return StateLayout(tmp_path)
+
+
+@pytest.fixture
+def engine() -> PaperEngine:
+    return PaperEngine()
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "RETRY_S", (0.01,))
+
+
+@pytest.fixture
+async def server(layout: StateLayout, engine: PaperEngine) -> AsyncIterator[ControlServer]:
+    running = ControlServer(layout.socket, HELLO, engine, engine)
+    await running.start()
+    yield running
+    await running.close()
+
+
+@pytest.fixture
+async def link(layout: StateLayout) -> AsyncIterator[SocketLink]:
+    made = SocketLink(layout, RunOptions())
+    yield made
+    await made.close()
+
+
+async def until(link: SocketLink, condition: object) -> None:
+    """Waits for a change that makes it so."""
+    assert callable(condition)
+    changed = asyncio.Event()
+    end = link.listen(lambda _topic: changed.set())
+    try:
+        async with asyncio.timeout(10):
+            while not condition():
+                changed.clear()
+                await changed.wait()
+    finally:
+        end()
+
+
+async def test_newest_view_and_a_word_when_it_changes(
+    server: ControlServer, engine: PaperEngine, link: SocketLink
+) -> None:
+    heard: list[str] = []
+    link.listen(heard.append)
+    link.watch(("orders",), 10)
+    assert link.state == "starting"
+    assert link.view("orders") is None
+    assert link.silence() == 0
+    link.start()
+    await until(link, lambda: link.view("orders") is not None)
+    assert link.state == "connected"
+    engine.versions["orders"] = 2
+    await until(link, lambda: link.view("orders")["version"] == 2)  # type: ignore[index]
+    assert heard.count("orders") == 2
+    assert heard[0] == "link"
+
+
+async def test_commands_get_their_answers(
+    server: ControlServer, engine: PaperEngine, link: SocketLink
+) -> None:
+    def answer(cmd, reply):  # type: ignore[no-untyped-def]
+        reply.progress("half way")
+        if cmd.name == "halt":
+            reply.done(good(cmd.id, '{"trading_state":"HALTED"}'))
+        else:
+            reply.done(Done(cmd.id, False, code="refused", text="breaker still holds", exit=4))
+
+    engine.on_submit = answer
+    link.start()
+    await until(link, lambda: link.state == "connected")
+    words: list[str] = []
+    halted = await link.send("halt", {}, words.append)
+    assert (halted.ok, halted.result, words) == (True, {"trading_state": "HALTED"}, ["half way"])
+    refused = await link.send("resume", {"reason": "x"})
+    assert (refused.ok, refused.text, refused.exit) == (False, "breaker still holds", 4)
+
+
+async def test_read_only_sends_nothing(
+    server: ControlServer, engine: PaperEngine, layout: StateLayout
+) -> None:
+    link = SocketLink(layout, RunOptions(), read_only=True)
+    link.start()
+    await until(link, lambda: link.state == "connected")
+    answer = await link.send("halt", {})
+    assert not answer.ok
+    assert "read-only" in answer.text
+    assert engine.taken == []
+    await link.close()
+
+
+async def test_command_without_an_engine_says_so(link: SocketLink) -> None:
+    answer = await link.send("halt", {})
+    assert not answer.ok
+    assert "was not sent" in answer.text
+
+
+async def test_broken_connection_reconnects_and_asks_the_same_engine_under_the_same_id(
+    server: ControlServer, engine: PaperEngine, link: SocketLink
+) -> None:
+    link.watch(("orders",), 10)
+    link.start()
+    await until(link, lambda: link.view("orders") is not None)
+    asking = asyncio.ensure_future(link.send("flatten", {}))
+    while not engine.replies:
+        await asyncio.sleep(0)
+    for client in list(server._clients.values()):
+        assert client.transport is not None
+        client.transport.abort()
+    await until(link, lambda: link.state == "reconnecting")
+    await until(link, lambda: link.state == "connected")
+    engine.replies[0].done(good("ignored", '{"flat":true}'))
+    answer = await asyncio.wait_for(asking, 10)
+    assert answer.ok
+    assert len(engine.taken) == 1, "carried out once"
+    engine.versions["orders"] = 5
+    await until(link, lambda: link.view("orders")["version"] == 5)  # type: ignore[index]
+
+
+async def test_another_engine_is_never_asked_what_the_first_was(
+    server: ControlServer, engine: PaperEngine, link: SocketLink
+) -> None:
+    link.start()
+    await until(link, lambda: link.state == "connected")
+    asking = asyncio.ensure_future(link.send("resume", {"reason": "x"}))
+    while not engine.replies:
+        await asyncio.sleep(0)
+    server.hello = type(HELLO)(protocol=1, version="1", pid=2, instance="other")
+    for client in list(server._clients.values()):
+        assert client.transport is not None
+        client.transport.abort()
+    answer = await asyncio.wait_for(asking, 10)
+    assert not answer.ok
+    assert "another engine" in answer.text
+    assert len(engine.taken) == 1
+
+
+async def test_engine_that_says_good_bye_closes_the_link(
+    server: ControlServer, engine: PaperEngine, link: SocketLink
+) -> None:
+    link.start()
+    await until(link, lambda: link.state == "connected")
+    asking = asyncio.ensure_future(link.send("stop", {}))
+    while not engine.replies:
+        await asyncio.sleep(0)
+    await server.close("stopped by stop")
+    answer = await asyncio.wait_for(asking, 10)
+    assert not answer.ok
+    await until(link, lambda: link.state == "closed")
+    assert link.text == "stopped by stop"
+    assert link.failure is None
+
+
+async def test_what_is_no_engine_is_a_failure_told(layout: StateLayout, link: SocketLink) -> None:
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\0\0\0\x02{}")
+        await writer.drain()
+        writer.close()
+
+    other = await asyncio.start_unix_server(talk, str(layout.socket))
+    failed = asyncio.Event()
+    link.on_failure = failed.set
+    link.start()
+    await asyncio.wait_for(failed.wait(), 10)
+    assert link.failure is not None
+    assert "no engine" in link.failure.text
+    other.close()
+    await other.wait_closed()
+
+
+async def test_views_of_a_known_topic_are_typed_or_not_shown(
+    server: ControlServer, engine: PaperEngine, link: SocketLink
+) -> None:
+    """The paper engine's strip is no StripView: nothing is shown rather than something misread."""
+    link.watch(("strip",), 10)
+    link.start()
+    await until(link, lambda: "strip" in link._slots)
+    assert link.view("strip") is None
+    assert "cannot be read" in link.text

@@ -1,0 +1,218 @@
+"""One-shot commands against a real socket: text, JSON, progress, exit statuses."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console import oneshot, running
+from console.oneshot import Asked
+from services.control.ports import Reply
+from services.domain.effects import Done
+from services.protocol.errors import ProductError, UsageError
+from services.protocol.exits import Exit
+from services.protocol.frames import Cmd
+from services.settings.layout import StateLayout
+from tests.console.builders import serving
+
+STATUS = {
+    "schema": 1,
+    "profile": "sim",
+    "mode": "sim",
+    "synthetic": True,
+    "trading_state": "HALTED",
+    "causes": [
+        {
+            "name": "halt",
+            "scope": "all",
+            "latched": True,
+            "since": 1_677_628_800_000_000_000,
+            "text": "by shell:1",
+        }
+    ],
+    "equity": "100012.345",
+    "day_pnl": "-12.3",
+    "leverage": None,
+    "margin_usage": "0.0312",
+    "naked": {"notional": "0", "seconds": "0", "worst_seconds": "1.25"},
+    "positions": [],
+    "pairs": [],
+    "working_orders": 0,
+    "in_doubt": 0,
+    "venues": [{"name": "alpha", "connected": False, "data_age_ms": None}],
+}
+
+
+def asked(root: Path, *, json: bool = False) -> Asked:
+    return Asked(profile="sim", layout=StateLayout(root), json=json)
+
+
+def answer(result: object, **more: Any) -> Callable[[Cmd, Reply], None]:
+    def reply_with(cmd: Cmd, reply: Reply) -> None:
+        reply.done(Done(cmd.id, **{"ok": True, "result": json.dumps(result), **more}))
+
+    return reply_with
+
+
+def test_status_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(tmp_path, answer(STATUS)):
+        assert oneshot.ask(asked(tmp_path), "status", {}) == 0
+    out = capsys.readouterr().out
+    for text in (
+        "SYNTHETIC",
+        "HALTED",
+        "latched, since 2023-03-01 00:00:00: by shell:1",
+        "100 012.34",
+        "−12.30",
+    ):
+        assert text in out
+    assert "leverage —" in out
+    assert "alpha DOWN" in out
+
+
+def test_json_is_the_engines_own_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(tmp_path, answer(STATUS)):
+        assert oneshot.ask(asked(tmp_path, json=True), "status", {}) == 0
+    assert json.loads(capsys.readouterr().out) == STATUS
+
+
+@pytest.mark.parametrize("name", ["positions", "orders", "pairs"])
+def test_lists(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(tmp_path, answer({"schema": 1, name: []})):
+        assert oneshot.ask(asked(tmp_path), name, {}) == 0
+    assert capsys.readouterr().out.startswith("no ")
+    rows = [{"instrument": "BTC-USDT-PERP.alpha", "id": "P-01", "client_order_id": "abc", "size": "-1.5"}]
+    with serving(tmp_path, answer({"schema": 1, name: rows})):
+        assert oneshot.ask(asked(tmp_path), name, {}) == 0
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.split()[0] in ("instrument", "order", "pair")
+    assert "—" in row
+
+
+def test_progress_goes_to_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def slow(cmd: Cmd, reply: Reply) -> None:
+        reply.progress("cancelling 4 orders")
+        reply.done(
+            Done(
+                cmd.id,
+                True,
+                result='{"flat":true,"fresh_read_ts":1677628800000000000,"kept":["alpha USD 5"]}',
+            )
+        )
+
+    with serving(tmp_path, slow) as engine:
+        assert oneshot.flatten(asked(tmp_path), "BTC-USDT-PERP", yes=True) == 0
+    captured = capsys.readouterr()
+    assert "cancelling 4 orders" in captured.err
+    assert captured.out.startswith("flat: zero orders, zero positions")
+    assert "kept: alpha USD 5" in captured.out
+    assert engine.taken[0].args == {"what": "BTC-USDT-PERP"}
+    assert engine.taken[0].origin == f"shell:{os.getpid()}"
+
+
+def test_refusal_has_its_status_and_one_line(tmp_path: Path) -> None:
+    refused = answer(None, ok=False, code="refused", text="breaker daily still holds", exit=4)
+    with serving(tmp_path, refused), pytest.raises(ProductError, match="breaker daily") as caught:
+        oneshot.ask(asked(tmp_path), "resume", {"reason": "why not"})
+    assert caught.value.exit is Exit.REFUSED
+
+
+def test_flatten_that_leaves_something_is_five_and_lists_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = {"flat": False, "positions_left": ["BTC-USDT-PERP.alpha 0.001: dust"], "fresh_read_ts": 1}
+    told = answer(left, ok=False, code="left", text="not flat: BTC-USDT-PERP.alpha 0.001: dust", exit=5)
+    with serving(tmp_path, told), pytest.raises(ProductError) as caught:
+        oneshot.flatten(asked(tmp_path), "", yes=True)
+    assert caught.value.exit is Exit.LEFT_OPEN
+    assert "position left: BTC-USDT-PERP.alpha 0.001: dust" in capsys.readouterr().out
+
+
+def test_no_engine_is_three(tmp_path: Path) -> None:
+    with pytest.raises(ProductError, match="no engine is running for profile sim") as caught:
+        oneshot.ask(asked(tmp_path), "status", {})
+    assert caught.value.exit is Exit.NO_ENGINE
+
+
+def test_held_lock_without_answer_is_one_never_three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "BIND_WAIT_S", 0.0)
+    with (tmp_path / "engine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write('{"pid": 4242}\n')
+        lock.flush()
+        with pytest.raises(ProductError, match="engine PID 4242 does not answer") as caught:
+            oneshot.ask(asked(tmp_path), "status", {})
+    assert caught.value.exit is Exit.FAILED
+
+
+def test_stale_lock_file_is_no_engine(tmp_path: Path) -> None:
+    (tmp_path / "engine.lock").write_text('{"pid": 1}')
+    assert running.lock_holder(StateLayout(tmp_path)) is None
+
+
+def test_too_long_socket_path_names_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ProductError, match="--state-dir") as caught:
+        oneshot.ask(asked(tmp_path / ("x" * 120)), "status", {})
+    assert caught.value.exit is Exit.USAGE
+
+
+def test_flatten_without_a_terminal_requires_yes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("flatten\n"))
+    with pytest.raises(UsageError, match="--yes"):
+        oneshot.flatten(asked(tmp_path), "", yes=False)
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "sent"), [("flatten\n", True), ("y\n", False), ("", False)])
+def test_flatten_asks_for_the_word(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+    sent: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.stdin", Tty(typed))
+    with serving(tmp_path, answer({"flat": True})) as engine:
+        if sent:
+            assert oneshot.flatten(asked(tmp_path), "alpha", yes=False) == 0
+        else:
+            with pytest.raises(ProductError, match="nothing was sent"):
+                oneshot.flatten(asked(tmp_path), "alpha", yes=False)
+    assert len(engine.taken) == int(sent)
+    assert "This closes alpha" in capsys.readouterr().err
+
+
+def test_engine_that_breaks_off_is_one_line(tmp_path: Path) -> None:
+    def die(_cmd: Cmd, _reply: Reply) -> None:
+        engine.vanish()
+
+    with serving(tmp_path, die) as engine, pytest.raises(ProductError, match="gone away") as caught:
+        oneshot.ask(asked(tmp_path), "status", {})
+    assert caught.value.exit is Exit.FAILED
+
+
+def test_halt_says_the_state_and_what_was_cancelled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = {
+        "ok": True,
+        "trading_state": "HALTED",
+        "causes": STATUS["causes"],
+        "cancelled": 12,
+        "pending": 2,
+    }
+    with serving(tmp_path, answer(result)):
+        assert oneshot.ask(asked(tmp_path), "halt", {}) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("halt: HALTED   12 orders cancelled   2 cancels pending")
