@@ -11,7 +11,6 @@ frame's time is the earlier of the venue's and ours, so a venue clock running ah
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -23,6 +22,8 @@ from services.market.rates import RateState, accept, current_rate, known_caps, s
 from services.settings.parameters import Freshness
 
 USD = "USD"
+IMPOSSIBLE = 1e12
+"""No price or index reaches it; such a figure is taken as unknown."""
 _MS = 1_000_000
 _SECOND = 1_000_000_000
 
@@ -313,12 +314,12 @@ class MarketPicture:
 
 
 def two_sided(row: QuoteRow) -> bool:
-    """Both sides stated, finite, positive and not crossed. NaN fails every comparison."""
-    return 0.0 < row.bid <= row.ask < math.inf
+    """Both sides stated, possible and not crossed. NaN fails every comparison."""
+    return 0.0 < row.bid <= row.ask < IMPOSSIBLE
 
 
 def _positive_on_grid(value: float, increment: Decimal) -> Decimal | None:
-    if not 0.0 < value < math.inf:
+    if not 0.0 < value < IMPOSSIBLE:
         return None
     price = grid_decimal(value, increment)
     return price if price > 0 else None
