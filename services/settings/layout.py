@@ -1,13 +1,21 @@
-"""Names inside an engine's state folder (RUNTIME 1). Names only: nothing here touches a file."""
+"""Where things lie: the folders of a user, and the names inside an engine's state folder (RUNTIME 1).
+
+Names only: nothing here touches a file.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
+PROGRAM = "stableconsole"
+
 
 class StateLayout(Struct, frozen=True):
+    """Everything of one engine lies in `root`."""
+
     root: Path
 
     @property
@@ -37,3 +45,31 @@ class StateLayout(Struct, frozen=True):
     @property
     def exchange(self) -> Path:
         return self.root / "exchange"
+
+
+def state_root(profile: str, state_dir: str | None) -> Path:
+    """`--state-dir`, else the profile's folder under the user's state directory; absolute."""
+    if state_dir is not None:
+        return Path(state_dir).expanduser().absolute()
+    return _user_state() / profile
+
+
+def accounts_folder() -> Path:
+    """Locks of real accounts: always in the user's state directory, whatever `--state-dir` says."""
+    return _user_state() / "accounts"
+
+
+def config_file(environ: Mapping[str, str]) -> Path:
+    """`STABLECONSOLE_CONFIG`, else `config.toml` in the user's configuration directory."""
+    named = environ.get("STABLECONSOLE_CONFIG")
+    if named:
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_config_path  # noqa: PLC0415 - 6 ms that not every caller needs
+
+    return user_config_path(PROGRAM, appauthor=False) / "config.toml"
+
+
+def _user_state() -> Path:
+    from platformdirs import user_state_path  # noqa: PLC0415 - as above
+
+    return user_state_path(PROGRAM, appauthor=False)

@@ -197,6 +197,16 @@ def export(path: Path, after: int = 0) -> Iterator[str]:
         reader.close()
 
 
+def export_to(path: Path, out: Path) -> int:
+    """`export` into a file; how many rows. Raises OSError."""
+    rows = 0
+    with out.open("w", encoding="utf-8") as file:
+        for line in export(path):
+            file.write(line + "\n")
+            rows += 1
+    return rows
+
+
 def _fault(raw: tuple[Any, ...], expected: int, head: bytes) -> str:
     """What is wrong with a stored row that should follow `head`; empty = nothing."""
     seq, kind, ts, count, codec, payload, digest, hash_, _ = raw

@@ -1,0 +1,160 @@
+"""`config init|show|check|path`: the configuration file as a person works with it. Prints nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from services.protocol.errors import ProductError
+from services.protocol.exits import Exit
+from services.settings.catalog import Entry, catalog
+from services.settings.errors import SettingsError
+from services.settings.layout import config_file
+from services.settings.resolve import Resolved, default_settings, resolve
+from services.settings.toml import Document, read_document
+from services.settings.ui import ui_settings
+
+SAMPLE = """\
+# stableconsole's configuration. Every key may be left out: the defaults hold then
+# (see them all: stableconsole config show). A funding rate carries its unit, bps/8h.
+
+[profiles.sim]
+mode = "sim"
+venues = ["alpha", "beta"]
+
+[profiles.sim.limits]
+max_order_notional = 25000
+portfolio_leverage = 5
+
+# [profiles.sim.limits.instrument."USDT-PERP"]
+# max_position = 100000
+# max_leverage = 10
+
+# A row for one venue alone:
+# [profiles.sim.limits.instrument."BTC-USDT-PERP.alpha"]
+# max_position = 50000
+
+[profiles.sim.strategies.funding_arb]
+kind = "funding_arb"
+enabled = true
+min_spread = "1.0bps/8h"
+
+# Other tables of a profile: pair exec ladder fresh size stop breaker depeg reconcile engine
+
+[ui]
+theme = "auto"
+fps = "auto"
+"""
+
+
+def load(path: Path | None = None) -> Document | None:
+    """The configuration file; None = there is none. Raises ProductError (exit 2) when it cannot be used."""
+    where = path or config_file(os.environ)
+    try:
+        text = where.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ProductError(f"configuration {where}: {said}", Exit.USAGE, "config") from None
+    try:
+        return read_document(text, str(where))
+    except SettingsError as error:
+        raise _refused(error) from None
+
+
+def resolved(
+    profile: str,
+    document: Document | None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, str] | None = None,
+) -> Resolved:
+    """One profile as it holds. Raises ProductError (exit 2) with the one line that says what is wrong."""
+    try:
+        return resolve(
+            profile,
+            document=document.data if document else None,
+            overrides=overrides,
+            environ=os.environ if environ is None else environ,
+            line_of=document.line_of if document else None,
+            file=document.file if document else "config.toml",
+        )
+    except SettingsError as error:
+        raise _refused(error) from None
+
+
+def init(path: Path | None = None) -> str:
+    """Write a commented file; never over one that exists."""
+    where = path or config_file(os.environ)
+    try:
+        where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with where.open("x", encoding="utf-8") as file:
+            file.write(SAMPLE)
+        where.chmod(0o600)
+    except FileExistsError:
+        raise ProductError(f"{where} exists already; edit it, or move it aside first") from None
+    except OSError as error:
+        raise ProductError(f"{where}: {error.strerror or error}") from None
+    return f"wrote {where}"
+
+
+def entries(
+    profile: str, path: Path | None = None, overrides: Mapping[str, str] | None = None
+) -> list[Entry]:
+    """Every parameter of a profile with its origin: what `config show --json` lists."""
+    found = resolved(profile, load(path), overrides=overrides)
+    defaults = default_settings(profile, found.settings.mode)
+    return list(catalog(found.settings, found.origins, defaults))
+
+
+def show(profile: str, path: Path | None = None, overrides: Mapping[str, str] | None = None) -> str:
+    """Key, value, origin, default where it differs. There is no secret to show: the file may hold none."""
+    found = resolved(profile, load(path), overrides=overrides)
+    settings = found.settings
+    lines = [
+        f"profile {profile}  mode {settings.mode}  venues {', '.join(settings.venues)}",
+        f"file {path or config_file(os.environ)}",
+        "",
+    ]
+    listed = entries(profile, path, overrides)
+    wide = max(len(entry.key) for entry in listed)
+    for entry in listed:
+        origin = "" if entry.origin == "default" else f"  {entry.origin} (default {entry.default})"
+        lines.append(f"{entry.key:<{wide}}  {entry.value}{origin}")
+    return "\n".join(lines)
+
+
+def check(path: Path | None = None, running: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """Check every profile of the file. `running`: profile to key and value text of an engine that runs now.
+
+    Raises ProductError (exit 2) for the first fault.
+    """
+    where = path or config_file(os.environ)
+    document = load(where)
+    if document is None:
+        return f"{where}: there is none, the defaults hold (stableconsole config init makes one)"
+    try:
+        ui_settings(document.data)
+    except SettingsError as error:
+        line = document.line_of(tuple(error.key.split(".")))
+        raise _refused(error.at(document.file, line)) from None
+    names = list(document.data.get("profiles", {})) or ["sim"]
+    lines = []
+    for name in names:
+        found = resolved(name, document)
+        lines.append(f"profile {name}: valid, {_count(list(found.origins.values()).count('file'))}")
+        values = {entry.key: entry.value for entry in catalog(found.settings, found.origins)}
+        for key, value in (running or {}).get(name, {}).items():
+            if values.get(key, value) != value:
+                lines.append(f"  {key}: the running engine has {value}, the file gives {values[key]}")
+    return "\n".join([f"{where}: valid", *lines])
+
+
+def _count(given: int) -> str:
+    return "1 value from the file" if given == 1 else f"{given} values from the file"
+
+
+def _refused(error: SettingsError) -> ProductError:
+    return ProductError(str(error), Exit.USAGE, "config")

@@ -1,0 +1,69 @@
+"""Secrets never reach a log line: known values are struck out, and what a secret's name introduces."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+STRUCK = "[redacted]"
+_SHORTEST = 6
+"""A registered value shorter than this would strike out ordinary text."""
+
+_NAME = r"(?:api[_-]?key|secret|passw(?:or)?d|passphrase|token|signature|authorization|private[_-]?key)"
+_PAIR = re.compile(rf"""(?i)(["']?\b[\w-]*{_NAME}["']?\s*[:=]\s*)(["']?)(?:bearer\s+)?[^\s"'&,;}}]+\2""")
+_IS_NAME = re.compile(rf"(?i){_NAME}")
+
+
+class Redactor:
+    """Knows the values that were loaded as secrets."""
+
+    def __init__(self) -> None:
+        self._values: list[str] = []
+
+    def register(self, value: str) -> None:
+        """From now on this value is struck out wherever it stands."""
+        if len(value) >= _SHORTEST and value not in self._values:
+            self._values.append(value)
+            self._values.sort(key=len, reverse=True)
+
+    def text(self, text: str) -> str:
+        for value in self._values:
+            text = text.replace(value, STRUCK)
+        return _PAIR.sub(rf"\1\2{STRUCK}\2", text)
+
+    def mapping(self, tree: Mapping[str, Any]) -> dict[str, Any]:
+        """A copy with every value under a secret's name struck out, for the journal and `config show`."""
+        clean: dict[str, Any] = {}
+        for key, value in tree.items():
+            if _IS_NAME.search(key):
+                clean[key] = STRUCK
+            elif isinstance(value, Mapping):
+                clean[key] = self.mapping(value)
+            elif isinstance(value, str):
+                clean[key] = self.text(value)
+            else:
+                clean[key] = value
+        return clean
+
+
+class RedactingFilter(logging.Filter):
+    """On every handler: the finished message, its arguments and a stack's text pass through the redactor."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self._redactor = redactor
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = self._redactor.text(record.getMessage())
+        record.args = ()
+        if record.exc_info and not record.exc_text:
+            record.exc_text = self._redactor.text(logging.Formatter().formatException(record.exc_info))
+        return True
+
+
+def protect(logger: logging.Logger, redactor: Redactor) -> None:
+    """Put the filter on every handler of `logger`."""
+    for handler in logger.handlers:
+        handler.addFilter(RedactingFilter(redactor))
