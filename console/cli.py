@@ -84,23 +84,6 @@ def _quick(name: str, words: list[str]) -> int | None:
     )
 
 
-def start(given: dict[str, object], *, no_ui: bool, attach: bool, read_only: bool) -> int:
-    """Runs the engine in the foreground, or the screen on an engine found or started."""
-    from services.protocol import flags
-
-    options = flags.build(given)
-    if no_ui:
-        from console import headless
-
-        return headless.run(options)
-    from console import terminal
-
-    terminal.require_terminal()
-    from console import opening
-
-    return opening.show(options, attach=attach, read_only=read_only)
-
-
 def _complain(text: str, status: Exit) -> int:
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()

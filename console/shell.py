@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console import cli, oneshot
+from console import oneshot, start
 from console.oneshot import Asked
 from console.places import layout_of
 from services.protocol.commands import BY_NAME
@@ -116,7 +116,7 @@ def _run(
     **given: object,
 ) -> int:
     """Start an engine, or attach to the one that runs. `stableconsole FLAGS` is the same."""
-    return cli.start(given, no_ui=no_ui, attach=False, read_only=False)
+    return start.begin(given, no_ui=no_ui, attach=False, read_only=False)
 
 
 def _attach(
@@ -125,7 +125,7 @@ def _attach(
     **given: object,
 ) -> int:
     """The screen alone, on an engine that runs."""
-    return cli.start(given, no_ui=False, attach=True, read_only=read_only)
+    return start.begin(given, no_ui=False, attach=True, read_only=read_only)
 
 
 _ATTACH_FLAGS = tuple(flag for flag in FLAGS if flag.field in ("profile", "state_dir", "debug"))

@@ -15,7 +15,7 @@ from termios import TIOCSWINSZ
 
 import pytest
 
-from console import cli, terminal
+from console import cli, start, terminal
 from services.protocol.errors import ProductError
 from services.protocol.flags import FLAGS
 from services.protocol.version import VERSION
@@ -32,11 +32,11 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, object], di
     """What a start was asked for, without starting."""
     seen: list[tuple[dict[str, object], dict[str, bool]]] = []
 
-    def start(given: dict[str, object], **more: bool) -> int:
+    def begin(given: dict[str, object], **more: bool) -> int:
         seen.append(({key: value for key, value in given.items() if value}, more))
         return 0
 
-    monkeypatch.setattr(cli, "start", start)
+    monkeypatch.setattr(start, "begin", begin)
     return seen
 
 
