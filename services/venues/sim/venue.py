@@ -208,6 +208,7 @@ class SimVenue:
         self._feed.forget()
         self._greeting = settled
         self._send(ts, lambda due: VenueLink(venue=self.name, ts=due, up=True, reason="connected"))
+        self._frame_at = self._down_at
 
     def on_instant(
         self,
