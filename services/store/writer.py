@@ -37,6 +37,10 @@ class StoreFact(Struct, frozen=True):
     text: str
 
 
+class StoreTrouble(OSError):
+    """A commit that was waited for did not succeed. Its rows stay queued and are written later, in order."""
+
+
 class StoreWriter:
     """Open the store with `migrate.open_store` first. One producer thread calls `journal` and `record`."""
 
@@ -109,11 +113,14 @@ class StoreWriter:
             self._append(row)
 
     def commit_intent(self, seq: int) -> Future[int]:
-        """Commit everything queued so far at once, with FULL sync; the future then gives `seq`."""
+        """Commit everything queued so far at once, with FULL sync; the future then gives `seq`.
+
+        It fails with StoreTrouble when a write fails before that.
+        """
         future: Future[int] = Future()
         with self._lock:
             if self._closing is not None or self._ended():
-                future.set_exception(RuntimeError("the store's writer is closed"))
+                future.set_exception(StoreTrouble("the store's writer is closed"))
             else:
                 self._asked.append((self._put, seq, future))
                 self._sleeping = False
@@ -124,7 +131,7 @@ class StoreWriter:
         """Wait until everything queued so far is durable. False = not within the time."""
         try:
             self.commit_intent(0).result(timeout_s)
-        except (TimeoutError, RuntimeError):
+        except (TimeoutError, OSError):
             return False
         return True
 
@@ -276,6 +283,12 @@ class StoreWriter:
             if future.set_running_or_notify_cancel():
                 future.set_result(seq)
 
+    def _refuse(self, text: str) -> None:
+        while self._asked:
+            _, _, future = self._asked.popleft()
+            if future.set_running_or_notify_cancel():
+                future.set_exception(StoreTrouble(text))
+
     def _failed(self, error: Exception) -> None:
         kind, text = explain(error)
         fact = StoreFact(False, kind, f"{self._path.name}: {text}")
@@ -283,6 +296,7 @@ class StoreWriter:
         with self._lock:
             known = self._trouble
             self._trouble = fact
+            self._refuse(fact.text)
             self._room.notify_all()
         if known is None or known.kind != fact.kind:
             self._tell(fact)
@@ -308,7 +322,4 @@ class StoreWriter:
             kind, text = explain(error)
             self._tell(StoreFact(False, kind, f"{self._path.name}: {text}"))
         with self._lock:
-            for _, _, future in self._asked:
-                if future.set_running_or_notify_cancel():
-                    future.set_exception(RuntimeError("the store's writer ended before this was written"))
-            self._asked.clear()
+            self._refuse("the store's writer ended before this was written")
