@@ -2,104 +2,63 @@
 
 How the desk calls it, after it has halted the scope and written the latch:
 
-- `start(…)` once, then `step(id, now, view)` after every order event, timer `flatten:ID` and account report
-  that concerns the scope; `on_report(report, …)` for every `AccountReport` of a venue in scope, *after*
-  reconciliation has booked it. Pairs in scope are closed through the pair machine (purpose FLATTEN), in step;
-  everything else by reducing orders of our own with widening bands.
-- It ends with one `Flattened`: flat with a fresh read of every venue as proof, or what remains and why.
+- `start(…)` once. Then `on_order(entry, …)` for every change of any order of ours, `on_timer(id, …)` for
+  timers `flatten:ID`, and `on_report(report, …)` for every `AccountReport`, *after* reconciliation booked it.
+- `Ask` wants a `ReadAccount`. Pairs in scope are closed through the pair machine (purpose FLATTEN, both legs
+  in step); everything else by reducing orders of our own with widening bands.
+- It ends with one `Flattened`: flat with a fresh read of every venue as proof, or, after
+  `exec.flatten_no_progress_s` without progress, exactly what remains and why.
+
+A position that only the venue's report shows is closed too: the gate must count it as reducible.
+It needs nothing but the venue connections and the last good prices. Order of things: risk-increasing orders
+are canceled (foreign ones too), positions closed, protective orders canceled, the accounts read afresh.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
 
-from msgspec import Struct
-
+from services.domain.enums import PairState, Purpose
 from services.domain.events import AccountReport
 from services.domain.instrument import Instrument
-from services.execution.actions import Actions
+from services.domain.money import ZERO
+from services.execution.actions import (
+    Action,
+    Actions,
+    Arm,
+    Ask,
+    CancelForeign,
+    CancelOrder,
+    Disarm,
+    Flattened,
+    Place,
+)
+from services.execution.entries import OrderEntry
+from services.execution.flatten_close import closing_order, take_news
+from services.execution.flatten_left import open_sizes, remaining
+from services.execution.flatten_state import (
+    Flatten,
+    FlattenBookState,
+    FlattenView,
+    RestingOrder,
+    Scope,
+    Target,
+)
 from services.execution.ids import IdCounter
 from services.execution.pairs import PairMachine
-from services.execution.pricing import Prices
-from services.execution.table import OrderEntry
 from services.settings.parameters import Settings
 
+__all__ = ["Flatten", "FlattenBookState", "FlattenMachine", "FlattenView", "RestingOrder", "Scope", "Target"]
 
-class Scope(Struct, frozen=True):
-    """What to flatten. All None = everything. A symbol or leg in a pair takes its whole pair."""
-
-    venue: str | None = None
-    instrument: str | None = None
-    symbol: str | None = None
-    pair: str | None = None
-
-
-class RestingOrder(Struct, frozen=True):
-    """An open order as the flatten sees it, ours or foreign."""
-
-    venue: str
-    instrument: str
-    client_order_id: str
-    venue_order_id: str
-    reducing: bool
-    """Reduce-only or conditional protection: canceled last, when flat."""
-    foreign: bool
-    in_doubt: bool = False
-    pair: str | None = None
-
-
-class FlattenView(Prices, Protocol):
-    """Prices, and what stands open by the desk's best knowledge."""
-
-    def positions(self) -> Mapping[str, Decimal]:
-        """Signed size of every perp position: ledger, foreign part included."""
-
-    def resting(self) -> tuple[RestingOrder, ...]:
-        """Ours by the order table, foreign by the last account report."""
-
-
-@dataclass(slots=True)
-class FlattenTarget:
-    """An unpaired position on its way to zero."""
-
-    instrument: str
-    band: int = 0
-    next_at: int = 0
-    attempt: int = 0
-    refusals: int = 0
-    last_refusal: str = ""
-    stuck: str = ""
-
-
-@dataclass(slots=True)
-class Flatten:
-    id: str
-    scope: Scope
-    origin: str
-    reason: str
-    venues: list[str]
-    pairs: list[str]
-    started: int
-    phase: str = "cancel"
-    """cancel, close, clean, prove, done."""
-    targets: dict[str, FlattenTarget] = field(default_factory=dict)
-    extra: dict[str, Decimal] = field(default_factory=dict)
-    canceled: dict[str, int] = field(default_factory=dict)
-    asked: dict[str, int] = field(default_factory=dict)
-    proof: dict[str, str] = field(default_factory=dict)
-    measure: str = ""
-    progress_ts: int = 0
-
-
-@dataclass(slots=True)
-class FlattenBookState:
-    runs: dict[str, Flatten] = field(default_factory=dict)
+_SECOND = 10**9
+_ASK_AGAIN = 2 * _SECOND
+"""A cancel or an account read without effect is asked for again after this long."""
 
 
 class FlattenMachine:
+    """All flattens of the desk; usually there is one or none."""
+
     def __init__(
         self,
         settings: Settings,
@@ -115,20 +74,242 @@ class FlattenMachine:
         self.state = state if state is not None else FlattenBookState()
 
     def running(self) -> tuple[Flatten, ...]:
-        raise NotImplementedError
+        return tuple(run for run in self.state.runs.values() if not run.done)
 
     def start(
         self, scope: Scope, reason: str, origin: str, now: int, view: FlattenView
     ) -> tuple[str, Actions]:
-        """(flatten id, actions). Never refused; a scope that holds nothing is proven flat by a fresh read."""
-        raise NotImplementedError
+        """(flatten id, actions). Never refused; a scope that holds nothing is proven flat by a fresh read.
+
+        A run whose scope is the same or everything is joined, not doubled.
+        """
+        for run in self.running():
+            if run.scope == scope or run.scope.everything:
+                return run.id, self._step(run, now, view)
+        self.state.runs = {run.id: run for run in self.running()}
+        run = Flatten(f"f{self._ids.number()}", scope, origin, reason, self._venues(scope), started=now)
+        run.progress_ts = now
+        self.state.runs[run.id] = run
+        return run.id, self._step(run, now, view)
 
     def on_order(self, entry: OrderEntry, now: int, view: FlattenView) -> Actions:
-        """Every change of an order of purpose FLATTEN without a pair; other orders may be given too."""
-        raise NotImplementedError
+        """Any change of any order of ours. Book its fills and tell the pair machine first."""
+        out: list[Action] = []
+        for run in self.running():
+            run.touched[entry.request.instrument] = now
+            target = run.targets.get(entry.request.instrument)
+            if target is not None and target.order == entry.id:
+                take_news(target, entry, now)
+            out.extend(self._step(run, now, view))
+        return tuple(out)
 
-    def step(self, flatten: str, now: int, view: FlattenView) -> Actions:
-        raise NotImplementedError
+    def on_timer(self, flatten: str, now: int, view: FlattenView) -> Actions:
+        run = self.state.runs.get(flatten)
+        if run is None or run.done:
+            return ()
+        run.armed = None
+        return self._step(run, now, view)
 
     def on_report(self, report: AccountReport, now: int, view: FlattenView) -> Actions:
-        raise NotImplementedError
+        """The venue's word: what it holds beyond our books is closed too; agreement is the proof."""
+        out: list[Action] = []
+        for run in self.running():
+            if report.venue in run.venues:
+                self._read(run, report, view)
+                out.extend(self._step(run, now, view))
+        return tuple(out)
+
+    # One run.
+
+    def _step(self, run: Flatten, now: int, view: FlattenView) -> Actions:
+        if run.done:
+            return ()
+        out: list[Action] = []
+        resting = tuple(order for order in view.resting() if self._concerns(run, order))
+        out.extend(self._cancel(run, [order for order in resting if not order.reducing], now))
+        out.extend(self._close_pairs(run, now, view))
+        sizes = open_sizes(run, view, self._instruments, self._pairs)
+        waiting = {order.instrument for order in resting if not order.reducing and not order.in_doubt}
+        for name, size in sizes.items():
+            out.extend(self._close(run, name, size, waiting, resting, now, view))
+        busy = any(target.order for target in run.targets.values())
+        closed = not sizes and not busy and not self._live_pairs(run)
+        if closed:
+            out.extend(self._cancel(run, [order for order in resting if order.reducing], now))
+        if closed and not resting:
+            out.extend(self._ask(run, now))
+        self._note_progress(run, sizes, resting, now)
+        if closed and not resting and all(venue in run.proof for venue in run.venues):
+            return (*out, *self._finish(run, view, resting))
+        if now - run.progress_ts >= self._settings.exec.flatten_no_progress_s * _SECOND:
+            return (*out, *self._finish(run, view, resting))
+        due = now + self._settings.exec.band_dwell_ms * 10**6
+        if run.armed is None or run.armed <= now:
+            run.armed = due
+            out.append(Arm(_timer(run), due))
+        return tuple(out)
+
+    def _cancel(self, run: Flatten, orders: list[RestingOrder], now: int) -> list[Action]:
+        out: list[Action] = []
+        for order in orders:
+            if now < run.canceled.get(order.name, -_ASK_AGAIN) + _ASK_AGAIN:
+                continue
+            run.canceled[order.name] = now
+            if order.foreign:
+                out.append(
+                    CancelForeign(order.venue, order.instrument, order.venue_order_id, order.client_order_id)
+                )
+            else:
+                out.append(CancelOrder(order.client_order_id))
+        return out
+
+    def _close_pairs(self, run: Flatten, now: int, view: FlattenView) -> list[Action]:
+        out: list[Action] = []
+        for pair in self._pairs.live():
+            if pair.id in run.pairs or not run.scope.takes(pair, self._instruments):
+                continue
+            run.pairs.append(pair.id)
+            out.extend(
+                self._pairs.request_close(
+                    pair.id, run.reason, now, view, purpose=Purpose.FLATTEN, origin=run.origin
+                )
+            )
+            for leg in pair.legs:
+                venue = self._instruments[leg.instrument].venue
+                if venue not in run.venues:
+                    run.venues.append(venue)
+        return out
+
+    def _close(
+        self,
+        run: Flatten,
+        name: str,
+        size: Decimal,
+        waiting: set[str],
+        resting: tuple[RestingOrder, ...],
+        now: int,
+        view: FlattenView,
+    ) -> list[Action]:
+        target = run.targets.setdefault(name, Target(name))
+        taken = any(
+            other.targets[name].order
+            for other in self.running()
+            if other is not run and name in other.targets
+        )
+        if target.order or taken or now < target.next_at:
+            return []
+        if name in waiting and now - run.started < _ASK_AGAIN:
+            return []  # an order of ours against us is on its way out
+        out: list[Action] = []
+        if target.refusals:
+            # Something reducing that rests may hold the quantity the venue would let us reduce.
+            blocking = [order for order in resting if order.instrument == name and order.reducing]
+            out.extend(self._cancel(run, blocking, now))
+        order = closing_order(
+            target,
+            self._instruments[name],
+            size,
+            self._settings,
+            self._ids,
+            now,
+            view,
+            run.origin,
+            run.reason,
+        )
+        if order is not None:
+            out.append(Place(order))
+        return out
+
+    def _ask(self, run: Flatten, now: int) -> list[Action]:
+        out: list[Action] = []
+        for venue in run.venues:
+            if venue in run.proof or now < run.asked.get(venue, -_ASK_AGAIN) + _ASK_AGAIN:
+                continue
+            run.asked[venue] = now
+            out.append(Ask(venue, f"proof of {run.id}"))
+        return out
+
+    def _read(self, run: Flatten, report: AccountReport, view: FlattenView) -> None:
+        """Compare a report with our books; nothing of ours may have moved since its picture was taken."""
+        sizes = {row.instrument: row.size for row in report.positions}
+        ours = view.positions()
+        settled = True
+        for name in sorted({**sizes, **ours}):
+            instrument = self._instruments.get(name)
+            if instrument is None or instrument.venue != report.venue or not instrument.is_perp:
+                continue
+            if not run.scope.covers(instrument):
+                continue
+            if run.touched.get(name, 0) >= report.ts_event:
+                settled = False
+                continue
+            beyond = sizes.get(name, ZERO) - ours.get(name, ZERO)
+            if beyond:
+                run.extra[name] = beyond
+            else:
+                run.extra.pop(name, None)
+        orders = [
+            row
+            for row in report.orders
+            if row.instrument in self._instruments and run.scope.covers(self._instruments[row.instrument])
+        ]
+        asked = run.asked.get(report.venue)
+        if settled and not orders and asked is not None and report.ts_event > asked:
+            left = open_sizes(run, view, self._instruments, self._pairs, dust_too=True)
+            here = [name for name in left if self._instruments[name].venue == report.venue]
+            what = f"{len(here)} dust positions" if here else "zero positions"
+            run.proof[report.venue] = (
+                f"{report.venue}: zero orders, {what} at {report.ts_event}; spot balances kept by design"
+            )
+        elif report.venue in run.proof:
+            del run.proof[report.venue]
+
+    def _finish(self, run: Flatten, view: FlattenView, resting: tuple[RestingOrder, ...]) -> list[Action]:
+        left = remaining(run, view, resting, self._instruments, self._pairs)
+        run.done = True
+        run.flat = not left and all(venue in run.proof for venue in run.venues)
+        proof = tuple(run.proof[venue] for venue in run.venues if venue in run.proof)
+        return [Disarm(_timer(run)), Flattened(run.id, run.flat, left, proof)]
+
+    def _live_pairs(self, run: Flatten) -> bool:
+        pairs = (self._pairs.get(pair) for pair in run.pairs)
+        return any(pair is not None and pair.state is not PairState.CLOSED for pair in pairs)
+
+    def _concerns(self, run: Flatten, order: RestingOrder) -> bool:
+        """Orders in scope. The machines end their own IOCs; those of pairs are the pair machine's."""
+        instrument = self._instruments.get(order.instrument)
+        if instrument is None or any(
+            t.order == order.client_order_id for t in run.targets.values() if t.order
+        ):
+            return False
+        if order.pair is not None and self._pairs.get(order.pair) is not None:
+            return False
+        return run.scope.covers(instrument)
+
+    def _note_progress(
+        self, run: Flatten, sizes: dict[str, Decimal], resting: tuple[RestingOrder, ...], now: int
+    ) -> None:
+        """Progress is a change of what is open, not an attempt to change it."""
+        parts = [f"{name} {size}" for name, size in sizes.items()]
+        for pair_id in run.pairs:
+            pair = self._pairs.get(pair_id)
+            if pair is not None:
+                parts.append(f"{pair.id} {pair.short.size} {pair.long.size}")
+        parts.extend(sorted(order.name for order in resting))
+        parts.extend(sorted(run.proof))
+        measure = "; ".join(parts)
+        if measure != run.measure:
+            run.measure = measure
+            run.progress_ts = now
+
+    def _venues(self, scope: Scope) -> list[str]:
+        """Venues of the scope in the order of the settings."""
+        if scope.pair is not None:
+            return []
+        known = {i.venue: None for i in self._instruments.values() if scope.covers(i)}
+        ordered = [venue for venue in self._settings.venues if venue in known]
+        return ordered + [venue for venue in known if venue not in ordered]
+
+
+def _timer(run: Flatten) -> str:
+    return f"flatten:{run.id}"

@@ -210,20 +210,21 @@ class StopBook:
             return ()
         if now < stop.next_at:
             return (Arm(_timer(stop.instrument), stop.next_at),)
+        facts = self._instruments[stop.instrument]
+        quantity = facts.round_size(stop.size)
+        if quantity <= ZERO or quantity < facts.min_size:
+            return ()  # dust: listed by the desk, not retried
         bands = self._settings.exec.flatten_bands
-        dwell = self._settings.exec.band_dwell_ms * _MILLISECOND
         over = min(max(stop.attempt + 1 - len(bands), 0), _LONGEST_DOUBLING)
-        stop.next_at = now + dwell * 2**over
+        stop.next_at = now + self._settings.exec.band_dwell_ms * _MILLISECOND * 2**over
         arm = Arm(_timer(stop.instrument), stop.next_at)
         out: list[Action] = []
         if stop.attempt >= len(bands) and not stop.escalated:
             stop.escalated = True
             out.append(Escalate(stop.instrument, "the stop has triggered and does not fill", reducing=True))
-        facts = self._instruments[stop.instrument]
         mid = prices.mid(stop.instrument)
         base = mid if mid is not None else prices.last(stop.instrument)
-        quantity = facts.round_size(stop.size)
-        if base is None or quantity <= ZERO or quantity < facts.min_size:
+        if base is None:
             out.append(arm)
             return tuple(out)
         side = Side.SELL if stop.sign > 0 else Side.BUY

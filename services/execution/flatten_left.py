@@ -1,0 +1,75 @@
+"""What a flatten still has open, and what it must report as left, with the reason of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from services.domain.enums import PairState
+from services.domain.instrument import Instrument
+from services.domain.money import ZERO
+from services.execution.actions import Remainder
+from services.execution.flatten_close import is_dust
+from services.execution.flatten_state import Flatten, FlattenView, RestingOrder
+from services.execution.pair_legs import dust
+from services.execution.pairs import PairMachine
+
+
+def open_sizes(
+    run: Flatten,
+    view: FlattenView,
+    instruments: Mapping[str, Instrument],
+    pairs: PairMachine,
+    *,
+    dust_too: bool = False,
+) -> dict[str, Decimal]:
+    """Unpaired perp positions in scope, signed, what the venue reports beyond our books included."""
+    positions = view.positions()
+    found: dict[str, Decimal] = {}
+    for name in sorted({**positions, **run.extra}):
+        instrument = instruments.get(name)
+        if instrument is None or not instrument.is_perp or not run.scope.covers(instrument):
+            continue
+        size = positions.get(name, ZERO) + run.extra.get(name, ZERO) - pairs.size_on(name)
+        if size and (dust_too or not is_dust(instrument, size, view)):
+            found[name] = size
+    return found
+
+
+def remaining(
+    run: Flatten,
+    view: FlattenView,
+    resting: tuple[RestingOrder, ...],
+    instruments: Mapping[str, Instrument],
+    pairs: PairMachine,
+) -> tuple[Remainder, ...]:
+    """What is left, thing by thing, each with its reason."""
+    left: list[Remainder] = []
+    for name, size in open_sizes(run, view, instruments, pairs, dust_too=True).items():
+        instrument = instruments[name]
+        target = run.targets.get(name)
+        if is_dust(instrument, size, view):
+            why = "dust: below one lot or the venue's minimum"
+        elif target is not None and target.in_doubt:
+            why = f"order {target.order} is in doubt"
+        else:
+            why = (target.last_refusal if target is not None else "") or "not filled"
+        left.append(Remainder(instrument.venue, name, size, why))
+    for pair_id in run.pairs:
+        pair = pairs.get(pair_id)
+        if pair is None:
+            continue
+        for leg in pair.legs:
+            if leg.size > ZERO:
+                why = f"pair {pair.id} {pair.state}: {pair.text}"
+                if pair.state is PairState.CLOSED:
+                    why = dust(pair, instruments)
+                venue = instruments[leg.instrument].venue
+                left.append(Remainder(venue, leg.instrument, leg.size * leg.side.sign, why))
+    for order in resting:
+        why = "order in doubt" if order.in_doubt else "order still open"
+        left.append(Remainder(order.venue, order.name, None, why))
+    for venue in run.venues:
+        if venue not in run.proof and not any(row.venue == venue for row in left):
+            left.append(Remainder(venue, venue, None, "no fresh read of the account"))
+    return tuple(left)
