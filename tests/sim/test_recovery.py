@@ -21,14 +21,41 @@ ROOT = Path(__file__).resolve().parents[2]
 HOUR = 3600 * NS
 
 RUN = """
-import json, os, signal, sys
+import hashlib, json, os, signal, sys
 from pathlib import Path
 import msgspec
+from services.domain.events import OrderFilled
 from services.venues.sim.world import make_world
-from tests.sim.builders import NS, Sim, order
+from tests.sim.builders import Sim, order
 
 folder = Path(sys.argv[1]) if sys.argv[1] != "-" else None
+doomed = int(sys.argv[2])
 sim = Sim(make_world("funding-harvest"), folder)
+fills = 0
+
+def tell():
+    print(json.dumps({
+        "now": sim.exchange.now, "instants": sim.exchange.instants,
+        "books": [msgspec.to_builtins(sim.exchange.books(v)) for v in ("alpha", "beta")],
+        "events": hashlib.sha256(msgspec.msgpack.encode(sim.queue.events)).hexdigest(),
+    }, sort_keys=True, default=str), flush=True)
+
+deliver, wake = sim.queue.deliver, sim.exchange.wake
+
+def deadly(due, event):
+    global fills
+    fills += isinstance(event, OrderFilled)
+    if fills == doomed and folder is not None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    deliver(due, event)
+
+def watched(now, token):
+    wake(now, token)
+    if fills >= doomed:
+        tell()
+        sys.exit()
+
+sim.queue.deliver, sim.exchange.wake = deadly, watched
 sim.run(1)
 names = ("BTC-USDT-PERP.alpha", "BTC-USDT-PERP.beta", "ETH-USDC-PERP.beta")
 for turn in range(90):
@@ -37,21 +64,19 @@ for turn in range(90):
     side = "buy" if turn % 2 else "sell"
     passive = turn % 4 == 0
     price = (bid if side == "buy" else ask) if passive else (ask if side == "buy" else bid)
-    sim.send(order(side, "0.05" if "BTC" in name else "0.5", price, name,
+    price += 0 if passive else (3 if side == "buy" else -3)
+    sim.send(order(side, "3" if "BTC" in name else "5", price, name,
                    tif="gtc" if passive else "ioc", cid=f"run{turn:017d}"), 97)
-print(json.dumps({
-    "now": sim.exchange.now, "instants": sim.exchange.instants,
-    "books": [msgspec.to_builtins(sim.exchange.books(v)) for v in ("alpha", "beta")],
-    "events": __import__("hashlib").sha256(msgspec.msgpack.encode(sim.queue.events)).hexdigest(),
-}, sort_keys=True, default=str), flush=True)
+tell()
 if folder is not None:
     os.kill(os.getpid(), signal.SIGKILL)
 """
+NEVER = 10**6
 
 
-def run(folder: str, hash_seed: str) -> dict[str, object]:
+def run(folder: str, hash_seed: str = "0", doomed: int = NEVER) -> dict[str, object]:
     done = subprocess.run(
-        [sys.executable, "-c", RUN, folder],
+        [sys.executable, "-c", RUN, folder, str(doomed)],
         cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
         capture_output=True,
@@ -59,8 +84,8 @@ def run(folder: str, hash_seed: str) -> dict[str, object]:
         timeout=120,
         check=False,
     )
-    assert done.stdout, done.stderr
-    return json.loads(done.stdout)
+    assert not done.stderr
+    return json.loads(done.stdout) if done.stdout else {}
 
 
 def test_two_fresh_processes_and_hash_seeds_make_the_same_world_event_by_event() -> None:
@@ -69,7 +94,7 @@ def test_two_fresh_processes_and_hash_seeds_make_the_same_world_event_by_event()
 
 
 def test_after_sigkill_the_books_come_back_equal(tmp_path: Path) -> None:
-    truth = run(str(tmp_path), "0")
+    truth = run(str(tmp_path))
     assert (tmp_path / CHECKPOINT_FILE).exists()
     queue = Queue()
     back = build_exchange(make_world("funding-harvest"), tmp_path, queue, resume_at=int(str(truth["now"])))
@@ -79,6 +104,17 @@ def test_after_sigkill_the_books_come_back_equal(tmp_path: Path) -> None:
     assert plain == truth["books"]
     assert not queue.heap, "recovery is silent"
     back.close()
+
+
+@pytest.mark.parametrize("doomed", [7, 60])
+def test_killed_between_two_fills_of_one_order_it_comes_back_with_all_of_them(
+    tmp_path: Path, doomed: int
+) -> None:
+    assert run(str(tmp_path), doomed=doomed) == {}, "it died before it could tell"
+    truth = run("-", doomed=doomed)
+    back = build_exchange(make_world("funding-harvest"), tmp_path, Queue(), resume_at=int(str(truth["now"])))
+    books = [msgspec.to_builtins(back.books(v)) for v in ("alpha", "beta")]
+    assert json.loads(json.dumps(books, default=str)) == truth["books"]
 
 
 def test_a_restart_goes_on_like_a_run_that_never_stopped(tmp_path: Path) -> None:
