@@ -38,6 +38,8 @@ OUTSIDE_WINDOW = "outside entry window"
 BLACKOUT = "blackout"
 TIMING = (OUTSIDE_WINDOW, BLACKOUT)
 """Refusals that only say "not now": they never stand in the way of the economic verdict."""
+SMALL_SPREAD = "spread < min"
+OVERDUE = "settlement overdue"
 PAIR_OPEN = "pair open"
 MAX_PAIRS = "max pairs"
 COOLDOWN = "cooldown"
@@ -131,7 +133,7 @@ def _fact_refusals(leg: LegFacts, now: int) -> list[str]:
     elif leg.rate.next_ts is None:
         out.append("unknown next settlement")
     elif leg.rate.next_ts <= now:
-        out.append("settlement overdue")
+        out.append(OVERDUE)
     if leg.half_spread is None:
         out.append("no book")
     if leg.stale:
@@ -183,7 +185,7 @@ def evaluate(short: LegFacts, long: LegFacts, rules: BoardRules, now: int) -> Ev
         if costs is not None and gap > 0 and params.persistence > 0:
             break_even = costs / (params.persistence * gap * _BPS)
         if spread < params.min_spread:
-            refusals.append("spread < min")
+            refusals.append(SMALL_SPREAD)
         if net_edge is not None and costs is not None and net_edge < params.min_edge_multiple * costs:
             refusals.append(f"edge < {params.min_edge_multiple:f}× cost")
         if costs is not None and (break_even is None or break_even > params.max_break_even_h):

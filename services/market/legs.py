@@ -26,7 +26,7 @@ _RECENT = 16
 class BoardPicture(Protocol):
     """What the board asks of the market picture."""
 
-    def rate(self, instrument: str) -> RateRow | None: ...
+    def rate(self, instrument: str, now: int | None = None) -> RateRow | None: ...
     def settlements(self, instrument: str) -> Sequence[RateRow]: ...
     def smoothed_rate(self, instrument: str, half_life_h: Decimal) -> Decimal | None: ...
     def quote(self, instrument: str) -> QuoteRow | None: ...
@@ -62,7 +62,7 @@ class LegFacts(Struct, frozen=True, kw_only=True):
 def leg_facts(picture: BoardPicture, instrument: Instrument, params: Funding, now: int) -> LegFacts:
     """Read one perp's facts out of the picture."""
     name = instrument.id
-    rate = picture.rate(name)
+    rate = picture.rate(name, now)
     settled = picture.settlements(name)
     smoothed = picture.smoothed_rate(name, params.smooth_half_life_h)
     mark, usd = picture.mark(name), picture.quote_usd(name)

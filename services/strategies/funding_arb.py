@@ -22,7 +22,10 @@ from msgspec.structs import replace
 from services.domain.enums import PairState
 from services.domain.money import BPS, ONE
 from services.market.board import (
+    BLACKOUT,
+    OVERDUE,
     PAIR_OPEN,
+    SMALL_SPREAD,
     TIMING,
     BoardRules,
     Evaluation,
@@ -40,6 +43,7 @@ KIND = "funding_arb"
 
 _MINUTE_NS = 60 * SECOND_NS
 _STRENGTH_STEP = Decimal("0.0001")
+_NO_OPPORTUNITY = (SMALL_SPREAD, BLACKOUT, OVERDUE)
 _WEAKEST = Decimal("0.1")
 
 
@@ -74,9 +78,7 @@ class FundingArbState:
     best_refused: Seen | None = None
     """The refused opportunity with the highest net edge; one refused because its pair is open is none."""
     pending: dict[str, Seen] = field(default_factory=dict)
-    """Unordered pair -> its opportunity at the settlement to come."""
-    counted: dict[str, int] = field(default_factory=dict)
-    """Unordered pair -> the latest settlement whose opportunity is counted."""
+    """Unordered pair @ settlement to come -> its opportunity; counted when it enters here."""
     wake_at: int | None = None
     """The next instant at which it wants to be called."""
 
@@ -90,7 +92,6 @@ class FundingArbState:
             refused=dict(self.refused),
             best_refused=self.best_refused,
             pending=dict(self.pending),
-            counted=dict(self.counted),
             wake_at=self.wake_at,
         )
 
@@ -176,7 +177,10 @@ def _rules(view: StrategyView, params: Funding, state: FundingArbState) -> Board
 
 
 def _note_ends(view: StrategyView, params: Funding, state: FundingArbState) -> None:
-    """Start the waits of SEMANTICS 5.9 and forget what is gone. A pair hedged since ends a run of failures."""
+    """Start the waits of SEMANTICS 5.9 and forget what is gone.
+
+    A pair hedged after the latest failure ends a run of failures.
+    """
     for end in view.ended:
         _wait(end, params, state)
     for pair in view.pairs:
@@ -277,16 +281,12 @@ def _count(judged: Iterable[Evaluation], entries: list[OpenPair], state: Funding
     for row in judged:
         if row.spread is None or row.settles_ts is None or row.settles_ts <= now or row.stale:
             continue
-        if "spread < min" in row.refusals or "blackout" in row.refusals:
+        if any(name in row.refusals for name in _NO_OPPORTUNITY):
             continue
-        key = row.key
-        if row.settles_ts > state.counted.get(key, 0):
-            state.counted[key] = row.settles_ts
-            state.opportunities += 1
+        key = f"{row.key}@{row.settles_ts}"
         before = state.pending.get(key)
-        if before is not None and before.settles_ts != row.settles_ts:
-            _settle(state, key)
-            before = None
+        if before is None:
+            state.opportunities += 1
         done = (row.short, row.long) in entered
         rule = "" if done else row.refusals[0] if row.refusals else "not proposed"
         if before is not None and not done and (before.rule == "" or (rule in TIMING)):

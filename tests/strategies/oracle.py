@@ -7,8 +7,8 @@ The world: BTC perps margined in USDT on six venues, settled rates only, one fla
 2021-01-01 to 2023-12-31. Default costs: taker 5 bps and half a spread of 0.5 bps on each of four fills = 22.
 
 Conventions, where the pages leave room
-  * A row's instant is its stamp rounded to the minute. Its rate is visible at that instant, and from then on is
-    the prediction for the next settlement, due one stated interval (8 h) later. KuCoin: 04/12/20 UTC.
+  * A row's instant is its stamp rounded to the minute. Its rate is visible at that instant, and from then on
+    is the prediction for the next settlement, due one stated interval (8 h) later. KuCoin: 04/12/20 UTC.
   * When a leg's next settlement is due and its row does not come (gate, htx have holes), the leg cannot be
     entered and the exits on the spread of its pairs stand still.
   * Smoothed rate: weights 0.5 ^ (age / 8 h) over all settled rows from the start of the run, age counted
@@ -17,10 +17,12 @@ Conventions, where the pages leave room
   * A pair needs 90 settled rows of each leg (PARAMETERS, persistence sample).
   * The window [120, 3600] s hangs on the leg whose next payment, at its entry rate, is larger in our favour
     (tie: the short); no entry from 120 s before to 60 s after a settlement of either leg.
-  * Best net edge first (ties: short's name, then long's). One pair per pair of venues; a perp is never short in
-    one pair and long in another. After a close the whole group, here BTC, waits 8 h.
+  * Best net edge first (ties: short's name, then long's). One pair per pair of venues; a perp is never short
+    in one pair and long in another. After a close the whole group, here BTC, waits 8 h.
   * Decisions are looked at whenever something can change: window openings, 61 s after a settlement, ends of a
     cooldown, of 24 h below the exit level, of 720 h. Orders fill at once; costs 22 per pair.
+  * An opportunity: a pair with spread >= 1 whose legs are not overdue and not near a settlement, once per
+    settlement of the anchor.
   * Funding flipped: current spread <= -5 at two settlements in a row of either leg's schedule (the one with
     fewer); below exit level: current spread < 0 for 24 h and at least 3 such settlements. Both run from the
     instant of the rate that made it so. No exit within 60 s of a settlement of either leg.
@@ -66,8 +68,8 @@ class Leg:
     rows: list[tuple[int, int, Decimal]]
     """(instant s, interval h, rate), all of it; only the first `seen` may be looked at."""
     seen: int = 0
-    smooth_key: int = -1
-    smooth: Decimal = Decimal(0)
+    top: Decimal = Decimal(0)
+    bottom: Decimal = Decimal(0)
 
     def due(self) -> int:
         instant, interval, _ = self.rows[self.seen - 1]
@@ -80,16 +82,26 @@ class Leg:
         _, interval, rate = self.rows[self.seen - 1]
         return rate / interval
 
+    def take(self) -> None:
+        """The next row becomes visible: older weights fade by its distance, it enters with weight one."""
+        instant, interval, rate = self.rows[self.seen]
+        fade = Decimal(0)
+        if self.seen:
+            fade = Decimal("0.5") ** (Decimal(instant - self.rows[self.seen - 1][0]) / HALF_LIFE)
+        self.top = self.top * fade + rate / interval
+        self.bottom = self.bottom * fade + 1
+        self.seen += 1
+
     def smoothed(self) -> Decimal:
-        if self.smooth_key != self.seen:
-            top = bottom = Decimal(0)
-            latest = self.rows[self.seen - 1][0]
-            for instant, interval, rate in self.rows[max(0, self.seen - 120) : self.seen]:
-                weight = Decimal("0.5") ** (Decimal(latest - instant) / HALF_LIFE)
-                top += weight * rate / interval
-                bottom += weight
-            self.smooth, self.smooth_key = round(top / bottom, 14), self.seen
-        return self.smooth
+        return round(self.top / self.bottom, 14)
+
+    def receives(self) -> Decimal:
+        """Entry rate per hour of a short here: the cautious one."""
+        return min(self.smoothed(), self.current())
+
+    def pays(self) -> Decimal:
+        """Entry rate per hour of a long here."""
+        return max(self.smoothed(), self.current())
 
 
 @dataclass
@@ -133,32 +145,32 @@ def near(leg: Leg, now: int, before: int, after: int) -> bool:
     return leg.due() - before <= now <= leg.due() + after or now <= leg.due() - leg.interval() * H + after
 
 
-def offer(first: Leg, second: Leg, now: int) -> tuple[Decimal, Leg, Leg] | None:
-    """(net edge, short, long) when every rule of entry but those of our own book is met."""
+def reading(first: Leg, second: Leg, now: int) -> tuple[Decimal, Leg, Leg, Leg] | None:
+    """(spread bps/8h, short, long, anchor) where the spread is an opportunity and may be looked at now."""
     for leg in (first, second):
-        if leg.seen < SAMPLE or leg.due() <= now or near(leg, now, QUIET_BEFORE_ENTRY, QUIET):
+        if leg.seen == 0 or leg.due() <= now or near(leg, now, QUIET_BEFORE_ENTRY, QUIET):
             return None
     for short, long in ((first, second), (second, first)):
-        receive = min(short.smoothed(), short.current())
-        pay = max(long.smoothed(), long.current())
-        if (receive - pay) * 80_000 < MIN_SPREAD:
-            continue
-        income = receive * short.interval() * settlements_ahead(short, now)
-        income -= pay * long.interval() * settlements_ahead(long, now)
-        edge = income * 10_000 * PERSISTENCE - COST - BUFFER
-        anchor = short if receive * short.interval() >= -pay * long.interval() else long
-        if (
-            edge >= EDGE_MULTIPLE * COST
-            and COST <= BREAK_EVEN * PERSISTENCE * (receive - pay) * 10_000
-            and WINDOW[0] <= anchor.due() - now <= WINDOW[1]
-        ):
-            return edge, short, long
+        receive, pay = short.receives(), long.pays()
+        spread = (receive - pay) * 80_000
+        if spread >= MIN_SPREAD:
+            anchor = short if receive * short.interval() >= -pay * long.interval() else long
+            return spread, short, long, anchor
     return None
+
+
+def net_edge(short: Leg, long: Leg, now: int) -> Decimal:
+    """bps of one leg over the holding time, each leg on its own schedule."""
+    income = short.receives() * short.interval() * settlements_ahead(short, now)
+    income -= long.pays() * long.interval() * settlements_ahead(long, now)
+    return income * 10_000 * PERSISTENCE - COST - BUFFER
 
 
 def counted(legs: tuple[Leg, Leg], since: int) -> int:
     """Settlements since, of the leg with fewer (both settle every 8 h)."""
-    return min(sum(1 for row in leg.rows[max(0, leg.seen - 20) : leg.seen] if row[0] >= since) for leg in legs)
+    return min(
+        sum(1 for row in leg.rows[max(0, leg.seen - 20) : leg.seen] if row[0] >= since) for leg in legs
+    )
 
 
 def verdict(trade: Trade, short: Leg, long: Leg, now: int) -> str:
@@ -181,9 +193,17 @@ def verdict(trade: Trade, short: Leg, long: Leg, now: int) -> str:
     return "max hold" if now - trade.opened >= MAX_HOLD else ""
 
 
-def run(folder: Path, max_pairs: int) -> list[Trade]:
-    """All trades in the order of their opening."""
+@dataclass
+class Answer:
+    trades: list[Trade]
+    """In the order of their opening."""
+    opportunities: int
+    """Pairs with a spread at or above the least, once per settlement of the anchor."""
+
+
+def run(folder: Path, max_pairs: int, last: int = LAST) -> Answer:
     legs = {venue: Leg(venue, read(folder, venue)) for venue in VENUES}
+    pairs = list(combinations(legs.values(), 2))
     instants: set[int] = set()
     for leg in legs.values():
         for instant, interval, _ in leg.rows:
@@ -191,6 +211,7 @@ def run(folder: Path, max_pairs: int) -> list[Trade]:
             instants |= {instant, instant + 61, due + 61, due - 3600}
     agenda = sorted(instants, reverse=True)
     trades: list[Trade] = []
+    chances: set[tuple[str, str, int]] = set()
     waiting_until = 0
     with localcontext() as context:
         context.prec = 50
@@ -198,32 +219,33 @@ def run(folder: Path, max_pairs: int) -> list[Trade]:
             now = agenda.pop()
             while agenda and agenda[-1] == now:
                 agenda.pop()
-            if now >= LAST:
+            if now >= last:
                 break
             for leg in legs.values():
                 if leg.seen < len(leg.rows) and leg.rows[leg.seen][0] <= now:
-                    instant, _, rate = leg.rows[leg.seen]
-                    for trade in trades:
-                        if trade.closed is None and leg.venue in (trade.short, trade.long):
-                            amount = rate if leg.venue == trade.short else -rate
-                            trade.payments.append((instant, leg.venue, amount))
-                    leg.seen += 1
-            if any(leg.seen == 0 for leg in legs.values()):
-                continue
-            open_trades = [trade for trade in trades if trade.closed is None]
-            for trade in open_trades:
+                    pay_out(leg.venue, leg.rows[leg.seen], trades)
+                    leg.take()
+            for trade in [trade for trade in trades if trade.closed is None]:
                 trade.why = verdict(trade, legs[trade.short], legs[trade.long], now)
                 if trade.why:
                     trade.closed, waiting_until = now, now + WAIT
                     agenda.append(waiting_until)
-            agenda.sort(reverse=True)
-            if now < waiting_until:
-                continue
-            offers = [found for pair in combinations(legs.values(), 2) if (found := offer(*pair, now))]
-            offers.sort(key=lambda found: (-found[0], found[1].venue, found[2].venue))
+            offers: list[tuple[Decimal, Leg, Leg]] = []
+            for pair in pairs:
+                read_now = reading(*pair, now)
+                if read_now is None:
+                    continue
+                spread, short, long, anchor = read_now
+                chances.add((pair[0].venue, pair[1].venue, anchor.due()))
+                if not WINDOW[0] <= anchor.due() - now <= WINDOW[1] or min(short.seen, long.seen) < SAMPLE:
+                    continue
+                edge = net_edge(short, long, now)
+                if edge >= EDGE_MULTIPLE * COST and BREAK_EVEN * PERSISTENCE * spread / 8 >= COST:
+                    offers.append((edge, short, long))
+            offers.sort(key=lambda offer: (-offer[0], offer[1].venue, offer[2].venue))
             for edge, short, long in offers:
                 held = [trade for trade in trades if trade.closed is None]
-                if len(held) >= max_pairs:
+                if now < waiting_until or len(held) >= max_pairs:
                     break
                 if any({short.venue, long.venue} == {trade.short, trade.long} for trade in held):
                     continue
@@ -232,19 +254,31 @@ def run(folder: Path, max_pairs: int) -> list[Trade]:
                 trades.append(Trade(short.venue, long.venue, now, edge))
                 agenda.append(now + MAX_HOLD)
             agenda.sort(reverse=True)
-    return trades
+    return Answer(trades, len(chances))
+
+
+def pay_out(venue: str, row: tuple[int, int, Decimal], trades: list[Trade]) -> None:
+    """Whoever holds the position at the instant: a positive rate goes from longs to shorts."""
+    for trade in trades:
+        if trade.closed is None and venue in (trade.short, trade.long):
+            trade.payments.append((row[0], venue, row[2] if venue == trade.short else -row[2]))
 
 
 def stamp(seconds: int | None) -> str:
     return "open" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
 
 
+def main() -> None:
+    answer = run(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    lines = [
+        f"{stamp(each.opened)}  {stamp(each.closed)}  {((each.closed or LAST) - each.opened) / H:6.1f} h  "
+        f"short {each.short:8} long {each.long:8} {each.net_bps():8.1f} bps  {each.why}"
+        for each in answer.trades
+    ]
+    total = sum(each.net_bps() for each in answer.trades)
+    lines.append(f"{len(lines)} entries, net {total:.1f} bps, {answer.opportunities} opportunities")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
 if __name__ == "__main__":
-    found = run(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1)
-    for each in found:
-        hours = ((each.closed or LAST) - each.opened) / H
-        print(  # noqa: T201
-            f"{stamp(each.opened)}  {stamp(each.closed)}  {hours:6.1f} h  short {each.short:8} long {each.long:8}"
-            f" {each.net_bps():8.1f} bps  {each.why}"
-        )
-    print(len(found), "entries, net", round(sum(each.net_bps() for each in found), 1), "bps")  # noqa: T201
+    main()
