@@ -79,7 +79,9 @@ def _quick(name: str, words: list[str]) -> int | None:
     given, switches = parsed
     if name == "attach" and not given.keys() <= {"profile", "state_dir", "debug"}:
         return None
-    return start(
+    from console import start
+
+    return start.begin(
         given, no_ui="--no-ui" in switches, attach=name == "attach", read_only="--read-only" in switches
     )
 

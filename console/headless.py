@@ -64,8 +64,11 @@ def run(options: RunOptions) -> int:
     """Runs until the engine ends; returns the exit status. Never raises but for `--debug`."""
     set_up_logging(as_json=options.log_json, debug=options.debug)
     try:
+        from console.paths import make_state_folder
+        from console.places import layout_of
         from services import engine
 
+        make_state_folder(layout_of(options.profile, options.state_dir))
         end = engine.run(options)
     except (ProductError, UsageError) as error:
         return _failed(options, error.text, error.exit)
@@ -92,9 +95,10 @@ def _failed(options: RunOptions, text: str, status: Exit) -> int:
 
 def audit_verify(layout: StateLayout) -> tuple[str, bool, str]:
     """JSON, whether the chain holds, and a line for people. Works with no engine running."""
+    store = _store(layout)
     from services import engine
 
-    verdict = engine.audit_verify(_store(layout))
+    verdict = engine.audit_verify(store)
     result = {
         "ok": verdict.ok,
         "head": verdict.head,
@@ -107,16 +111,23 @@ def audit_verify(layout: StateLayout) -> tuple[str, bool, str]:
 
 def audit_export(layout: StateLayout, out: Path) -> int:
     """Writes the journal as JSON lines; returns how many."""
+    store = _store(layout)
     from services import engine
 
-    return int(engine.audit_export(_store(layout), out))
+    try:
+        return int(engine.audit_export(store, out))
+    except OSError as error:
+        raise ProductError(f"cannot write {out}: {error.strerror or error}") from None
 
 
 def replay(layout: StateLayout, journal: Path | None) -> tuple[str, bool, str]:
     """JSON, whether it came out the same, and a line for people."""
+    store = journal or _store(layout)
+    if not store.exists():
+        raise ProductError(f"no journal here: {store} does not exist", Exit.FAILED, "no_journal")
     from services import engine
 
-    found = engine.replay(journal or _store(layout))
+    found = engine.replay(store)
     result = {
         "ok": found.ok,
         "events": found.events,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.link import SocketLink
+from console.paths import make_state_folder, read_ui
 from console.places import layout_of
 from console.running import connect
 from console.spawn import Starting, find_or_spawn
@@ -16,12 +17,24 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
     if attach:
         connect(layout, options.profile).close()
     else:
+        make_state_folder(layout)
         found = find_or_spawn(options, layout)
         starting = found if isinstance(found, Starting) else None
-    from console import app
+    from console.app import make_app
+    from screens.ui import UiSettings
 
+    chosen = read_ui(layout)
+    ui = UiSettings(theme=chosen.theme, fps=chosen.fps, keymap=chosen.keymap, profile=options.profile)
     link = SocketLink(layout, options, starting=starting, read_only=read_only)
-    app.run(link, layout)
+    app = make_app(link, ui)
+    link.on_failure = app.exit
+    if not options.debug:
+        # Textual prints a fault of the screen as a traceback; people get the one line of `cli.guarded`.
+        setattr(app, "_print_error_renderables", lambda: None)  # noqa: B010 - no public way
+    app.run()
+    fault: Exception | None = getattr(app, "_exception", None)
+    if fault is not None:
+        raise fault
     if link.failure is not None:
         raise link.failure
     return 0

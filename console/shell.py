@@ -271,6 +271,53 @@ def _verdict(result: str, ok: bool, text: str, *, json: bool) -> int:
     return Exit.DONE
 
 
+@config_app.command("init", epilog="Example: stableconsole config init")
+def config_init(profile: Profile = "sim", json: Json = False, debug: Debug = False) -> int:
+    """Write a commented configuration file; never over one that exists."""
+    from console import config
+
+    text = config.init()
+    oneshot.print_line(_told(json, text=text))
+    return Exit.DONE
+
+
+@config_app.command("show", epilog="Example: stableconsole config show --profile sim --json")
+def config_show(profile: Profile = "sim", json: Json = False, debug: Debug = False) -> int:
+    """Every parameter of a profile, its value with unit, and where it came from."""
+    from console import config
+
+    name = parse_profile(profile)
+    if json:
+        rows = config.entries(name)
+        oneshot.print_line(to_json({"schema": 1, "profile": name, "parameters": rows}).decode())
+    else:
+        oneshot.print_line(config.show(name))
+    return Exit.DONE
+
+
+@config_app.command("check", epilog="Example: stableconsole config check")
+def config_check(profile: Profile = "sim", json: Json = False, debug: Debug = False) -> int:
+    """Check the file: every profile, key, unit and combination; exit 2 names the first fault."""
+    from console import config
+
+    oneshot.print_line(_told(json, text=config.check()))
+    return Exit.DONE
+
+
+@config_app.command("path", epilog="Example: stableconsole config path")
+def config_path(profile: Profile = "sim", json: Json = False, debug: Debug = False) -> int:
+    """Where the configuration file is, whether it exists or not."""
+    from console import paths
+
+    where = str(paths.config_path())
+    oneshot.print_line(to_json({"path": where}).decode() if json else where)
+    return Exit.DONE
+
+
+def _told(json: bool, *, text: str) -> str:
+    return to_json({"ok": True, "text": text}).decode() if json else text
+
+
 @app.command(epilog="Example: stableconsole version --json")
 def version(json: Json = False, debug: Debug = False) -> int:
     """The product's version."""
