@@ -91,7 +91,8 @@ def _room(key: str, seen: dict[Decimal, dict[str, Check]], cap: Decimal) -> Deci
     low, high = -ONE, None
     for notional in sorted(seen):
         check = seen[notional].get(key)
-        if check is None or not check.passed:
+        absent = check is None and notional == ZERO  # nothing of it is open before the question
+        if not absent and (check is None or not check.passed):
             high = notional
             break
         low = notional
@@ -99,12 +100,16 @@ def _room(key: str, seen: dict[Decimal, dict[str, Check]], cap: Decimal) -> Deci
         return ZERO
     if high is None:
         return _line(seen[ZERO].get(key), seen[cap].get(key), cap)
-    if high - low <= cap / 2 ** (STEPS - 1):
-        return low
-    before, after = seen[low][key].head_room, seen[high][key].head_room if key in seen[high] else None
-    if before is None or after is None or before <= after:
+    before, after = _head_room(seen[low], key), _head_room(seen[high], key)
+    tight = high - low <= cap / 2 ** (STEPS - 1)
+    if tight or before is None or after is None or before <= after:
         return low
     return low + (high - low) * before / (before - after)
+
+
+def _head_room(figures: dict[str, Check], key: str) -> Decimal | None:
+    check = figures.get(key)
+    return None if check is None else check.head_room
 
 
 def _line(before: Check | None, at_cap: Check | None, cap: Decimal) -> Decimal:
