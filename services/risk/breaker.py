@@ -129,9 +129,8 @@ class Breaker:
         return tuple(held)
 
     def release(self) -> None:
-        """`resume` has cleared the causes: armed again, figures stay. What still holds was overridden by name:
-        it trips again
-        when its loss has grown by half a limit more, or after it has once been under."""
+        """`resume` has cleared the causes: armed again, figures stay. What still holds was overridden by
+        name: it trips again when its loss has grown by half a limit more, or after it has once been under."""
         for name in LOSSES:
             loss = self.state.losses.get(name, ZERO)
             if name in self.state.tripped and loss >= self.limit(name):
