@@ -71,9 +71,12 @@ class Valued(Struct, frozen=True):
 
 
 def value_position(position: PositionInput) -> Valued:
-    """Notional and uPnL at the mark; a stablecoin is never assumed to be 1.00."""
+    """Notional and uPnL at the mark; a stablecoin is never assumed to be 1.00.
+
+    Inverse instruments are read-only here: their worth is not linear in the mark and stays unknown.
+    """
     mark, quote_usd, size, entry = position.mark, position.quote_usd, position.size, position.entry
-    if not (size.is_finite() and entry.is_finite()):
+    if not (size.is_finite() and entry.is_finite()) or position.instrument.inverse:
         return _UNVALUED
     if mark is None or quote_usd is None or not known(mark) or not known(quote_usd):
         return _UNVALUED

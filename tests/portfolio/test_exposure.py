@@ -104,6 +104,20 @@ def test_a_shock_holds_the_usd_price_of_every_other_underlying(
         assert abs(new.mark * new.quote_usd - old.mark * old.quote_usd * factor) < d("1e-20")
 
 
+def test_coin_stress_is_never_zero_while_a_coin_is_exposed() -> None:
+    """Neutral in BTC and without a single USDT or USDC in the account, a depeg still costs."""
+    legs = (
+        position(perp("BTC", "USDT"), "-1", "20000", "20000", PAR),
+        position(perp("BTC", "USDC"), "1", "20000", "20000", PAR),
+    )
+    account_ = account({"USD": d(50_000)}, legs, indexes=PAR)
+    before = account_margin(account_).equity
+    after = account_margin(shocked(account_, Shock(coins={"USDT": d("0.05")}))).equity
+    assert before is not None
+    assert after is not None
+    assert after - before == d(-1_000)
+
+
 def test_unknown_marks_stay_unknown_under_a_shock() -> None:
     held = msgspec.structs.replace(position(perp("BTC", "USDT"), "1", "1", "1"), mark=None, quote_usd=None)
     after = shocked(account(positions=(held,)), Shock(coins={"USDT": d("0.1")}))

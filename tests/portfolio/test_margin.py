@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.domain.enums import Side
 from services.domain.money import COIN_INCREMENT
 from services.portfolio.inputs import UNKNOWN, AccountInput
 from services.portfolio.margin import (
@@ -16,9 +17,10 @@ from services.portfolio.margin import (
     merge_margins,
     portfolio_margin,
     value_position,
+    with_fills,
     worst_usage,
 )
-from tests.portfolio.builders import INDEXES, TIERS, account, d, perp, position
+from tests.portfolio.builders import INDEXES, TIERS, WEIGHTS, account, d, perp, position
 from tests.portfolio.strategies import COINS, accounts, decimals
 
 BTC = perp("BTC", "USDT")
@@ -186,6 +188,30 @@ def test_a_position_that_is_no_number_is_never_harmless(part: str) -> None:
 def test_an_unknown_balance_makes_collateral_unknown() -> None:
     held = position(BTC, "1", "20000", "20000")
     assert account_margin(account({"USDT": UNKNOWN}, (held,))).infinite
+
+
+def test_unknown_fee_or_weight_is_never_read_as_harmless() -> None:
+    dark = perp("BTC", "USDT", taker_fee=None)
+    plain = account(positions=(position(BTC, "1", "20000", "20000"),), marks={dark.id: d(20_000)})
+    assert account_margin(with_fills(plain, [(dark, Side.BUY, d(1), d(20_000))])).infinite
+    for weight in (None, d("NaN"), d(-1)):
+        weights: dict[str, Decimal | None] = {**WEIGHTS, "USDT": weight}
+        less = account_margin(replaced(plain, weights_total=weights, weights_initial=weights))
+        full = account_margin(plain)
+        assert less.collateral is not None
+        assert full.collateral is not None
+        assert less.collateral < full.collateral
+    heavy: dict[str, Decimal | None] = {**WEIGHTS, "USDT": d(5)}
+    margin = account_margin(replaced(plain, weights_total=heavy))
+    assert margin.collateral is not None
+    assert margin.equity is not None
+    assert margin.collateral < margin.equity
+
+
+def test_an_inverse_position_is_never_valued_as_a_linear_one() -> None:
+    inverse = msgspec.structs.replace(BTC, inverse=True)
+    held = msgspec.structs.replace(position(BTC, "1", "20000", "20000"), instrument=inverse)
+    assert account_margin(account(positions=(held,))).infinite
 
 
 # ---- over all accounts -------------------------------------------------------------------------------------
