@@ -1,0 +1,131 @@
+"""The console as a Textual application. One factory builds it, for the program and for the tests.
+
+Only textual, msgspec and our own views are imported before the first frame.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+
+os.environ.setdefault("TEXTUAL_FPS", "240")  # a key's own effect is painted at once; data have their own cap
+
+# isort: split
+from textual.app import App
+from textual.theme import Theme
+
+import themes
+from console import keymap
+from screens.desk import DeskScreen
+from screens.link import Link
+from screens.paint import Paint
+from screens.ui import Terminal, UiSettings, terminal
+from themes.palette import CYCLE, PALETTES, Palette
+
+
+class StableConsole(App[str], inherit_bindings=False):
+    """Holds the palette and the one screen; everything else is the screen's."""
+
+    CSS_PATH = str(themes.folder() / "desk.tcss")
+    TITLE = "stableconsole"
+    BINDINGS = keymap.bindings()  # type: ignore[assignment]
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    AUTO_FOCUS = None
+    NOTIFICATION_TIMEOUT = 3
+
+    def __init__(self, link: Link, ui: UiSettings, found: Terminal, clock: Callable[[], float]) -> None:
+        palette = PALETTES.get(found.palette, PALETTES["dark"])
+        super().__init__(ansi_color=palette.native)
+        for one in PALETTES.values():
+            self.register_theme(textual_theme(one))
+        self.theme = f"stable-{palette.name}"
+        self.link = link
+        self.palette = palette
+        self.animation_level = "none"
+        self.desk = DeskScreen(link, ui, found, Paint(palette, found.ascii), keymap.KEYS, clock)
+        self.set_keymap(keymap.overrides(ui.keymap))
+
+    def get_default_screen(self) -> DeskScreen:
+        return self.desk
+
+    def action_tell_quit(self) -> None:
+        self.desk.say("q quits: detach, stop, or flatten and stop", "text")
+
+    def action_next_palette(self) -> None:
+        """Walks dark, light, sixteen colours; without colour there is only one."""
+        if self.palette.name == "plain":
+            self.desk.say("NO_COLOR is set: there is no theme to change")
+            return
+        names = list(CYCLE)
+        at = names.index(self.palette.name) + 1 if self.palette.name in names else 0
+        self.use_palette(PALETTES[names[at % len(names)]])
+        self.desk.say(f"theme: {self.palette.title}")
+
+    def use_palette(self, palette: Palette) -> None:
+        self.palette = palette
+        self.ansi_color = palette.native
+        self.theme = f"stable-{palette.name}"
+        self.desk.repaint(Paint(palette, self.desk.paint.ascii_only))
+
+    def get_system_commands(self, screen):  # type: ignore[no-untyped-def]
+        """The palette offers our commands and keys, not Textual's own."""
+        from console.palette import system_commands
+
+        yield from system_commands(self.desk)
+
+
+def textual_theme(palette: Palette) -> Theme:
+    """What Textual itself draws (the screen's ground, the field, the command palette) in our colours."""
+    if palette.native:
+        return Theme(
+            name=f"stable-{palette.name}",
+            primary="ansi_bright_cyan",
+            foreground="ansi_default",
+            background="ansi_default",
+            surface="ansi_default",
+            panel="ansi_default",
+            dark=True,
+            ansi=True,
+        )
+    c = palette.colors
+    return Theme(
+        name=f"stable-{palette.name}",
+        primary=c["accent"],
+        secondary=c["muted"],
+        accent=c["accent"],
+        foreground=c["text"],
+        background=c["bg"],
+        surface=c["surface"],
+        panel=c["raised"],
+        success=c["pos"],
+        warning=c["warn"],
+        error=c["alarm"],
+        dark=palette.dark,
+        variables={"input-cursor-background": c["accent"], "input-cursor-foreground": c["bg"]},
+    )
+
+
+def make_app(
+    link: Link,
+    ui: UiSettings | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    found: Terminal | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> StableConsole:
+    """The console over a link. `env` and `found` say what the terminal is; tests give them, the program does not."""
+    ui = ui or UiSettings()
+    if found is None:
+        found = _look(ui, os.environ if env is None else env)
+    return StableConsole(link, ui, found, clock)
+
+
+def _look(ui: UiSettings, env: Mapping[str, str]) -> Terminal:
+    """Reads this terminal as rich does."""
+    from rich.console import Console
+
+    probe = Console()
+    utf8 = (probe.encoding or "").lower().replace("-", "") in ("utf8", "utf16")
+    return terminal(ui, env, probe.color_system, utf8)

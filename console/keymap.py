@@ -1,0 +1,114 @@
+"""The keys of the console, as data. Every binding has an id (a keymap names it), a help line and a group.
+
+Nothing that matters lies on esc, a ctrl combination or an F-key: terminals, tmux and screen eat them. `ctrl+q`
+is unbound on purpose and `ctrl+c` only tells how to quit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.binding import Binding
+
+from screens.keys import Key
+
+KEYS: tuple[Key, ...] = (
+    Key(
+        "halt",
+        "H",
+        "halt",
+        "H",
+        "halt",
+        "Halt at once, no question: it is reversible",
+        "safety",
+        1,
+        ink="*alarm",
+    ),
+    Key(
+        "flatten",
+        "F",
+        "flatten",
+        "F",
+        "flatten",
+        "Show what flatten would close; F again does it",
+        "safety",
+        1,
+        ink="*alarm",
+    ),
+    Key("resume", "R", "resume", "R", "resume", "Trade again; asks for the reason", "safety", 1, ink="*pos"),
+    Key("pane.next", "tab", "pane(1)", "tab", "pane", "Next pane", "move", 3),
+    Key("pane.previous", "shift+tab", "pane(-1)", "shift+tab", "", "Previous pane", "move"),
+    Key("row.down", "down,j", "row(1)", "↑↓", "row", "Next row, next line (also j and k)", "move", 8),
+    Key("row.up", "up,k", "row(-1)", "↑", "", "Previous row", "move"),
+    Key("page.down", "pagedown", "page(1)", "pgdn", "", "A page on", "move"),
+    Key("page.up", "pageup", "page(-1)", "pgup", "", "A page back", "move"),
+    Key("row.first", "home,g", "row(-100000)", "home", "", "First row", "move"),
+    Key("row.last", "end,G", "row(100000)", "end", "", "Last row", "move"),
+    Key("pane.left", "left", "pane(-1)", "←", "", "Previous pane", "move"),
+    Key("pane.right", "right", "pane(1)", "→", "", "Next pane", "move"),
+    Key(
+        "detail",
+        "enter",
+        "detail",
+        "enter",
+        "detail",
+        "Open or close the detail of the selected row",
+        "move",
+        6,
+    ),
+    Key("filter", "slash", "filter", "/", "filter", "Show only rows that contain a text", "move", 9),
+    Key("sort", "s", "sort", "s", "sort", "The next order of this pane's rows", "move", 10),
+    Key(
+        "pause", "p", "pause", "p", "pause", "Pause the selected row's strategy, or enable it again", "do", 11
+    ),
+    Key("ack", "a", "ack", "a", "ack", "Acknowledge the selected alert, else the first open one", "do", 4),
+    Key("copy", "y", "copy", "y", "copy", "Copy the selected row", "do", 12),
+    Key(
+        "command",
+        "colon",
+        "command",
+        ":",
+        "command",
+        "Type a command; tab completes, arrows recall",
+        "app",
+        2,
+        short="cmd",
+    ),
+    Key("palette", "ctrl+p", "app.command_palette", "^p", "palette", "Every command by name", "app", 13),
+    Key("theme", "t", "theme", "t", "theme", "Dark, light, sixteen colours", "app", 7),
+    Key("help", "question_mark", "help", "?", "help", "This page", "app", 2),
+    Key("quit", "q", "quit", "q", "quit", "Detach, stop, or flatten and stop", "app", 2),
+)
+
+EATEN = ("ctrl+", "escape", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9", "f10", "f11", "f12")
+"""Keys on which nothing that matters may lie."""
+
+
+def bindings() -> list[Binding]:
+    """The application's bindings: desk actions run on the screen."""
+    made = [
+        Binding(
+            key.keys,
+            key.action if key.action.startswith("app.") else f"screen.{key.action}",
+            key.help,
+            show=bool(key.footer),
+            key_display=key.shown,
+            tooltip=key.help,
+            id=key.id,
+            group=Binding.Group(key.group),
+        )
+        for key in KEYS
+        if key.id != "palette"
+    ]
+    return [*made, Binding("ctrl+c", "tell_quit", "how to quit", show=False, priority=True, system=True)]
+
+
+def overrides(keymap: Mapping[str, str]) -> dict[str, str]:
+    """A person's keymap without what it may not do: ids that do not exist, safety keys on keys that get eaten."""
+    safety = {key.id for key in KEYS if key.group == "safety"}
+    known = {key.id for key in KEYS if key.id != "palette"}
+    return {
+        name: keys
+        for name, keys in keymap.items()
+        if name in known and not (name in safety and keys.lower().startswith(EATEN))
+    }

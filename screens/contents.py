@@ -1,0 +1,177 @@
+"""What each pane of the desk shows: filters, orders and the rule that rows do not move under the cursor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from screens.draw import alerts, funding, positions, risk
+from screens.draw.context import Context
+from screens.frame import INSET, Content, Row
+from screens.ink import Line, Span, Spans, wrap
+from screens.layout import PANES, Needs, Plan, Rect, SizeClass
+from services.views.desk import DeskView
+
+STILL_S = 2.0
+"""Rank changes wait until no key came for so long …"""
+RERANK_S = 5.0
+"""… and are at most this often."""
+
+SORTS = {
+    "positions": positions.SORTS,
+    "funding": funding.SORTS,
+    "risk": risk.SORTS,
+    "alerts": alerts.SORTS,
+}
+TITLES = {"positions": "Positions", "funding": "Funding", "risk": "Limits", "alerts": "Alerts"}
+_LEAST_ROWS = 4
+"""Rows a pane keeps when its foot opens."""
+
+
+@dataclass(slots=True)
+class Contents:
+    needles: dict[str, str] = field(default_factory=dict)
+    sorts: dict[str, int] = field(default_factory=dict)
+    expanded: bool = False
+    """Small layouts: the foot takes what it needs instead of what is left."""
+    _order: list[str] = field(default_factory=list)
+    _reranked: float = -1e9
+    _touched: float = -1e9
+    _now: float = 0.0
+
+    def sort(self, pane: str) -> str:
+        names = SORTS.get(pane, ("",))
+        return names[self.sorts.get(pane, 0) % len(names)]
+
+    def next_sort(self, pane: str) -> str:
+        self.sorts[pane] = (self.sorts.get(pane, 0) + 1) % len(SORTS[pane])
+        return self.sort(pane)
+
+    def touched(self, now: float) -> None:
+        """A key was pressed: rows stay where they are for a while."""
+        self._touched = now
+
+    def at(self, now: float) -> None:
+        self._now = now
+
+    def needs(self, view: DeskView | None, plan: Plan) -> Needs:
+        """What the panes would like, so that the plan can share the rows out."""
+        if view is None:
+            return Needs()
+        groups = len(view.pairs) + (1 if any(p.pair is None for p in view.positions) else 0)
+        rows = 1 + len(view.positions) + len(view.pairs) + 1
+        return Needs(
+            positions=rows,
+            positions_spaced=rows + max(0, groups - 1),
+            funding=2 + len(view.funding),
+        )
+
+    def build(
+        self, pane: str, view: DeskView | None, plan: Plan, rect: Rect, context: Context, key: str
+    ) -> Content:
+        width, inside = rect.width - INSET, rect.height - 2
+        if view is None:
+            title = {"positions": "Positions", "funding": "Funding spreads", "risk": "Risk limits"}
+            content = Content(title=title.get(pane, "Alerts"))
+            content.rows = [
+                Row([line]) for line in wrap("Waiting for the engine's first view.", width, "muted")
+            ]
+        else:
+            content = self._drawn(pane, view, plan, width, inside, context)
+        if plan.tabs:
+            content.tabs = self._tabs(view, pane)
+            content.summary = ((Span("tab ", "muted"), Span("›", "muted")),)
+            if view is not None:
+                self._foot(content, pane, view, width, inside, context, key)
+        elif pane == "alerts" and view is not None and plan.size is SizeClass.WIDE:
+            self._foot(content, pane, view, width, inside, context, key)
+        self._mark(content, pane)
+        return content
+
+    def _drawn(
+        self, pane: str, view: DeskView, plan: Plan, width: int, inside: int, context: Context
+    ) -> Content:
+        if pane == "positions":
+            needs = self.needs(view, plan)
+            tight = plan.tabs and inside < needs.positions_spaced + 3
+            spaced = Context(**{**_fields(context), "room": needs.positions_spaced <= inside and not tight})
+            return positions.draw(view, width, spaced)
+        if pane == "funding":
+            return funding.draw(view, width, context, self._ranked(view))
+        if pane == "risk":
+            return risk.draw(view, width, inside, context)
+        two = plan.size is SizeClass.WIDE and inside >= 2 * len(view.alerts)
+        return alerts.draw(view, width, context, two_lines=two)
+
+    def _ranked(self, view: DeskView) -> list[str]:
+        """The order shown: the view's own, once nobody touched a key and the last change is old enough."""
+        keys = [funding.key_of(row) for row in view.funding]
+        still = self._now - self._touched >= STILL_S
+        if not self._order or (still and self._now - self._reranked >= RERANK_S and keys != self._order):
+            self._order, self._reranked = keys, self._now
+        return self._order
+
+    def _tabs(self, view: DeskView | None, active: str) -> tuple[tuple[str, str, str, bool], ...]:
+        counts = dict.fromkeys(PANES, ("", "muted"))
+        if view is not None:
+            over = sum(limit.level in ("OVER", "STOP") for limit in view.risk.limits)
+            total = len(view.risk.limits)
+            alarms, warnings, _ = alerts.counts(view)
+            ink = "*alarm" if alarms else "*warn" if warnings else "muted"
+            counts = {
+                "positions": (str(len(view.positions)), "muted"),
+                "funding": (str(len(view.funding)), "muted"),
+                "risk": (f"{over} over", "*alarm") if over else (f"{total}/{total}", "muted"),
+                "alerts": (str(alarms + warnings), ink),
+            }
+        return tuple(
+            (
+                TITLES[p],
+                counts[p][0],
+                "accent" if p == active and counts[p][1] == "muted" else counts[p][1],
+                p == active,
+            )
+            for p in PANES
+        )
+
+    def _foot(
+        self, content: Content, pane: str, view: DeskView, width: int, inside: int, context: Context, key: str
+    ) -> None:
+        """The drawer at the foot of the pane: in the rows left, or as far as asked."""
+        keys = [row.key for row in content.rows if row.key]
+        key = key if key in keys else keys[0] if keys else ""
+        lines = self.drawer(pane, view, key, width, context)
+        used = len(content.head) + sum(len(row.lines) for row in content.rows)
+        left = inside - used - 1
+        if self.expanded:
+            left = max(left, inside - len(content.head) - _LEAST_ROWS - 1)
+        if pane == "alerts" or left >= 1:
+            content.foot = lines[: max(0, left)]
+
+    def drawer(self, pane: str, view: DeskView, key: str, width: int, context: Context) -> list[Line]:
+        draw = {"positions": positions, "funding": funding, "risk": risk, "alerts": alerts}[pane].drawer
+        return draw(view, key, width, context)
+
+    def _mark(self, content: Content, pane: str) -> None:
+        """The summary says how the rows were chosen, when it was not their own order."""
+        notes = []
+        if self.needles.get(pane):
+            notes.append(f"only {self.needles[pane]}")
+        if self.sort(pane):
+            notes.append(f"by {self.sort(pane)}")
+        if notes:
+            note: Spans = (Span(", ".join(notes), "accent"),)
+            content.summary = (note, *content.summary)
+
+    def aged(self, content: Content, silence: str) -> Content:
+        """The engine is silent: everything shown is the past."""
+        content.head = [line.recoloured("stale") for line in content.head]
+        content.rows = [
+            Row([line.recoloured("stale") for line in row.lines], row.key) for row in content.rows
+        ]
+        content.foot = [line.recoloured("stale") for line in content.foot]
+        content.summary = ((Span(f"○ {silence} old", "*alarm"),),)
+        return content
+
+
+def _fields(context: Context) -> dict[str, object]:
+    return {name: getattr(context, name) for name in Context.__slots__}

@@ -1,0 +1,352 @@
+"""What the keys of the Desk screen do. Safety first: a command leaves before anything is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from screens import format as f
+from screens.dialogs import Dialog, FlattenDialog, QuitDialog, ResumeDialog
+from screens.layout import PANES
+from screens.link import Answer
+from screens.widgets.commandline import LineField
+from themes import glyphs as g
+
+if TYPE_CHECKING:
+    from screens.desk import DeskScreen
+    from services.protocol.commands import Takes
+
+AFTER_FLATTEN_S = 0.5
+"""A key that bounces after the confirming `F` opens no second dialog."""
+
+
+class DeskActions:
+    """Mixed into the screen; everything it touches is declared there."""
+
+    # ---- commands
+
+    def send(self: DeskScreen, name: str, args: Mapping[str, str], doing: str) -> None:  # type: ignore[misc]
+        """One command on its way. `doing` is shown until its answer is there."""
+        if self.link.read_only:
+            self.say(f"read-only console: {name} was not sent", "*warn")
+            return
+        self.run_worker(self._send(name, dict(args)), name=name, group="commands", exit_on_error=False)
+        self.say(doing, "muted")
+
+    async def _send(self: DeskScreen, name: str, args: dict[str, str]) -> Answer:  # type: ignore[misc]
+        answer = await self.link.send(name, args, lambda text: self.say(text, "muted"))
+        self.heard(name, answer)
+        return answer
+
+    def heard(self: DeskScreen, name: str, answer: Answer) -> None:  # type: ignore[misc]
+        text = f.clean(answer.text) or name
+        strip = self.strip
+        at = f"{f.clock(strip.ts)} " if strip is not None else ""
+        if answer.ok:
+            tick = "ok" if self.terminal.ascii else g.TICK
+            self.say(f"{tick} {at}{text}", "muted")
+        else:
+            self.say(f"{g.ALARM} {text}", "*alarm" if answer.exit not in (2, 4) else "*warn")
+
+    def say(self: DeskScreen, text: str, ink: str = "muted") -> None:  # type: ignore[misc]
+        self.said = (text, ink)
+        if self.is_attached:
+            self.draw_command()
+
+    # ---- safety
+
+    def action_halt(self: DeskScreen) -> None:  # type: ignore[misc]
+        self.send("halt", {}, "halting …")
+
+    def action_flatten(self: DeskScreen) -> None:  # type: ignore[misc]
+        if self.clock() >= self._quiet_until:
+            self.open_dialog(FlattenDialog(self.paint, self.clock))
+
+    def action_resume(self: DeskScreen) -> None:  # type: ignore[misc]
+        dialog = ResumeDialog(self.paint, self.clock)
+        self.open_dialog(dialog)
+        if self.dialog is dialog:
+            self.open_field("reason")
+
+    def action_quit(self: DeskScreen) -> None:  # type: ignore[misc]
+        self.open_dialog(QuitDialog(self.paint, self.clock))
+
+    # ---- dialogs
+
+    def open_dialog(self: DeskScreen, dialog: Dialog) -> None:  # type: ignore[misc]
+        if self.dialog is not None:
+            return
+        self.close_field()
+        self.dialog = dialog
+        self.dim(True)
+        dialog.strip, dialog.desk, dialog.context = self.strip, self.desk, self.context()
+        self.mount(dialog)
+        self.refresh(layout=True)
+        self.draw_dialog()
+        dialog.focus()
+
+    def close_dialog(self: DeskScreen) -> None:  # type: ignore[misc]
+        if self.dialog is None:
+            return
+        dialog, self.dialog = self.dialog, None
+        self.close_field()
+        dialog.remove()
+        self.dim(False)
+        self.refresh(layout=True)
+        self.panes[self.active].focus()
+
+    def on_dialog_chose(self: DeskScreen, message: Dialog.Chose) -> None:  # type: ignore[misc]
+        message.stop()
+        if message.dialog is not self.dialog:
+            return
+        if message.choice == "halt":
+            self.action_halt()
+            return
+        self.close_dialog()
+        if message.choice == "flatten":
+            self._quiet_until = self.clock() + AFTER_FLATTEN_S
+            self.send("flatten", {}, "flattening …")
+        elif message.choice == "detach":
+            self.run_worker(self._leave(()), name="leave", group="leave", exit_on_error=False)
+        elif message.choice in ("stop", "flatten_stop"):
+            steps = ("stop",) if message.choice == "stop" else ("flatten", "stop")
+            self._quiet_until = self.clock() + AFTER_FLATTEN_S
+            if self.link.read_only:
+                self.say("read-only console: stop was not sent", "*warn")
+            else:
+                self.run_worker(self._leave(steps), name="leave", group="leave", exit_on_error=False)
+
+    async def _leave(self: DeskScreen, steps: Sequence[str]) -> None:  # type: ignore[misc]
+        """Sends the steps in order and leaves when each was done; a step that fails keeps the console open."""
+        for step in steps:
+            self.say(f"{step} …", "muted")
+            answer = await self.link.send(step, {}, lambda text: self.say(text, "muted"))
+            if not answer.ok:
+                self.heard(step, answer)
+                return
+        await self.link.close()
+        self.app.exit(steps[-1] if steps else "detach")
+
+    # ---- the field
+
+    def open_field(self: DeskScreen, mode: str, text: str = "") -> None:  # type: ignore[misc]
+        self.close_field()
+        complete = self.complete if mode == ":" else None
+        self.field_mode = mode  # type: ignore[assignment]
+        self.hint = None
+        self.field = LineField(text, complete, self.history if mode == ":" else None)
+        if self.dialog is not None:
+            self.field.add_class("-dialog")
+        self.mount(self.field)
+        self.refresh(layout=True)
+        self.field.focus()
+        self.field.cursor_position = len(text)
+        self.draw_strip()
+        self.draw_command()
+
+    def close_field(self: DeskScreen) -> None:  # type: ignore[misc]
+        if self.field is None:
+            return
+        field, self.field, self.field_mode = self.field, None, ""
+        field.remove()
+        self.refresh(layout=True)
+        if self.dialog is None:
+            self.panes[self.active].focus()
+        self.draw_strip()
+        self.draw_command()
+
+    def on_line_field_left(self: DeskScreen, message: LineField.Left) -> None:  # type: ignore[misc]
+        message.stop()
+        if self.field_mode == "reason":
+            self.close_dialog()
+            return
+        if self.field_mode == "/":
+            self.contents.needles.pop(self.active, None)
+            self.draw_panes()
+        self.close_field()
+
+    def on_line_field_typed(self: DeskScreen, message: LineField.Typed) -> None:  # type: ignore[misc]
+        message.stop()
+        if self.field_mode == "/":
+            self.contents.needles[self.active] = message.text
+            self.draw_panes()
+        elif self.field_mode == ":":
+            self.hint = self._hint(message.text)
+            self.draw_command()
+
+    def on_line_field_entered(self: DeskScreen, message: LineField.Entered) -> None:  # type: ignore[misc]
+        message.stop()
+        mode, text = self.field_mode, message.text.strip()
+        if mode == "/":
+            self.close_field()
+        elif mode == "reason":
+            self._resume_with(text)
+        elif mode == ":":
+            if not text or self.run_line(text):
+                self.close_field()
+
+    def _resume_with(self: DeskScreen, text: str) -> None:  # type: ignore[misc]
+        if not text:
+            return
+        if self.run_line(f"resume {text}"):
+            self.close_dialog()
+
+    def run_line(self: DeskScreen, text: str) -> bool:  # type: ignore[misc]
+        """Parses and sends; what cannot be parsed stays in the field with the error beside it."""
+        from services.protocol.errors import UsageError
+        from services.protocol.grammar import parse
+
+        if text in ("q", "quit", "help", "theme"):
+            self.close_field()
+            {
+                "q": self.action_quit,
+                "quit": self.action_quit,
+                "help": self.action_help,
+                "theme": self.action_theme,
+            }[text]()
+            return False
+        try:
+            command = parse(text)
+        except UsageError as error:
+            self.hint = (error.text, "*warn")
+            if self.field_mode == "reason":
+                self.say(error.text, "*warn")
+            self.draw_command()
+            return False
+        self.send(command.name, command.args, f"{command.name} …")
+        return True
+
+    def _hint(self: DeskScreen, text: str) -> tuple[str, str] | None:  # type: ignore[misc]
+        """What stands at the right while typing: the usage of the command that is being typed."""
+        from services.protocol.commands import SPECS
+
+        body = text.strip().removeprefix(":").strip()
+        if not body:
+            return None
+        words = body.split()
+        found = [s for s in SPECS if s.line and (body.startswith(s.name + " ") or s.name.startswith(body))]
+        if not found:
+            return (f"no command starts with {words[0]}", "warn")
+        if len(found) == 1 or found[0].name == body:
+            return (found[0].usage if text.endswith(" ") or " " in body else found[0].help, "muted")
+        return ("  ".join(s.name for s in found), "muted")
+
+    def complete(self: DeskScreen, text: str) -> Sequence[str]:  # type: ignore[misc]
+        from services.protocol.grammar import complete
+
+        return complete(text, self.candidates)
+
+    def candidates(self: DeskScreen, takes: Takes) -> list[str]:  # type: ignore[misc]
+        """What an argument may be at this moment, from the views on screen."""
+        desk, strip = self.desk, self.strip
+        if desk is None:
+            return []
+        symbols = sorted({p.symbol for p in desk.positions})
+        kind = str(takes)
+        found: dict[str, Callable[[], list[str]]] = {
+            "strategy": lambda: [name for name, _, _ in desk.strategies],
+            "pair": lambda: [pair.id for pair in desk.pairs],
+            "symbol": lambda: symbols,
+            "scope": lambda: [
+                *symbols,
+                *(pair.id for pair in desk.pairs),
+                *sorted({p.venue for p in desk.positions}),
+            ],
+            "alert": lambda: [a.key for a in desk.alerts if a.state == "OPEN"],
+            "cause": lambda: [c.name for c in strip.causes] if strip is not None else [],
+        }
+        return found.get(kind, list)()
+
+    # ---- moving
+
+    def action_pane(self: DeskScreen, by: int) -> None:  # type: ignore[misc]
+        self.go_to(PANES[(PANES.index(self.active) + by) % len(PANES)])
+
+    def go_to(self: DeskScreen, name: str) -> None:  # type: ignore[misc]
+        self.active = name
+        if self.plan.tabs:
+            self.lay_out()
+        self.panes[name].focus()
+        self.draw_panes()
+        self.draw_command()
+
+    def action_row(self: DeskScreen, by: int) -> None:  # type: ignore[misc]
+        self.panes[self.active].move(by)
+
+    def action_page(self: DeskScreen, by: int) -> None:  # type: ignore[misc]
+        pane = self.panes[self.active]
+        pane.move(by * pane.page())
+
+    def action_detail(self: DeskScreen) -> None:  # type: ignore[misc]
+        if self.plan.tabs:
+            self.contents.expanded = not self.contents.expanded
+            self.draw_panes()
+            return
+        self.drawer_open = not self.drawer_open
+        self.lay_out()
+
+    def action_filter(self: DeskScreen) -> None:  # type: ignore[misc]
+        self.open_field("/", self.contents.needles.get(self.active, ""))
+
+    def action_sort(self: DeskScreen) -> None:  # type: ignore[misc]
+        order = self.contents.next_sort(self.active)
+        self.draw_pane(self.active)
+        self.say(f"{self.active}: by {order}" if order else f"{self.active}: own order")
+
+    def action_command(self: DeskScreen, text: str = "") -> None:  # type: ignore[misc]
+        self.open_field(":", text)
+
+    # ---- doing
+
+    def action_ack(self: DeskScreen) -> None:  # type: ignore[misc]
+        desk = self.desk
+        waiting = [a for a in desk.alerts if a.state == "OPEN"] if desk is not None else []
+        if not waiting:
+            self.say("no open alert")
+            return
+        chosen = self.panes["alerts"].cursor.key
+        keys = [a.key for a in waiting]
+        key = chosen if self.active == "alerts" and chosen in keys else self._first_alert(keys)
+        text = next(a.text for a in waiting if a.key == key)
+        self.send("ack", {"key": key}, f"acknowledging: {f.clean(text)}")
+
+    def _first_alert(self: DeskScreen, keys: Sequence[str]) -> str:  # type: ignore[misc]
+        shown = [row.key for row in self.panes["alerts"].content.rows if row.key in keys]
+        return shown[0] if shown else keys[0]
+
+    def action_pause(self: DeskScreen) -> None:  # type: ignore[misc]
+        desk = self.desk
+        names = {name: state for name, state, _ in desk.strategies} if desk is not None else {}
+        name = self._strategy_of_row()
+        if name not in names:
+            name = next(iter(names)) if len(names) == 1 else ""
+        if not name:
+            self.open_field(":", "pause ")
+        elif names[name] == "running":
+            self.send("pause", {"name": name}, f"pausing {name}")
+        else:
+            self.open_field(":", f"enable {name} ")
+
+    def _strategy_of_row(self: DeskScreen) -> str:  # type: ignore[misc]
+        desk, key = self.desk, self.panes[self.active].cursor.key
+        if desk is None or self.active != "positions":
+            return ""
+        return next((p.strategy for p in desk.positions if p.instrument + (p.pair or "") == key), "")
+
+    def action_copy(self: DeskScreen) -> None:  # type: ignore[misc]
+        pane = self.panes[self.active]
+        row = next((r for r in pane.content.rows if r.key and r.key == pane.cursor.key), None)
+        if row is None:
+            self.say("nothing to copy")
+            return
+        text = " ".join(" ".join(line.plain.split()) for line in row.lines)
+        self.app.copy_to_clipboard(text)
+        self.say(f"copied: {text}")
+
+    def action_theme(self: DeskScreen) -> None:  # type: ignore[misc]
+        self.app.run_worker(self.app.run_action("app.next_palette"), exit_on_error=False)
+
+    def action_help(self: DeskScreen) -> None:  # type: ignore[misc]
+        from screens.help import HelpDialog
+
+        self.open_dialog(HelpDialog(self.paint, self.clock, self.keys))

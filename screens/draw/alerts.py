@@ -1,0 +1,139 @@
+"""Alerts: open ones first, each with its age and state; with room the second line and the remedy of the selected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from screens import format as f
+from screens.draw.context import Context
+from screens.frame import Content, Row
+from screens.ink import Line, Span, Spans, measure, wrap
+from services.domain.enums import Severity
+from services.views.desk import AlertView, DeskView
+from themes import glyphs as g
+
+_STATE_RANK = {"OPEN": 0, "ACK": 1, "RESOLVED": 2}
+_SEVERITY_RANK = {Severity.ALARM: 0, Severity.WARNING: 1, Severity.INFO: 2}
+_WORDS = {
+    Severity.ALARM: (g.ALARM, "ALARM"),
+    Severity.WARNING: (g.UP, "WARN"),
+    Severity.INFO: (g.DOT, "INFO"),
+}
+_TEXT_AT = 8
+SORTS = ("", "newest")
+EMPTY = "Nothing needs you. Alerts appear here; a acknowledges."
+
+
+def draw(view: DeskView, width: int, context: Context, two_lines: bool = False) -> Content:
+    content = Content(title="Alerts", summary=summary(view), alarm=any(_calls(a) for a in view.alerts))
+    rows = [a for a in view.alerts if context.keeps(a.text, a.detail, a.state, a.severity.value)]
+    if not rows:
+        text = f"No alert matches {context.needle}." if view.alerts else EMPTY
+        content.rows = [Row([line]) for line in wrap(text, width, "muted")]
+        return content
+    if context.sort == "newest":
+        rows.sort(key=lambda a: -a.since)
+    else:
+        rows.sort(key=lambda a: (_STATE_RANK.get(a.state, 0), _SEVERITY_RANK[a.severity], -a.since))
+    content.rows = [Row(_alert(a, width, context, two_lines), key=a.key) for a in rows]
+    return content
+
+
+def counts(view: DeskView) -> tuple[int, int, int]:
+    """(open alarms, open warnings, acknowledged)."""
+    still = [a for a in view.alerts if a.state == "OPEN"]
+    alarms = sum(a.severity is Severity.ALARM for a in still)
+    warnings = sum(a.severity is Severity.WARNING for a in still)
+    return alarms, warnings, sum(a.state == "ACK" for a in view.alerts)
+
+
+def summary(view: DeskView) -> tuple[Spans, ...]:
+    alarms, warnings, acknowledged = counts(view)
+    spans: list[Span] = []
+    if alarms:
+        spans.append(Span(f"{alarms} alarm{'' if alarms == 1 else 's'}", "*alarm"))
+        if warnings:
+            spans += [
+                Span(f" {g.DOT} ", "muted"),
+                Span(f"{warnings} warning{'' if warnings == 1 else 's'}", "warn"),
+            ]
+    elif warnings:
+        spans.append(Span(f"{warnings} open", "*warn"))
+    else:
+        spans.append(Span("none open", "muted"))
+    short = tuple(spans)
+    if acknowledged:
+        spans = [*spans, Span(f" {g.DOT} {acknowledged} acknowledged", "muted")]
+    return (tuple(spans), short, short[:1])
+
+
+def _calls(a: AlertView) -> bool:
+    return a.state == "OPEN" and a.severity is Severity.ALARM
+
+
+def _alert(a: AlertView, width: int, context: Context, two_lines: bool) -> list[Line]:
+    sign, word = _WORDS[a.severity]
+    live = a.state != "RESOLVED"
+    ink = (
+        {Severity.ALARM: "alarm", Severity.WARNING: "warn", Severity.INFO: "muted"}[a.severity]
+        if live
+        else "muted"
+    )
+    star = "*" if a.state == "OPEN" else ""
+    state = _state(a)
+    age = f.coarse(max(0, context.now - a.since))
+    tail: list[Span] = []
+    if a.count > 1 and width >= 44:
+        tail.append(Span(f"{g.TIMES}{a.count}  ", "muted"))
+    if width >= 30:
+        tail += [Span(age.rjust(5), "muted"), Span(" ", "muted")]
+    tail.append(Span(state if width < 40 else state.ljust(9), f"{star}{ink}" if live else "muted"))
+    line = Line([Span(f"{sign} ", ink), Span(word.ljust(6), f"{star}{ink}" if live else "muted")])
+    room = max(0, width - _TEXT_AT - measure(tail) - 1)
+    line.add(f.cut(f.clean(a.text), room), "*strong" if a.state == "OPEN" else "text" if live else "muted")
+    line.to(width - measure(tail)).extend(tail)
+    lines = [line]
+    if two_lines and a.detail:
+        lines.append(Line([Span(" " * _TEXT_AT + f.cut(f.clean(a.detail), width - _TEXT_AT), "muted")]))
+    return lines
+
+
+def _state(a: AlertView) -> str:
+    if a.state == "ACK" and a.acked_ts is not None:
+        return f"ACK {f.minute(a.acked_ts)}"
+    return a.state
+
+
+def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]:
+    """Why it is there and what to do, in words."""
+    a = next((a for a in view.alerts if a.key == key), None)
+    if a is None:
+        return []
+    lines = _labelled("Selected", f.clean(a.text), width, "*strong", 10)
+    for label, text, ink in (
+        ("what", a.detail, "text"),
+        ("why", a.why, "text"),
+        ("do", a.do, "text"),
+        ("since", _since(a, context), "muted"),
+    ):
+        if text:
+            lines += _labelled(label, f.clean(text), width, ink)
+    return lines
+
+
+def _since(a: AlertView, context: Context) -> str:
+    text = f"{f.clock(a.since)} UTC"
+    if a.count > 1:
+        text += f" {g.DOT} {a.count} times"
+    if a.acked_ts is not None:
+        text += f" {g.DOT} acknowledged {f.minute(a.acked_ts)}"
+    return text
+
+
+def _labelled(label: str, text: str, width: int, ink: str, column: int = 7) -> list[Line]:
+    column = max(column, len(label) + 1)
+    body: Sequence[Line] = wrap(text, max(1, width - column), ink)
+    return [
+        Line([Span(label.ljust(column) if not at else " " * column, "muted"), *line.spans])
+        for at, line in enumerate(body)
+    ]

@@ -1,0 +1,24 @@
+"""What every drawing needs beside its view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    now: int
+    """The desk's time, ns."""
+    remote: bool = False
+    """Over ssh: ages under a second are not spelled out, so that a fresh screen repaints nothing."""
+    room: bool = True
+    """Spare rows: blank lines between groups, second lines."""
+    needle: str = ""
+    """The filter: only rows that contain it, in any case."""
+    sort: str = ""
+    """The chosen order of this pane; empty = its own."""
+    naked_is_late: bool = True
+    """Something is naked beyond its time-out."""
+
+    def keeps(self, *texts: str) -> bool:
+        return not self.needle or any(self.needle in text.casefold() for text in texts)

@@ -1,0 +1,256 @@
+"""Funding spreads: the ranked pairs, then below `not ranked` those that cannot be judged, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from screens import format as f
+from screens.draw.context import Context
+from screens.frame import Content, Row
+from screens.ink import Line, Span, Spans, flow, wrap
+from screens.table import Column, Fit, fit, header, row
+from services.views.desk import DeskView, FundingRowView
+from themes import glyphs as g
+
+_WIDE = (
+    Column("rank", "#", 2),
+    Column("group", "Group", 5),
+    Column("short", "Short", 12),
+    Column("short_rate", "bps/8h", 6, right=True),
+    Column("short_per", "per", 3, right=True),
+    Column("long", "Long", 12),
+    Column("long_rate", "bps/8h", 6, right=True),
+    Column("long_per", "per", 3, right=True),
+    Column("spread", "Spread", 6, right=True),
+    Column("settled", "settled", 8, most=16, gap=2),
+    Column("apr", "APR", 7, right=True),
+    Column("gross", "gross", 6, right=True),
+    Column("costs", "Costs", 5, right=True),
+    Column("edge", "Net", 6, right=True),
+    Column("times", f"{g.TIMES}cost", 5, right=True),
+    Column("even", "Even", 7, right=True),
+    Column("settles", "Settles", 8, right=True),
+    Column("verdict", "Verdict", 7, gap=2),
+    Column("why", "Why", 18, most=60, text=True),
+)
+_NARROW = (
+    Column("rank", "#", 1),
+    Column("legs", f"Short {g.INTO} long", 18),
+    Column("spread", "Spread", 6, right=True),
+    Column("apr", "APR", 7, right=True),
+    Column("verdict", "Verdict", 7, gap=2),
+    Column("why", "Why", 12, most=60, text=True),
+)
+DROP = (
+    "group",
+    "short_rate",
+    "long_rate",
+    "short_per",
+    "long_per",
+    "gross",
+    "costs",
+    "settles",
+    "settled",
+    "even",
+    "edge",
+    "times",
+)
+NARROW_BELOW = 92
+SORTS = ("", "spread", "group")
+EMPTY = "No funding pairs yet. They appear once both venues have sent their rates."
+
+
+def draw(view: DeskView, width: int, context: Context, order: Sequence[str] = ()) -> Content:
+    """`order` = the keys in the order to show; unknown ones follow as the view has them."""
+    content = Content(title="Funding spreads", summary=_summary(view))
+    rows = [r for r in view.funding if context.keeps(r.group, r.short, r.long, r.verdict, r.reason)]
+    if not rows:
+        text = f"No pair matches {context.needle}." if view.funding else EMPTY
+        content.rows = [Row([line]) for line in wrap(text, width, "muted")]
+        return content
+    narrow = width < NARROW_BELOW
+    cells = {key_of(r): _cells(r) for r in rows}
+    layout = fit(_NARROW if narrow else _titled(view, width), list(cells.values()), width, DROP)
+    if not layout.wrapped:
+        content.head = [header(layout)]
+    rows = _ordered(rows, context.sort, order)
+    ranked = [r for r in rows if r.rank is not None]
+    rest = [r for r in rows if r.rank is None]
+    content.rows = [_row(r, cells[key_of(r)], layout) for r in ranked]
+    if rest:
+        if ranked or not layout.wrapped:
+            content.rows.append(
+                Row([Line([Span(" not ranked ", "muted"), Span("─" * max(0, width - 12), "border")])])
+            )
+        content.rows += [_row(r, cells[key_of(r)], layout) for r in rest]
+    return content
+
+
+def key_of(r: FundingRowView) -> str:
+    return f"{r.short}>{r.long}"
+
+
+def _titled(view: DeskView, width: int) -> tuple[Column, ...]:
+    """Long headers where there is room."""
+    if width < 150:
+        return _WIDE
+    hold = _hold(view.hold_h)
+    long = {"settled": "16 settlements", "gross": f"{hold} gross", "edge": "Net edge", "even": "Even in"}
+    return tuple(
+        Column(
+            c.id,
+            long.get(c.id, c.title),
+            max(c.least, len(long.get(c.id, ""))),
+            c.right,
+            c.gap,
+            c.most,
+            c.text,
+        )
+        for c in _WIDE
+    )
+
+
+def _hold(hours: Decimal) -> str:
+    if hours >= 48 and hours % 24 == 0:
+        return f"{f.number(hours / 24, 0)} d"
+    return f"{f.number(hours, 0)} h"
+
+
+def _summary(view: DeskView) -> tuple[Spans, ...]:
+    hold = _hold(view.hold_h)
+    return (
+        (Span(f"ranked by net edge {g.DOT} hold {hold} {g.DOT} bps of notional", "muted"),),
+        (Span(f"by net edge, hold {hold}", "muted"),),
+    )
+
+
+def _ordered(rows: Sequence[FundingRowView], sort: str, order: Sequence[str]) -> list[FundingRowView]:
+    if sort == "spread":
+        return sorted(rows, key=lambda r: (r.rank is None, -(r.spread or Decimal(0))))
+    if sort == "group":
+        return sorted(rows, key=lambda r: (r.rank is None, r.group, -(r.spread or Decimal(0))))
+    place = {key: at for at, key in enumerate(order)}
+    return sorted(rows, key=lambda r: place.get(key_of(r), len(place)))
+
+
+def leg(instrument: str) -> tuple[str, str]:
+    """(`BTC-USDT`, `alpha`) of `BTC-USDT-PERP.alpha`."""
+    symbol, _, venue = instrument.rpartition(".")
+    return f.clean(symbol.removesuffix("-PERP")), f.clean(venue)
+
+
+def _leg(instrument: str, ink: str) -> list[Spans]:
+    symbol, venue = leg(instrument)
+    muted = "muted" if ink != "stale" else "stale"
+    return [
+        (Span(symbol, ink), Span(f" {venue}", muted)),
+        (Span(symbol, ink), Span(f" {venue[:2]}", muted)),
+    ]
+
+
+def _figure(value: Decimal | None, places: int, ink: str = "text", sign: bool = False) -> tuple[Spans, ...]:
+    if value is None:
+        return ((Span(g.NONE, "muted"),),)
+    return ((Span(f.signed(value, places) if sign else f.number(value, places), ink),),)
+
+
+def _verdict_ink(r: FundingRowView) -> str:
+    return {"ENTER": "*accent", "HOLD": "*pos", "BLOCK": "*warn", "STALE": "*warn"}.get(r.verdict, "muted")
+
+
+def _why_ink(r: FundingRowView) -> str:
+    return {"ENTER": "text", "HOLD": "text", "BLOCK": "warn", "STALE": "warn"}.get(r.verdict, "muted")
+
+
+def _cells(r: FundingRowView) -> dict[str, Sequence[Spans]]:
+    known = r.spread is not None and not r.stale
+    ink = "strong" if known else "stale"
+    short, long = _leg(r.short, ink), _leg(r.long, ink)
+    reason = f.clean(r.reason)
+    edge = r.net_edge
+    figures: dict[str, Sequence[Spans]] = {
+        "rank": ((Span("" if r.rank is None else str(r.rank), "muted"),),),
+        "group": ((Span(f.clean(r.group).upper()[:5], "accent" if r.group == "peg" else "muted"),),),
+        "short": short,
+        "long": long,
+        "legs": tuple((*short[i], Span(f" {g.INTO} ", "faint"), *long[i]) for i in (0, 1)),
+        "short_rate": _figure(r.short_rate, 2, sign=True),
+        "long_rate": _figure(r.long_rate, 2, sign=True),
+        "short_per": ((Span(f.interval(r.short_interval_h), "muted" if r.short_interval_h else "warn"),),),
+        "long_per": ((Span(f.interval(r.long_interval_h), "muted" if r.long_interval_h else "warn"),),),
+        "spread": _figure(r.spread, 2, "*strong"),
+        "settled": tuple(
+            (Span(f.spark(r.settled, w), "series" if r.settled else "faint"),) for w in (16, 12, 10, 8)
+        ),
+        "apr": ((Span(g.NONE, "muted"),),) if r.apr is None else ((Span(f.percent(r.apr), "text"),),),
+        "gross": _figure(r.gross, 1),
+        "costs": _figure(r.costs, 1),
+        "edge": _figure(
+            edge, 1, "pos" if edge and edge > 0 else "neg" if edge and edge < 0 else "muted", sign=True
+        ),
+        "times": ((Span(g.NONE, "muted"),),)
+        if r.edge_multiple is None
+        else ((Span(f.times(r.edge_multiple, 1), "text"),),),
+        "even": (
+            (Span(f.hours(r.break_even_h), "muted" if r.break_even_h is None else "text"),),
+            (Span(f.hours(r.break_even_h, 0), "text"),),
+        ),
+        "settles": ((Span(f.until(r.settles_ns), "muted"),),),
+        "verdict": ((Span(r.verdict, _verdict_ink(r)),),),
+    }
+    figures["why"] = ((Span(reason, _why_ink(r)),),)
+    return figures
+
+
+def _row(r: FundingRowView, cells: dict[str, Sequence[Spans]], layout: Fit) -> Row:
+    lines = row(layout, cells)
+    if r.stale or r.spread is None:
+        spoken = {_verdict_ink(r), _why_ink(r), "warn"} - {"muted", "text"}
+        lines = [
+            Line(
+                (span if span.ink in spoken else Span(span.text, "stale") for span in line.spans), line.ground
+            )
+            for line in lines
+        ]
+    return Row(lines, key=key_of(r))
+
+
+def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]:
+    r = next((r for r in view.funding if key_of(r) == key), None)
+    if r is None:
+        return []
+    (short, short_venue), (long, long_venue) = leg(r.short), leg(r.long)
+    first: list[Span] = [Span(f"{r.rank} " if r.rank is not None else "", "*accent")]
+    first += [Span(f"{short} {short_venue}", "*strong"), *_rate(r.short_rate, r.short_interval_h)]
+    second = [Span(f"{g.INTO}  ", "faint"), Span(f"{long} {long_venue}", "*strong")]
+    second += _rate(r.long_rate, r.long_interval_h)
+    lines = flow([first, second], width)
+    facts: list[Spans] = []
+    for word, value, places, sign in (
+        ("gross", r.gross, 1, False),
+        ("costs", r.costs, 1, False),
+        ("net edge", r.net_edge, 1, True),
+    ):
+        cell = _figure(value, places, "pos" if sign and value and value > 0 else "text", sign)[0]
+        facts.append((Span(f"{word} ", "muted"), *cell))
+    multiple = g.NONE if r.edge_multiple is None else f.number(r.edge_multiple, 1)
+    facts.append((Span(f"{g.TIMES}cost ", "muted"), Span(multiple, "text")))
+    facts.append((Span("even in ", "muted"), Span(f.hours(r.break_even_h), "text")))
+    facts.append((Span("settles in ", "muted"), Span(f.until(r.settles_ns), "text")))
+    facts.append((Span("group ", "muted"), Span(f.clean(r.group), "text")))
+    if r.settled:
+        facts.append(
+            (Span(f"{r.sample} settled ", "muted"), Span(f.spark(r.settled, len(r.settled)), "series"))
+        )
+    lines += flow(facts, width)
+    if r.reason:
+        lines += wrap(f"{r.verdict} {f.clean(r.reason)}", width, _why_ink(r))
+    return lines
+
+
+def _rate(rate: Decimal | None, interval: Decimal | None) -> list[Span]:
+    if rate is None:
+        return [Span(" no rate", "warn")]
+    paid = f", paid {f.interval(interval)}" if interval is not None else ", interval ?"
+    return [Span(f" {f.signed(rate, 2)}", "text"), Span(" per 8 h", "text"), Span(paid, "muted")]

@@ -1,0 +1,433 @@
+"""Positions: the legs of each pair under the pair's own line, then outright positions, then the total."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from screens import format as f
+from screens.draw.context import Context
+from screens.frame import Content, Row
+from screens.ink import Line, Span, Spans, first_that_fits, flow, wrap
+from screens.table import Cells, Column, Fit, fit, header, row
+from services.domain.enums import PairState
+from services.views.desk import DeskView, PairView, PositionView
+from themes import glyphs as g
+
+COLUMNS = (
+    Column("symbol", " Symbol", 15),
+    Column("venue", "Venue", 5),
+    Column("side", "Side", 7),
+    Column("size", "Size", 7, right=True),
+    Column("entry", "Entry", 9, right=True),
+    Column("mark", "Mark", 8, right=True),
+    Column("notional", "Notional", 8, right=True),
+    Column("upnl", "uPnL $", 10, right=True),
+    Column("funding", "Funding", 8, right=True),
+    Column("lev", "Lev", 5, right=True),
+    Column("liq", "Liq. at", 9, right=True),
+    Column("away", "Liq away", 8, right=True),
+    Column("gauge", "", 7, most=8),
+    Column("stop", "Stop", 12),
+    Column("strategy", "Strategy", 11, gap=2),
+    Column("held", "Held", 5, right=True),
+    Column("age", "Age", 7, right=True),
+)
+DROP = ("gauge", "strategy", "held", "entry", "liq", "lev", "mark", "venue", "notional", "funding")
+SORTS = ("", "uPnL", "size", "age")
+EMPTY = "Strategies open pairs when one passes every check; : types a command."
+
+
+def draw(view: DeskView, width: int, context: Context) -> Content:
+    content = Content(title="Positions", summary=_summary(view))
+    shown = [p for p in view.positions if context.keeps(p.symbol, p.venue, p.strategy, p.pair or "")]
+    if not shown:
+        text = f"No position matches {context.needle}." if view.positions else f"No positions. {EMPTY}"
+        content.rows = [Row([line]) for line in wrap(text, width, "muted")]
+        return content
+    cells = {p.instrument + (p.pair or ""): _cells(p, context) for p in shown}
+    total = _total_cells(view)
+    layout = fit(COLUMNS, [*cells.values(), total], width, DROP)
+    if not layout.wrapped:
+        content.head = [header(layout)]
+    for pair, legs in _groups(view.pairs, shown, context.sort):
+        if pair is not None and not legs:
+            continue
+        if content.rows and context.room:
+            content.rows.append(Row([Line()]))
+        if pair is not None:
+            stale = [leg for leg in legs if leg.level == "stale"]
+            content.rows.append(Row([_pair_line(pair, stale, width, context, layout)]))
+        for at, leg in enumerate(legs):
+            join = "" if pair is None else "╰" if at == len(legs) - 1 else "│"
+            content.rows.append(_position(leg, cells[leg.instrument + (leg.pair or "")], layout, join))
+    if layout.shows("notional") and not context.needle:
+        content.rows.append(Row(row(layout, total)))
+    return content
+
+
+def _groups(
+    pairs: Sequence[PairView], positions: Sequence[PositionView], sort: str
+) -> list[tuple[PairView | None, list[PositionView]]]:
+    groups: list[tuple[PairView | None, list[PositionView]]] = []
+    placed: set[str] = set()
+    for pair in pairs:
+        legs = [p for p in positions if p.pair == pair.id]
+        placed.update(p.instrument for p in legs)
+        groups.append((pair, legs))
+    rest = [p for p in positions if p.pair is None or all(p.pair != pair.id for pair in pairs)]
+    if rest:
+        groups.append((None, rest))
+    key = {
+        "uPnL": lambda legs: -sum((leg.upnl or Decimal(0) for leg in legs), Decimal(0)),
+        "size": lambda legs: -max((leg.notional or Decimal(0) for leg in legs), default=Decimal(0)),
+        "age": lambda legs: -max((leg.age_ms or 0 for leg in legs), default=0),
+    }.get(sort)
+    if key is not None:
+        groups.sort(key=lambda group: key(group[1]))
+    return groups
+
+
+def _cells(p: PositionView, context: Context) -> dict[str, Sequence[Spans]]:
+    stale = p.level == "stale"
+    arrow = g.DOWN if p.side == "short" else g.UP
+    return {
+        "symbol": ((Span("  " + f.clean(p.symbol), "*strong" if not stale else "stale"),),),
+        "venue": ((Span(f.clean(p.venue), "text"),),),
+        "side": ((Span(f"{arrow} ", "muted"), Span(p.side, "text")),),
+        "size": ((Span(f.on_grid(abs(p.size), p.size_increment), "text"),),),
+        "entry": ((Span(f.on_grid(p.entry, p.price_increment), "text"),),),
+        "mark": ((_maybe(p.mark, lambda v: f.on_grid(v, p.price_increment), "text"),),),
+        "notional": ((_maybe(p.notional, lambda v: f.number(v, 0), "text"),),),
+        "upnl": gain(p.upnl),
+        "funding": tuple((span,) for span in _signed(p.funding)),
+        "lev": ((_maybe(p.leverage, f.times, "text"),),),
+        "liq": ((_liquidation_price(p, stale),),),
+        "away": ((_away(p, stale),),),
+        "gauge": _gauge(p, stale),
+        "stop": _stop(p),
+        "strategy": (
+            (Span("foreign" if p.foreign else f.clean(p.strategy), "warn" if p.foreign else "muted"),),
+        ),
+        "held": ((Span(f.coarse(p.held_ns), "muted"),),),
+        "age": ((age_span(p.age_ms, p.level, holds=True, remote=context.remote),),),
+    }
+
+
+def age_span(age_ms: int | None, level: str, holds: bool, remote: bool) -> Span:
+    """Fresh is muted, late is a warning, stale is an alarm where we hold something."""
+    if level == "stale" or age_ms is None:
+        text = f.UNKNOWN if age_ms is None else f.age_ms(age_ms, remote)
+        return Span(f"{g.LOST} {text}", "*alarm" if holds else "warn")
+    if level == "late":
+        return Span(f"{g.DEGRADED} {f.age_ms(age_ms, remote)}", "warn")
+    return Span(f.age_ms(age_ms, remote), "muted")
+
+
+def gain(value: Decimal | None, bold: bool = False, known: bool = True) -> Sequence[Spans]:
+    """Money with a direction: `▲ +141.58`; zero is muted and has no arrow; `~` when it rests on old data."""
+    if value is None:
+        return ((Span(f.UNKNOWN, "muted"),),)
+    star = "*" if bold else ""
+    mark = "" if known else g.LAST_KNOWN
+    out: list[Spans] = []
+    for text in f.money_choices(value):
+        if not f.rounded(value, 2):
+            out.append((Span(mark + text, "muted"),))
+        elif not known:
+            out.append((Span(mark + text, "stale"),))
+        else:
+            ink = star + ("pos" if value > 0 else "neg")
+            out.append((Span(g.UP + " " if value > 0 else g.DOWN + " ", ink), Span(text, ink)))
+    return out
+
+
+def _signed(value: Decimal) -> list[Span]:
+    ink = "pos" if value > 0 else "neg" if value < 0 else "muted"
+    return [Span(text, ink if f.rounded(value, 2) else "muted") for text in f.money_choices(value)]
+
+
+def _maybe(value: Decimal | None, write, ink: str) -> Span:  # type: ignore[no-untyped-def]
+    return Span(f.UNKNOWN, "muted") if value is None else Span(write(value), ink)
+
+
+def _liquidation_price(p: PositionView, stale: bool) -> Span:
+    if stale or p.liquidation_price is None:
+        return Span(g.NONE, "muted")
+    return Span(f.on_grid(p.liquidation_price, p.price_increment), "text")
+
+
+def _away(p: PositionView, stale: bool) -> Span:
+    if stale:
+        return Span(f.UNKNOWN, "muted")
+    if p.liquidation_away is None:
+        return Span(g.NONE, "muted")
+    ink = (
+        "*alarm"
+        if p.liquidation_away < Decimal("0.08")
+        else "warn"
+        if p.liquidation_away < Decimal("0.15")
+        else "text"
+    )
+    return Span(f.percent(p.liquidation_away), ink)
+
+
+def _gauge(p: PositionView, stale: bool) -> Sequence[Spans]:
+    """Distance used up: longer is worse."""
+    if stale or p.liquidation_away is None:
+        return ((),)
+    used = max(Decimal(0), 1 - p.liquidation_away)
+    ink = (
+        "alarm_bar"
+        if p.liquidation_away < Decimal("0.08")
+        else "warn_bar"
+        if p.liquidation_away < Decimal("0.15")
+        else "ok_bar"
+    )
+    out = []
+    for width in (8, 7):
+        fill, track = f.bar(used, width)
+        out.append((Span(fill, ink), Span(track, "track")))
+    return out
+
+
+def _stop(p: PositionView) -> Sequence[Spans]:
+    stop = p.stop
+    if stop.kind == "PAIR":
+        level = "" if stop.local is None else f.signed_percent(-abs(stop.local))
+        return ((Span("pair ", "muted"), Span(level, "text")),)
+    if stop.kind == "NONE" or (stop.local is None and stop.resting is None):
+        return ((Span("NONE", "*alarm"),),)
+    local = "" if stop.local is None else f.on_grid(stop.local, p.price_increment)
+    resting = "" if stop.resting is None else f.on_grid(stop.resting, p.price_increment)
+    if not resting:
+        return ((Span("local ", "muted"), Span(local, "text")), (Span(local, "text"),))
+    if not local:
+        return ((Span("rest ", "muted"), Span(resting, "text")),)
+    return (
+        (Span("local ", "muted"), Span(local, "text"), Span("  rest ", "muted"), Span(resting, "text")),
+        (Span(local, "text"), Span(" +rest", "muted")),
+        (Span(local, "text"),),
+    )
+
+
+def _position(p: PositionView, cells: Cells, layout: Fit, join: str) -> Row:
+    lines = row(layout, cells)
+    if p.level == "stale":
+        lines = [_without_colour(line) for line in lines]
+    if join:
+        lines = [_joined(line, join if at == len(lines) - 1 else "│") for at, line in enumerate(lines)]
+    return Row(lines, key=p.instrument + (p.pair or ""))
+
+
+def _joined(line: Line, join: str) -> Line:
+    """The bracket of a pair at the left of its legs."""
+    text, ink = line.spans[0]
+    rest = line.spans[1:]
+    if text.startswith("  "):
+        return Line([Span(f" {join}"[1:] + " ", "faint"), Span(text[2:], ink), *rest], line.ground)
+    return line
+
+
+def _without_colour(line: Line) -> Line:
+    """A stale row: all in `stale` but the words that say so."""
+    kept = (g.LOST, "NONE")
+    return Line(
+        (
+            span
+            if span.ink.lstrip("*") == "alarm" and span.text.startswith(kept)
+            else Span(span.text, "stale")
+            for span in line.spans
+        ),
+        line.ground,
+    )
+
+
+def _total_cells(view: DeskView) -> dict[str, Sequence[Spans]]:
+    old = any(p.level == "stale" for p in view.positions)
+    mark = g.LAST_KNOWN if old else ""
+    notional = f.UNKNOWN if view.total_notional is None else mark + f.number(view.total_notional, 0)
+    leverage = f.UNKNOWN if view.total_leverage is None else mark + f.times(view.total_leverage)
+    return {
+        "symbol": ((Span("  total", "muted"),),),
+        "notional": ((Span(notional, "*strong"),),),
+        "upnl": gain(view.total_upnl, known=not old),
+        "funding": tuple((span,) for span in _signed(view.total_funding)),
+        "lev": ((Span(leverage, "*strong"),),),
+    }
+
+
+def _summary(view: DeskView) -> tuple[Spans, ...]:
+    stale = [p for p in view.positions if p.level == "stale"]
+    if stale:
+        venues = sorted({p.venue for p in stale})
+        oldest = max((p.age_ms or 0 for p in stale), default=0)
+        name = venues[0] if len(venues) == 1 else f"{len(venues)} venues"
+        return (
+            (Span(f"{name} rows are ", "muted"), Span(f"{f.age_ms(oldest)} old", "*alarm")),
+            (Span("stale rows", "*alarm"),),
+        )
+    if not view.positions:
+        return ()
+    singles = sum(1 for p in view.positions if p.pair is None)
+    pairs = len(view.pairs)
+    words = f"{pairs} pair{'' if pairs == 1 else 's'}"
+    if singles:
+        words += f", {singles} directional"
+    return ((Span(words, "muted"),), (Span(f"{len(view.positions)}", "muted"),))
+
+
+def pair_name(pair: PairView) -> str:
+    """`BTC basis`, or for a bet on a peg `USDT/USDC peg`."""
+    if pair.kind != "peg":
+        return f"{f.clean(pair.group)} basis"
+    legs = [leg.rpartition(".")[0].partition("-")[0].partition("/")[0] for leg in (pair.short, pair.long)]
+    return f"{f.clean('/'.join(legs))} peg"
+
+
+def pair_state(pair: PairView, stale_ms: int | None, context: Context) -> list[Span]:
+    """The one word of a pair. `hedged` is never green on old data."""
+    words: list[Span] = []
+    naked = pair.naked
+    if naked.notional is None or naked.notional != 0:
+        ink = "*alarm" if context.naked_is_late or naked.notional is None else "*warn"
+        words.append(Span(f"{g.ALARM} NAKED {f.seconds(naked.seconds)}", ink))
+    if pair.in_doubt:
+        glue = f" {g.DOT} " if words else f"{g.ALARM} "
+        words.append(Span(f"{glue}IN DOUBT {pair.in_doubt}", "*alarm"))
+    if words:
+        return words
+    if pair.state is PairState.HEDGED:
+        if stale_ms is not None:
+            return [Span(f"{g.DEGRADED} hedged {f.age_ms(stale_ms, context.remote)} ago", "*warn")]
+        return [Span(f"{g.GOOD} ", "pos"), Span("hedged", "*pos")]
+    word = pair.state.value.replace("_", " ")
+    calm = pair.state in (PairState.OPENING, PairState.CLOSING, PairState.PLANNED, PairState.CLOSED)
+    return [Span(f"{g.DEGRADED} {word}", "*accent" if calm else "*warn")]
+
+
+def _pair_line(
+    pair: PairView, stale: Sequence[PositionView], width: int, context: Context, layout: Fit
+) -> Line:
+    ages = [leg.age_ms for leg in stale if leg.age_ms is not None]
+    old = max(ages) if ages else (0 if stale else None)
+    state = pair_state(pair, old, context)
+    name = [Span("╭ ", "faint"), Span(f"{f.clean(pair.id)}", "*accent"), Span(f" {pair_name(pair)}", "text")]
+    known = not stale
+    return Line(first_that_fits(tuple(_wordings(pair, name, state, known, width)), width))
+
+
+def _wordings(
+    pair: PairView, name: list[Span], state: list[Span], known: bool, width: int
+) -> list[list[Span]]:
+    """From all there is to the state alone."""
+    pad = max(0, 24 - sum(len(s.text) for s in name)) if width > 150 else 0
+    base = [*name, Span(" " * (pad + 2), "text"), *state]
+    residual = _residual(pair)
+    net = list(gain_word(pair.net_upnl, known))
+    funding = list(_signed(pair.funding_realised))[0]
+    share = _share(pair)
+    long = [*base]
+    if residual:
+        long += [Span("   residual ", "muted"), Span(residual, "text")]
+    long += [Span("   net uPnL ", "muted"), *net, Span("   funding ", "muted"), funding]
+    middle = [*base]
+    if residual:
+        middle += [Span("  Δ ", "muted"), Span(residual, "text")]
+    middle += [Span("  net ", "muted"), *net, Span("  funding ", "muted"), funding]
+    out = []
+    if share:
+        over = f" over {pair.intervals} interval{'' if pair.intervals == 1 else 's'}"
+        out.append(
+            [*long, Span("   realised / expected ", "muted"), Span(share, "text"), Span(over, "muted")]
+        )
+        out.append([*middle, Span("  real./exp. ", "muted"), Span(share, "text")])
+    short = [*base, Span("  net ", "muted"), *net, Span("  fund ", "muted"), funding]
+    out += [
+        long,
+        middle,
+        short,
+        [*base, Span("  net ", "muted"), *net],
+        base,
+        [name[0], name[1], Span(" ", "text"), *state],
+    ]
+    return out
+
+
+def gain_word(value: Decimal | None, known: bool) -> Spans:
+    """Money in a sentence: no arrow."""
+    if value is None:
+        return (Span(f.UNKNOWN, "muted"),)
+    if not known:
+        return (Span(g.LAST_KNOWN + f.signed(value), "stale"),)
+    return (_signed(value)[0],)
+
+
+def _residual(pair: PairView) -> str:
+    if pair.kind == "peg" or pair.residual is None:
+        return f.UNKNOWN if pair.residual_usd is None else f.dollars(pair.residual_usd)
+    places = max(3, f.places_of(pair.residual))
+    return f"{f.number(pair.residual, min(6, places))} {f.clean(pair.group)}"
+
+
+def _share(pair: PairView) -> str:
+    """Realised over expected funding, once something was expected."""
+    if pair.funding_expected is None or pair.funding_expected <= 0 or not pair.intervals:
+        return ""
+    return f.percent(pair.funding_realised / pair.funding_expected, 0)
+
+
+def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]:
+    """All of the selected row that its columns may have dropped."""
+    found = next((p for p in view.positions if p.instrument + (p.pair or "") == key), None)
+    if found is None:
+        return []
+    pair = next((pair for pair in view.pairs if pair.id == found.pair), None)
+    items = _facts(found, pair)
+    name = [
+        Span(f.clean(found.symbol), "*strong"),
+        Span(
+            f"  {f.clean(found.venue)} {g.DOT} {'foreign' if found.foreign else f.clean(found.strategy)}"
+            f" {g.DOT} held {f.coarse(found.held_ns)}"
+            + (f" {g.DOT} pair {found.pair}" if found.pair else ""),
+            "muted",
+        ),
+    ]
+    lines = flow([name], width) + flow(items, width)
+    if pair is not None:
+        lines += flow(_pair_facts(pair), width)
+        if pair.reason:
+            lines += wrap(f"{pair.id}: {f.clean(pair.reason)}", width, "muted")
+    return lines
+
+
+def _facts(p: PositionView, pair: PairView | None) -> list[Spans]:
+    stale = p.level == "stale"
+    facts: list[Spans] = [
+        (Span("entry ", "muted"), Span(f.on_grid(p.entry, p.price_increment), "text")),
+        (Span("mark ", "muted"), _maybe(p.mark, lambda v: f.on_grid(v, p.price_increment), "text")),
+        (Span("notional ", "muted"), _maybe(p.notional, lambda v: f.number(v, 0), "text")),
+        (Span("liq ", "muted"), _liquidation_price(p, stale)),
+        (Span("funding ", "muted"), _signed(p.funding)[0]),
+    ]
+    if pair is not None and _share(pair):
+        facts.append((Span("realised/expected ", "muted"), Span(_share(pair), "text")))
+    facts.append((Span("account lev ", "muted"), _maybe(p.leverage, f.times, "text")))
+    if p.single_leg_liquidation is not None:
+        price = f.on_grid(p.single_leg_liquidation, p.price_increment)
+        facts.append((Span("if the other leg vanished, liq ", "muted"), Span(price, "text")))
+    facts.append((Span("stop ", "muted"), *_stop(p)[0]))
+    return facts
+
+
+def _pair_facts(pair: PairView) -> list[Spans]:
+    facts: list[Spans] = [
+        (Span(f"{pair.id} ", "*accent"), Span(pair_name(pair), "text")),
+        (Span("costs ", "muted"), Span(f.number(pair.costs, 2), "text")),
+        (Span("funding ", "muted"), _signed(pair.funding_realised)[0]),
+    ]
+    if pair.funding_expected is not None:
+        facts.append((Span("expected ", "muted"), Span(f.signed(pair.funding_expected), "text")))
+    for coin, usd in pair.exposures.items():
+        facts.append((Span(f"{f.clean(coin)} exposure ", "muted"), Span(f.number(usd, 0), "text")))
+    return facts

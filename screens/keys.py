@@ -1,0 +1,26 @@
+"""A key of the console as data: the footer, the help, the palette and the bindings are made from these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    id: str
+    """Stable: a user's keymap names it."""
+    keys: str
+    """As Textual names them, comma-separated."""
+    action: str
+    shown: str
+    """The key as a person reads it."""
+    word: str
+    """One or two words for the footer."""
+    help: str
+    group: str
+    """`safety`, `move`, `do`, `app`: the order of the footer."""
+    footer: int = 0
+    """0 = not in the footer; else the higher, the sooner it goes when there is no room."""
+    short: str = ""
+    """The word at 80 columns."""
+    ink: str = "*accent"

@@ -1,0 +1,69 @@
+"""From tokens to what the terminal gets: styles by palette, ASCII translation, the dimming behind a dialog."""
+
+from __future__ import annotations
+
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from screens.ink import Line
+from themes.glyphs import to_ascii
+from themes.palette import Palette, mixed
+
+DIM_SHARE = 0.58
+"""How much background is mixed into the body behind a dialog."""
+
+
+class Paint:
+    """One palette in use. Styles are made once per ink and ground."""
+
+    def __init__(self, palette: Palette, ascii_only: bool = False) -> None:
+        self.palette = palette
+        self.ascii_only = ascii_only
+        self._styles: dict[tuple[str, str, bool], Style] = {}
+
+    def style(self, ink: str, ground: str = "bg", dim: bool = False) -> Style:
+        key = (ink, ground, dim)
+        found = self._styles.get(key)
+        if found is None:
+            found = self._styles[key] = self._make(ink, ground, dim)
+        return found
+
+    def strip(self, line: Line, width: int, ground: str | None = None, dim: bool = False) -> Strip:
+        """The line, exactly `width` cells wide."""
+        base = ground or line.ground
+        fitted = line.fitted(width)
+        ascii_only = self.ascii_only
+        segments = [
+            Segment(to_ascii(text, ink) if ascii_only else text, self.style(ink, base, dim))
+            for text, ink in fitted.spans
+        ]
+        return Strip(segments, width)
+
+    def _make(self, ink: str, ground: str, dim: bool) -> Style:
+        palette = self.palette
+        token, at, own_ground = ink.partition("@")
+        bold = token.startswith("*")
+        token = token.lstrip("*")
+        if at:
+            ground = own_ground
+        bold = bold or token in palette.bold
+        if palette.native:
+            return self._native(token, ground, bold, dim)
+        front, back = palette.colors[token], palette.colors[ground]
+        if dim:
+            base = palette.colors["bg"]
+            front, back = mixed(front, base, DIM_SHARE), mixed(back, base, DIM_SHARE)
+        return Style(color=Color.parse(front), bgcolor=Color.parse(back), bold=bold)
+
+    def _native(self, token: str, ground: str, bold: bool, dim: bool) -> Style:
+        palette = self.palette
+        if dim:
+            name = "default" if palette.name == "plain" else "bright_black"
+            return Style(color=Color.parse(name), bgcolor=Color.default(), dim=palette.name == "plain")
+        if ground in palette.reverse:
+            return Style(color=Color.default(), bgcolor=Color.default(), bold=bold, reverse=True)
+        return Style(
+            color=Color.parse(palette.colors[token]), bgcolor=Color.parse(palette.colors[ground]), bold=bold
+        )

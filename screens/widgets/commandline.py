@@ -1,0 +1,145 @@
+"""The line above the keys: what to type, what was typed, what came of it.
+
+`CommandLine` draws the row; `LineField` is the field that stands on it while someone types a command (`:`) or
+a filter (`/`). Completion walks the candidates with `tab`, history with the arrows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual import events
+from textual.message import Message
+from textual.widgets import Input
+
+from screens import format as f
+from screens.ink import Line, Span, measure
+from screens.widgets.grid import LineGrid
+from themes import glyphs as g
+
+HISTORY = 200
+"""Lines kept."""
+
+Said = tuple[str, str]
+"""(text, ink) of an answer or a hint."""
+
+
+class CommandLine(LineGrid):
+    def draw(self, width: int, prompt: str, typed: int, said: Said | None, needle: str) -> None:
+        """`prompt` = `:`, `/` or empty; `typed` = cells the field takes; `needle` = the filter that holds."""
+        if prompt:
+            line = Line([Span(f" {prompt} ", "*accent")]).to(3 + typed)
+            room = width - line.width - 2
+        else:
+            line = Line(
+                [
+                    Span(" : ", "*accent"),
+                    Span("command, ", "muted"),
+                    Span("tab", "*muted"),
+                    Span(" completes", "muted"),
+                ]
+            )
+            if needle:
+                line = Line(
+                    [
+                        Span(" / ", "*accent"),
+                        Span(f.cut(needle, width // 3), "text"),
+                        Span("   / changes, esc clears the filter", "muted"),
+                    ]
+                )
+            room = width - line.width - 3
+            if said and room < len(said[0]):
+                line = Line([Span(" : ", "*accent")])
+                room = width - line.width - 2
+        if said and room > 4:
+            text = f.cut(said[0], room)
+            spans = _ticked(text, said[1])
+            line.to(width - measure(spans) - 1).extend(spans)
+        self.show([line.fitted(width)], width)
+
+
+def _ticked(text: str, ink: str) -> list[Span]:
+    """An answer's tick keeps its own colour."""
+    if text.startswith(f"{g.TICK} "):
+        return [Span(f"{g.TICK} ", "pos"), Span(text[2:], ink)]
+    return [Span(text, ink)]
+
+
+class LineField(Input):
+    """A one-line field without a frame. It posts; it decides nothing."""
+
+    class Typed(Message):
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Entered(Typed):
+        pass
+
+    class Left(Message):
+        """`esc`: the field is left, and nothing else happens."""
+
+    def __init__(
+        self,
+        text: str = "",
+        complete: Callable[[str], Sequence[str]] | None = None,
+        history: list[str] | None = None,
+    ) -> None:
+        super().__init__(text, compact=True, select_on_focus=False, id="field")
+        self.cursor_blink = False
+        self._complete = complete
+        self._history = history
+        self._at = len(history) if history is not None else 0
+        self._draft = ""
+        self._offers: list[str] = []
+        self._offer = -1
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Typed(self.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self._history is not None and self.value.strip() and self._history[-1:] != [self.value]:
+            self._history.append(self.value)
+            del self._history[:-HISTORY]
+        self.post_message(self.Entered(self.value))
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "escape":
+            self.post_message(self.Left())
+        elif event.key in ("tab", "shift+tab") and self._complete is not None:
+            self._walk(1 if event.key == "tab" else -1)
+        elif event.key in ("up", "down") and self._history is not None:
+            self._recall(-1 if event.key == "up" else 1)
+        else:
+            if event.is_printable or event.key in ("backspace", "delete"):
+                self._offers, self._offer = [], -1
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+
+    def _walk(self, by: int) -> None:
+        if self._complete is None:
+            return
+        if not self._offers:
+            self._offers = list(self._complete(self.value))
+            self._offer = -1 if by > 0 else 0
+        if self._offers:
+            self._offer = (self._offer + by) % len(self._offers)
+            self._put(self._offers[self._offer])
+            if len(self._offers) == 1:
+                self._offers = []
+
+    def _recall(self, by: int) -> None:
+        if not self._history:
+            return
+        if self._at == len(self._history):
+            self._draft = self.value
+        self._at = max(0, min(len(self._history), self._at + by))
+        self._put(self._draft if self._at == len(self._history) else self._history[self._at])
+
+    def _put(self, text: str) -> None:
+        self.value = text
+        self.cursor_position = len(text)

@@ -1,0 +1,100 @@
+"""The line-drawn area every part of the console is: lines in, changed cells out.
+
+It keeps the strips of the lines it shows and repaints only the cells that differ from the last frame: a frame in
+which one figure changed costs that figure (PERFORMANCE, technique 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from screens.ink import Line
+from screens.paint import Paint
+
+MERGE_GAP = 6
+"""Changed cells this near each other are one region: a region costs about as much as these cells."""
+
+
+class LineGrid(ScrollView, can_focus=False):
+    ALLOW_SELECT = False
+
+    def __init__(self, paint: Paint, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.paint = paint
+        self.dimmed = False
+        self._lines: list[Line] = []
+        self._strips: list[Strip] = []
+        self._drawn_width = 0
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """What is shown now."""
+        return self._lines
+
+    def show(self, lines: list[Line], width: int) -> None:
+        """Takes the whole picture; repaints what differs from the last one."""
+        if width != self._drawn_width or len(lines) != len(self._lines):
+            self._lines, self._drawn_width = lines, width
+            self._strips = [self._strip(line) for line in lines]
+            self.refresh()
+            return
+        regions: list[Region] = []
+        for y, (new, old) in enumerate(zip(lines, self._lines, strict=True)):
+            if new is old or new == old:
+                continue
+            self._strips[y] = self._strip(new)
+            regions += [Region(start, y, end - start, 1) for start, end in changed(old, new, width)]
+        self._lines = lines
+        if regions:
+            self.refresh(*regions)
+
+    def repaint(self, paint: Paint | None = None, dimmed: bool | None = None) -> None:
+        """Other colours, or the dimming behind a dialog."""
+        before = (self.paint, self.dimmed)
+        self.paint = paint or self.paint
+        self.dimmed = self.dimmed if dimmed is None else dimmed
+        if (self.paint, self.dimmed) != before:
+            self._strips = [self._strip(line) for line in self._lines]
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y < len(self._strips):
+            strip = self._strips[y]
+            return strip if strip.cell_length == width else strip.adjust_cell_length(width, self._blank())
+        return Strip([Segment(" " * width, self._blank())], width)
+
+    def _blank(self) -> Style:
+        return self.paint.style("text", "bg", self.dimmed)
+
+    def _strip(self, line: Line) -> Strip:
+        return self.paint.strip(line, self._drawn_width, dim=self.dimmed)
+
+
+def changed(old: Line, new: Line, width: int) -> list[tuple[int, int]]:
+    """[start, end) of the cells that differ, near ones joined."""
+    before, after = _cells(old, width), _cells(new, width)
+    out: list[tuple[int, int]] = []
+    for x in range(width):
+        if before[x] != after[x]:
+            if out and x - out[-1][1] <= MERGE_GAP:
+                out[-1] = (out[-1][0], x + 1)
+            else:
+                out.append((x, x + 1))
+    return out
+
+
+def _cells(line: Line, width: int) -> list[tuple[str, str]]:
+    cells: list[tuple[str, str]] = []
+    for text, ink in line.spans:
+        ground = ink.partition("@")[2]
+        cells += [(char, ground if char == " " else ink) for char in text]
+    if len(cells) < width:
+        cells += [(" ", "")] * (width - len(cells))
+    return cells
