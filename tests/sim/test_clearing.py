@@ -46,7 +46,7 @@ def test_funding_is_settled_on_the_dot_at_the_mark_in_the_settle_coin() -> None:
 
 
 def test_a_settled_rate_is_the_last_prediction_and_reaches_the_desk_after_its_instant() -> None:
-    sim = Sim(make_world("calm"))
+    sim = Sim(make_world("calm", step_s=10))
     events = sim.until(sim.world.start + 9 * HOUR + NS)
     predicted: dict[str, Decimal] = {}
     checked = 0

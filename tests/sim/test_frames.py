@@ -38,6 +38,15 @@ def test_thirty_days_of_settled_rates_come_with_the_first_frame_oldest_first() -
         assert times[-1] <= sim.world.start
 
 
+def test_every_thirty_seconds_all_rows_are_stated_again() -> None:
+    sim = Sim()
+    got = frames(sim, 300, "alpha")
+    full = [f.ts_event // NS for f in got if (len(f.quotes), len(f.marks), len(f.indexes)) == (12, 7, 5)]
+    regular = [second for second in full if (second - full[0]) % 30 == 0]
+    assert regular == [full[0] + 30 * n for n in range(10)]
+    assert all(len(f.rates) >= 7 for f in got if f.ts_event // NS in regular)
+
+
 def test_frames_are_consecutive_and_hold_only_changes() -> None:
     sim = Sim()
     seen: dict[str, object] = {}
@@ -46,7 +55,7 @@ def test_frames_are_consecutive_and_hold_only_changes() -> None:
     for frame in got:
         for row in (*frame.quotes, *frame.marks):
             key = f"{type(row).__name__}:{row.instrument}"
-            assert seen.get(key) != row
+            assert seen.get(key) != row or (frame.ts_event - got[0].ts_event) % (30 * NS) == 0
             seen[key] = row
     assert len(got[5].quotes) < 12
 

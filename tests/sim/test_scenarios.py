@@ -114,7 +114,7 @@ def test_a_pair_of_the_first_hour_meets_two_slow_settlements_after_the_flip_with
 
 
 def test_the_depeg_follows_the_hourly_table_and_btc_in_usdc_rises() -> None:
-    sim = Sim(make_world("usdc-depeg-2023", step_s=60))
+    sim = Sim(make_world("usdc-depeg-2023", step_s=120))
     start = sim.world.start
     assert start // NS % 86_400 == 12 * 3600
     lows = []

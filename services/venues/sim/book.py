@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 
 from services.domain.enums import OrderState, OrderType, Side, TimeInForce
-from services.venues.sim.source import Cell
+from services.venues.sim.source import LEVELS, Cell
 
 
 @dataclass(slots=True)
@@ -80,10 +80,7 @@ class Book:
         best, away = (math.ceil(cell.fair * cell.up), 1) if asks else (math.floor(cell.fair * cell.down), -1)
         wall, _ = _best_of(self.bids if asks else self.asks)
         sizes: dict[int, int] = {}
-        for offset in cell.offsets:
-            ticks = best + away * offset
-            sizes[ticks] = sizes.get(ticks, 0) + cell.level_lots
-        for offset, lots in cell.behind:
+        for offset, lots in cell.ladder():
             ticks = best + away * offset
             sizes[ticks] = sizes.get(ticks, 0) + lots
         left: list[Take] = []
@@ -104,7 +101,7 @@ class Book:
         left = self.levels(asks)
         mine, leaves = _best_of(self.asks if asks else self.bids)
         best, lots = left[0] if left else (mine, 0)
-        near = self.cell.offsets[-1]
+        near = int(self.cell.gap * (LEVELS - 1))
         depth = sum(size for ticks, size in left if abs(ticks - best) <= near) + leaves
         if leaves == 0:
             return best, lots, depth

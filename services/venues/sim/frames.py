@@ -66,7 +66,7 @@ class FrameCutter:
                 seen[at] = plain
                 tick, lot = cell.inv_tick, cell.inv_lot
                 top = cell.top_lots / lot
-                depth = level * len(cell.offsets) / lot
+                depth = cell.depth_lots / lot
                 out.append(QuoteRow(name, plain[0] / tick, top, plain[1] / tick, top, depth, depth))
         return tuple(out)
 

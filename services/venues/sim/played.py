@@ -13,6 +13,7 @@ import msgspec
 
 from services.domain.enums import InstrumentKind, RateKind
 from services.domain.events import RateRow
+from services.domain.instrument import Instrument
 from services.venues.sim.facts import DEPTH_USD, HALF_SPREAD_MAJOR, HOUR_NS
 from services.venues.sim.source import Board, Cell, HistorySource
 from services.venues.sim.world import World
@@ -20,11 +21,10 @@ from services.venues.sim.world import World
 
 @dataclass(slots=True)
 class PlayedState:
-    """The last price of each instrument, and the venues' indexes."""
+    """The last price of each instrument."""
 
     ts: int
     prices: dict[str, float] = field(default_factory=dict)
-    indexes: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 class PlayedSource:
@@ -35,7 +35,7 @@ class PlayedSource:
         self._board = Board(cells=cells, indexes={venue: {} for venue in world.venues})
         self._history = history
         self._known = {i.id: i for i in world.instruments}
-        self.state = PlayedState(ts=world.start - 1, indexes={venue: {} for venue in world.venues})
+        self.state = PlayedState(ts=world.start - 1)
 
     @property
     def board(self) -> Board:
@@ -52,23 +52,20 @@ class PlayedSource:
         return self._history.next_ts(after)
 
     def advance(self, ts: int) -> None:
-        state, board = self.state, self._board
+        state, known = self.state, self._known
         state.ts = ts
         for row in self._history.rows_at(ts):
-            instrument = self._known.get(row.instrument)
+            instrument = known.get(row.instrument)
             if instrument is None:
                 continue
             if row.price is not None and row.price > 0:
-                state.prices[row.instrument] = row.price
-                if instrument.kind is InstrumentKind.SPOT and instrument.quote == "USD":
-                    state.indexes[instrument.venue][instrument.underlying] = round(row.price, 6)
+                self._price(instrument, row.price)
             if row.rate is not None:
                 hours = row.interval_h
                 following = None if hours is None else ts + int(hours * HOUR_NS)
-                board.settled.append(
+                self._board.settled.append(
                     RateRow(row.instrument, row.rate, hours, RateKind.SETTLED, ts, following)
                 )
-        self._publish()
 
     def turn(self, ts: int) -> None:
         """Nothing here is random."""
@@ -78,18 +75,16 @@ class PlayedSource:
 
     def load(self, raw: bytes) -> None:
         self.state = msgspec.msgpack.decode(raw, type=PlayedState)
-        self._publish()
+        for name, price in self.state.prices.items():
+            self._price(self._known[name], price)
 
-    def _publish(self) -> None:
-        state, board = self.state, self._board
-        for venue, levels in state.indexes.items():
-            board.indexes[venue] = dict(levels)
-        for name, price in state.prices.items():
-            cell = board.cells[name]
-            if price == cell.fair:
-                continue
-            instrument = cell.instrument
-            cell.fair = cell.index = price
-            cell.mark_ticks = round(price * cell.inv_tick)
-            quote_usd = state.indexes[instrument.venue].get(instrument.quote, 1.0)
-            cell.dress(HALF_SPREAD_MAJOR, DEPTH_USD, quote_usd)
+    def _price(self, instrument: Instrument, price: float) -> None:
+        self.state.prices[instrument.id] = price
+        indexes = self._board.indexes[instrument.venue]
+        if instrument.kind is InstrumentKind.SPOT and instrument.quote == "USD":
+            indexes[instrument.underlying] = round(price, 6)
+        cell = self._board.cells[instrument.id]
+        cell.fair = cell.index = price
+        cell.mark_ticks = round(price * cell.inv_tick)
+        # Depth counts in the quote coin: it must follow from this row alone, also after a recovery.
+        cell.dress(HALF_SPREAD_MAJOR, DEPTH_USD, 1.0)

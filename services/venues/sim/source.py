@@ -6,6 +6,7 @@ are the same for both. Prices on the board are floats; money begins where they m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -81,13 +82,15 @@ class Cell:
     """Fair price times this, rounded down, is the best bid in ticks."""
     up: float = 0.0
     level_lots: int = 0
-    """Lots of each of the five levels."""
+    """Lots of each of the five levels; 0 = no market yet."""
     top_lots: int = 0
     """Lots at the best price: on a coarse grid several levels meet there."""
-    offsets: tuple[int, ...] = ()
-    """Ticks of each level away from the best price."""
-    behind: tuple[tuple[int, int], ...] = ()
-    """Ticks and lots of the levels behind."""
+    depth_lots: int = 0
+    """Lots within 5 bps."""
+    gap: float = 0.0
+    """Ticks from one level to the next."""
+    half_spread: float = 0.0
+    """bps of the fair price."""
 
     @classmethod
     def of(cls, instrument: Instrument) -> Cell:
@@ -99,19 +102,26 @@ class Cell:
 
     def dress(self, half_spread: float, depth_usd: float, quote_usd: float) -> None:
         """Lay out the ladder: half the spread in bps, USD within 5 bps a side."""
-        ticks = self.fair * self.inv_tick
-        self.down = (1.0 - half_spread * 1e-4) * self.inv_tick
-        self.up = (1.0 + half_spread * 1e-4) * self.inv_tick
-        gap = max(5.0 - half_spread, half_spread) / LEVELS * 1e-4
-        lots = depth_usd / (self.fair * quote_usd) * self.inv_lot
-        self.level_lots = max(1, int(lots / LEVELS))
-        self.offsets = tuple(int(ticks * gap * n) for n in range(LEVELS))
-        self.top_lots = self.level_lots * self.offsets.count(0)
-        first = self.offsets[-1] + 1
-        self.behind = tuple(
-            (max(first + n, int(ticks * (away + half_spread) * 1e-4)), max(1, int(lots * share)))
+        half = half_spread * 1e-4
+        self.half_spread = half_spread
+        self.down = (1.0 - half) * self.inv_tick
+        self.up = (1.0 + half) * self.inv_tick
+        self.gap = gap = self.fair * self.inv_tick * max(5e-4 - half, half) / LEVELS
+        level = int(depth_usd / (self.fair * quote_usd) * self.inv_lot / LEVELS)
+        self.level_lots = level = max(level, 1)
+        self.depth_lots = level * LEVELS
+        self.top_lots = level * (1 if gap >= 1.0 else min(LEVELS, math.ceil(1.0 / gap)))
+
+    def ladder(self) -> list[tuple[int, int]]:
+        """Ticks away from the best price and lots of every level, best first."""
+        out = [(int(self.gap * n), self.level_lots) for n in range(LEVELS)]
+        first = out[-1][0] + 1
+        ticks = self.fair * self.inv_tick * 1e-4
+        out += [
+            (max(first + n, int(ticks * (away + self.half_spread))), max(1, int(self.depth_lots * share)))
             for n, (away, share) in enumerate(BEHIND)
-        )
+        ]
+        return out
 
 
 @dataclass(slots=True)

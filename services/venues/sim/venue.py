@@ -28,7 +28,7 @@ from services.domain.orders import OrderRequest
 from services.venues.port import Outbox
 from services.venues.sim.book import SimOrder
 from services.venues.sim.clearing import Clearing
-from services.venues.sim.facts import DAY_NS, LATENCY_JITTER_NS, LATENCY_NS, WEIGHTS
+from services.venues.sim.facts import DAY_NS, LATENCY_JITTER_NS, LATENCY_NS, NS, WEIGHTS
 from services.venues.sim.floor import TradingFloor
 from services.venues.sim.frames import FrameCutter
 from services.venues.sim.log import Entry
@@ -38,6 +38,8 @@ from services.venues.sim.state import VenueState
 
 KEEP_NS = 30 * DAY_NS
 """Fills, payments and ended orders are answered for this long."""
+RESTATE_NS = 30 * NS
+"""This long after a complete frame the next one is complete again: no row need be trusted for longer."""
 
 
 class Wish:
@@ -85,6 +87,7 @@ class SimVenue:
         self._clearing = Clearing(self.floor, board, self._send)
         self._feed = FrameCutter(name, self.floor.books, board)
         self._up_at = self._down_at = self._frame_at = 0
+        self._restated = 0
         self._greeting: tuple[RateRow, ...] | None = None
 
     # --- the desk's side ---------------------------------------------------------------------------------
@@ -205,7 +208,7 @@ class SimVenue:
 
     def greet(self, ts: int, settled: tuple[RateRow, ...]) -> None:
         """The connection comes up; the next frame is complete and carries the settled rates so far."""
-        self._feed.forget()
+        self._restated = 0
         self._greeting = settled
         self._send(ts, lambda due: VenueLink(venue=self.name, ts=due, up=True, reason="connected"))
         self._frame_at = self._down_at
@@ -234,6 +237,9 @@ class SimVenue:
         if not self._house.live:
             return
         rates = settled
+        if ts - self._restated >= RESTATE_NS:
+            self._restated, refreshed = ts, True
+            self._feed.forget()
         if self._greeting is not None:
             # Back-fill first, each settled row once: the picture keeps them oldest first.
             rates, refreshed, self._greeting = self._greeting, True, None
