@@ -9,12 +9,15 @@ import time
 import traceback
 from pathlib import Path
 
+import msgspec
+
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
 from services.protocol.frames import to_json
 from services.protocol.options import RunOptions
 from services.protocol.ready import Ready, tell_ready
 from services.settings.layout import StateLayout
+from services.views.status import SummaryView
 
 log = logging.getLogger("stableconsole")
 
@@ -82,9 +85,16 @@ def run(options: RunOptions) -> int:
     if end.text:
         sys.stderr.write(f"stableconsole: {end.text}\n")
     if end.summary is not None:
-        sys.stdout.write(to_json(end.summary).decode() + "\n")
+        sys.stdout.write(summary_line(end.summary) + "\n")
     sys.stdout.flush()
     return int(end.exit)
+
+
+def summary_line(summary: SummaryView) -> str:
+    """The keys of `status` and, beside them, what the run did (CONSOLE): one flat object."""
+    whole = msgspec.json.decode(to_json(summary))
+    status = whole.pop("status")
+    return to_json(status | whole).decode()
 
 
 def _failed(options: RunOptions, text: str, status: Exit) -> int:

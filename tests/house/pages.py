@@ -1,0 +1,161 @@
+"""The reference pages of `docs/`, made from the tables that the program itself runs on.
+
+`python -m tests.house.pages` writes them; a test holds them equal to what stands in the folder.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from types import UnionType
+
+import msgspec
+from msgspec import Struct
+
+from services.protocol.commands import SPECS
+from services.protocol.exits import Exit
+from services.protocol.flags import FLAGS
+from services.settings.catalog import catalog
+from services.settings.parameters import Settings
+from services.views.status import OrderStatus, PairStatus, PositionStatus, StatusView, SummaryView
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def commands() -> str:
+    lines = [
+        "# Commands",
+        "",
+        "`stableconsole` alone attaches to the profile's engine, or starts one and attaches.",
+        "Every command takes `--profile NAME`, `--json`, `--debug` and `--help` (with an example); those that",
+        "look into a state folder take `--state-dir DIR`.",
+        "",
+        "| in the shell | on the `:` line | does |",
+        "| --- | --- | --- |",
+    ]
+    for spec in SPECS:
+        shell = f"`stableconsole {_escaped(spec.usage)}`" if spec.shell else ""
+        line = f"`:{_escaped(spec.usage)}`" if spec.line else ""
+        lines.append(f"| {shell} | {line} | {spec.help} |")
+    lines += [
+        "| `stableconsole run [FLAGS]` | | Start an engine, or attach to the one that runs; `run` may be left out. |",
+        "| `stableconsole run --no-ui` | | The engine in the foreground; its last line is the summary as JSON. |",
+        "| `stableconsole attach [--read-only]` | | The screen alone, on an engine that runs. |",
+        "| `stableconsole audit verify` | | Check the journal's chain; works with no engine running. |",
+        "| `stableconsole audit export FILE` | | Write the journal as JSON lines; works with no engine running. |",
+        "| `stableconsole replay [JOURNAL]` | | Run the journal's inputs again: the same decisions must come out. |",
+        "| `stableconsole config init` | | Write a commented configuration file. |",
+        "| `stableconsole config show` | | Every parameter with its value, unit and origin. |",
+        "| `stableconsole config check` | | Check the file; names line, key, value and what was expected. |",
+        "| `stableconsole config path` | | Where the file is. |",
+        "| `stableconsole version` | | The product's version. |",
+        "",
+        "`flatten` asks for the word unless `--yes` is given; without a terminal `--yes` is required.",
+        "",
+        "## Flags of a start",
+        "",
+        "| flag | does |",
+        "| --- | --- |",
+        "| `--no-ui` | The engine in the foreground, no screen. |",
+    ]
+    for flag in FLAGS:
+        if not flag.hidden:
+            lines.append(f"| `{_escaped(f'{flag.name} {flag.metavar}'.strip())}` | {flag.help} |")
+    lines += ["", "## Exit statuses", "", "| status | meaning |", "| --- | --- |"]
+    lines += [f"| {status.value} | {status.meaning} |" for status in Exit]
+    return "\n".join(lines) + "\n"
+
+
+def keys() -> str:
+    from console.keymap import KEYS
+
+    titles = {"safety": "Safety", "move": "Moving about", "do": "Doing", "app": "The console"}
+    lines = ["# Keys", "", "Every safety action has two ways: a key and a `:` command."]
+    for group in dict.fromkeys(key.group for key in KEYS):
+        lines += ["", f"## {titles.get(group, group)}", "", "| key | does |", "| --- | --- |"]
+        lines += [f"| `{_escaped(key.shown)}` | {key.help} |" for key in KEYS if key.group == group]
+    return "\n".join(lines) + "\n"
+
+
+def settings() -> str:
+    lines = [
+        "# Settings",
+        "",
+        "Every parameter of the desk with its default, as `stableconsole config show` lists it. In the file they",
+        "stand under `[profiles.NAME]`; `:set KEY VALUE` overrides one while the engine runs. A funding rate",
+        "carries its unit, `bps/8h`; a bare `bps` is refused there. Loosening a limit needs a reason and ACTIVE.",
+        "",
+        "| key | default | limit | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    for entry in catalog(Settings()):
+        meaning = " ".join(entry.doc.split())
+        limit = "yes" if entry.limit else ""
+        lines.append(f"| `{entry.key}` | {entry.default} | {limit} | {_escaped(meaning)} |")
+    return "\n".join(lines) + "\n"
+
+
+def contract() -> str:
+    lines = [
+        "# JSON",
+        "",
+        "What `--json` prints is a contract, versioned by `schema`: money, quantities and rates are strings, times",
+        "are integers in nanoseconds UTC, unknown is null. Keys may be added; one that changes its meaning or goes",
+        "raises `schema`.",
+        "",
+        "`positions`, `orders` and `pairs` answer `{schema, NAME: [...]}`. `halt`, `resume` and `stop` answer",
+        "`{ok, trading_state, causes[], cancelled, pending}`; `flatten` ends with",
+        "`{flat, orders_left[], positions_left[], kept[], fresh_read_ts}`; `audit verify` with",
+        "`{ok, head, rows, first_broken}`; `replay` with `{ok, events, decisions, first_divergence}`.",
+    ]
+    pages: list[tuple[str, type[Struct]]] = [
+        ("status", StatusView),
+        ("positions[]", PositionStatus),
+        ("orders[]", OrderStatus),
+        ("pairs[]", PairStatus),
+        ("summary of a headless run, beside the keys of status", SummaryView),
+    ]
+    for title, struct in pages:
+        lines += ["", f"## {title}", "", *(f"- `{path}`" for path in _paths(struct))]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"commands.md": commands, "keys.md": keys, "settings.md": settings, "json.md": contract}
+
+
+def _paths(struct: type[Struct], prefix: str = "") -> Iterator[str]:
+    """Keys, nested ones dotted; lists carry `[]`."""
+    for field in msgspec.structs.fields(struct):
+        if struct is SummaryView and field.name == "status":
+            continue
+        inner, many = _inner(field.type)
+        name = f"{prefix}{field.encode_name}{'[]' if many else ''}"
+        if inner is None or (not prefix and inner in (PositionStatus, PairStatus)):
+            yield name
+        else:
+            yield from _paths(inner, f"{name}.")
+
+
+def _inner(kind: object) -> tuple[type[Struct] | None, bool]:
+    if typing.get_origin(kind) in (typing.Union, UnionType):
+        kind = next(arg for arg in typing.get_args(kind) if arg is not type(None))
+    many = typing.get_origin(kind) is tuple
+    if many:
+        kind = typing.get_args(kind)[0]
+    return (kind, many) if isinstance(kind, type) and issubclass(kind, Struct) else (None, many)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> int:
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
