@@ -96,6 +96,8 @@ def test_a_market_order_fills_through_the_book(sim: Sim) -> None:
         ({"instrument": "DOGE-PERP.alpha"}, "unknown instrument"),
         ({"quantity": "0.0005"}, "not a multiple of 0.001"),
         ({"quantity": "0"}, "above zero"),
+        ({"quantity": "1e40"}, "quantity is above"),
+        ({"price": "1e40"}, "price is above"),
         ({"price": "23000.05"}, "not a multiple of 0.1"),
         ({"price": "-5"}, "above zero"),
         ({"quantity": "0.001", "price": "100"}, "below the minimum of 5 USD"),

@@ -18,6 +18,9 @@ from services.venues.sim.book import Book, SimOrder
 from services.venues.sim.facts import MAX_WORKING
 from services.venues.sim.state import VenueState
 
+LARGEST = Decimal(10) ** 12
+"""No quantity and no price is larger: what is beyond has no exact remainder on any grid."""
+
 Marks = Callable[[str], Decimal]
 Indexes = Callable[[str], Decimal]
 
@@ -30,6 +33,8 @@ def form_refusal(order: OrderRequest, instrument: Instrument | None, state: Venu
         return "duplicate client order id"
     if not order.quantity.is_finite() or order.quantity <= 0:
         return "quantity must be above zero"
+    if order.quantity > LARGEST:
+        return f"quantity is above {LARGEST}"
     if order.quantity % instrument.size_increment != 0:
         return f"quantity is not a multiple of {instrument.size_increment}"
     if order.quantity < instrument.min_size:
@@ -38,6 +43,8 @@ def form_refusal(order: OrderRequest, instrument: Instrument | None, state: Venu
         return "a market order has no price" if order.price is not None or order.post_only else None
     if order.price is None or not order.price.is_finite() or order.price <= 0:
         return "a limit order needs a price above zero"
+    if order.price > LARGEST:
+        return f"price is above {LARGEST}"
     if order.price % instrument.price_increment != 0:
         return f"price is not a multiple of {instrument.price_increment}"
     if order.post_only and order.tif is TimeInForce.IOC:
