@@ -209,6 +209,7 @@ def run(folder: Path, max_pairs: int, last: int = LAST) -> Answer:
         for instant, interval, _ in leg.rows:
             due = instant + interval * H
             instants |= {instant, instant + 61, due + 61, due - 3600}
+    data_end = max(leg.rows[-1][0] for leg in legs.values())
     agenda = sorted(instants, reverse=True)
     trades: list[Trade] = []
     chances: set[tuple[str, str, int]] = set()
@@ -219,7 +220,7 @@ def run(folder: Path, max_pairs: int, last: int = LAST) -> Answer:
             now = agenda.pop()
             while agenda and agenda[-1] == now:
                 agenda.pop()
-            if now >= last:
+            if now >= last or now > data_end:
                 break
             for leg in legs.values():
                 if leg.seen < len(leg.rows) and leg.rows[leg.seen][0] <= now:
