@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import risk
 from services.desk.core import DeskCore
 from services.desk.submit import Submitter
+from services.desk.tripping import trip
 from services.domain.effects import CancelTimer
 from services.domain.enums import Severity, TradingState
 from services.domain.events import (
@@ -33,7 +33,7 @@ def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None
     applied = core.orders.apply(event, core.now)
     if applied.anomaly:
         core.alert(
-            f"anomaly:{event.client_order_id}",
+            f"impossible transition:{event.client_order_id}",
             Severity.WARNING,
             f"order {event.client_order_id}: {applied.anomaly}",
         )
@@ -57,7 +57,7 @@ def _venue_verdict(core: DeskCore, event: OrderEvent) -> None:
     match event:
         case OrderRejected():
             core.decide("rejected", event.client_order_id, event.reason)
-            risk.trip(core, core.trips.rejected(venue, core.now))
+            trip(core, core.trips.rejected(venue, core.now))
             note = core.venue_errors.request(venue, True, core.now)
         case OrderUnknown():
             note = core.venue_errors.request(venue, False, core.now)
@@ -220,7 +220,7 @@ def on_funding(core: DeskCore, payment: FundingSettled) -> None:
             expected=expected,
         )
     )
-    core.resolve(f"settlement missing:{payment.instrument}")
+    core.resolve(f"missed settlement:{payment.instrument}")
     core.out.append(CancelTimer(name=f"settled {payment.instrument} {payment.ts_event}"))
     core.state.timers.pop(f"settled {payment.instrument} {payment.ts_event}", None)
 

@@ -1,8 +1,8 @@
 """What every part of the desk shares: the books, the time, and the list of effects of the event at hand.
 
-The parts (`booking`, `account`, `risk`, `strategy`, `commands` and so on) are modules of functions over this
-core; `services.desk.desk` joins them to a table of handlers. Nobody but a handler appends effects, and nothing
-here reads a clock: `now` is the time of the event.
+The parts (`booking`, `account`, `risk`, `strategy`, `commands` and so on) are modules over this core;
+`services.desk.desk` joins them to a table of handlers. Nobody but a handler appends effects, and nothing here
+reads a clock: `now` is the time of the event.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class DeskCore:
     # -- alerts ------------------------------------------------------------------------------------------
 
     def alert(self, key: str, severity: Severity | None, text: str, detail: str = "", do: str = "") -> None:
-        """The condition `RULE` or `RULE:SUBJECT` holds; severity None and an empty `do` take the rule's own."""
+        """The condition `RULE` or `RULE:SUBJECT` holds; severity None and empty `do`: the rule's own."""
         self.out.extend(self.alerts.raise_(key, text, self.now, severity=severity, detail=detail, do=do))
 
     def resolve(self, key: str) -> None:

@@ -1,4 +1,4 @@
-"""`Desk.handle`: an event goes in, effects come out. Synchronous and pure: no I/O, clock, threads, randomness.
+"""`Desk.handle`: an event goes in, effects come out. Synchronous, pure: no I/O, clock, threads, randomness.
 
 The desk is a pure function of its journal: the same settings, instruments, state and events give the same
 effects, byte for byte (DESIGN 1). Everything it remembers lies in `DeskState`; `export` gives that state for
@@ -20,6 +20,7 @@ from services.desk.lifecycle import Lifecycle
 from services.desk.state import DeskState
 from services.desk.strategy import Strategies
 from services.desk.submit import Submitter
+from services.desk.tripping import trip
 from services.domain.effects import Effect
 from services.domain.enums import RateKind, Severity, TradingState
 from services.domain.events import (
@@ -199,7 +200,7 @@ class Desk:
         self.strategies.drop(event.strategy, "took too long and was broken off")
 
     def _stall(self, event: LoopStall) -> None:
-        risk.trip(self.core, self.core.trips.stalled(event.stalled_ms))
+        trip(self.core, self.core.trips.stalled(event.stalled_ms))
 
     def _latch_found(self, event: LatchFound) -> None:
         self.life.latch_found(event)

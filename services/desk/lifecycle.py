@@ -191,7 +191,7 @@ class Lifecycle:
         if core.state.expected.pop(f"{instrument}|{instant}", None) is None:
             return
         core.alert(
-            f"settlement missing:{instrument}",
+            f"missed settlement:{instrument}",
             Severity.WARNING,
             f"{instrument}: no settlement row 10 min after the instant",
             detail="the accrual stays an estimate and is not booked",

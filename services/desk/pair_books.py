@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.desk import risk
 from services.desk.core import DeskCore
 from services.desk.state import Admitted
+from services.desk.tripping import trip
 from services.domain.records import EpisodeRecord, PairRecord
 from services.execution.pair_state import Pair
 
@@ -69,4 +69,4 @@ def close_books(core: DeskCore, pair: Pair, admitted: Admitted) -> None:
         episode.reason,
         {"net": net, "price": admitted.price_pnl, "funding": admitted.funding, "fees": admitted.fees},
     )
-    risk.trip(core, core.trips.episode(pair.strategy, net))
+    trip(core, core.trips.episode(pair.strategy, net))

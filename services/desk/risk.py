@@ -7,12 +7,12 @@ pair machine's protective exits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 
 from services.desk import account, gatekeeping
 from services.desk.core import MINUTE, SECOND, DeskCore
 from services.desk.submit import Submitter
+from services.desk.tripping import STALE, breaker_events
 from services.domain.enums import PairState, Purpose, Severity, TradingState
 from services.domain.money import STABLECOINS, ZERO
 from services.domain.records import EquityRecord
@@ -20,14 +20,10 @@ from services.market.sources import coin_sources
 from services.portfolio.distance import joint_distance
 from services.portfolio.inputs import AccountInput
 from services.portfolio.margin import Margin, account_margin, merge_margins
-from services.risk.breaker import BreakerEvent
-from services.risk.causes import ALL
-from services.risk.trips import Trip
 
 EVERY_S = 5
 EQUITY_EVERY_NS = 5 * MINUTE
 
-STALE = "stale data"
 LADDER = "margin ladder"
 
 
@@ -221,51 +217,6 @@ def _breaker(core: DeskCore, total: Margin, stale: bool) -> None:
         )
     else:
         core.resolve("minimum equity")
-
-
-def breaker_events(core: DeskCore, events: Iterable[BreakerEvent]) -> None:
-    """Trips latch (before any order leaves because of them); warnings and stale equity are alerts, causes."""
-    for event in events:
-        name = f"breaker {event.name}"
-        match event.kind:
-            case "trip" | "stale latch":
-                core.raise_cause(
-                    name,
-                    ALL,
-                    TradingState.HALTED,
-                    event.text,
-                    severity=Severity.ALARM,
-                    latched=True,
-                    conditional=True,
-                )
-            case "warn":
-                core.alert(f"{name} warning", Severity.WARNING, event.text)
-            case "calm":
-                core.resolve(f"{name} warning")
-            case "stale":
-                core.raise_cause(STALE, ALL, TradingState.REDUCING, event.text)
-            case "known":
-                core.good_cause(STALE, ALL)
-                core.good_cause(name, ALL)
-    for cause in core.causes.causes():
-        if cause.name.startswith("breaker ") and cause.scope == ALL:
-            which = cause.name.removeprefix("breaker ")
-            if which not in core.breaker.holding():
-                core.good_cause(cause.name, ALL)
-
-
-def trip(core: DeskCore, found: Trip | None) -> None:
-    """Losing streak, rejects, loop stall: an alarm is a latched cause of its scope, a warning an alert."""
-    if found is None:
-        return
-    if found.severity is not Severity.ALARM:
-        core.alert(f"{found.name}:{found.scope}", found.severity, found.text)
-        return
-    state = TradingState.HALTED if found.scope == ALL else TradingState.REDUCING
-    core.raise_cause(found.name, found.scope, state, found.text, severity=Severity.ALARM, latched=True)
-    strategy = gatekeeping.strategy_of(found.scope)
-    if strategy is not None:
-        core.causes.disable(found.scope, found.text)
 
 
 # -- watch -----------------------------------------------------------------------------------------------

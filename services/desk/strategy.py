@@ -1,11 +1,12 @@
 """Calls the strategies and carries their intents out: sizing, admission of the pair as one unit, exits.
 
-A strategy that raises is dropped with its state as it was; one that the watchdog breaks off (`StrategyOverran`)
-likewise, and the fact becomes the next input, so that a replay drops it at the same place (RUNTIME 3).
+A strategy that raises is dropped with its state as it was; one that the watchdog breaks off likewise
+(`StrategyOverran`), and the fact becomes the next input, so that a replay drops it at the same place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -47,6 +48,10 @@ OPPORTUNITY_PAUSE_S = 60
 """After a refused admission the same pair is not asked about again for so long."""
 
 
+def _plainly(call: Callable[[], Any]) -> Any:
+    return call()
+
+
 class Strategies:
     """All strategies of the profile. `states` are the live objects; the slots keep their encoded form."""
 
@@ -55,6 +60,8 @@ class Strategies:
         self.submit = submit
         self.states: dict[str, Any] = {}
         self.overran: str | None = None
+        self.guard: Callable[[Callable[[], Any]], Any] = _plainly
+        """How a call is made; the shell puts its watchdog here."""
         self.skip: str | None = None
         """Set by a replay: this strategy was broken off here."""
         for name, settings in core.settings.strategies.items():
@@ -95,7 +102,7 @@ class Strategies:
         view = self.view(name, settings)
         kind = KINDS[slot.kind]
         try:
-            intents, state = kind.decide(view, settings.funding, self.states[name])
+            intents, state = self.guard(lambda: kind.decide(view, settings.funding, self.states[name]))
         except StrategyOverran:
             self.overran = name
             return
@@ -117,7 +124,7 @@ class Strategies:
         return max(DECIDE_EVERY_S * SECOND, self.core.settings.data_step_ns // 64)
 
     def drop(self, name: str, why: str) -> None:
-        """Take a strategy out: its entry orders canceled, its pairs keep their exits by the desk's own rules."""
+        """Take a strategy out: its entry orders canceled; its pairs keep the desk's own exits."""
         core = self.core
         slot = core.state.strategies[name]
         slot.dropped = why
@@ -136,7 +143,7 @@ class Strategies:
             if entry.request.origin == origin and not entry.request.reduce_only:
                 self.submit.cancel(entry.id)
         core.alert(
-            f"strategy:{name}",
+            f"strategy overrun:{name}",
             Severity.ALARM,
             f"strategy {name} dropped: {why}",
             do=f"look at its pairs; then: enable {name} REASON",
@@ -285,6 +292,12 @@ class Strategies:
         key = f"{intent.short}|{intent.long}"
         if core.now < slot.paused_pairs.get(key, 0) or core.state.stopping is not None:
             return
+        for instrument in (intent.short, intent.long):
+            state, text = gatekeeping.state_of(core, instrument, f"strategy:{name}", None)
+            if state is not TradingState.ACTIVE:
+                # No question for the gate: the scope takes no new risk, and nobody asked for any.
+                slot.last_reason = f"{state.value}: {text}"
+                return
         answer, capital = self._size(name, slot, intent)
         figures = {bound: str(usd) for bound, usd in answer.bounds}
         core.decide("size", key, f"binding {answer.binding}", {**figures, "quantity": str(answer.quantity)})
@@ -292,7 +305,7 @@ class Strategies:
             slot.stopped = answer.stopped
             slot.last_reason = answer.stopped
             core.alert(
-                f"strategy:{name}",
+                f"strategy overrun:{name}",
                 Severity.WARNING,
                 f"{name} stopped: {answer.stopped}",
                 do=f"enable {name} REASON starts a new sample",

@@ -45,7 +45,7 @@ DENIED_KEPT = 50
 
 
 class Submitter:
-    """Carries out actions. `on_became`, `on_flattened` and `ask` are set by the desk (parts above this one)."""
+    """Carries out actions; what concerns parts above waits in `became`, `flattened`, `asks`."""
 
     def __init__(self, core: DeskCore) -> None:
         self.core = core
@@ -218,7 +218,7 @@ class Submitter:
                 f"throttle:{order.origin}",
                 Severity.ALARM,
                 f"{order.origin} disabled: {answer.disable_origin}",
-                do=f"look at its orders, then: enable {order.origin.partition(':')[2] or order.origin} REASON",
+                do=f"enable {order.origin.partition(':')[2] or order.origin} REASON, once you know why",
             )
         if applied.entry is not None:
             self.keep(applied.entry)

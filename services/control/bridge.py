@@ -1,0 +1,139 @@
+"""Between the control server and the runner: commands in with their answers back, views out.
+
+Reading commands are answered from the present state and are not journaled; all others become events of the
+desk. `stop` ends the run and is answered when the desk has come to rest.
+"""
+
+from __future__ import annotations
+
+import decimal
+import itertools
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Struct
+
+from services.control.ports import Reply
+from services.desk.desk import Desk
+from services.desk.views.meta import Meta
+from services.desk.views.panes import desk_view
+from services.desk.views.status import orders, pairs, positions, status
+from services.desk.views.strip import strip
+from services.domain.effects import Done, Progress
+from services.domain.money import DESK_CONTEXT
+from services.drive.runner import Runner, Wish
+from services.protocol.errors import UsageError
+from services.protocol.exits import Exit
+from services.protocol.frames import Cmd
+from services.protocol.grammar import check
+from services.views.status import SCHEMA
+
+
+class Bridge:
+    """The engine's `CommandSink` and `ViewSource`."""
+
+    def __init__(self, desk: Desk, runner: Runner, meta: Callable[[], Meta]) -> None:
+        self._desk = desk
+        self._runner = runner
+        self._meta = meta
+        self._numbers = itertools.count(1)
+        self._replies: dict[str, Reply] = {}
+        self._stops: list[Reply] = []
+
+    # -- commands ----------------------------------------------------------------------------------------
+
+    def submit(self, command: Cmd, reply: Reply) -> None:
+        """Take a command at once; its answer comes through `reply`."""
+        try:
+            spec = check(command.name, command.args)
+        except UsageError as error:
+            reply.done(_failed("usage", error.text, Exit.USAGE))
+            return
+        if spec.reads:
+            reply.done(Done(command="", ok=True, result=self._read(command.name)))
+            return
+        if command.name == "stop":
+            self._stops.append(reply)
+            self._runner.request_stop("stop")
+            return
+        number = f"{next(self._numbers)}"
+        self._replies[number] = reply
+        self._runner.submit(
+            Wish(id=number, name=command.name, args=command.args, origin=command.origin or "socket")
+        )
+
+    def answer(self, word: Progress | Done) -> None:
+        """What the desk says to a command goes back to whoever asked."""
+        if isinstance(word, Progress):
+            reply = self._replies.get(word.command)
+            if reply is not None:
+                reply.progress(word.text)
+            return
+        reply = self._replies.pop(word.command, None)
+        if reply is not None:
+            reply.done(word)
+
+    def ended(self, left: tuple[str, ...]) -> None:
+        """The run is over: answer those who asked it to stop, and whoever still waits."""
+        with decimal.localcontext(DESK_CONTEXT):
+            view = status(self._desk.core, self._desk.strategies, self._meta())
+        result = {
+            "ok": not left,
+            "trading_state": view.trading_state,
+            "causes": msgspec.to_builtins(view.causes, str_keys=True),
+            "cancelled": 0,
+            "pending": view.working_orders,
+            "left": list(left),
+        }
+        text = msgspec.json.encode(result).decode()
+        for reply in self._stops:
+            if left:
+                reply.done(
+                    Done(
+                        command="",
+                        ok=False,
+                        result=text,
+                        code="left",
+                        text="stopped, and left open: " + "; ".join(left),
+                        exit=Exit.FAILED,
+                    )
+                )
+            else:
+                reply.done(Done(command="", ok=True, result=text))
+        for reply in self._replies.values():
+            reply.done(_failed("stopped", "the engine stopped before this was done", Exit.FAILED))
+        self._replies.clear()
+        self._stops.clear()
+
+    def _read(self, name: str) -> str:
+        core = self._desk.core
+        view: object
+        if name == "status":
+            view = status(core, self._desk.strategies, self._meta())
+        elif name == "positions":
+            view = {"schema": SCHEMA, "positions": positions(core)}
+        elif name == "orders":
+            view = {"schema": SCHEMA, "orders": orders(core)}
+        else:
+            view = {"schema": SCHEMA, "pairs": pairs(core)}
+        return msgspec.json.encode(view).decode()
+
+    # -- views -------------------------------------------------------------------------------------------
+
+    def now(self) -> int:
+        return self._desk.state.now
+
+    def version(self, topic: str) -> int:
+        return self._runner.machine.events
+
+    def build(self, topic: str) -> Struct | None:
+        """The view of a topic as it stands; None = this engine has no such topic."""
+        if topic == "strip":
+            return strip(self._desk.core, self._meta())
+        if topic == "desk":
+            return desk_view(self._desk.core, self._desk.strategies, self._meta())
+        return None
+
+
+def _failed(code: str, text: str, status_: Exit) -> Done:
+    return Done(command="", ok=False, code=code, text=text, exit=status_)

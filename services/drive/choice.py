@@ -1,0 +1,127 @@
+"""Which world a start means: the flags given, what the state folder holds, the defaults (RUNTIME 6)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from services.drive.session import world_folder_parts
+from services.protocol.errors import ProductError
+from services.protocol.exits import Exit
+from services.protocol.options import DEFAULT_SCENARIO, DEFAULT_SEED, DEFAULT_SPEED, RunOptions
+from services.settings.layout import StateLayout
+from services.settings.parameters import Settings
+from services.venues.history.history import HistorySource, load_history
+from services.venues.sim.scenarios import SCENARIOS
+from services.venues.sim.world import World, WorldMismatch, history_world, make_world, read_world
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """A world, and how it is run."""
+
+    world: World
+    history: HistorySource | None
+    settings: Settings
+    speed: float | None
+    """None = as fast as it goes."""
+    durable: bool
+    stamp: str
+    """`SYNTHETIC, generous`, `HISTORY, par USDT, ...`: on every figure."""
+    flags: dict[str, str]
+    """The world in the words of the command line, for consoles that want to attach."""
+
+
+def choose(options: RunOptions, layout: StateLayout, settings: Settings) -> Choice:
+    """Raises ProductError (unknown scenario, missing par), HistoryError, WorldMismatch."""
+    if options.history is not None:
+        return _history(options, settings, Path(options.history))
+    held = None
+    if not options.new_world:
+        held = _held(layout)
+    asked = {
+        "scenario": options.scenario,
+        "seed": options.seed,
+        "step": options.step,
+        "n": options.instruments,
+    }
+    if held is not None and not any(value is not None for value in asked.values()):
+        return _generated(options, settings, held)
+    scenario = options.scenario or (held.scenario if held is not None else None) or DEFAULT_SCENARIO
+    if scenario not in SCENARIOS:
+        names = ", ".join(sorted(SCENARIOS))
+        raise ProductError(f"unknown scenario {scenario!r}: expected one of {names}", Exit.USAGE, "scenario")
+    seed = options.seed
+    if seed is None:
+        seed = held.seed if held is not None else DEFAULT_SEED
+    step_s = float(options.step) if options.step is not None else None
+    world = make_world(scenario, seed, step_s, options.instruments or 0)
+    if held is not None and held.canonical != world.canonical:
+        raise WorldMismatch(layout.exchange, held, world)
+    return _generated(options, settings, world)
+
+
+def _held(layout: StateLayout) -> World | None:
+    try:
+        return read_world(layout.exchange)
+    except ValueError as error:
+        raise ProductError(f"{error}; move it aside with --new-world", Exit.USAGE, "world") from None
+
+
+def _generated(options: RunOptions, settings: Settings, world: World) -> Choice:
+    speed = DEFAULT_SPEED if options.speed is None else options.speed
+    flags = {"scenario": world.scenario or "", "seed": str(world.seed)}
+    return Choice(
+        world=world,
+        history=None,
+        settings=msgspec.structs.replace(settings, venues=world.venues),
+        speed=None if speed == "max" else float(speed),
+        durable=True,
+        stamp=world.label,
+        flags={name: text for name, text in flags.items() if text},
+    )
+
+
+def _history(options: RunOptions, settings: Settings, path: Path) -> Choice:
+    history = load_history(path)
+    missing = [coin for coin in history.coins_without_usd() if coin not in options.assume_par]
+    if missing:
+        raise ProductError(
+            f"history {path}: no USD series for {', '.join(missing)}; "
+            f"say {' '.join(f'--assume-par {coin}' for coin in missing)} to take it at 1.00",
+            Exit.USAGE,
+            "par",
+        )
+    source = HistorySource(history)
+    world = history_world(source)
+    par = tuple(options.assume_par)
+    stamps = ["HISTORY", *history.stamps, *[f"par {coin}" for coin in par]]
+    stamps.append(f"data good for {2 * history.step_ns // 3_600_000_000_000} h")
+    changed = msgspec.structs.replace(
+        settings, venues=world.venues, data_step_ns=history.step_ns, assume_par=par, mode="backtest"
+    )
+    speed = "max" if options.speed is None else options.speed
+    return Choice(
+        world=world,
+        history=source,
+        settings=changed,
+        speed=None if speed == "max" else float(speed),
+        durable=options.journal,
+        stamp=", ".join(dict.fromkeys(stamps)),
+        flags={"history": str(path)},
+    )
+
+
+def move_world_aside(layout: StateLayout) -> Path | None:
+    """`--new-world`: everything of the old world goes to `world.N`; None = there was none."""
+    parts = [part for part in world_folder_parts(layout) if part.exists()]
+    if not parts:
+        return None
+    number = 1
+    while (target := layout.root / f"world.{number}").exists():
+        number += 1
+    target.mkdir(mode=0o700)
+    for part in parts:
+        part.rename(target / part.name)
+    return target

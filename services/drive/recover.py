@@ -1,0 +1,143 @@
+"""From the journal back to a desk: the last checkpoint and every input after it (RUNTIME 4).
+
+The desk is a pure function of its journal, so recovery is a replay whose effects nobody carries out. What the
+disk does not hold (at most the last second of market data, never an intent) the venues tell: reconciliation
+follows before any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from services.desk.desk import Desk
+from services.desk.state import DeskState
+from services.domain.events import Event, StrategyOverrun
+from services.domain.instrument import Instrument
+from services.settings.parameters import Settings
+from services.store.journal import BLOCK, CHECKPOINT, COMMAND, GAP, SESSION, ChainRow, JournalWriter
+from services.store.replay import JournalReader, JournalRow, Start
+
+
+class Restored(Struct, frozen=True):
+    """What the journal says of the desk that ran before."""
+
+    state: DeskState
+    events: int
+    """Inputs replayed after the checkpoint."""
+    stopped_at_gap: int | None
+    """Row of a lost block: what follows it is left to the venues."""
+    code: str
+    """Version of the program that wrote it."""
+
+
+class Replayed(Struct, frozen=True):
+    ok: bool
+    events: int
+    decisions: int
+    first_divergence: str | None
+
+
+def restore(store: Path) -> Restored | None:
+    """The desk as the journal leaves it; None = there is no session yet."""
+    reader = JournalReader(store)
+    try:
+        start = reader.last_start()
+        if start is None:
+            return None
+        desk = _desk_at(start)
+        events = 0
+        gap: int | None = None
+        for row in reader.rows(after=start.seq):
+            if row.kind == GAP or (row.kind == BLOCK and row.payload is None):
+                gap = row.seq
+                break
+            for event in _with_overruns(desk, row.events()):
+                desk.handle(event)
+                events += 1
+        desk.strategies.export()
+        return Restored(desk.state, events, gap, start.session.code)
+    finally:
+        reader.close()
+
+
+def replay(store: Path) -> Replayed:
+    """Feed every input to a desk again and compare every decision with the one written down."""
+    reader, written = JournalReader(store), JournalReader(store)
+    try:
+        start = reader.first_start()
+        if start is None:
+            return Replayed(False, 0, 0, "the journal is empty")
+        check = _Comparison(written.rows(after=start.seq - 1))
+        return _compare(reader, check, start)
+    finally:
+        reader.close()
+        written.close()
+
+
+def _compare(reader: JournalReader, check: _Comparison, start: Start) -> Replayed:
+    writer = JournalWriter(check.put, seq=start.seq - 1)
+    desk = _desk_at(start)
+    events = decisions = 0
+    for row in reader.rows(after=start.seq - 1):
+        if row.kind == GAP or (row.kind == BLOCK and row.payload is None):
+            return Replayed(False, events, decisions, f"row {row.seq}: a block was lost here")
+        if row.kind == SESSION:
+            writer.seal()
+            if check.diverged is None:
+                check.skip()
+            writer.seq, writer.head = row.seq, row.hash
+            desk = _desk_at(Start(row.seq, row.ts, row.hash, row.session(), row.session().state))
+        elif row.kind == CHECKPOINT:
+            writer.checkpoint(row.ts, desk.export())
+        elif row.kind in (BLOCK, COMMAND):
+            for event in _with_overruns(desk, row.events()):
+                writer.input(event)
+                events += 1
+                for effect in desk.handle(event):
+                    writer.decision(effect, max(event.ts, desk.state.now))
+                    decisions += 1
+        if check.diverged is not None:
+            return Replayed(False, events, decisions, check.diverged)
+    writer.seal()
+    return Replayed(check.diverged is None, events, decisions, check.diverged)
+
+
+class _Comparison:
+    """Rows that a replay makes against rows that were written."""
+
+    def __init__(self, rows: Iterator[JournalRow]) -> None:
+        self._rows = rows
+        self.diverged: str | None = None
+
+    def skip(self) -> None:
+        next(self._rows, None)
+
+    def put(self, made: ChainRow) -> None:
+        if self.diverged is not None:
+            return
+        found = next(self._rows, None)
+        if found is None:
+            # A killed engine's last rows may be missing: what was written is a prefix.
+            return
+        if found.digest != made.digest or found.kind != made.kind:
+            self.diverged = f"row {found.seq}: a {found.kind} was written, a different {made.kind} came out"
+
+
+def _desk_at(start: Start) -> Desk:
+    session = start.session
+    instruments: Mapping[str, Instrument] = {each.id: each for each in session.instruments}
+    settings = msgspec.convert(session.settings, type=Settings, strict=False)
+    state = Desk.restore(start.state) if start.state else None
+    return Desk(settings, instruments, state, instance=session.instance)
+
+
+def _with_overruns(desk: Desk, events: list[Event]) -> Iterator[Event]:
+    """Tell the desk, before each event, whether the next one says that a strategy was broken off in it."""
+    for event, following in zip(events, [*events[1:], None], strict=True):
+        if isinstance(following, StrategyOverrun):
+            desk.skip_strategy(following.strategy)
+        yield event

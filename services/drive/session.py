@@ -1,0 +1,189 @@
+"""Opens what one virtual-time engine stands on: store, latch, world, exchange, desk; and closes it in order.
+
+Start-up is recovery (DESIGN 2): the desk comes back from its journal, the exchange from its own log, and the
+first thing the desk does is to read every venue.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from services.desk.desk import Desk
+from services.domain.enums import TradingState
+from services.domain.events import LatchFound, Timer
+from services.domain.orders import base36
+from services.drive.keeper import StoreKeeper
+from services.drive.latch import Latch
+from services.drive.ports import Keeper, NullKeeper
+from services.drive.queue import VirtualQueue
+from services.drive.recover import Restored, restore
+from services.settings.layout import StateLayout
+from services.settings.parameters import Settings
+from services.store.journal import JOURNAL_SCHEMA, JournalWriter, SessionStarted
+from services.store.migrate import open_store
+from services.store.reader import StoreReader
+from services.store.writer import StoreWriter
+from services.venues.history.history import HistorySource
+from services.venues.sim.exchange import SimExchange, build_exchange
+from services.venues.sim.world import World
+
+CHECKPOINT_NS = 3_600_000_000_000
+"""A checkpoint of the desk every simulated hour: a recovery replays at most that much."""
+
+
+class SessionNote(Struct, frozen=True, kw_only=True):
+    """Of the wall: stored beside the session's row and never hashed."""
+
+    pid: str
+    speed: str
+    state_dir: str
+
+
+def world_instance(world: World) -> str:
+    """Six characters of [0-9a-z], from the world's hash: the same world draws the same ids (RUNTIME 4)."""
+    number = int.from_bytes(hashlib.sha256(world.canonical).digest()[:8], "big")
+    return base36(number % 36**6, 6)
+
+
+class Session:
+    """One run's standing parts. `open` may raise StoreError, OSError, WorldMismatch, ValueError."""
+
+    def __init__(
+        self,
+        layout: StateLayout,
+        world: World,
+        settings: Settings,
+        code: str,
+        *,
+        history: HistorySource | None = None,
+        durable: bool = True,
+    ) -> None:
+        """`durable=False`: a history run without `--journal` keeps nothing and starts at the beginning."""
+        self.layout = layout
+        self.world = world
+        self.settings = settings
+        self.code = code
+        self.history = history
+        self.durable = durable
+        self.restored: Restored | None = None
+        self.writer: StoreWriter | None = None
+        self.journal: JournalWriter | None = None
+        self._latch: Latch | None = None
+        self.keeper: Keeper = NullKeeper()
+        self._checkpoint_at = 0
+
+    def open(self, note: SessionNote) -> None:
+        """Everything up to the first event, which `first_events` gives."""
+        instance = world_instance(self.world)
+        instruments = {each.id: each for each in self.world.instruments}
+        if self.durable:
+            # The latch first: whatever else fails, a halt from before is known.
+            self._latch = Latch(self.layout.latch)
+            instance = open_store(self.layout.store, instance).instance
+            self.restored = restore(self.layout.store)
+        state = self.restored.state if self.restored is not None else None
+        resume_at = state.now if state is not None and state.now else None
+        self.queue = VirtualQueue(resume_at if resume_at is not None else self.world.start)
+        self.exchange: SimExchange = build_exchange(
+            self.world,
+            self.layout.exchange if self.durable else None,
+            self.queue,
+            resume_at,
+            self.history,
+        )
+        self.queue.now = max(self.queue.now, self.exchange.now)
+        self.desk = Desk(self.settings, instruments, state, instance=instance)
+        if self.durable:
+            self._open_store(instance, note)
+
+    def _open_store(self, instance: str, note: SessionNote) -> None:
+        engine = self.settings.engine
+        self.writer = StoreWriter(
+            self.layout.store,
+            bulk_max=engine.bulk_lane_max,
+            critical_max=engine.critical_lane_max,
+            critical_age_s=engine.critical_lane_age_s,
+            wait_when_full=True,
+        )
+        reader = StoreReader(self.layout.store)
+        head = reader.head()
+        reader.close()
+        self.writer.start()
+        self.journal = JournalWriter(self.writer.journal, seq=head.seq, head=head.hash)
+        self.journal.session(
+            SessionStarted(
+                schema=JOURNAL_SCHEMA,
+                code=self.code,
+                profile=self.settings.profile,
+                mode=self.settings.mode,
+                settings=msgspec.to_builtins(self.settings),
+                instruments=self.world.instruments,
+                world=_facts(self.world),
+                instance=instance,
+                ts=self.queue.now,
+                state=self.desk.export() if self.restored is not None else b"",
+            ),
+            msgspec.to_builtins(note),
+        )
+        if self._latch is not None:
+            self.keeper = StoreKeeper(self.writer, self.journal, self._latch)
+        self._checkpoint_at = self.queue.now + CHECKPOINT_NS
+
+    def first_events(self) -> None:
+        """Queue what a start begins with: the latch's word, then `start`; then the market opens."""
+        now = self.queue.now
+        if self._latch is not None:
+            found = self._latch.read()
+            if found.state != TradingState.ACTIVE.value:
+                self.queue.deliver(
+                    now,
+                    LatchFound(
+                        state=TradingState(found.state),
+                        cause=found.cause,
+                        text=found.text,
+                        since=found.ts,
+                        ts=now,
+                    ),
+                )
+        self.queue.deliver(now, Timer(name="start", ts=now))
+        self.exchange.start(now)
+
+    def handled(self, now: int) -> None:
+        """After each event: a checkpoint when it is time."""
+        if self.journal is not None and now >= self._checkpoint_at:
+            self._checkpoint_at = now + CHECKPOINT_NS
+            self.journal.checkpoint(now, self.desk.export())
+
+    def close(self) -> bool:
+        """Flush and close, the exchange last. False = something could not be written."""
+        written = True
+        if self.journal is not None and self.writer is not None:
+            self.journal.seal()
+            written = self.writer.close()
+        if self._latch is not None:
+            self._latch.close()
+        self.exchange.close()
+        return written
+
+
+def _facts(world: World) -> dict[str, object]:
+    """What `world.json` says, without the instruments, which stand beside it."""
+    facts: dict[str, object] = msgspec.to_builtins(world)
+    facts.pop("instruments", None)
+    return facts
+
+
+def world_folder_parts(layout: StateLayout) -> tuple[Path, ...]:
+    """What belongs to a world and goes aside with it."""
+    store = layout.store
+    return (
+        layout.exchange,
+        store,
+        store.with_name(store.name + "-wal"),
+        store.with_name(store.name + "-shm"),
+        layout.latch,
+    )

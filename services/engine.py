@@ -1,0 +1,289 @@
+"""The composition root: builds, starts and stops an engine; the same for every mode (DESIGN 3).
+
+`run` is what `stableconsole --no-ui` does. In order: settings, lock, world, latch, store, recovery, control
+socket, watchdog, then the loop; and all of it back in reverse. Nothing here decides about trading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec import Struct
+
+from services.control.bridge import Bridge
+from services.control.server import ControlServer
+from services.desk.views.meta import Meta
+from services.desk.views.summary import summary
+from services.domain.effects import Notify
+from services.domain.enums import Severity
+from services.domain.events import LoopStall, StoreHealth
+from services.drive import recover
+from services.drive.choice import Choice, choose, move_world_aside
+from services.drive.configuration import load_settings, write_ui
+from services.drive.guard import Watchdog
+from services.drive.lock import EngineLock, Holder, LockError, SecondEngine, refuse_network_folder
+from services.drive.machine import VirtualMachine
+from services.drive.pace import NS, Pacer
+from services.drive.runner import Limits, Runner
+from services.drive.session import Session, SessionNote
+from services.protocol.errors import ProductError
+from services.protocol.exits import Exit
+from services.protocol.frames import Hello
+from services.protocol.options import RunOptions
+from services.protocol.ready import Ready, tell_ready
+from services.protocol.version import PROTOCOL, VERSION
+from services.settings.errors import SettingsError
+from services.settings.layout import StateLayout, config_file, state_root
+from services.store.migrate import StoreError
+from services.store.replay import Verdict, export_to, verify
+from services.venues.history.errors import HistoryError
+from services.venues.sim.world import WorldMismatch
+
+log = logging.getLogger("stableconsole.engine")
+alerts = logging.getLogger("stableconsole.alerts")
+
+_BEAT_S = 0.2
+"""How often the loop tells the watchdog that it turns, and asks the store how it is."""
+
+T = TypeVar("T")
+
+_LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ALARM: logging.ERROR}
+
+
+class RunEnd(Struct, frozen=True, kw_only=True):
+    """How a run ended: its exit status, the summary, and a line for stderr when something is left."""
+
+    exit: Exit
+    summary: Struct | None = None
+    text: str = ""
+
+
+def run(options: RunOptions) -> RunEnd:
+    """Runs until the engine ends. Raises ProductError with exit status and one line."""
+    try:
+        return asyncio.run(_Engine(options).run())
+    except SettingsError as error:
+        raise ProductError(str(error), Exit.USAGE, "settings") from None
+    except HistoryError as error:
+        raise ProductError(str(error), Exit.USAGE, "history") from None
+    except WorldMismatch as error:
+        raise ProductError(str(error), Exit.USAGE, "world") from None
+    except SecondEngine as error:
+        raise ProductError(str(error), Exit.HELD, "second_engine") from None
+    except (LockError, StoreError) as error:
+        raise ProductError(str(error), Exit.FAILED, "state") from None
+
+
+def audit_verify(store: Path) -> Verdict:
+    """Check the journal's chain. Raises ProductError when there is no store to read."""
+    return _reading(lambda: verify(store))
+
+
+def audit_export(store: Path, out: Path) -> int:
+    """Write the journal as JSON lines; how many rows."""
+    return _reading(lambda: export_to(store, out))
+
+
+def replay(store: Path) -> recover.Replayed:
+    """Feed the journal to a desk again and compare every decision."""
+    return _reading(lambda: recover.replay(store))
+
+
+def _reading(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except (StoreError, ValueError, OSError) as error:
+        raise ProductError(f"journal: {error}", Exit.FAILED, "journal") from None
+
+
+class _Engine:
+    """One run."""
+
+    def __init__(self, options: RunOptions) -> None:
+        self.options = options
+        self.layout = StateLayout(state_root(options.profile, options.state_dir))
+        self._beaten = 0.0
+        self._interrupted = False
+
+    async def run(self) -> RunEnd:
+        layout, options = self.layout, self.options
+        resolved, ui = load_settings(options.profile, config_file(os.environ), environ=os.environ)
+        if resolved.settings.mode != "sim":
+            raise ProductError(
+                f"profile {options.profile} has mode {resolved.settings.mode}: this version trades on the "
+                'simulated exchange only; use a profile with mode = "sim"',
+                Exit.USAGE,
+                "mode",
+            )
+        refuse_network_folder(layout.root)
+        lock = EngineLock(
+            layout.root,
+            Holder(
+                pid=os.getpid(),
+                profile=options.profile,
+                folder=str(layout.root),
+                started=datetime.now(tz=UTC).isoformat(timespec="seconds"),
+                accounts=(),
+                version=VERSION,
+            ),
+        )
+        try:
+            if options.new_world:
+                aside = move_world_aside(layout)
+                if aside is not None:
+                    log.info("the old world is at %s", aside)
+            choice = choose(options, layout, resolved.settings)
+            write_ui(layout, ui)
+            return await self._with_session(choice)
+        finally:
+            lock.release()
+
+    async def _with_session(self, choice: Choice) -> RunEnd:
+        session = Session(
+            self.layout,
+            choice.world,
+            choice.settings,
+            VERSION,
+            history=choice.history,
+            durable=choice.durable,
+        )
+        speed = "max" if choice.speed is None else f"{choice.speed:g}"
+        session.open(SessionNote(pid=str(os.getpid()), speed=speed, state_dir=str(self.layout.root)))
+        if session.restored is not None:
+            log.info(
+                "recovered: %d events after the last checkpoint, written by %s",
+                session.restored.events,
+                session.restored.code,
+            )
+        watchdog = Watchdog(
+            self.layout.latch,
+            call_ms=choice.settings.engine.strategy_call_ms,
+            heartbeat_s=choice.settings.engine.heartbeat_s,
+        )
+        machine = VirtualMachine(
+            session.desk,
+            dict(session.exchange.venues),
+            session.exchange,
+            session.queue,
+            session.keeper,
+            on_notify=_notify,
+            on_handled=session.handled,
+        )
+        pacer = Pacer(choice.speed, time.monotonic(), session.queue.now)
+        runner = Runner(
+            machine,
+            pacer,
+            self._limits(session, choice),
+            beat=lambda: self._beat(session, machine, watchdog),
+        )
+
+        def meta() -> Meta:
+            return _meta(choice, pacer)
+
+        bridge = Bridge(session.desk, runner, meta)
+        machine.on_answer = bridge.answer
+        session.desk.strategies.guard = watchdog.guard
+        server = ControlServer(self.layout.socket, self._hello(choice, session), bridge, bridge)
+        await server.start()
+        if choice.durable:
+            watchdog.start()
+        self._take_signals(runner)
+        try:
+            session.first_events()
+            gc.collect()
+            gc.freeze()
+            tell_ready(self.options.ready_fd, Ready(ok=True, pid=os.getpid()))
+            log.info("%s: %s at %s", choice.stamp, choice.world.describe(), pacer.badge())
+            rested = await runner.run()
+            left = machine.stopped.left if machine.stopped is not None else ()
+            if not rested:
+                left = (*left, "stopped before everything had come to rest")
+            bridge.ended(left)
+            end = summary(session.desk.core, session.desk.strategies, meta(), machine.events, runner.ended_by)
+            await asyncio.sleep(0)
+        finally:
+            await server.close()
+            written = session.close()
+            watchdog.stop()
+        if not written:
+            left = (*left, "the store could not write everything")
+        status = Exit.FAILED if left else Exit.DONE
+        if self._interrupted and not left:
+            status = Exit.INTERRUPTED
+        return RunEnd(exit=status, summary=end, text="; ".join(left))
+
+    def _limits(self, session: Session, choice: Choice) -> Limits:
+        options = self.options
+        end = None
+        if options.for_sim_s is not None:
+            end = session.queue.now + options.for_sim_s * NS
+        return Limits(
+            wall_s=options.for_s,
+            virtual_end=end,
+            history_end=session.exchange.end,
+            stop_timeout_s=choice.settings.engine.stop_timeout_s,
+        )
+
+    def _hello(self, choice: Choice, session: Session) -> Hello:
+        return Hello(
+            protocol=PROTOCOL,
+            version=VERSION,
+            instance=session.desk.state.ids.instance,
+            pid=os.getpid(),
+            profile=self.options.profile,
+            mode=choice.settings.mode,
+            world=choice.flags,
+        )
+
+    def _take_signals(self, runner: Runner) -> None:
+        loop = asyncio.get_running_loop()
+
+        def interrupted() -> None:
+            self._interrupted = True
+            runner.request_stop("interrupt")
+
+        loop.add_signal_handler(signal.SIGTERM, runner.request_stop, "sigterm")
+        loop.add_signal_handler(signal.SIGINT, interrupted)
+        # A terminal that goes away takes nothing with it: the engine belongs to nobody (RUNTIME 1).
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def _beat(self, session: Session, machine: VirtualMachine, watchdog: Watchdog) -> None:
+        now = time.monotonic()
+        if now - self._beaten < _BEAT_S:
+            return
+        stalled_ms = int((now - self._beaten - _BEAT_S) * 1000) if self._beaten else 0
+        self._beaten = now
+        watchdog.beat(machine.queue.now)
+        if stalled_ms >= session.settings.breaker.stall_warn_ms:
+            log.warning("the loop stood for %d ms", stalled_ms)
+            if session.settings.mode == "live":
+                machine.feed(LoopStall(stalled_ms=stalled_ms, ts=machine.queue.now))
+        if session.writer is not None:
+            for fact in session.writer.facts():
+                text = "" if fact.ok else f"store {fact.kind}: {fact.text}"
+                machine.feed(StoreHealth(ok=fact.ok, text=text, ts=machine.queue.now))
+
+
+def _meta(choice: Choice, pacer: Pacer) -> Meta:
+    mode = choice.settings.mode
+    name = "SIM" if mode == "sim" else mode.upper()
+    return Meta(
+        badge=f"{name} {pacer.badge()}",
+        stamp=choice.stamp,
+        profile=choice.settings.profile,
+        mode=mode,
+        synthetic=choice.history is None,
+    )
+
+
+def _notify(effect: Notify) -> None:
+    alerts.log(_LEVELS[effect.severity], "%s: %s", effect.key, effect.text)
