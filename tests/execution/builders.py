@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from services.domain.enums import InstrumentKind, OrderState, PairState, Purpose, Side
+from services.domain.enums import InstrumentKind, OrderState, PairState, Side
 from services.domain.events import (
     OrderAccepted,
     OrderCanceled,
@@ -130,7 +130,7 @@ class Market:
     pages: list[Escalate] = field(default_factory=list)
     anomalies: list[str] = field(default_factory=list)
     denied: list[str] = field(default_factory=list)
-    worst_naked: Decimal = D(0)
+    worst_naked: Decimal = Decimal("0")
     halted: bool = False
     trades: int = 0
 
@@ -222,12 +222,17 @@ class Market:
             )
         for fill in fills:
             held = self.positions.get(order.instrument, D(0))
-            self.positions[order.instrument] = held + fill.quantity * order.side.sign
+            after = held + fill.quantity * order.side.sign
+            if order.reduce_only and (abs(after) > abs(held) or after * held < 0):
+                raise AssertionError(f"reducing order {order} takes {held} to {after}")
+            self.positions[order.instrument] = after
         self.truth[order.client_order_id] = (order, tuple(fills), True)
         if answer.kind == "lost":
             self.push(at, "event", OrderUnknown(venue, order.client_order_id, "timeout", at))
             return
-        self.push(at, "event", OrderAccepted(venue, order.client_order_id, f"v{order.client_order_id}", at, at))
+        self.push(
+            at, "event", OrderAccepted(venue, order.client_order_id, f"v{order.client_order_id}", at, at)
+        )
         filled = order.quantity - left
         end = OrderCanceled(venue, order.client_order_id, "ioc", filled, at, at)
         if answer.late and left > 0:
@@ -247,7 +252,11 @@ class Market:
                 due,
                 "event",
                 OrderReport(
-                    venue=probe.venue, client_order_id=probe.client_order_id, found=False, ts_event=due, ts=due
+                    venue=probe.venue,
+                    client_order_id=probe.client_order_id,
+                    found=False,
+                    ts_event=due,
+                    ts=due,
                 ),
             )
             return
@@ -361,5 +370,3 @@ def opened(world: Market, quantity: str = "0.4", kind: str = "hedge", **more: An
     pair = planned(world, quantity, kind, **more)
     world.carry_out(world.machine.start(pair, world.now, world.book))
     return pair
-
-
