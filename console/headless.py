@@ -10,6 +10,7 @@ import traceback
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
@@ -17,7 +18,6 @@ from services.protocol.frames import to_json
 from services.protocol.options import RunOptions
 from services.protocol.ready import Ready, tell_ready
 from services.settings.layout import StateLayout
-from services.views.status import SummaryView
 
 log = logging.getLogger("stableconsole")
 
@@ -90,7 +90,7 @@ def run(options: RunOptions) -> int:
     return int(end.exit)
 
 
-def summary_line(summary: SummaryView) -> str:
+def summary_line(summary: Struct) -> str:
     """The keys of `status` and, beside them, what the run did (CONSOLE): one flat object."""
     whole = msgspec.json.decode(to_json(summary))
     status = whole.pop("status")
