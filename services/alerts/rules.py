@@ -93,6 +93,21 @@ RULES: dict[str, Rule] = {
         "The venue refuses our orders; entries there are stopped.",
         "read the reject reasons in Orders; resume when they are understood",
     ),
+    "circle": Rule(
+        ALARM,
+        "One turn of the desk asked for more actions than it ever should: the turn was cut.",
+        "read Journal for what repeats; resume REASON only when it is understood",
+    ),
+    "strategy dropped": Rule(
+        ALARM,
+        "A strategy failed in a decision and was dropped with its orders; positions keep their protection.",
+        "look at its last decision in Journal; enable NAME REASON when it is understood",
+    ),
+    "minimum equity": Rule(
+        WARNING,
+        "Equity is under the least with which positions of a sensible size can be opened.",
+        "add collateral; what is open keeps its exits",
+    ),
     "loop stall": Rule(
         ALARM,
         "The engine's loop stood still: protective orders would have been late.",
@@ -114,6 +129,11 @@ RULES: dict[str, Rule] = {
         "Much of the equity lies on one venue; its failure would take it.",
         "move collateral to the other venue",
     ),
+    "liquidation": Rule(
+        ALARM,
+        "The venue liquidated a position of ours.",
+        "flatten what is left of its pair; add collateral; find out why the ladder did not act in time",
+    ),
     "negative balance": Rule(
         WARNING,
         "A coin balance is negative and near the venue's automatic, costly conversion.",
@@ -128,6 +148,16 @@ RULES: dict[str, Rule] = {
         ALARM,
         "A stablecoin stands far off its dollar, or has no price: entries that touch it are blocked.",
         "look at your exposure to the coin in Risk; nothing is sold by itself",
+    ),
+    "depeg unknown": Rule(
+        WARNING,
+        "A stablecoin has no fresh, two-sided dollar quote: unknown blocks its entries like a depeg.",
+        "check the venues' data in Health; it clears when a source is back",
+    ),
+    "depeg reduce": Rule(
+        ALARM,
+        "A stablecoin is 300 bps or more off its dollar: accounts exposed to it only reduce.",
+        "look at the exposure in Risk and decide on exits by hand",
     ),
     "depeg": Rule(
         ALARM,
@@ -171,6 +201,11 @@ RULES: dict[str, Rule] = {
         "compare the order with the venue; reconcile",
     ),
     # -- data and venues
+    "start": Rule(
+        INFO,
+        "A venue has not been read since the start: nothing is opened before books and venue agree.",
+        "wait for the first read",
+    ),
     "stale data": Rule(
         WARNING,
         "Figures are older than allowed: no new risk, and losses cannot be judged.",
@@ -234,8 +269,12 @@ UNLISTED = Rule(WARNING, "No further explanation is known for this alert.", "loo
 
 
 def rule_for(key: str) -> Rule:
-    """The row of a key; a key without a row is a warning, never silence."""
-    rule = RULES.get(key)
-    if rule is not None:
-        return rule
-    return RULES.get(key.partition(":")[0], UNLISTED)
+    """The row of a key, found by its longest leading words (`depeg USDC` falls back to `depeg`); a key
+    without a row is a warning, never silence."""
+    name = key.partition(":")[0]
+    while name:
+        rule = RULES.get(name)
+        if rule is not None:
+            return rule
+        name = name.rpartition(" ")[0]
+    return UNLISTED

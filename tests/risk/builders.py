@@ -58,7 +58,13 @@ def world(venues: tuple[str, ...] = ("alpha", "beta")) -> dict[str, Instrument]:
             spec = perp(f"{coin}-PERP", venue, coin, "USD")
             found[spec.id] = spec
             spot = perp(
-                f"{coin}/USD", venue, coin, "USD", kind=InstrumentKind.SPOT, tiers=None, reduce_only_supported=False
+                f"{coin}/USD",
+                venue,
+                coin,
+                "USD",
+                kind=InstrumentKind.SPOT,
+                tiers=None,
+                reduce_only_supported=False,
             )
             found[spot.id] = spot
     return found
@@ -114,7 +120,7 @@ def context(
         settings=Settings(),
         instruments=instruments,
         accounts=held,
-        account_facts={venue: FINE for venue in held},
+        account_facts=dict.fromkeys(held, FINE),
         markets={name: market(spec) for name, spec in instruments.items()},
         working=working,
         trading_state=TradingState.ACTIVE,
@@ -130,7 +136,7 @@ def order(
     price: str | Decimal | None = None,
     **changes: Any,
 ) -> OrderRequest:
-    underlying = instrument.split("-")[0].split("/")[0]
+    underlying = instrument.split("-", maxsplit=1)[0].split("/", maxsplit=1)[0]
     facts: dict[str, Any] = {
         "client_order_id": "c1",
         "instrument": instrument,
@@ -146,7 +152,7 @@ def order(
 def resting(
     instrument: str, side: Side, leaves: str | Decimal, price: str | Decimal | None = None, **changes: Any
 ) -> OpenOrder:
-    underlying = instrument.split("-")[0].split("/")[0]
+    underlying = instrument.split("-", maxsplit=1)[0].split("/", maxsplit=1)[0]
     facts: dict[str, Any] = {
         "client_order_id": f"w-{instrument}-{side}-{leaves}",
         "instrument": instrument,

@@ -20,9 +20,9 @@ from services.risk.sizing import SizeLeg, size_pair
 from services.settings.parameters import Breaker as BreakerParams
 from services.settings.parameters import Depeg, Gate, Ladder, Settings, Sizing
 from tests.risk.builders import (
-    D,
     NOW,
     SECOND,
+    D,
     account,
     context,
     failed,
@@ -139,7 +139,9 @@ def test_entries_are_refused_with_a_coin_off_its_peg(level: str) -> None:
     assert failed(check_order(by_collateral, order(BTC))) == ["depeg"]
     missing = context(depeg_levels={"USDT": "ok", "BUSD": "warn"})
     assert failed(check_order(missing, order(BTC))) == ["depeg"]
-    assert check_order(context(depeg_levels={"USDT": "warn", "USDC": "ok", "BUSD": "warn"}), order(BTC)).allowed
+    assert check_order(
+        context(depeg_levels={"USDT": "warn", "USDC": "ok", "BUSD": "warn"}), order(BTC)
+    ).allowed
 
 
 def _feed(breaker: Breaker, values: list[str | None], start: int, step_s: int = 30) -> list[str]:
@@ -275,7 +277,9 @@ def test_initial_margin_is_checked_per_account() -> None:
         min_joint_distance=D(0),
         max_order_notional=D(10**6),
         limits={},
-        default_limit=msgspec.structs.replace(Gate().default_limit, max_position=D(10**6), max_leverage=D(50)),
+        default_limit=msgspec.structs.replace(
+            Gate().default_limit, max_position=D(10**6), max_leverage=D(50)
+        ),
     )
     poor = account("alpha", balances={"USD": D(10_000)})
     rich = account("beta", balances={"USD": D(500_000)})

@@ -169,6 +169,7 @@ def test_an_order_asked_about_again_is_not_counted_twice() -> None:
 
 def test_hedged_legs_do_not_net_before_they_are_filled() -> None:
     """Worst case per side: the opposite leg may not fill. A 25 % pair passes, one of 60 % does not."""
+
     def pair(quantity: str) -> GateAnswer:
         legs = (order(BTC, Side.SELL, quantity), order(BTC_C, Side.BUY, quantity, client_order_id="c2"))
         return check_pair(context(), legs)
@@ -328,7 +329,9 @@ def test_market_only_after_the_last_band_and_only_where_allowed() -> None:
         order(BTC, Side.SELL, "1", purpose=Purpose.STOP, type=OrderType.MARKET, attempt=5), price=None
     )
     assert failed(check_order(context(held), ask)) == ["outer band"]
-    allow = msgspec.structs.replace(Settings(), exec=msgspec.structs.replace(Settings().exec, allow_market=True))
+    allow = msgspec.structs.replace(
+        Settings(), exec=msgspec.structs.replace(Settings().exec, allow_market=True)
+    )
     assert check_order(context(held, settings=allow), ask).allowed
     early = msgspec.structs.replace(ask, attempt=4)
     assert not check_order(context(held, settings=allow), early).allowed
@@ -382,7 +385,10 @@ def test_pair_head_rooms_count_both_legs_and_the_reversal() -> None:
     quantity = WORLD[BTC].round_size(tightest / D(20_000))
 
     def ask(size: object) -> GateAnswer:
-        legs = (order(BTC, Side.SELL, D(str(size))), order(BTC_BETA, Side.BUY, D(str(size)), client_order_id="c2"))
+        legs = (
+            order(BTC, Side.SELL, D(str(size))),
+            order(BTC_BETA, Side.BUY, D(str(size)), client_order_id="c2"),
+        )
         return check_pair(ctx, legs)
 
     assert ask(quantity).allowed

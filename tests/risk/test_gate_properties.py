@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.domain.enums import OrderType, Purpose, Side, TradingState
+from services.domain.enums import OrderType, Purpose, Severity, Side, TradingState
 from services.domain.orders import OrderRequest
 from services.portfolio.distance import joint_distance
 from services.portfolio.exposure import coin_exposure
@@ -20,9 +20,8 @@ from services.portfolio.margin import account_margin
 from services.risk.causes import CauseBook
 from services.risk.context import AccountFacts, GateContext, OpenOrder, Stage, Usage
 from services.risk.gate import check_hedge, check_order, check_pair
-from services.domain.enums import Severity
 from services.settings.parameters import Settings
-from tests.risk.builders import D, PRICES, account, context, market, order, position, resting, world
+from tests.risk.builders import PRICES, D, account, context, market, order, position, resting, world
 
 WORLD = world()
 PERPS = [spec for spec in WORLD.values() if spec.is_perp]
@@ -79,7 +78,10 @@ def _limits_hold(accounts: dict[str, AccountInput]) -> None:
 def test_no_sequence_of_accepted_orders_exceeds_a_limit_at_unchanged_prices_and_counted_costs(
     sequence: list[tuple[str, Side, int, int, str]],
 ) -> None:
-    accounts = {venue: account(venue, marks={s.id: PRICES[s.underlying] for s in PERPS}) for venue in ("alpha", "beta")}
+    accounts = {
+        venue: account(venue, marks={s.id: PRICES[s.underlying] for s in PERPS})
+        for venue in ("alpha", "beta")
+    }
     working: list[OpenOrder] = []
     for number, (name, side, thousands, bps, fate) in enumerate(sequence):
         request = _request(name, side, thousands, bps, number, purpose=Purpose.TICKET, origin="operator")
@@ -104,7 +106,10 @@ def test_no_sequence_of_accepted_orders_exceeds_a_limit_at_unchanged_prices_and_
 
 def test_the_sequences_reach_the_limits() -> None:
     """The property above is not empty: large buys are accepted until a named limit refuses one."""
-    accounts = {venue: account(venue, marks={s.id: PRICES[s.underlying] for s in PERPS}) for venue in ("alpha", "beta")}
+    accounts = {
+        venue: account(venue, marks={s.id: PRICES[s.underlying] for s in PERPS})
+        for venue in ("alpha", "beta")
+    }
     accepted, refused = 0, []
     for number in range(12):
         request = _request("BTC-USDT-PERP.alpha", Side.BUY, 5, 0, number)
@@ -143,14 +148,23 @@ def test_outside_active_no_order_that_could_increase_a_position_is_sent(
     positions = (position(WORLD[name], held),) if held else ()
     ctx = context(account("alpha", *positions), account("beta"), trading_state=state)
     request = order(
-        name, side, D(tenths) / 10, purpose=purpose, reduce_only=reduce_only, origin=origin, pair="P-01", leg=1
+        name,
+        side,
+        D(tenths) / 10,
+        purpose=purpose,
+        reduce_only=reduce_only,
+        origin=origin,
+        pair="P-01",
+        leg=1,
     )
     for answer in (check_order(ctx, request), check_hedge(ctx, request)):
         if answer.allowed:
             after = held + side.sign * answer.quantity
             assert abs(after) < abs(held)
             assert after * held >= 0
-    pair = check_pair(ctx, (order(name, Side.SELL), order("BTC-USDT-PERP.beta", Side.BUY, client_order_id="c2")))
+    pair = check_pair(
+        ctx, (order(name, Side.SELL), order("BTC-USDT-PERP.beta", Side.BUY, client_order_id="c2"))
+    )
     assert not pair.allowed
     assert pair.quantity == 0
 
@@ -166,7 +180,9 @@ def _spoiled(ctx: GateContext, what: int, how: Any) -> GateContext:
         return replace(ctx, markets={**ctx.markets, name: facts})
     if what in (5, 6):
         flag = {5: "quote_fresh", 6: "mark_fresh"}[what]
-        return replace(ctx, markets={**ctx.markets, name: msgspec.structs.replace(ctx.markets[name], **{flag: False})})
+        return replace(
+            ctx, markets={**ctx.markets, name: msgspec.structs.replace(ctx.markets[name], **{flag: False})}
+        )
     if what == 7:
         return replace(ctx, markets={key: value for key, value in ctx.markets.items() if key != name})
     if what == 8:
@@ -174,13 +190,19 @@ def _spoiled(ctx: GateContext, what: int, how: Any) -> GateContext:
         return replace(ctx, accounts={**ctx.accounts, venue: msgspec.structs.replace(held, indexes=indexes)})
     if what == 9:
         weights = {**held.weights_total, "USDT": bad}
-        return replace(ctx, accounts={**ctx.accounts, venue: msgspec.structs.replace(held, weights_total=weights)})
+        return replace(
+            ctx, accounts={**ctx.accounts, venue: msgspec.structs.replace(held, weights_total=weights)}
+        )
     if what == 10:
         weights = {**held.weights_initial, "USDC": bad}
-        return replace(ctx, accounts={**ctx.accounts, venue: msgspec.structs.replace(held, weights_initial=weights)})
+        return replace(
+            ctx, accounts={**ctx.accounts, venue: msgspec.structs.replace(held, weights_initial=weights)}
+        )
     if what == 11:
         balances = {**held.balances, "USDT": D("NaN") if bad is None else bad}
-        return replace(ctx, accounts={**ctx.accounts, venue: msgspec.structs.replace(held, balances=balances)})
+        return replace(
+            ctx, accounts={**ctx.accounts, venue: msgspec.structs.replace(held, balances=balances)}
+        )
     if what == 12:
         return replace(ctx, accounts={key: value for key, value in ctx.accounts.items() if key != venue})
     if what == 13:
@@ -195,7 +217,8 @@ def _spoiled(ctx: GateContext, what: int, how: Any) -> GateContext:
     if what == 17:
         spec = msgspec.structs.replace(ctx.instruments[name], tiers=None)
         fixed = tuple(
-            msgspec.structs.replace(p, instrument=spec) if p.instrument.id == name else p for p in held.positions
+            msgspec.structs.replace(p, instrument=spec) if p.instrument.id == name else p
+            for p in held.positions
         )
         return replace(
             ctx,
@@ -238,7 +261,14 @@ def test_replacing_any_input_by_none_nan_negative_stale_or_missing_never_allows_
     ctx = context(account("alpha", *positions), account("beta"), trading_state=state)
     price = WORLD[name].round_price(side, D(20_000) * (D(1) + D(bps) / 10_000))
     request = order(
-        name, side, D(tenths) / 10, price, purpose=purpose, reduce_only=reduce_only, origin="operator", pair="P-01"
+        name,
+        side,
+        D(tenths) / 10,
+        price,
+        purpose=purpose,
+        reduce_only=reduce_only,
+        origin="operator",
+        pair="P-01",
     )
     spoiled = _spoiled(ctx, what, how)
     sound, doubtful = check_order(ctx, request), check_order(spoiled, request)
@@ -286,7 +316,14 @@ def test_two_reducing_orders_never_flip_a_position(
         answer = check_order(ctx, ask)
         if answer.allowed and stage is not Stage.RESERVED:
             working.append(
-                resting(spec.id, Side.SELL, answer.quantity, client_order_id=f"b{number}", stage=stage, reduce_only=flag)
+                resting(
+                    spec.id,
+                    Side.SELL,
+                    answer.quantity,
+                    client_order_id=f"b{number}",
+                    stage=stage,
+                    reduce_only=flag,
+                )
             )
     for number, tenths in enumerate((first, second)):
         ctx = context(account("alpha", position(spec, held)), instruments=instruments, working=tuple(working))
