@@ -199,6 +199,18 @@ def test_the_first_frame_after_a_restart_is_complete_and_has_the_settled_rates(t
     assert settled == sorted(set(settled))
 
 
+def test_a_restart_right_before_a_settlement_misses_no_rate(tmp_path: Path) -> None:
+    world = make_world("calm")
+    Sim(world, tmp_path).run(3590)
+    back = Sim(world, tmp_path, resume_at=world.start + HOUR - NS)
+    events = [e for e in back.run(2) if isinstance(e, MarketFrame) and e.venue == "beta"]
+    settled = [
+        r.rate_ts for r in events[0].rates if r.instrument == "BTC-USDT-PERP.beta" and r.kind == "settled"
+    ]
+    assert settled[-1] == world.start + HOUR
+    assert len(settled) == 721
+
+
 def test_another_world_is_refused_by_both_names(tmp_path: Path) -> None:
     build_exchange(make_world("calm"), tmp_path, Queue()).close()
     with pytest.raises(WorldMismatch) as refused:
@@ -246,7 +258,7 @@ def test_the_world_is_one_digest() -> None:
     assert make_world("calm").digest == make_world("calm").digest
     assert make_world("calm").digest != make_world("calm", step_s=3).digest
     assert make_world("calm").digest != make_world("calm", synthetic=1).digest
-    with pytest.raises(ValueError, match="there are calm"):
+    with pytest.raises(ValueError, match="there are adl, calm"):
         make_world("nowhere")
     with pytest.raises(ValueError, match="step"):
         make_world("calm", step_s=0)

@@ -1,4 +1,4 @@
-"""The clearing house of a venue: funding at the settlement instants, and liquidation at a usage of one."""
+"""The clearing house of a venue: funding at the settlement instants, liquidation at a usage of one, ADL."""
 
 from __future__ import annotations
 
@@ -75,6 +75,18 @@ class Clearing:
             for coin, amount in net.items()
         )
         return need / collateral if collateral > 0 else 1.0
+
+    def deleverage(self, ts: int, percent: int) -> None:
+        """Close that share of every position at the mark: the venue's own doing, told as a forced fill."""
+        floor = self._floor
+        floor.state.liquidations += 1
+        for name in list(floor.state.account.holdings):
+            size = floor.state.account.size(name)
+            lots = int(abs(size) / floor.listed[name].size_increment) * percent // 100
+            if lots > 0:
+                side = Side.SELL if size > 0 else Side.BUY
+                floor.book_fill(ts, name, side, floor.books[name].cell.mark_ticks, lots, None, maker=False)
+                floor.trim(ts, name)
 
     def _liquidate(self, ts: int) -> None:
         """Take the account over: cancel what works, close all by market, as far as the book reaches."""

@@ -14,10 +14,11 @@ from random import Random
 from services.domain.events import AccountReport, RateRow
 from services.venues.port import Outbox
 from services.venues.sim.accounts import AccountBooks, Margin, margin_of
-from services.venues.sim.facts import DAY_NS, HOUR_NS, MINUTE_NS
+from services.venues.sim.facts import DAY_NS, HOUR_NS, MINUTE_NS, NS
 from services.venues.sim.generator import GeneratedSource
 from services.venues.sim.log import Checkpoint, CommandLog, Entry
 from services.venues.sim.played import PlayedSource
+from services.venues.sim.scenarios import scenario
 from services.venues.sim.source import HistorySource, MarketSource
 from services.venues.sim.state import VenueState
 from services.venues.sim.venue import SimVenue, Wish
@@ -39,6 +40,11 @@ class SimExchange:
         self.instants = 0
         self.now = world.start
         self._digest = world.digest
+        self._scenario = None if world.scenario is None else scenario(world.scenario)
+        self._forced = tuple(
+            (each.venue, world.start + each.at_s * NS, each.percent)
+            for each in (self._scenario.deleveragings if self._scenario is not None else ())
+        )
         self._source = source
         self._log = log
         self._outbox = outbox
@@ -49,15 +55,16 @@ class SimExchange:
             name: VenueState(account=AccountBooks(balances=dict(world.balances[name])))
             for name in world.venues
         }
-        last = world.start - 1
+        self._last = world.start - 1
+        """The last market instant."""
         if checkpoint is not None:
             states = checkpoint.venues
-            self.instants, self.now, last = checkpoint.instants, checkpoint.ts, checkpoint.ts
+            self.instants, self.now, self._last = checkpoint.instants, checkpoint.ts, checkpoint.ts
             self._settled = checkpoint.settled
             source.load(checkpoint.source)
         self._hour = self.now // HOUR_NS
         self._minute = self.now // MINUTE_NS
-        self._next: int | None = source.next_ts(last)
+        self._next: int | None = source.next_ts(self._last)
         self.venues: dict[str, SimVenue] = {
             name: SimVenue(
                 name,
@@ -67,6 +74,7 @@ class SimExchange:
                 outbox,
                 self,
                 stream(self._digest, f"latency:{name}", self.instants),
+                self._outages(name),
             )
             for name in world.venues
         }
@@ -136,6 +144,10 @@ class SimExchange:
         for name, venue in self.venues.items():
             mine = tuple(row for row in settled if row.instrument.endswith(f".{name}")) if settled else ()
             venue.on_instant(ts, mine, board.predicted, board.refreshed, self._flow[name])
+        for venue_name, at, percent in self._forced:
+            if self._last < at <= ts:
+                self.venues[venue_name].deleverage(ts, percent)
+        self._last = ts
         if ts // MINUTE_NS != self._minute:
             self._minute = ts // MINUTE_NS
             self._mark_time()
@@ -143,6 +155,14 @@ class SimExchange:
                 self._hour = ts // HOUR_NS
                 self._turn(ts)
                 self._save(ts)
+
+    def _outages(self, venue: str) -> tuple[tuple[int, int], ...]:
+        start = self.world.start
+        return tuple(
+            (start + o.begin_s * NS, start + o.end_s * NS)
+            for o in (self._scenario.outages if self._scenario is not None else ())
+            if o.venue == venue
+        )
 
     def _turn(self, ts: int) -> None:
         """Seed the hour's streams: whatever happens in it follows from the state at its first instant."""

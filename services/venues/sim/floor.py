@@ -179,7 +179,7 @@ class TradingFloor:
         if sim.leaves == 0 and sim.state is not OrderState.FILLED:
             self.end(ts, sim, "reduce-only: cut to the position")
         if self.listed[sim.instrument].is_perp:
-            self._trim(ts, sim.instrument)
+            self.trim(ts, sim.instrument)
 
     def book_fill(
         self, ts: int, name: str, side: Side, ticks: int, lots: int, sim: SimOrder | None, *, maker: bool
@@ -209,7 +209,7 @@ class TradingFloor:
         state.account.fills.append(fill)
         self._send(ts, lambda due: replace(fill, ts=due))
 
-    def _trim(self, ts: int, instrument: str) -> None:
+    def trim(self, ts: int, instrument: str) -> None:
         """Resting reduce-only orders never outlive or outgrow the position that they reduce."""
         size = self.state.account.size(instrument)
         left = int(abs(size) / self.listed[instrument].size_increment)

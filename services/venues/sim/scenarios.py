@@ -49,6 +49,22 @@ class Stress(Struct, frozen=True, array_like=True):
     noise: float
 
 
+class Outage(Struct, frozen=True, array_like=True):
+    """A venue cannot be reached from `begin_s` to `end_s`: no frames, nothing taken, answers held back."""
+
+    venue: str
+    begin_s: int
+    end_s: int
+
+
+class Deleveraging(Struct, frozen=True, array_like=True):
+    """At `at_s` the venue closes `percent` of every position at the mark, as auto-deleveraging does."""
+
+    venue: str
+    at_s: int
+    percent: int
+
+
 class Scenario(Struct, frozen=True, kw_only=True):
     name: str
     text: str
@@ -66,6 +82,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
     paths: dict[str, tuple[tuple[int, float], ...]] = {}
     """Offset and level, joined by straight lines: USD for a coin, a factor on its walk for the others."""
     stress: tuple[Stress, ...] = (Stress(0, 1.0, 1.0, 1.0),)
+    outages: tuple[Outage, ...] = ()
+    deleveragings: tuple[Deleveraging, ...] = ()
 
 
 MARCH_2023 = 1_677_628_800 * NS
@@ -145,6 +163,24 @@ SCENARIOS: dict[str, Scenario] = {
             start=MARCH_2023 + (13 * H + 50 * 60) * NS,
             prices=_MARCH_PRICES,
             regimes=_spread("beta", (-24 * H, 2 * H, 6.0), (2 * H, NEVER, -6.0)),
+        ),
+        Scenario(
+            name="outage",
+            text="a rich BTC spread, and beta cannot be reached from the 30th to the 42nd minute",
+            label="SYNTHETIC, generous",
+            start=MARCH_2023 + (13 * H + 50 * 60) * NS,
+            prices=_MARCH_PRICES,
+            regimes=_spread("beta", (-24 * H, NEVER, 6.0)),
+            outages=(Outage("beta", 30 * 60, 42 * 60),),
+        ),
+        Scenario(
+            name="adl",
+            text="a rich BTC spread, and alpha deleverages half of every position after an hour",
+            label="SYNTHETIC, generous",
+            start=MARCH_2023 + (13 * H + 50 * 60) * NS,
+            prices=_MARCH_PRICES,
+            regimes=_spread("beta", (-24 * H, NEVER, 6.0)),
+            deleveragings=(Deleveraging("alpha", H, 50),),
         ),
         Scenario(
             name="usdc-depeg-2023",

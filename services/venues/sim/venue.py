@@ -18,6 +18,7 @@ from services.domain.events import (
     BalanceRow,
     Event,
     OrderReport,
+    OrderUnknown,
     PositionRow,
     RateRow,
     VenueLink,
@@ -38,6 +39,8 @@ from services.venues.sim.state import VenueState
 
 KEEP_NS = 30 * DAY_NS
 """Fills, payments and ended orders are answered for this long."""
+SEND_TIMEOUT_NS = 2 * NS
+"""When a send into a dead line is given up."""
 RESTATE_NS = 30 * NS
 """This long after a complete frame the next one is complete again: no row need be trusted for longer."""
 
@@ -77,7 +80,9 @@ class SimVenue:
         outbox: Outbox,
         house: House,
         latency: Random,
+        outages: tuple[tuple[int, int], ...] = (),
     ) -> None:
+        """`outages`: market times between which the venue cannot be reached."""
         self.name = name
         self.state = state
         self._outbox = outbox
@@ -89,6 +94,10 @@ class SimVenue:
         self._up_at = self._down_at = self._frame_at = 0
         self._restated = 0
         self._greeting: tuple[RateRow, ...] | None = None
+        self._outages = outages
+        self._dark = False
+        self._missed: tuple[RateRow, ...] = ()
+        """Settled rates of an outage: they come with the first frame after it."""
 
     # --- the desk's side ---------------------------------------------------------------------------------
 
@@ -96,6 +105,12 @@ class SimVenue:
         return tuple(self.floor.listed.values())
 
     def submit(self, now: int, order: OrderRequest) -> None:
+        if self._dark_until(now):
+            lost = now + SEND_TIMEOUT_NS
+            self._outbox.deliver(
+                lost, OrderUnknown(self.name, order.client_order_id, "no connection to the venue", lost)
+            )
+            return
         self._arrive_later(now, lambda ts: self.floor.place(ts, order))
 
     def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
@@ -122,13 +137,24 @@ class SimVenue:
         return LATENCY_NS + int((2.0 * self._latency.random() - 1.0) * LATENCY_JITTER_NS)
 
     def _arrive_later(self, now: int, act: Callable[[int], None]) -> None:
+        if self._dark_until(now):
+            # Nobody hears it, and nobody answers: the desk's own probes and timers are what remains.
+            return
         self._up_at = max(self._up_at, now + self._delay())
         self._outbox.wake(self._up_at, Wish(act))
 
     def _send(self, ts: int, make: Callable[[int], Event]) -> None:
         if self._house.live:
-            self._down_at = max(self._down_at, ts + self._delay())
+            leaves = max(ts, self._dark_until(ts))
+            self._down_at = max(self._down_at, leaves + self._delay())
             self._outbox.deliver(self._down_at, make(self._down_at))
+
+    def _dark_until(self, ts: int) -> int:
+        """The end of the outage that `ts` lies in; 0 = the line is up."""
+        for begin, end in self._outages:
+            if begin <= ts < end:
+                return end
+        return 0
 
     def _write(
         self, ts: int, order: OrderRequest | None = None, cancel: str = "", coin: str = "", amount: str = ""
@@ -237,16 +263,31 @@ class SimVenue:
         if not self._house.live:
             return
         rates = settled
+        if self._dark_until(ts):
+            self._missed += settled
+            if not self._dark:
+                self._dark = True
+                down = VenueLink(venue=self.name, ts=ts, up=False, reason="connection lost")
+                self._outbox.deliver(ts, down)
+            return
+        if self._dark:
+            self._dark = False
+            rates, self._missed = (*self._missed, *settled), ()
+            self.greet(ts, self._greeting or ())
         if ts - self._restated >= RESTATE_NS:
             self._restated, refreshed = ts, True
             self._feed.forget()
         if self._greeting is not None:
             # Back-fill first, each settled row once: the picture keeps them oldest first.
-            rates, refreshed, self._greeting = self._greeting, True, None
+            rates, refreshed, self._greeting = (*self._greeting, *rates), True, None
         if refreshed:
             rates = (*rates, *(row for name, row in predicted.items() if name in floor.books))
         self._frame_at = max(self._frame_at, ts + self._delay())
         self._outbox.deliver(self._frame_at, self._feed.cut(ts, self._frame_at, self.state.frames, rates))
+
+    def deleverage(self, ts: int, percent: int) -> None:
+        """A scenario's auto-deleveraging."""
+        self._clearing.deleverage(ts, percent)
 
     def forget_old(self, ts: int) -> None:
         """Drop what no question asks for any more; the checkpoint stays small."""
