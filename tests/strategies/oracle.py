@@ -11,9 +11,9 @@ Conventions, where the pages leave room
     is the prediction for the next settlement, due one stated interval (8 h) later. KuCoin: 04/12/20 UTC.
   * When a leg's next settlement is due and its row does not come (gate, htx have holes), the leg cannot be
     entered and the exits on the spread of its pairs stand still.
-  * Smoothed rate: weights 0.5 ^ (age / 8 h) over all settled rows from the start of the run, age counted
-    from the last row, per hour, rounded to 14 places. Entry rate: min(smoothed, current) for the short, max
-    for the long. Short the higher, long the lower.
+  * Smoothed rate, per hour: at each settled row s = s x f + rate x (1 - f), f = 0.5 ^ (hours since the row
+    before / 8), begun with the first row of the run; rounded to 14 places. Entry rate: min(smoothed, current)
+    for the short, max for the long. Short the higher, long the lower.
   * A pair needs 90 settled rows of each leg (PARAMETERS, persistence sample).
   * The window [120, 3600] s hangs on the leg whose next payment, at its entry rate, is larger in our favour
     (tie: the short); no entry from 120 s before to 60 s after a settlement of either leg.
@@ -68,8 +68,7 @@ class Leg:
     rows: list[tuple[int, int, Decimal]]
     """(instant s, interval h, rate), all of it; only the first `seen` may be looked at."""
     seen: int = 0
-    top: Decimal = Decimal(0)
-    bottom: Decimal = Decimal(0)
+    mean: Decimal = Decimal(0)
 
     def due(self) -> int:
         instant, interval, _ = self.rows[self.seen - 1]
@@ -83,17 +82,16 @@ class Leg:
         return rate / interval
 
     def take(self) -> None:
-        """The next row becomes visible: older weights fade by its distance, it enters with weight one."""
+        """The next row becomes visible: what was known fades by the time since, the row fills the rest."""
         instant, interval, rate = self.rows[self.seen]
         fade = Decimal(0)
         if self.seen:
             fade = Decimal("0.5") ** (Decimal(instant - self.rows[self.seen - 1][0]) / HALF_LIFE)
-        self.top = self.top * fade + rate / interval
-        self.bottom = self.bottom * fade + 1
+        self.mean = self.mean * fade + rate / interval * (1 - fade)
         self.seen += 1
 
     def smoothed(self) -> Decimal:
-        return round(self.top / self.bottom, 14)
+        return round(self.mean, 14)
 
     def receives(self) -> Decimal:
         """Entry rate per hour of a short here: the cautious one."""
@@ -121,12 +119,12 @@ class Trade:
         return sum((amount for _, _, amount in self.payments), Decimal(0)) * 10_000 - COST
 
 
-def read(folder: Path, venue: str) -> list[tuple[int, int, Decimal]]:
+def read(folder: Path, venue: str, last: int) -> list[tuple[int, int, Decimal]]:
     rows = []
     with (folder / f"{venue}_BTCUSDT_fundingRate.csv").open() as file:
         for line in csv.DictReader(file):
             instant = round(int(line["calc_time"]) / 60_000) * 60
-            if FIRST <= instant < LAST:
+            if FIRST <= instant < last:
                 hours = int(line["funding_interval_hours"])
                 rows.append((instant, hours, Decimal(line["last_funding_rate"])))
     return rows
@@ -202,7 +200,7 @@ class Answer:
 
 
 def run(folder: Path, max_pairs: int, last: int = LAST) -> Answer:
-    legs = {venue: Leg(venue, read(folder, venue)) for venue in VENUES}
+    legs = {venue: Leg(venue, read(folder, venue, last)) for venue in VENUES}
     pairs = list(combinations(legs.values(), 2))
     instants: set[int] = set()
     for leg in legs.values():
