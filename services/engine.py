@@ -269,8 +269,10 @@ class _Engine:
                 machine.feed(LoopStall(stalled_ms=stalled_ms, ts=machine.queue.now))
         if session.writer is not None:
             for fact in session.writer.facts():
-                text = "" if fact.ok else f"store {fact.kind}: {fact.text}"
-                machine.feed(StoreHealth(ok=fact.ok, text=text, ts=machine.queue.now))
+                if fact.ok:
+                    machine.feed(StoreHealth(ok=True, text="", ts=machine.queue.now))
+                else:
+                    machine.give_up(f"store {fact.kind}: {fact.text}")
 
 
 def _meta(choice: Choice, pacer: Pacer) -> Meta:

@@ -47,7 +47,7 @@ class Lifecycle:
         elif name.startswith("pair:"):
             submit.run(core.pairs.on_timer(name.removeprefix("pair:"), core.now, submit.prices))
         elif name.startswith("flatten:"):
-            submit.run(core.flattens.step(name.removeprefix("flatten:"), core.now, submit.prices))
+            submit.run(core.flattens.on_timer(name.removeprefix("flatten:"), core.now, submit.prices))
         elif name.startswith("stop:"):
             submit.run(core.stops.on_timer(name.removeprefix("stop:"), core.now, submit.prices))
         elif kind == "decide":
@@ -241,7 +241,7 @@ class Lifecycle:
             return
         left = [f"{pair.id} {pair.state.value}" for pair in core.pairs.live() if pair.state in _UNSETTLED]
         left += [f"order {entry.id} {entry.state.value}" for entry in core.orders.open_orders()]
-        left += [f"flatten {run.id} {run.phase}" for run in core.flattens.running()]
+        left += [f"flatten {run.id}" for run in core.flattens.running()]
         self._stopped(tuple(left))
 
     def _stopped(self, left: tuple[str, ...]) -> None:

@@ -12,22 +12,15 @@ from typing import Any
 
 import msgspec
 
-from services.desk import gatekeeping
+from services.desk.admission import Admission
 from services.desk.core import DAY, SECOND, DeskCore
-from services.desk.state import Admitted, StrategySlot
+from services.desk.state import StrategySlot
 from services.desk.submit import Submitter
-from services.domain.enums import PairState, Purpose, Severity, Side, TradingState
+from services.domain.enums import PairState, Purpose, Severity, TradingState
 from services.domain.errors import StrategyOverran
 from services.domain.money import BPS, ZERO
-from services.domain.orders import OrderRequest
 from services.execution.pair_state import Pair
 from services.market.legs import perp_legs
-from services.portfolio.margin import account_margin
-from services.risk.context import GateContext
-from services.risk.gate import check_pair
-from services.risk.kelly import track_record
-from services.risk.rooms import pair_head_rooms
-from services.risk.sizing import SizeAnswer, SizeLeg, size_pair
 from services.settings.parameters import StrategySettings
 from services.strategies.base import (
     ClosePair,
@@ -44,9 +37,6 @@ from services.strategies.kinds import KINDS
 DECIDE_EVERY_S = 10
 """Market data alone call a strategy at most this often; wake-ups and settled rates call it at once."""
 
-OPPORTUNITY_PAUSE_S = 60
-"""After a refused admission the same pair is not asked about again for so long."""
-
 
 def _plainly(call: Callable[[], Any]) -> Any:
     return call()
@@ -58,6 +48,7 @@ class Strategies:
     def __init__(self, core: DeskCore, submit: Submitter) -> None:
         self.core = core
         self.submit = submit
+        self.admission = Admission(core, submit)
         self.states: dict[str, Any] = {}
         self.overran: str | None = None
         self.guard: Callable[[Callable[[], Any]], Any] = _plainly
@@ -237,7 +228,7 @@ class Strategies:
     def _carry(self, name: str, slot: StrategySlot, intent: Intent) -> None:
         match intent:
             case OpenPair():
-                self._open(name, slot, intent)
+                self.admission.open(name, slot, intent)
             case ClosePair():
                 self._close(slot, intent)
             case FreezePair():
@@ -286,151 +277,6 @@ class Strategies:
         core.resolve(f"frozen:{intent.pair}")
         core.decide("thaw", intent.pair, "all facts fresh")
         self.submit.run(core.pairs.thaw(intent.pair, core.now, self.submit.prices))
-
-    def _open(self, name: str, slot: StrategySlot, intent: OpenPair) -> None:
-        core = self.core
-        key = f"{intent.short}|{intent.long}"
-        if core.now < slot.paused_pairs.get(key, 0) or core.state.stopping is not None:
-            return
-        for instrument in (intent.short, intent.long):
-            state, text = gatekeeping.state_of(core, instrument, f"strategy:{name}", None)
-            if state is not TradingState.ACTIVE:
-                # No question for the gate: the scope takes no new risk, and nobody asked for any.
-                slot.last_reason = f"{state.value}: {text}"
-                return
-        answer, capital = self._size(name, slot, intent)
-        figures = {bound: str(usd) for bound, usd in answer.bounds}
-        core.decide("size", key, f"binding {answer.binding}", {**figures, "quantity": str(answer.quantity)})
-        if answer.stopped:
-            slot.stopped = answer.stopped
-            slot.last_reason = answer.stopped
-            core.alert(
-                f"strategy overrun:{name}",
-                Severity.WARNING,
-                f"{name} stopped: {answer.stopped}",
-                do=f"enable {name} REASON starts a new sample",
-            )
-            return
-        if answer.quantity <= ZERO:
-            self._refuse(key, slot, answer.refused or f"size is zero: {answer.binding}", name)
-            return
-        self._admit(name, slot, intent, answer, capital)
-
-    def _refuse(self, key: str, slot: StrategySlot, text: str, name: str) -> None:
-        slot.last_reason = text
-        slot.paused_pairs[key] = self.core.now + OPPORTUNITY_PAUSE_S * SECOND
-        self.submit.note_denial(f"pair {key}", text, f"strategy:{name}")
-
-    def _size(self, name: str, slot: StrategySlot, intent: OpenPair) -> tuple[SizeAnswer, Decimal | None]:
-        """The answer, and the smaller C of the two accounts that it rests on."""
-        core = self.core
-        short, long = core.instruments[intent.short], core.instruments[intent.long]
-        ctx = gatekeeping.context(
-            core, intent.short, Side.SELL, f"strategy:{name}", None, also=(intent.long,)
-        )
-        collaterals = [
-            account_margin(ctx.accounts[venue]).collateral
-            for venue in dict.fromkeys((short.venue, long.venue))
-            if venue in ctx.accounts
-        ]
-        known = [each for each in collaterals if each is not None]
-        capital = min(known) if known and len(known) == len(collaterals) else None
-        cap = None if capital is None else capital * core.settings.size.max_pair_fraction
-        answer = size_pair(
-            core.settings,
-            capital=capital,
-            strength=intent.strength,
-            record=track_record(core.state.episodes, name, intent.group, slot.sample_since),
-            stop=intent.stop_distance,
-            short=self._size_leg(intent.short, Side.SELL),
-            long=self._size_leg(intent.long, Side.BUY),
-            slippage_bps=core.settings.exec.slippage_allowance,
-            head_rooms=pair_head_rooms(ctx, intent.short, intent.long, cap=cap),
-        )
-        return answer, capital
-
-    def _size_leg(self, instrument: str, side: Side) -> SizeLeg:
-        core, prices = self.core, self.submit.prices
-        spec = core.instruments[instrument]
-        mid, mark = prices.mid(instrument), core.picture.fresh_mark(instrument, core.now)
-        usd = core.picture.fresh_index(spec.venue, spec.quote, core.now)
-        depth = prices.depth(instrument, side)
-        price = None if mid is None or mark is None else max(mid, mark)
-        available = None if depth is None or price is None or usd is None else depth * price * usd
-        return SizeLeg(instrument=spec, price=price, quote_usd=usd, available=available)
-
-    def _admit(
-        self, name: str, slot: StrategySlot, intent: OpenPair, answer: SizeAnswer, capital: Decimal | None
-    ) -> None:
-        core = self.core
-        origin = f"strategy:{name}"
-        key = f"{intent.short}|{intent.long}"
-        pair, actions, why = core.pairs.plan(
-            strategy=name,
-            kind=intent.kind,
-            short=intent.short,
-            long=intent.long,
-            short_quantity=answer.quantity,
-            long_quantity=answer.second_quantity,
-            capital=capital,
-            origin=origin,
-            reason=intent.reason,
-            now=core.now,
-        )
-        if pair is None:
-            self._refuse(key, slot, why, name)
-            return
-        legs = core.pairs.admission(pair.id, self.submit.prices)
-        if legs is None:
-            self._abandon(pair, "no fresh prices", key, slot, name)
-            return
-        gate = check_pair(self._pair_context(legs), legs)
-        if not gate.allowed:
-            self.submit.note_denial(f"pair {key}", gate.refusal, origin, gate)
-            if gate.disable_origin and core.causes.disable(origin, gate.disable_origin):
-                core.alert(f"throttle:{origin}", Severity.ALARM, f"{origin} disabled: {gate.disable_origin}")
-            slot.paused_pairs[key] = core.now + OPPORTUNITY_PAUSE_S * SECOND
-            slot.last_reason = gate.refusal
-            core.pairs.abandon(pair.id, gate.refusal, core.now)
-            core.pairs.forget(pair.id)
-            return
-        core.state.admitted[pair.id] = Admitted(
-            strategy=name,
-            group=intent.group,
-            kind=intent.kind,
-            capital_at_risk=answer.capital_at_risk,
-            entry_basis=None,
-        )
-        for leg in legs:
-            core.throttle.entry(origin, leg.instrument, leg.side.value, core.now)
-        slot.last_reason = f"open {pair.id}: {intent.reason}"
-        core.decide(
-            "open",
-            pair.id,
-            intent.reason,
-            {
-                "short": intent.short,
-                "long": intent.long,
-                "quantity": answer.quantity,
-                "notional": answer.notional,
-                "capital_at_risk": answer.capital_at_risk,
-                "binding": answer.binding,
-            },
-        )
-        self.submit.run(actions)
-        self.submit.run(core.pairs.start(pair.id, core.now, self.submit.prices))
-
-    def _pair_context(self, legs: tuple[OrderRequest, OrderRequest]) -> GateContext:
-        first, second = legs
-        return gatekeeping.context(
-            self.core, first.instrument, first.side, first.origin, first.pair, also=(second.instrument,)
-        )
-
-    def _abandon(self, pair: Pair, text: str, key: str, slot: StrategySlot, name: str) -> None:
-        core = self.core
-        core.pairs.abandon(pair.id, text, core.now)
-        core.pairs.forget(pair.id)
-        self._refuse(key, slot, text, name)
 
 
 def basis_bps(core: DeskCore, pair: Pair) -> Decimal | None:

@@ -25,7 +25,14 @@ from services.domain.effects import (
     Stopped,
     WriteLatch,
 )
-from services.domain.events import Event, IntentDurable, LatchHealth, StrategyOverrun, Timer
+from services.domain.events import (
+    Event,
+    IntentDurable,
+    LatchHealth,
+    StoreHealth,
+    StrategyOverrun,
+    Timer,
+)
 from services.domain.instrument import venue_of
 from services.drive.ports import DeskPort, Keeper
 from services.drive.queue import Kind, VirtualQueue
@@ -121,6 +128,12 @@ class VirtualMachine:
         for seq in waiting:
             self.queue.deliver(self.queue.now, IntentDurable(seq=seq, ts=self.queue.now))
 
+    def give_up(self, text: str) -> None:
+        """The store cannot: what waits for it is never sent, and the desk is told (SEMANTICS 14)."""
+        self.waiting.clear()
+        self.commit = None
+        self.feed(StoreHealth(ok=False, text=text, ts=self.queue.now))
+
     def settle_commits(self) -> None:
         """Blocking form of the wait, for runs without an event loop."""
         if self.commit is not None:
@@ -138,7 +151,11 @@ class VirtualMachine:
         self.settle_commits()
 
     def _save_intent(self, effect: SaveIntent) -> None:
-        self.commit = self.keeper.commit()
+        commit = self.keeper.commit()
+        if all(order.purpose.protective for order in effect.orders):
+            # Sent in the same turn: nobody waits for it, and nothing stands still for it.
+            return
+        self.commit = commit
         self.waiting.append(effect.seq)
 
     def _send(self, effect: Send) -> None:

@@ -14,12 +14,15 @@ from concurrent.futures import Future
 
 from msgspec import Struct
 
-from services.domain.events import Command, StopRequested, StoreHealth
+from services.domain.events import Command, StopRequested
 from services.drive.machine import VirtualMachine
 from services.drive.pace import NS, Pacer
 
 _BREATHE_S = 0.005
 _IDLE_S = 0.05
+
+COMMIT_PATIENCE_S = 5.0
+"""Wall seconds that virtual time may stand for a durable write; after that it is store trouble."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -62,6 +65,7 @@ class Runner:
         self._stop_reason: str | None = None
         self._stop_wall: float | None = None
         self._force = False
+        self._commit_waited = 0.0
         self.ended_by = ""
 
     def submit(self, wish: Wish) -> None:
@@ -118,17 +122,20 @@ class Runner:
         return True
 
     async def _await_commit(self, commit: Future[None]) -> None:
+        """Virtual time stands; halts and stops are taken all the same. A store that hangs is given up."""
         try:
             await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(commit)), timeout=_IDLE_S)
         except TimeoutError:
-            # Virtual time stands, but halts and stops are taken all the same.
+            self._commit_waited += _IDLE_S
             self._take_wishes()
+            if self._commit_waited >= COMMIT_PATIENCE_S and self.machine.commit is not None:
+                self._commit_waited = 0.0
+                self.machine.give_up(f"the store has not answered for {COMMIT_PATIENCE_S:g} s")
             return
         except OSError as error:
-            self.machine.waiting.clear()
-            self.machine.commit = None
-            self.machine.feed(StoreHealth(ok=False, text=str(error), ts=self.machine.queue.now))
+            self.machine.give_up(str(error))
             return
+        self._commit_waited = 0.0
         if self.machine.commit is commit:
             self.machine.durable()
 

@@ -108,6 +108,7 @@ class Session:
             critical_max=engine.critical_lane_max,
             critical_age_s=engine.critical_lane_age_s,
             wait_when_full=True,
+            watch_slow=False,
         )
         reader = StoreReader(self.layout.store)
         head = reader.head()
