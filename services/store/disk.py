@@ -74,7 +74,7 @@ class Disk:
             self.close()
 
     def fold(self) -> None:
-        """Fold the write-ahead log into the database file."""
+        """Fold the write-ahead log into the database file; what is in the log is durable all the same."""
         self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:

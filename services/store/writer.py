@@ -315,9 +315,11 @@ class StoreWriter:
     def _end(self) -> None:
         """Leave one tidy file when all is written; tell those who still wait that it is not."""
         try:
-            if self.waiting == 0:
-                self._disk.fold()
-            self._disk.close()
+            try:
+                if self.waiting == 0:
+                    self._disk.fold()
+            finally:
+                self._disk.close()
         except sqlite3.Error as error:
             kind, text = explain(error)
             self._tell(StoreFact(False, kind, f"{self._path.name}: {text}"))

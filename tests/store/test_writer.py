@@ -318,7 +318,7 @@ def test_full_disk_is_trouble_and_what_waited_is_written_later_in_order(tmp_path
         assert stored(path) == list(range(400))
         assert writer.close(WAIT_S)
     finally:
-        subprocess.run(["umount", str(folder)], check=False)
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_many_commits_are_answered_in_order(tmp_path: Path) -> None:

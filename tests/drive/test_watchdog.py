@@ -1,0 +1,190 @@
+"""A strategy that does not return is broken off; an engine that hangs is ended with the latch written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from services.drive.latch import read_latch
+
+ROOT = Path(__file__).resolve().parents[2]
+WAIT_S = 60.0
+
+_START = """
+import os, sys, time
+from pathlib import Path
+from services.domain.errors import StrategyOverran
+from services.drive.guard import Watchdog
+dog = Watchdog(Path(sys.argv[1]), call_ms=int(sys.argv[2]), heartbeat_s=float(sys.argv[3]))
+dog.start()
+dog.beat(77)
+"""
+
+
+def engine(
+    latch: Path, body: str, *, call_ms: int = 100, heartbeat_s: float = 30.0
+) -> subprocess.CompletedProcess[str]:
+    """A child that plays the engine: it starts a watchdog, then does `body`."""
+    return subprocess.run(
+        [sys.executable, "-c", _START + textwrap.dedent(body), str(latch), str(call_ms), str(heartbeat_s)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+
+
+def test_a_strategy_that_loops_for_ever_is_broken_off_and_the_engine_goes_on(tmp_path: Path) -> None:
+    done = engine(
+        tmp_path / "latch",
+        """
+        def forever():
+            while True:
+                try:
+                    while True:
+                        pass
+                except Exception:
+                    pass
+        broken = 0
+        for _ in range(2):
+            try:
+                dog.guard(forever)
+            except StrategyOverran:
+                broken += 1
+            dog.beat(78)
+        print("broken off", broken, dog.guard(lambda: 5), dog.alive())
+        dog.stop()
+        """,
+    )
+    assert done.stdout == "broken off 2 5 True\n", done.stderr
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert read_latch(tmp_path / "latch") is None
+
+
+def test_a_long_call_in_c_is_ended_with_the_latch_written_and_the_stacks_dumped(tmp_path: Path) -> None:
+    done = engine(
+        tmp_path / "latch",
+        """
+        def strategy():
+            return sum(range(10**11))
+        dog.guard(strategy)
+        print("never reached")
+        """,
+        heartbeat_s=0.6,
+    )
+    assert done.returncode == -signal.SIGABRT
+    assert done.stdout == ""
+    assert "in strategy" in done.stderr
+    assert "no heartbeat for 0.6 s" in done.stderr
+    found = read_latch(tmp_path / "latch")
+    assert found is not None
+    assert (found.state, found.cause, found.ts) == ("HALTED", "watchdog", 77)
+
+
+def test_a_main_loop_that_hangs_outside_any_strategy_is_ended(tmp_path: Path) -> None:
+    done = engine(
+        tmp_path / "latch",
+        """
+        while True:
+            pass
+        """,
+        heartbeat_s=0.4,
+    )
+    assert done.returncode == -signal.SIGABRT
+    found = read_latch(tmp_path / "latch")
+    assert found is not None
+    assert found.state == "HALTED"
+
+
+def test_a_stopped_engine_is_ended(tmp_path: Path) -> None:
+    done = engine(tmp_path / "latch", "os.kill(os.getpid(), 19)", heartbeat_s=0.4)
+    assert done.returncode == -signal.SIGABRT
+    assert read_latch(tmp_path / "latch") is not None
+
+
+def test_quick_calls_and_a_clean_end_leave_no_word(tmp_path: Path) -> None:
+    done = engine(
+        tmp_path / "latch",
+        """
+        for number in range(20_000):
+            assert dog.guard(lambda: number) == number
+        process = dog._process
+        dog.stop()
+        dog.stop()
+        print(process.poll(), dog.alive())
+        """,
+    )
+    assert done.stdout == "0 False\n", done.stderr
+    assert done.stderr == ""
+    assert read_latch(tmp_path / "latch") is None
+
+
+def test_an_engine_that_is_killed_takes_its_watchdog_with_it_and_writes_no_latch(tmp_path: Path) -> None:
+    done = engine(
+        tmp_path / "latch",
+        """
+        print(dog._process.pid, flush=True)
+        os.kill(os.getpid(), 9)
+        """,
+        heartbeat_s=0.4,
+    )
+    # The pipes of `done` are held by the watchdog too: they end only when it has gone.
+    assert done.returncode == -signal.SIGKILL
+    assert not Path(f"/proc/{int(done.stdout)}/fd").exists() or _is_zombie(int(done.stdout))
+    assert read_latch(tmp_path / "latch") is None
+
+
+def _is_zombie(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_a_late_signal_for_the_call_before_is_ignored(tmp_path: Path) -> None:
+    done = engine(
+        tmp_path / "latch",
+        """
+        os.kill(os.getpid(), 10)
+        def victim():
+            os.kill(os.getpid(), 10)
+            return "untouched"
+        print(dog.guard(victim))
+        dog.stop()
+        """,
+        call_ms=10_000,
+    )
+    assert done.stdout == "untouched\n", done.stderr
+
+
+def test_an_engine_whose_watchdog_died_goes_on_and_can_tell(tmp_path: Path) -> None:
+    done = engine(
+        tmp_path / "latch",
+        """
+        dog._process.kill()
+        dog._process.wait()
+        dog.beat(78)
+        dog.beat(79)
+        print(dog.alive(), dog.guard(lambda: "still"))
+        dog.stop()
+        """,
+    )
+    assert done.stdout == "False still\n", done.stderr
+
+
+@pytest.mark.parametrize("module", ["textual", "msgspec", "peewee", "asyncio", "subprocess", "decimal"])
+def test_the_watchdog_process_loads_only_little(module: str) -> None:
+    script = "import sys, services.drive.watchdog; print(sys.argv[1] in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script, module],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False\n"
