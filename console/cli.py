@@ -24,6 +24,9 @@ ROOT_FLAGS = ("--help", "-h", "--install-completion", "--show-completion")
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status of one invocation (CONSOLE)."""
     words = list(sys.argv[1:] if argv is None else argv)
+    with contextlib.suppress(AttributeError, ValueError):
+        # A terminal that cannot show a sign gets a question mark, not a failure.
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     debug = "--debug" in words
     return guarded(lambda: _dispatch(words), debug=debug)
 
@@ -87,9 +90,9 @@ def _quick(name: str, words: list[str]) -> int | None:
 
 
 def _complain(text: str, status: Exit) -> int:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, AttributeError):
         sys.stderr.write(f"stableconsole: {text}\n")
     return int(status)
 
