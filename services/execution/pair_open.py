@@ -19,6 +19,8 @@ from services.execution.pair_moves import (
 from services.execution.pair_state import LONG, SHORT, LegPolicy, Pair
 from services.execution.pair_work import Work, calm
 
+SECOND_NS = 1_000_000_000
+
 ENTRY_TRIES = 3
 """Slices of leg 1 in a row that may stay without any fill before the entry ends."""
 
@@ -71,8 +73,9 @@ def _next_entry_slice(work: Work, pair: Pair) -> None:
     if pair.entry_tries >= ENTRY_TRIES:
         _finish_opening(work, pair, first.last_refusal or "leg 1 does not fill within the slippage bound")
         return
-    if work.now < first.next_at:
-        work.wake(first.next_at)
+    ready = max(first.next_at, pair.next_slice_at)
+    if work.now < ready:
+        work.wake(ready)
         return
     bps = work.settings.exec.slippage_bound
     quantity = slice_quantity(
@@ -86,6 +89,8 @@ def _next_entry_slice(work: Work, pair: Pair) -> None:
         work.wake(first.next_at)
         return
     first.next_at = work.now + work.dwell
+    # Two orders a slice: the gap keeps a pair alone inside `gate.orders_per_second`.
+    pair.next_slice_at = work.now + 2 * SECOND_NS // max(1, work.settings.gate.orders_per_second - 1)
     attempt = pair.entry_tries + 1
     work.place(
         pair, first, quantity, mid, bps, Purpose.ENTRY, increasing=True, attempt=attempt, reason=pair.reason

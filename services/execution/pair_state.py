@@ -131,6 +131,8 @@ class Pair:
     doubt_since: int | None = None
     escalated: bool = False
     entry_tries: int = 0
+    next_slice_at: int = 0
+    """No further entry slice before this time: slices keep inside the order rate."""
     reason: str = ""
     """Of opening."""
     text: str = ""
