@@ -18,7 +18,7 @@ HOUR = 3600 * NS
 
 
 def opened(size: str = "0.4") -> Sim:
-    sim = Sim(make_world("funding-harvest"))
+    sim = Sim(make_world("funding-harvest", step_s=5))
     sim.run(1)
     for side, name in (("sell", BETA), ("buy", ALPHA)):
         bid, ask = sim.quote(name)

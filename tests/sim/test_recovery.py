@@ -58,7 +58,7 @@ def watched(now, token):
 sim.queue.deliver, sim.exchange.wake = deadly, watched
 sim.run(1)
 names = ("BTC-USDT-PERP.alpha", "BTC-USDT-PERP.beta", "ETH-USDC-PERP.beta")
-for turn in range(90):
+for turn in range(60):
     name = names[turn % 3]
     bid, ask = sim.quote(name)
     side = "buy" if turn % 2 else "sell"
@@ -66,7 +66,7 @@ for turn in range(90):
     price = (bid if side == "buy" else ask) if passive else (ask if side == "buy" else bid)
     price += 0 if passive else (3 if side == "buy" else -3)
     sim.send(order(side, "3" if "BTC" in name else "5", price, name,
-                   tif="gtc" if passive else "ioc", cid=f"run{turn:017d}"), 97)
+                   tif="gtc" if passive else "ioc", cid=f"run{turn:017d}"), 80)
 tell()
 if folder is not None:
     os.kill(os.getpid(), signal.SIGKILL)
@@ -106,7 +106,7 @@ def test_after_sigkill_the_books_come_back_equal(tmp_path: Path) -> None:
     back.close()
 
 
-@pytest.mark.parametrize("doomed", [7, 60])
+@pytest.mark.parametrize("doomed", [7, 40])
 def test_killed_between_two_fills_of_one_order_it_comes_back_with_all_of_them(
     tmp_path: Path, doomed: int
 ) -> None:

@@ -77,21 +77,24 @@ class Clearing:
         return need / collateral if collateral > 0 else 1.0
 
     def deleverage(self, ts: int, percent: int) -> None:
-        """Close that share of every position at the mark: the venue's own doing, told as a forced fill."""
+        """Close that share of every position at the mark: the venue's own doing, and no liquidation."""
         floor = self._floor
         floor.state.liquidations += 1
+        name_of = f"{floor.name}-adl{floor.state.liquidations}"
         for name in list(floor.state.account.holdings):
             size = floor.state.account.size(name)
             lots = int(abs(size) / floor.listed[name].size_increment) * percent // 100
             if lots > 0:
                 side = Side.SELL if size > 0 else Side.BUY
-                floor.book_fill(ts, name, side, floor.books[name].cell.mark_ticks, lots, None, maker=False)
+                mark = floor.books[name].cell.mark_ticks
+                floor.book_fill(ts, name, side, mark, lots, None, forced=name_of)
                 floor.trim(ts, name)
 
     def _liquidate(self, ts: int) -> None:
         """Take the account over: cancel what works, close all by market, as far as the book reaches."""
         state = self._floor.state
         state.liquidations += 1
+        takeover = f"{self._floor.name}-l{state.liquidations}"
         for order in working(state):
             self._floor.end(ts, order, "liquidation")
         for name in list(state.account.holdings):
@@ -99,4 +102,6 @@ class Clearing:
             side = Side.SELL if size > 0 else Side.BUY
             lots = int(abs(size) / self._floor.listed[name].size_increment)
             for ticks, quantity in self._floor.books[name].take(side, None, lots):
-                self._floor.book_fill(ts, name, side, ticks, quantity, None, maker=False)
+                self._floor.book_fill(
+                    ts, name, side, ticks, quantity, None, forced=takeover, liquidation=True
+                )

@@ -182,8 +182,19 @@ class TradingFloor:
             self.trim(ts, sim.instrument)
 
     def book_fill(
-        self, ts: int, name: str, side: Side, ticks: int, lots: int, sim: SimOrder | None, *, maker: bool
+        self,
+        ts: int,
+        name: str,
+        side: Side,
+        ticks: int,
+        lots: int,
+        sim: SimOrder | None,
+        *,
+        maker: bool = False,
+        forced: str = "",
+        liquidation: bool = False,
     ) -> None:
+        """Book a fill and tell it. Without an order it is the venue's own doing, `forced` its order id."""
         instrument, state = self.listed[name], self.state
         price = ticks * instrument.price_increment
         quantity = lots * instrument.size_increment
@@ -194,7 +205,7 @@ class TradingFloor:
             venue=self.name,
             instrument=name,
             client_order_id="" if sim is None else sim.client_order_id,
-            venue_order_id=f"{self.name}-l{state.liquidations}" if sim is None else sim.venue_order_id,
+            venue_order_id=forced if sim is None else sim.venue_order_id,
             trade_id=f"{self.name}-t{state.trades}",
             side=side,
             quantity=quantity,
@@ -202,7 +213,7 @@ class TradingFloor:
             fee=fee,
             fee_coin=instrument.settle,
             maker=maker,
-            liquidation=sim is None,
+            liquidation=liquidation,
             ts_event=ts,
             ts=ts,
         )
