@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 os.environ.setdefault("TEXTUAL_FPS", "240")  # a key's own effect is painted at once; data have their own cap
 
 # isort: split
 from textual.app import App
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 import themes
 from console import keymap
@@ -79,16 +80,7 @@ class StableConsole(App[str], inherit_bindings=False):
 def textual_theme(palette: Palette) -> Theme:
     """What Textual itself draws (the screen's ground, the field, the command palette) in our colours."""
     if palette.native:
-        return Theme(
-            name=f"stable-{palette.name}",
-            primary="ansi_bright_cyan",
-            foreground="ansi_default",
-            background="ansi_default",
-            surface="ansi_default",
-            panel="ansi_default",
-            dark=True,
-            ansi=True,
-        )
+        return replace(BUILTIN_THEMES["ansi-dark"], name=f"stable-{palette.name}")
     c = palette.colors
     return Theme(
         name=f"stable-{palette.name}",

@@ -36,7 +36,7 @@ KEYS: tuple[Key, ...] = (
         ink="*alarm",
     ),
     Key("resume", "R", "resume", "R", "resume", "Trade again; asks for the reason", "safety", 1, ink="*pos"),
-    Key("pane.next", "tab", "pane(1)", "tab", "pane", "Next pane", "move", 3),
+    Key("pane.next", "tab", "pane(1)", "tab", "pane", "Next pane", "move", 2),
     Key("pane.previous", "shift+tab", "pane(-1)", "shift+tab", "", "Previous pane", "move"),
     Key("row.down", "down,j", "row(1)", "↑↓", "row", "Next row, next line (also j and k)", "move", 8),
     Key("row.up", "up,k", "row(-1)", "↑", "", "Previous row", "move"),
@@ -71,13 +71,13 @@ KEYS: tuple[Key, ...] = (
         "command",
         "Type a command; tab completes, arrows recall",
         "app",
-        2,
+        3,
         short="cmd",
     ),
     Key("palette", "ctrl+p", "app.command_palette", "^p", "palette", "Every command by name", "app", 13),
     Key("theme", "t", "theme", "t", "theme", "Dark, light, sixteen colours", "app", 7),
-    Key("help", "question_mark", "help", "?", "help", "This page", "app", 2),
-    Key("quit", "q", "quit", "q", "quit", "Detach, stop, or flatten and stop", "app", 2),
+    Key("help", "question_mark", "help", "?", "help", "This page", "app", 3),
+    Key("quit", "q", "quit", "q", "quit", "Detach, stop, or flatten and stop", "app", 3),
 )
 
 EATEN = ("ctrl+", "escape", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9", "f10", "f11", "f12")

@@ -113,7 +113,7 @@ class Contents:
     def _tabs(self, view: DeskView | None, active: str) -> tuple[tuple[str, str, str, bool], ...]:
         counts = dict.fromkeys(PANES, ("", "muted"))
         if view is not None:
-            over = sum(limit.level in ("OVER", "STOP") for limit in view.risk.limits)
+            over = sum(limit.level == "OVER" for limit in view.risk.limits)
             total = len(view.risk.limits)
             alarms, warnings, _ = alerts.counts(view)
             ink = "*alarm" if alarms else "*warn" if warnings else "muted"

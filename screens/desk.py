@@ -63,7 +63,7 @@ class PlanLayout(Layout):
         ]
 
 
-class DeskScreen(DeskActions, Screen[None]):
+class DeskScreen(DeskActions, Screen[None], inherit_bindings=False):
     def __init__(
         self,
         link: Link,
@@ -159,7 +159,7 @@ class DeskScreen(DeskActions, Screen[None]):
         self._dirty.add(topic)
         if self._frame is None and self.is_attached:
             wait = self._last_frame + 1 / self.terminal.fps - self.clock()
-            self._frame = self.set_timer(max(0.0, wait), self._paint_data)
+            self._frame = self.set_timer(max(0.001, wait), self._paint_data)
 
     def _paint_data(self) -> None:
         self._frame = None

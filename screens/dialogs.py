@@ -72,6 +72,9 @@ class Dialog(LineGrid, can_focus=True):
         self._content.alarm = self.alarm
         self._content.title_ink = "*alarm" if self.alarm else "*strong"
         self._content.summary = ((topbar.badge(self.strip),),) if self.strip is not None else ()
+        room = height - 2 - len(self._content.foot) - 1
+        if sum(len(r.lines) for r in self._content.rows) > room and self.field_row is None:
+            self._content.rows = [r for r in self._content.rows if r.lines[0].width]
         lines = frame.draw(self._content, self._cursor, width, height, focused=not self.alarm)
         for line in lines:
             line.ground = "surface"

@@ -122,8 +122,10 @@ def _scrolled(top: int, total: int, room: int, first: int, last: int) -> int:
 
 def _position(spread: Sequence[int], top: int, room: int, total: int) -> str:
     """`3–9 of 14`, or nothing when all rows show."""
-    if total <= room or not spread:
+    if total <= room:
         return ""
+    if not spread:
+        return f"{top + 1}–{min(total, top + room)} of {total}"
     seen = [number for number, line in enumerate(spread, 1) if top <= line < top + room]
     return f"{seen[0]}–{seen[-1]} of {len(spread)}" if seen else f"{len(spread)} rows"
 

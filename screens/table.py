@@ -7,7 +7,8 @@ the order their table names (VISUAL, dropped first to last).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 from screens.format import cut
 from screens.ink import Line, Span, Spans, first_that_fits, flow, measure
@@ -24,6 +25,10 @@ class Column:
     """Blank cells before it."""
     most: int = 0
     """Grows up to this when there is room; 0 = as wide as its widest wording."""
+    even: bool = False
+    """Every row takes the same wording: a column never mixes long and short names."""
+    flex: bool = False
+    """Takes what is left, so that the columns after it stand at the right edge."""
     text: bool = False
     """Free text: may be cut with `…` down to `least`. Never set for figures."""
 
@@ -40,6 +45,8 @@ class Fit:
     columns: tuple[tuple[Column, int, int], ...]
     width: int
     wrapped: bool
+    wording: Mapping[str, int] = field(default_factory=dict)
+    """Of even columns: which of the wordings all rows take."""
 
     def shows(self, column: str) -> bool:
         return any(c.id == column for c, _, _ in self.columns)
@@ -57,20 +64,47 @@ def fit(columns: Sequence[Column], rows: Sequence[Cells], width: int, drop: Sequ
         return Fit(tuple((c, 1, narrow[c.id]) for c in shown), width, wrapped=True)
     spare = width - _total(shown, narrow)
     sizes = {c.id: narrow[c.id] for c in shown}
-    for column in shown:
-        wide = max(column.most, _wide(column, rows))
-        more = min(spare, max(0, wide - sizes[column.id]))
-        sizes[column.id] += more
-        spare -= more
     gaps = {c.id: c.gap if at else 0 for at, c in enumerate(shown)}
+    spare = _grow([c for c in shown if c.text], rows, sizes, spare)
+    spare = _grow([c for c in shown if not c.text], rows, sizes, spare, most=True)
+    for before, column in pairwise(shown):
+        if before.right and not column.right and gaps[column.id] < 2 and spare:
+            gaps[column.id] += 1
+            spare -= 1
     for _ in range(2):
-        room = [c for c in shown[1:] if gaps[c.id]]
-        if spare < len(room) + 2:
+        room = [c for c in shown[1:] if gaps[c.id] < 3]
+        if spare < len(room):
             break
         for column in room:
             gaps[column.id] += 1
             spare -= 1
-    return Fit(tuple((c, gaps[c.id], sizes[c.id]) for c in shown), width, wrapped=False)
+    spare = _grow([c for c in shown if c.text], rows, sizes, spare, most=True)
+    for column in shown:
+        if column.flex:
+            sizes[column.id] += spare
+            spare = 0
+    wording = {c.id: _wording(c, rows, sizes[c.id]) for c in shown if c.even}
+    return Fit(tuple((c, gaps[c.id], sizes[c.id]) for c in shown), width, wrapped=False, wording=wording)
+
+
+def _grow(
+    columns: Sequence[Column], rows: Sequence[Cells], sizes: dict[str, int], spare: int, most: bool = False
+) -> int:
+    """Gives columns room for their widest wording, from left to right; returns what is left."""
+    for column in columns:
+        more = min(spare, max(0, max(column.most if most else 0, _wide(column, rows)) - sizes[column.id]))
+        sizes[column.id] += more
+        spare -= more
+    return spare
+
+
+def _wording(column: Column, rows: Sequence[Cells], size: int) -> int:
+    """The widest wording that fits in every row."""
+    cells = [cells[column.id] for cells in rows if cells.get(column.id)]
+    for at in range(max((len(cell) for cell in cells), default=1)):
+        if all(measure(cell[min(at, len(cell) - 1)]) <= size for cell in cells):
+            return at
+    return 99
 
 
 def header(layout: Fit, ink: str = "muted") -> Line:
@@ -90,13 +124,15 @@ def row(layout: Fit, cells: Cells, ink: str = "text") -> list[Line]:
         shown = [
             cells[c.id][-1] for c, _, _ in layout.columns if cells.get(c.id) and measure(cells[c.id][-1])
         ]
-        return flow(shown, layout.width, gap=2) or [Line()]
+        lines = flow(shown, max(1, layout.width - 2), gap=2) or [Line()]
+        return [lines[0], *(Line([Span("  ", ink), *line.spans]) for line in lines[1:])]
     line = Line()
     for column, gap, size in layout.columns:
         line.add(" " * gap, ink)
-        spans = first_that_fits(cells.get(column.id, ((),)), size)
+        cell = cells.get(column.id) or ((),)
+        spans = first_that_fits(cell[min(layout.wording.get(column.id, 0), len(cell) - 1) :], size)
         if column.text:
-            spans = [Span(cut(text, size), spoken) for text, spoken in cells.get(column.id, ((),))[0]]
+            spans = [Span(cut(text, size), spoken) for text, spoken in cell[0]]
         blank = " " * (size - measure(spans))
         if column.right:
             line.add(blank, ink).extend(spans)

@@ -157,7 +157,8 @@ def _trade(s: StripView) -> Answer:
     text = f.clean(cause.text) if cause else ""
     name = f.clean(cause.name) if cause else ""
     at = f" {g.DOT} {f.clock(cause.since)}" if cause else ""
-    first = ((Span(text + at, ink),), (Span(text, ink),), (Span(name, ink),))
+    bare = text.partition(" > ")[0]
+    first = ((Span(text + at, ink),), (Span(text, ink),), (Span(bare, ink),), (Span(name, ink),))
     passes = "passes: reducing orders, flatten" if halted else "passes: exits, reducing orders"
     second = ((Span(passes, soft),), (Span("reducing orders pass", soft),), (Span("reducing only", soft),))
     latched = ", latched" if cause and cause.latched else ""
@@ -235,7 +236,7 @@ def _naked(s: StripView, corner: Spans) -> Answer:
     )
     text = f.clean(s.naked_text)
     second: tuple[Spans, ...] = ((Span(text, "text"),), corner)
-    whole = f"{int(s.naked_seconds)} s" if s.naked_seconds < 60 else for_time
+    whole = f"{f.number(s.naked_seconds, 0)} s" if s.naked_seconds < 60 else for_time
     brief: tuple[Spans, ...] = ((Span(f"{f.short_dollars(notional, sign=True)} {whole}", "text"),),)
     return _answer(
         1, "alarm" if late else "warn", g.ALARM, "NAKED", corner=corner, evidence=(first, second), brief=brief
@@ -282,8 +283,16 @@ def _gauge(
         share = Decimal(1)
     ink = "ok_bar" if share is None or share < Decimal("0.8") else "warn_bar" if share < 1 else "alarm_bar"
     figure = f"{shown} / {bound}"
+    unit = bound[-1] if bound[-1] in f"{g.TIMES}%" else ""
+    tight = f"{shown.removesuffix(unit).rstrip()} / {bound}" if unit else figure
     out: list[Spans] = []
-    for word, width in ((name, 16), (name, 12), (short, 8), (short, 6)):
+    for word, width, figure in (
+        (name, 16, figure),
+        (name, 12, figure),
+        (short, 8, figure),
+        (short, 6, figure),
+        (short, 6, tight),
+    ):
         fill, track = f.bar(share, width)
         out.append(
             (Span(f"{word} ", "muted"), Span(fill, ink), Span(track, "track"), Span(f"\t{figure}", "text"))

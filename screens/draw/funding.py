@@ -16,31 +16,31 @@ from themes import glyphs as g
 _WIDE = (
     Column("rank", "#", 2),
     Column("group", "Group", 5),
-    Column("short", "Short", 12),
+    Column("short", "Short", 12, even=True),
     Column("short_rate", "bps/8h", 6, right=True),
     Column("short_per", "per", 3, right=True),
-    Column("long", "Long", 12),
+    Column("long", "Long", 12, even=True),
     Column("long_rate", "bps/8h", 6, right=True),
     Column("long_per", "per", 3, right=True),
     Column("spread", "Spread", 6, right=True),
-    Column("settled", "settled", 8, most=16, gap=2),
+    Column("settled", "settled", 8, most=16, gap=2, even=True),
     Column("apr", "APR", 7, right=True),
     Column("gross", "gross", 6, right=True),
     Column("costs", "Costs", 5, right=True),
     Column("edge", "Net", 6, right=True),
     Column("times", f"{g.TIMES}cost", 5, right=True),
-    Column("even", "Even", 7, right=True),
+    Column("even", "Even", 7, right=True, even=True),
     Column("settles", "Settles", 8, right=True),
     Column("verdict", "Verdict", 7, gap=2),
-    Column("why", "Why", 18, most=60, text=True),
+    Column("why", "Why", 27, most=60, text=True),
 )
 _NARROW = (
     Column("rank", "#", 1),
-    Column("legs", f"Short {g.INTO} long", 18),
+    Column("legs", f"Short {g.INTO} long", 18, even=True),
     Column("spread", "Spread", 6, right=True),
     Column("apr", "APR", 7, right=True),
     Column("verdict", "Verdict", 7, gap=2),
-    Column("why", "Why", 12, most=60, text=True),
+    Column("why", "Why", 16, most=60, text=True),
 )
 DROP = (
     "group",
@@ -105,7 +105,8 @@ def _titled(view: DeskView, width: int) -> tuple[Column, ...]:
             c.right,
             c.gap,
             c.most,
-            c.text,
+            text=c.text,
+            even=c.even,
         )
         for c in _WIDE
     )
@@ -209,7 +210,13 @@ def _row(r: FundingRowView, cells: dict[str, Sequence[Spans]], layout: Fit) -> R
         spoken = {_verdict_ink(r), _why_ink(r), "warn"} - {"muted", "text"}
         lines = [
             Line(
-                (span if span.ink in spoken else Span(span.text, "stale") for span in line.spans), line.ground
+                (
+                    span
+                    if span.ink in spoken
+                    else Span(span.text, "faint" if span.ink == "series" else "stale")
+                    for span in line.spans
+                ),
+                line.ground,
             )
             for line in lines
         ]

@@ -22,12 +22,12 @@ COLUMNS = (
     Column("word", "", 4),
 )
 DROP = ("used", "limit", "free")
-_RANK = {"STOP": 0, "OVER": 1, "UNKNOWN": 2, "NEAR": 3}
+_RANK = {"STOP": 0, "PASS": 0, "OVER": 1, "UNKNOWN": 2, "NEAR": 3}
 SORTS = ("", "tightest")
 EMPTY = "No limits known yet. They come with the engine's first view."
 TABLES_FROM = 112
 """Content cells from which the tables stand beside the limits."""
-TABLES_WIDTH = 58
+TABLES_WIDTH = 62
 _WORD_INK = {
     "OK": "*pos",
     "PASS": "*pos",
@@ -88,15 +88,19 @@ def _ordered(limits: list[LimitView], sort: str, crowded: bool) -> list[LimitVie
 
 def summary(risk: RiskView) -> tuple[Spans, ...]:
     total = len(risk.limits)
-    over = sum(l.level in ("OVER", "STOP") for l in risk.limits)
-    unknown = sum(l.level == "UNKNOWN" for l in risk.limits)
-    if over or unknown:
-        words: list[Span] = []
-        if over:
-            words.append(Span(f"{over} over limit", "*alarm"))
-        if unknown:
-            words += [Span(f" {g.DOT} ", "muted")] if words else []
-            words.append(Span(f"{unknown} unknown", "*warn"))
+    over = sum(one.level == "OVER" for one in risk.limits)
+    stopped = any(one.level == "STOP" for one in risk.limits)
+    unknown = sum(one.level == "UNKNOWN" for one in risk.limits)
+    words: list[Span] = []
+    if stopped or over:
+        parts = [
+            part for part in ("stopped" if stopped else "", f"{over} over limit" if over else "") if part
+        ]
+        words.append(Span(", ".join(parts), "*alarm"))
+    if unknown:
+        words += [Span(f" {g.DOT} ", "muted")] if words else []
+        words.append(Span(f"{unknown} unknown", "*warn"))
+    if words:
         return (tuple(words), tuple(words[:1]))
     passing = f"{total} of {total} pass"
     ranked = [l for l in risk.limits if l.used is not None]
@@ -145,13 +149,13 @@ def _cells(l: LimitView) -> dict[str, Sequence[Spans]]:
         "limit": ((Span(figure(l.limit, l.unit), "muted"),),),
         "used": _bars(l.used, _bar_ink(l.level)),
         "free": ((Span(_free(l), "muted"),),),
-        "word": ((Span("?" if lost else l.level, _WORD_INK.get(l.level, "muted")),),),
+        "word": ((Span(f.UNKNOWN if lost else l.level, _WORD_INK.get(l.level, "muted")),),),
     }
 
 
 def _free(l: LimitView) -> str:
     if l.used is None:
-        return g.UNKNOWN if l.level == "UNKNOWN" else ""
+        return ""
     return f.percent(max(Decimal(0), 1 - l.used), 0)
 
 
@@ -281,7 +285,7 @@ def _accounts(risk: RiskView, width: int) -> list[Line]:
     )
     rows: list[dict[str, Sequence[Spans]]] = []
     for a in risk.accounts:
-        mark = g.LAST_KNOWN if a.stale else ""
+        mark = g.LAST_KNOWN if a.stale and a.holds else ""
         cells: dict[str, Sequence[Spans]] = {
             "venue": _one(f.clean(a.venue), "stale" if a.stale else "text"),
             "c": _known(

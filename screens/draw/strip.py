@@ -39,7 +39,7 @@ def _cell(answer: Answer, width: int, rows: int, flash: bool) -> list[Line]:
     filled = answer.level == "fill" or (flash and answer.level == "alarm")
     ground = "@alarm_fill" if filled else "@" + _GROUND[answer.level]
     edge = "on_alarm" if filled else _EDGE[answer.edge or answer.level]
-    room = max(0, width - 3)
+    room = max(0, width - (3 if width >= 36 else 2))
     wide = room >= 30 and rows >= 4
     question = (
         answer.question
@@ -55,14 +55,14 @@ def _cell(answer: Answer, width: int, rows: int, flash: bool) -> list[Line]:
         texts.append(_chosen(answer.brief, room))
     lines = []
     for at, spans in enumerate(texts):
-        line = Line([Span(g.EDGE, edge + ground), Span("  " if wide or rows >= 3 else " ", "text" + ground)])
+        line = Line([Span(g.EDGE, edge + ground), Span(" ", "text" + ground)])
         for text, ink in _tabbed(spans, room):
             line.add(
                 text,
                 ("*on_alarm" if filled and ink.startswith("*") else "on_alarm" if filled else ink) + ground,
             )
-        if at == 0 and wide and answer.corner and line.width + measure(answer.corner) + 1 <= width:
-            line.to(width - measure(answer.corner), "text" + ground)
+        if at == 0 and wide and answer.corner and line.width + measure(answer.corner) + 2 <= width:
+            line.to(width - 1 - measure(answer.corner), "text" + ground)
             for text, ink in answer.corner:
                 line.add(text, ("on_alarm" if filled else ink) + ground)
         lines.append(line.to(width, "text" + ground).fitted(width))

@@ -53,7 +53,7 @@ def badge(strip: StripView | None) -> Span:
 
 
 def _on_live(ink: str) -> str:
-    return ink if "@" in ink and "mode" not in ink else "*on_mode"
+    return ink if "@accent" in ink else "*on_mode"
 
 
 def _lefts(strip: StripView | None, typing: bool, read_only: bool, profile: str, live: bool) -> list[Spans]:

@@ -21,7 +21,7 @@ MERGE_GAP = 6
 """Changed cells this near each other are one region: a region costs about as much as these cells."""
 
 
-class LineGrid(ScrollView, can_focus=False):
+class LineGrid(ScrollView, can_focus=False, inherit_bindings=False):
     ALLOW_SELECT = False
 
     def __init__(self, paint: Paint, *, id: str | None = None) -> None:

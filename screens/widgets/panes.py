@@ -40,6 +40,8 @@ class Pane(LineGrid, can_focus=True):
         self.content = Content(title=name)
         self.cursor = Cursor()
         self._height = 0
+        self._lit = False
+        """It has the focus: `has_focus` itself is set only after `on_focus` has run."""
 
     def draw(self, content: Content, width: int, height: int) -> None:
         self.content = content
@@ -62,13 +64,15 @@ class Pane(LineGrid, can_focus=True):
         self.post_message(self.Selected(self))
 
     def _draw(self, width: int) -> None:
-        self.show(frame.draw(self.content, self.cursor, width, self._height, self.has_focus), width)
+        self.show(frame.draw(self.content, self.cursor, width, self._height, self._lit), width)
 
     def on_focus(self) -> None:
+        self._lit = True
         self._draw(self._drawn_width)
         self.post_message(self.Focused(self))
 
     def on_blur(self) -> None:
+        self._lit = False
         self._draw(self._drawn_width)
 
     def on_click(self, event: events.Click) -> None:

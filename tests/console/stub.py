@@ -9,7 +9,12 @@ from screens.link import LINK, Answer, LinkState
 
 class StubLink:
     def __init__(
-        self, strip: object | None = None, desk: object | None = None, *, read_only: bool = False, state: LinkState = "connected"
+        self,
+        strip: object | None = None,
+        desk: object | None = None,
+        *,
+        read_only: bool = False,
+        state: LinkState = "connected",
     ) -> None:
         self.views: dict[str, object | None] = {"strip": strip, "desk": desk}
         self.sent: list[tuple[str, dict[str, str]]] = []
