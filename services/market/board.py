@@ -17,12 +17,13 @@ from msgspec.structs import replace
 
 from services.domain.events import RateRow
 from services.domain.instrument import Instrument
-from services.domain.money import ZERO
+from services.domain.money import ONE, ZERO
 from services.market.funding import BPS_8H, HOUR_NS, HOURS_A_YEAR, SECOND_NS, hours_ns, projected
 from services.market.legs import (
     BoardPicture,
     LegFacts,
     coins_of,
+    entry_rates,
     group_of,
     in_blackout,
     may_pair,
@@ -141,45 +142,55 @@ def _fact_refusals(leg: LegFacts, now: int) -> list[str]:
     return out
 
 
+class Side:
+    """What one leg brings into every pair it is judged in, worked out once per evaluation."""
+
+    __slots__ = ("blackout", "cost", "faults", "hours", "leg", "pays", "receives")
+
+    def __init__(self, leg: LegFacts, rules: BoardRules, now: int) -> None:
+        params, row = rules.params, leg.rate
+        self.leg = leg
+        self.faults = _fact_refusals(leg, now)
+        # The near end of the window and the blackout are the same 120 s, and both legs keep the blackout.
+        self.blackout = row is not None and in_blackout(
+            row, now, params.entry_window_min_s, params.blackout_s
+        )
+        self.hours = None if row is None else projected(ONE, row, now, hours_ns(params.hold_h))
+        """Hours that this leg's own settlements inside (now, now + H] pay for."""
+        fee = leg.instrument.taker_fee
+        self.cost = None if fee is None or leg.half_spread is None else 2 * (fee * _BPS + leg.half_spread)
+        """In and out, bps."""
+        self.receives, self.pays = entry_rates(leg)
+
+
 def evaluate(short: LegFacts, long: LegFacts, rules: BoardRules, now: int) -> Evaluation:
-    """Judge shorting `short` against a long in `long`. All refusals are listed, the economic ones first told.
+    """Judge shorting `short` against a long in `long`. All refusals are listed; timing is told last."""
+    return _judge(Side(short, rules, now), Side(long, rules, now), rules, now)
+
+
+def _judge(sell: Side, buy: Side, rules: BoardRules, now: int) -> Evaluation:
+    """The formulas of SEMANTICS 5.2 to 5.4.
 
     The window hangs on the leg with the larger expected receipt: the larger of (entry rate of the short x its
     interval) and (-entry rate of the long x its interval), i.e. of the next payments; a tie is the short's.
     """
-    params = rules.params
+    params, short, long = rules.params, sell.leg, buy.leg
     group, kind = group_of(short.instrument, long.instrument)
     same = same_coin(short.instrument, long.instrument)
     buffer = params.basis_buffer_same if same else params.basis_buffer_cross
-    refusals = _fact_refusals(short, now)
-    refusals += [text for text in _fact_refusals(long, now) if text not in refusals]
+    refusals = sell.faults + [text for text in buy.faults if text not in sell.faults]
+    costs = None if sell.cost is None or buy.cost is None else sell.cost + buy.cost
 
-    costs: Decimal | None = None
-    fees = (short.instrument.taker_fee, long.instrument.taker_fee)
-    if (
-        fees[0] is not None
-        and fees[1] is not None
-        and short.half_spread is not None
-        and long.half_spread is not None
-    ):
-        costs = 2 * (fees[0] * _BPS + fees[1] * _BPS + short.half_spread + long.half_spread)
-
-    spread = current = apr = gross = net_edge = break_even = short_rate = long_rate = None
+    spread = current = apr = gross = net_edge = break_even = None
     settles: int | None = None
-    if (
-        short.rate is not None and long.rate is not None
-        and short.hourly is not None and long.hourly is not None
-        and short.smoothed is not None and long.smoothed is not None
-    ):  # fmt: skip
-        short_rate, long_rate = min(short.smoothed, short.hourly), max(long.smoothed, long.hourly)
-        gap = short_rate - long_rate
+    receives, pays = sell.receives, buy.pays
+    if receives is not None and pays is not None and short.hourly is not None and long.hourly is not None:
+        gap = receives - pays
         spread, current, apr = gap * BPS_8H, (short.hourly - long.hourly) * BPS_8H, gap * HOURS_A_YEAR
-        horizon = hours_ns(params.hold_h)
-        received = projected(short_rate, short.rate, now, horizon)
-        paid = projected(long_rate, long.rate, now, horizon)
-        if received is not None and paid is not None:
-            gross = (received - paid) * _BPS
-            settles = _receipt_ts(short_rate, short.rate, long_rate, long.rate)
+        if sell.hours is not None and buy.hours is not None:
+            gross = (receives * sell.hours - pays * buy.hours) * _BPS
+        if short.rate is not None and long.rate is not None:
+            settles = _receipt_ts(receives, short.rate, pays, long.rate)
         if gross is not None and costs is not None:
             net_edge = gross * params.persistence - costs - buffer
         if costs is not None and gap > 0 and params.persistence > 0:
@@ -201,15 +212,19 @@ def evaluate(short: LegFacts, long: LegFacts, rules: BoardRules, now: int) -> Ev
     ]
     held = holding(short.instrument, long.instrument, rules.held)
     refusals += book_refusals(group, short.instrument, long.instrument, rules, now)
-    if short.rate is not None and long.rate is not None:
-        refusals += _timing_refusals(short.rate, long.rate, settles, params, now)
+    if sell.blackout or buy.blackout:
+        refusals.append(BLACKOUT)
+    if settles is None or not (
+        params.entry_window_min_s * SECOND_NS <= settles - now <= params.entry_window_max_s * SECOND_NS
+    ):
+        refusals.append(OUTSIDE_WINDOW)
     return Evaluation(
         group=group,
         kind=kind,
         short=short.instrument.id,
         long=long.instrument.id,
-        short_hourly=short_rate,
-        long_hourly=long_rate,
+        short_hourly=receives,
+        long_hourly=pays,
         short_interval_h=None if short.rate is None else short.rate.interval_h,
         long_interval_h=None if long.rate is None else long.rate.interval_h,
         spread=spread,
@@ -233,21 +248,6 @@ def _receipt_ts(short_rate: Decimal, short: RateRow, long_rate: Decimal, long: R
     short_receipt = short_rate * (short.interval_h or ZERO)
     long_receipt = -long_rate * (long.interval_h or ZERO)
     return short.next_ts if short_receipt >= long_receipt else long.next_ts
-
-
-def _timing_refusals(
-    short: RateRow, long: RateRow, settles: int | None, params: Funding, now: int
-) -> list[str]:
-    out: list[str] = []
-    # The window's near end and the blackout are the same 120 s; of the other leg only the blackout counts.
-    before, after = params.entry_window_min_s, params.blackout_s
-    if in_blackout(short, now, before, after) or in_blackout(long, now, before, after):
-        out.append(BLACKOUT)
-    if settles is None or not (
-        params.entry_window_min_s * SECOND_NS <= settles - now <= params.entry_window_max_s * SECOND_NS
-    ):
-        out.append(OUTSIDE_WINDOW)
-    return out
 
 
 def _venues(first: str, second: str) -> tuple[str, str]:
@@ -276,6 +276,8 @@ def book_refusals(group: str, short: Instrument, long: Instrument, rules: BoardR
         out.append(rules.blocked)
     if rules.cooldowns.get(group, now) > now:
         out.append(COOLDOWN)
+    if not rules.held and rules.params.max_pairs > 0:
+        return out
     venues = _venues(short.venue, long.venue)
     for pair in rules.held:
         if pair.group == group and _venues(_venue(pair.short), _venue(pair.long)) == venues:
@@ -295,11 +297,13 @@ def board(legs: Sequence[LegFacts], rules: BoardRules, now: int) -> tuple[Evalua
     """
     ranked: list[Evaluation] = []
     rest: list[Evaluation] = []
-    for index, first in enumerate(legs):
-        for second in legs[index + 1 :]:
-            if not may_pair(first.instrument, second.instrument):
+    sides = [Side(leg, rules, now) for leg in legs]
+    for index, one in enumerate(sides):
+        for other in sides[index + 1 :]:
+            if not may_pair(one.leg.instrument, other.leg.instrument):
                 continue
-            row = evaluate(*oriented(first, second), rules, now)
+            short, _ = oriented(one.leg, other.leg)
+            row = _judge(*((one, other) if short is one.leg else (other, one)), rules, now)
             (rest if row.net_edge is None or row.stale else ranked).append(row)
     ranked.sort(key=lambda row: (-(row.net_edge or ZERO), row.short, row.long))
     rest.sort(key=lambda row: (row.group, row.short, row.long))

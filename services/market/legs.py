@@ -148,9 +148,15 @@ def oriented(first: LegFacts, second: LegFacts) -> tuple[LegFacts, LegFacts]:
 
 
 def _entry_spread(short: LegFacts, long: LegFacts) -> Decimal | None:
-    if short.hourly is None or short.smoothed is None or long.hourly is None or long.smoothed is None:
-        return None
-    return min(short.smoothed, short.hourly) - max(long.smoothed, long.hourly)
+    receives, pays = entry_rates(short)[0], entry_rates(long)[1]
+    return None if receives is None or pays is None else receives - pays
+
+
+def entry_rates(leg: LegFacts) -> tuple[Decimal | None, Decimal | None]:
+    """(what a short here receives, what a long here pays), per hour: min and max of smoothed and current."""
+    if leg.hourly is None or leg.smoothed is None:
+        return None, None
+    return min(leg.smoothed, leg.hourly), max(leg.smoothed, leg.hourly)
 
 
 def in_blackout(row: RateRow, now: int, before_s: int, after_s: int) -> bool:
