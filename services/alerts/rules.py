@@ -1,8 +1,7 @@
 """What each kind of alert means: severity, why it matters, what to do. One table, shown in the drawer.
 
-A key is `RULE` or `RULE:SUBJECT` (`stale data:alpha`, `leg missing:P-07`); the part before the colon picks
-the row. Severities: alarm pages, warning is looked at today, info is history. Causes have rules of their name,
-so that a cause and its alert read alike.
+A key is `RULE` or `RULE:SUBJECT` (`stale data:alpha`); its leading words pick the row. Severities: alarm
+pages, warning is looked at today, info is history. A cause of the trading state has the rule of its name.
 """
 
 from __future__ import annotations

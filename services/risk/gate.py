@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from msgspec import structs
+
 from services.domain.enums import Side, TradingState
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
@@ -71,8 +73,9 @@ def check_hedge(ctx: GateContext, order: OrderRequest) -> GateAnswer:
     quantity = positive(order.quantity)
     if spec is None or quantity is None or quantity > reserved(ctx, order):
         return check_order(ctx, order)
-    lot, tick, price = spec.size_increment, spec.price_increment, positive(order.price)
-    on_grid = quantity % lot == ZERO and (price is None or price % tick == ZERO)
+    lot, tick, price = positive(spec.size_increment), positive(spec.price_increment), positive(order.price)
+    on_grid = lot is not None and quantity % lot == ZERO
+    on_grid = on_grid and tick is not None and (price is None or price % tick == ZERO)
     state = ctx.trading_state if ctx.trading_state is not None else TradingState.HALTED
     checks = [
         Check(
@@ -169,20 +172,28 @@ def others(ctx: GateContext, orders: Sequence[OrderRequest]) -> tuple[OpenOrder,
     )
 
 
-def claims_for(ctx: GateContext, orders: Iterable[OrderRequest], round_trips: int) -> list[Claim]:
-    """The orders in question as claims; what cannot be one fails in its own check."""
+def claims_for(
+    ctx: GateContext, orders: Iterable[OrderRequest], round_trips: int, *, reduces: bool = False
+) -> list[Claim]:
+    """The orders in question as claims; what cannot be one fails in its own check. `reduces`: they only ever
+    take off, which is the gate's own finding and never the order's word."""
     claims = []
     for order in orders:
         spec, quantity = ctx.instruments.get(order.instrument), positive(order.quantity)
         if spec is not None and quantity is not None:
-            claims.append(Claim(spec, order.side, quantity, order.price, False, round_trips))
+            claims.append(Claim(spec, order.side, quantity, order.price, reduces, round_trips))
     return claims
 
 
 def _limits(
-    ctx: GateContext, working: tuple[OpenOrder, ...], orders: Sequence[OrderRequest], round_trips: int
+    ctx: GateContext,
+    working: tuple[OpenOrder, ...],
+    orders: Sequence[OrderRequest],
+    round_trips: int,
+    *,
+    reduces: bool = False,
 ) -> list[Check]:
-    claims = claims_for(ctx, orders, round_trips)
+    claims = claims_for(ctx, orders, round_trips, reduces=reduces)
     worst = worst_fill(ctx, working, claims)
     checks = portfolio_limits(ctx, worst, [claim.instrument.symbol for claim in claims])
     for claim in claims:
@@ -198,8 +209,9 @@ def _limits(
 
 def _reducing_answer(ctx: GateContext, order: OrderRequest) -> GateAnswer:
     checks, quantity = reducing_checks(ctx, order)
+    checks += _beside(ctx, order)
     spec = ctx.instruments.get(order.instrument)
-    failed = next((check.name for check in checks if not check.passed), "")
+    failed = next((check.name for check in checks if check.binding and not check.passed), "")
     return GateAnswer(
         allowed=not failed,
         checks=tuple(checks),
@@ -209,6 +221,17 @@ def _reducing_answer(ctx: GateContext, order: OrderRequest) -> GateAnswer:
         reduce_only=spec is not None and spec.reduce_only_supported,
         cancel_first=() if failed else opposing(ctx, order),
     )
+
+
+def _beside(ctx: GateContext, order: OrderRequest) -> list[Check]:
+    """The limits after a reducing order: for the journal, they refuse nothing, and neither does a figure
+    they cannot be computed from."""
+    try:
+        found = _limits(ctx, others(ctx, (order,)), (order,), 1, reduces=True)
+    except ArithmeticError as error:
+        text = f"limits could not be computed: {type(error).__name__}"
+        return [Check(name="limits", unit="state", passed=False, binding=False, text=text)]
+    return [structs.replace(check, binding=False) for check in found]
 
 
 def _answer(checks: Sequence[Check], quantity: Decimal, origin: str) -> GateAnswer:

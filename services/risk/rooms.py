@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from services.domain.enums import Side
-from services.domain.money import ONE, ZERO
+from services.domain.money import BPS, ONE, ZERO
 from services.risk.context import Check, GateContext, MarketFacts
 from services.risk.limits import portfolio_limits, usd_check
 from services.risk.lines import Claim, positive
@@ -27,22 +27,33 @@ Leg = tuple[str, Side]
 
 
 def head_rooms(
-    ctx: GateContext, instrument: str, side: Side, *, cap: Decimal | None = None, price_slack: Decimal = ZERO
+    ctx: GateContext,
+    instrument: str,
+    side: Side,
+    *,
+    cap: Decimal | None = None,
+    price_slack: Decimal | None = None,
 ) -> Rooms:
-    """Per limit the USD notional left for one more order. `cap`: more is not asked about (default: the order
-    limit). `price_slack`: fraction of adverse limit price to count (a fill at the far end of a band)."""
+    """Per limit the USD notional left for one more order. `cap`: more is not asked about (default: the
+    order limit). `price_slack`: fraction of adverse limit price to count (default: the last hedge band), so
+    that an order sized here still passes at the price it is sent with."""
     limit = ctx.settings.gate.max_order_notional
-    rooms = _rooms(ctx, ((instrument, side),), min(cap, limit) if cap is not None else limit, 1, price_slack)
+    top = limit if cap is None else min(cap, limit)
+    rooms = _rooms(ctx, ((instrument, side),), top, 1, _slack(ctx, price_slack))
     return (("order notional", limit), *rooms)
 
 
 def pair_head_rooms(
-    ctx: GateContext, short: str, long: str, *, cap: Decimal | None = None, price_slack: Decimal = ZERO
+    ctx: GateContext, short: str, long: str, *, cap: Decimal | None = None, price_slack: Decimal | None = None
 ) -> Rooms:
     """Per limit the USD notional left per leg for a pair of the two, both legs and one reversal counted."""
     legs = ((short, Side.SELL), (long, Side.BUY))
     top = cap if cap is not None else ctx.settings.gate.default_limit.max_position
-    return _rooms(ctx, legs, top, 2, price_slack)
+    return _rooms(ctx, legs, top, 2, _slack(ctx, price_slack))
+
+
+def _slack(ctx: GateContext, price_slack: Decimal | None) -> Decimal:
+    return ctx.settings.exec.hedge_bands[-1] * BPS if price_slack is None else price_slack
 
 
 def _rooms(ctx: GateContext, legs: tuple[Leg, ...], cap: Decimal, round_trips: int, slack: Decimal) -> Rooms:

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from msgspec import structs
+
 from services.domain.enums import InstrumentKind, Side
 from services.domain.money import ONE, ZERO
 from services.portfolio.inputs import UNKNOWN, USD, AccountInput, PositionInput
@@ -49,6 +51,8 @@ class AccountWorst:
     """Distinct position vectors for the liquidation distance: worst sizes, all buys, all sells."""
     exposures: dict[str, Range | None] = field(default_factory=dict)
     """Stablecoin -> (lowest, highest) position-made exposure, USD; None = unknown."""
+    holdings: dict[str, Decimal | None] = field(default_factory=dict)
+    """Spot symbol -> USD of its base coin that would be held, for symbols with something that may fill."""
 
 
 @dataclass(slots=True)
@@ -90,15 +94,21 @@ def _account_worst(
 ) -> AccountWorst:
     band = ctx.settings.gate.protective_bands[-1]
     lines: dict[str, Line] = {}
+    sized = True
     for position in account.positions:
+        if not position.size.is_finite():
+            sized = False
+            continue
         lines[position.instrument.id] = Line(
             position.instrument,
             position.size,
-            positive(position.mark),
+            positive(position.mark) if position.entry.is_finite() else None,
             positive(position.quote_usd),
             positive(position.settle_usd),
             position.entry,
         )
+    if not sized:  # a position of no known size: nothing of this account is known
+        account = structs.replace(account, balances_known=False)
     balances = account.balances
     if claims:
         balances = dict(balances)
@@ -126,7 +136,29 @@ def _account_worst(
         touched=touched,
         scenarios=tuple(scenarios),
         exposures=exposure_ranges(lines),
+        holdings=_holdings(ctx, account, claims),
     )
+
+
+def _holdings(ctx: GateContext, account: AccountInput, claims: Sequence[Claim]) -> dict[str, Decimal | None]:
+    """What spot orders would leave us holding: the balance and every buy, at the dearer of limit and mark."""
+    found: dict[str, Decimal | None] = {}
+    for claim in claims:
+        instrument = claim.instrument
+        if instrument.kind is not InstrumentKind.SPOT:
+            continue
+        facts = ctx.markets.get(instrument.id, MarketFacts())
+        mark, usd = positive(facts.mark) if facts.mark_fresh else None, positive(facts.quote_usd)
+        balance = account.balances.get(instrument.underlying, ZERO)
+        before = found.get(instrument.symbol, ZERO)
+        if mark is None or usd is None or before is None or not balance.is_finite():
+            found[instrument.symbol] = None
+            continue
+        if instrument.symbol not in found:
+            before = max(ZERO, balance) * mark * usd
+        bought = claim.quantity if claim.side is Side.BUY else ZERO
+        found[instrument.symbol] = before + bought * max(mark, positive(claim.price) or mark) * usd
+    return found
 
 
 def _spot(
@@ -222,6 +254,9 @@ def _sum(accounts: dict[str, AccountWorst], blind: bool) -> Worst:
             symbol, unit = line.instrument.symbol, line.usd_per_unit()
             before = symbols.get(symbol, ZERO)
             symbols[symbol] = None if before is None or unit is None else before + abs(line.worst()) * unit
+        for symbol, holding in account.holdings.items():
+            before = symbols.get(symbol, ZERO)
+            symbols[symbol] = None if before is None or holding is None else before + holding
         for coin, ends in account.exposures.items():
             widen(exposures, coin, ends)
     return Worst(

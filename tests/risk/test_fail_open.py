@@ -73,7 +73,7 @@ def test_flatten_is_not_refused_by_own_collar_freshness_throttle() -> None:
 
 
 def test_leg_two_is_not_refused() -> None:
-    """Everything a hedge could be refused for happens between the legs; inside its reservation it still goes."""
+    """All that could refuse it happens between the legs; inside its reservation it still goes."""
     reservation = resting(BTC_BETA, Side.BUY, "0.25", stage=Stage.RESERVED, pair="P-01")
     ctx = context(
         account("alpha", position(WORLD[BTC], "-0.25")),

@@ -259,12 +259,27 @@ def test_no_new_risk_on_a_venue_whose_requests_fail() -> None:
 def test_a_reducing_order_is_checked_for_four_things_only() -> None:
     held = account("alpha", position(WORLD[BTC], "1"))
     answer = check_order(context(held), order(BTC, Side.SELL, "1", purpose=Purpose.EXIT))
-    assert [check.name for check in answer.checks] == [
+    assert [check.name for check in answer.checks if check.binding] == [
         "instrument",
         "provably reducing",
         "trading state",
         "outer band",
     ]
+    assert "portfolio leverage" in [check.name for check in answer.checks if not check.binding]
+
+
+def test_everything_else_is_computed_beside_a_reducing_order_and_refuses_nothing() -> None:
+    held = account("alpha", position(WORLD[BTC], "40"), leverage_settings={BTC: D(10)})
+    answer = check_order(context(held, account("beta")), order(BTC, Side.SELL, "1", purpose=Purpose.EXIT))
+    assert answer.allowed
+    assert "symbol leverage" in [check.name for check in answer.checks if not check.passed]
+
+
+def test_spot_holdings_are_limited_like_positions() -> None:
+    ask = order("USDC/USD.alpha", Side.BUY, "9000", "1")
+    ctx = _with(context(), default_limit=InstrumentLimit(max_position=D(24_001), max_leverage=D(5)))
+    assert check_order(ctx, ask).allowed
+    assert failed(check_order(ctx, msgspec.structs.replace(ask, quantity=D(9_001)))) == ["position notional"]
 
 
 def test_a_reducing_order_too_large_is_cut() -> None:
@@ -370,7 +385,7 @@ def test_the_board_shows_every_limit_with_nothing_asked() -> None:
 def test_head_rooms_are_what_the_gate_then_allows() -> None:
     """The tightest head-room passes the gate, a little more does not."""
     ctx = _with(context(), max_order_notional=D(10**6))
-    rooms = dict(head_rooms(ctx, BTC, Side.BUY, cap=D(100_000)))
+    rooms = dict(head_rooms(ctx, BTC, Side.BUY, cap=D(100_000), price_slack=D(0)))
     tightest = min(rooms, key=lambda name: rooms[name])
     assert tightest == "coin exposure USDT alpha"
     quantity = WORLD[BTC].round_size(rooms[tightest] / D(20_000))
@@ -380,7 +395,7 @@ def test_head_rooms_are_what_the_gate_then_allows() -> None:
 
 def test_pair_head_rooms_count_both_legs_and_the_reversal() -> None:
     ctx = context()
-    rooms = dict(pair_head_rooms(ctx, BTC, BTC_BETA, cap=D(40_000)))
+    rooms = dict(pair_head_rooms(ctx, BTC, BTC_BETA, cap=D(40_000), price_slack=D(0)))
     tightest = min(rooms.values())
     quantity = WORLD[BTC].round_size(tightest / D(20_000))
 

@@ -104,6 +104,61 @@ def test_no_sequence_of_accepted_orders_exceeds_a_limit_at_unchanged_prices_and_
         _limits_hold(accounts)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["BTC", "ETH"]),
+            st.sampled_from(
+                [("USDT.alpha", "USDT.beta"), ("USDC.beta", "USDT.alpha"), ("USDT.alpha", "USDC.alpha")]
+            ),
+            st.integers(2, 25),  # thousands of USD a leg
+            st.sampled_from(["both", "reversed", "first only", "reserved"]),
+        ),
+        min_size=2,
+        max_size=6,
+    )
+)
+def test_no_sequence_of_admitted_pairs_exceeds_a_limit_reversals_included(
+    sequence: list[tuple[str, tuple[str, str], int, str]],
+) -> None:
+    marks = {s.id: PRICES[s.underlying] for s in PERPS}
+    accounts = {venue: account(venue, marks=marks) for venue in ("alpha", "beta")}
+    working: list[OpenOrder] = []
+
+    def fill(request: OrderRequest, side: Side) -> None:
+        spec = WORLD[request.instrument]
+        price = PRICES[spec.underlying]
+        accounts[spec.venue] = with_fills(accounts[spec.venue], [(spec, side, request.quantity, price)])
+        _limits_hold(accounts)
+
+    for number, (underlying, coins, thousands, fate) in enumerate(sequence):
+        names = [f"{underlying}-{coin.replace('.', '-PERP.')}" for coin in coins]
+        pair = f"P-{number}"
+        short = _request(names[0], Side.SELL, thousands, 0, 10 * number, pair=pair, leg=1, origin="operator")
+        long = _request(
+            names[1], Side.BUY, thousands, 0, 10 * number + 1, pair=pair, leg=2, origin="operator"
+        )
+        if not check_pair(context(*accounts.values(), working=tuple(working)), (short, long)).allowed:
+            continue
+        if fate == "reserved":
+            working += [
+                resting(leg.instrument, leg.side, leg.quantity, pair=pair, stage=Stage.RESERVED)
+                for leg in (short, long)
+            ]
+            continue
+        fill(short, Side.SELL)
+        if fate == "reversed":
+            fill(short, Side.BUY)
+        if fate == "both":
+            fill(long, Side.BUY)
+    for row in working:
+        spec = WORLD[row.instrument]
+        price = PRICES[spec.underlying]
+        accounts[spec.venue] = with_fills(accounts[spec.venue], [(spec, row.side, row.leaves, price)])
+        _limits_hold(accounts)
+
+
 def test_the_sequences_reach_the_limits() -> None:
     """The property above is not empty: large buys are accepted until a named limit refuses one."""
     accounts = {
@@ -230,12 +285,17 @@ def _spoiled(ctx: GateContext, what: int, how: Any) -> GateContext:
         return replace(ctx, accounts={**ctx.accounts, venue: msgspec.structs.replace(held, positions=fixed)})
     if what == 19:
         return replace(ctx, usage=Usage(last_second=-1 if how == "negative" else 99))
+    if what in (20, 21):
+        field = {20: "size", 21: "entry"}[what]
+        nan = D("NaN")
+        fixed = tuple(msgspec.structs.replace(p, **{field: nan}) for p in held.positions)
+        return replace(ctx, accounts={**ctx.accounts, venue: msgspec.structs.replace(held, positions=fixed)})
     return replace(ctx, instruments={key: value for key, value in ctx.instruments.items() if key != name})
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.integers(0, 20),
+    st.integers(0, 22),
     st.sampled_from(["none", "nan", "negative"]),
     sides,
     st.integers(1, 60),

@@ -280,9 +280,9 @@ def test_five_losses_with_no_win_stop_the_strategy() -> None:
 
 def _episode(number: int, pnl: str, risked: str = "100", group: str = "BTC") -> EpisodeRecord:
     return EpisodeRecord(
-        id=str(number), strategy="funding_arb", hedge_group=group, kind="pair", instruments=(), opened_ts=number,
-        closed_ts=number + 1, notional=D(1000), capital_at_risk=D(risked), price_pnl=D(0), funding=D(pnl),
-        fees=D(0), net_pnl=D(pnl), reason="x",
+        id=str(number), strategy="funding_arb", hedge_group=group, kind="pair", instruments=(),
+        opened_ts=number, closed_ts=number + 1, notional=D(1000), capital_at_risk=D(risked),
+        price_pnl=D(0), funding=D(pnl), fees=D(0), net_pnl=D(pnl), reason="x",
     )  # fmt: skip
 
 
@@ -358,8 +358,8 @@ def test_bug_c10_capital_comes_with_the_question_and_unknown_refuses() -> None:
 def test_bug_c11_one_configurable_cap() -> None:
     tight = msgspec.structs.replace(SETTINGS, size=Sizing(max_position_fraction=D("0.01")))
     answer = size_position(
-        tight, capital=D(50_000), strength=D(1), record=record(), stop=D("0.02"), leg=leg(), slippage_bps=D(2),
-        head_rooms=(),
+        tight, capital=D(50_000), strength=D(1), record=record(), stop=D("0.02"), leg=leg(),
+        slippage_bps=D(2), head_rooms=(),
     )  # fmt: skip
     assert answer.binding == "max position fraction"
     assert answer.notional == D(500)
