@@ -152,7 +152,7 @@ def _records(
             continue
         if line == 1:
             width = len(row)
-            if not _numeric(row[0]) and not _numeric(row[-1]):
+            if not any(_numeric(cell) for cell in row):
                 at, filters = _header(path, row, names, where)
                 continue
             if where:
