@@ -96,7 +96,10 @@ class ClosePair(Struct, frozen=True, tag="close", kw_only=True):
 
 
 class FreezePair(Struct, frozen=True, tag="freeze", kw_only=True):
-    """Leave the pair as it is: something it is judged by is stale. Never an exit (SEMANTICS 5.6)."""
+    """Leave the pair as it is: something it is judged by is stale. Never an exit (SEMANTICS 5.6).
+
+    Said at every call while it lasts, so that the alerts that hang on its age can be raised.
+    """
 
     pair: str
     reason: str

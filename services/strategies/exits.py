@@ -63,10 +63,9 @@ def review(
     if pair.state not in _WATCHED:
         return (), track
     if short is None or long is None or short.stale or long.stale:
-        if track.frozen_since is not None:
-            return (), track
+        since = track.frozen_since if track.frozen_since is not None else now
         what = _stale_text(pair.short, short) or _stale_text(pair.long, long)
-        return (FreezePair(pair=pair.id, reason=what, since=now),), replace(track, frozen_since=now)
+        return (FreezePair(pair=pair.id, reason=what, since=since),), replace(track, frozen_since=since)
 
     intents: tuple[Intent, ...] = ()
     if track.frozen_since is not None:
@@ -98,7 +97,7 @@ def basis_bps(short: LegFacts, long: LegFacts) -> Decimal | None:
 
 
 def wake_instants(pair: PairFacts, track: PairTrack, params: Funding) -> tuple[int, ...]:
-    """Instants at which this pair's exits may fall due with no new rate."""
+    """Instants at which this pair's exits and the alerts of a freeze may fall due with no new rate."""
     out: list[int] = []
     if pair.opened_ts is not None:
         out.append(pair.opened_ts + hours_ns(params.max_hold_h))
@@ -106,6 +105,9 @@ def wake_instants(pair: PairFacts, track: PairTrack, params: Funding) -> tuple[i
         out.append(track.below_since + hours_ns(params.exit_confirm_h))
     if track.diverged_since is not None:
         out.append(track.diverged_since + params.basis_divergence_s * SECOND_NS)
+    if track.frozen_since is not None:
+        out.append(track.frozen_since + params.freeze_alert_s * SECOND_NS)
+        out.append(track.frozen_since + params.freeze_page_min * 60 * SECOND_NS)
     return tuple(out)
 
 

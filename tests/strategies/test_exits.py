@@ -174,12 +174,15 @@ def test_depeg_alerts_and_blocks_and_closes_only_where_asked_to() -> None:
 
 
 def test_stale_exit() -> None:
-    """Stale data is no exit: even a pair past its stop and its time is frozen, once, and thawed again."""
+    """Stale data is no exit: even a pair past its stop and its time is frozen, and thawed again."""
     held = replace(HELD, price_pnl=Decimal(-500), opened_ts=QUIET - 900 * HOUR)
     stale = replace(LONG, stale="quote")
     intents, state = judge(held, SHORT, stale)
     assert intents == (FreezePair(pair="P-01", reason="BTC-USDT-PERP.beta: quote stale", since=QUIET),)
-    assert judge(held, SHORT, stale, now=QUIET + HOUR, state=state)[0] == ()
+    assert state.wake_at == QUIET + 60 * SECOND
+    again, state = judge(held, SHORT, stale, now=QUIET + 60 * SECOND, state=state)
+    assert again == intents
+    assert state.wake_at == QUIET + 900 * SECOND
     intents, state = judge(HELD, now=QUIET + 2 * HOUR, state=state)
     assert intents == (ThawPair(pair="P-01"),)
     assert state.tracks["P-01"].frozen_since is None
