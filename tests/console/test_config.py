@@ -1,0 +1,158 @@
+"""`config init|show|check|path` and the folders of a user."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from console import config, paths
+from services.drive.configuration import load_settings, write_ui
+from services.protocol.errors import ProductError
+from services.settings.errors import SettingsError
+from services.settings.layout import StateLayout, accounts_folder, config_file, state_root
+from services.settings.ui import UiSettings
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "config" / "config.toml"
+    monkeypatch.setenv("STABLECONSOLE_CONFIG", str(path))
+    return path
+
+
+def test_init_writes_a_file_that_is_valid_and_never_over_another(file: Path) -> None:
+    assert str(file) in config.init()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "profile sim: valid, 6 values from the file" in config.check()
+    file.write_text("# mine\n")
+    with pytest.raises(ProductError, match="exists already"):
+        config.init()
+    assert file.read_text() == "# mine\n"
+
+
+def test_the_sample_gives_the_defaults(file: Path) -> None:
+    config.init()
+    assert all(entry.value == entry.default for entry in config.entries("sim"))
+
+
+def test_show_names_value_origin_and_default(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.parent.mkdir()
+    file.write_text("[profiles.sim.limits]\nmax_order_notional = 20000\n")
+    monkeypatch.setenv("STABLECONSOLE_BREAKER__DAILY", "4%")
+    text = config.show("sim", overrides={"gate.min_equity": "2000"})
+    lines = {line.split()[0]: line for line in text.splitlines() if line}
+    assert lines["gate.max_order_notional"].endswith("20000 USD  file (default 25000 USD)")
+    assert lines["breaker.daily"].endswith("4%  environment (default 5%)")
+    assert lines["gate.min_equity"].endswith("2000 USD  override (default 1000 USD)")
+    assert lines["breaker.rolling"].endswith("5%")
+    assert str(file) in text
+
+
+def test_show_without_a_file_shows_the_defaults(file: Path) -> None:
+    assert len(config.show("sim").splitlines()) > 140
+    assert "there is none" in config.check()
+
+
+def test_check_tells_where_a_running_engine_differs(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("[profiles.sim.limits]\nmax_order_notional = 20000\n")
+    text = config.check(
+        running={"sim": {"gate.max_order_notional": "25000 USD", "gate.min_equity": "1000 USD"}}
+    )
+    assert "gate.max_order_notional: the running engine has 25000 USD, the file gives 20000 USD" in text
+    assert "min_equity" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[profiles.sim\n", ":1: the file: expected valid TOML"),
+        ("[profiles.sim]\n\ncolour = 1\n", ":3: profiles.sim.colour = 1: expected"),
+        ("[profiles.paper.ladder]\ncut = 0.1\n", ":2: ladder.reducing = 0.60: expected less than ladder.cut"),
+        ("[ui]\nfps = 0\n", ":2: ui.fps = 0: expected auto"),
+    ],
+)
+def test_check_refuses_in_one_line_with_exit_2(file: Path, text: str, said: str) -> None:
+    file.parent.mkdir()
+    file.write_text(text)
+    with pytest.raises(ProductError) as caught:
+        config.check()
+    assert str(file) + said in caught.value.text
+    assert "\n" not in caught.value.text
+    assert caught.value.exit == 2
+
+
+def test_a_file_that_is_no_text_is_refused(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ProductError, match="not UTF-8"):
+        config.check()
+    with pytest.raises(SettingsError, match="readable text"):
+        load_settings("sim", file)
+
+
+def test_the_engine_reads_the_same_file(file: Path) -> None:
+    assert load_settings("sim", file)[1] == UiSettings()
+    file.parent.mkdir()
+    file.write_text('[profiles.sim.limits]\nmax_order_notional = 20000\n[ui]\ntheme = "light"\n')
+    found, ui = load_settings("sim", file, environ={})
+    assert (found.settings.gate.max_order_notional, found.origins) == (
+        20_000,
+        {"gate.max_order_notional": "file"},
+    )
+    assert ui.theme == "light"
+    file.write_text("[ui]\nfps = 99\n")
+    with pytest.raises(SettingsError, match=r"config\.toml:2: ui\.fps"):
+        load_settings("sim", file)
+
+
+def test_folders_follow_the_users_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert state_root("sim", None) == tmp_path / "state" / "stableconsole" / "sim"
+    assert accounts_folder() == tmp_path / "state" / "stableconsole" / "accounts"
+    assert config_file({}) == tmp_path / "config" / "stableconsole" / "config.toml"
+    assert config_file({"STABLECONSOLE_CONFIG": "/x/y.toml"}) == Path("/x/y.toml")
+    monkeypatch.chdir(tmp_path)
+    assert state_root("sim", "here") == tmp_path / "here"
+
+
+def test_the_state_folder_is_private(tmp_path: Path) -> None:
+    layout = StateLayout(tmp_path / "a" / "b")
+    paths.make_state_folder(layout)
+    assert layout.root.stat().st_mode & 0o777 == 0o700
+    layout.root.chmod(0o755)
+    paths.make_state_folder(layout)
+    assert layout.root.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_state_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ProductError, match="--state-dir"):
+        paths.make_state_folder(StateLayout(tmp_path / "file" / "below"))
+
+
+def test_a_read_only_state_folder_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(ProductError, match="cannot be written"):
+        paths.make_state_folder(StateLayout(tmp_path))
+
+
+def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(ProductError, match="another user"):
+        paths.make_state_folder(StateLayout(tmp_path))
+
+
+def test_a_console_reads_what_the_engine_wrote(tmp_path: Path) -> None:
+    layout = StateLayout(tmp_path)
+    assert paths.read_ui(layout) == UiSettings()
+    ui = UiSettings(theme="light", fps=4, keymap={"halt": "K"}, columns={"positions": ("symbol",)})
+    write_ui(layout, ui)
+    assert paths.read_ui(layout) == ui
+    assert [each.name for each in tmp_path.iterdir()] == ["ui.json"]
+    layout.ui.write_text("{")
+    assert paths.read_ui(layout) == UiSettings()
