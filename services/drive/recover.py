@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from services.desk.desk import Desk
 from services.desk.state import DeskState
-from services.domain.events import Event, StrategyOverrun
+from services.domain.events import StrategyOverrun
 from services.domain.instrument import Instrument
 from services.settings.parameters import Settings
 from services.store.journal import BLOCK, CHECKPOINT, COMMAND, GAP, SESSION, ChainRow, JournalWriter
@@ -49,15 +49,17 @@ def restore(store: Path) -> Restored | None:
         if start is None:
             return None
         desk = _desk_at(start)
+        broken_off = _overruns(reader, start.seq)
         events = 0
         gap: int | None = None
         for row in reader.rows(after=start.seq):
             if row.kind == GAP or (row.kind == BLOCK and row.payload is None):
                 gap = row.seq
                 break
-            for event in _with_overruns(desk, row.events()):
-                desk.handle(event)
+            for event in row.events():
                 events += 1
+                _announce(desk, broken_off.get(events))
+                desk.handle(event)
         desk.strategies.export()
         return Restored(desk.state, events, gap, start.session.code)
     finally:
@@ -71,8 +73,11 @@ def replay(store: Path) -> Replayed:
         start = reader.first_start()
         if start is None:
             return Replayed(False, 0, 0, "the journal is empty")
-        check = _Comparison(written.rows(after=start.seq - 1))
-        return _compare(reader, check, start)
+        rows = written.rows(after=start.seq - 1)
+        try:
+            return _compare(reader, _Comparison(rows), start)
+        finally:
+            rows.close()
     finally:
         reader.close()
         written.close()
@@ -81,6 +86,7 @@ def replay(store: Path) -> Replayed:
 def _compare(reader: JournalReader, check: _Comparison, start: Start) -> Replayed:
     writer = JournalWriter(check.put, seq=start.seq - 1)
     desk = _desk_at(start)
+    broken_off = _overruns(reader, start.seq - 1)
     events = decisions = 0
     for row in reader.rows(after=start.seq - 1):
         if row.kind == GAP or (row.kind == BLOCK and row.payload is None):
@@ -94,9 +100,10 @@ def _compare(reader: JournalReader, check: _Comparison, start: Start) -> Replaye
         elif row.kind == CHECKPOINT:
             writer.checkpoint(row.ts, desk.export())
         elif row.kind in (BLOCK, COMMAND):
-            for event in _with_overruns(desk, row.events()):
+            for event in row.events():
                 writer.input(event)
                 events += 1
+                _announce(desk, broken_off.get(events))
                 for effect in desk.handle(event):
                     writer.decision(effect, max(event.ts, desk.state.now))
                     decisions += 1
@@ -135,9 +142,21 @@ def _desk_at(start: Start) -> Desk:
     return Desk(settings, instruments, state, instance=session.instance)
 
 
-def _with_overruns(desk: Desk, events: list[Event]) -> Iterator[Event]:
-    """Tell the desk, before each event, whether the next one says that a strategy was broken off in it."""
-    for event, following in zip(events, [*events[1:], None], strict=True):
-        if isinstance(following, StrategyOverrun):
-            desk.skip_strategy(following.strategy)
-        yield event
+def _overruns(reader: JournalReader, after: int) -> dict[int, str]:
+    """Number of the input in which a strategy was broken off -> the strategy.
+
+    The watchdog's word is the input after it, perhaps in a later row, so it is looked up ahead.
+    """
+    found: dict[int, str] = {}
+    number = 0
+    for row in reader.rows(after=after):
+        for event in row.events():
+            number += 1
+            if isinstance(event, StrategyOverrun):
+                found[number - 1] = event.strategy
+    return found
+
+
+def _announce(desk: Desk, strategy: str | None) -> None:
+    if strategy is not None:
+        desk.skip_strategy(strategy)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,7 @@ class JournalReader:
     def __init__(self, path: Path) -> None:
         self._connection = connect_read_only(path)
 
-    def rows(self, after: int = 0, upto: int | None = None) -> Iterator[JournalRow]:
+    def rows(self, after: int = 0, upto: int | None = None) -> Generator[JournalRow, None, None]:
         """Rows with `after < seq <= upto`, in order. Raises ValueError when a payload cannot be unpacked."""
         for raw in self._raw(after, upto):
             seq, kind, ts, count, codec, payload, digest, hash_, note = raw
