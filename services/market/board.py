@@ -9,7 +9,7 @@ rates inside are hourly fractions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -18,9 +18,8 @@ from msgspec.structs import replace
 from services.domain.events import RateRow
 from services.domain.instrument import Instrument
 from services.domain.money import ONE, ZERO
-from services.market.funding import BPS_8H, HOUR_NS, HOURS_A_YEAR, SECOND_NS, hours_ns, projected
+from services.market.funding import BPS_8H, HOURS_A_YEAR, SECOND_NS, hours_ns, projected
 from services.market.legs import (
-    BoardPicture,
     LegFacts,
     coins_of,
     entry_rates,
@@ -28,7 +27,6 @@ from services.market.legs import (
     in_blackout,
     may_pair,
     oriented,
-    perp_legs,
     same_coin,
 )
 from services.settings.parameters import Funding
@@ -308,17 +306,3 @@ def board(legs: Sequence[LegFacts], rules: BoardRules, now: int) -> tuple[Evalua
     ranked.sort(key=lambda row: (-(row.net_edge or ZERO), row.short, row.long))
     rest.sort(key=lambda row: (row.group, row.short, row.long))
     return (*(replace(row, rank=place) for place, row in enumerate(ranked, 1)), *rest)
-
-
-def market_board(
-    picture: BoardPicture, instruments: Mapping[str, Instrument], rules: BoardRules, now: int
-) -> tuple[Evaluation, ...]:
-    """`board` straight from the picture, over every perp of `instruments`."""
-    return board(perp_legs(picture, instruments, rules.params, now), rules, now)
-
-
-def hours_left(settles_ts: int | None, now: int) -> Decimal | None:
-    """Hours until a settlement; None when unknown or past."""
-    if settles_ts is None or settles_ts <= now:
-        return None
-    return Decimal(settles_ts - now) / HOUR_NS
