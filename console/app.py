@@ -13,6 +13,7 @@ from dataclasses import replace
 os.environ.setdefault("TEXTUAL_FPS", "240")  # a key's own effect is painted at once; data have their own cap
 
 # isort: split
+from rich.text import Text
 from textual.app import App
 from textual.theme import BUILTIN_THEMES, Theme
 
@@ -50,6 +51,17 @@ class StableConsole(App[str], inherit_bindings=False):
 
     def get_default_screen(self) -> DeskScreen:
         return self.desk
+
+    def _fatal_error(self) -> None:
+        """A fault of ours: one line for the person, no traceback (`--debug` shows one). The engine goes on."""
+        if "debug" in self.features or os.environ.get("STABLECONSOLE_DEBUG"):
+            super()._fatal_error()
+            return
+        error = self._exception
+        line = f"the console failed: {type(error).__name__}: {error}. The engine goes on; start the console again."
+        self.bell()
+        self._exit_renderables.append(Text(line))
+        self._close_messages_no_wait()
 
     def action_tell_quit(self) -> None:
         self.desk.say("q quits: detach, stop, or flatten and stop", "text")
@@ -107,7 +119,9 @@ def make_app(
     found: Terminal | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> StableConsole:
-    """The console over a link. `env` and `found` say what the terminal is; tests give them, the program does not."""
+    """The console over a link. `env` and `found` say what the terminal is; tests give them, the program
+    does not.
+    """
     ui = ui or UiSettings()
     if found is None:
         found = _look(ui, os.environ if env is None else env)

@@ -1,6 +1,7 @@
 """The keys of the console, as data. Every binding has an id (a keymap names it), a help line and a group.
 
-Nothing that matters lies on esc, a ctrl combination or an F-key: terminals, tmux and screen eat them. `ctrl+q`
+Nothing that matters lies on esc, a ctrl combination or an F-key: terminals, tmux and screen eat them.
+`ctrl+q`
 is unbound on purpose and `ctrl+c` only tells how to quit.
 """
 
@@ -104,7 +105,9 @@ def bindings() -> list[Binding]:
 
 
 def overrides(keymap: Mapping[str, str]) -> dict[str, str]:
-    """A person's keymap without what it may not do: ids that do not exist, safety keys on keys that get eaten."""
+    """A person's keymap without what it may not do: ids that do not exist, safety keys on keys that get
+    eaten.
+    """
     safety = {key.id for key in KEYS if key.group == "safety"}
     known = {key.id for key in KEYS if key.id != "palette"}
     return {

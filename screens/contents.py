@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from screens.draw import alerts, funding, positions, risk
 from screens.draw.context import Context
@@ -23,6 +24,12 @@ SORTS = {
     "alerts": alerts.SORTS,
 }
 TITLES = {"positions": "Positions", "funding": "Funding", "risk": "Limits", "alerts": "Alerts"}
+_DRAWERS: dict[str, Callable[[DeskView, str, int, Context], list[Line]]] = {
+    "positions": positions.drawer,
+    "funding": funding.drawer,
+    "risk": risk.drawer,
+    "alerts": alerts.drawer,
+}
 _LEAST_ROWS = 4
 """Rows a pane keeps when its foot opens."""
 
@@ -93,7 +100,7 @@ class Contents:
         if pane == "positions":
             needs = self.needs(view, plan)
             tight = plan.tabs and inside < needs.positions_spaced + 3
-            spaced = Context(**{**_fields(context), "room": needs.positions_spaced <= inside and not tight})
+            spaced = replace(context, room=needs.positions_spaced <= inside and not tight)
             return positions.draw(view, width, spaced)
         if pane == "funding":
             return funding.draw(view, width, context, self._ranked(view))
@@ -148,7 +155,7 @@ class Contents:
             content.foot = lines[: max(0, left)]
 
     def drawer(self, pane: str, view: DeskView, key: str, width: int, context: Context) -> list[Line]:
-        draw = {"positions": positions, "funding": funding, "risk": risk, "alerts": alerts}[pane].drawer
+        draw = _DRAWERS[pane]
         return draw(view, key, width, context)
 
     def _mark(self, content: Content, pane: str) -> None:
@@ -171,7 +178,3 @@ class Contents:
         content.foot = [line.recoloured("stale") for line in content.foot]
         content.summary = ((Span(f"○ {silence} old", "*alarm"),),)
         return content
-
-
-def _fields(context: Context) -> dict[str, object]:
-    return {name: getattr(context, name) for name in Context.__slots__}

@@ -1,359 +1,316 @@
-"""The Desk screen: places the parts, feeds them views at the frame cap, turns keys into commands.
+"""The Desk screen: what its keys do. Safety first: a command leaves before anything is drawn.
 
-It holds no trading logic: it draws what the link has and sends what a person asked for. A key's own effect is
-painted at once; data wait for their frame.
+It holds no trading logic: it sends what a person asked for and shows the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal
-
-from textual import events
-from textual.app import ComposeResult
-from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
-from textual.layout import Layout, WidgetPlacement
-from textual.screen import Screen
-from textual.timer import Timer
-from textual.widget import Widget
+from collections.abc import Mapping, Sequence
 
 from screens import format as f
-from screens.contents import Contents
-from screens.desk_actions import DeskActions
-from screens.dialogs import Dialog
-from screens.draw.answers import SILENT_AFTER, answers
-from screens.draw.context import Context
-from screens.ink import Line, Span
-from screens.keys import Key
-from screens.layout import PANES, Needs, Plan, Rect, SizeClass, plan
-from screens.link import LINK, Link
-from screens.paint import Paint
-from screens.ui import Terminal, UiSettings
-from screens.widgets.commandline import CommandLine, LineField, Said
-from screens.widgets.drawer import Drawer
-from screens.widgets.footer import KeyBar
-from screens.widgets.grid import LineGrid
+from screens import typed
+from screens.dialogs import Dialog, FlattenDialog, QuitDialog, ResumeDialog
+from screens.help import HelpDialog
+from screens.layout import PANES
+from screens.link import Answer
+from screens.stage import DeskStage, FieldMode
+from screens.widgets.commandline import LineField
 from screens.widgets.panes import Pane
 from screens.widgets.strip import AnswerBar
-from screens.widgets.topbar import TopBar
-from services.domain.enums import TradingState
-from services.views.desk import DeskView
-from services.views.strip import StripView
+from services.protocol.errors import UsageError
+from services.protocol.grammar import complete, parse
+from themes import glyphs as g
 
-FieldMode = Literal["", ":", "/", "reason"]
-
-
-class PlanLayout(Layout):
-    """Puts each widget where the plan says; what the plan does not name is not there."""
-
-    name = "plan"
-
-    def __init__(self, rects: Callable[[], dict[str, Rect]]) -> None:
-        super().__init__()
-        self._rects = rects
-
-    def arrange(
-        self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True
-    ) -> list[WidgetPlacement]:
-        rects = self._rects()
-        return [
-            WidgetPlacement(Region(*rects[child.id]), NULL_OFFSET, NULL_SPACING, child, order)
-            for order, child in enumerate(children)
-            if child.id in rects
-        ]
+AFTER_FLATTEN_S = 0.5
+"""A key that bounces after the confirming `F` opens no second dialog."""
 
 
-class DeskScreen(DeskActions, Screen[None], inherit_bindings=False):
-    def __init__(
-        self,
-        link: Link,
-        ui: UiSettings,
-        terminal: Terminal,
-        paint: Paint,
-        keys: Sequence[Key],
-        clock: Callable[[], float],
-    ) -> None:
-        super().__init__(id="desk")
-        self.link, self.ui, self.terminal, self.keys, self.clock = link, ui, terminal, keys, clock
-        self.paint = paint
-        self.contents = Contents()
-        self.active = PANES[0]
-        self.plan: Plan = plan(80, 24)
-        self.dialog: Dialog | None = None
-        self.field: LineField | None = None
-        self.field_mode: FieldMode = ""
-        self.drawer_open = False
-        self.said: Said | None = None
-        self.hint: Said | None = None
-        self.history: list[str] = []
-        self._dirty: set[str] = set()
-        self._frame: Timer | None = None
-        self._last_frame = -1.0
-        self._alarms: int | None = None
-        self._quiet_until = -1.0
-        self._unlisten: Callable[[], None] | None = None
-        self.styles.set_rule("layout", PlanLayout(self._rects))
+class DeskScreen(DeskStage, inherit_bindings=False):
+    # ---- commands
 
-    # ---- parts
-
-    def compose(self) -> ComposeResult:
-        paint = self.paint
-        yield TopBar(paint, id="topbar")
-        yield AnswerBar(paint, id="strip")
-        for name in PANES:
-            yield Pane(name, paint)
-        yield CommandLine(paint, id="command")
-        yield KeyBar(paint, id="footer")
-        yield Drawer(paint, id="drawer")
-        yield LineGrid(paint, id="tiny")
-
-    def on_mount(self) -> None:
-        self.topbar = self.query_one("#topbar", TopBar)
-        self.strip_bar = self.query_one("#strip", AnswerBar)
-        self.panes = {name: self.query_one(f"#{name}", Pane) for name in PANES}
-        self.command_line = self.query_one("#command", CommandLine)
-        self.key_bar = self.query_one("#footer", KeyBar)
-        self.drawer = self.query_one("#drawer", Drawer)
-        self.tiny = self.query_one("#tiny", LineGrid)
-        self._unlisten = self.link.listen(self._changed)
-        self.link.watch(("strip", "desk"), float(self.terminal.fps))
-        self.set_interval(1.0, self._each_second)
-        self.lay_out()
-        self.panes[self.active].focus()
-        self.call_after_refresh(self.link.start)
-
-    def on_unmount(self) -> None:
-        if self._unlisten is not None:
-            self._unlisten()
-
-    # ---- views
-
-    @property
-    def strip(self) -> StripView | None:
-        view = self.link.view("strip")
-        return view if isinstance(view, StripView) else None
-
-    @property
-    def desk(self) -> DeskView | None:
-        view = self.link.view("desk")
-        return view if isinstance(view, DeskView) else None
-
-    @property
-    def trusted(self) -> bool:
-        """The engine speaks; what is shown is the present."""
-        return self.link.state == "connected" and self.link.silence() < SILENT_AFTER
-
-    def context(self, pane: str = "") -> Context:
-        strip, desk = self.strip, self.desk
-        now = strip.ts if strip is not None else desk.ts if desk is not None else 0
-        return Context(
-            now=now,
-            remote=self.terminal.remote,
-            needle=self.contents.needles.get(pane, "").casefold(),
-            sort=self.contents.sort(pane),
-            naked_is_late=strip is None or not strip.naked_within_timeout,
-        )
-
-    def _changed(self, topic: str) -> None:
-        """New data: painted at the frame cap, and at once when the last frame is long ago."""
-        self._dirty.add(topic)
-        if self._frame is None and self.is_attached:
-            wait = self._last_frame + 1 / self.terminal.fps - self.clock()
-            self._frame = self.set_timer(max(0.001, wait), self._paint_data)
-
-    def _paint_data(self) -> None:
-        self._frame = None
-        self._last_frame = self.clock()
-        dirty, self._dirty = self._dirty, set()
-        if LINK in dirty:
-            self.draw_all()
-            return
-        if "strip" in dirty:
-            self.draw_strip()
-        if "desk" in dirty:
-            if self.contents.needs(self.desk, self.plan) != self._needs:
-                self.lay_out()
-            else:
-                self.draw_panes()
-        if self.dialog is not None:
-            self.draw_dialog()
-
-    def _each_second(self) -> None:
-        """The engine's silence is seen without a word from it."""
-        if self.strip is not None and (not self.trusted or not self._was_trusted):
-            self.draw_all()
-
-    # ---- drawing
-
-    _needs = Needs()
-    _was_trusted = False
-
-    def lay_out(self) -> None:
-        """A new size, another active pane, other needs: everything goes to its place."""
-        size = self.app.size
-        self._needs = self.contents.needs(self.desk, self.plan)
-        self.plan = plan(size.width, size.height, self.active, self._needs)
-        for name in PANES:
-            self.panes[name].display = name in self.plan.rects
-        self.drawer.display = self._drawer_shows()
-        self.tiny.display = self.plan.size is SizeClass.TINY
-        for widget in (self.topbar, self.strip_bar, self.command_line, self.key_bar):
-            widget.display = not self.tiny.display
-        self.draw_all()
-        self.refresh(layout=True)
-
-    def draw_all(self) -> None:
-        self.draw_strip()
-        self.draw_panes()
-        self.draw_command()
-        self.draw_dialog()
-
-    def draw_strip(self) -> None:
-        width, strip = self.plan.width, self.strip
-        self._was_trusted = self.trusted
-        found = answers(strip, self.link.state, self.link.text, self.link.silence(), self.context())
-        if strip is not None:
-            if self._alarms is not None and strip.open_alarms > self._alarms:
-                self.strip_bar.alarm_opened()
-                if self.ui.bell:
-                    self.app.bell()
-            self._alarms = strip.open_alarms
-        if self.plan.size is SizeClass.TINY:
-            trade = found[0]
-            lines = [
-                Line([Span(f"{trade.glyph} {trade.word}", trade.ink)]),
-                Line([Span("terminal too small", "muted")]),
-            ]
-            self.tiny.show([line.fitted(width) for line in lines[: self.plan.height]], width)
-            return
-        self.topbar.draw(strip, width, self.field is not None, self.link.read_only, self.ui.profile)
-        self.strip_bar.draw(found, width, self.plan.answer_rows)
-        greyed = set()
-        if strip is not None and strip.trading_state is TradingState.HALTED:
-            greyed.add("halt")
-        if strip is None or strip.trading_state is TradingState.ACTIVE:
-            greyed.add("resume")
+    def send(self, name: str, args: Mapping[str, str], doing: str) -> None:
+        """One command on its way. `doing` is shown until its answer is there."""
         if self.link.read_only:
-            greyed |= {"halt", "flatten", "resume", "pause", "ack"}
-        self.key_bar.draw(self.keys, width, frozenset(greyed))
-
-    def draw_panes(self) -> None:
-        for name in PANES:
-            if name in self.plan.rects:
-                self.draw_pane(name)
-        self.draw_drawer()
-
-    def draw_pane(self, name: str) -> None:
-        rect = self.plan.rects[name]
-        pane = self.panes[name]
-        content = self.contents.build(name, self.desk, self.plan, rect, self.context(name), pane.cursor.key)
-        if not self.trusted and self.desk is not None:
-            content = self.contents.aged(content, f.coarse(int(self.link.silence() * 1e9)))
-        pane.draw(content, rect.width, rect.height)
-
-    def draw_drawer(self) -> None:
-        rect = self.plan.rects.get("drawer")
-        if rect is None or not self._drawer_shows() or self.desk is None:
+            self.say(f"read-only console: {name} was not sent", "*warn")
             return
-        rect = self._drawer_rect(rect)
-        key = self.panes[self.active].cursor.key
-        lines = self.contents.drawer(self.active, self.desk, key, rect.width - 4, self.context(self.active))
-        self.drawer.draw("Detail", lines, rect.width, rect.height)
+        self.run_worker(self._send(name, dict(args)), name=name, group="commands", exit_on_error=False)
+        self.say(doing, "muted")
 
-    def draw_command(self) -> None:
-        width = self.plan.width
-        prompt = {":": ":", "/": "/"}.get(self.field_mode, "")
-        said = self.hint if prompt else self.said
-        self.command_line.draw(
-            width, prompt, self._field_width(), said, self.contents.needles.get(self.active, "")
-        )
+    async def _send(self, name: str, args: dict[str, str]) -> Answer:
+        answer = await self.link.send(name, args, lambda text: self.say(text, "muted"))
+        self.heard(name, answer)
+        return answer
 
-    def draw_dialog(self) -> None:
-        dialog = self.dialog
-        if dialog is None or self.plan.size is SizeClass.TINY:
-            return
-        dialog.strip, dialog.desk, dialog.context = self.strip, self.desk, self.context()
-        rect = self._dialog_rect(dialog)
-        if dialog.is_mounted and (dialog.size.width, dialog.size.height) != (rect.width, rect.height):
-            self.refresh(layout=True)
-        dialog.draw(rect.width, rect.height)
+    def heard(self, name: str, answer: Answer) -> None:
+        text = f.clean(answer.text) or name
+        strip = self.strip
+        at = f"{f.clock(strip.ts)} " if strip is not None else ""
+        if answer.ok:
+            tick = "ok" if self.terminal.ascii else g.TICK
+            self.say(f"{tick} {at}{text}", "muted")
+        else:
+            self.say(f"{g.ALARM} {text}", "*alarm" if answer.exit not in (2, 4) else "*warn")
 
-    def repaint(self, paint: Paint) -> None:
-        """Another palette."""
-        self.paint = paint
-        for widget in self.query(LineGrid):
-            widget.repaint(paint)
-
-    def dim(self, dimmed: bool) -> None:
-        """Everything below the answer bar, behind a dialog."""
-        for widget in (*self.panes.values(), self.command_line, self.key_bar, self.drawer):
-            widget.repaint(dimmed=dimmed)
-
-    # ---- places
-
-    def _rects(self) -> dict[str, Rect]:
-        rects = dict(self.plan.rects)
-        drawer = rects.pop("drawer", None)
-        if drawer is not None and self._drawer_shows():
-            rects["drawer"] = self._drawer_rect(drawer)
-        if self.plan.size is SizeClass.TINY:
-            return rects
-        if self.dialog is not None:
-            rects["dialog"] = self._dialog_rect(self.dialog)
-        if self.field is not None:
-            rects["field"] = self._field_rect()
-        return rects
-
-    def _drawer_shows(self) -> bool:
-        return self.drawer_open and "drawer" in self.plan.rects and self.desk is not None
-
-    def _drawer_rect(self, rect: Rect) -> Rect:
-        """As tall as its lines need; over what stands below positions, never over the selected row's pane."""
-        if self.desk is None:
-            return rect
-        key = self.panes[self.active].cursor.key
-        lines = self.contents.drawer(self.active, self.desk, key, rect.width - 4, self.context(self.active))
-        top = self.plan.rects["positions"].y if self.active in ("risk", "alerts") else rect.y
-        bottom = rect.y if self.active in ("risk", "alerts") else rect.y + rect.height
-        height = max(4, min(len(lines) + 2, bottom - top))
-        return Rect(rect.x, bottom - height, rect.width, height)
-
-    def _dialog_rect(self, dialog: Dialog) -> Rect:
-        top = 1 + self.plan.answer_rows
-        room = max(3, self.plan.height - top - (1 if self.plan.tabs else 2))
-        width, lines = dialog.wish(self.plan.width)
-        height = min(lines, room)
-        return Rect((self.plan.width - width) // 2, top + max(0, (room - height) // 3), width, height)
-
-    def _field_width(self) -> int:
-        return max(10, self.plan.width // 2)
-
-    def _field_rect(self) -> Rect:
-        if self.field_mode == "reason" and self.dialog is not None:
-            rect = self._dialog_rect(self.dialog)
-            row = min(self.dialog.field_row or 1, rect.height - 4)
-            left = 2 + self.dialog.field_column
-            return Rect(rect.x + left, rect.y + row, max(4, rect.width - left - 3), 1)
-        return Rect(3, self.plan.rects["command"].y, min(self._field_width(), self.plan.width - 3), 1)
-
-    # ---- events of the parts
-
-    def on_resize(self, event: events.Resize) -> None:
-        if self.is_mounted and hasattr(self, "panes"):
-            self.lay_out()
-
-    def on_pane_focused(self, message: Pane.Focused) -> None:
-        if message.pane.pane_name != self.active and message.pane.display:
-            self.active = message.pane.pane_name
-            self.draw_panes()
+    def say(self, text: str, ink: str = "muted") -> None:
+        self.said = (text, ink)
+        if self.is_attached:
             self.draw_command()
 
-    def on_pane_selected(self, message: Pane.Selected) -> None:
-        self.contents.touched(self.clock())
-        self.draw_pane(message.pane.pane_name)
-        if self._drawer_shows():
-            self.refresh(layout=True)
-            self.draw_drawer()
+    # ---- safety
+
+    def action_halt(self) -> None:
+        self.send("halt", {}, "halting …")
+
+    def action_flatten(self) -> None:
+        if self.clock() >= self._quiet_until:
+            self.open_dialog(FlattenDialog(self.paint, self.clock))
+
+    def action_resume(self) -> None:
+        dialog = ResumeDialog(self.paint, self.clock)
+        self.open_dialog(dialog)
+        if self.dialog is dialog:
+            self.open_field("reason")
+
+    def action_quit(self) -> None:
+        self.open_dialog(QuitDialog(self.paint, self.clock))
+
+    # ---- dialogs
+
+    def open_dialog(self, dialog: Dialog) -> None:
+        if self.dialog is not None:
+            return
+        self.close_field()
+        self.dialog = dialog
+        self.dim(True)
+        dialog.strip, dialog.desk, dialog.context = self.strip, self.desk, self.context()
+        self.mount(dialog)
+        self.refresh(layout=True)
+        self.draw_dialog()
+        dialog.focus()
+
+    def close_dialog(self) -> None:
+        if self.dialog is None:
+            return
+        dialog, self.dialog = self.dialog, None
+        self.close_field()
+        dialog.remove()
+        self.dim(False)
+        self.refresh(layout=True)
+        self.panes[self.active].focus()
+
+    def on_dialog_chose(self, message: Dialog.Chose) -> None:
+        message.stop()
+        if message.dialog is not self.dialog:
+            return
+        if message.choice == "halt":
+            self.action_halt()
+            return
+        self.close_dialog()
+        if message.choice == "flatten":
+            self._quiet_until = self.clock() + AFTER_FLATTEN_S
+            self.send("flatten", {}, "flattening …")
+        elif message.choice == "detach":
+            self.run_worker(self._leave(()), name="leave", group="leave", exit_on_error=False)
+        elif message.choice in ("stop", "flatten_stop"):
+            steps = ("stop",) if message.choice == "stop" else ("flatten", "stop")
+            self._quiet_until = self.clock() + AFTER_FLATTEN_S
+            if self.link.read_only:
+                self.say("read-only console: stop was not sent", "*warn")
+            else:
+                self.run_worker(self._leave(steps), name="leave", group="leave", exit_on_error=False)
+
+    async def _leave(self, steps: Sequence[str]) -> None:
+        """Sends the steps in order and leaves when all are done; one that fails keeps the console open."""
+        for step in steps:
+            self.say(f"{step} …", "muted")
+            answer = await self.link.send(step, {}, lambda text: self.say(text, "muted"))
+            if not answer.ok:
+                self.heard(step, answer)
+                return
+        await self.link.close()
+        self.app.exit(steps[-1] if steps else "detach")
+
+    # ---- the field
+
+    def open_field(self, mode: FieldMode, text: str = "") -> None:
+        self.close_field()
+        complete = self.complete if mode == ":" else None
+        self.field_mode = mode
+        self.hint = None
+        self.field = field = LineField(text, complete, self.history if mode == ":" else None)
+        if self.dialog is not None:
+            field.add_class("-dialog")
+        self.mount(field)
+        self.refresh(layout=True)
+        field.focus()
+        field.cursor_position = len(text)
+        self.draw_strip()
+        self.draw_command()
+
+    def close_field(self) -> None:
+        if self.field is None:
+            return
+        field, self.field, self.field_mode = self.field, None, ""
+        field.remove()
+        self.refresh(layout=True)
+        if self.dialog is None:
+            self.panes[self.active].focus()
+        self.draw_strip()
+        self.draw_command()
+
+    def on_line_field_left(self, message: LineField.Left) -> None:
+        message.stop()
+        if self.field_mode == "reason":
+            self.close_dialog()
+            return
+        if self.field_mode == "/":
+            self.contents.needles.pop(self.active, None)
+            self.draw_panes()
+        self.close_field()
+
+    def on_line_field_typed(self, message: LineField.Typed) -> None:
+        message.stop()
+        if self.field_mode == "/":
+            self.contents.needles[self.active] = message.text
+            self.draw_panes()
+        elif self.field_mode == ":":
+            self.hint = typed.hint(message.text)
+            self.draw_command()
+
+    def on_line_field_entered(self, message: LineField.Entered) -> None:
+        message.stop()
+        mode, text = self.field_mode, message.text.strip()
+        if mode == "/":
+            self.close_field()
+        elif mode == "reason":
+            self._resume_with(text)
+        elif mode == ":" and (not text or self.run_line(text)):
+            self.close_field()
+
+    def _resume_with(self, text: str) -> None:
+        if not text:
+            return
+        if self.run_line(f"resume {text}"):
+            self.close_dialog()
+
+    def run_line(self, text: str) -> bool:
+        """Parses and sends; what cannot be parsed stays in the field with the error beside it."""
+        if text in ("q", "quit", "help", "theme"):
+            self.close_field()
+            {
+                "q": self.action_quit,
+                "quit": self.action_quit,
+                "help": self.action_help,
+                "theme": self.action_theme,
+            }[text]()
+            return False
+        try:
+            command = parse(text)
+        except UsageError as error:
+            self.hint = (error.text, "*warn")
+            if self.field_mode == "reason":
+                self.say(error.text, "*warn")
+            self.draw_command()
+            return False
+        self.send(command.name, command.args, f"{command.name} …")
+        return True
+
+    def complete(self, text: str) -> Sequence[str]:
+        return complete(text, lambda takes: typed.candidates(takes, self.desk, self.strip))
+
+    # ---- moving
+
+    def action_pane(self, by: int) -> None:
+        self.go_to(PANES[(PANES.index(self.active) + by) % len(PANES)])
+
+    def go_to(self, name: str) -> None:
+        self.active = name
+        if self.plan.tabs:
+            self.lay_out()
+        self.panes[name].focus()
+        self.draw_panes()
+        self.draw_command()
+
+    def action_row(self, by: int) -> None:
+        self.panes[self.active].move(by)
+
+    def action_page(self, by: int) -> None:
+        pane = self.panes[self.active]
+        pane.move(by * pane.page())
+
+    def action_detail(self) -> None:
+        if self.plan.tabs:
+            self.contents.expanded = not self.contents.expanded
+            self.draw_panes()
+            return
+        self.drawer_open = not self.drawer_open
+        self.lay_out()
+
+    def action_filter(self) -> None:
+        self.open_field("/", self.contents.needles.get(self.active, ""))
+
+    def action_sort(self) -> None:
+        order = self.contents.next_sort(self.active)
+        self.draw_pane(self.active)
+        self.say(f"{self.active}: by {order}" if order else f"{self.active}: own order")
+
+    def action_command(self, text: str = "") -> None:
+        self.open_field(":", text)
+
+    # ---- doing
+
+    def action_ack(self) -> None:
+        desk = self.desk
+        waiting = [a for a in desk.alerts if a.state == "OPEN"] if desk is not None else []
+        if not waiting:
+            self.say("no open alert")
+            return
+        chosen = self.panes["alerts"].cursor.key
+        keys = [a.key for a in waiting]
+        key = chosen if self.active == "alerts" and chosen in keys else self._first_alert(keys)
+        text = next(a.text for a in waiting if a.key == key)
+        self.send("ack", {"key": key}, f"acknowledging: {f.clean(text)}")
+
+    def _first_alert(self, keys: Sequence[str]) -> str:
+        shown = [row.key for row in self.panes["alerts"].content.rows if row.key in keys]
+        return shown[0] if shown else keys[0]
+
+    def action_pause(self) -> None:
+        desk = self.desk
+        names = {name: state for name, state, _ in desk.strategies} if desk is not None else {}
+        name = self._strategy_of_row()
+        if name not in names:
+            name = next(iter(names)) if len(names) == 1 else ""
+        if not name:
+            self.open_field(":", "pause ")
+        elif names[name] == "running":
+            self.send("pause", {"name": name}, f"pausing {name}")
+        else:
+            self.open_field(":", f"enable {name} ")
+
+    def _strategy_of_row(self) -> str:
+        desk, key = self.desk, self.panes[self.active].cursor.key
+        if desk is None or self.active != "positions":
+            return ""
+        return next((p.strategy for p in desk.positions if p.instrument + (p.pair or "") == key), "")
+
+    def action_copy(self) -> None:
+        pane = self.panes[self.active]
+        row = next((r for r in pane.content.rows if r.key and r.key == pane.cursor.key), None)
+        if row is None:
+            self.say("nothing to copy")
+            return
+        text = " ".join(" ".join(line.plain.split()) for line in row.lines)
+        self.app.copy_to_clipboard(text)
+        self.say(f"copied: {text}")
+
+    def action_theme(self) -> None:
+        self.app.run_worker(self.app.run_action("app.next_palette"), exit_on_error=False)
+
+    def action_help(self) -> None:
+        self.open_dialog(HelpDialog(self.paint, self.clock, self.keys))
+
+    # ---- the mouse
 
     def on_pane_opened(self, message: Pane.Opened) -> None:
         self.action_detail()

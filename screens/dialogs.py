@@ -1,6 +1,8 @@
-"""Dialogs: flatten, resume, quit. They stand over the dimmed body; top bar and answer bar stay bright and live.
+"""Dialogs: flatten, resume, quit. They stand over the dimmed body; top bar and answer bar stay bright and
+live.
 
-A dialog swallows every key. For its first 150 ms it hears only `n`, so that a bounced key is no answer. Without
+A dialog swallows every key. For its first 150 ms it hears only `n`, so that a bounced key is no answer.
+Without
 a field of its own `H` halts. It decides nothing: it posts what was chosen.
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import ClassVar
 
 from textual import events
 from textual.message import Message
@@ -38,7 +41,7 @@ class Dialog(LineGrid, can_focus=True):
             self.dialog = dialog
             self.choice = choice
 
-    choices: dict[str, str] = {}
+    choices: ClassVar[dict[str, str]] = {}
     """Key to choice. `n` and `escape` are always `no`, `H` is always `halt`."""
     alarm = False
     """Money moves: alarm border."""
@@ -107,7 +110,7 @@ class Dialog(LineGrid, can_focus=True):
 class FlattenDialog(Dialog):
     """What `F` would close and what that would cost."""
 
-    choices = {"F": "flatten"}
+    choices: ClassVar[dict[str, str]] = {"F": "flatten"}
     alarm = True
 
     def body(self, width: int) -> Content:
@@ -250,7 +253,7 @@ def _keys(pairs: Sequence[tuple[str, str]], width: int, out: str = "no, back to 
 class QuitDialog(Dialog):
     """Three ways to go."""
 
-    choices = {"d": "detach", "s": "stop", "F": "flatten_stop", "q": "no"}
+    choices: ClassVar[dict[str, str]] = {"d": "detach", "s": "stop", "F": "flatten_stop", "q": "no"}
 
     def body(self, width: int) -> Content:
         content = Content(title="Leave the console?")
@@ -282,7 +285,9 @@ class QuitDialog(Dialog):
 
 
 class ResumeDialog(Dialog):
-    """Asks for the reason. Its field takes `--override CAUSE` and `--rebase drawdown|daily` as the command does."""
+    """Asks for the reason. Its field takes `--override CAUSE` and `--rebase drawdown|daily` as the command
+    does.
+    """
 
     field_column = 10
 

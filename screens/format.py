@@ -1,6 +1,7 @@
 """Figures, ages, bars and sparklines as text: pure, one cell a character.
 
-Three words are never mixed: `—` there is no such number, `unknown` there is one and we do not have it, `0` zero.
+Three words are never mixed: `—` there is no such number, `unknown` there is one and we do not have it, `0`
+zero.
 Minus is U+2212. Nothing here ever shortens a number by cutting digits off it.
 """
 
@@ -210,7 +211,7 @@ def spark(values: Sequence[float], width: int) -> str:
     shown = [value for value in values if math.isfinite(value)][-width:]
     if not shown:
         return "╌" * width
-    low, high = min(0.0, min(shown)), max(shown)
+    low, high = min(0.0, *shown), max(shown)
     span = high - low
     if span <= 0:
         return (glyphs.SPARK[0] * len(shown)).rjust(width)

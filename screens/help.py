@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from screens.dialogs import Dialog
 from screens.frame import Content, Row
@@ -23,7 +24,7 @@ _LEGEND = (
 
 
 class HelpDialog(Dialog):
-    choices = {"?": "no", "q": "no"}
+    choices: ClassVar[dict[str, str]] = {"?": "no", "q": "no"}
 
     def __init__(self, paint: Paint, clock: Callable[[], float], keys: Sequence[Key]) -> None:
         super().__init__(paint, clock)

@@ -1,7 +1,8 @@
 """Where everything goes at a terminal size: pure arithmetic, the table of VISUAL.
 
 Spare rows go to blank lines between pairs, then to funding rows, then to what stands below; missing rows are
-taken from alerts and limits first, then from funding. Positions keep their rows as long as another pane has some
+taken from alerts and limits first, then from funding. Positions keep their rows as long as another pane has
+some
 to give.
 """
 

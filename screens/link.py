@@ -57,7 +57,9 @@ class Link(Protocol):
     async def send(
         self, name: str, args: Mapping[str, str], progress: Callable[[str], None] | None = None
     ) -> Answer:
-        """One command, names and args as in `services.protocol.grammar`. Never raises: trouble is an answer."""
+        """One command, names and args as in `services.protocol.grammar`. Never raises: trouble is an
+        answer.
+        """
 
     def start(self) -> None:
         """Begins to connect; called once, after the first frame is painted."""

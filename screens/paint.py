@@ -1,4 +1,4 @@
-"""From tokens to what the terminal gets: styles by palette, ASCII translation, the dimming behind a dialog."""
+"""From tokens to what the terminal gets: styles by palette, ASCII, the dimming behind a dialog."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Columns that fit: which are shown at a width, how wide each is, and rows wrapped when even the last ones do not fit.
+"""Columns that fit: which are shown at a width, how wide each is, and rows wrapped when even the last ones do
+not fit.
 
-A column is as wide as its widest figure, so no figure is ever cut; when the sum is too wide, whole columns go in
+A column is as wide as its widest figure, so no figure is ever cut; when the sum is too wide, whole columns go
+in
 the order their table names (VISUAL, dropped first to last).
 """
 

@@ -85,12 +85,12 @@ def to_ascii(text: str, ink: str) -> str:
     """`text` in ASCII, as long as before. `ink` is the token it is drawn in."""
     if text.isascii():
         return text
-    token = ink.lstrip("*").partition("@")[0]
-    if token == "track":
+    name = ink.lstrip("*").partition("@")[0]
+    if name == "track":
         table = TRACK_ASCII
-    elif token in ("warn", "alarm"):
+    elif name in ("warn", "alarm"):
         table = WARNING_ASCII
-    elif token == "faint":
+    elif name == "faint":
         table = JOIN_ASCII
     else:
         table = FRAME_ASCII

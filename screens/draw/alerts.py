@@ -1,4 +1,6 @@
-"""Alerts: open ones first, each with its age and state; with room the second line and the remedy of the selected."""
+"""Alerts: open ones first, each with its age and state; with room the second line and the remedy of the
+selected.
+"""
 
 from __future__ import annotations
 

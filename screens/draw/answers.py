@@ -1,19 +1,20 @@
-"""The five answers of the answer bar: question, one word, evidence. Unknown is an answer; blank is not.
+"""The five answers of the answer bar: trade, hedged, liquidation here, the other two beside. Blank is no
+answer.
 
-All wording lives here; where it goes at which size is `draw/strip.py`'s business.
+All wording lives in these files; where it goes at which size is `draw/strip.py`'s business.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from screens import format as f
+from screens.draw.answer import Answer, answer
 from screens.draw.context import Context
 from screens.ink import Span, Spans
 from screens.link import LinkState
 from services.domain.enums import TradingState
-from services.views.strip import CauseView, StripView, VenueDot
+from services.views.strip import CauseView, StripView
 from themes import glyphs as g
 
 SILENT_AFTER = 3.0
@@ -23,40 +24,6 @@ NEAR_LIQUIDATION = Decimal("0.15")
 """The gate refuses new risk below this joint distance."""
 AT_LIQUIDATION = Decimal("0.08")
 """Below this the account is REDUCING."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    level: str
-    """`ok`, `warn`, `alarm`, `fill` (the one saturated fill: HALTED), `wait` (nothing known yet)."""
-    question: str
-    short_question: str
-    glyph: str
-    word: str
-    """The answer itself."""
-    short_word: str = ""
-    corner: Spans = ()
-    evidence: tuple[tuple[Spans, ...], tuple[Spans, ...]] = ((), ())
-    """Two lines, each a choice of wordings from wide to narrow."""
-    brief: tuple[Spans, ...] = ()
-    """The one line of evidence of the smallest bar."""
-    edge: str = ""
-    """Level of the edge where it differs: acknowledged alerts keep it, without the tint."""
-
-    @property
-    def ink(self) -> str:
-        return {"ok": "*pos", "warn": "*warn", "alarm": "*alarm", "fill": "*on_alarm", "wait": "*muted"}[
-            self.level
-        ]
-
-
-QUESTIONS = (
-    ("MAY I TRADE?", "TRADE?"),
-    ("AM I HEDGED?", "HEDGED?"),
-    ("HOW FAR FROM LIQUIDATION?", "LIQUIDATION?"),
-    ("IS WHAT I SEE FRESH?", "FRESH?"),
-    ("WHAT NEEDS ME?", "NEEDS ME?"),
-)
 
 
 def answers(
@@ -70,21 +37,16 @@ def answers(
         _trade(strip),
         _hedged(strip, context),
         _liquidation(strip),
-        _fresh(strip, context),
-        _needs(strip),
+        fresh(strip, context),
+        needs(strip),
     )
-
-
-def _answer(at: int, level: str, glyph: str, word: str, **more: object) -> Answer:
-    question, short = QUESTIONS[at]
-    return Answer(level=level, question=question, short_question=short, glyph=glyph, word=word, **more)  # type: ignore[arg-type]
 
 
 def _waiting(at: int, state: LinkState, text: str) -> Answer:
     said = text or ("engine starting" if state == "starting" else "no engine")
     line: tuple[Spans, ...] = ((Span(f.clean(said), "muted"),), (Span("starting", "muted"),))
     level = "wait" if state in ("starting", "connected") else "alarm"
-    return _answer(at, level, g.UNKNOWN, "UNKNOWN", evidence=(line, ()), brief=line)
+    return answer(at, level, g.UNKNOWN, "UNKNOWN", evidence=(line, ()), brief=line)
 
 
 def _silent(at: int, strip: StripView, text: str, silence: float) -> Answer:
@@ -96,7 +58,7 @@ def _silent(at: int, strip: StripView, text: str, silence: float) -> Answer:
             (Span("engine silent", "text"),),
         )
         second: tuple[Spans, ...] = ((Span(f.clean(text), "muted"),), (Span("reconnecting", "muted"),))
-        return _answer(
+        return answer(
             at,
             "alarm",
             g.ALARM,
@@ -116,7 +78,7 @@ def _silent(at: int, strip: StripView, text: str, silence: float) -> Answer:
     level = "alarm" if strip.positions_open or at == 3 else "warn"
     second = ((Span(f"{gone} ago", "muted"),),) if at != 3 else ((Span(f.clean(text), "muted"),), ())
     evidence = ((((Span(last, "stale"),), (Span(f"{gone} ago", "stale"),))), second)
-    return _answer(
+    return answer(
         at, level, g.UNKNOWN, "UNKNOWN", evidence=evidence, brief=((Span(f"silent {gone}", "muted"),),)
     )
 
@@ -147,9 +109,7 @@ def _trade(s: StripView) -> Answer:
                 (Span(f"{name} {used}", "text"),),
                 (Span("tightest ", "muted"), Span(used, "text")),
             )
-        return _answer(
-            0, "warn" if failing else "ok", g.GOOD, "ACTIVE", evidence=(first, second), brief=first
-        )
+        return answer(0, "warn" if failing else "ok", g.GOOD, "ACTIVE", evidence=(first, second), brief=first)
     cause = worst_cause(s)
     halted = s.trading_state is TradingState.HALTED
     ink = "on_alarm" if halted else "text"
@@ -162,7 +122,7 @@ def _trade(s: StripView) -> Answer:
     passes = "passes: reducing orders, flatten" if halted else "passes: exits, reducing orders"
     second = ((Span(passes, soft),), (Span("reducing orders pass", soft),), (Span("reducing only", soft),))
     latched = ", latched" if cause and cause.latched else ""
-    return _answer(
+    return answer(
         0,
         "fill" if halted else "warn",
         g.ALARM if halted else g.DEGRADED,
@@ -184,7 +144,7 @@ def _hedged(s: StripView, context: Context) -> Answer:
             ),
             (doubt,),
         )
-        return _answer(1, "alarm", g.UNKNOWN, "UNKNOWN", corner=corner, evidence=evidence, brief=(doubt,))
+        return answer(1, "alarm", g.UNKNOWN, "UNKNOWN", corner=corner, evidence=evidence, brief=(doubt,))
     if s.naked_notional != 0:
         return _naked(s, corner)
     worst = f"worst {f.dollars(abs(s.worst_naked))}"
@@ -209,17 +169,17 @@ def _hedged(s: StripView, context: Context) -> Answer:
     )
     more = {"corner": corner, "evidence": (first, second), "brief": brief}
     if s.in_doubt:
-        return _answer(1, "alarm", g.ALARM, f"IN DOUBT {s.in_doubt}", **more)
+        return answer(1, "alarm", g.ALARM, f"IN DOUBT {s.in_doubt}", **more)
     held = [v for v in s.venues if v.holds and v.level == "stale"]
     if held and s.pairs_open:
         old = f.age_ms(
             s.hedged_age_ms if s.hedged_age_ms is not None else held[0].data_age_ms, context.remote
         )
-        return _answer(1, "warn", g.DEGRADED, f"HEDGED {old} ago", short_word=f"{old} ago", **more)
+        return answer(1, "warn", g.DEGRADED, f"HEDGED {old} ago", short_word=f"{old} ago", **more)
     if not s.pairs_open:
         word = "NO PAIRS" if s.positions_open else "FLAT"
-        return _answer(1, "ok", g.GOOD, word, **more)
-    return _answer(1, "ok", g.GOOD, "HEDGED", **more)
+        return answer(1, "ok", g.GOOD, word, **more)
+    return answer(1, "ok", g.GOOD, "HEDGED", **more)
 
 
 def _naked(s: StripView, corner: Spans) -> Answer:
@@ -238,7 +198,7 @@ def _naked(s: StripView, corner: Spans) -> Answer:
     second: tuple[Spans, ...] = ((Span(text, "text"),), corner)
     whole = f"{f.number(s.naked_seconds, 0)} s" if s.naked_seconds < 60 else for_time
     brief: tuple[Spans, ...] = ((Span(f"{f.short_dollars(notional, sign=True)} {whole}", "text"),),)
-    return _answer(
+    return answer(
         1, "alarm" if late else "warn", g.ALARM, "NAKED", corner=corner, evidence=(first, second), brief=brief
     )
 
@@ -261,23 +221,21 @@ def _liquidation(s: StripView) -> Answer:
     )
     more = {"corner": corner, "evidence": evidence, "brief": brief}
     if s.liquidation_unknown:
-        return _answer(2, "alarm" if s.positions_open else "warn", g.UNKNOWN, "UNKNOWN", **more)
+        return answer(2, "alarm" if s.positions_open else "warn", g.UNKNOWN, "UNKNOWN", **more)
     if not s.positions_open:
-        return _answer(2, "ok", g.GOOD, "NO POSITIONS", short_word="NOTHING OPEN", **more)
+        return answer(2, "ok", g.GOOD, "NO POSITIONS", short_word="NOTHING OPEN", **more)
     if s.liquidation_distance is None:
-        return _answer(2, "ok", g.GOOD, "NO SUCH PRICE", short_word="NO PRICE", **more)
+        return answer(2, "ok", g.GOOD, "NO SUCH PRICE", short_word="NO PRICE", **more)
     away = s.liquidation_distance
     level = "alarm" if away < AT_LIQUIDATION else "warn" if away < NEAR_LIQUIDATION else "ok"
     glyph = {"ok": g.GOOD, "warn": g.UP, "alarm": g.ALARM}[level]
-    return _answer(
-        2, level, glyph, f"{f.percent(away)} away", short_word=f"{f.percent(away, 0)} away", **more
-    )
+    return answer(2, level, glyph, f"{f.percent(away)} away", short_word=f"{f.percent(away, 0)} away", **more)
 
 
 def _gauge(
     name: str, short: str, value: Decimal | None, limit: Decimal, shown: str, bound: str
 ) -> tuple[Spans, ...]:
-    """The strip widens the bar to its cell: `None` text marks where it goes."""
+    """A bar with its figure at the right edge of the cell: a tab stands before what goes there."""
     share = None if value is None or limit <= 0 or not value.is_finite() else value / limit
     if value is not None and value.is_infinite():
         share = Decimal(1)
@@ -286,7 +244,7 @@ def _gauge(
     unit = bound[-1] if bound[-1] in f"{g.TIMES}%" else ""
     tight = f"{shown.removesuffix(unit).rstrip()} / {bound}" if unit else figure
     out: list[Spans] = []
-    for word, width, figure in (
+    for word, width, said in (
         (name, 16, figure),
         (name, 12, figure),
         (short, 8, figure),
@@ -295,126 +253,8 @@ def _gauge(
     ):
         fill, track = f.bar(share, width)
         out.append(
-            (Span(f"{word} ", "muted"), Span(fill, ink), Span(track, "track"), Span(f"\t{figure}", "text"))
+            (Span(f"{word} ", "muted"), Span(fill, ink), Span(track, "track"), Span(f"\t{said}", "text"))
         )
     out.append((Span(f"{short} ", "muted"), Span(f"\t{figure}", "text")))
     out.append((Span(figure, "text"),))
     return tuple(out)
-
-
-def _fresh(s: StripView, context: Context) -> Answer:
-    stale = [v for v in s.venues if v.level == "stale" or not v.connected]
-    late = [v for v in s.venues if v.level == "late" and v.connected]
-    fresh = [v for v in s.venues if v not in stale and v not in late]
-    held = any(v.holds for v in stale)
-    corner = (Span(f"{len(fresh) + len(late)} of {len(s.venues)} live", "muted"),)
-    good = _dots(fresh, context)
-    bad = [*stale, *late]
-    worst = _dots(bad, context)
-    if not s.venues:
-        none: tuple[Spans, ...] = ((Span("no venue yet", "muted"),),)
-        return _answer(3, "wait", g.UNKNOWN, "UNKNOWN", evidence=(none, ()), brief=none)
-    if not bad:
-        oldest = max((v.data_age_ms or 0 for v in s.venues), default=0)
-        brief: tuple[Spans, ...] = ((Span(f"oldest {f.age_ms(oldest, context.remote)}", "muted"),),)
-        calm: tuple[Spans, ...] = ((Span("every venue in time", "muted"),), (Span("all in time", "muted"),))
-        return _answer(3, "ok", g.GOOD, "FRESH", corner=corner, evidence=(good, calm), brief=brief)
-    level = "alarm" if held else "warn"
-    words = []
-    if stale:
-        words.append(f"{len(stale)} STALE")
-    if late:
-        words.append(f"{len(late)} LATE")
-    ink = level if stale else "warn"
-    first = bad[0]
-    age = f.UNKNOWN if first.data_age_ms is None else f.age_ms(first.data_age_ms, context.remote)
-    brief = ((Span(f"{f.clean(first.name)} {age}", ink),), (Span(age, ink),))
-    evidence = (good, worst) if good and fresh else (worst, ((Span(f.clean(first.text), "muted"),), ()))
-    glyph = g.LOST if held else g.DEGRADED
-    return _answer(
-        3, level, glyph, ", ".join(words), short_word=words[0], corner=corner, evidence=evidence, brief=brief
-    )
-
-
-def _dots(venues: list[VenueDot], context: Context) -> tuple[Spans, ...]:
-    """Each venue with its dot and age; ages go first when there is no room, then venues become a count."""
-    if not venues:
-        return ((),)
-    wide: list[Span] = []
-    narrow: list[Span] = []
-    told: list[Span] = []
-    for at, v in enumerate(venues):
-        lost = v.level == "stale" or not v.connected
-        glyph, ink = (
-            (g.LOST, "alarm" if v.holds else "warn")
-            if lost
-            else (g.DEGRADED, "warn")
-            if v.level == "late"
-            else (g.GOOD, "pos")
-        )
-        text_ink = "text" if ink == "pos" else ink
-        age = f.UNKNOWN if v.data_age_ms is None else f.age_ms(v.data_age_ms, context.remote)
-        gap = Span("   " if at else "", "text")
-        wide += [
-            gap,
-            Span(f"{glyph} ", ink),
-            Span(f.clean(v.name), text_ink),
-            Span(f" {age}", "muted" if ink == "pos" else ink),
-        ]
-        narrow += [gap, Span(f"{glyph} ", ink), Span(f.clean(v.name), text_ink)]
-        if lost and not told:
-            said = f.clean(v.text) or ("" if v.holds else "holds nothing there")
-            told = [Span(f" {g.DOT} {said}", "muted")] if said else []
-    count: Spans = (Span(f"{len(venues)} venues", "text"),)
-    return ((*wide, *told), tuple(wide), tuple(narrow), count)
-
-
-def _needs(s: StripView) -> Answer:
-    parts = []
-    if s.open_alarms and s.open_warnings:
-        parts.append(f"{s.open_warnings} warning{'' if s.open_warnings == 1 else 's'}")
-    if s.acknowledged:
-        parts.append(f"{s.acknowledged} acknowledged")
-    corner: Spans = (Span(f" {g.DOT} ".join(parts), "muted"),) if parts else ()
-    steps = [f.clean(step) for step in s.next_steps]
-    top = f.clean(s.top_alert)
-    since = f" {g.DOT} open {f.age(s.ts - s.top_alert_since)}" if s.top_alert_since is not None else ""
-    keys: tuple[Spans, ...] = (
-        (
-            Span("a", "*accent"),
-            Span(" acknowledge  ", "muted"),
-            Span("enter", "*accent"),
-            Span(" what to do", "muted"),
-        ),
-        (Span("a", "*accent"), Span(" ack  ", "muted"), Span("enter", "*accent"), Span(" detail", "muted")),
-        (Span("a", "*accent"), Span(" ack", "muted")),
-    )
-    alert: tuple[Spans, ...] = ((Span(top, "text"), Span(since, "muted")), (Span(top, "text"),))
-    if s.open_alarms:
-        word = f"{s.open_alarms} ALARM{'' if s.open_alarms == 1 else 'S'}"
-        first: tuple[Spans, ...] = ((Span(steps[0], "text"),),) if steps else alert
-        second: tuple[Spans, ...] = ((Span(f"then {steps[1]}", "text"),),) if len(steps) > 1 else keys
-        return _answer(4, "alarm", g.UP, word, corner=corner, evidence=(first, second), brief=first)
-    if s.open_warnings:
-        word = f"{s.open_warnings} WARNING{'' if s.open_warnings == 1 else 'S'}"
-        return _answer(
-            4, "warn", g.UP, word, corner=corner, evidence=(alert, keys), brief=((Span(top, "text"),),)
-        )
-    if s.acknowledged:
-        word = f"{s.acknowledged} ACKNOWLEDGED"
-        return _answer(
-            4,
-            "ok",
-            g.GOOD,
-            word,
-            short_word=f"{s.acknowledged} ACKED",
-            evidence=(alert, ()),
-            brief=((Span(top, "muted"),),),
-            edge="warn",
-        )
-    first = (
-        ((Span(steps[0], "muted"),),)
-        if steps
-        else ((Span("nothing waits for you", "muted"),), (Span("nothing", "muted"),))
-    )
-    return _answer(4, "ok", g.GOOD, "NOTHING", evidence=(first, ()), brief=((Span("no alerts", "muted"),),))

@@ -1,4 +1,6 @@
-"""Funding spreads: the ranked pairs, then below `not ranked` those that cannot be judged, each with its reason."""
+"""Funding spreads: the ranked pairs, then below `not ranked` those that cannot be judged, each with its
+reason.
+"""
 
 from __future__ import annotations
 

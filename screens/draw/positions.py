@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from screens import format as f
 from screens.draw.context import Context
+from screens.draw.pairs import pair_facts, pair_line, share_of, signed
 from screens.frame import Content, Row
-from screens.ink import Line, Span, Spans, first_that_fits, flow, wrap
+from screens.ink import Line, Span, Spans, flow, wrap
 from screens.table import Cells, Column, Fit, fit, header, row
-from services.domain.enums import PairState
 from services.views.desk import DeskView, PairView, PositionView
 from themes import glyphs as g
 
@@ -35,6 +35,12 @@ COLUMNS = (
 )
 DROP = ("gauge", "strategy", "held", "entry", "liq", "lev", "mark", "venue", "notional", "funding")
 SORTS = ("", "uPnL", "size", "age")
+_ZERO = Decimal(0)
+_SORT_KEYS: dict[str, Callable[[Sequence[PositionView]], Decimal]] = {
+    "uPnL": lambda legs: -sum((leg.upnl or _ZERO for leg in legs), _ZERO),
+    "size": lambda legs: -max((leg.notional or _ZERO for leg in legs), default=_ZERO),
+    "age": lambda legs: -Decimal(max((leg.age_ms or 0 for leg in legs), default=0)),
+}
 EMPTY = "Strategies open pairs when one passes every check; : types a command."
 
 
@@ -57,7 +63,7 @@ def draw(view: DeskView, width: int, context: Context) -> Content:
             content.rows.append(Row([Line()]))
         if pair is not None:
             stale = [leg for leg in legs if leg.level == "stale"]
-            content.rows.append(Row([_pair_line(pair, stale, width, context, layout)]))
+            content.rows.append(Row([pair_line(pair, stale, width, context)]))
         for at, leg in enumerate(legs):
             join = "" if pair is None else "╰" if at == len(legs) - 1 else "│"
             content.rows.append(_position(leg, cells[leg.instrument + (leg.pair or "")], layout, join))
@@ -78,11 +84,7 @@ def _groups(
     rest = [p for p in positions if p.pair is None or all(p.pair != pair.id for pair in pairs)]
     if rest:
         groups.append((None, rest))
-    key = {
-        "uPnL": lambda legs: -sum((leg.upnl or Decimal(0) for leg in legs), Decimal(0)),
-        "size": lambda legs: -max((leg.notional or Decimal(0) for leg in legs), default=Decimal(0)),
-        "age": lambda legs: -max((leg.age_ms or 0 for leg in legs), default=0),
-    }.get(sort)
+    key = _SORT_KEYS.get(sort)
     if key is not None:
         groups.sort(key=lambda group: key(group[1]))
     return groups
@@ -100,7 +102,7 @@ def _cells(p: PositionView, context: Context) -> dict[str, Sequence[Spans]]:
         "mark": ((_maybe(p.mark, lambda v: f.on_grid(v, p.price_increment), "text"),),),
         "notional": ((_maybe(p.notional, lambda v: f.number(v, 0), "text"),),),
         "upnl": gain(p.upnl),
-        "funding": tuple((span,) for span in _signed(p.funding)),
+        "funding": tuple((span,) for span in signed(p.funding)),
         "lev": ((_maybe(p.leverage, f.times, "text"),),),
         "liq": ((_liquidation_price(p, stale),),),
         "away": ((_away(p, stale),),),
@@ -142,12 +144,7 @@ def gain(value: Decimal | None, bold: bool = False, known: bool = True) -> Seque
     return out
 
 
-def _signed(value: Decimal) -> list[Span]:
-    ink = "pos" if value > 0 else "neg" if value < 0 else "muted"
-    return [Span(text, ink if f.rounded(value, 2) else "muted") for text in f.money_choices(value)]
-
-
-def _maybe(value: Decimal | None, write, ink: str) -> Span:  # type: ignore[no-untyped-def]
+def _maybe(value: Decimal | None, write: Callable[[Decimal], str], ink: str) -> Span:
     return Span(f.UNKNOWN, "muted") if value is None else Span(write(value), ink)
 
 
@@ -252,7 +249,7 @@ def _total_cells(view: DeskView) -> dict[str, Sequence[Spans]]:
         "symbol": ((Span("  total", "muted"),),),
         "notional": ((Span(notional, "*strong"),),),
         "upnl": gain(view.total_upnl, known=not old),
-        "funding": tuple((span,) for span in _signed(view.total_funding)),
+        "funding": tuple((span,) for span in signed(view.total_funding)),
         "lev": ((Span(leverage, "*strong"),),),
     }
 
@@ -277,106 +274,6 @@ def _summary(view: DeskView) -> tuple[Spans, ...]:
     return ((Span(words, "muted"),), (Span(f"{len(view.positions)}", "muted"),))
 
 
-def pair_name(pair: PairView) -> str:
-    """`BTC basis`, or for a bet on a peg `USDT/USDC peg`."""
-    if pair.kind != "peg":
-        return f"{f.clean(pair.group)} basis"
-    legs = [leg.rpartition(".")[0].partition("-")[0].partition("/")[0] for leg in (pair.short, pair.long)]
-    return f"{f.clean('/'.join(legs))} peg"
-
-
-def pair_state(pair: PairView, stale_ms: int | None, context: Context) -> list[Span]:
-    """The one word of a pair. `hedged` is never green on old data."""
-    words: list[Span] = []
-    naked = pair.naked
-    if naked.notional is None or naked.notional != 0:
-        ink = "*alarm" if context.naked_is_late or naked.notional is None else "*warn"
-        words.append(Span(f"{g.ALARM} NAKED {f.seconds(naked.seconds)}", ink))
-    if pair.in_doubt:
-        glue = f" {g.DOT} " if words else f"{g.ALARM} "
-        words.append(Span(f"{glue}IN DOUBT {pair.in_doubt}", "*alarm"))
-    if words:
-        return words
-    if pair.state is PairState.HEDGED:
-        if stale_ms is not None:
-            return [Span(f"{g.DEGRADED} hedged {f.age_ms(stale_ms, context.remote)} ago", "*warn")]
-        return [Span(f"{g.GOOD} ", "pos"), Span("hedged", "*pos")]
-    word = pair.state.value.replace("_", " ")
-    calm = pair.state in (PairState.OPENING, PairState.CLOSING, PairState.PLANNED, PairState.CLOSED)
-    return [Span(f"{g.DEGRADED} {word}", "*accent" if calm else "*warn")]
-
-
-def _pair_line(
-    pair: PairView, stale: Sequence[PositionView], width: int, context: Context, layout: Fit
-) -> Line:
-    ages = [leg.age_ms for leg in stale if leg.age_ms is not None]
-    old = max(ages) if ages else (0 if stale else None)
-    state = pair_state(pair, old, context)
-    name = [Span("╭ ", "faint"), Span(f"{f.clean(pair.id)}", "*accent"), Span(f" {pair_name(pair)}", "text")]
-    known = not stale
-    return Line(first_that_fits(tuple(_wordings(pair, name, state, known, width)), width))
-
-
-def _wordings(
-    pair: PairView, name: list[Span], state: list[Span], known: bool, width: int
-) -> list[list[Span]]:
-    """From all there is to the state alone."""
-    pad = max(0, 24 - sum(len(s.text) for s in name)) if width > 150 else 0
-    base = [*name, Span(" " * (pad + 2), "text"), *state]
-    residual = _residual(pair)
-    net = list(gain_word(pair.net_upnl, known))
-    funding = list(_signed(pair.funding_realised))[0]
-    share = _share(pair)
-    long = [*base]
-    if residual:
-        long += [Span("   residual ", "muted"), Span(residual, "text")]
-    long += [Span("   net uPnL ", "muted"), *net, Span("   funding ", "muted"), funding]
-    middle = [*base]
-    if residual:
-        middle += [Span("  Δ ", "muted"), Span(residual, "text")]
-    middle += [Span("  net ", "muted"), *net, Span("  funding ", "muted"), funding]
-    out = []
-    if share:
-        over = f" over {pair.intervals} interval{'' if pair.intervals == 1 else 's'}"
-        out.append(
-            [*long, Span("   realised / expected ", "muted"), Span(share, "text"), Span(over, "muted")]
-        )
-        out.append([*middle, Span("  real./exp. ", "muted"), Span(share, "text")])
-    short = [*base, Span("  net ", "muted"), *net, Span("  fund ", "muted"), funding]
-    out += [
-        long,
-        middle,
-        short,
-        [*base, Span("  net ", "muted"), *net],
-        base,
-        [name[0], name[1], Span(" ", "text"), *state],
-    ]
-    return out
-
-
-def gain_word(value: Decimal | None, known: bool) -> Spans:
-    """Money in a sentence: no arrow."""
-    if value is None:
-        return (Span(f.UNKNOWN, "muted"),)
-    if not known:
-        return (Span(g.LAST_KNOWN + f.signed(value), "stale"),)
-    return (_signed(value)[0],)
-
-
-def _residual(pair: PairView) -> str:
-    if pair.kind == "peg" or pair.residual is None:
-        return f.UNKNOWN if pair.residual_usd is None else f.dollars(pair.residual_usd)
-    places = max(3, f.places_of(pair.residual))
-    return f"{f.number(pair.residual, min(6, places))} {f.clean(pair.group)}"
-
-
-def _share(pair: PairView) -> str:
-    """Realised over expected funding, once something was expected."""
-    if pair.funding_expected is None or pair.funding_expected <= 0 or not pair.intervals:
-        return ""
-    return f.percent(pair.funding_realised / pair.funding_expected, 0)
-
-
 def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]:
     """All of the selected row that its columns may have dropped."""
     found = next((p for p in view.positions if p.instrument + (p.pair or "") == key), None)
@@ -395,7 +292,7 @@ def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]
     ]
     lines = flow([name], width) + flow(items, width)
     if pair is not None:
-        lines += flow(_pair_facts(pair), width)
+        lines += flow(pair_facts(pair), width)
         if pair.reason:
             lines += wrap(f"{pair.id}: {f.clean(pair.reason)}", width, "muted")
     return lines
@@ -408,26 +305,13 @@ def _facts(p: PositionView, pair: PairView | None) -> list[Spans]:
         (Span("mark ", "muted"), _maybe(p.mark, lambda v: f.on_grid(v, p.price_increment), "text")),
         (Span("notional ", "muted"), _maybe(p.notional, lambda v: f.number(v, 0), "text")),
         (Span("liq ", "muted"), _liquidation_price(p, stale)),
-        (Span("funding ", "muted"), _signed(p.funding)[0]),
+        (Span("funding ", "muted"), signed(p.funding)[0]),
     ]
-    if pair is not None and _share(pair):
-        facts.append((Span("realised/expected ", "muted"), Span(_share(pair), "text")))
+    if pair is not None and share_of(pair):
+        facts.append((Span("realised/expected ", "muted"), Span(share_of(pair), "text")))
     facts.append((Span("account lev ", "muted"), _maybe(p.leverage, f.times, "text")))
     if p.single_leg_liquidation is not None:
         price = f.on_grid(p.single_leg_liquidation, p.price_increment)
         facts.append((Span("if the other leg vanished, liq ", "muted"), Span(price, "text")))
     facts.append((Span("stop ", "muted"), *_stop(p)[0]))
-    return facts
-
-
-def _pair_facts(pair: PairView) -> list[Spans]:
-    facts: list[Spans] = [
-        (Span(f"{pair.id} ", "*accent"), Span(pair_name(pair), "text")),
-        (Span("costs ", "muted"), Span(f.number(pair.costs, 2), "text")),
-        (Span("funding ", "muted"), _signed(pair.funding_realised)[0]),
-    ]
-    if pair.funding_expected is not None:
-        facts.append((Span("expected ", "muted"), Span(f.signed(pair.funding_expected), "text")))
-    for coin, usd in pair.exposures.items():
-        facts.append((Span(f"{f.clean(coin)} exposure ", "muted"), Span(f.number(usd, 0), "text")))
     return facts

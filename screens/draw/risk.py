@@ -1,4 +1,6 @@
-"""Risk limits: every check of the gate with its head-room; with room also collateral, accounts, breaker, stress."""
+"""Risk limits: every check of the gate with its head-room; with room also collateral, accounts, breaker,
+stress.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from decimal import Decimal
 
 from screens import format as f
 from screens.draw.context import Context
+from screens.draw.risk_tables import accounts, breakers, collateral, denied, stress, tables
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, wrap
 from screens.table import Column, fit, header, row
@@ -39,24 +42,26 @@ _WORD_INK = {
 
 
 def draw(view: DeskView, width: int, height: int, context: Context) -> Content:
-    """`height` = lines inside the frame: what does not fit is left to the least tight ones, never to an OVER."""
+    """`height` = lines inside the frame: what does not fit is left to the least tight ones, never to an
+    OVER.
+    """
     risk = view.risk
     content = Content(
         title="Risk limits",
         summary=summary(risk),
-        alarm=any(l.level in ("OVER", "STOP") for l in risk.limits),
+        alarm=any(one.level in ("OVER", "STOP") for one in risk.limits),
     )
-    limits = [l for l in risk.limits if context.keeps(l.name, l.level)]
+    limits = [one for one in risk.limits if context.keeps(one.name, one.level)]
     if not limits:
         text = f"No check matches {context.needle}." if risk.limits else EMPTY
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     beside = width >= TABLES_FROM
     own = width - TABLES_WIDTH - 3 if beside else width
-    cells = {l.name: _cells(l) for l in limits}
+    cells = {one.name: _cells(one) for one in limits}
     layout = fit(COLUMNS, list(cells.values()), own, DROP)
     limits = _ordered(limits, context.sort, crowded=len(limits) > height - 1)
-    rows = [Row(row(layout, cells[l.name]), key=l.name) for l in limits]
+    rows = [Row(row(layout, cells[one.name]), key=one.name) for one in limits]
     head = Line() if layout.wrapped else header(layout)
     if not beside:
         content.head = [] if layout.wrapped else [head]
@@ -82,7 +87,7 @@ def _beside(left: Line, right: Line, own: int) -> Line:
 def _ordered(limits: list[LimitView], sort: str, crowded: bool) -> list[LimitView]:
     """The gate's own order while all fit; else what is over, unknown or near first, then the tightest."""
     if sort == "tightest" or crowded:
-        return sorted(limits, key=lambda l: (_RANK.get(l.level, 4), -(l.used or Decimal(0))))
+        return sorted(limits, key=lambda one: (_RANK.get(one.level, 4), -(one.used or Decimal(0))))
     return limits
 
 
@@ -103,10 +108,10 @@ def summary(risk: RiskView) -> tuple[Spans, ...]:
     if words:
         return (tuple(words), tuple(words[:1]))
     passing = f"{total} of {total} pass"
-    ranked = [l for l in risk.limits if l.used is not None]
+    ranked = [one for one in risk.limits if one.used is not None]
     if not ranked:
         return ((Span(passing, "muted"),),)
-    tight = max(ranked, key=lambda l: l.used or Decimal(0))
+    tight = max(ranked, key=lambda one: one.used or Decimal(0))
     long = f"{passing} {g.DOT} tightest {f.clean(tight.name)} {f.percent(tight.used or Decimal(0), 0)}"
     return ((Span(long, "muted"),), (Span(passing, "muted"),))
 
@@ -130,33 +135,33 @@ def figure(value: Decimal | None, unit: str) -> str:
     return f.number(value, 0 if unit == "count" else min(4, f.places_of(value) if value.is_finite() else 0))
 
 
-def _cells(l: LimitView) -> dict[str, Sequence[Spans]]:
-    loud = "*alarm" if l.level in ("OVER", "STOP") else "text"
-    lost = l.level == "UNKNOWN"
-    if l.unit == "state":
-        now = f.clean(l.text.split(" ")[0]) if l.text else l.level
-        used = "all pass" if l.level == "PASS" else "reducing"
+def _cells(one: LimitView) -> dict[str, Sequence[Spans]]:
+    loud = "*alarm" if one.level in ("OVER", "STOP") else "text"
+    lost = one.level == "UNKNOWN"
+    if one.unit == "state":
+        now = f.clean(one.text.split(" ")[0]) if one.text else one.level
+        used = "all pass" if one.level == "PASS" else "reducing"
         return {
-            "check": ((Span(f.clean(l.name), "text"),),),
+            "check": ((Span(f.clean(one.name), "text"),),),
             "now": ((Span(now[:9], loud),),),
-            "used": ((Span(used, "muted" if l.level == "PASS" else "alarm"),), ()),
-            "word": ((Span(l.level, _WORD_INK.get(l.level, "muted")),),),
+            "used": ((Span(used, "muted" if one.level == "PASS" else "alarm"),), ()),
+            "word": ((Span(one.level, _WORD_INK.get(one.level, "muted")),),),
         }
-    now = f.UNKNOWN if lost and l.value is None else figure(l.value, l.unit)
+    now = f.UNKNOWN if lost and one.value is None else figure(one.value, one.unit)
     return {
-        "check": ((Span(f.clean(l.name), "text" if not lost else "muted"),),),
+        "check": ((Span(f.clean(one.name), "text" if not lost else "muted"),),),
         "now": ((Span(now, loud if not lost else "muted"),),),
-        "limit": ((Span(figure(l.limit, l.unit), "muted"),),),
-        "used": _bars(l.used, _bar_ink(l.level)),
-        "free": ((Span(_free(l), "muted"),),),
-        "word": ((Span(f.UNKNOWN if lost else l.level, _WORD_INK.get(l.level, "muted")),),),
+        "limit": ((Span(figure(one.limit, one.unit), "muted"),),),
+        "used": _bars(one.used, _bar_ink(one.level)),
+        "free": ((Span(_free(one), "muted"),),),
+        "word": ((Span(f.UNKNOWN if lost else one.level, _WORD_INK.get(one.level, "muted")),),),
     }
 
 
-def _free(l: LimitView) -> str:
-    if l.used is None:
+def _free(one: LimitView) -> str:
+    if one.used is None:
         return ""
-    return f.percent(max(Decimal(0), 1 - l.used), 0)
+    return f.percent(max(Decimal(0), 1 - one.used), 0)
 
 
 def _bar_ink(level: str) -> str:
@@ -173,214 +178,9 @@ def _bars(share: Decimal | None, ink: str) -> Sequence[Spans]:
     return out
 
 
-def denied(risk: RiskView, width: int) -> list[Line]:
-    lines = [Line([Span("Denied today   ", "muted"), Span(str(risk.denied_today), "text")])]
-    for d in risk.denied:
-        origin = f.clean(d.origin)
-        text = f.cut(f.clean(d.text), max(8, width - 12 - len(origin)))
-        lines.append(
-            Line([Span(f"{f.clock(d.ts)}  ", "muted"), Span(text, "text"), Span(f"  {origin}", "muted")])
-        )
-    return lines
-
-
-def tables(view: DeskView, width: int) -> list[Line]:
-    """Collateral, accounts, breaker and stress, one below the other."""
-    lines: list[Line] = []
-    for part in (
-        _collateral(view.risk, width),
-        _accounts(view.risk, width),
-        _breakers(view.risk, width),
-        _stress(view.risk, width),
-    ):
-        if lines and part:
-            lines.append(Line())
-        lines += part
-    return lines
-
-
-def _table(
-    columns: Sequence[Column], rows: Sequence[dict[str, Sequence[Spans]]], width: int, drop: Sequence[str]
-) -> list[Line]:
-    if not rows:
-        return []
-    layout = fit(columns, rows, width, drop)
-    out = [] if layout.wrapped else [header(layout)]
-    for cells in rows:
-        out += row(layout, cells)
-    return out
-
-
-def _one(text: str, ink: str = "text") -> Sequence[Spans]:
-    return ((Span(text, ink),),)
-
-
-def _known(value: Decimal | None, text: str, ink: str = "text") -> Sequence[Spans]:
-    return _one(f.UNKNOWN, "muted") if value is None else _one(text, ink)
-
-
-def _collateral(risk: RiskView, width: int) -> list[Line]:
-    columns = (
-        Column("coin", "Collateral", 10),
-        Column("balance", "Balance", 9, right=True),
-        Column("weight", "Weight", 6, right=True),
-        Column("index", "Index $", 8, right=True),
-        Column("depeg", "Depeg bps", 9, right=True),
-        Column("counts", "Counts $", 9, right=True),
-    )
-    rows: list[dict[str, Sequence[Spans]]] = []
-    for c in risk.collateral:
-        ink = {"warn": "*warn", "block": "*alarm", "reduce": "*alarm", "unknown": "*warn"}.get(
-            c.level, "text"
-        )
-        depeg: Sequence[Spans] = _one(g.NONE, "muted")
-        if c.level == "unknown":
-            depeg = _one(f.UNKNOWN, "*warn")
-        elif c.depeg_bps is not None:
-            arrow = "" if ink == "text" else f" {g.DOWN}" if c.depeg_bps < 0 else f" {g.UP}"
-            plain = f.number(c.depeg_bps, 0) if ink == "text" else f.signed(c.depeg_bps, 0)
-            depeg = ((Span(plain + (arrow or "  "), ink),),)
-        rows.append(
-            {
-                "coin": _one(f.clean(c.coin)),
-                "balance": _one(f.number(c.balance, 0)),
-                "weight": _known(c.weight, f.number(c.weight or Decimal(0), 2), "muted"),
-                "index": _known(c.index, f.number(c.index or Decimal(0), 4)),
-                "depeg": depeg,
-                "counts": _known(c.counts, f.number(c.counts or Decimal(0), 0)),
-            }
-        )
-    if rows:
-        upnl = risk.upnl
-        rows.append(
-            {
-                "coin": _one("uPnL", "muted"),
-                "counts": _known(
-                    upnl,
-                    f.signed(upnl or Decimal(0), 0),
-                    "pos" if upnl and upnl > 0 else "neg" if upnl else "muted",
-                ),
-            }
-        )
-        rows.append(
-            {
-                "coin": _one("total C", "muted"),
-                "counts": _known(
-                    risk.total_collateral, f.number(risk.total_collateral or Decimal(0), 0), "*strong"
-                ),
-            }
-        )
-    return _table(columns, rows, width, ("weight", "index"))
-
-
-def _accounts(risk: RiskView, width: int) -> list[Line]:
-    columns = (
-        Column("venue", "Account", 8),
-        Column("c", "C $", 9, right=True),
-        Column("lev", "Lev", 6, right=True),
-        Column("usage", "Usage", 7, right=True),
-        Column("bar", "Joint move", 6, most=10, gap=2),
-        Column("move", "", 7, right=True),
-        Column("coin", "1 coin", 6),
-    )
-    rows: list[dict[str, Sequence[Spans]]] = []
-    for a in risk.accounts:
-        mark = g.LAST_KNOWN if a.stale and a.holds else ""
-        cells: dict[str, Sequence[Spans]] = {
-            "venue": _one(f.clean(a.venue), "stale" if a.stale else "text"),
-            "c": _known(
-                a.collateral, mark + f.number(a.collateral or Decimal(0), 0), "stale" if a.stale else "text"
-            ),
-        }
-        if not a.holds:
-            cells["bar"] = ((Span("holds nothing", "muted"),), (Span("empty", "muted"),))
-        else:
-            cells["lev"] = _known(
-                a.leverage, mark + f.times(a.leverage or Decimal(0)), "stale" if a.stale else "text"
-            )
-            cells["usage"] = _known(
-                a.usage, mark + f.percent(a.usage or Decimal(0)), "stale" if a.stale else "text"
-            )
-            if a.stale or a.joint_distance is None:
-                cells["bar"] = ((Span(f.UNKNOWN if a.stale else g.NONE, "warn" if a.stale else "muted"),),)
-            else:
-                near = a.joint_distance < Decimal("0.15")
-                ink = "alarm_bar" if a.joint_distance < Decimal("0.08") else "warn_bar" if near else "ok_bar"
-                cells["bar"] = [
-                    (
-                        Span(f.bar(1 - a.joint_distance, w)[0], ink),
-                        Span(f.bar(1 - a.joint_distance, w)[1], "track"),
-                    )
-                    for w in (10, 8, 6)
-                ]
-                cells["move"] = _one(f.percent(a.joint_distance), "*strong")
-            coin = a.coin_distance
-            cells["coin"] = (
-                _one(f"{g.NONE} none", "muted")
-                if coin is None
-                else _one(f"{f.clean(coin[0])} {f.percent(coin[1], 0)}", "text")
-            )
-        rows.append(cells)
-    return _table(columns, rows, width, ("bar", "coin"))
-
-
-def _breakers(risk: RiskView, width: int) -> list[Line]:
-    columns = (
-        Column("name", "Breaker", 12),
-        Column("now", "Now", 7, right=True),
-        Column("trips", "Trips at", 8, right=True),
-        Column("bar", "50 % and 80 % warn", 6, most=14, gap=2),
-        Column("word", "", 8),
-    )
-    rows: list[dict[str, Sequence[Spans]]] = []
-    for b in risk.breakers:
-        ink = {"armed": "*pos", "WARN": "*warn", "TRIPPED": "*alarm"}.get(b.state, "*warn")
-        bar_ink = {"armed": "ok_bar", "WARN": "warn_bar", "TRIPPED": "alarm_bar"}.get(b.state, "faint")
-        share = None if b.now is None or b.trips_at <= 0 else b.now / b.trips_at
-        rows.append(
-            {
-                "name": _one(f.clean(b.name)),
-                "now": _known(
-                    b.now, f.percent(b.now or Decimal(0), 2), "*alarm" if b.state == "TRIPPED" else "text"
-                ),
-                "trips": _one(f.percent(b.trips_at, 2), "muted"),
-                "bar": [
-                    (Span(f.bar(share, w)[0], bar_ink), Span(f.bar(share, w)[1], "track"))
-                    for w in (14, 10, 6)
-                ],
-                "word": _one(b.state, ink),
-            }
-        )
-    return _table(columns, rows, width, ("bar", "trips"))
-
-
-def _stress(risk: RiskView, width: int) -> list[Line]:
-    columns = (
-        Column("name", "Stress", 20, most=28, text=True),
-        Column("equity", "Equity $", 9, right=True),
-        Column("usage", "Usage", 7, right=True),
-        Column("lev", "Lev", 6, right=True),
-    )
-    mark = g.LAST_KNOWN if any(a.stale and a.holds for a in risk.accounts) else ""
-    rows: list[dict[str, Sequence[Spans]]] = []
-    for s in risk.stress:
-        change = s.equity_change
-        ink = "muted" if not change else "pos" if change > 0 else "neg"
-        usage_ink = "*alarm" if s.usage is not None and s.usage >= 1 else "text"
-        rows.append(
-            {
-                "name": _one(f.clean(s.name)),
-                "equity": _known(change, mark + f.signed(change or Decimal(0), 0), ink),
-                "usage": _known(s.usage, mark + f.percent(s.usage or Decimal(0)), usage_ink),
-                "lev": _known(s.leverage, mark + f.times(s.leverage or Decimal(0))),
-            }
-        )
-    return _table(columns, rows, width, ("lev",))
-
-
 def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]:
     """What the pane has no room for: the tables, beside what was denied."""
-    found = next((l for l in view.risk.limits if l.name == key), None)
+    found = next((one for one in view.risk.limits if one.name == key), None)
     lines: list[Line] = []
     if found is not None:
         lines = [
@@ -392,10 +192,9 @@ def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]
             )
         ]
     if width >= 112:
-        left, right = tables(view, 54), denied(view.risk, width - 60)
-        half = [*_collateral(view.risk, 54), Line(), *_accounts(view.risk, 54)]
-        other = [*_breakers(view.risk, width - 58), Line(), *_stress(view.risk, width - 58), Line(), *right]
-        del left
+        right = denied(view.risk, width - 60)
+        half = [*collateral(view.risk, 54), Line(), *accounts(view.risk, 54)]
+        other = [*breakers(view.risk, width - 58), Line(), *stress(view.risk, width - 58), Line(), *right]
         for at in range(max(len(half), len(other))):
             a = half[at] if at < len(half) else Line()
             b = other[at] if at < len(other) else Line()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from screens import format as f
-from screens.draw.answers import Answer
+from screens.draw.answer import Answer
 from screens.ink import Line, Span, Spans, measure
 from themes import glyphs as g
 

@@ -1,4 +1,6 @@
-"""The top bar: mode, screen, stamp at the left; equity, the day, the time at the right. LIVE fills the whole row."""
+"""The top bar: mode, screen, stamp at the left; equity, the day, the time at the right. LIVE fills the
+whole row.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def draw(
 
 
 def _chosen(lefts: list[Spans], rights: list[Spans], width: int) -> tuple[Spans, Spans] | None:
-    """The full stamp as long as the day's result fits beside it; then the stamp's first word, then the rest."""
+    """The full stamp as long as the day's result fits beside it; then the stamp's first word, then the
+    rest.
+    """
     reach = (4, 4, 7, len(rights), len(rights))
     for left, last in zip(lefts, reach, strict=True):
         for right in rights[:last]:

@@ -1,6 +1,7 @@
 """The line-drawn area every part of the console is: lines in, changed cells out.
 
-It keeps the strips of the lines it shows and repaints only the cells that differ from the last frame: a frame in
+It keeps the strips of the lines it shows and repaints only the cells that differ from the last frame: a frame
+in
 which one figure changed costs that figure (PERFORMANCE, technique 3).
 """
 

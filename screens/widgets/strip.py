@@ -8,7 +8,7 @@ from textual import events
 from textual.message import Message
 
 from screens.draw import strip
-from screens.draw.answers import Answer
+from screens.draw.answer import Answer
 from screens.widgets.grid import LineGrid
 
 FLASH_S = 0.6

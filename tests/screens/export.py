@@ -22,7 +22,24 @@ from tests.console.fixtures import STATES
 from tests.console.stub import StubLink
 
 CELL_W, CELL_H, BASE, EDGE = 8.4, 18.0, 13.4, 12
-XTERM = "000000 cd0000 00cd00 cdcd00 0000ee cd00cd 00cdcd e5e5e5 7f7f7f ff0000 00ff00 ffff00 5c5cff ff00ff 00ffff ffffff".split()
+XTERM = (
+    "000000",
+    "cd0000",
+    "00cd00",
+    "cdcd00",
+    "0000ee",
+    "cd00cd",
+    "00cdcd",
+    "e5e5e5",
+    "7f7f7f",
+    "ff0000",
+    "00ff00",
+    "ffff00",
+    "5c5cff",
+    "ff00ff",
+    "00ffff",
+    "ffffff",
+)
 
 SHOTS: dict[str, tuple[str, int, int, str, tuple[str, ...]]] = {
     "1-desk-dark-200x60": ("quiet", 200, 60, "dark", ()),
@@ -57,7 +74,6 @@ SHOTS: dict[str, tuple[str, int, int, str, tuple[str, ...]]] = {
 def svg(app: StableConsole) -> str:
     """The screen as it stands."""
     palette = app.palette
-    dark = palette.dark
     default_back = palette.colors["bg"] if not palette.native else "#000000"
     default_front = palette.colors["text"] if not palette.native else "#e5e5e5"
     width, height = app.size
@@ -68,17 +84,18 @@ def svg(app: StableConsole) -> str:
         "font-variant-ligatures:none}.b{font-weight:700}</style>",
         f'<rect width="100%" height="100%" fill="{default_back}"/><g transform="translate({EDGE},{EDGE})">',
     ]
-    del dark
     texts: list[str] = []
     for y, strip in enumerate(strips):
         x = 0
-        for text, style, _ in strip:
-            style = style or Style()
+        for text, found, _ in strip:
+            style = found or Style()
             front, back = _rgb(style.color, default_front), _rgb(style.bgcolor, default_back)
             if style.reverse:
                 front, back = back, front
             if back != default_back:
-                out.append(f'<rect x="{x * CELL_W:.1f}" y="{y * CELL_H:.0f}" width="{len(text) * CELL_W + 0.15:.2f}" height="{CELL_H + 0.15}" fill="{back}"/>')
+                out.append(
+                    f'<rect x="{x * CELL_W:.1f}" y="{y * CELL_H:.0f}" width="{len(text) * CELL_W + 0.15:.2f}" height="{CELL_H + 0.15}" fill="{back}"/>'
+                )
             _draw(texts, text, x, y, front, bool(style.bold))
             x += len(text)
     return "\n".join([*out, *texts, "</g></svg>"])
@@ -95,7 +112,9 @@ def _draw(out: list[str], text: str, x: int, y: int, front: str, bold: bool) -> 
             continue
         if word:
             weight = ' class="b"' if bold else ""
-            out.append(f'<text x="{start * CELL_W:.1f}" y="{y * CELL_H + BASE:.1f}" fill="{front}"{weight} textLength="{len(word) * CELL_W:.1f}">{escape(word)}</text>')
+            out.append(
+                f'<text x="{start * CELL_W:.1f}" y="{y * CELL_H + BASE:.1f}" fill="{front}"{weight} textLength="{len(word) * CELL_W:.1f}">{escape(word)}</text>'
+            )
             word = ""
         if drawn:
             out.append(drawn)
@@ -149,7 +168,12 @@ async def shot(name: str) -> str:
     strip, desk = STATES[state]
     link = StubLink(strip, desk, state="connected" if strip is not None else "starting")
     ticks = iter(range(1_000_000))
-    app = make_app(link, UiSettings(), found=Terminal(fps=10, remote=False, ascii=False, palette=palette), clock=lambda: float(next(ticks)))
+    app = make_app(
+        link,
+        UiSettings(),
+        found=Terminal(fps=10, remote=False, ascii=False, palette=palette),
+        clock=lambda: float(next(ticks)),
+    )
     async with app.run_test(size=(width, height)) as pilot:
         await pilot.pause()
         if not presses and state == "quiet":

@@ -1,0 +1,46 @@
+"""One of the five answers: a question, a word, evidence in wordings from wide to narrow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from screens.ink import Spans
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    level: str
+    """`ok`, `warn`, `alarm`, `fill` (the one saturated fill: HALTED), `wait` (nothing known yet)."""
+    question: str
+    short_question: str
+    glyph: str
+    word: str
+    """The answer itself."""
+    short_word: str = ""
+    corner: Spans = ()
+    evidence: tuple[tuple[Spans, ...], tuple[Spans, ...]] = ((), ())
+    """Two lines, each a choice of wordings from wide to narrow."""
+    brief: tuple[Spans, ...] = ()
+    """The one line of evidence of the smallest bar."""
+    edge: str = ""
+    """Level of the edge where it differs: acknowledged alerts keep it, without the tint."""
+
+    @property
+    def ink(self) -> str:
+        return {"ok": "*pos", "warn": "*warn", "alarm": "*alarm", "fill": "*on_alarm", "wait": "*muted"}[
+            self.level
+        ]
+
+
+QUESTIONS = (
+    ("MAY I TRADE?", "TRADE?"),
+    ("AM I HEDGED?", "HEDGED?"),
+    ("HOW FAR FROM LIQUIDATION?", "LIQUIDATION?"),
+    ("IS WHAT I SEE FRESH?", "FRESH?"),
+    ("WHAT NEEDS ME?", "NEEDS ME?"),
+)
+
+
+def answer(at: int, level: str, glyph: str, word: str, **more: object) -> Answer:
+    question, short = QUESTIONS[at]
+    return Answer(level=level, question=question, short_question=short, glyph=glyph, word=word, **more)  # type: ignore[arg-type]
