@@ -53,12 +53,13 @@ class StableConsole(App[str], inherit_bindings=False):
         return self.desk
 
     def _fatal_error(self) -> None:
-        """A fault of ours: one line for the person, no traceback (`--debug` shows one). The engine goes on."""
+        """A fault of ours: one line for the person, no traceback (`--debug` shows one)."""
         if "debug" in self.features or os.environ.get("STABLECONSOLE_DEBUG"):
             super()._fatal_error()
             return
         error = self._exception
-        line = f"the console failed: {type(error).__name__}: {error}. The engine goes on; start the console again."
+        what = f"{type(error).__name__}: {error}"
+        line = f"the console failed: {what}. The engine goes on; start the console again."
         self.bell()
         self._exit_renderables.append(Text(line))
         self._close_messages_no_wait()

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from screens import format as f
 from screens.draw.answer import Answer, answer
+from screens.draw.answers_feed import fresh, needs
 from screens.draw.context import Context
 from screens.ink import Span, Spans
 from screens.link import LinkState
