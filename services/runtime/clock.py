@@ -14,21 +14,3 @@ def wall_ns() -> int:
 def wall_text() -> str:
     """Now, ISO 8601 UTC, whole seconds: for lock files and logs."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-class Stopwatch:
-    """Seconds on the monotonic clock since it was made or last lapped."""
-
-    __slots__ = ("_since",)
-
-    def __init__(self) -> None:
-        self._since = time.monotonic()
-
-    def seconds(self) -> float:
-        return time.monotonic() - self._since
-
-    def lap(self) -> float:
-        """The seconds so far; starts again."""
-        now = time.monotonic()
-        passed, self._since = now - self._since, now
-        return passed

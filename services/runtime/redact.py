@@ -48,6 +48,15 @@ class Redactor:
         return clean
 
 
+def redactor_for(environ: Mapping[str, str]) -> Redactor:
+    """Knows the value of every variable whose name speaks of a secret."""
+    redactor = Redactor()
+    for name, value in environ.items():
+        if _IS_NAME.search(name):
+            redactor.register(value)
+    return redactor
+
+
 class RedactingFilter(logging.Filter):
     """On every handler: the finished message, its arguments and a stack's text pass through the redactor."""
 

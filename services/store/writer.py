@@ -18,6 +18,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from services.domain.records import Row
+from services.runtime.backoff import Backoff
 from services.store.disk import Disk
 from services.store.journal import ChainRow
 from services.store.migrate import explain
@@ -26,6 +27,8 @@ _BATCH = 4_000
 """Rows in one transaction at most."""
 _RETRY_FIRST_S = 0.05
 _RETRY_MOST_S = 1.0
+_ROOM_WAIT_S = 1.0
+"""How long one `journal` call waits for room at most."""
 
 
 class StoreFact(Struct, frozen=True):
@@ -180,10 +183,15 @@ class StoreWriter:
             self._work.notify()
 
     def _overflow(self) -> None:
-        if self._wait_when_full:
+        if self._wait_when_full and self._trouble is None:
+            # Never for long: the caller has a heartbeat to give. A disk that hangs costs memory, not blocks.
             self._work.notify()
+            until = time.monotonic() + _ROOM_WAIT_S
             while len(self._bulk) > self._bulk_max and self._trouble is None and self._closing is None:
-                self._room.wait(0.1)
+                left = until - time.monotonic()
+                if left <= 0:
+                    return
+                self._room.wait(left)
         while len(self._bulk) > self._bulk_max:
             self._bulk.popleft().payload = None
             self._gaps += 1
@@ -220,7 +228,7 @@ class StoreWriter:
     # the writer's side
 
     def _run(self) -> None:
-        retry = _RETRY_FIRST_S
+        backoff = Backoff(first=_RETRY_FIRST_S, most=_RETRY_MOST_S, jitter=0.0, random=lambda: 0.0)
         while True:
             rows, sync, closing = self._take()
             if rows or sync:
@@ -228,11 +236,10 @@ class StoreWriter:
                     durable = self._disk.write(rows, sync)
                 except Exception as error:  # whatever it is, it is store trouble: told, kept and tried again
                     self._failed(error)
-                    if self._give_up(retry):
+                    if self._give_up(backoff.next()):
                         break
-                    retry = min(retry * 2, _RETRY_MOST_S)
                     continue
-                retry = _RETRY_FIRST_S
+                backoff.reset()
                 self._done(durable)
             elif closing:
                 break

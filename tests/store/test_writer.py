@@ -177,6 +177,23 @@ def test_in_virtual_time_the_driver_waits_for_room_instead_of_losing_a_block(tmp
     assert verify(path).rows == 301
 
 
+def test_a_disk_that_hangs_costs_memory_not_blocks_and_not_the_heartbeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.store.writer._ROOM_WAIT_S", 0.01)
+    path = new_store(tmp_path)
+    writer = StoreWriter(path, bulk_max=2, wait_when_full=True, watch_slow=False)
+    journal = JournalWriter(writer.journal)
+    journal.session(session())
+    for number in range(10):
+        journal.input(frame(number))
+        journal.seal()
+    assert (writer.gaps, writer.waiting) == (0, 11)
+    writer.start()
+    assert writer.close(WAIT_S)
+    assert verify(path).rows == 11
+
+
 def test_a_long_critical_lane_is_trouble_until_it_is_short_again(tmp_path: Path) -> None:
     path = new_store(tmp_path)
     writer = StoreWriter(path, critical_max=20, critical_age_s=3_600.0)
