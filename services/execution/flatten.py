@@ -36,7 +36,7 @@ from services.execution.actions import (
 )
 from services.execution.entries import OrderEntry
 from services.execution.flatten_close import closing_order, take_news
-from services.execution.flatten_left import open_sizes, remaining
+from services.execution.flatten_left import leg_sizes, open_sizes, remaining
 from services.execution.flatten_state import (
     Flatten,
     FlattenBookState,
@@ -164,20 +164,27 @@ class FlattenMachine:
         return out
 
     def _close_pairs(self, run: Flatten, now: int, view: FlattenView) -> list[Action]:
-        out: list[Action] = []
-        for pair in self._pairs.live():
-            if pair.id in run.pairs or not run.scope.takes(pair, self._instruments):
-                continue
+        """Have every pair of the scope closed, the venue's word on its legs first."""
+        new = [
+            pair
+            for pair in self._pairs.live()
+            if pair.id not in run.pairs and run.scope.takes(pair, self._instruments)
+        ]
+        for pair in new:
             run.pairs.append(pair.id)
+            for leg in pair.legs:
+                venue = self._instruments[leg.instrument].venue
+                if venue not in run.venues:
+                    run.venues.append(venue)
+        out: list[Action] = []
+        for pair_id, name, held in leg_sizes(run, view, self._instruments, self._pairs):
+            out.extend(self._pairs.leg_changed(pair_id, name, held, "the venue holds less", now, view))
+        for pair in new:
             out.extend(
                 self._pairs.request_close(
                     pair.id, run.reason, now, view, purpose=Purpose.FLATTEN, origin=run.origin
                 )
             )
-            for leg in pair.legs:
-                venue = self._instruments[leg.instrument].venue
-                if venue not in run.venues:
-                    run.venues.append(venue)
         return out
 
     def _close(
@@ -233,6 +240,9 @@ class FlattenMachine:
         """Compare a report with our books; nothing of ours may have moved since its picture was taken."""
         sizes = {row.instrument: row.size for row in report.positions}
         ours = view.positions()
+        moving = {order.instrument for order in view.resting() if not order.foreign and not order.reducing}
+        moving |= {order.instrument for order in view.resting() if order.in_doubt or order.pair is not None}
+        moving |= {name for each in self.running() for name, target in each.targets.items() if target.order}
         settled = True
         for name in sorted({**sizes, **ours}):
             instrument = self._instruments.get(name)
@@ -240,7 +250,7 @@ class FlattenMachine:
                 continue
             if not run.scope.covers(instrument):
                 continue
-            if run.touched.get(name, 0) >= report.ts_event:
+            if name in moving or run.touched.get(name, 0) >= report.ts_event:
                 settled = False
                 continue
             beyond = sizes.get(name, ZERO) - ours.get(name, ZERO)

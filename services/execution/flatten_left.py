@@ -30,9 +30,38 @@ def open_sizes(
         instrument = instruments.get(name)
         if instrument is None or not instrument.is_perp or not run.scope.covers(instrument):
             continue
-        size = positions.get(name, ZERO) + run.extra.get(name, ZERO) - pairs.size_on(name)
+        net = positions.get(name, ZERO) + run.extra.get(name, ZERO)
+        size = net - pairs.size_on(name)
+        if size * net <= ZERO:
+            continue  # against a pair's leg there is nothing to reduce: the venue holds the net (`leg_sizes`)
+        if abs(size) > abs(net):
+            size = net
         if size and (dust_too or not is_dust(instrument, size, view)):
             found[name] = size
+    return found
+
+
+def leg_sizes(
+    run: Flatten, view: FlattenView, instruments: Mapping[str, Instrument], pairs: PairMachine
+) -> list[tuple[str, str, Decimal]]:
+    """(pair, instrument, size) of legs of which the venue's net position holds less than our fills.
+
+    Foreign trades against a leg have reduced it: only what is left of it can be closed.
+    """
+    positions = view.positions()
+    found = []
+    for pair_id in run.pairs:
+        pair = pairs.get(pair_id)
+        if pair is None or pair.unsettled:
+            continue
+        for leg in pair.legs:
+            if leg.instrument not in instruments or leg.size <= ZERO:
+                continue
+            net = positions.get(leg.instrument, ZERO) + run.extra.get(leg.instrument, ZERO)
+            others = pairs.size_on(leg.instrument) * leg.side.sign - leg.size
+            held = max(net * leg.side.sign - others, ZERO)
+            if held < leg.size:
+                found.append((pair_id, leg.instrument, held))
     return found
 
 

@@ -132,6 +132,8 @@ class Market:
     denied: list[str] = field(default_factory=list)
     worst_naked: Decimal = Decimal("0")
     halted: bool = False
+    cuts: bool = False
+    """The venue cuts a reducing order to the net position; else a too large one fails the test."""
     trades: int = 0
 
     def push(self, due: int, kind: str, what: Any) -> None:
@@ -196,10 +198,14 @@ class Market:
             self.push(at, "event", OrderUnknown(venue, order.client_order_id, "timeout", at))
             return
         lot = INSTRUMENTS[order.instrument].size_increment
-        fills = []
+        fills: list[OrderFilled] = []
         left = order.quantity
         for share in answer.fills:
             quantity = min(left, (order.quantity * share / lot).to_integral_value() * lot)
+            if order.reduce_only and self.cuts:
+                taken = sum((fill.quantity for fill in fills), D(0))
+                net = self.positions.get(order.instrument, D(0)) * -order.side.sign
+                quantity = min(quantity, max(net - taken, D(0)))
             if quantity <= 0:
                 continue
             left -= quantity
@@ -280,26 +286,26 @@ class Market:
 
     def step(self) -> bool:
         """One event; False when nothing is left to happen."""
-        while self.queue:
-            due, _, kind, what = heapq.heappop(self.queue)
-            if kind == "timer" and self.timers.get(what) != due:
-                continue
-            self.now = max(self.now, due)
-            if kind == "timer":
-                self.timers.pop(what, None)
-                self._timer(what)
-            elif kind == "durable":
-                self._durable(*what)
-            else:
-                applied = self.table.apply(what, self.now)
-                if applied.anomaly:
-                    self.anomalies.append(applied.anomaly)
-                if applied.entry is not None:
-                    self.carry_out(self.machine.on_order(applied.entry, self.now, self.book))
-            self._arm_table()
-            self._watch()
+        if not self.queue:
+            return False
+        due, _, kind, what = heapq.heappop(self.queue)
+        if kind == "timer" and self.timers.get(what) != due:
             return True
-        return False
+        self.now = max(self.now, due)
+        if kind == "timer":
+            self.timers.pop(what, None)
+            self._timer(what)
+        elif kind == "durable":
+            self._durable(*what)
+        else:
+            applied = self.table.apply(what, self.now)
+            if applied.anomaly:
+                self.anomalies.append(applied.anomaly)
+            if applied.entry is not None:
+                self.carry_out(self.machine.on_order(applied.entry, self.now, self.book))
+        self._arm_table()
+        self._watch()
+        return True
 
     def _durable(self, order: OrderRequest, answer: Answer) -> None:
         entry = self.table.get(order.client_order_id)
@@ -327,7 +333,7 @@ class Market:
 
     def run(self, seconds: int = 60, until: PairState | None = None) -> None:
         end = self.now + seconds * SECOND
-        for _ in range(5000):
+        for _ in range(9000):
             if not self.queue or self.queue[0][0] > end:
                 break
             self.step()
