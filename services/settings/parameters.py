@@ -58,7 +58,7 @@ class Funding(Struct, frozen=True, kw_only=True):
     """bps from entry."""
     basis_divergence_s: int = 300
     depeg_exit: bool = False
-    """Close a pair when one of its coins reaches the reduce level; the default is to alert and block (5.11)."""
+    """Close a pair when one of its coins reaches the reduce level; the default only alerts and blocks (5.11)."""
     delisting_exit_h: Decimal = _d("2")
     """Hours before a delisting at which the exit begins, so that it is done before T - 1 h."""
     persistence_sample: int = 90
@@ -296,6 +296,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     reconcile: Reconcile = Reconcile()
     engine: Engine = Engine()
     data_step_ns: int = 0
-    """History runs: the series' own step; ages and read timers stretch to max(profile, 2 x it). 0 = live feed."""
+    """History runs: the series' own step; ages and read timers stretch to max(profile, 2 x it). 0 = live."""
     assume_par: tuple[str, ...] = ()
     """Coins taken at 1.00 for want of any USD series; stamped on every figure."""
