@@ -58,7 +58,7 @@ class Funding(Struct, frozen=True, kw_only=True):
     """bps from entry."""
     basis_divergence_s: int = 300
     depeg_exit: bool = False
-    """Close a pair when one of its coins reaches the reduce level; the default only alerts and blocks (5.11)."""
+    """Close a pair when one of its coins reaches the reduce level; else alert and block (5.11)."""
     delisting_exit_h: Decimal = _d("2")
     """Hours before a delisting at which the exit begins, so that it is done before T - 1 h."""
     persistence_sample: int = 90
