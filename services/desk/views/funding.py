@@ -1,0 +1,113 @@
+"""The funding pane: the pairs as the first funding strategy judges them, with a verdict in one word.
+
+HOLD: the pair is open. STALE: a quote, mark or rate of a leg is not fresh. BLOCK: a fact is unknown, or a
+depeg or the trading state forbids it, whatever the edge. ENTER: nothing is against it. `—`: the edge is too
+small, or it is not the time.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from services.desk.strategy import Strategies
+from services.desk.views.figures import Figures
+from services.domain.money import ZERO
+from services.market.board import OVERDUE, Evaluation
+from services.market.funding import bps_8h, realised_spreads
+from services.settings.parameters import Funding
+from services.strategies import funding_arb
+from services.views.desk import FundingRowView
+
+SHOWN = 16
+"""Settlements in the sparkline."""
+
+NONE = "—"
+_FACTS = ("unknown ", "no rate", "no book", "depeg: ", "inverse ", "delisting", OVERDUE)
+
+
+def first_funding(figures: Figures) -> tuple[str, Funding]:
+    """(name, parameters) of the first funding strategy of the profile; no such strategy: the defaults."""
+    for name, settings in figures.core.settings.strategies.items():
+        if settings.kind == funding_arb.KIND:
+            return name, settings.funding
+    return "", Funding()
+
+
+def funding_views(figures: Figures, strategies: Strategies) -> tuple[FundingRowView, ...]:
+    """The best net edge first; those that cannot be ranked last."""
+    return figures.cache.get("funding", figures.token, lambda: _judge(figures, strategies))
+
+
+def _judge(figures: Figures, strategies: Strategies) -> tuple[FundingRowView, ...]:
+    core = figures.core
+    name, params = first_funding(figures)
+    if name not in strategies.states or name not in core.state.strategies:
+        return ()
+    view = strategies.view(name, core.settings.strategies[name])
+    judged = funding_arb.rows(view, params, strategies.states[name])
+    return tuple(_view(figures, row, view.blocked) for row in judged)
+
+
+def _view(figures: Figures, row: Evaluation, blocked: str) -> FundingRowView:
+    verdict, reason = _verdict(row, blocked)
+    multiple = None
+    if row.net_edge is not None and row.costs is not None and row.costs > ZERO:
+        multiple = row.net_edge / row.costs
+    return FundingRowView(
+        rank=row.rank,
+        group=row.group,
+        short=row.short,
+        long=row.long,
+        short_rate=_shown(row.short_hourly),
+        long_rate=_shown(row.long_hourly),
+        short_interval_h=row.short_interval_h,
+        long_interval_h=row.long_interval_h,
+        spread=row.spread,
+        apr=row.apr,
+        gross=row.gross,
+        costs=row.costs,
+        net_edge=row.net_edge,
+        edge_multiple=multiple,
+        break_even_h=row.break_even_h,
+        settles_ns=None
+        if row.settles_ts is None or row.settles_ts <= figures.now
+        else row.settles_ts - figures.now,
+        settled=_settled(figures, row.short, row.long),
+        sample=row.sample,
+        verdict=verdict,
+        reason=reason,
+        pair=row.pair,
+        stale=row.stale,
+    )
+
+
+def _verdict(row: Evaluation, blocked: str) -> tuple[str, str]:
+    """One word, and the refusal that it stands on."""
+    if row.pair is not None:
+        return "HOLD", f"{row.pair} is open"
+    facts = [text for text in row.refusals if text.startswith(_FACTS)]
+    if row.stale and not facts:
+        return "STALE", "stale"
+    if facts:
+        return "BLOCK", facts[0]
+    if blocked and blocked in row.refusals:
+        return "BLOCK", blocked
+    if row.refusals:
+        return NONE, row.refusals[0]
+    return "ENTER", "enter"
+
+
+def _shown(hourly: Decimal | None) -> Decimal | None:
+    return None if hourly is None else bps_8h(hourly)
+
+
+def _settled(figures: Figures, short: str, long: str) -> tuple[float, ...]:
+    """Realised spreads of the last settlements; they change only when a leg settles."""
+    picture = figures.core.picture
+    known = picture.state.rates
+    token = tuple(known[name].revision if name in known else -1 for name in (short, long))
+    return figures.cache.get(
+        f"settled {short}|{long}",
+        token,
+        lambda: realised_spreads(picture.settlements(short), picture.settlements(long), SHOWN),
+    )

@@ -1,0 +1,21 @@
+"""What the shell knows of a run and the desk does not: badge, stamp, profile, and the measured latencies."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+
+class Meta(Struct, frozen=True, kw_only=True):
+    """Handed in with every view."""
+
+    badge: str
+    """`SIM ×60`, `PAPER`, `LIVE`, ..."""
+    stamp: str
+    """`SYNTHETIC`, `HISTORY, par USDT`, or empty: stands on every report."""
+    profile: str
+    mode: str
+    synthetic: bool
+    latency: dict[str, tuple[Decimal | None, Decimal | None]] = {}
+    """By venue: milliseconds of one request, median and 95th percentile; None = not measured."""

@@ -1,0 +1,58 @@
+"""The four panes of the Desk screen as one consistent look, and the plan of the flatten dialog."""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+
+from services.desk.core import DeskCore
+from services.desk.strategy import Strategies
+from services.desk.views.cache import ViewCache
+from services.desk.views.figures import Figures
+from services.desk.views.flatten import plan_of
+from services.desk.views.funding import first_funding, funding_views
+from services.desk.views.meta import Meta
+from services.desk.views.pairs import pair_views
+from services.desk.views.positions import position_views
+from services.desk.views.risk import risk_view
+from services.desk.views.strategies import strategy_views
+from services.domain.money import DESK_CONTEXT, ZERO
+from services.views.desk import DeskView, PositionView
+
+
+def desk_view(core: DeskCore, strategies: Strategies, meta: Meta, cache: ViewCache | None = None) -> DeskView:
+    """Everything the Desk screen draws below the answer bar. `meta` is the strip's; the panes carry none."""
+    with localcontext(DESK_CONTEXT):
+        return view_of(Figures(core, cache), strategies)
+
+
+def view_of(figures: Figures, strategies: Strategies) -> DeskView:
+    core = figures.core
+    rows = position_views(figures)
+    _, params = first_funding(figures)
+    return DeskView(
+        ts=core.now,
+        positions=rows,
+        pairs=pair_views(core),
+        total_notional=_sum(figures, tuple(row.notional for row in rows)),
+        total_upnl=_sum(figures, tuple(row.upnl for row in rows)),
+        total_funding=_funding(rows),
+        total_leverage=figures.last_total.leverage,
+        funding=funding_views(figures, strategies),
+        hold_h=params.hold_h,
+        risk=risk_view(figures),
+        alerts=core.alerts.views(),
+        flatten=plan_of(figures),
+        strategies=tuple((row.name, row.state, row.reason) for row in strategy_views(core)),
+    )
+
+
+def _sum(figures: Figures, values: tuple[Decimal | None, ...]) -> Decimal | None:
+    """The total of the rows at their last known figures; one without any makes it unknown."""
+    if not figures.opened:
+        return None
+    known = [value for value in values if value is not None]
+    return sum(known, ZERO) if len(known) == len(values) else None
+
+
+def _funding(rows: tuple[PositionView, ...]) -> Decimal:
+    return sum((row.funding for row in rows), ZERO)

@@ -1,0 +1,147 @@
+"""What is held: one row an instrument and pair, the rest of a position that no pair owns in a row of its own.
+
+Rows of one position add up to it: sizes, uPnL and funding. A mark that is stale is the last known one, the
+row says `stale`, and a liquidation price that would rest on it is unknown.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from services.desk.core import DeskCore
+from services.desk.views.figures import STALE, Figures, mark_age, milliseconds
+from services.domain.enums import PairState
+from services.domain.instrument import Instrument
+from services.domain.money import BPS, ZERO
+from services.execution.pair_state import Leg, Pair
+from services.portfolio.distance import liquidation_price, single_leg_liquidation
+from services.portfolio.ledger import PositionBook
+from services.settings.parameters import Funding
+from services.views.desk import PositionView, StopView
+
+FOREIGN = "foreign"
+
+Liquidations = dict[str, tuple[Decimal | None, Decimal | None]]
+"""By instrument: (price, price if the other leg vanished)."""
+
+
+def position_views(figures: Figures) -> tuple[PositionView, ...]:
+    """Rows of pairs first, in the pairs' order, then what is outright."""
+    core = figures.core
+    paired: list[PositionView] = []
+    single: list[PositionView] = []
+    liquidations = _liquidations(figures)
+    for book in core.ledger.state.accounts.values():
+        for name, held in book.positions.items():
+            spec = core.instruments.get(name)
+            if held.size == ZERO or spec is None:
+                continue
+            rest, rest_cost = held.size, held.size * held.entry
+            for pair, leg in _owners(core, name):
+                size = leg.size * leg.side.sign
+                entry = leg.entry_price if size != held.size else held.entry
+                entry = held.entry if entry is None else entry
+                rest, rest_cost = rest - size, rest_cost - size * entry
+                paired.append(_row(figures, spec, held, size, entry, pair, liquidations))
+            if rest != ZERO:
+                entry = rest_cost / rest if rest != held.size else held.entry
+                if entry <= ZERO:  # the legs' averages do not fit the position's: what is left has its own
+                    entry = held.entry
+                single.append(_row(figures, spec, held, rest, entry, None, liquidations))
+    order = {pair.id: place for place, pair in enumerate(core.pairs.live())}
+    paired.sort(key=lambda row: (order[row.pair or ""], row.side != "short"))
+    return (*paired, *single)
+
+
+def _owners(core: DeskCore, instrument: str) -> list[tuple[Pair, Leg]]:
+    return [
+        (pair, leg)
+        for pair in core.pairs.live()
+        for leg in pair.legs
+        if leg.instrument == instrument and leg.size != ZERO
+    ]
+
+
+def _row(
+    figures: Figures,
+    spec: Instrument,
+    held: PositionBook,
+    size: Decimal,
+    entry: Decimal,
+    pair: Pair | None,
+    liquidations: Liquidations,
+) -> PositionView:
+    core = figures.core
+    mark, usd = core.picture.mark(spec.id), core.picture.quote_usd(spec.id)
+    age, level = mark_age(core, spec.id)
+    if figures.stale(spec.venue):
+        level = STALE
+    notional = upnl = None
+    if mark is not None and usd is not None:
+        notional = abs(size) * mark * usd
+        upnl = size * (mark - entry) * usd
+    price, alone = liquidations.get(spec.id, (None, None)) if level != STALE else (None, None)
+    away = None if price is None or mark is None else abs(price - mark) / mark
+    opened = held.opened_ts if pair is None or pair.opened_ts is None else pair.opened_ts
+    return PositionView(
+        instrument=spec.id,
+        symbol=spec.symbol,
+        venue=spec.venue,
+        side="long" if size > ZERO else "short",
+        size=size,
+        size_increment=spec.size_increment,
+        price_increment=spec.price_increment,
+        entry=entry,
+        mark=mark,
+        notional=notional,
+        upnl=upnl,
+        funding=held.funding_usd * size / held.size,
+        leverage=figures.last_margins[spec.venue].leverage if spec.venue in figures.last_margins else None,
+        liquidation_price=price,
+        liquidation_away=away,
+        single_leg_liquidation=alone,
+        stop=_stop(core, spec.id, pair),
+        strategy=pair.strategy if pair is not None else _owner(core, spec.id),
+        pair=pair.id if pair is not None else None,
+        foreign=pair is None and core.alerts.is_open(f"foreign:{spec.id}"),
+        held_ns=max(0, core.now - opened) if opened else 0,
+        age_ms=milliseconds(age),
+        level=level,
+    )
+
+
+def _stop(core: DeskCore, instrument: str, pair: Pair | None) -> StopView:
+    """A pair's legs stand under the pair stop; the rest under its local stop, or under none."""
+    if pair is not None:
+        settings = core.settings.strategies.get(pair.strategy)
+        funding = settings.funding if settings is not None else Funding()
+        return StopView(kind="PAIR", local=-funding.pair_stop * BPS)
+    stop = core.stops.get(instrument)
+    return StopView(kind="NONE") if stop is None else StopView(kind="LOCAL", local=stop.level)
+
+
+def _owner(core: DeskCore, instrument: str) -> str:
+    """Of a row without a pair: a foreigner's, what a closed pair left behind, else the operator's."""
+    if core.alerts.is_open(f"foreign:{instrument}"):
+        return FOREIGN
+    for pair in core.state.pairs.pairs.values():
+        left = any(leg.instrument == instrument and leg.size != ZERO for leg in pair.legs)
+        if pair.state is PairState.CLOSED and left:
+            return pair.strategy
+    return "operator"
+
+
+def _liquidations(figures: Figures) -> Liquidations:
+    """At fresh figures only."""
+
+    def compute() -> Liquidations:
+        return {
+            row.instrument.id: (
+                liquidation_price(book, row.instrument.id),
+                single_leg_liquidation(book, row.instrument.id),
+            )
+            for book in figures.books.values()
+            for row in book.positions
+        }
+
+    return figures.cache.get("liquidations", figures.token, compute)

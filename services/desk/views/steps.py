@@ -1,0 +1,44 @@
+"""What needs the operator, in the order of what hurts first: doubt, naked, halted, reducing, open alarms."""
+
+from __future__ import annotations
+
+from services.alerts.rules import rule_for
+from services.desk.core import cause_key
+from services.desk.views.figures import Figures
+from services.desk.views.hedge import Naked
+from services.domain.enums import Severity, TradingState
+from services.domain.money import ZERO
+
+MOST = 6
+
+
+def next_steps(figures: Figures, found: Naked) -> tuple[str, ...]:
+    """At most six instructions; empty = nothing to do."""
+    core = figures.core
+    steps: list[str] = []
+    told: list[str] = []
+    for run in core.flattens.running():
+        steps.append(f"{run.id} closes what is open: wait for its end")
+    doubtful = core.orders.doubtful()
+    if doubtful:
+        where = ", ".join(dict.fromkeys(entry.request.instrument for entry in doubtful))
+        count = f"{len(doubtful)} order{'' if len(doubtful) == 1 else 's'} in doubt on {where}"
+        steps.append(f"{count}: wait for the probes; if they find nothing, reconcile")
+        told += [f"in doubt:{entry.request.pair or entry.id}" for entry in doubtful]
+    if found.notional is None and figures.opened:
+        steps.append(f"{found.text}, worth unknown: F closes it")
+    elif found.notional is not None and found.notional != ZERO and not found.within:
+        steps.append(f"{found.text}, {found.seconds:.0f} s: F closes it")
+        told += [f"naked:{pair.id}" for pair in core.pairs.live()]
+    for state in (TradingState.HALTED, TradingState.REDUCING):
+        for cause in core.causes.causes():
+            key = cause_key(cause.name, cause.scope)
+            if cause.state is not state or not cause.latched or key in told:
+                continue
+            told.append(key)
+            where = "" if cause.scope == "all" else f" ({cause.scope})"
+            steps.append(f"{cause.name}{where}: {rule_for(key).do or 'R and a reason'}")
+    for alert in core.alerts.open():
+        if alert.severity is Severity.ALARM and alert.acked_ts is None and alert.key not in told:
+            steps.append(f"{alert.text}: {alert.do}" if alert.do else alert.text)
+    return tuple(dict.fromkeys(steps))[:MOST]

@@ -1,0 +1,133 @@
+"""The answer bar: five questions, always answered. Built up to ten times a second: it computes no table."""
+
+from __future__ import annotations
+
+from decimal import localcontext
+
+from services.alerts.book import ACKNOWLEDGED, RAISED
+from services.desk.commands import cause_views
+from services.desk.core import SECOND, DeskCore
+from services.desk.views import hedge
+from services.desk.views.cache import ViewCache
+from services.desk.views.figures import (
+    MILLISECOND,
+    STALE,
+    Figures,
+    held_sizes,
+    is_open,
+    level,
+    mark_age,
+    milliseconds,
+    worst_level,
+)
+from services.desk.views.limits import limit_views, passing, tightest
+from services.desk.views.meta import Meta
+from services.desk.views.risk import denied_today
+from services.desk.views.steps import next_steps
+from services.domain.enums import Severity
+from services.domain.instrument import venue_of
+from services.domain.money import DESK_CONTEXT
+from services.views.strip import StripView, VenueDot
+
+
+def strip(core: DeskCore, meta: Meta, cache: ViewCache | None = None) -> StripView:
+    with localcontext(DESK_CONTEXT):
+        return strip_of(Figures(core, cache), meta)
+
+
+def strip_of(figures: Figures, meta: Meta) -> StripView:
+    core = figures.core
+    limits = limit_views(figures)
+    passed, total = passing(limits)
+    name, used = tightest(limits)
+    naked = hedge.naked(figures)
+    held = hedge.holding(core)
+    worst = figures.worst_account()
+    unknown = figures.liquidation_unknown()
+    distances = [distance for distance in figures.distances().values() if distance is not None]
+    alerts = core.alerts.open()
+    raised = [alert for alert in alerts if alert.state == RAISED]
+    equity = figures.equity
+    gate = core.settings.gate
+    usage = figures.last_margins[worst].usage if worst else figures.last_total.usage
+    return StripView(
+        ts=core.now,
+        profile=meta.profile,
+        mode=meta.mode,
+        badge=meta.badge,
+        stamp=meta.stamp,
+        trading_state=core.causes.worst(),
+        causes=cause_views(core),
+        checks_passing=passed,
+        checks_total=total,
+        tightest=name,
+        tightest_used=used,
+        denied_today=denied_today(core),
+        naked_notional=naked.notional,
+        naked_seconds=naked.seconds,
+        naked_bound=naked.bound,
+        naked_within_timeout=naked.within,
+        worst_naked=naked.worst,
+        worst_naked_seconds=naked.worst_seconds,
+        naked_text=naked.text,
+        in_doubt=len(core.orders.doubtful()),
+        pairs_open=len(held),
+        hedged_age_ms=milliseconds(hedge.hedged_age(core, held)),
+        residual=hedge.total_residual(figures),
+        outright=hedge.outright(figures),
+        positions_open=len(held_sizes(core)),
+        liquidation_distance=min(distances) if distances and not unknown else None,
+        liquidation_unknown=unknown,
+        worst_account=worst,
+        leverage=figures.last_total.leverage,
+        leverage_limit=gate.portfolio_leverage,
+        margin_usage=usage,
+        margin_usage_limit=min(gate.max_margin_usage, core.settings.ladder.no_new_risk),
+        venues=tuple(dot(figures, venue) for venue in core.settings.venues),
+        open_alarms=sum(1 for alert in raised if alert.severity is Severity.ALARM),
+        open_warnings=sum(1 for alert in raised if alert.severity is Severity.WARNING),
+        acknowledged=sum(1 for alert in alerts if alert.state == ACKNOWLEDGED),
+        top_alert=raised[0].text if raised else "",
+        top_alert_since=raised[0].since if raised else None,
+        next_steps=next_steps(figures, naked),
+        equity=equity,
+        equity_approximate=figures.approximate,
+        day_pnl=figures.day_pnl(equity),
+        day_pnl_fraction=figures.day_fraction(equity),
+    )
+
+
+def dot(figures: Figures, venue: str) -> VenueDot:
+    """One venue: its connection, and whether what we hold there rests on fresh data."""
+    core, picture = figures.core, figures.core.picture
+    age = picture.venue_age(venue, figures.now)
+    found = level(age, picture.stretched(core.settings.fresh.heartbeat_s * SECOND))
+    connected = picture.connected(venue, figures.now)
+    text = ""
+    for instrument in held_sizes(core):
+        if instrument in core.instruments and venue_of(instrument) == venue:
+            each = mark_age(core, instrument)[1]
+            if each == STALE and not text:
+                text = f"{instrument} is stale"
+            found = worst_level(found, each)
+    book = core.state.venues.get(venue)
+    agreed = None if book is None or book.agreed_ts is None else figures.now - book.agreed_ts
+    if is_open(core, venue) and level(agreed, picture.balance_limit_ns) == STALE:
+        text = text or "the account was not read in time"
+        found = STALE
+    elif not is_open(core, venue):
+        found, text = STALE, "the account has not been read yet"
+    elif figures.stale(venue):
+        found, text = STALE, text or "a figure is stale"
+    if not connected:
+        found = STALE
+        text = "no data yet" if age is None else f"no connection, data {age // MILLISECOND} ms old"
+    holds = figures.holds(venue) or any(entry.venue == venue for entry in core.orders.open_orders())
+    return VenueDot(
+        name=venue,
+        connected=connected,
+        data_age_ms=milliseconds(age),
+        level=found,
+        holds=holds,
+        text=text,
+    )

@@ -1,0 +1,63 @@
+"""The last line of a headless run: the status, what was done, and what was left undone and why."""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+
+from services.desk.core import DeskCore
+from services.desk.strategy import Strategies
+from services.desk.views.figures import Figures
+from services.desk.views.meta import Meta
+from services.desk.views.status import status_of
+from services.domain.money import DESK_CONTEXT
+from services.strategies import funding_arb
+from services.views.status import BestRefused, SummaryView
+
+
+def summary(core: DeskCore, strategies: Strategies, meta: Meta, events: int, ended_by: str) -> SummaryView:
+    """`events`: how many inputs the run handled; `ended_by`: what ended it, in the shell's words."""
+    with localcontext(DESK_CONTEXT):
+        figures = Figures(core)
+        counters = core.state.counters
+        seen, refused, best = _opportunities(strategies)
+        return SummaryView(
+            status=status_of(figures, meta),
+            stamp=meta.stamp,
+            trades=counters.trades,
+            fills=counters.fills,
+            fees=counters.fees,
+            funding_net=counters.received - counters.paid,
+            net_pnl=_net_pnl(figures),
+            events=events,
+            opportunities=seen,
+            refused=refused,
+            best_refused=best,
+            ended_by=ended_by,
+        )
+
+
+def _net_pnl(figures: Figures) -> Decimal | None:
+    """Change of equity since the first complete one, less what was transferred; None = equity unknown."""
+    counters = figures.core.state.counters
+    equity, start = figures.total.equity, counters.equity_start
+    return None if equity is None or start is None else equity - start - counters.transfers
+
+
+def _opportunities(strategies: Strategies) -> tuple[int, dict[str, int], BestRefused | None]:
+    """Over all funding strategies."""
+    seen = 0
+    refused: dict[str, int] = {}
+    best: BestRefused | None = None
+    for state in strategies.states.values():
+        if not isinstance(state, funding_arb.FundingArbState):
+            continue
+        found = funding_arb.summary(state)
+        seen += found.seen
+        for rule, count in found.refused.items():
+            refused[rule] = refused.get(rule, 0) + count
+        top = found.best_refused
+        if top is None or top.net_edge is None:
+            continue
+        if best is None or top.net_edge > best.net_edge:
+            best = BestRefused(pair=f"{top.short}|{top.long}", net_edge=top.net_edge, rule=top.rule)
+    return seen, refused, best

@@ -1,0 +1,61 @@
+"""A living desk in one process: the simulator's world and exchange, virtual time, nothing kept on disk."""
+
+from __future__ import annotations
+
+from services.desk.core import MINUTE, SECOND
+from services.desk.desk import Desk
+from services.domain.enums import PairState
+from services.domain.events import Timer
+from services.drive.machine import VirtualMachine
+from services.drive.ports import NullKeeper
+from services.drive.queue import VirtualQueue
+from services.settings.parameters import Settings
+from services.venues.sim.exchange import build_exchange
+from services.venues.sim.world import make_world
+
+INSTANCE = "abc123"
+VENUES = ("alpha", "beta")
+
+
+class Rig:
+    """The desk, its exchange, and the queue that turns their time."""
+
+    def __init__(
+        self, scenario: str = "funding-harvest", seed: int = 7, settings: Settings | None = None
+    ) -> None:
+        self.world = make_world(scenario, seed)
+        self.queue = VirtualQueue(self.world.start)
+        self.exchange = build_exchange(self.world, None, self.queue)
+        self.desk = Desk(
+            settings if settings is not None else Settings(),
+            {each.id: each for each in self.world.instruments},
+            instance=INSTANCE,
+        )
+        self.machine = VirtualMachine(
+            self.desk, self.exchange.venues, self.exchange, self.queue, NullKeeper()
+        )
+
+    def start(self) -> None:
+        """Time begins: the desk's start, then the exchange."""
+        self.queue.deliver(self.world.start, Timer(name="start", ts=self.world.start))
+        self.exchange.start(self.world.start)
+
+    def run(self, ns: int) -> None:
+        """Let the world go on for so long after its present."""
+        self.machine.run_until(self.queue.now + ns)
+
+    def run_until_hedged(self, limit_ns: int = 90 * MINUTE) -> None:
+        """Until a pair is hedged, and five virtual minutes on. Fails when none is within the limit."""
+        end = self.queue.now + limit_ns
+        while not any(pair.state is PairState.HEDGED for pair in self.desk.core.pairs.live()):
+            assert self.queue.now < end, "no pair was hedged in time"
+            self.run(30 * SECOND)
+        self.run(5 * MINUTE)
+
+
+def living_desk() -> Rig:
+    """A desk that holds a hedged pair, five virtual minutes after it began to."""
+    rig = Rig()
+    rig.start()
+    rig.run_until_hedged()
+    return rig
