@@ -244,7 +244,7 @@ class FlattenMachine:
         moving |= {order.instrument for order in view.resting() if order.in_doubt or order.pair is not None}
         moving |= {name for each in self.running() for name, target in each.targets.items() if target.order}
         settled = True
-        for name in sorted({**sizes, **ours}):
+        for name in sorted({**sizes, **ours, **run.extra, **run.seen}):
             instrument = self._instruments.get(name)
             if instrument is None or instrument.venue != report.venue or not instrument.is_perp:
                 continue
@@ -254,6 +254,12 @@ class FlattenMachine:
                 settled = False
                 continue
             beyond = sizes.get(name, ZERO) - ours.get(name, ZERO)
+            if beyond != run.seen.get(name, run.extra.get(name, ZERO)):
+                # Believed when two fresh reads agree: one may be older than a fill we have counted.
+                run.seen[name] = beyond
+                settled = False
+                continue
+            run.seen.pop(name, None)
             if beyond:
                 run.extra[name] = beyond
             else:

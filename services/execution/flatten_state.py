@@ -101,6 +101,8 @@ class Flatten:
     targets: dict[str, Target] = field(default_factory=dict)
     extra: dict[str, Decimal] = field(default_factory=dict)
     """By instrument: what the venue holds beyond our books, by its last report."""
+    seen: dict[str, Decimal] = field(default_factory=dict)
+    """The figure of the last report where it differs from `extra`: believed once a second read agrees."""
     touched: dict[str, int] = field(default_factory=dict)
     """By instrument: our time of the last news of one of our orders on it."""
     canceled: dict[str, int] = field(default_factory=dict)
