@@ -85,7 +85,7 @@ def _next_entry_slice(work: Work, pair: Pair) -> None:
     if mid is None or work.prices.mid(pair.other(first.number).instrument) is None or quantity is None:
         pair.entry_tries += 1
         first.next_at = work.now + work.dwell
-        first.last_refusal = "no fresh price, or a book too thin for the smallest slice"
+        first.last_refusal = "no fresh price, or no slice fits the book and the naked bound"
         work.wake(first.next_at)
         return
     first.next_at = work.now + work.dwell

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.domain.enums import PairState
+from services.domain.enums import OrderState, PairState
 from services.domain.money import ZERO
+from services.execution.actions import Ask
 from services.execution.pair_close import closing, unwinding
 from services.execution.pair_legs import measure, within_residual
 from services.execution.pair_moves import freeze, heavy_cut, start_closing, start_unwinding
@@ -41,6 +42,7 @@ def _enter_doubt(work: Work, pair: Pair) -> None:
     pair.resume = pair.state
     pair.doubt_since = work.now
     work.become(pair, PairState.IN_DOUBT, "an order's outcome is unknown: nothing is sent on a guess")
+    _read_afresh(work, pair)
 
 
 def _in_doubt(work: Work, pair: Pair) -> None:
@@ -54,6 +56,8 @@ def _in_doubt(work: Work, pair: Pair) -> None:
     if work.now < due:
         work.wake(due)
         return
+    if not pair.escalated:
+        _read_afresh(work, pair)
     filled = any(
         memo.in_doubt and not memo.settled and pair.other(memo.leg).size > ZERO
         for memo in pair.orders.values()
@@ -65,6 +69,13 @@ def _in_doubt(work: Work, pair: Pair) -> None:
             f" naked {pair.naked.quantity} of leg {pair.naked.leg}",
             reducing=True,
         )
+
+
+def _read_afresh(work: Work, pair: Pair) -> None:
+    """The order may also be found in a fresh read of the account: its fills, its position, its absence."""
+    silent = [memo for memo in pair.orders.values() if memo.state is OrderState.IN_DOUBT]
+    venues = {work.instruments[pair.leg(memo.leg).instrument].venue: None for memo in silent}
+    work.out.extend(Ask(venue, f"{pair.id} in doubt") for venue in venues)
 
 
 def _hedged(work: Work, pair: Pair) -> None:

@@ -18,7 +18,7 @@ from services.domain.events import (
 )
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
-from services.execution.actions import Action, Arm, Became, CancelOrder, Disarm, Escalate, Place, Probe
+from services.execution.actions import Action, Arm, Ask, Became, CancelOrder, Disarm, Escalate, Place, Probe
 from services.execution.ids import IdCounter
 from services.execution.pairs import PairMachine
 from services.execution.table import OrderTable
@@ -130,6 +130,7 @@ class Market:
     pages: list[Escalate] = field(default_factory=list)
     anomalies: list[str] = field(default_factory=list)
     denied: list[str] = field(default_factory=list)
+    asked: list[Ask] = field(default_factory=list)
     worst_naked: Decimal = Decimal("0")
     halted: bool = False
     cuts: bool = False
@@ -160,6 +161,8 @@ class Market:
                     self.became.append(action)
                 case Escalate():
                     self.pages.append(action)
+                case Ask():
+                    self.asked.append(action)
                 case _:
                     raise AssertionError(action)
         self._arm_table()

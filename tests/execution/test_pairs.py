@@ -299,6 +299,7 @@ def test_order_in_doubt_is_never_sent_again_and_pages_with_the_other_leg_filled(
     assert pair.state is PairState.IN_DOUBT
     assert len(world.placed) == 2
     assert not world.pages
+    assert [ask.venue for ask in world.asked] == ["alpha"]
     world.run(2)
     assert world.pages[0].reducing
     world.carry_out(world.machine.request_unwind(pair_id, "REDUCING", world.now, world.book))
