@@ -17,6 +17,8 @@ class IdState:
     """Six characters of [0-9a-z]."""
     sequence: int = 0
     """The last number drawn."""
+    pairs: int = 0
+    """Pairs named so far; small numbers of their own, for people."""
 
 
 class IdCounter:
@@ -38,3 +40,8 @@ class IdCounter:
         """A new number of the same sequence, for pair and flatten ids."""
         self.state.sequence += 1
         return self.state.sequence
+
+    def pair(self) -> str:
+        """A new pair's name, `P-01`, `P-02`, ...: what the screen shows and a person types."""
+        self.state.pairs += 1
+        return f"P-{self.state.pairs:02d}"

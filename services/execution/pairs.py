@@ -107,7 +107,7 @@ class PairMachine:
         settings = self._settings.pair
         bound = min(settings.naked_max, settings.naked_max_fraction * capital)
         pair = Pair(
-            id=f"p{self._ids.number()}",
+            id=self._ids.pair(),
             strategy=strategy,
             kind=kind,
             origin=origin,
