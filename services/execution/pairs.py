@@ -300,7 +300,7 @@ class PairMachine:
         return self._advance(work, found)
 
     def forget(self, pair: str) -> None:
-        """Drop a closed pair whose orders are all settled. Dust it may hold counts as unpaired from then on."""
+        """Drop a closed pair whose orders are all settled. Dust it holds is unpaired from then on."""
         found = self.get(pair)
         if found is not None and found.state is PairState.CLOSED and not found.unsettled:
             del self.state.pairs[pair]
