@@ -6,8 +6,11 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.settings.errors import SettingsError
 from services.settings.parameters import Settings
@@ -291,3 +294,28 @@ def test_settings_without_a_file_load_no_validation_library(module: str) -> None
         check=True,
     )
     assert done.stdout == "False\n"
+
+
+_WORDS = (
+    "profiles ui sim limits instrument BTC-PERP.alpha default max_position strategies funding_arb min_spread "
+    "kind mode venues ladder cut exec hedge_bands é"
+)
+_KEYS = st.sampled_from(_WORDS.split())
+_VALUES = st.recursive(
+    st.booleans() | st.integers() | st.decimals() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=100)
+@given(inner=st.dictionaries(_KEYS, _VALUES, max_size=4), wrap=st.booleans())
+def test_whatever_the_file_says_it_is_taken_or_refused_in_one_line(inner: dict[str, Any], wrap: bool) -> None:
+    document = {"profiles": {"sim": inner}} if wrap else inner
+    said = ""
+    try:
+        resolve("sim", document=document)
+    except SettingsError as error:
+        said = str(error)
+    assert "\n" not in said
+    assert not said or "expected" in said
