@@ -4,17 +4,37 @@ from __future__ import annotations
 
 from services.desk.core import MINUTE, SECOND
 from services.desk.desk import Desk
+from services.desk.views import Meta
+from services.domain.effects import Effect
 from services.domain.enums import PairState
-from services.domain.events import Timer
+from services.domain.events import Event, MarketFrame, Timer
 from services.drive.machine import VirtualMachine
 from services.drive.ports import NullKeeper
 from services.drive.queue import VirtualQueue
 from services.settings.parameters import Settings
+from services.venues.port import VirtualVenue
 from services.venues.sim.exchange import build_exchange
 from services.venues.sim.world import make_world
 
 INSTANCE = "abc123"
 VENUES = ("alpha", "beta")
+META = Meta(badge="SIM ×60", stamp="SYNTHETIC", profile="sim", mode="sim", synthetic=True)
+
+
+class Ear:
+    """What the driver talks to: the desk, deaf to the market data of the venues named."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.deaf: list[str] = []
+
+    def handle(self, event: Event) -> tuple[Effect, ...]:
+        if isinstance(event, MarketFrame) and event.venue in self.deaf:
+            return ()
+        return self.desk.handle(event)
+
+    def overran(self) -> str | None:
+        return self.desk.overran()
 
 
 class Rig:
@@ -31,9 +51,9 @@ class Rig:
             {each.id: each for each in self.world.instruments},
             instance=INSTANCE,
         )
-        self.machine = VirtualMachine(
-            self.desk, self.exchange.venues, self.exchange, self.queue, NullKeeper()
-        )
+        self.ear = Ear(self.desk)
+        venues: dict[str, VirtualVenue] = dict(self.exchange.venues)
+        self.machine = VirtualMachine(self.ear, venues, self.exchange, self.queue, NullKeeper())
 
     def start(self) -> None:
         """Time begins: the desk's start, then the exchange."""

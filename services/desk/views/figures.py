@@ -68,7 +68,8 @@ class Figures:
 
     def stale(self, venue: str) -> bool:
         """Its account cannot be valued at fresh figures."""
-        return not known_whole(self.margins[venue])
+        margin = self.margins.get(venue)
+        return margin is None or not known_whole(margin)
 
     @property
     def equity(self) -> Decimal | None:

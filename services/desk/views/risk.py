@@ -1,7 +1,7 @@
 """The risk pane: limits, collateral by coin, accounts, breakers, the stress table, what was refused today.
 
-Collateral counts, weights and indexes are the last known ones; C and uPnL are given only when they are
-known, an account says itself that its figures are stale.
+Indexes, what a coin counts, C and uPnL are given only while they are fresh: nothing marks them otherwise.
+Accounts and the stress table rest on the last known figures; an account says itself that they are stale.
 """
 
 from __future__ import annotations
@@ -74,14 +74,16 @@ def _coin(figures: Figures, coin: str) -> CollateralView:
         amount = book.balances.get(coin, ZERO)
         if amount == ZERO:
             continue
-        index, weight = core.picture.index(venue, coin), book.weights_total.get(coin)
+        index, weight = core.picture.fresh_index(venue, coin, figures.now), book.weights_total.get(coin)
         balance += amount
         weights.append(weight)
         indexes.append(index)
-        factor = effective_weight(weight) if amount > ZERO else ONE
-        counts = None if counts is None or index is None else counts + amount * index * factor
+        if counts is None or index is None or not amount.is_finite():
+            counts = None
+        else:
+            counts += amount * index * (effective_weight(weight) if amount > ZERO else ONE)
     if not indexes:
-        indexes = [core.picture.index(venue, coin) for venue in figures.last_books]
+        indexes = [core.picture.fresh_index(venue, coin, figures.now) for venue in figures.last_books]
         indexes = [index for index in indexes if index is not None]
     watch = core.depeg.state.coins.get(coin)
     price = watch.price if watch is not None else None
@@ -93,7 +95,7 @@ def _coin(figures: Figures, coin: str) -> CollateralView:
         depeg_bps=None if price is None else (price - ONE) / BPS,
         sources=core.depeg.sources(coin),
         counts=counts,
-        exposure=total_exposure(figures.last_books.values(), coin).by_positions if figures.opened else None,
+        exposure=total_exposure(figures.books.values(), coin).by_positions if figures.opened else None,
         level=core.depeg.level(coin) if coin in STABLECOINS else "ok",
     )
 

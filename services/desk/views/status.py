@@ -25,6 +25,7 @@ from services.desk.views.pairs import pair_views
 from services.desk.views.positions import FOREIGN, position_views
 from services.desk.views.risk import collateral_views
 from services.desk.views.strategies import strategy_views
+from services.desk.views.tidy import tidy
 from services.domain.enums import OrderState
 from services.domain.money import DESK_CONTEXT, ZERO
 from services.execution.entries import OrderEntry
@@ -45,17 +46,17 @@ from services.views.status import (
 def status(core: DeskCore, strategies: Strategies, meta: Meta) -> StatusView:
     """`strategies` is not asked anything: their states stand in the desk's own books."""
     with localcontext(DESK_CONTEXT):
-        return status_of(Figures(core), meta)
+        return tidy(status_of(Figures(core), meta))
 
 
 def positions(core: DeskCore) -> tuple[PositionStatus, ...]:
     with localcontext(DESK_CONTEXT):
-        return tuple(PositionStatus.of(row) for row in position_views(Figures(core)))
+        return tuple(tidy(PositionStatus.of(row)) for row in position_views(Figures(core)))
 
 
 def pairs(core: DeskCore) -> tuple[PairStatus, ...]:
     with localcontext(DESK_CONTEXT):
-        return tuple(PairStatus.of(row) for row in pair_views(core))
+        return tuple(tidy(PairStatus.of(row)) for row in pair_views(core))
 
 
 def orders(core: DeskCore) -> tuple[OrderStatus, ...]:

@@ -9,6 +9,7 @@ from services.desk.strategy import Strategies
 from services.desk.views.figures import Figures
 from services.desk.views.meta import Meta
 from services.desk.views.status import status_of
+from services.desk.views.tidy import tidy
 from services.domain.money import DESK_CONTEXT
 from services.strategies import funding_arb
 from services.views.status import BestRefused, SummaryView
@@ -20,7 +21,7 @@ def summary(core: DeskCore, strategies: Strategies, meta: Meta, events: int, end
         figures = Figures(core)
         counters = core.state.counters
         seen, refused, best = _opportunities(strategies)
-        return SummaryView(
+        found = SummaryView(
             status=status_of(figures, meta),
             stamp=meta.stamp,
             trades=counters.trades,
@@ -34,6 +35,7 @@ def summary(core: DeskCore, strategies: Strategies, meta: Meta, events: int, end
             best_refused=best,
             ended_by=ended_by,
         )
+        return tidy(found)
 
 
 def _net_pnl(figures: Figures) -> Decimal | None:
