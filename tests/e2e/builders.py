@@ -169,6 +169,15 @@ class Terminal:
     def press(self, *keys: str) -> None:
         self._tmux("send-keys", "-t", "t", *keys)
 
+    def dialog(self, title: str) -> None:
+        """Waits for a dialog that listens: a new one is deaf for 150 ms, against bounced keys."""
+        self.see(title)
+        time.sleep(0.4)
+
+    def answer(self, title: str, key: str) -> None:
+        self.dialog(title)
+        self.press(key)
+
     def type(self, text: str) -> None:
         self._tmux("send-keys", "-t", "t", "-l", text)
 

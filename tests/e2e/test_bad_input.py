@@ -41,7 +41,7 @@ def complaint(ran: subprocess.CompletedProcess[str], code: int) -> str:
         ('[profiles.sim]\nmode = "sim"\nwings = 2\n', "wings"),
         ('[profiles.sim.strategies.funding_arb]\nkind = "funding_arb"\nmin_spread = "1bps"\n', "bps/8h"),
         ('[profiles.sim.limits]\nportfolio_leverage = "lots"\n', "portfolio_leverage"),
-        ("[profiles.sim\n", "line 1"),
+        ("[profiles.sim\n", "config.toml:1"),
     ],
     ids=["unknown key", "wrong unit", "wrong type", "no TOML"],
 )

@@ -72,19 +72,18 @@ def test_the_operators_day() -> None:
             assert until(lambda: status(folder).get("trading_state") == "HALTED", "still halted")
             assert positions(folder) == before
             third.press("R")
+            third.dialog("Resume trading")
             third.type("checked both venues")
             third.press("Enter")
             until(lambda: status(folder)["trading_state"] == "ACTIVE", "active again")
             third.see("ACTIVE")
 
             third.press("F")
-            third.see("latten")
-            third.press("F")
+            third.answer("Flatten everything?", "F")
             until(lambda: not status(folder)["positions"], "flat")
             third.see("flat")
             third.press("q")
-            third.see("detach")
-            third.press("s")
+            third.answer("Leave the console?", "s")
             third.see("EXIT 0")
             until(lambda: engine_pid(folder) is None or not status(folder), "the engine has stopped")
             assert exchange_positions(folder) == {}
@@ -109,8 +108,7 @@ def test_other_sizes_show_the_answers(columns: int, lines: int) -> None:
         screen.open(start(folder))
         screen.see("TRADE", "Positions", "ACTIVE")
         screen.press("q")
-        screen.see("detach")
-        screen.press("d")
+        screen.answer("Leave the console?", "d")
         screen.see("EXIT 0")
         assert engine_pid(folder) is not None, "detaching leaves the engine running"
 
