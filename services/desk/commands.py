@@ -28,6 +28,10 @@ OK, FAILED, USAGE, REFUSED, LEFT_OPEN = 0, 1, 2, 4, 5
 """Exit statuses of CONSOLE; the closed list lives with the protocol."""
 
 
+_NEEDED = {"set": ("key", "value"), "unset": ("key",), "limit": ("symbol", "key", "value")}
+"""Arguments without which a command means nothing: whoever sent it, it must not end the engine."""
+
+
 class StateAnswer(Struct, frozen=True, kw_only=True):
     """Of `halt`, `resume`, `stop`, `reconcile`."""
 
@@ -90,6 +94,10 @@ class Commands:
         if handler is None:
             self._fail(command, "unknown", f"unknown command {command.name!r}", USAGE)
             return
+        missing = [name for name in _NEEDED.get(command.name, ()) if name not in command.args]
+        if missing:
+            self._fail(command, "usage", f"{command.name} needs {', '.join(missing)}", USAGE)
+            return
         handler(command)
 
     # -- answers -----------------------------------------------------------------------------------------
@@ -129,7 +137,7 @@ class Commands:
         name, actions = self.core.flattens.start(
             scope, reason, command.origin, self.core.now, self.submit.prices
         )
-        self.core.state.flatten_commands[name] = command.id
+        self.core.state.flatten_commands.setdefault(name, []).append(command.id)
         self.core.decide("flatten", name, reason, {"everything": str(whole)})
         self.submit.run(actions)
 
@@ -181,19 +189,17 @@ class Commands:
         proof = "; ".join(end.proof)
         core.decide("flattened", end.id, proof if end.flat else "not flat", {"left": str(len(end.left))})
         core.risk_event("flattened", end.id, proof if end.flat else "; ".join((*positions, *orders)))
-        command = core.state.flatten_commands.pop(end.id, "")
-        if not command:
-            return
-        core.emit(
-            Done(
-                command=command,
-                ok=end.flat,
-                result=msgspec.json.encode(answer).decode(),
-                code="" if end.flat else "left",
-                text=f"flat: {proof}" if end.flat else "not flat: " + "; ".join((*positions, *orders)),
-                exit=OK if end.flat else LEFT_OPEN,
+        for command in core.state.flatten_commands.pop(end.id, []):
+            core.emit(
+                Done(
+                    command=command,
+                    ok=end.flat,
+                    result=msgspec.json.encode(answer).decode(),
+                    code="" if end.flat else "left",
+                    text=f"flat: {proof}" if end.flat else "not flat: " + "; ".join((*positions, *orders)),
+                    exit=OK if end.flat else LEFT_OPEN,
+                )
             )
-        )
 
     def _resume(self, command: Command) -> None:
         core = self.core

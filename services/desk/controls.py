@@ -11,9 +11,11 @@ from services.desk import gatekeeping
 from services.desk.core import DeskCore
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Severity, TradingState
+from services.domain.money import ZERO
 from services.domain.records import OverrideRecord
 from services.execution.flatten import Scope
 from services.execution.pair_state import Pair
+from services.risk.breaker import DAILY, DRAWDOWN, ROLLING
 from services.risk.causes import ALL
 from services.settings.catalog import is_loosening, set_value
 from services.settings.parameters import Settings
@@ -108,12 +110,17 @@ def resume(core: DeskCore, reason: str, override: tuple[str, ...], rebase: str) 
     if not reason:
         return "a reason is required: resume REASON"
     if rebase:
-        if not core.breaker.rebase(rebase):
+        if rebase not in (DAILY, DRAWDOWN):
+            return f"--rebase {rebase}: expected {DAILY} or {DRAWDOWN}"
+        last = core.breaker.state.last
+        if last is None or last.value <= ZERO:
             return f"--rebase {rebase}: no equity is known to measure from"
         override = (*override, *[name for name in _breaker_causes(core, rebase) if name not in override])
     answer = core.causes.resume(reason, override=override)
     if not answer.ok:
         return "; ".join(answer.refused)
+    if rebase:
+        core.breaker.rebase(rebase)
     for cause in answer.cleared:
         core.cleared(cause.name, cause.scope)
     core.breaker.release()
@@ -129,11 +136,9 @@ def resume(core: DeskCore, reason: str, override: tuple[str, ...], rebase: str) 
 
 
 def _breaker_causes(core: DeskCore, which: str) -> list[str]:
-    return [
-        cause.name
-        for cause in core.causes.causes()
-        if cause.name.startswith("breaker") and which in cause.name
-    ]
+    """The causes that go with a re-base: the daily one takes the rolling one along (the same loss)."""
+    names = [f"breaker {name}" for name in ((DAILY, ROLLING) if which == DAILY else (DRAWDOWN,))]
+    return [cause.name for cause in core.causes.causes() if cause.latched and cause.name in names]
 
 
 def enable(core: DeskCore, name: str, reason: str) -> None:

@@ -166,9 +166,8 @@ class DeskState:
     overrides: dict[str, str] = field(default_factory=dict)
     """`:set` and `:limit`, by dotted key."""
     causes_changed: bool = False
-    flatten_commands: dict[str, str] = field(default_factory=dict)
-    """Flatten id -> the command that waits for its end."""
-    halt_commands: dict[str, str] = field(default_factory=dict)
+    flatten_commands: dict[str, list[str]] = field(default_factory=dict)
+    """Flatten id -> the commands that wait for its end."""
     episodes: list[EpisodeRecord] = field(default_factory=list)
     """Closed ones, newest last, bounded: what the sizing learns from."""
     expected: dict[str, Decimal] = field(default_factory=dict)
