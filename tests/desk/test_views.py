@@ -165,7 +165,7 @@ def test_the_tightest_limit_is_the_one_with_the_most_used(view: DeskView, bar: S
     used = {
         row.name: row.used
         for row in view.risk.limits
-        if row.used is not None and not row.name.startswith("venue share")
+        if row.used is not None and not row.name.startswith(("venue share", "data fresh", "depeg guard"))
     }
     assert bar.tightest_used == max(used.values())
     assert used[bar.tightest] == bar.tightest_used

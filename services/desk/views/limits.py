@@ -1,7 +1,7 @@
 """Each check of the gate as a row: what it limits, where it stands, how much of it is used.
 
 `used` is value / limit. For checks that want at least the limit (liquidation distance, minimum equity) it is
-limit / value: longer is always worse. Checks that only warn never count as the tightest.
+limit / value: longer is always worse. See `tightest`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ MOST_USED = Decimal(10)
 
 AT_LEAST = ("liquidation distance", "minimum equity")
 _STATE = "state"
+_UNRANKED = ("data fresh", "depeg guard", "venue share")
 _WHOLE = "all"
 
 
@@ -41,10 +42,13 @@ def passing(limits: tuple[LimitView, ...]) -> tuple[int, int]:
 
 
 def tightest(limits: tuple[LimitView, ...]) -> tuple[str, Decimal | None]:
-    """The limit nearest to binding, and how much of it is used. Unknown ones have no figure to rank."""
+    """The limit of the gate's board nearest to binding, and how much of it is used.
+
+    Ages and depegs are questions of their own, a venue's share only warns, and an unknown figure has no rank.
+    """
     best: LimitView | None = None
     for row in limits:
-        if row.used is None or row.name.startswith("venue share"):
+        if row.used is None or row.name.startswith(_UNRANKED):
             continue
         if best is None or row.used > (best.used or ZERO):
             best = row
