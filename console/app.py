@@ -13,7 +13,6 @@ from dataclasses import replace
 os.environ.setdefault("TEXTUAL_FPS", "240")  # a key's own effect is painted at once; data have their own cap
 
 # isort: split
-from rich.text import Text
 from textual.app import App
 from textual.theme import BUILTIN_THEMES, Theme
 
@@ -51,18 +50,6 @@ class StableConsole(App[str], inherit_bindings=False):
 
     def get_default_screen(self) -> DeskScreen:
         return self.desk
-
-    def _fatal_error(self) -> None:
-        """A fault of ours: one line for the person, no traceback (`--debug` shows one)."""
-        if "debug" in self.features or os.environ.get("STABLECONSOLE_DEBUG"):
-            super()._fatal_error()
-            return
-        error = self._exception
-        what = f"{type(error).__name__}: {error}"
-        line = f"the console failed: {what}. The engine goes on; start the console again."
-        self.bell()
-        self._exit_renderables.append(Text(line))
-        self._close_messages_no_wait()
 
     def action_tell_quit(self) -> None:
         self.desk.say("q quits: detach, stop, or flatten and stop", "text")

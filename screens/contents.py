@@ -103,13 +103,13 @@ class Contents:
             spaced = replace(context, room=needs.positions_spaced <= inside and not tight)
             return positions.draw(view, width, spaced)
         if pane == "funding":
-            return funding.draw(view, width, context, self._ranked(view))
+            return funding.draw(view, width, context, self.ranked(view))
         if pane == "risk":
             return risk.draw(view, width, inside, context)
         two = plan.size is SizeClass.WIDE and inside >= 2 * len(view.alerts)
         return alerts.draw(view, width, context, two_lines=two)
 
-    def _ranked(self, view: DeskView) -> list[str]:
+    def ranked(self, view: DeskView) -> list[str]:
         """The order shown: the view's own, once nobody touched a key and the last change is old enough."""
         keys = [funding.key_of(row) for row in view.funding]
         still = self._now - self._touched >= STILL_S

@@ -240,10 +240,13 @@ def cut(text: str, width: int) -> str:
     if width <= 0:
         return ""
     head = text[: width - 1]
-    if text[width - 1] not in " " and head and head[-1] != " ":
+    if text[width - 1] != " " and head and head[-1] != " ":
         start = head.rfind(" ") + 1
         end = text.find(" ", width - 1)
         word = text[start : end if end >= 0 else len(text)]
         if any(char.isdigit() for char in word):
             head = head[:start]
-    return (head.rstrip(" ·,") if head.strip() else "") + glyphs.ELLIPSIS
+    head = head.rstrip(" ·,<>(")
+    while head and (head[-1].isdigit() or head[-1] in ".,"):
+        head = head[: head.rfind(" ") + 1].rstrip(" ·,<>(")
+    return head + glyphs.ELLIPSIS

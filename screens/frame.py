@@ -171,6 +171,9 @@ def _side(line: Line, width: int, border: str, chosen: bool = False, focused: bo
         out.add(glyphs.EDGE, "accent@sel" if focused else "faint")
     else:
         out.add(" ", "text")
-    for text, ink in line.fitted(width - INSET).spans:
-        out.add(text, ink if not ground or "@" in ink else ink + ground)
+    inner = line.fitted(width - INSET).spans
+    if ground:
+        inner = [Span(text, ink if "@" in ink else ink + ground) for text, ink in inner]
+    out.spans += inner
+    out.width += width - INSET
     return out.add(" ", "text" + ground).add("│", border)

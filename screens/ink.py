@@ -23,11 +23,9 @@ class Line:
     __slots__ = ("ground", "spans", "width")
 
     def __init__(self, spans: Iterable[Span | tuple[str, str]] = (), ground: str = "bg") -> None:
-        self.spans: list[Span] = []
-        self.width = 0
+        self.spans: list[Span] = [Span(text, ink) for text, ink in spans if text]
+        self.width = sum([len(span[0]) for span in self.spans])
         self.ground = ground
-        for text, ink in spans:
-            self.add(text, ink)
 
     def add(self, text: str, ink: str = "text") -> Line:
         if text:
@@ -36,8 +34,9 @@ class Line:
         return self
 
     def extend(self, spans: Iterable[Span | tuple[str, str]]) -> Line:
-        for text, ink in spans:
-            self.add(text, ink)
+        added = [Span(text, ink) for text, ink in spans if text]
+        self.spans += added
+        self.width += sum([len(span[0]) for span in added])
         return self
 
     def to(self, column: int, ink: str = "text") -> Line:
@@ -48,9 +47,10 @@ class Line:
 
     def fitted(self, width: int) -> Line:
         """Exactly `width` cells: padded, or cut as a last guard (layouts measure before they draw)."""
-        if self.width <= width:
-            return Line(self.spans, self.ground).to(width)
         out = Line(ground=self.ground)
+        if self.width <= width:
+            out.spans, out.width = self.spans.copy(), self.width
+            return out.to(width)
         for text, ink in self.spans:
             if out.width >= width:
                 break
@@ -77,7 +77,7 @@ Spans = Sequence[Span | tuple[str, str]]
 
 
 def measure(spans: Spans) -> int:
-    return sum(len(text) for text, _ in spans)
+    return sum([len(span[0]) for span in spans])
 
 
 def first_that_fits(choices: Sequence[Spans], width: int) -> Spans:

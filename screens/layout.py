@@ -48,9 +48,9 @@ class Plan:
 class Needs:
     """Lines that panes would like inside their frames, their header included."""
 
-    positions: int = 10
+    positions: int = 9
     """Without blank lines between pairs."""
-    positions_spaced: int = 12
+    positions_spaced: int = 11
     funding: int = 10
 
 

@@ -214,6 +214,7 @@ class DeskStage(Screen[None], inherit_bindings=False):
         self.key_bar.draw(self.keys, width, frozenset(greyed))
 
     def draw_panes(self) -> None:
+        self.contents.at(self.clock())
         for name in PANES:
             if name in self.plan.rects:
                 self.draw_pane(name)

@@ -903,7 +903,7 @@ def halted_desk() -> DeskView:
             "OPEN",
             17,
             ts=HALT_TS,
-            why="exit on depeg: bought 15,000 USDT-PERP on alpha, the sell on beta timed out and is not re-sent",
+            why="exit on depeg: bought 15,000 USDT-PERP on alpha, the sell on beta timed out, not re-sent",
             do="wait for beta; or F flatten",
         ),
         alert(

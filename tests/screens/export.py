@@ -1,7 +1,7 @@
 """Pictures of the console's fixture states: `python -m tests.screens.export FOLDER [NAME ...]`.
 
-Every cell is drawn where a terminal would put it (text by font, frames and bars as the font has them), as SVG and,
-where cairosvg is installed, as PNG.
+Every cell is drawn where a terminal would put it, frames and bars as shapes that meet, as SVG and, where cairosvg
+is installed, as PNG.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pathlib import Path
 from rich.color import Color, ColorType
 from rich.color_triplet import ColorTriplet
 from rich.style import Style
-from textual.geometry import Region
 
 from console.app import StableConsole, make_app
 from screens.ui import Terminal, UiSettings
@@ -79,7 +78,8 @@ def svg(app: StableConsole) -> str:
     width, height = app.size
     strips = app.screen._compositor.render_strips()
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width * CELL_W + 2 * EDGE}" height="{height * CELL_H + 2 * EDGE}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width * CELL_W + 2 * EDGE}"'
+        f' height="{height * CELL_H + 2 * EDGE}">',
         '<style>text{font:14px "JetBrains Mono","DejaVu Sans Mono",monospace;white-space:pre;'
         "font-variant-ligatures:none}.b{font-weight:700}</style>",
         f'<rect width="100%" height="100%" fill="{default_back}"/><g transform="translate({EDGE},{EDGE})">',
@@ -93,9 +93,7 @@ def svg(app: StableConsole) -> str:
             if style.reverse:
                 front, back = back, front
             if back != default_back:
-                out.append(
-                    f'<rect x="{x * CELL_W:.1f}" y="{y * CELL_H:.0f}" width="{len(text) * CELL_W + 0.15:.2f}" height="{CELL_H + 0.15}" fill="{back}"/>'
-                )
+                out.append(_box(x * CELL_W, y * CELL_H, len(text) * CELL_W + 0.15, CELL_H + 0.15, back))
             _draw(texts, text, x, y, front, bool(style.bold))
             x += len(text)
     return "\n".join([*out, *texts, "</g></svg>"])
@@ -112,9 +110,9 @@ def _draw(out: list[str], text: str, x: int, y: int, front: str, bold: bool) -> 
             continue
         if word:
             weight = ' class="b"' if bold else ""
-            out.append(
-                f'<text x="{start * CELL_W:.1f}" y="{y * CELL_H + BASE:.1f}" fill="{front}"{weight} textLength="{len(word) * CELL_W:.1f}">{escape(word)}</text>'
-            )
+            place = f'x="{start * CELL_W:.1f}" y="{y * CELL_H + BASE:.1f}"'
+            size = f'textLength="{len(word) * CELL_W:.1f}"'
+            out.append(f'<text {place} fill="{front}"{weight} {size}>{escape(word)}</text>')
             word = ""
         if drawn:
             out.append(drawn)
@@ -139,19 +137,24 @@ def _shape(char: str, x: float, y: float, ink: str) -> str | None:
     if char == "╾":
         return f'<path d="M{x} {my}H{mx}" {line} stroke-width="3.4"/><path d="M{mx} {my}H{r}" {line}/>'
     if char == "▌":
-        return f'<rect x="{x:.1f}" y="{y:.0f}" width="{CELL_W / 2}" height="{CELL_H + 0.15}" fill="{ink}"/>'
+        return _box(x, y, CELL_W / 2, CELL_H + 0.15, ink)
     if "▁" <= char <= "█":
         high = (ord(char) - 0x2580) / 8 * (CELL_H - 2)
-        return f'<rect x="{x + 0.4:.1f}" y="{b - 1 - high:.1f}" width="{CELL_W - 0.8:.1f}" height="{high:.1f}" fill="{ink}"/>'
+        return _box(x + 0.4, b - 1 - high, CELL_W - 0.8, high, ink)
     if char == "●":
         return f'<circle cx="{mx:.1f}" cy="{my}" r="3.7" fill="{ink}"/>'
     if char == "○":
         return f'<circle cx="{mx:.1f}" cy="{my}" r="3.2" {line} stroke-width="1.3"/>'
     if char == "◐":
-        return f'<circle cx="{mx:.1f}" cy="{my}" r="3.2" {line} stroke-width="1.3"/><path d="M{mx} {my - 3.6}a3.6 3.6 0 0 0 0 7.2z" fill="{ink}"/>'
+        half = f'<path d="M{mx} {my - 3.6}a3.6 3.6 0 0 0 0 7.2z" fill="{ink}"/>'
+        return f'<circle cx="{mx:.1f}" cy="{my}" r="3.2" {line} stroke-width="1.3"/>{half}'
     if char == "■":
-        return f'<rect x="{mx - 3.4:.1f}" y="{my - 3.4}" width="6.8" height="6.8" fill="{ink}"/>'
+        return _box(mx - 3.4, my - 3.4, 6.8, 6.8, ink)
     return None if char != " " else ""
+
+
+def _box(x: float, y: float, width: float, height: float, fill: str) -> str:
+    return f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" fill="{fill}"/>'
 
 
 def _rgb(color: Color | None, default: str) -> str:
@@ -198,5 +201,3 @@ def main(folder: Path, names: list[str]) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/screens"), sys.argv[2:])
-
-__all__ = ["Region", "main", "shot", "svg"]

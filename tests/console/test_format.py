@@ -1,0 +1,160 @@
+"""Figures as text: tables of the written rules, and what must hold of any figure."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from screens import format as f
+
+S = 1_000_000_000
+MINUS = "\N{MINUS SIGN}"
+AMOUNTS = st.decimals(min_value=-(10**12), max_value=10**12, allow_nan=False, places=8)
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "text"),
+    [
+        ("12345.6", 2, "12,345.60"),
+        ("-140.4", 2, f"{MINUS}140.40"),
+        ("-0.001", 2, "0.00"),
+        ("0", 0, "0"),
+        ("999999.5", 0, "1,000,000"),
+        ("NaN", 2, "unknown"),
+    ],
+)
+def test_numbers(value: str, places: int, text: str) -> None:
+    assert f.number(Decimal(value), places) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("141.58", "+141.58"), ("-140.4", f"{MINUS}140.40"), ("0", "0.00"), ("0.001", "0.00")]
+)
+def test_gain_and_loss_are_signed_and_zero_is_not(value: str, text: str) -> None:
+    assert f.signed(Decimal(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("ns", "local", "remote"),
+    [
+        (400_000_000, "0.4 s", "<1 s"),
+        (0, "0.0 s", "<1 s"),
+        (2_100_000_000, "2.1 s", "2 s"),
+        (9_960_000_000, "9 s", "9 s"),
+        (47 * S, "47 s", "47 s"),
+        (252 * S, "4 m 12 s", "4 m 12 s"),
+        (38 * 60 * S, "38 m", "38 m"),
+        (2 * 3600 * S, "2 h", "2 h"),
+        (9 * 86_400 * S, "9 d", "9 d"),
+        (-5, "0.0 s", "<1 s"),
+    ],
+)
+def test_ages(ns: int, local: str, remote: str) -> None:
+    assert (f.age(ns), f.age(ns, remote=True)) == (local, remote)
+
+
+def test_an_age_that_is_not_known_is_no_zero() -> None:
+    assert f.age(None) == "—"
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [(57 * 60 * S, "57 m"), (117 * 60 * S, "1 h 57 m"), (40 * S, "40 s"), (-1, "due"), (None, "—")],
+)
+def test_time_to_an_event(ns: int | None, text: str) -> None:
+    assert f.until(ns) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("12665", "$12.7k"), ("950", "$950"), ("-1204", f"{MINUS}$1.2k"), ("1234567", "$1.2m"), ("0", "$0")],
+)
+def test_short_money_is_rounded_not_cut(value: str, text: str) -> None:
+    assert f.short_dollars(Decimal(value)) == text
+
+
+def test_cents_go_first_and_only_from_a_thousand_on() -> None:
+    assert f.money_choices(Decimal("6710.62")) == ("+6,710.62", "+6,711")
+    assert f.money_choices(Decimal("141.58")) == ("+141.58",)
+
+
+@pytest.mark.parametrize(
+    ("increment", "places"), [("0.1", 1), ("0.0001", 4), ("1", 0), ("10", 0), ("0.00100", 3), ("0.5", 1)]
+)
+def test_an_increment_gives_the_decimals(increment: str, places: int) -> None:
+    assert f.places_of(Decimal(increment)) == places
+
+
+@pytest.mark.parametrize(
+    ("ts", "date", "clock"),
+    [
+        (1_678_543_357, "11 Mar", "14:02:37"),
+        (0, "1 Jan", "00:00:00"),
+        (1_709_164_800, "29 Feb", "00:00:00"),
+        (1_735_689_599, "31 Dec", "23:59:59"),
+    ],
+)
+def test_times_are_utc(ts: int, date: str, clock: str) -> None:
+    assert (f.date(ts * S), f.clock(ts * S)) == (date, clock)
+
+
+def test_infinite_leverage_is_said_as_such() -> None:
+    assert f.times(Decimal("Infinity")) == "∞×"
+
+
+@pytest.mark.parametrize(
+    ("share", "fill"),
+    [("0", ""), ("0.001", "╾"), ("0.5", "━━━━"), ("0.53", "━━━━"), ("0.57", "━━━━╾"), ("9", "━" * 8)],
+)
+def test_bars_have_half_steps_and_anything_above_zero_shows(share: str, fill: str) -> None:
+    got, track = f.bar(Decimal(share), 8)
+    assert got == fill
+    assert len(got + track) == 8
+
+
+def test_an_unknown_share_is_an_empty_track() -> None:
+    assert f.bar(None, 6) == ("", "──────")
+
+
+@given(AMOUNTS, st.integers(0, 8))
+def test_a_number_is_digits_commas_a_point_and_one_sign(value: Decimal, places: int) -> None:
+    text = f.number(value, places)
+    assert re.fullmatch(rf"{MINUS}?\d{{1,3}}(,\d{{3}})*(\.\d{{{places}}})?", text)
+    assert Decimal(text.replace(",", "").replace(MINUS, "-")) == f.rounded(value, places)
+
+
+@given(st.decimals(0, 40, places=4), st.integers(1, 40))
+def test_a_bar_never_leaves_its_cells_and_longer_is_more(share: Decimal, width: int) -> None:
+    fill, track = f.bar(share, width)
+    more, _ = f.bar(share + Decimal("0.3"), width)
+    assert len(fill) + len(track) == width
+    assert len(more) >= len(fill)
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=30), st.integers(1, 20))
+def test_a_sparkline_is_as_wide_as_asked(values: list[float], width: int) -> None:
+    assert len(f.spark(values, width)) == width
+
+
+@given(st.text(max_size=60), st.integers(0, 60))
+def test_cut_text_fits_and_never_ends_inside_a_number(text: str, width: int) -> None:
+    text = f.clean(text)
+    out = f.cut(text, width)
+    assert len(out) <= max(width, 0) or out == text
+    if out != text:
+        assert not re.search(r"[\d.,]…$", out)
+
+
+@given(st.text(max_size=40))
+def test_clean_text_is_one_cell_a_character_and_has_no_control(text: str) -> None:
+    from rich.cells import cell_len
+
+    out = f.clean(text)
+    assert "\x1b" not in out
+    assert "\n" not in out
+    assert len(out) == len(text)
+    assert all(cell_len(char) == 1 for char in out)

@@ -1,0 +1,366 @@
+"""Keys: what they send comes first, what they show second. The safety keys most of all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from console import keymap
+from console.app import StableConsole, make_app
+from screens.dialogs import FlattenDialog, QuitDialog, ResumeDialog
+from screens.link import Answer
+from screens.ui import Terminal, UiSettings
+from tests.console.fixtures import calm_strip, halted_desk, halted_strip, quiet_desk, quiet_strip
+from tests.console.stub import StubLink
+
+
+class Clock:
+    """Moves only when told."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Desk:
+    def __init__(self, app: StableConsole, pilot: Pilot[Any], link: StubLink, clock: Clock) -> None:
+        self.app, self.pilot, self.link, self.clock = app, pilot, link, clock
+
+    async def press(self, *keys: str, after: float = 1.0) -> None:
+        """Each key a second after the one before, unless said otherwise; `=text` is typed as a whole."""
+        for key in keys:
+            self.clock.now += after
+            if key.startswith("=") and self.app.desk.field is not None:
+                self.app.desk.field.insert_text_at_cursor(key[1:])
+                await self.pilot.pause()
+            else:
+                await self.pilot.press(key)
+        await self.pilot.pause()
+
+    @property
+    def text(self) -> str:
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+@asynccontextmanager
+async def open_desk(
+    strip: object = None,
+    desk: object = None,
+    size: tuple[int, int] = (120, 40),
+    ui: UiSettings | None = None,
+    **link_options: Any,
+) -> AsyncIterator[Desk]:
+    link = StubLink(strip or quiet_strip(), desk or quiet_desk(), **link_options)
+    clock = Clock()
+    found = Terminal(fps=10, remote=False, ascii=False, palette="dark")
+    app = make_app(link, ui, found=found, clock=clock)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield Desk(app, pilot, link, clock)
+
+
+async def test_h_halts_at_once_with_no_question() -> None:
+    async with open_desk() as d:
+        await d.press("H")
+        assert d.link.sent == [("halt", {})]
+        assert d.app.desk.dialog is None
+        assert "halt done" in d.text
+
+
+async def test_f_shows_and_f_again_does_it_once() -> None:
+    async with open_desk() as d:
+        await d.press("F")
+        assert d.link.sent == []
+        assert isinstance(d.app.desk.dialog, FlattenDialog)
+        assert "Flatten everything?" in d.text
+        await d.press("F")
+        assert d.link.sent == [("flatten", {})]
+        assert d.app.desk.dialog is None
+
+
+async def test_a_bounced_f_is_not_a_second_f() -> None:
+    async with open_desk() as d:
+        await d.press("F")
+        await d.press("F", "F", after=0.05)
+        assert d.link.sent == []
+        await d.press("F")
+        await d.press("F", "F", after=0.05)
+        assert d.link.sent == [("flatten", {})]
+        assert d.app.desk.dialog is None
+
+
+async def test_n_leaves_a_dialog_even_in_its_first_moment() -> None:
+    async with open_desk() as d:
+        await d.press("F")
+        await d.press("n", after=0.01)
+        assert d.app.desk.dialog is None
+        assert d.link.sent == []
+
+
+async def test_esc_leaves_the_flatten_dialog() -> None:
+    async with open_desk() as d:
+        await d.press("F", "escape")
+        assert d.app.desk.dialog is None
+        assert d.link.sent == []
+
+
+@pytest.mark.parametrize("opener", ["F", "q", "question_mark"])
+async def test_h_halts_inside_a_dialog_without_a_field(opener: str) -> None:
+    async with open_desk() as d:
+        await d.press(opener, "H")
+        assert d.link.sent == [("halt", {})]
+        assert d.app.desk.dialog is not None
+
+
+async def test_resume_asks_for_the_reason_and_letters_belong_to_the_field() -> None:
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        await d.press("R")
+        assert isinstance(d.app.desk.dialog, ResumeDialog)
+        assert "TYPING" in d.text
+        await d.press("=Hn F q", "enter")
+        assert d.link.sent == [("resume", {"reason": "Hn F q"})]
+        assert d.app.desk.dialog is None
+
+
+async def test_resume_takes_an_override_by_name() -> None:
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        await d.press("R", "=both ok --override breaker", "enter")
+        assert d.link.sent == [("resume", {"reason": "both ok", "override": "breaker"})]
+
+
+async def test_resume_without_a_reason_sends_nothing() -> None:
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        await d.press("R", "enter")
+        assert d.link.sent == []
+        assert d.app.desk.dialog is not None
+        await d.press("escape")
+        assert d.app.desk.dialog is None
+
+
+@pytest.mark.parametrize(
+    ("key", "sent"), [("d", []), ("s", [("stop", {})]), ("F", [("flatten", {}), ("stop", {})])]
+)
+async def test_quit_detaches_stops_or_flattens_and_stops(key: str, sent: list[object]) -> None:
+    async with open_desk() as d:
+        await d.press("q")
+        assert isinstance(d.app.desk.dialog, QuitDialog)
+        await d.press(key)
+        assert d.link.sent == sent
+        assert d.link.closed
+
+
+async def test_a_flatten_that_leaves_something_keeps_the_console_and_the_engine() -> None:
+    async with open_desk() as d:
+        d.link.answers["flatten"] = Answer(ok=False, text="BTC-USDT-PERP left: dust", exit=5)
+        await d.press("q", "F")
+        assert d.link.sent == [("flatten", {})]
+        assert not d.link.closed
+        assert "BTC-USDT-PERP left: dust" in d.text
+
+
+@pytest.mark.parametrize("key", ["H", "a", "p"])
+async def test_a_read_only_console_sends_nothing_and_says_so(key: str) -> None:
+    async with open_desk(read_only=True) as d:
+        await d.press(key)
+        assert d.link.sent == []
+        assert "read-only" in d.text
+        assert "READ-ONLY" in d.text
+
+
+async def test_a_read_only_console_does_not_flatten_either() -> None:
+    async with open_desk(read_only=True) as d:
+        await d.press("F", "F", "q", "s")
+        assert d.link.sent == []
+        assert not d.link.closed
+
+
+async def test_ctrl_q_does_nothing_and_ctrl_c_only_tells_how_to_quit() -> None:
+    async with open_desk() as d:
+        await d.press("ctrl+q", "ctrl+c")
+        assert d.app.is_running
+        assert d.app.desk.dialog is None
+        assert "q quits" in d.text
+
+
+async def test_the_command_line_sends_what_was_typed() -> None:
+    async with open_desk() as d:
+        await d.press("colon", "=flatten BTC-USDT-PERP", "enter")
+        assert d.link.sent == [("flatten", {"what": "BTC-USDT-PERP"})]
+        assert d.app.desk.field is None
+
+
+async def test_letters_in_the_field_are_text_and_esc_only_leaves_it() -> None:
+    async with open_desk() as d:
+        await d.press("colon", *"HFq")
+        assert d.link.sent == []
+        assert "TYPING" in d.text
+        await d.press("escape")
+        assert d.app.desk.field is None
+        assert d.app.desk.dialog is None
+        assert "TYPING" not in d.text
+        await d.press("H")
+        assert d.link.sent == [("halt", {})]
+
+
+async def test_a_wrong_command_stays_with_its_error_beside_it() -> None:
+    async with open_desk() as d:
+        await d.press("colon", "=resume", "enter")
+        assert d.link.sent == []
+        assert d.app.desk.field is not None
+        assert "REASON is missing" in d.text
+
+
+async def test_tab_completes_from_what_is_on_screen() -> None:
+    async with open_desk() as d:
+        await d.press("colon", "=pair close ", "tab")
+        assert d.app.desk.field is not None
+        assert d.app.desk.field.value == "pair close P-07"
+        await d.press("tab")
+        assert d.app.desk.field.value == "pair close P-09"
+
+
+async def test_the_arrows_recall_what_was_typed() -> None:
+    async with open_desk() as d:
+        await d.press("colon", "=halt", "enter", "colon", "=flatten", "enter", "colon", "up", "up")
+        assert d.app.desk.field is not None
+        assert d.app.desk.field.value == "halt"
+        await d.press("down", "down")
+        assert d.app.desk.field.value == ""
+
+
+async def test_a_acknowledges_the_first_open_alert_or_the_selected_one() -> None:
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        await d.press("a")
+        await d.press("shift+tab", "down", "a")
+        assert d.link.sent == [("ack", {"key": "breaker:daily"}), ("ack", {"key": "naked:P-09"})]
+
+
+async def test_p_pauses_the_strategy_of_the_row() -> None:
+    async with open_desk() as d:
+        await d.press("p", "end", "p")
+        assert d.link.sent == [("pause", {"name": "funding_arb"}), ("pause", {"name": "momentum"})]
+
+
+async def test_p_on_a_paused_strategy_asks_for_the_reason() -> None:
+    async with open_desk(desk=quiet_desk(strategies=(("funding_arb", "paused", "by hand"),))) as d:
+        await d.press("p", "=spread is back", "enter")
+        assert d.link.sent == [("enable", {"name": "funding_arb", "reason": "spread is back"})]
+
+
+async def test_tab_walks_the_panes_at_every_size() -> None:
+    for size in ((120, 40), (80, 24)):
+        async with open_desk(size=size) as d:
+            seen = []
+            for _ in range(4):
+                seen.append(d.app.desk.active)
+                await d.press("tab")
+            assert seen == ["positions", "funding", "risk", "alerts"]
+            assert d.app.desk.active == "positions"
+
+
+async def test_the_selection_stays_with_its_row_when_rows_move() -> None:
+    async with open_desk() as d:
+        await d.press("down", "down")
+        chosen = d.app.desk.panes["positions"].cursor.key
+        view = quiet_desk()
+        d.link.put(desk=quiet_desk(positions=view.positions[1:], pairs=view.pairs))
+        await d.pilot.pause(0.2)
+        assert d.app.desk.panes["positions"].cursor.key == chosen
+
+
+async def test_the_filter_shows_only_rows_that_match_and_esc_ends_it() -> None:
+    async with open_desk() as d:
+        await d.press("slash", *"eth")
+        assert "BTC-USDT-PERP" not in d.text
+        assert "ETH-USDC-PERP" in d.text
+        await d.press("enter")
+        assert "only eth" in d.text
+        await d.press("slash", "escape")
+        assert "BTC-USDT-PERP" in d.text
+
+
+async def test_sort_walks_through_the_orders_of_the_pane() -> None:
+    async with open_desk() as d:
+        await d.press("tab", "s")
+        assert "by spread" in d.text
+
+
+async def test_the_theme_key_walks_the_palettes() -> None:
+    async with open_desk() as d:
+        seen = [d.app.palette.name]
+        for _ in range(3):
+            await d.press("t")
+            seen.append(d.app.palette.name)
+        assert seen == ["dark", "light", "sixteen", "dark"]
+
+
+async def test_enter_opens_and_closes_the_detail() -> None:
+    async with open_desk() as d:
+        await d.press("enter")
+        assert "Detail" in d.text
+        assert "costs 12.40" in d.text
+        await d.press("enter")
+        assert "costs 12.40" not in d.text
+
+
+async def test_help_lists_every_key_and_every_command() -> None:
+    from services.protocol.commands import SPECS
+
+    async with open_desk(size=(120, 80)) as d:
+        await d.press("question_mark")
+        assert d.app.desk.dialog is not None
+        said = "\n".join(row.lines[0].plain for row in d.app.desk.dialog.body(80).rows)
+        for key in keymap.KEYS:
+            assert key.shown in said
+        for spec in SPECS:
+            assert not spec.line or spec.usage in said
+
+
+async def test_the_copied_row_is_what_is_seen() -> None:
+    async with open_desk() as d:
+        await d.press("y")
+        assert d.app.clipboard.startswith("│ BTC-USDT-PERP alpha ▼ short 0.620")
+
+
+async def test_an_answer_is_shown_with_its_remedy() -> None:
+    async with open_desk() as d:
+        d.link.answers["halt"] = Answer(ok=False, text="halt was not sent: reconnecting, try 2", exit=3)
+        await d.press("H")
+        assert "halt was not sent: reconnecting, try 2" in d.text
+
+
+def test_nothing_that_matters_lies_on_a_key_that_terminals_eat() -> None:
+    for key in keymap.KEYS:
+        if key.group in ("safety", "do"):
+            assert not key.keys.lower().startswith(keymap.EATEN)
+    bound = {part for binding in keymap.bindings() for part in binding.key.split(",")}
+    assert "ctrl+q" not in bound
+
+
+def test_every_binding_has_its_own_id_a_group_and_a_help_line() -> None:
+    ids = [key.id for key in keymap.KEYS]
+    assert len(ids) == len(set(ids))
+    assert all(key.help and key.group in ("safety", "move", "do", "app") for key in keymap.KEYS)
+
+
+def test_a_keymap_cannot_move_a_safety_key_where_it_gets_eaten() -> None:
+    assert keymap.overrides({"halt": "ctrl+s", "sort": "ctrl+o", "nothing": "x"}) == {"sort": "ctrl+o"}
+
+
+async def test_a_persons_keymap_holds() -> None:
+    async with open_desk(ui=UiSettings(keymap={"halt": "X"})) as d:
+        await d.press("X")
+        assert d.link.sent == [("halt", {})]
+
+
+async def test_calm_is_five_green_edges() -> None:
+    async with open_desk(calm_strip()) as d:
+        for word in ("ACTIVE", "HEDGED", "30.4 % away", "FRESH", "NOTHING"):
+            assert word in d.text

@@ -1,0 +1,208 @@
+"""The plan of the desk and every picture of it: nothing overlaps, overflows or loses a figure at any size."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from screens import frame
+from screens.contents import Contents
+from screens.draw import strip as strip_drawing
+from screens.draw import topbar
+from screens.draw.answers import answers
+from screens.draw.context import Context
+from screens.frame import Cursor
+from screens.ink import Line
+from screens.layout import PANES, Needs, Rect, SizeClass, plan, size_class
+from tests.console.fixtures import STATES, calm_strip, empty_strip, halted_strip, quiet_desk, quiet_strip
+
+SIZES = st.tuples(st.integers(40, 260), st.integers(10, 80))
+STRIPS = st.sampled_from([quiet_strip(), calm_strip(), halted_strip(), empty_strip(), None])
+NEVER = ("BTC-USDT-PERP", "short", "0.620")
+"""Symbol, side, size: whatever goes, these stay."""
+
+
+def context(**more: object) -> Context:
+    return Context(now=quiet_strip().ts, **more)  # type: ignore[arg-type]
+
+
+def pane_lines(state: str, name: str, width: int, height: int, key: str = "") -> tuple[list[Line], Rect]:
+    _, desk = STATES[state]
+    contents = Contents()
+    first = plan(width, height, name)
+    made = plan(width, height, name, contents.needs(desk, first))
+    rect = made.rects[name]
+    content = contents.build(name, desk, made, rect, context(), key)
+    cursor = Cursor(key)
+    cursor.settle(content)
+    return frame.draw(content, cursor, rect.width, rect.height, focused=True), rect
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "size"),
+    [
+        (200, 60, SizeClass.WIDE),
+        (160, 50, SizeClass.WIDE),
+        (159, 50, SizeClass.MEDIUM),
+        (120, 40, SizeClass.MEDIUM),
+        (110, 34, SizeClass.MEDIUM),
+        (200, 33, SizeClass.TABS),
+        (109, 60, SizeClass.TABS),
+        (80, 24, SizeClass.TABS),
+        (79, 24, SizeClass.WORDS),
+        (80, 23, SizeClass.WORDS),
+        (40, 10, SizeClass.WORDS),
+        (39, 10, SizeClass.TINY),
+        (40, 9, SizeClass.TINY),
+    ],
+)
+def test_size_classes(width: int, height: int, size: SizeClass) -> None:
+    assert size_class(width, height) is size
+
+
+def test_the_two_pictured_sizes_have_the_pictured_rows() -> None:
+    wide, medium = plan(200, 60), plan(120, 40)
+    assert [wide.rects[name].height for name in ("positions", "funding", "risk")] == [13, 14, 25]
+    assert [medium.rects[name].height for name in ("positions", "funding", "risk")] == [11, 11, 11]
+    assert wide.rects["risk"].width == 132
+    assert medium.rects["risk"].width == 67
+
+
+@given(SIZES, st.sampled_from(PANES), st.integers(2, 60), st.integers(2, 60))
+def test_parts_never_overlap_nor_leave_the_screen(
+    size: tuple[int, int], active: str, rows: int, pairs: int
+) -> None:
+    width, height = size
+    made = plan(width, height, active, Needs(positions=rows, positions_spaced=rows + 4, funding=pairs))
+    seen: set[tuple[int, int]] = set()
+    for name, rect in made.rects.items():
+        if name == "drawer" or (name == "command" and made.size is SizeClass.WORDS):
+            continue
+        assert rect.width > 0
+        assert rect.height > 0, name
+        assert rect.x >= 0
+        assert rect.y >= 0
+        assert rect.x + rect.width <= width
+        assert rect.y + rect.height <= height
+        cells = {
+            (x, y) for y in range(rect.y, rect.y + rect.height) for x in (rect.x, rect.x + rect.width - 1)
+        }
+        assert not cells & seen, name
+        seen |= cells
+
+
+@given(st.integers(110, 260), st.integers(34, 80), st.integers(2, 20))
+def test_positions_keep_their_rows_while_others_have_spare_ones(width: int, height: int, rows: int) -> None:
+    made = plan(width, height, "positions", Needs(positions=rows, positions_spaced=rows, funding=30))
+    body = made.rects["positions"].height - 2
+    funding, rest = made.rects["funding"].height, made.rects["risk"].height
+    assert body >= rows or (funding <= 5 and rest <= 7)
+
+
+@settings(max_examples=60)
+@given(SIZES, st.sampled_from(sorted(STATES)), st.sampled_from(PANES))
+def test_no_pane_overflows_at_any_size(size: tuple[int, int], state: str, name: str) -> None:
+    lines, rect = pane_lines(state, name, *size)
+    assert len(lines) == rect.height
+    assert {line.width for line in lines} == {rect.width}
+
+
+@settings(max_examples=60)
+@given(SIZES, st.sampled_from(sorted(STATES)), st.sampled_from(PANES))
+def test_no_number_is_ever_cut(size: tuple[int, int], state: str, name: str) -> None:
+    lines, _ = pane_lines(state, name, *size)
+    text = "\n".join(line.plain for line in lines)
+    assert not re.search(r"[\d.,]…|…[\d.,]", text)
+
+
+@settings(max_examples=80)
+@given(
+    SIZES, st.sampled_from([quiet_strip(), calm_strip(), halted_strip(), empty_strip(), None]), st.booleans()
+)
+def test_the_answer_bar_fills_its_row_and_answers_five_times(
+    size: tuple[int, int], strip: object, silent: bool
+) -> None:
+    width, height = size
+    rows = plan(width, height).answer_rows
+    state = "connected" if strip is not None else "starting"
+    found = answers(strip, state, "", 12.0 if silent else 0.0, context())  # type: ignore[arg-type]
+    lines = strip_drawing.draw(found, width, rows)
+    assert len(lines) == rows
+    assert {line.width for line in lines} == {width}
+    assert all(answer.word for answer in found)
+    assert not re.search(r"[\d.,]…", "\n".join(line.plain for line in lines))
+
+
+@given(
+    st.integers(40, 260), st.sampled_from([quiet_strip(), halted_strip(), None]), st.booleans(), st.booleans()
+)
+def test_the_top_bar_fills_its_row_and_keeps_the_mode(
+    width: int, strip: object, typing: bool, read_only: bool
+) -> None:
+    line = topbar.draw(strip, width, typing, read_only)  # type: ignore[arg-type]
+    assert line.width == width
+    if strip is not None:
+        assert "SIM ×60" in line.plain
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_the_stamp_of_a_simulation_is_always_on_the_desk(width: int) -> None:
+    assert "SYNTHETIC" in topbar.draw(quiet_strip(), width).plain
+
+
+@settings(max_examples=40)
+@given(SIZES)
+def test_what_is_never_dropped_is_there_at_every_size(size: tuple[int, int]) -> None:
+    lines, _ = pane_lines("quiet", "positions", *size)
+    text = "\n".join(line.plain for line in lines)
+    for word in NEVER:
+        assert word in text
+    assert "141.58" in text or "+142" in text
+    assert "63.3 %" in text
+
+
+@settings(max_examples=40)
+@given(st.integers(40, 260))
+def test_columns_go_in_the_written_order(width: int) -> None:
+    from screens.draw import positions
+
+    drawn = positions.draw(quiet_desk(), width, context())
+    titles = drawn.head[0].plain if drawn.head else ""
+    order = ["Strategy", "Held", "Entry", "Liq. at", "Lev", "Mark", "Venue", "Notional", "Funding"]
+    shown = [title in titles for title in order]
+    assert shown == sorted(shown)
+
+
+def test_a_detail_never_takes_the_last_rows_of_its_pane() -> None:
+    contents = Contents(expanded=True)
+    made = plan(80, 24, "positions")
+    content = contents.build("positions", quiet_desk(), made, made.rects["positions"], context(), "")
+    assert len(content.foot) + len(content.head) + 5 <= made.rects["positions"].height
+
+
+def test_rows_do_not_move_under_the_cursor() -> None:
+    contents = Contents()
+    view = quiet_desk()
+    contents.at(100.0)
+    before = contents.ranked(view)
+    swapped = quiet_desk(funding=(view.funding[1], view.funding[0], *view.funding[2:]))
+    contents.touched(104.9)
+    contents.at(106.0)
+    assert contents.ranked(swapped) == before
+    contents.at(107.0)
+    assert contents.ranked(swapped) != before
+
+
+def test_rank_changes_wait_for_five_seconds() -> None:
+    contents = Contents()
+    view = quiet_desk()
+    contents.at(100.0)
+    before = contents.ranked(view)
+    swapped = quiet_desk(funding=(view.funding[1], view.funding[0], *view.funding[2:]))
+    contents.at(104.0)
+    assert contents.ranked(swapped) == before
+    contents.at(105.1)
+    assert contents.ranked(swapped) != before

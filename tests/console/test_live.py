@@ -1,0 +1,189 @@
+"""Data as they come: the frame cap, only changed cells, a silent engine, sizes that change all the time."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from console.app import make_app
+from screens.ink import Line, Span
+from screens.ui import Terminal, UiSettings, terminal
+from screens.widgets.grid import changed
+from services.views.desk import DeskView
+from tests.console.fixtures import STATES, halted_strip, quiet_desk, quiet_strip
+from tests.console.stub import StubLink
+from tests.console.test_keys import open_desk
+
+
+def row(mark: str, age: str) -> Line:
+    return Line([Span("BTC ", "strong"), Span(mark, "text"), Span(" " * 20, "text"), Span(age, "muted")])
+
+
+def test_only_the_cells_that_changed_are_painted() -> None:
+    assert changed(row("67,184.0", "0.2 s"), row("67,184.5", "0.2 s"), 40) == [(11, 12)]
+    assert changed(row("67,184.0", "0.2 s"), row("67,185.0", "0.4 s"), 40) == [(9, 10), (34, 35)]
+    assert changed(row("67,184.0", "0.2 s"), row("67,184.0", "0.2 s"), 40) == []
+
+
+def test_a_blank_in_another_ink_is_no_change_and_on_another_ground_is_one() -> None:
+    assert changed(Line([Span("  ", "text")]), Line([Span("  ", "muted")]), 2) == []
+    assert changed(Line([Span("  ", "text")]), Line([Span("  ", "text@sel")]), 2) == [(0, 2)]
+
+
+async def test_many_views_are_one_frame() -> None:
+    async with open_desk() as d:
+        d.app.desk._last_frame = d.clock.now
+        frames = 0
+        draw = d.app.desk.draw_panes
+
+        def counted() -> None:
+            nonlocal frames
+            frames += 1
+            draw()
+
+        d.app.desk.draw_panes = counted  # type: ignore[method-assign]
+        for _ in range(50):
+            d.link.put(desk=quiet_desk())
+        await d.pilot.pause(0.3)
+        assert frames == 1
+
+
+async def test_the_newest_view_is_shown() -> None:
+    async with open_desk() as d:
+        d.link.put(strip=quiet_strip(equity=Decimal("88000.50")))
+        d.link.put(strip=halted_strip())
+        await d.pilot.pause(0.3)
+        assert "HALTED" in d.text
+        assert "~94,250.33" in d.text
+
+
+async def test_a_silent_engine_makes_every_answer_unknown() -> None:
+    async with open_desk() as d:
+        d.link.quiet_s = 12.0
+        d.link.state, d.link.text = "reconnecting", "reconnecting, try 2"
+        d.link.tell()
+        await d.pilot.pause(0.3)
+        assert d.text.count("UNKNOWN") == 4
+        assert "ENGINE SILENT" in d.text
+        assert "12 s old" in d.text
+        d.link.quiet_s, d.link.state = 0.0, "connected"
+        d.link.tell()
+        await d.pilot.pause(0.3)
+        assert "UNKNOWN" not in d.text
+
+
+async def test_before_the_first_view_the_console_says_what_it_waits_for() -> None:
+    link = StubLink(None, None, state="starting")
+    app = make_app(link, found=Terminal(fps=10, remote=False, ascii=False, palette="dark"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        text = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        assert text.count("engine starting") == 5
+        assert "Waiting for the engine's first view." in text
+        assert link.started
+        assert link.watched == ("strip", "desk")
+        await pilot.press("F")
+        assert "No view from the engine yet" in "\n".join(
+            s.text for s in app.screen._compositor.render_strips()
+        )
+
+
+async def test_a_storm_of_sizes_breaks_nothing() -> None:
+    sizes = random.Random(7)
+    async with open_desk() as d:
+        for step in range(16):
+            await d.pilot.resize_terminal(sizes.randint(20, 240), sizes.randint(5, 80))
+            if step % 3 == 0:
+                await d.press(sizes.choice(["tab", "enter", "down", "F", "n", "escape", "question_mark"]))
+            d.link.put(desk=STATES[sizes.choice(["quiet", "halted", "empty"])][1])
+        await d.pilot.resize_terminal(120, 40)
+        await d.press("n")
+        await d.pilot.pause(0.3)
+        for pane in d.app.desk.panes.values():
+            assert {line.width for line in pane.lines} == {pane.size.width}
+            assert len(pane.lines) == pane.size.height
+
+
+async def test_too_small_says_so_and_still_answers() -> None:
+    async with open_desk(halted_strip(), size=(38, 9)) as d:
+        assert "terminal too small" in d.text
+        assert "HALTED" in d.text
+        await d.press("H")
+        assert d.link.sent == [("halt", {})]
+
+
+async def test_a_new_alarm_turns_its_cell_over_once() -> None:
+    async with open_desk() as d:
+        assert not d.app.desk.strip_bar.flash
+        d.link.put(strip=halted_strip())
+        await d.pilot.pause(0.2)
+        assert d.app.desk.strip_bar.flash
+        await d.pilot.pause(0.8)
+        assert not d.app.desk.strip_bar.flash
+
+
+async def test_ascii_draws_no_other_character() -> None:
+    strip, desk = STATES["halted"]
+    found = Terminal(fps=10, remote=False, ascii=True, palette="plain")
+    app = make_app(StubLink(strip, desk), found=found)
+    async with app.run_test(size=(200, 60)) as pilot:
+        await pilot.pause()
+        await pilot.press("F")
+        await pilot.pause()
+        text = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        assert text.isascii()
+        assert "# HALTED" in text
+
+
+@pytest.mark.parametrize(
+    ("env", "colors", "fps", "palette"),
+    [
+        ({}, "truecolor", 10, "dark"),
+        ({"SSH_CONNECTION": "x"}, "256", 4, "dark"),
+        ({"TMUX": "x", "COLORFGBG": "0;15"}, "truecolor", 4, "light"),
+        ({}, "standard", 10, "sixteen"),
+        ({"NO_COLOR": ""}, "truecolor", 10, "plain"),
+        ({}, None, 10, "plain"),
+    ],
+)
+def test_what_the_terminal_is_decides_frames_and_colours(
+    env: dict[str, str], colors: str | None, fps: int, palette: str
+) -> None:
+    found = terminal(UiSettings(), env, colors, utf8=True)
+    assert (found.fps, found.palette) == (fps, palette)
+
+
+def test_a_terminal_without_utf8_gets_ascii() -> None:
+    assert terminal(UiSettings(), {}, "truecolor", utf8=False).ascii
+
+
+async def test_over_ssh_a_fresh_screen_repaints_nothing() -> None:
+    """Ages under a second are not spelled out, so two fresh views are the same picture."""
+    strip, desk = quiet_strip(), quiet_desk()
+    found = Terminal(fps=4, remote=True, ascii=False, palette="dark")
+    app = make_app(StubLink(strip, desk), found=found)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        before = [line.plain for line in app.desk.panes["positions"].lines]
+        assert any("<1 s" in line for line in before)
+        older = tuple(msgspec.structs.replace(p, age_ms=(p.age_ms or 0) + 300) for p in desk.positions)
+        newer: DeskView = quiet_desk(positions=older)
+        app.desk.link.put(desk=newer)  # type: ignore[attr-defined]
+        await pilot.pause(0.4)
+        assert [line.plain for line in app.desk.panes["positions"].lines] == before
+
+
+def test_the_first_frame_needs_no_heavy_import() -> None:
+    code = (
+        "import sys; import console.app; "
+        "heavy = ('typer', 'pydantic', 'pydantic_settings', 'httpx', 'websockets', 'peewee', 'sqlite3',"
+        " 'numpy', 'services.store', 'services.desk', 'services.drive'); "
+        "print([m for m in heavy if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
