@@ -31,7 +31,7 @@ from services.drive.choice import Choice, choose, move_world_aside
 from services.drive.configuration import load_settings, write_ui
 from services.drive.guard import Watchdog
 from services.drive.lock import EngineLock, Holder, LockError, SecondEngine, refuse_network_folder
-from services.drive.machine import VirtualMachine
+from services.drive.machine import DeskFailed, VirtualMachine
 from services.drive.pace import NS, Pacer
 from services.drive.runner import Limits, Runner
 from services.drive.session import Session, SessionNote
@@ -41,6 +41,7 @@ from services.protocol.frames import Hello
 from services.protocol.options import RunOptions
 from services.protocol.ready import Ready, tell_ready
 from services.protocol.version import PROTOCOL, VERSION
+from services.runtime.redact import protect, redactor_for
 from services.settings.errors import SettingsError
 from services.settings.layout import StateLayout, config_file, state_root
 from services.store.migrate import StoreError
@@ -81,6 +82,9 @@ def run(options: RunOptions) -> RunEnd:
         raise ProductError(str(error), Exit.HELD, "second_engine") from None
     except (LockError, StoreError) as error:
         raise ProductError(str(error), Exit.FAILED, "state") from None
+    except DeskFailed as error:
+        log.exception("halted: the next start recovers")
+        raise ProductError(f"HALTED, {error}", Exit.FAILED, "desk_failed") from None
 
 
 def audit_verify(store: Path) -> Verdict:
@@ -116,6 +120,7 @@ class _Engine:
 
     async def run(self) -> RunEnd:
         layout, options = self.layout, self.options
+        protect(logging.getLogger("stableconsole"), redactor_for(os.environ))
         resolved, ui = load_settings(options.profile, config_file(os.environ), environ=os.environ)
         if resolved.settings.mode != "sim":
             raise ProductError(

@@ -52,7 +52,8 @@ def ask(core: DeskCore, venue: str, why: str) -> None:
     book.asked = f"{venue}-{book.request}"
     book.asked_ts = core.now
     # An overlap, so that a fill on the boundary is seen twice rather than never; ids make that harmless.
-    core.emit(ReadAccount(venue=venue, request=book.asked, fills_since=max(0, book.report_event - SECOND)))
+    book.asked_since = max(0, book.report_event - SECOND)
+    core.emit(ReadAccount(venue=venue, request=book.asked, fills_since=book.asked_since))
     schedule(core, venue)
 
 
@@ -64,7 +65,8 @@ def schedule(core: DeskCore, venue: str) -> None:
 def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: Decimal | None) -> None:
     """Take a fresh read. `equity` is the one before it, for transfers."""
     book = book_of(core, report.venue)
-    if report.request == book.asked:
+    since = book.asked_since if report.request == book.asked else None
+    if since is not None:
         book.asked = ""
     if report.ts_event < book.report_event:
         # Answers that overtook each other: the newer read stands.
@@ -72,7 +74,7 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
     if not book.opened:
         _open(core, report)
     else:
-        _reconcile(core, submit, report, equity)
+        _reconcile(core, submit, report, equity, since)
     core.ledger.read(report)
     book.report_ts, book.report_event = report.ts, report.ts_event
     core.good_cause(UNREAD, f"venue:{report.venue}")
@@ -99,9 +101,12 @@ def _open(core: DeskCore, report: AccountReport) -> None:
     core.decide("opened", report.venue, f"{len(report.balances)} balances, {len(report.positions)} positions")
 
 
-def _reconcile(core: DeskCore, submit: Submitter, report: AccountReport, equity: Decimal | None) -> None:
+def _reconcile(
+    core: DeskCore, submit: Submitter, report: AccountReport, equity: Decimal | None, since: int | None
+) -> None:
+    """`since`: from when on the report lists fills; None = not known, an answer nobody waits for any more."""
     book = book_of(core, report.venue)
-    result = _compare(core, report)
+    result = _compare(core, report, since)
     if result.events:
         core.decide("reconcile", report.venue, f"{len(result.events)} missing events from the report")
     for event in result.events:
@@ -114,7 +119,7 @@ def _reconcile(core: DeskCore, submit: Submitter, report: AccountReport, equity:
                 booking.on_order_event(core, submit, event)
     if result.events:
         # Booked now: what is left after them is the difference.
-        result = _compare(core, report)
+        result = _compare(core, report, since)
     core.state.adoption = count_adopted(core.state.adoption, result, core.now)
     for line in result.differences:
         core.decide("difference", f"{line.venue} {line.subject}", line.text, {"adopted": str(line.adopted)})
@@ -140,7 +145,7 @@ def _reconcile(core: DeskCore, submit: Submitter, report: AccountReport, equity:
         core.set_timer(f"read {report.venue}", core.now + 2 * SECOND)
 
 
-def _compare(core: DeskCore, report: AccountReport) -> Reconciled:
+def _compare(core: DeskCore, report: AccountReport, since: int | None) -> Reconciled:
     account = core.ledger.account(report.venue)
     instruments = [spec for spec in core.instruments.values() if spec.venue == report.venue]
     positions = {
@@ -152,7 +157,8 @@ def _compare(core: DeskCore, report: AccountReport) -> Reconciled:
         positions=positions,
         balances=dict(account.balances),
         orders=core.orders.open_orders(venue=report.venue),
-        recent_fills=(),
+        fills_since=0 if since is None else since,
+        recent_fills=() if since is None else core.orders.recent_fills(report.venue, since),
         payments=frozenset(account.payments.ids),
         transfers=frozenset(account.transfers.ids),
         known_trades=frozenset(_trade_key(key) for key in account.trades.ids),
@@ -191,6 +197,17 @@ def _adopt(core: DeskCore, report: AccountReport, line: Difference) -> None:
         entry = entries.get(line.subject, mark if mark is not None else ZERO)
         core.ledger.adopt_position(line.venue, line.subject, line.theirs, entry, report.ts_event)
     core.risk_event("adopted", f"{line.venue} {line.subject}", line.text)
+
+
+def take_positions(core: DeskCore, submit: Submitter) -> None:
+    """Before a flatten: what only the venue shows enters our books, so that it can be closed and proven."""
+    for venue, book in core.state.venues.items():
+        for line in book.differences:
+            if line.kind is DifferenceKind.POSITION and line.theirs is not None:
+                mark = core.picture.mark(line.subject)
+                entry = mark if mark is not None else ZERO
+                core.ledger.adopt_position(venue, line.subject, line.theirs, entry, core.now)
+                booking.check_legs(core, submit, line.subject, "flatten")
 
 
 def accept(core: DeskCore, submit: Submitter) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None
         return
     for fill in applied.fills:
         book_fill(core, fill, applied.entry)
+        _unpaired(core, submit, fill, applied.entry)
     _venue_verdict(core, event)
     if applied.fills or applied.ended or isinstance(event, OrderAccepted | OrderUnknown):
         submit.keep(applied.entry)
@@ -123,6 +124,24 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
             latched=True,
         )
     return booked
+
+
+def _unpaired(core: DeskCore, submit: Submitter, fill: OrderFilled, entry: OrderEntry) -> None:
+    """A fill of ours outside any living pair changes a position that needs a stop of its own: a ticket, a stop,
+    a fill that came after its pair was forgotten."""
+    pair = entry.request.pair
+    if pair is not None and core.pairs.get(pair) is not None:
+        return
+    spec = core.instruments[fill.instrument]
+    if not spec.is_perp:
+        return
+    size = core.state.unpaired.get(fill.instrument, ZERO) + fill.quantity * fill.side.sign
+    held = core.ledger.size(spec)
+    if held == ZERO or (size > ZERO) != (held > ZERO):
+        size = ZERO
+    core.state.unpaired[fill.instrument] = size
+    mark = core.picture.fresh_mark(fill.instrument, core.now)
+    submit.run(core.stops.on_position(fill.instrument, size, fill.price, mark, core.now))
 
 
 def pair_realised(core: DeskCore, pair: str, fill: OrderFilled) -> Decimal:

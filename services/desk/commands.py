@@ -132,6 +132,7 @@ class Commands:
         if scope is None:
             return
         whole = scope == Scope()
+        account.take_positions(self.core, self.submit)
         reason = f"flatten {command.args.get('what', '') or 'everything'} by {command.origin}"
         controls.halt_scope(self.core, self.submit, scope, reason)
         name, actions = self.core.flattens.start(

@@ -91,8 +91,10 @@ def react(core: DeskCore, submit: Submitter) -> None:
             admitted.state_rank = state.rank
         if state.rank <= before or pair.id in flattening:
             continue
-        if pair.state in (PairState.PLANNED, PairState.OPENING) or (
-            pair.state is PairState.CLOSING and not pair.close_purpose.protective
+        # A pair in doubt or frozen is judged by what it would go on with.
+        state_now = pair.resume if pair.state in (PairState.FROZEN, PairState.IN_DOUBT) else pair.state
+        if state_now in (PairState.PLANNED, PairState.OPENING) or (
+            state_now is PairState.CLOSING and not pair.close_purpose.protective
         ):
             reason = f"state {state.value}"
             submit.run(core.pairs.request_unwind(pair.id, reason, core.now, submit.prices))

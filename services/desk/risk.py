@@ -26,6 +26,9 @@ EQUITY_EVERY_NS = 5 * MINUTE
 
 LADDER = "margin ladder"
 
+FORGET_AFTER_S = 10
+"""A closed pair is kept so long, for fills that come late."""
+
 
 def tick(core: DeskCore, submit: Submitter) -> None:
     """One look at everything."""
@@ -258,6 +261,8 @@ def _forget_pairs(core: DeskCore) -> None:
         if pair is None:
             del core.state.admitted[name]
         elif pair.state is PairState.CLOSED and admitted.notified and not pair.unsettled:
+            if core.now - (pair.closed_ts or core.now) < FORGET_AFTER_S * SECOND:
+                continue
             core.pairs.forget(name)
             del core.state.admitted[name]
             for cause in core.causes.causes():

@@ -41,6 +41,8 @@ class VenueDesk:
     asked: str = ""
     """The outstanding read, empty = none."""
     asked_ts: int = 0
+    asked_since: int = 0
+    """The `fills_since` of that read."""
     request: int = 0
     foreign_orders: tuple[WorkingRow, ...] = ()
     outage_since: int | None = None
@@ -170,6 +172,8 @@ class DeskState:
     """Flatten id -> the commands that wait for its end."""
     episodes: list[EpisodeRecord] = field(default_factory=list)
     """Closed ones, newest last, bounded: what the sizing learns from."""
+    unpaired: dict[str, Decimal] = field(default_factory=dict)
+    """Instrument -> signed size of ours that belongs to no pair: it has a stop of its own (SEMANTICS 8)."""
     expected: dict[str, Decimal] = field(default_factory=dict)
     """`instrument|settlement ts` -> accrual estimate in the settle coin, until its payment comes."""
     denied: list[DeniedNote] = field(default_factory=list)

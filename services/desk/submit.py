@@ -272,6 +272,9 @@ class Submitter:
             self.run(core.flattens.on_order(entry, core.now, self.prices))
         elif request.purpose is Purpose.STOP:
             self.run(core.stops.on_order(entry, core.now, self.prices))
+        if core.flattens.running() and (request.pair is not None or request.purpose is not Purpose.FLATTEN):
+            # A running flatten steps on every order's news, after the machine it belongs to.
+            self.run(core.flattens.on_order(entry, core.now, self.prices))
 
     def keep(self, entry: OrderEntry) -> None:
         """Record the order's present state."""

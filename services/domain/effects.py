@@ -76,7 +76,7 @@ class Record(Struct, frozen=True, tag="record"):
 
 
 class Decision(Struct, frozen=True, tag="decision"):
-    """Something decided that is no action: a gate's answer, a refusal, a state change, a strategy's verdict."""
+    """Something decided that is no action: a gate's answer, a refusal, a state change, a verdict."""
 
     kind: str
     subject: str

@@ -34,7 +34,7 @@ class MarkRow(Struct, frozen=True, array_like=True):
 
 
 class RateRow(Struct, frozen=True, array_like=True):
-    """A funding rate as the venue states it; positive = longs pay shorts. Never converted back from hourly."""
+    """A funding rate as the venue states it; positive = longs pay shorts. Never converted from hourly."""
 
     instrument: str
     rate: Decimal

@@ -71,7 +71,16 @@ def _held(layout: StateLayout) -> World | None:
 
 def _generated(options: RunOptions, settings: Settings, world: World) -> Choice:
     speed = DEFAULT_SPEED if options.speed is None else options.speed
-    flags = {"scenario": world.scenario or "", "seed": str(world.seed)}
+    chosen = SCENARIOS[world.scenario or DEFAULT_SCENARIO]
+    synthetic = sum(1 for each in world.instruments if each.symbol.startswith("SYN")) // max(
+        1, len(world.venues)
+    )
+    flags = {
+        "scenario": world.scenario or "",
+        "seed": str(world.seed),
+        "step": str(world.step_ns // 1_000_000_000) if world.step_ns != chosen.step_ns else "",
+        "instruments": str(synthetic) if synthetic else "",
+    }
     return Choice(
         world=world,
         history=None,

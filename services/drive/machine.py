@@ -25,6 +25,7 @@ from services.domain.effects import (
     Stopped,
     WriteLatch,
 )
+from services.domain.enums import TradingState
 from services.domain.events import (
     Event,
     IntentDurable,
@@ -36,7 +37,16 @@ from services.domain.events import (
 from services.domain.instrument import venue_of
 from services.drive.ports import DeskPort, Keeper
 from services.drive.queue import Kind, VirtualQueue
+from services.drive.working import WorkingOrders
 from services.venues.port import VirtualVenue
+
+
+LAST_WORDS_NS = 200_000_000
+"""How long the cancels of a fatal halt may take to arrive, virtual time."""
+
+
+class DeskFailed(RuntimeError):
+    """The desk raised: the latch is written, cancels are out, the process has to end with status 1."""
 
 
 class Waker(Protocol):
@@ -74,6 +84,7 @@ class VirtualMachine:
         self.waiting: list[int] = []
         self.commit: Future[None] | None = None
         self.stopped: Stopped | None = None
+        self.working = WorkingOrders()
         self.events = 0
         self._carry: dict[type, Callable[..., None]] = {
             SaveIntent: self._save_intent,
@@ -92,10 +103,18 @@ class VirtualMachine:
         }
 
     def feed(self, event: Event) -> None:
-        """Journal and handle one event, then carry out its effects in order."""
+        """Journal and handle one event, then carry out its effects in order.
+
+        An exception out of the desk is fatal (RUNTIME 3): raises DeskFailed when all is halted.
+        """
         self.keeper.input(event)
         self.events += 1
-        effects = self.desk.handle(event)
+        self.working.heard(event)
+        try:
+            effects = self.desk.handle(event)
+        except Exception as error:
+            self._fail(error, event)
+            raise DeskFailed(f"the desk failed on {type(event).__name__}: {_said(error)}") from error
         for effect in effects:
             self.keeper.effect(effect)
             carry = self._carry.get(type(effect))
@@ -106,6 +125,21 @@ class VirtualMachine:
             # The very next input: a replay drops the strategy at the same place (RUNTIME 3).
             self.feed(StrategyOverrun(strategy=overran, ts=self.queue.now))
         self.on_handled(self.queue.now)
+
+    def _fail(self, error: Exception, event: Event) -> None:
+        """Latch first, then a cancel for every order that may live, by the driver's own list."""
+        now = self.queue.now
+        text = f"the desk failed on {type(event).__name__}: {_said(error)}"
+        self.keeper.latch(WriteLatch(state=TradingState.HALTED, cause="desk failed", text=text, ts=now))
+        for order in self.working.all():
+            self.venues[order.venue].cancel(
+                now, order.instrument, order.client_order_id, order.venue_order_id
+            )
+        # The last words are under way for a latency yet; the market hears them, nobody listens any more.
+        while (due := self.queue.next_due()) is not None and due <= now + LAST_WORDS_NS:
+            entry = self.queue.pop()
+            if entry is not None and entry[2] is Kind.WAKE:
+                self.waker.wake(due, entry[3])
 
     def step(self) -> bool:
         """Pop the next entry and let it happen. False when the world has come to its end."""
@@ -159,6 +193,7 @@ class VirtualMachine:
         self.waiting.append(effect.seq)
 
     def _send(self, effect: Send) -> None:
+        self.working.sent(effect.order)
         self.venues[venue_of(effect.order.instrument)].submit(self.queue.now, effect.order)
 
     def _cancel(self, effect: Cancel) -> None:
@@ -195,3 +230,7 @@ class VirtualMachine:
 
     def _stopped(self, effect: Stopped) -> None:
         self.stopped = effect
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

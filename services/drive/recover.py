@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from services.desk.desk import Desk
 from services.desk.state import DeskState
-from services.domain.events import StrategyOverrun
+from services.domain.effects import Effect
+from services.domain.events import Event, StrategyOverrun
 from services.domain.instrument import Instrument
 from services.settings.parameters import Settings
 from services.store.journal import BLOCK, CHECKPOINT, COMMAND, GAP, SESSION, ChainRow, JournalWriter
@@ -48,22 +49,44 @@ def restore(store: Path) -> Restored | None:
         start = reader.last_start()
         if start is None:
             return None
-        desk = _desk_at(start)
         broken_off = _overruns(reader, start.seq)
-        events = 0
-        gap: int | None = None
-        for row in reader.rows(after=start.seq):
-            if row.kind == GAP or (row.kind == BLOCK and row.payload is None):
-                gap = row.seq
-                break
-            for event in row.events():
-                events += 1
-                _announce(desk, broken_off.get(events))
-                desk.handle(event)
+        desk, events, stopped = _fed(reader, start, broken_off, None)
+        if stopped is not None and stopped.failed:
+            # The event that ended the engine would end it again: the desk of the moment before it.
+            desk, events, _ = _fed(reader, start, broken_off, events)
         desk.strategies.export()
-        return Restored(desk.state, events, gap, start.session.code)
+        return Restored(desk.state, events, None if stopped is None else stopped.row, start.session.code)
     finally:
         reader.close()
+
+
+class _Halt(Struct, frozen=True):
+    """Why a feed ended before the journal did."""
+
+    row: int
+    failed: bool
+    """The desk raised there; else a block was lost."""
+
+
+def _fed(
+    reader: JournalReader, start: Start, broken_off: Mapping[int, str], most: int | None
+) -> tuple[Desk, int, _Halt | None]:
+    """A desk from `start` on, the events it took (`most` of them), and where it could not go on."""
+    desk = _desk_at(start)
+    events = 0
+    for row in reader.rows(after=start.seq):
+        if row.kind == GAP or (row.kind == BLOCK and row.payload is None):
+            return desk, events, _Halt(row.seq, False)
+        for event in row.events():
+            if most is not None and events >= most:
+                return desk, events, None
+            _announce(desk, broken_off.get(events + 1))
+            try:
+                desk.handle(event)
+            except Exception:  # whatever it was, the engine that met it is gone: the venues tell the rest
+                return desk, events, _Halt(row.seq, True)
+            events += 1
+    return desk, events, None
 
 
 def replay(store: Path) -> Replayed:
@@ -104,7 +127,7 @@ def _compare(reader: JournalReader, check: _Comparison, start: Start) -> Replaye
                 writer.input(event)
                 events += 1
                 _announce(desk, broken_off.get(events))
-                for effect in desk.handle(event):
+                for effect in _handled(desk, event):
                     writer.decision(effect, max(event.ts, desk.state.now))
                     decisions += 1
         if check.diverged is not None:
@@ -113,23 +136,34 @@ def _compare(reader: JournalReader, check: _Comparison, start: Start) -> Replaye
     return Replayed(check.diverged is None, events, decisions, check.diverged)
 
 
+def _handled(desk: Desk, event: Event) -> tuple[Effect, ...]:
+    """The effects; none where the desk fails, as it did then: the session ends there."""
+    try:
+        return desk.handle(event)
+    except Exception:  # compared with what was written, like any other outcome
+        return ()
+
+
 class _Comparison:
     """Rows that a replay makes against rows that were written."""
 
     def __init__(self, rows: Iterator[JournalRow]) -> None:
         self._rows = rows
+        self._next = next(rows, None)
         self.diverged: str | None = None
 
     def skip(self) -> None:
-        next(self._rows, None)
+        """Over the row of the next session, which must be what comes now."""
+        found, self._next = self._next, next(self._rows, None)
+        if found is not None and found.kind != SESSION:
+            self.diverged = f"row {found.seq}: a {found.kind} was written, nothing came out"
 
     def put(self, made: ChainRow) -> None:
-        if self.diverged is not None:
-            return
-        found = next(self._rows, None)
-        if found is None:
+        found = self._next
+        if self.diverged is not None or found is None or found.kind == SESSION:
             # A killed engine's last rows may be missing: what was written is a prefix.
             return
+        self._next = next(self._rows, None)
         if found.digest != made.digest or found.kind != made.kind:
             self.diverged = f"row {found.seq}: a {found.kind} was written, a different {made.kind} came out"
 
