@@ -21,8 +21,7 @@ from msgspec import Struct
 
 from services.control.bridge import Bridge
 from services.control.server import ControlServer
-from services.desk.views.meta import Meta
-from services.desk.views.summary import summary
+from services.desk.views import Meta, ViewCache, summary
 from services.domain.effects import Notify
 from services.domain.enums import Severity
 from services.domain.events import LoopStall, StoreHealth
@@ -194,7 +193,9 @@ class _Engine:
         def meta() -> Meta:
             return _meta(choice, pacer)
 
-        bridge = Bridge(session.desk, runner, meta)
+        # A quarter of a second of the wall, whatever the speed: a screen shows no finer.
+        cache = ViewCache(step_ns=int((choice.speed or 3_600) * NS / 4))
+        bridge = Bridge(session.desk, runner, meta, cache)
         machine.on_answer = bridge.answer
         session.desk.strategies.guard = watchdog.guard
         server = ControlServer(self.layout.socket, self._hello(choice, session), bridge, bridge)

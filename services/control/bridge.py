@@ -15,10 +15,7 @@ from msgspec import Struct
 
 from services.control.ports import Reply
 from services.desk.desk import Desk
-from services.desk.views.meta import Meta
-from services.desk.views.panes import desk_view
-from services.desk.views.status import orders, pairs, positions, status
-from services.desk.views.strip import strip
+from services.desk.views import Meta, ViewCache, desk_view, orders, pairs, positions, status, strip
 from services.domain.effects import Done, Progress
 from services.domain.money import DESK_CONTEXT
 from services.drive.runner import Runner, Wish
@@ -32,8 +29,10 @@ from services.views.status import SCHEMA
 class Bridge:
     """The engine's `CommandSink` and `ViewSource`."""
 
-    def __init__(self, desk: Desk, runner: Runner, meta: Callable[[], Meta]) -> None:
+    def __init__(self, desk: Desk, runner: Runner, meta: Callable[[], Meta], cache: ViewCache) -> None:
+        """`cache`: what is dear to compute is kept for its step of the desk's time."""
         self._desk = desk
+        self._cache = cache
         self._runner = runner
         self._meta = meta
         self._numbers = itertools.count(1)
@@ -129,9 +128,9 @@ class Bridge:
     def build(self, topic: str) -> Struct | None:
         """The view of a topic as it stands; None = this engine has no such topic."""
         if topic == "strip":
-            return strip(self._desk.core, self._meta())
+            return strip(self._desk.core, self._meta(), self._cache)
         if topic == "desk":
-            return desk_view(self._desk.core, self._desk.strategies, self._meta())
+            return desk_view(self._desk.core, self._desk.strategies, self._meta(), self._cache)
         return None
 
 

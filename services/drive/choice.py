@@ -72,9 +72,7 @@ def _held(layout: StateLayout) -> World | None:
 def _generated(options: RunOptions, settings: Settings, world: World) -> Choice:
     speed = DEFAULT_SPEED if options.speed is None else options.speed
     chosen = SCENARIOS[world.scenario or DEFAULT_SCENARIO]
-    synthetic = sum(1 for each in world.instruments if each.symbol.startswith("SYN")) // max(
-        1, len(world.venues)
-    )
+    synthetic = sum(each.symbol.startswith("SYN") for each in world.instruments) // len(world.venues)
     flags = {
         "scenario": world.scenario or "",
         "seed": str(world.seed),

@@ -40,7 +40,6 @@ from services.drive.queue import Kind, VirtualQueue
 from services.drive.working import WorkingOrders
 from services.venues.port import VirtualVenue
 
-
 LAST_WORDS_NS = 200_000_000
 """How long the cancels of a fatal halt may take to arrive, virtual time."""
 

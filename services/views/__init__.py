@@ -1,1 +1,1 @@
-"""Snapshot views: frozen figures that leave the desk for screens, sockets and `--json`. No formatting here."""
+"""Snapshot views: frozen figures that leave the desk for screens, sockets and `--json`. No formatting."""
