@@ -1,0 +1,122 @@
+"""A disk that is full and a store that is locked: halt and flatten work, nothing is lost, no traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.builders import ask, engine_pid, exchange_positions, headless, state_folder, status, until
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A state folder on a file system of its own, 24 MiB large; the exchange's books lie on another one."""
+    with state_folder() as folder:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], check=True)
+        (folder / "exchange").mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(folder / "exchange")], check=True)
+        try:
+            yield folder
+        finally:
+            pid = engine_pid(folder)
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+            subprocess.run(["umount", "-l", str(folder / "exchange")], check=True)
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Takes every free byte."""
+    hog = folder / "hog"
+    with hog.open("wb", buffering=0) as file:
+        for size in (1 << 20, 1 << 12, 1):
+            try:
+                while True:
+                    file.write(b"x" * size)
+            except OSError:
+                continue
+    return hog
+
+
+@pytest.mark.root
+def test_full_disk_at_halt(small_disk: Path) -> None:
+    with headless(small_disk, "--seed", "7") as engine:
+        until(lambda: status(small_disk).get("pairs"), "a pair is open")
+        hog = fill(small_disk)
+        halted = ask(small_disk, "halt", "disk", "is", "full", "--json")
+        assert halted.returncode == 0, halted.stderr
+        assert status(small_disk)["trading_state"] == "HALTED"
+        until(
+            lambda: any("store" in cause["name"] for cause in status(small_disk)["causes"]),
+            "store trouble is a cause",
+        )
+        engine.kill()
+        engine.wait()
+        errors = engine.stderr.read() if engine.stderr else ""
+        assert "Traceback" not in errors
+    hog.unlink()
+    with headless(small_disk, "--seed", "7") as again:
+        until(lambda: status(small_disk).get("trading_state") == "HALTED", "halted after the restart")
+        flat = ask(small_disk, "flatten", "--yes", "--json")
+        assert flat.returncode == 0, flat.stderr
+        assert ask(small_disk, "stop").returncode == 0
+        again.wait(60)
+        assert exchange_positions(small_disk) == {}
+
+
+@pytest.mark.root
+def test_flatten_on_a_full_disk(small_disk: Path) -> None:
+    with headless(small_disk, "--seed", "7"):
+        until(lambda: status(small_disk).get("positions"), "something is open")
+        fill(small_disk)
+        flat = ask(small_disk, "flatten", "--yes", "--json")
+        assert flat.returncode == 0, flat.stderr
+        assert status(small_disk)["positions"] == []
+
+
+def test_locked_store_while_running() -> None:
+    with state_folder() as folder, headless(folder, "--seed", "7") as engine:
+        until(lambda: status(folder).get("pairs"), "a pair is open")
+        with sqlite3.connect(folder / "store.sqlite", isolation_level=None) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            until(
+                lambda: any("store" in cause["name"] for cause in status(folder)["causes"]),
+                "store trouble is a cause",
+            )
+            assert status(folder)["trading_state"] != "ACTIVE"
+            flat = ask(folder, "flatten", "--yes", "--json")
+            assert flat.returncode == 0, flat.stderr
+            other.execute("ROLLBACK")
+        other.close()
+        until(
+            lambda: not any("store" in cause["name"] for cause in status(folder)["causes"]),
+            "the store is well",
+        )
+        assert ask(folder, "stop").returncode == 0
+        engine.wait(60)
+        assert "Traceback" not in (engine.stderr.read() if engine.stderr else "")
+        verified = ask(folder, "audit", "verify", "--json")
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_locked_store_at_start() -> None:
+    with state_folder() as folder:
+        with headless(folder, "--speed", "max", "--for-sim", "10s") as first:
+            first.wait(60)
+        with sqlite3.connect(folder / "store.sqlite", isolation_level=None) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with headless(folder, "--speed", "max", "--for-sim", "10s") as second:
+                second.wait(60)
+                errors = second.stderr.read() if second.stderr else ""
+            other.execute("ROLLBACK")
+        other.close()
+        assert second.returncode == 1, errors
+        assert "Traceback" not in errors
+        (line,) = [line for line in errors.splitlines() if line.startswith("stableconsole: ")]
+        assert "store" in line
