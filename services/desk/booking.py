@@ -127,8 +127,10 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
 
 
 def _unpaired(core: DeskCore, submit: Submitter, fill: OrderFilled, entry: OrderEntry) -> None:
-    """A fill of ours outside any living pair changes a position that needs a stop of its own: a ticket, a stop,
-    a fill that came after its pair was forgotten."""
+    """A fill of ours outside any living pair changes a position that needs a stop of its own.
+
+    A ticket, a stop, a fill that came after its pair was forgotten.
+    """
     pair = entry.request.pair
     if pair is not None and core.pairs.get(pair) is not None:
         return

@@ -141,7 +141,11 @@ class DeskCore:
         conditional: bool = False,
         clear_after_s: int | None = None,
     ) -> bool:
-        """Add a cause or say that it holds still. A new latched one writes the latch in the same turn."""
+        """Add a cause or say that it holds still. A new latched one writes the latch in the same turn.
+
+        One of severity info belongs to the ordinary course of a start: it holds, shows and is journaled
+        like any other, but calls nobody. `risk.tick` makes a warning of it when it does not go away.
+        """
         clear_ns = (self.settings.fresh.self_clear_s if clear_after_s is None else clear_after_s) * SECOND
         new = self.causes.raise_(
             name,
@@ -160,7 +164,8 @@ class DeskCore:
                 self.write_latch()
             self.decide("cause", f"{name} ({scope})", text, {"state": state.value, "latched": latched})
             self.risk_event("cause", f"{name} ({scope})", text)
-            self.alert(cause_key(name, scope), severity, text)
+            if severity is not Severity.INFO:
+                self.alert(cause_key(name, scope), severity, text)
         return new
 
     def good_cause(self, name: str, scope: str) -> None:

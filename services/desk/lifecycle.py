@@ -83,6 +83,7 @@ class Lifecycle:
                 f"venue:{venue}",
                 TradingState.REDUCING,
                 f"{venue} has not been read yet",
+                severity=Severity.INFO,
                 clear_after_s=0,
             )
             account.ask(core, venue, "start")

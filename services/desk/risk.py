@@ -23,6 +23,8 @@ from services.portfolio.margin import Margin, account_margin, merge_margins
 
 EVERY_S = 5
 EQUITY_EVERY_NS = 5 * MINUTE
+START_PATIENCE_S = 30
+"""So long a start may be without a venue's first data or first read before somebody is called."""
 
 LADDER = "margin ladder"
 
@@ -42,6 +44,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     _breaker(core, total, stale)
     _naked(core)
     account.settle_outages(core)
+    _overdue_starts(core)
     core.tick_causes()
     core.out.extend(core.alerts.tick(core.now))
     for note in [core.venue_errors.tick(venue, core.now) for venue in core.settings.venues]:
@@ -80,10 +83,25 @@ def _freshness(core: DeskCore, books: dict[str, AccountInput], margins: dict[str
                 if age >= limit
                 else "a figure is stale"
             )
-            core.raise_cause(STALE, scope, TradingState.REDUCING, text)
+            severity = Severity.INFO if age is None else Severity.WARNING
+            core.raise_cause(STALE, scope, TradingState.REDUCING, text, severity=severity)
         else:
             core.good_cause(STALE, scope)
     return any_stale
+
+
+def _overdue_starts(core: DeskCore) -> None:
+    """What belongs to any start and should have passed by now becomes a warning."""
+    patience = core.picture.stretched(START_PATIENCE_S * SECOND)
+    for cause in core.causes.causes():
+        if cause.severity is Severity.INFO and cause.holds and core.now - cause.since >= patience:
+            core.raise_cause(
+                cause.name,
+                cause.scope,
+                cause.state,
+                cause.text,
+                clear_after_s=cause.clear_after_ns // SECOND,
+            )
 
 
 # -- depeg -----------------------------------------------------------------------------------------------

@@ -103,9 +103,12 @@ class CauseBook:
                 name, scope, severity, state, latched, conditional, now, text, clear_after_ns
             )
             return True
-        changed = state.rank > row.state.rank or (latched and not row.latched)
+        graver = _graver(row.severity, severity)
+        changed = (
+            state.rank > row.state.rank or (latched and not row.latched) or graver is not row.severity
+        )
         row.state = worse(row.state, state)
-        row.severity = _graver(row.severity, severity)
+        row.severity = graver
         row.latched = row.latched or latched
         row.conditional = row.conditional or conditional
         row.clear_after_ns = max(row.clear_after_ns, clear_after_ns)

@@ -69,7 +69,7 @@ class StripView(Struct, frozen=True, kw_only=True):
     # how far from liquidation
     positions_open: int
     liquidation_distance: Decimal | None
-    """Worst account: smallest uniform adverse move to usage 1, fraction; None with positions: unknown, none."""
+    """Worst account: smallest uniform adverse move to usage 1, fraction; None: unknown, or no such move."""
     liquidation_unknown: bool
     worst_account: str
     leverage: Decimal | None
