@@ -9,7 +9,7 @@ import pytest
 
 from services.domain.enums import PairState, Side, TradingState
 from services.domain.events import VenueLink
-from tests.desk.world import DeskWorld, S, late, quick, swallow, MS
+from tests.desk.world import MS, DeskWorld, S, late, quick, swallow
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_flatten_while_closing(hedged: DeskWorld) -> None:
 
 def test_flatten_with_stale_marks(hedged: DeskWorld) -> None:
     """No market data at all for half a minute: the last good prices and widening bands do."""
-    from services.domain.events import MarketFrame  # noqa: PLC0415
+    from services.domain.events import MarketFrame
 
     hedged.wire.hook = lambda due, event: () if isinstance(event, MarketFrame) else ((due, event),)
     hedged.run(30)
@@ -146,7 +146,7 @@ def test_flatten_in_doubt_ends_flat_or_lists_what_is_left() -> None:
 
 
 def test_flatten_that_cannot_lists_what_remains_with_exit_5(hedged: DeskWorld) -> None:
-    from tests.desk.world import refuse  # noqa: PLC0415
+    from tests.desk.world import refuse
 
     legs = hedged.legs()
     hedged.on_submit = refuse

@@ -312,7 +312,7 @@ class DeskWorld:
 
 
 def foreign_order(instrument: str) -> OrderRequest:
-    from services.domain.enums import Purpose, TimeInForce  # noqa: PLC0415
+    from services.domain.enums import Purpose, TimeInForce
 
     return OrderRequest(
         client_order_id="",

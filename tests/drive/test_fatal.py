@@ -1,0 +1,124 @@
+"""An exception out of the desk halts everything: latch, cancels by the driver's own list, and a way back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.desk.desk import Desk
+from services.domain.effects import Effect, Send
+from services.domain.enums import Purpose, Side, TradingState
+from services.domain.events import Event, OrderAccepted, Timer
+from services.domain.orders import OrderRequest, client_order_id
+from services.drive import recover
+from services.drive.latch import read_latch
+from services.drive.machine import DeskFailed, VirtualMachine
+from services.store.replay import verify
+from tests.desk.world import S, quick
+from tests.drive.engines import engine, layout_of
+
+POISON = "poison"
+
+
+class Failing:
+    """A desk that raises on one timer, and sends one resting order when told to."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.send: OrderRequest | None = None
+
+    def handle(self, event: Event) -> tuple[Effect, ...]:
+        if isinstance(event, Timer) and event.name == POISON:
+            raise KeyError("no such book")
+        effects = self.desk.handle(event)
+        if self.send is not None:
+            order, self.send = self.send, None
+            return (*effects, Send(order=order))
+        return effects
+
+    def overran(self) -> str | None:
+        return self.desk.overran()
+
+
+def resting() -> OrderRequest:
+    return OrderRequest(
+        client_order_id=client_order_id("abc123", 77, Purpose.TICKET, 0, 1),
+        instrument="BTC-USDT-PERP.alpha",
+        side=Side.BUY,
+        quantity=Decimal("0.010"),
+        price=Decimal("20000.0"),
+        purpose=Purpose.TICKET,
+        origin="operator",
+    )
+
+
+def test_a_failing_desk_is_latched_and_its_orders_are_canceled_at_the_venue(tmp_path: Path) -> None:
+    session, machine = engine(tmp_path, quick())
+    failing = Failing(session.desk)
+    machine.desk = failing
+    machine.run_until(session.world.start + 2 * S)
+    failing.send = resting()
+    machine.feed(Timer(name="nothing", ts=session.queue.now))
+    machine.run_until(session.queue.now + S)
+    assert len(session.exchange.books("alpha").orders) == 1
+    assert len(machine.working.all()) == 1
+    with pytest.raises(DeskFailed, match="KeyError"):
+        machine.feed(Timer(name=POISON, ts=session.queue.now))
+    assert session.exchange.books("alpha").orders == ()
+    session.close()
+    latch = read_latch(layout_of(tmp_path).latch)
+    assert (latch.state, latch.cause) == ("HALTED", "desk failed")
+
+
+def test_the_next_start_after_a_failure_recovers_halted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event that ended the engine stands in the journal: the recovery stops right before it."""
+    session, machine = engine(tmp_path, quick())
+    machine.run_until(session.world.start + 60 * S)
+    assert session.desk.state.counters.fills >= 4
+    before = {
+        v: [(p.instrument, p.size) for p in session.exchange.books(v).positions] for v in ("alpha", "beta")
+    }
+    original = Desk._timer
+
+    def broken(desk: Desk, timer: Timer) -> None:
+        if timer.name == POISON:
+            desk.state.counters.fills = -1  # half-done
+            raise ZeroDivisionError("one over nothing")
+        original(desk, timer)
+
+    monkeypatch.setattr(Desk, "_timer", broken)
+    # The handler table is bound at construction: bind the broken one where it counts.
+    session.desk._handlers[Timer] = lambda timer: broken(session.desk, timer)
+    with pytest.raises(DeskFailed):
+        machine.feed(Timer(name=POISON, ts=session.queue.now))
+    session.close()
+
+    again, machine = engine(tmp_path, quick())
+    assert again.restored is not None
+    assert again.desk.state.counters.fills != -1
+    machine.run_until(again.queue.now + 5 * S)
+    assert again.desk.core.causes.overall() is TradingState.HALTED
+    after = {
+        v: [(p.instrument, p.size) for p in again.exchange.books(v).positions] for v in ("alpha", "beta")
+    }
+    assert after == before
+    again.close()
+    assert verify(layout_of(tmp_path).store).ok
+    assert recover.replay(layout_of(tmp_path).store).first_divergence is None
+
+
+def test_an_order_that_has_ended_is_not_on_the_list(tmp_path: Path) -> None:
+    session, machine = engine(tmp_path, quick())
+    machine.run_until(session.world.start + 60 * S)
+    assert session.desk.state.counters.fills >= 4
+    assert machine.working.all() == ()
+    order = resting()
+    machine.working.sent(order)
+    machine.working.heard(OrderAccepted("alpha", order.client_order_id, "alpha-o9", 1, 1))
+    assert [each.venue_order_id for each in machine.working.all()] == ["alpha-o9"]
+    assert isinstance(machine, VirtualMachine)
+    session.close()
