@@ -9,15 +9,19 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 os.environ.setdefault("TEXTUAL_FPS", "240")  # a key's own effect is painted at once; data have their own cap
 
 # isort: split
+from rich.console import RenderableType
 from textual.app import App
+from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
 
 import themes
 from console import keymap
+from console.cells import only_cells
 from screens.desk import DeskScreen
 from screens.link import Link
 from screens.paint import Paint
@@ -50,6 +54,9 @@ class StableConsole(App[str], inherit_bindings=False):
 
     def get_default_screen(self) -> DeskScreen:
         return self.desk
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        super()._display(screen, only_cells(renderable))  # type: ignore[arg-type]
 
     def action_tell_quit(self) -> None:
         self.desk.say("q quits: detach, stop, or flatten and stop", "text")
