@@ -135,8 +135,13 @@ class Session:
         self._checkpoint_at = self.queue.now + CHECKPOINT_NS
 
     def first_events(self) -> None:
-        """Queue what a start begins with: the latch's word, then `start`; then the market opens."""
+        """Queue what a start begins with: `start`, the latch's word; then the market opens.
+
+        `start` first: it puts in doubt whatever may have been sent before the end. A halt that came before
+        it would take such orders for unsent, deny them, and cut legs that are whole.
+        """
         now = self.queue.now
+        self.queue.deliver(now, Timer(name="start", ts=now))
         if self._latch is not None:
             found = self._latch.read()
             if found.state != TradingState.ACTIVE.value:
@@ -150,7 +155,6 @@ class Session:
                         ts=now,
                     ),
                 )
-        self.queue.deliver(now, Timer(name="start", ts=now))
         self.exchange.start(now)
 
     def handled(self, now: int) -> None:

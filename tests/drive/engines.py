@@ -42,3 +42,23 @@ def positions_of(session: Session) -> dict[str, Decimal]:
         for row in session.exchange.books(venue).positions
         if row.size
     }
+
+
+def client_ids(session: Session) -> list[str]:
+    """Of every order the exchange has taken, in its own order."""
+    return [
+        order.client_order_id
+        for venue in session.exchange.venues.values()
+        for order in venue.state.orders.values()
+    ]
+
+
+def books_agree(session: Session) -> None:
+    """Our ledger against the exchange's books: positions and balances to the last digit."""
+    for venue in session.exchange.venues:
+        report = session.exchange.books(venue)
+        account = session.desk.core.ledger.account(venue)
+        ours = {name: held.size for name, held in account.positions.items() if held.size}
+        assert ours == {row.instrument: row.size for row in report.positions if row.size}, venue
+        for row in report.balances:
+            assert account.balances.get(row.coin, 0) == row.total, f"{venue} {row.coin}"
