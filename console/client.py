@@ -38,7 +38,9 @@ SILENCE_WAIT_S = 30.0
 class Client:
     """Says hello, sends one command after another, waits for each answer."""
 
-    def __init__(self, sock: socket.socket, layout: StateLayout) -> None:
+    def __init__(self, sock: socket.socket, layout: StateLayout, patience_s: float = SILENCE_WAIT_S) -> None:
+        """`patience_s`: without any sign of life for so long the engine is taken as hanging."""
+        self._patience_s = patience_s
         self._socket = sock
         self._layout = layout
         self._buffer = FrameBuffer()
@@ -48,8 +50,8 @@ class Client:
         self.hello = self._greet()
 
     @classmethod
-    def open(cls, layout: StateLayout, profile: str) -> Self:
-        return cls(connect(layout, profile), layout)
+    def open(cls, layout: StateLayout, profile: str, patience_s: float = SILENCE_WAIT_S) -> Self:
+        return cls(connect(layout, profile), layout, patience_s)
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +83,7 @@ class Client:
 
     def _greet(self) -> Hello:
         self._send(encode(Hello(protocol=PROTOCOL, version=VERSION, pid=os.getpid())))
-        deadline = time.monotonic() + HELLO_WAIT_S
+        deadline = time.monotonic() + min(HELLO_WAIT_S, self._patience_s)
         while time.monotonic() < deadline:
             self._frames += self._read(deadline - time.monotonic())
             while self._frames:
@@ -90,7 +92,9 @@ class Client:
                     return frame
                 if isinstance(frame, Fault):
                     raise ProductError(f"the engine refused: {frame.text}", code=frame.code)
-        raise ProductError(f"the engine does not answer on {self._layout.socket}; see {self._layout.log}")
+        raise ProductError(
+            f"the engine does not answer on {self._layout.socket}; see {self._layout.log}", code="no_answer"
+        )
 
     def _next(self) -> ServerFrame:
         while True:
@@ -100,9 +104,10 @@ class Client:
                 self._send(encode(Ping(sent=time.monotonic_ns())))
             if self._frames:
                 return self._frames.pop(0)
-            if now - self._heard > SILENCE_WAIT_S:
+            if now - self._heard > self._patience_s:
                 raise ProductError(
-                    f"the engine has been silent for {SILENCE_WAIT_S:g} s; see {self._layout.log}"
+                    f"the engine has been silent for {self._patience_s:g} s; see {self._layout.log}",
+                    code="silent",
                 )
             self._frames += self._read(PING_S)
 

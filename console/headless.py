@@ -7,11 +7,13 @@ import logging
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from services.domain.effects import Done
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
 from services.protocol.frames import to_json
@@ -128,6 +130,14 @@ def audit_export(layout: StateLayout, out: Path) -> int:
         return int(engine.audit_export(store, out))
     except OSError as error:
         raise ProductError(f"cannot write {out}: {error.strerror or error}") from None
+
+
+def flatten_direct(layout: StateLayout, profile: str, what: str, say: Callable[[str], None]) -> Done:
+    """Ends an engine that hangs and flattens with the venues alone."""
+    from services import engine
+
+    say(engine.end_engine(layout))
+    return engine.flatten_direct(layout, profile, what, say)
 
 
 def replay(layout: StateLayout, journal: Path | None) -> tuple[str, bool, str]:

@@ -11,10 +11,14 @@ from msgspec import Struct
 
 from console import plain
 from console.client import Client
+from console.running import lock_holder
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit, as_exit
-from services.protocol.frames import Done
+from services.protocol.frames import Done, ErrorBody
 from services.settings.layout import StateLayout
+
+DIRECT_WAIT_S = 2.0
+"""How long `flatten --direct` waits for a sign of life before it goes on without the engine."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -62,6 +66,28 @@ def flatten(asked: Asked, what: str, *, yes: bool) -> int:
     """Asks unless `--yes`; without a terminal `--yes` is required."""
     confirm_flatten(what, yes=yes)
     return ask(asked, "flatten", {"what": what} if what else {})
+
+
+def flatten_direct(asked: Asked, what: str, *, yes: bool) -> int:
+    """`--direct`: through the engine while it answers within 2 s; else it is ended and the venues asked."""
+    from console import headless
+
+    confirm_flatten(what, yes=yes)
+    if lock_holder(asked.layout) is not None:
+        try:
+            with Client.open(asked.layout, asked.profile, patience_s=DIRECT_WAIT_S) as client:
+                done = client.call("flatten", {"what": what} if what else {}, progress=_progress)
+            return show(asked, "flatten", done)
+        except ProductError as error:
+            if error.code not in ("silent", "gone", "no_answer"):
+                raise
+            _progress(error.text)
+            if not yes:
+                _progress("the engine will be ended, then the venues are asked directly")
+    word = headless.flatten_direct(asked.layout, asked.profile, what, _progress)
+    fault = None if word.ok else ErrorBody(code=word.code, text=word.text, exit=word.exit)
+    result = msgspec.Raw(word.result.encode())
+    return show(asked, "flatten", Done(id=word.command, ok=word.ok, result=result, error=fault))
 
 
 def confirm_flatten(what: str, *, yes: bool) -> None:

@@ -191,12 +191,16 @@ def flatten(
         str, typer.Argument(metavar="[WHAT]", help="A symbol, venue or pair; all when left out.")
     ] = "",
     yes: Yes = False,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Go on without the engine when it does not answer for 2 s.")
+    ] = False,
     profile: Profile = "sim",
     state_dir: StateDir = "",
     json: Json = False,
     debug: Debug = False,
 ) -> int:
-    return oneshot.flatten(_asked(profile, state_dir, json), what, yes=yes)
+    act = oneshot.flatten_direct if direct else oneshot.flatten
+    return act(_asked(profile, state_dir, json), what, yes=yes)
 
 
 @app.command(help=BY_NAME["pause"].help, epilog=_example("pause"))

@@ -22,10 +22,10 @@ from msgspec import Struct
 from services.control.bridge import Bridge
 from services.control.server import ControlServer
 from services.desk.views import Meta, ViewCache, summary
-from services.domain.effects import Notify
+from services.domain.effects import Done, Notify
 from services.domain.enums import Severity
 from services.domain.events import LoopStall, StoreHealth
-from services.drive import recover
+from services.drive import direct, recover
 from services.drive.choice import Choice, choose, move_world_aside
 from services.drive.configuration import load_settings, write_ui
 from services.drive.guard import Watchdog
@@ -46,7 +46,7 @@ from services.settings.layout import StateLayout, config_file, state_root
 from services.store.migrate import StoreError
 from services.store.replay import Verdict, export_to, verify
 from services.venues.history.errors import HistoryError
-from services.venues.sim.world import WorldMismatch
+from services.venues.sim.world import WorldMismatch, read_world
 
 log = logging.getLogger("stableconsole.engine")
 alerts = logging.getLogger("stableconsole.alerts")
@@ -96,6 +96,41 @@ def audit_export(store: Path, out: Path) -> int:
     return _reading(lambda: export_to(store, out))
 
 
+def end_engine(layout: StateLayout) -> str:
+    """Before `flatten --direct` goes on alone: latch, then the end of the engine that hangs."""
+    try:
+        return direct.end_engine(layout)
+    except SecondEngine as error:
+        raise ProductError(str(error), Exit.HELD, "second_engine") from None
+    except OSError as error:
+        raise ProductError(f"the engine could not be ended: {error}", Exit.HELD, "second_engine") from None
+
+
+def flatten_direct(layout: StateLayout, profile: str, what: str, say: Callable[[str], None]) -> Done:
+    """Flatten with the venues alone, in this process. Raises ProductError."""
+    try:
+        world = read_world(layout.exchange)
+        if world is None:
+            raise ProductError(f"{layout.exchange} holds no exchange: nothing to flatten", Exit.FAILED)
+        resolved, _ = load_settings(profile, config_file(os.environ), environ=os.environ)
+        return direct.flatten(layout, world, resolved.settings, _holder(layout, profile), what, say)
+    except SettingsError as error:
+        raise ProductError(str(error), Exit.USAGE, "settings") from None
+    except (LockError, ValueError, OSError) as error:
+        raise ProductError(str(error), Exit.HELD, "direct") from None
+
+
+def _holder(layout: StateLayout, profile: str) -> Holder:
+    return Holder(
+        pid=os.getpid(),
+        profile=profile,
+        folder=str(layout.root),
+        started=datetime.now(tz=UTC).isoformat(timespec="seconds"),
+        accounts=(),
+        version=VERSION,
+    )
+
+
 def replay(store: Path) -> recover.Replayed:
     """Feed the journal to a desk again and compare every decision."""
     return _reading(lambda: recover.replay(store))
@@ -129,17 +164,7 @@ class _Engine:
                 "mode",
             )
         refuse_network_folder(layout.root)
-        lock = EngineLock(
-            layout.root,
-            Holder(
-                pid=os.getpid(),
-                profile=options.profile,
-                folder=str(layout.root),
-                started=datetime.now(tz=UTC).isoformat(timespec="seconds"),
-                accounts=(),
-                version=VERSION,
-            ),
-        )
+        lock = EngineLock(layout.root, _holder(layout, options.profile))
         try:
             if options.new_world:
                 aside = move_world_aside(layout)
@@ -218,8 +243,9 @@ class _Engine:
             await asyncio.sleep(0)
         finally:
             await server.close()
-            written = session.close()
+            # First the watchdog: a store that cannot be closed quickly is no reason to shoot the engine.
             watchdog.stop()
+            written = session.close()
         if not written:
             left = (*left, "the store could not write everything")
         status = Exit.FAILED if left else Exit.DONE

@@ -1,0 +1,144 @@
+"""`flatten --direct`: the kill path when the engine hangs (SEMANTICS 10).
+
+It needs nothing but the venues: no store, no strategies, no screen. In order: the latch, the end of the
+engine that holds the folder, the lock, then a desk of its own in memory that reads every venue and flattens.
+On the simulator the venues are the exchange's own folder, driven at speed 1.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from services.desk.desk import Desk
+from services.domain.effects import Done, Progress
+from services.domain.events import Command, Timer
+from services.domain.orders import base36
+from services.drive.latch import Latch
+from services.drive.lock import EngineLock, Holder, SecondEngine, holder_of
+from services.drive.machine import VirtualMachine
+from services.drive.pace import NS
+from services.drive.ports import NullKeeper
+from services.drive.queue import VirtualQueue
+from services.settings.layout import StateLayout
+from services.settings.parameters import Settings
+from services.venues.sim.exchange import build_exchange
+from services.venues.sim.world import World
+
+TERM_WAIT_S = 3.0
+"""From SIGTERM to SIGKILL."""
+
+_KILL_WAIT_S = 2.0
+_POLL_S = 0.02
+_GIVE_UP_S = 150
+"""Simulated seconds: a flatten ends by itself after 60 s without progress; this is the belt to it."""
+
+_COMMAND = "direct"
+
+
+def end_engine(layout: StateLayout) -> str:
+    """Write the latch, then end whatever engine holds the folder. Returns what was done, in words.
+
+    Raises OSError when the process may not be signalled.
+    """
+    latch = Latch(layout.latch)
+    try:
+        latch.write("HALTED", "flatten", f"flatten --direct by shell:{os.getpid()}", 0)
+    finally:
+        latch.close()
+    holder = holder_of(layout.root)
+    if holder is None:
+        return "no engine was running"
+    for number, wait_s in ((signal.SIGTERM, TERM_WAIT_S), (signal.SIGKILL, _KILL_WAIT_S)):
+        try:
+            os.kill(holder.pid, number)
+        except ProcessLookupError:
+            break
+        if _released(layout, wait_s):
+            return f"engine PID {holder.pid} ended by {number.name}"
+    if _released(layout, _KILL_WAIT_S):
+        return f"engine PID {holder.pid} is gone"
+    raise SecondEngine(f"engine PID {holder.pid} holds {layout.root} and could not be ended")
+
+
+def _released(layout: StateLayout, wait_s: float) -> bool:
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline:
+        if holder_of(layout.root) is None:
+            return True
+        time.sleep(_POLL_S)
+    return False
+
+
+def flatten(
+    layout: StateLayout,
+    world: World,
+    settings: Settings,
+    holder: Holder,
+    what: str,
+    say: Callable[[str], None],
+) -> Done:
+    """Take the folder's lock and flatten with the venues alone. Blocks until it is flat or gives up."""
+    lock = EngineLock(layout.root, holder)
+    try:
+        queue = VirtualQueue(world.start)
+        exchange = build_exchange(world, layout.exchange, queue)
+        queue.now = max(queue.now, exchange.now)
+        instance = base36(secrets.randbelow(36**6), 6)
+        # No strategy: nothing here may ever open a position.
+        bare = msgspec.structs.replace(settings, venues=world.venues, strategies={})
+        desk = Desk(bare, {each.id: each for each in world.instruments}, instance=instance)
+        answers: list[Done] = []
+
+        def hear(word: Progress | Done) -> None:
+            if isinstance(word, Done):
+                answers.append(word)
+            else:
+                say(word.text)
+
+        machine = VirtualMachine(desk, dict(exchange.venues), exchange, queue, NullKeeper(), on_answer=hear)
+        try:
+            machine.feed(Timer(name="start", ts=queue.now))
+            exchange.start(queue.now)
+            _until(machine, lambda: _read(desk, world), queue.now + 10 * NS)
+            args = {"what": what} if what else {}
+            machine.feed(
+                Command(id=_COMMAND, name="flatten", args=args, origin=f"direct:{os.getpid()}", ts=queue.now)
+            )
+            _until(machine, lambda: bool(answers), queue.now + _GIVE_UP_S * NS)
+        finally:
+            exchange.close()
+        if answers:
+            return answers[0]
+        text = f"not flat after {_GIVE_UP_S} s: the venues do not answer"
+        return Done(command=_COMMAND, ok=False, code="left", text=text, exit=5)
+    finally:
+        lock.release()
+
+
+def _read(desk: Desk, world: World) -> bool:
+    """Every venue has been read and its prices are known."""
+    books = desk.state.venues
+    return all(venue in books and books[venue].opened for venue in world.venues) and all(
+        desk.core.picture.venue_age(venue, desk.state.now) is not None for venue in world.venues
+    )
+
+
+def _until(machine: VirtualMachine, done: Callable[[], bool], end: int) -> None:
+    """Drive virtual time at speed 1 until `done` or `end`."""
+    wall, virtual = time.monotonic(), machine.queue.now
+    while not done():
+        due = machine.queue.next_due()
+        if due is None or due > end:
+            return
+        ahead = (due - virtual) / NS - (time.monotonic() - wall)
+        if ahead > 0:
+            time.sleep(min(ahead, _POLL_S))
+            continue
+        machine.settle_commits()
+        machine.step()
