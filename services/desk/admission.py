@@ -22,6 +22,9 @@ from services.strategies.base import OpenPair
 
 OPPORTUNITY_PAUSE_S = 60
 """After a refused admission the same pair is not asked about again for so long."""
+PASSING = ("open orders", "order rate")
+"""Refusals that a moment cures: slots and tokens are held by a pair that is just being built."""
+AGAIN_NS = SECOND
 
 
 class Admission:
@@ -133,7 +136,10 @@ class Admission:
             self.submit.note_denial(f"pair {key}", gate.refusal, origin, gate)
             if gate.disable_origin and core.causes.disable(origin, gate.disable_origin):
                 core.alert(f"throttle:{origin}", Severity.ALARM, f"{origin} disabled: {gate.disable_origin}")
-            slot.paused_pairs[key] = core.now + OPPORTUNITY_PAUSE_S * SECOND
+            if all(check.name in PASSING for check in gate.failed):
+                core.set_timer(f"again {name}", core.now + AGAIN_NS)
+            else:
+                slot.paused_pairs[key] = core.now + OPPORTUNITY_PAUSE_S * SECOND
             slot.last_reason = gate.refusal
             core.pairs.abandon(pair.id, gate.refusal, core.now)
             core.pairs.forget(pair.id)

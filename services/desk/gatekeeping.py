@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from services.desk.core import DeskCore
 from services.domain.enums import PairState, Purpose, Side, TradingState
 from services.domain.money import STABLECOINS, ZERO
@@ -11,6 +13,9 @@ from services.domain.orders import OrderRequest
 from services.portfolio.account import account_input
 from services.portfolio.inputs import AccountInput
 from services.risk.context import AccountFacts, GateContext, MarketFacts, OpenOrder, Stage, Usage
+
+PAIR_TOKENS = 3
+"""Orders that a pair under way may have to send within a second: a slice, its hedge, one reversal."""
 
 
 def accounts(core: DeskCore, *, stale_ok: bool = False) -> dict[str, AccountInput]:
@@ -90,8 +95,12 @@ def account_facts(core: DeskCore, venue: str) -> AccountFacts:
     )
 
 
-def open_orders(core: DeskCore) -> tuple[OpenOrder, ...]:
-    """Everything that may still fill: our orders in every stage, foreign ones, the pairs' reservations."""
+def open_orders(core: DeskCore, asked: str = "") -> tuple[OpenOrder, ...]:
+    """Everything that may still fill: our orders in every stage, foreign ones, the pairs' reservations.
+
+    `asked`: the order in question. Asked about again on `IntentDurable` it stands in the table already, and
+    must find its pair's reservation as whole as it was the first time.
+    """
     rows: list[OpenOrder] = []
     leaves_by_leg: dict[tuple[str, str], Decimal] = {}
     for entry in core.orders.open_orders():
@@ -118,7 +127,7 @@ def open_orders(core: DeskCore) -> tuple[OpenOrder, ...]:
                 stage=stage,
             )
         )
-        if request.pair is not None and not request.reduce_only:
+        if request.pair is not None and not request.reduce_only and entry.id != asked:
             key = (request.pair, request.instrument)
             leaves_by_leg[key] = leaves_by_leg.get(key, ZERO) + leaves
     rows.extend(_foreign(core))
@@ -179,6 +188,12 @@ def owners(core: DeskCore) -> dict[str, str]:
     return found
 
 
+def _reserved_tokens(core: DeskCore, pair: str | None) -> int:
+    """Rate tokens of the pairs that are being built: both legs and one reversal each (SEMANTICS 3)."""
+    building = (PairState.PLANNED, PairState.OPENING)
+    return sum(PAIR_TOKENS for each in core.pairs.live() if each.id != pair and each.state in building)
+
+
 def context(
     core: DeskCore,
     instrument: str,
@@ -186,9 +201,11 @@ def context(
     origin: str,
     pair: str | None,
     also: tuple[str, ...] = (),
+    asked: str = "",
 ) -> GateContext:
-    """The question about an order of `origin` on `instrument`; `also` names further instruments of it."""
-    working = open_orders(core)
+    """The question about an order of `origin` on `instrument`; `also` names further instruments of it,
+    `asked` is the order's id."""
+    working = open_orders(core, asked)
     books = accounts(core)
     needed = [instrument, *also]
     needed += [row.instrument for row in working]
@@ -201,6 +218,8 @@ def context(
     usage = Usage()
     if instrument in core.instruments:
         usage = core.throttle.usage(origin, instrument, side.value, core.now)
+        tokens = usage.last_second + _reserved_tokens(core, pair)
+        usage = replace(usage, last_second=tokens)
     return GateContext(
         now=core.now,
         settings=core.settings,
@@ -222,4 +241,4 @@ def context(
 
 
 def order_context(core: DeskCore, order: OrderRequest) -> GateContext:
-    return context(core, order.instrument, order.side, order.origin, order.pair)
+    return context(core, order.instrument, order.side, order.origin, order.pair, asked=order.client_order_id)

@@ -50,7 +50,7 @@ class Lifecycle:
             submit.run(core.flattens.on_timer(name.removeprefix("flatten:"), core.now, submit.prices))
         elif name.startswith("stop:"):
             submit.run(core.stops.on_timer(name.removeprefix("stop:"), core.now, submit.prices))
-        elif kind == "decide":
+        elif kind in ("decide", "again"):
             self.strategies.call(rest)
         elif kind == "expect":
             self._expect(rest)
@@ -174,17 +174,19 @@ class Lifecycle:
         if size == ZERO:
             return
         row, mark = core.picture.rate(instrument), core.picture.mark(instrument)
-        if row is None or row.next_ts is None or row.interval_h is None:
+        if row is None or row.next_ts is None or row.interval_h is None or row.interval_h <= ZERO:
             core.set_timer(f"expect {instrument}", core.now + MINUTE)
             return
         if row.next_ts > core.now:
             core.set_timer(f"expect {instrument}", row.next_ts)
             return
-        instant = row.next_ts
+        # A hole in the venue's rows leaves the last row standing: its schedule goes on all the same.
+        step = hours_ns(row.interval_h)
+        instant = row.next_ts + (core.now - row.next_ts) // step * step
         if mark is not None:
             core.state.expected[f"{instrument}|{instant}"] = funding_cash_flow(size, mark, row.rate)
         core.set_timer(f"settled {instrument} {instant}", instant + MISSING_AFTER_S * SECOND)
-        core.set_timer(f"expect {instrument}", instant + hours_ns(row.interval_h))
+        core.set_timer(f"expect {instrument}", instant + step)
 
     def _missing(self, rest: str) -> None:
         instrument, _, instant = rest.rpartition(" ")
