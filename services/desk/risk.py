@@ -14,9 +14,9 @@ from services.desk.core import MINUTE, SECOND, DeskCore
 from services.desk.submit import Submitter
 from services.desk.tripping import STALE, breaker_events
 from services.domain.enums import PairState, Purpose, Severity, TradingState
-from services.domain.money import STABLECOINS, ZERO
+from services.domain.money import ONE, STABLECOINS, ZERO
 from services.domain.records import EquityRecord
-from services.market.sources import coin_sources
+from services.market.sources import coin_crosses, coin_sources
 from services.portfolio.distance import joint_distance
 from services.portfolio.inputs import AccountInput
 from services.portfolio.margin import Margin, account_margin, merge_margins
@@ -121,7 +121,14 @@ def watched_coins(core: DeskCore) -> tuple[str, ...]:
 def _depeg(core: DeskCore, books: dict[str, AccountInput]) -> None:
     for coin in watched_coins(core):
         sources = coin_sources(core.picture, coin, core.now, core.settings.depeg)
-        for change in core.depeg.update(coin, sources, core.now):
+        # The venues that could liquidate us on their own price: one of them alone may lead to REDUCING.
+        ours = [
+            source.name
+            for source in sources
+            if any(book.positions and source.name.endswith(f".{venue}") for venue, book in books.items())
+        ]
+        unanchored = _unanchored(core, coin) if not sources else None
+        for change in core.depeg.update(coin, sources, core.now, ours=ours, unanchored=unanchored):
             core.decide(
                 "depeg", coin, change.text, {"level": change.after, "deviation_bps": change.deviation}
             )
@@ -147,6 +154,16 @@ def _depeg(core: DeskCore, books: dict[str, AccountInput]) -> None:
                 )
             elif level in ("ok", "warn"):
                 core.good_cause(f"depeg {coin}", scope)
+
+
+def _unanchored(core: DeskCore, coin: str) -> Decimal | None:
+    """The worst rate of the coin in another one, while it has no dollar source: it alarms both (5.11)."""
+    rates = [
+        cross.value
+        for cross in coin_crosses(core.picture, core.now, core.settings.depeg)
+        if coin in (cross.coin, cross.other)
+    ]
+    return max(rates, key=lambda rate: abs(rate - ONE), default=None)
 
 
 def _depeg_alert(core: DeskCore, coin: str, level: str, text: str) -> None:
