@@ -6,6 +6,8 @@ commit is outstanding `commit` is not None and the caller must not pop (virtual 
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol
@@ -39,6 +41,8 @@ from services.drive.ports import DeskPort, Keeper
 from services.drive.queue import Kind, VirtualQueue
 from services.drive.working import WorkingOrders
 from services.venues.port import VirtualVenue
+
+log = logging.getLogger("stableconsole.drive")
 
 LAST_WORDS_NS = 200_000_000
 """How long the cancels of a fatal halt may take to arrive, virtual time."""
@@ -199,6 +203,11 @@ class VirtualMachine:
         self.venues[effect.venue].cancel(
             self.queue.now, effect.instrument, effect.client_order_id, effect.venue_order_id
         )
+        if log.isEnabledFor(logging.DEBUG):
+            # The wall's monotonic ns, common to all processes: what the way from a key to here took.
+            log.debug(
+                "cancel handed to %s at %d: %s", effect.venue, time.monotonic_ns(), effect.client_order_id
+            )
 
     def _query(self, effect: QueryOrder) -> None:
         self.venues[effect.venue].query(self.queue.now, effect.instrument, effect.client_order_id)
