@@ -1,0 +1,84 @@
+"""The same world and `--for-sim` give the same journal: whatever the pace, the hash seed, or the neighbour.
+
+RUNTIME 2 and 4. Whole engines in fresh processes; the head of the hash chain stands for every byte.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SIM_S = 100
+"""A pair is hedged after 77 seconds of the default world."""
+
+
+def run(folder: Path, speed: str, hash_seed: str, seconds: int = SIM_S) -> dict[str, Any]:
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.drive.paced_child", str(folder), speed, str(seconds)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr.decode()[-3000:]
+    found: dict[str, Any] = json.loads(ended.stdout.decode().splitlines()[-1])
+    return found
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return run(tmp_path_factory.mktemp("reference"), "max", "0")
+
+
+@pytest.fixture
+def competitor() -> Iterator[None]:
+    """Another process that never rests, on whatever core it gets."""
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    yield
+    busy.kill()
+    busy.wait()
+
+
+def test_the_reference_run_did_something(reference: dict[str, Any]) -> None:
+    assert reference["exit"] == 0
+    assert reference["ok"]
+    assert reference["events"] > 150
+    assert reference["decisions"] > 100
+    assert reference["sends"] >= 4, "no pair was opened"
+    assert reference["overruns"] == 0
+    assert reference["replay"]
+
+
+@pytest.mark.parametrize(("speed", "hash_seed"), [("max", "1"), ("3600", "1"), ("60", "0")])
+def test_pace_and_hash_seed_leave_no_trace(
+    tmp_path: Path, reference: dict[str, Any], speed: str, hash_seed: str
+) -> None:
+    assert run(tmp_path / "state", speed, hash_seed) == reference
+
+
+@pytest.mark.parametrize("speed", ["max", "60"])
+def test_a_busy_neighbour_leaves_no_trace(
+    tmp_path: Path, reference: dict[str, Any], competitor: None, speed: str
+) -> None:
+    found = run(tmp_path / "state", speed, "1")
+    assert found["overruns"] == 0, "the watchdog fired"
+    assert found == reference
+
+
+def test_two_sessions_one_after_the_other_replay_as_one(tmp_path: Path) -> None:
+    first = run(tmp_path / "state", "max", "0", 90)
+    second = run(tmp_path / "state", "max", "1", 60)
+    assert second["ok"]
+    assert second["replay"]
+    assert second["rows"] > first["rows"] > 0
+    again = run(tmp_path / "other", "max", "1", 90)
+    assert again["head"] == first["head"]
