@@ -1,4 +1,4 @@
-"""A process that runs an engine for a while and prints its journal's head: `paced_child FOLDER SPEED SECONDS`."""
+"""A process that runs an engine and prints its journal's head: `paced_child FOLDER SPEED SECONDS`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def main() -> None:
             events += 1
             overruns += isinstance(event, StrategyOverrun)
     reader.close()
-    print(
+    sys.stdout.write(
         json.dumps(
             {
                 "exit": int(end.exit),
@@ -54,6 +54,7 @@ def main() -> None:
                 "replay": engine.replay(store).ok,
             }
         )
+        + "\n"
     )
 
 
