@@ -40,8 +40,7 @@ class Contents:
     sorts: dict[str, int] = field(default_factory=dict)
     expanded: bool = False
     """Small layouts: the foot takes what it needs instead of what is left."""
-    _order: list[str] = field(default_factory=list)
-    _reranked: float = -1e9
+    _orders: dict[str, tuple[list[str], float]] = field(default_factory=dict)
     _touched: float = -1e9
     _now: float = 0.0
 
@@ -83,7 +82,11 @@ class Contents:
                 Row([line]) for line in wrap("Waiting for the engine's first view.", width, "muted")
             ]
         else:
-            content = self._drawn(pane, view, plan, width, inside, context)
+            try:
+                content = self._drawn(pane, view, plan, width, inside, context)
+            except ArithmeticError as error:
+                # One figure that is no number must not take the other panes and the safety keys with it.
+                return self._undrawable(pane, width, error)
         if plan.tabs:
             content.tabs = self._tabs(view, pane)
             content.summary = ((Span("tab ", "muted"), Span("›", "muted")),)
@@ -94,6 +97,13 @@ class Contents:
         self._mark(content, pane)
         return content
 
+    def _undrawable(self, pane: str, width: int, error: ArithmeticError) -> Content:
+        text = (
+            f"A figure of this pane is no number ({type(error).__name__}). The engine goes on; F and H work."
+        )
+        rows = [Row([line]) for line in wrap(text, width, "*alarm")]
+        return Content(title=TITLES[pane], rows=rows, alarm=True)
+
     def _drawn(
         self, pane: str, view: DeskView, plan: Plan, width: int, inside: int, context: Context
     ) -> Content:
@@ -103,19 +113,22 @@ class Contents:
             spaced = replace(context, room=needs.positions_spaced <= inside and not tight)
             return positions.draw(view, width, spaced)
         if pane == "funding":
-            return funding.draw(view, width, context, self.ranked(view))
+            return funding.draw(
+                view, width, context, self.held(pane, [funding.key_of(r) for r in view.funding])
+            )
         if pane == "risk":
-            return risk.draw(view, width, inside, context)
+            return risk.draw(view, width, inside, context, self.held(pane, risk.natural(view)))
         two = plan.size is SizeClass.WIDE and inside >= 2 * len(view.alerts)
         return alerts.draw(view, width, context, two_lines=two)
 
-    def ranked(self, view: DeskView) -> list[str]:
-        """The order shown: the view's own, once nobody touched a key and the last change is old enough."""
-        keys = [funding.key_of(row) for row in view.funding]
+    def held(self, pane: str, keys: list[str]) -> list[str]:
+        """The order shown: the present one, once nobody touched a key and the last change is old enough."""
+        order, changed = self._orders.get(pane, ([], -1e9))
         still = self._now - self._touched >= STILL_S
-        if not self._order or (still and self._now - self._reranked >= RERANK_S and keys != self._order):
-            self._order, self._reranked = keys, self._now
-        return self._order
+        if not order or (keys != order and still and self._now - changed >= RERANK_S):
+            self._orders[pane] = (keys, self._now)
+            return keys
+        return order
 
     def _tabs(self, view: DeskView | None, active: str) -> tuple[tuple[str, str, str, bool], ...]:
         counts = dict.fromkeys(PANES, ("", "muted"))
@@ -156,7 +169,10 @@ class Contents:
 
     def drawer(self, pane: str, view: DeskView, key: str, width: int, context: Context) -> list[Line]:
         draw = _DRAWERS[pane]
-        return draw(view, key, width, context)
+        try:
+            return draw(view, key, width, context)
+        except ArithmeticError as error:
+            return wrap(f"A figure of this row is no number ({type(error).__name__}).", width, "*alarm")
 
     def _mark(self, content: Content, pane: str) -> None:
         """The summary says how the rows were chosen, when it was not their own order."""

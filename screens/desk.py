@@ -13,6 +13,7 @@ from screens.dialogs import Dialog, FlattenDialog, QuitDialog, ResumeDialog
 from screens.help import HelpDialog
 from screens.layout import PANES
 from screens.link import Answer
+from screens.outcome import said
 from screens.stage import DeskStage, FieldMode
 from screens.widgets.commandline import LineField
 from screens.widgets.panes import Pane
@@ -38,11 +39,11 @@ class DeskScreen(DeskStage, inherit_bindings=False):
 
     async def _send(self, name: str, args: dict[str, str]) -> Answer:
         answer = await self.link.send(name, args, lambda text: self.say(text, "muted"))
-        self.heard(name, answer)
+        self.heard(name, args, answer)
         return answer
 
-    def heard(self, name: str, answer: Answer) -> None:
-        text = f.clean(answer.text) or name
+    def heard(self, name: str, args: Mapping[str, str], answer: Answer) -> None:
+        text = said(name, args, answer)
         strip = self.strip
         at = f"{f.clock(strip.ts)} " if strip is not None else ""
         if answer.ok:
@@ -125,7 +126,7 @@ class DeskScreen(DeskStage, inherit_bindings=False):
             self.say(f"{step} …", "muted")
             answer = await self.link.send(step, {}, lambda text: self.say(text, "muted"))
             if not answer.ok:
-                self.heard(step, answer)
+                self.heard(step, {}, answer)
                 return
         await self.link.close()
         self.app.exit(steps[-1] if steps else "detach")

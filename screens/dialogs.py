@@ -126,7 +126,11 @@ class FlattenDialog(Dialog):
                 ),
             ]
         else:
-            lines += [Line(), *_plan(self.desk, width)]
+            try:
+                lines += [Line(), *_plan(self.desk, width)]
+            except ArithmeticError:
+                # What is drawn must never stand between a person and flatten.
+                lines += wrap("A figure of the plan is no number; flatten works without it.", width, "*alarm")
         content.rows = [Row([line]) for line in [*lines, Line()]]
         content.foot = [_keys((("F", "flatten now"),), width)]
         return content

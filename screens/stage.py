@@ -16,7 +16,7 @@ from textual.timer import Timer
 from screens import format as f
 from screens.contents import Contents
 from screens.dialogs import Dialog
-from screens.draw.answers import SILENT_AFTER, answers
+from screens.draw.answers import SILENT_AFTER, answers, tightest
 from screens.draw.context import Context
 from screens.ink import Line, Span
 from screens.keys import Key
@@ -127,6 +127,7 @@ class DeskStage(Screen[None], inherit_bindings=False):
             remote=self.terminal.remote,
             needle=self.contents.needles.get(pane, "").casefold(),
             sort=self.contents.sort(pane),
+            tightest=tightest(strip),
             naked_is_late=strip is None or not strip.naked_within_timeout,
         )
 

@@ -90,6 +90,13 @@ def worst_cause(strip: StripView) -> CauseView | None:
     return min(holding, key=lambda c: (not c.latched, c.since), default=None)
 
 
+def tightest(s: StripView | None) -> str:
+    """`BUSD exposure 74 %`: the limit nearest to binding, one wording for the bar and the pane."""
+    if s is None or not s.tightest or s.tightest_used is None:
+        return ""
+    return f"{f.clean(s.tightest)} {f.percent(s.tightest_used, 0)}"
+
+
 def _trade(s: StripView) -> Answer:
     if s.trading_state is TradingState.ACTIVE:
         failing = s.checks_passing < s.checks_total
@@ -104,10 +111,9 @@ def _trade(s: StripView) -> Answer:
         second: tuple[Spans, ...] = ()
         if s.tightest and s.tightest_used is not None:
             used = f.percent(s.tightest_used, 0)
-            name = f.clean(s.tightest)
             second = (
-                (Span("tightest ", "muted"), Span(f"{name} {used}", "text")),
-                (Span(f"{name} {used}", "text"),),
+                (Span("tightest ", "muted"), Span(tightest(s), "text")),
+                (Span(tightest(s), "text"),),
                 (Span("tightest ", "muted"), Span(used, "text")),
             )
         return answer(0, "warn" if failing else "ok", g.GOOD, "ACTIVE", evidence=(first, second), brief=first)
@@ -224,7 +230,7 @@ def _liquidation(s: StripView) -> Answer:
     if s.liquidation_unknown:
         return answer(2, "alarm" if s.positions_open else "warn", g.UNKNOWN, "UNKNOWN", **more)
     if not s.positions_open:
-        return answer(2, "ok", g.GOOD, "NO POSITIONS", short_word="NOTHING OPEN", **more)
+        return answer(2, "ok", g.GOOD, "NO POSITIONS", short_word="NONE OPEN", **more)
     if s.liquidation_distance is None:
         return answer(2, "ok", g.GOOD, "NO SUCH PRICE", short_word="NO PRICE", **more)
     away = s.liquidation_distance

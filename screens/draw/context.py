@@ -17,6 +17,8 @@ class Context:
     """The filter: only rows that contain it, in any case."""
     sort: str = ""
     """The chosen order of this pane; empty = its own."""
+    tightest: str = ""
+    """The limit nearest to binding, as the answer bar names it."""
     naked_is_late: bool = True
     """Something is naked beyond its time-out."""
 

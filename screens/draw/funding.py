@@ -79,7 +79,9 @@ def draw(view: DeskView, width: int, context: Context, order: Sequence[str] = ()
     rows = _ordered(rows, context.sort, order)
     ranked = [r for r in rows if r.rank is not None]
     rest = [r for r in rows if r.rank is None]
-    content.rows = [_row(r, cells[key_of(r)], layout) for r in ranked]
+    for number, r in enumerate(ranked, 1):
+        cells[key_of(r)]["rank"] = ((Span(str(number), "muted"),),)
+        content.rows.append(_row(r, cells[key_of(r)], layout))
     if rest:
         if ranked or not layout.wrapped:
             content.rows.append(
@@ -173,7 +175,7 @@ def _cells(r: FundingRowView) -> dict[str, Sequence[Spans]]:
     reason = f.clean(r.reason)
     edge = r.net_edge
     figures: dict[str, Sequence[Spans]] = {
-        "rank": ((Span("" if r.rank is None else str(r.rank), "muted"),),),
+        "rank": ((),),
         "group": ((Span(f.clean(r.group).upper()[:5], "accent" if r.group == "peg" else "muted"),),),
         "short": short,
         "long": long,
@@ -230,8 +232,7 @@ def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]
     if r is None:
         return []
     (short, short_venue), (long, long_venue) = leg(r.short), leg(r.long)
-    first: list[Span] = [Span(f"{r.rank} " if r.rank is not None else "", "*accent")]
-    first += [Span(f"{short} {short_venue}", "*strong"), *_rate(r.short_rate, r.short_interval_h)]
+    first: list[Span] = [Span(f"{short} {short_venue}", "*strong"), *_rate(r.short_rate, r.short_interval_h)]
     second = [Span(f"{g.INTO}  ", "faint"), Span(f"{long} {long_venue}", "*strong")]
     second += _rate(r.long_rate, r.long_interval_h)
     lines = flow([first, second], width)

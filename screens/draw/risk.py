@@ -41,14 +41,14 @@ _WORD_INK = {
 }
 
 
-def draw(view: DeskView, width: int, height: int, context: Context) -> Content:
+def draw(view: DeskView, width: int, height: int, context: Context, order: Sequence[str] = ()) -> Content:
     """`height` = lines inside the frame: what does not fit is left to the least tight ones, never to an
     OVER.
     """
     risk = view.risk
     content = Content(
         title="Risk limits",
-        summary=summary(risk),
+        summary=summary(risk, context.tightest),
         alarm=any(one.level in ("OVER", "STOP") for one in risk.limits),
     )
     limits = [one for one in risk.limits if context.keeps(one.name, one.level)]
@@ -60,7 +60,7 @@ def draw(view: DeskView, width: int, height: int, context: Context) -> Content:
     own = width - TABLES_WIDTH - 3 if beside else width
     cells = {one.name: _cells(one) for one in limits}
     layout = fit(COLUMNS, list(cells.values()), own, DROP)
-    limits = _ordered(limits, context.sort, crowded=len(limits) > height - 1)
+    limits = _ordered(limits, context.sort, crowded=len(limits) > height - 1, order=order)
     rows = [Row(row(layout, cells[one.name]), key=one.name) for one in limits]
     head = Line() if layout.wrapped else header(layout)
     if not beside:
@@ -84,14 +84,24 @@ def _beside(left: Line, right: Line, own: int) -> Line:
     return left.fitted(own).add(" ", "text").add("│", "border").add(" ", "text").extend(right.spans)
 
 
-def _ordered(limits: list[LimitView], sort: str, crowded: bool) -> list[LimitView]:
-    """The gate's own order while all fit; else what is over, unknown or near first, then the tightest."""
+def natural(view: DeskView) -> list[str]:
+    """The keys by tightness: what `order` follows once rows may move."""
+    limits = sorted(view.risk.limits, key=lambda one: (_RANK.get(one.level, 4), -(one.used or Decimal(0))))
+    return [one.name for one in limits]
+
+
+def _ordered(limits: list[LimitView], sort: str, crowded: bool, order: Sequence[str]) -> list[LimitView]:
+    """The gate's own order while all fit; else what is over, unknown or near first, then the tightest.
+
+    A change of level moves a row at once; a change of tightness waits until rows may move.
+    """
     if sort == "tightest" or crowded:
-        return sorted(limits, key=lambda one: (_RANK.get(one.level, 4), -(one.used or Decimal(0))))
+        place = {name: at for at, name in enumerate(order)}
+        return sorted(limits, key=lambda one: (_RANK.get(one.level, 4), place.get(one.name, len(place))))
     return limits
 
 
-def summary(risk: RiskView) -> tuple[Spans, ...]:
+def summary(risk: RiskView, tightest: str) -> tuple[Spans, ...]:
     total = len(risk.limits)
     over = sum(one.level == "OVER" for one in risk.limits)
     stopped = any(one.level == "STOP" for one in risk.limits)
@@ -108,11 +118,9 @@ def summary(risk: RiskView) -> tuple[Spans, ...]:
     if words:
         return (tuple(words), tuple(words[:1]))
     passing = f"{total} of {total} pass"
-    ranked = [one for one in risk.limits if one.used is not None]
-    if not ranked:
+    if not tightest:
         return ((Span(passing, "muted"),),)
-    tight = max(ranked, key=lambda one: one.used or Decimal(0))
-    long = f"{passing} {g.DOT} tightest {f.clean(tight.name)} {f.percent(tight.used or Decimal(0), 0)}"
+    long = f"{passing} {g.DOT} tightest {tightest}"
     return ((Span(long, "muted"),), (Span(passing, "muted"),))
 
 

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from screens import frame
 from screens.contents import Contents
+from screens.draw import funding, topbar
 from screens.draw import strip as strip_drawing
-from screens.draw import topbar
 from screens.draw.answers import answers
 from screens.draw.context import Context
 from screens.frame import Cursor
 from screens.ink import Line
 from screens.layout import PANES, Needs, Rect, SizeClass, plan, size_class
+from services.views.desk import DeskView
 from tests.console.fixtures import STATES, calm_strip, empty_strip, halted_strip, quiet_desk, quiet_strip
 
 SIZES = st.tuples(st.integers(40, 260), st.integers(10, 80))
@@ -164,6 +165,13 @@ def test_what_is_never_dropped_is_there_at_every_size(size: tuple[int, int]) -> 
     assert "63.3 %" in text
 
 
+@pytest.mark.parametrize("state", sorted(STATES))
+def test_no_answer_is_cut_in_the_smallest_cell(state: str) -> None:
+    found = answers(STATES[state][0], "connected", "", 0.0, context())
+    for answer in found:
+        assert min(len(answer.word), len(answer.short_word or answer.word)) <= 11
+
+
 @settings(max_examples=40)
 @given(st.integers(40, 260))
 def test_columns_go_in_the_written_order(width: int) -> None:
@@ -183,26 +191,30 @@ def test_a_detail_never_takes_the_last_rows_of_its_pane() -> None:
     assert len(content.foot) + len(content.head) + 5 <= made.rects["positions"].height
 
 
+def held(contents: Contents, view: DeskView) -> list[str]:
+    return contents.held("funding", [funding.key_of(row) for row in view.funding])
+
+
 def test_rows_do_not_move_under_the_cursor() -> None:
     contents = Contents()
     view = quiet_desk()
     contents.at(100.0)
-    before = contents.ranked(view)
+    before = held(contents, view)
     swapped = quiet_desk(funding=(view.funding[1], view.funding[0], *view.funding[2:]))
     contents.touched(104.9)
     contents.at(106.0)
-    assert contents.ranked(swapped) == before
+    assert held(contents, swapped) == before
     contents.at(107.0)
-    assert contents.ranked(swapped) != before
+    assert held(contents, swapped) != before
 
 
 def test_rank_changes_wait_for_five_seconds() -> None:
     contents = Contents()
     view = quiet_desk()
     contents.at(100.0)
-    before = contents.ranked(view)
+    before = held(contents, view)
     swapped = quiet_desk(funding=(view.funding[1], view.funding[0], *view.funding[2:]))
     contents.at(104.0)
-    assert contents.ranked(swapped) == before
+    assert held(contents, swapped) == before
     contents.at(105.1)
-    assert contents.ranked(swapped) != before
+    assert held(contents, swapped) != before

@@ -109,6 +109,15 @@ async def test_a_storm_of_sizes_breaks_nothing() -> None:
             assert len(pane.lines) == pane.size.height
 
 
+async def test_a_figure_that_is_no_number_takes_one_pane_and_no_key() -> None:
+    nan = msgspec.structs.replace(quiet_desk().positions[0], upnl=Decimal("NaN"))
+    async with open_desk(desk=quiet_desk(positions=(nan,))) as d:
+        assert "A figure of this pane is no number" in d.text
+        assert "Funding spreads" in d.text
+        await d.press("enter", "H", "F", "F")
+        assert d.link.sent == [("halt", {}), ("flatten", {})]
+
+
 async def test_too_small_says_so_and_still_answers() -> None:
     async with open_desk(halted_strip(), size=(38, 9)) as d:
         assert "terminal too small" in d.text

@@ -1,7 +1,7 @@
 """Pictures of the console's fixture states: `python -m tests.screens.export FOLDER [NAME ...]`.
 
-Every cell is drawn where a terminal would put it, frames and bars as shapes that meet: as SVG and, with cairosvg,
-as PNG.
+Every cell is drawn where a terminal would put it, frames and bars as shapes that meet: as SVG and, with
+cairosvg, as PNG.
 """
 
 from __future__ import annotations
