@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
-from console.running import connect
+from console.running import LockHolder, connect, lock_holder, not_answering
 from services.protocol.errors import ProductError, ProtocolError
 from services.protocol.frames import (
     PING_S,
@@ -92,9 +92,7 @@ class Client:
                     return frame
                 if isinstance(frame, Fault):
                     raise ProductError(f"the engine refused: {frame.text}", code=frame.code)
-        raise ProductError(
-            f"the engine does not answer on {self._layout.socket}; see {self._layout.log}", code="no_answer"
-        )
+        raise not_answering(lock_holder(self._layout) or LockHolder(None), self._layout)
 
     def _next(self) -> ServerFrame:
         while True:

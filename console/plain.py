@@ -24,7 +24,7 @@ def figure(value: object, places: int | None = None, *, sign: bool = False) -> s
         if number == 0:
             number = abs(number)
     text = f"{number:+,f}" if sign else f"{number:,f}"
-    return text.replace(",", " ").replace("-", "−")
+    return text.replace("-", "−")
 
 
 def percent(value: object, places: int = 1, *, sign: bool = False) -> str:

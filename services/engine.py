@@ -92,8 +92,11 @@ def audit_verify(store: Path) -> Verdict:
 
 
 def audit_export(store: Path, out: Path) -> int:
-    """Write the journal as JSON lines; how many rows."""
-    return _reading(lambda: export_to(store, out))
+    """Write the journal as JSON lines; how many rows. Raises OSError when `out` cannot be written."""
+    try:
+        return export_to(store, out)
+    except (StoreError, ValueError) as error:
+        raise ProductError(f"journal: {error}", Exit.FAILED, "journal") from None
 
 
 def end_engine(layout: StateLayout) -> str:
@@ -160,6 +163,13 @@ class _Engine:
             raise ProductError(
                 f"profile {options.profile} has mode {resolved.settings.mode}: this version trades on the "
                 'simulated exchange only; use a profile with mode = "sim"',
+                Exit.USAGE,
+                "mode",
+            )
+        if options.live:
+            raise ProductError(
+                f'--live is for profiles with mode = "live"; profile {options.profile} has mode '
+                f"{resolved.settings.mode}: leave it out",
                 Exit.USAGE,
                 "mode",
             )

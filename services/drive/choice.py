@@ -34,7 +34,15 @@ class Choice(Struct, frozen=True, kw_only=True):
 
 
 def choose(options: RunOptions, layout: StateLayout, settings: Settings) -> Choice:
-    """Raises ProductError (unknown scenario, missing par), HistoryError, WorldMismatch."""
+    """Raises ProductError (unknown scenario, missing par, faults), HistoryError, WorldMismatch."""
+    if options.fault:
+        # Said and not done would be worse: whoever asks for faults believes what holds under them.
+        raise ProductError(
+            f"--fault {options.fault[0]}: in this version venues misbehave by scenario alone; "
+            "use --scenario outage or adl",
+            Exit.USAGE,
+            "fault",
+        )
     if options.history is not None:
         return _history(options, settings, Path(options.history))
     held = None

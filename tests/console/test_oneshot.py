@@ -69,7 +69,7 @@ def test_status_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         "SYNTHETIC",
         "HALTED",
         "latched, since 2023-03-01 00:00:00: by shell:1",
-        "100 012.34",
+        "100,012.34",
         "−12.30",
     ):
         assert text in out

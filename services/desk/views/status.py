@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from decimal import Decimal, localcontext
 
+from msgspec.structs import replace
+
 from services.desk import gatekeeping
 from services.desk.commands import cause_views
 from services.desk.core import DeskCore
@@ -30,6 +32,7 @@ from services.domain.enums import OrderState
 from services.domain.money import DESK_CONTEXT, ZERO
 from services.execution.entries import OrderEntry
 from services.risk.breaker import DAILY, DRAWDOWN, ROLLING
+from services.views.desk import PositionView
 from services.views.status import (
     BreakerStatus,
     CoinStatus,
@@ -51,7 +54,7 @@ def status(core: DeskCore, strategies: Strategies, meta: Meta) -> StatusView:
 
 def positions(core: DeskCore) -> tuple[PositionStatus, ...]:
     with localcontext(DESK_CONTEXT):
-        return tuple(tidy(PositionStatus.of(row)) for row in position_views(Figures(core)))
+        return tuple(tidy(_position(row)) for row in position_views(Figures(core)))
 
 
 def pairs(core: DeskCore) -> tuple[PairStatus, ...]:
@@ -64,6 +67,20 @@ def orders(core: DeskCore) -> tuple[OrderStatus, ...]:
     with localcontext(DESK_CONTEXT):
         ours = tuple(_order(entry) for entry in core.orders.open_orders())
         return (*ours, *_foreign(core))
+
+
+def _position(row: PositionView) -> PositionStatus:
+    """Derived prices on the instrument's grid, the average entry two digits finer: more would say nothing."""
+    price = row.liquidation_price
+    return replace(
+        PositionStatus.of(row),
+        entry=_nearest(row.entry, row.price_increment / 100),
+        liquidation_price=None if price is None else _nearest(price, row.price_increment),
+    )
+
+
+def _nearest(price: Decimal, increment: Decimal) -> Decimal:
+    return (price / increment).to_integral_value() * increment
 
 
 def status_of(figures: Figures, meta: Meta) -> StatusView:
@@ -86,7 +103,7 @@ def status_of(figures: Figures, meta: Meta) -> StatusView:
         worst_account=worst,
         day_pnl=figures.day_pnl(total.equity),
         drawdown=breaker.loss(DRAWDOWN),
-        positions=tuple(PositionStatus.of(row) for row in position_views(figures)),
+        positions=tuple(_position(row) for row in position_views(figures)),
         pairs=tuple(PairStatus.of(row) for row in pair_views(core)),
         working_orders=len(working_orders(core)) + len(_foreign(core)),
         in_doubt=len(core.orders.doubtful()),
