@@ -246,6 +246,9 @@ class Submitter:
         entry = core.orders.get(client_order_id)
         if entry is None or entry.settled:
             return
+        if entry.state is OrderState.PENDING_CANCEL and entry.cancel_sent == core.now:
+            # A halt reaches an order by more than one way: the venue is told once a turn.
+            return
         if entry.state is OrderState.INITIALIZED:
             applied = core.orders.denied(client_order_id, "canceled before it was sent", core.now)
             if applied.entry is not None:
