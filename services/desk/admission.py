@@ -8,7 +8,7 @@ from services.desk import gatekeeping
 from services.desk.core import SECOND, DeskCore
 from services.desk.state import Admitted, StrategySlot
 from services.desk.submit import Submitter
-from services.domain.enums import Severity, Side, TradingState
+from services.domain.enums import PairState, Severity, Side, TradingState
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
 from services.execution.pair_state import Pair
@@ -23,7 +23,7 @@ from services.strategies.base import OpenPair
 OPPORTUNITY_PAUSE_S = 60
 """After a refused admission the same pair is not asked about again for so long."""
 PASSING = ("open orders", "order rate")
-"""Refusals that a moment cures: slots and tokens are held by a pair that is just being built."""
+"""Refusals that a moment cures: exits of the last second have taken the slots or tokens."""
 AGAIN_NS = SECOND
 
 
@@ -45,6 +45,12 @@ class Admission:
                 # No question for the gate: the scope takes no new risk, and nobody asked for any.
                 slot.last_reason = f"{state.value}: {text}"
                 return
+        building = next((each for each in core.pairs.live() if each.state is PairState.OPENING), None)
+        if building is not None:
+            # One at a time: a pair under way holds the rate tokens of both legs and one reversal.
+            slot.last_reason = f"waits until {building.id} stands"
+            core.set_timer(f"again {name}", core.now + AGAIN_NS)
+            return
         answer, capital = self._size(name, slot, intent)
         figures = {bound: str(usd) for bound, usd in answer.bounds}
         core.decide("size", key, f"binding {answer.binding}", {**figures, "quantity": str(answer.quantity)})

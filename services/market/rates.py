@@ -34,6 +34,9 @@ CONFIRM_NS = 60 * SECOND_NS
 STATISTICS_DAYS = 30
 KEPT_SETTLEMENTS = 400
 
+NEGLIGIBLE = 64
+"""Half-lives after which a settlement no longer counts in the smoothed rate."""
+
 _EIGHT = Decimal(8)
 _HALF = Decimal("0.5")
 
@@ -119,13 +122,15 @@ def smoothed_hourly(rows: list[RateRow], half_life_h: Decimal) -> Decimal | None
 
     s := s + (1 - 0.5 ** (dt / half-life)) x (r - s), dt = hours between settlements, r = rate / interval;
     started at the oldest row. Eight-hourly rows and a half-life of 8 h weigh like a span of 3. A row of
-    unknown interval makes the whole unknown: its hourly rate would be a guess.
+    unknown interval makes the whole unknown: its hourly rate would be a guess. What lies more than 64
+    half-lives back would weigh under 1e-19 and is left out.
     """
     smoothed: Decimal | None = None
     before = 0
     gap = -1
     gain = ONE
-    for row in rows:
+    oldest = rows[-1].rate_ts - int(NEGLIGIBLE * half_life_h * HOUR_NS) if rows else 0
+    for row in rows[bisect_left(rows, oldest, key=_instant) :]:
         if row.interval_h is None or not row.interval_h.is_finite() or row.interval_h <= 0:
             return None
         hourly = DESK_CONTEXT.divide(row.rate, row.interval_h)
@@ -138,6 +143,10 @@ def smoothed_hourly(rows: list[RateRow], half_life_h: Decimal) -> Decimal | None
             smoothed = DESK_CONTEXT.fma(gain, hourly - smoothed, smoothed)
         before = row.rate_ts
     return smoothed
+
+
+def _instant(row: RateRow) -> int:
+    return row.rate_ts
 
 
 def decay(gap_ns: int, half_life_h: Decimal) -> Decimal:
