@@ -65,16 +65,16 @@ def schedule(core: DeskCore, venue: str) -> None:
 def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: Decimal | None) -> None:
     """Take a fresh read. `equity` is the one before it, for transfers."""
     book = book_of(core, report.venue)
-    since = book.asked_since if report.request == book.asked else None
-    if since is not None:
+    awaited = report.request == book.asked
+    if awaited:
         book.asked = ""
-    if report.ts_event < book.report_event:
-        # Answers that overtook each other: the newer read stands.
+    if report.ts_event < book.report_event or (not awaited and report.ts_event == book.report_event):
+        # Answers that overtook each other, or came twice: the newer read stands.
         return
     if not book.opened:
         _open(core, report)
     else:
-        _reconcile(core, submit, report, equity, since)
+        _reconcile(core, submit, report, equity)
     core.ledger.read(report)
     book.report_ts, book.report_event = report.ts, report.ts_event
     core.good_cause(UNREAD, f"venue:{report.venue}")
@@ -101,12 +101,9 @@ def _open(core: DeskCore, report: AccountReport) -> None:
     core.decide("opened", report.venue, f"{len(report.balances)} balances, {len(report.positions)} positions")
 
 
-def _reconcile(
-    core: DeskCore, submit: Submitter, report: AccountReport, equity: Decimal | None, since: int | None
-) -> None:
-    """`since`: from when on the report lists fills; None = not known, an answer nobody waits for any more."""
+def _reconcile(core: DeskCore, submit: Submitter, report: AccountReport, equity: Decimal | None) -> None:
     book = book_of(core, report.venue)
-    result = _compare(core, report, since)
+    result = _compare(core, report)
     if result.events:
         core.decide("reconcile", report.venue, f"{len(result.events)} missing events from the report")
     for event in result.events:
@@ -119,7 +116,7 @@ def _reconcile(
                 booking.on_order_event(core, submit, event)
     if result.events:
         # Booked now: what is left after them is the difference.
-        result = _compare(core, report, since)
+        result = _compare(core, report)
     core.state.adoption = count_adopted(core.state.adoption, result, core.now)
     for line in result.differences:
         core.decide("difference", f"{line.venue} {line.subject}", line.text, {"adopted": str(line.adopted)})
@@ -145,7 +142,9 @@ def _reconcile(
         core.set_timer(f"read {report.venue}", core.now + 2 * SECOND)
 
 
-def _compare(core: DeskCore, report: AccountReport, since: int | None) -> Reconciled:
+def _compare(core: DeskCore, report: AccountReport) -> Reconciled:
+    # The moment asked for only grows, so an answer to an earlier question lists at least the fills since it.
+    since = book_of(core, report.venue).asked_since
     account = core.ledger.account(report.venue)
     instruments = [spec for spec in core.instruments.values() if spec.venue == report.venue]
     positions = {
@@ -157,8 +156,8 @@ def _compare(core: DeskCore, report: AccountReport, since: int | None) -> Reconc
         positions=positions,
         balances=dict(account.balances),
         orders=core.orders.open_orders(venue=report.venue),
-        fills_since=0 if since is None else since,
-        recent_fills=() if since is None else core.orders.recent_fills(report.venue, since),
+        fills_since=since,
+        recent_fills=core.orders.recent_fills(report.venue, since),
         payments=frozenset(account.payments.ids),
         transfers=frozenset(account.transfers.ids),
         known_trades=frozenset(_trade_key(key) for key in account.trades.ids),
