@@ -22,7 +22,7 @@ from services.desk.strategy import Strategies
 from services.desk.submit import Submitter
 from services.desk.tripping import trip
 from services.domain.effects import Effect
-from services.domain.enums import RateKind, Severity, TradingState
+from services.domain.enums import Severity, TradingState
 from services.domain.events import (
     AccountReport,
     CancelRejected,
@@ -142,9 +142,6 @@ class Desk:
         core.picture.apply(frame)
         if core.state.stops.stops:
             self.life.check_stops(frame)
-        for row in frame.rates:
-            if row.kind is RateKind.SETTLED:
-                self.life.settled(row)
         self.strategies.on_market()
 
     def _link(self, event: VenueLink) -> None:
@@ -160,7 +157,8 @@ class Desk:
         booking.on_transfer(self.core, event, risk.equity(self.core))
 
     def _account(self, event: AccountReport) -> None:
-        account.on_report(self.core, self.submit, event, risk.equity(self.core))
+        before = risk.equity(self.core) if event.transfers else None
+        account.on_report(self.core, self.submit, event, before)
 
     def _durable(self, event: IntentDurable) -> None:
         self.submit.on_durable(event.seq)

@@ -11,7 +11,7 @@ from services.desk.strategy import Strategies, basis_bps
 from services.desk.submit import Submitter
 from services.domain.effects import Stopped
 from services.domain.enums import PairState, Severity, TradingState
-from services.domain.events import LatchFound, MarketFrame, RateRow, StopRequested
+from services.domain.events import LatchFound, MarketFrame, StopRequested
 from services.domain.money import ZERO
 from services.execution.actions import Became
 from services.market.funding import hours_ns
@@ -201,11 +201,6 @@ class Lifecycle:
             do="compare with the venue's own funding history",
         )
         account.ask(core, core.instruments[instrument].venue, "settlement missing")
-
-    def settled(self, row: RateRow) -> None:
-        """A settled rate came: the strategies are called after its blackout by their own wake-ups."""
-        for slot in self.core.state.strategies.values():
-            slot.next_ts = min(slot.next_ts, self.core.now)
 
     def check_stops(self, frame: MarketFrame) -> None:
         core = self.core

@@ -35,7 +35,8 @@ from services.strategies.base import (
 from services.strategies.kinds import KINDS
 
 DECIDE_EVERY_S = 10
-"""Market data alone call a strategy at most this often; wake-ups and settled rates call it at once."""
+"""Market data alone call a strategy at most this often; a settled rate is looked at after its blackout, by
+the strategy's own wake-up."""
 
 
 def _plainly(call: Callable[[], Any]) -> Any:
