@@ -74,10 +74,7 @@ def fit(columns: Sequence[Column], rows: Sequence[Cells], width: int, drop: Sequ
             gaps[column.id] += 1
             spare -= 1
     for _ in range(2):
-        room = [c for c in shown[1:] if gaps[c.id] < 3]
-        if spare < len(room):
-            break
-        for column in room:
+        for column in [c for c in shown[1:] if gaps[c.id] < 3][:spare]:
             gaps[column.id] += 1
             spare -= 1
     spare = _grow([c for c in shown if c.text], rows, sizes, spare, most=True)

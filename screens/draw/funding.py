@@ -5,6 +5,7 @@ reason.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from screens import format as f
@@ -16,7 +17,7 @@ from services.views.desk import DeskView, FundingRowView
 from themes import glyphs as g
 
 _WIDE = (
-    Column("rank", "#", 2),
+    Column("rank", "#", 1),
     Column("group", "Group", 5),
     Column("short", "Short", 12, even=True),
     Column("short_rate", "bps/8h", 6, right=True),
@@ -34,7 +35,7 @@ _WIDE = (
     Column("even", "Even", 7, right=True, even=True),
     Column("settles", "Settles", 8, right=True),
     Column("verdict", "Verdict", 7, gap=2),
-    Column("why", "Why", 27, most=60, text=True),
+    Column("why", "Why", 26, most=60, text=True),
 )
 _NARROW = (
     Column("rank", "#", 1),
@@ -76,6 +77,7 @@ def draw(view: DeskView, width: int, context: Context, order: Sequence[str] = ()
     layout = fit(_NARROW if narrow else _titled(view, width), list(cells.values()), width, DROP)
     if not layout.wrapped:
         content.head = [header(layout)]
+        layout = _one_naming(layout)
     rows = _ordered(rows, context.sort, order)
     ranked = [r for r in rows if r.rank is not None]
     rest = [r for r in rows if r.rank is None]
@@ -89,6 +91,12 @@ def draw(view: DeskView, width: int, context: Context, order: Sequence[str] = ()
             )
         content.rows += [_row(r, cells[key_of(r)], layout) for r in rest]
     return content
+
+
+def _one_naming(layout: Fit) -> Fit:
+    """Both legs name their venue the same way."""
+    wording = max(layout.wording.get("short", 0), layout.wording.get("long", 0))
+    return replace(layout, wording={**layout.wording, "short": wording, "long": wording})
 
 
 def key_of(r: FundingRowView) -> str:
