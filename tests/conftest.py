@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,21 @@ def _missing(item: pytest.Item) -> str | None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     reason = _missing(item)
-    if reason is None:
-        return
-    if os.environ.get("STABLECONSOLE_STRICT") == "1":
-        pytest.fail(f"may not be skipped here: {reason}", pytrace=False)
-    pytest.skip(reason)
+    if reason is not None:
+        pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skip, also one from inside a test, counts as a failure where nothing may be skipped."""
+    report = yield
+    if os.environ.get("STABLECONSOLE_STRICT") == "1" and report.skipped and not hasattr(report, "wasxfail"):
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"may not be skipped here: {why}"
+    return report
 
 
 @pytest.fixture
