@@ -71,6 +71,8 @@ class Lifecycle:
         # Ids that may have been drawn after the last durable row are never drawn again.
         core.state.ids.sequence += 1_000
         core.state.intents.clear()
+        # Whoever asked for a flatten went with the engine; the flatten itself goes on.
+        core.state.flatten_commands.clear()
         core.state.stopping, core.state.stopped = None, False
         for entry in core.orders.restored(core.now):
             core.decide("in doubt", entry.id, "open when the engine ended")

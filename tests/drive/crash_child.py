@@ -2,7 +2,8 @@
 
 WHERE: `event` (after so many events), `before send`, `after send` (around the hand-over to the venue),
 `commit` (an intent is asked to be durable), each counted from the start; `close event`, `close before send`
-and so on count from the moment at which a pair is hedged and told to close. `halt` halts when hedged, and
+and so on count from the moment at which a pair is hedged and told to close. `flatten event` and
+so on likewise with a flatten. `halt` halts when hedged, and
 `halt opening` when one leg is filled; then it dies.
 """
 
@@ -86,10 +87,12 @@ def main() -> None:
             _one_leg(session, machine)
         machine.feed(Command(id="h", name="halt", args={}, origin="t", ts=session.queue.now))
         _die()
-    if where.startswith("close "):
+    if where.startswith(("close ", "flatten ")):
         pair = _hedge(session, machine)
-        Killer(machine, where.removeprefix("close "), count)
-        machine.feed(Command(id="c", name="pair close", args={"id": pair}, origin="t", ts=session.queue.now))
+        deed, _, boundary = where.partition(" ")
+        Killer(machine, boundary, count)
+        name, args = ("pair close", {"id": pair}) if deed == "close" else ("flatten", {})
+        machine.feed(Command(id="c", name=name, args=args, origin="t", ts=session.queue.now))
     else:
         Killer(machine, where, count)
     machine.run_until(session.queue.now + 120 * S)

@@ -109,6 +109,31 @@ def test_halted_before_the_kill_is_halted_after_it(tmp_path: Path) -> None:
     session.close()
 
 
+@pytest.mark.parametrize(("where", "count"), [("flatten after send", 2), ("flatten event", 6)])
+def test_killed_while_flattening_it_comes_back_halted_and_never_larger(
+    tmp_path: Path, where: str, count: int
+) -> None:
+    """What the disk had of the flatten goes on; what it had not, the latch still holds back."""
+    kill_at(tmp_path, where, count)
+    session, machine = come_back(tmp_path)
+    before = {name: abs(size) for name, size in positions_of(session).items()}
+    known = set(client_ids(session))
+    machine.run_until(session.queue.now + 60 * S)
+    assert session.desk.core.causes.overall() is TradingState.HALTED
+    assert at_rest(session)
+    assert sum(positions_of(session).values(), ZERO) == ZERO
+    assert all(abs(size) <= before.get(name, ZERO) for name, size in positions_of(session).items())
+    later = [
+        order
+        for venue in session.exchange.venues.values()
+        for order in venue.state.orders.values()
+        if order.client_order_id not in known
+    ]
+    assert all(order.reduce_only for order in later)
+    books_agree(session)
+    session.close()
+
+
 def test_halted_with_one_leg_and_killed_it_only_reduces(tmp_path: Path) -> None:
     kill_at(tmp_path, "halt opening", 1)
     session, machine = come_back(tmp_path)

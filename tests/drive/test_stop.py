@@ -1,0 +1,69 @@
+"""The graceful stop: no new intents, pairs under way come to rest, and what is left is listed (RUNTIME 1)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from services.domain.enums import PairState
+from services.domain.events import StopRequested
+from tests.desk.world import DeskWorld, S, on_leg, quick, refuse, swallow
+
+
+def stop(world: DeskWorld) -> None:
+    deadline = world.now + 10 * S
+    world.machine.feed(StopRequested(reason="test", deadline=deadline, ts=world.now))
+
+
+@pytest.mark.parametrize("step", [0, 4, 8, 12, 18, 24])
+def test_a_stop_while_opening_ends_matched_with_nothing_left(step: int) -> None:
+    world = DeskWorld(settings=quick()).until(lambda w: PairState.OPENING in w.pair_states())
+    events = world.machine.events + step
+    world.until(lambda w: w.machine.events >= events)
+    sent = len(world.sent)
+    stop(world)
+    world.run(15)
+    assert world.machine.stopped is not None
+    assert world.machine.stopped.left == ()
+    assert all(size == 0 for size in world.naked().values())
+    assert [each for each in world.sent[sent:] if each.increasing] == []
+
+
+def test_a_stop_while_closing_lets_the_exit_finish() -> None:
+    met: Counter[str] = Counter()
+    for step in (1, 5, 9):
+        world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [PairState.HEDGED])
+        pair = world.pair()
+        assert pair is not None
+        world.command("pair close", id=pair.id)
+        events = world.machine.events + step
+        world.until(lambda w, n=events: w.machine.events >= n)  # type: ignore[misc]
+        met.update(state.value for state in world.pair_states())
+        stop(world)
+        world.run(15)
+        assert world.machine.stopped is not None
+        assert world.machine.stopped.left == ()
+        assert world.positions() == {}
+    assert met["closing"] >= 2
+
+
+def test_a_stop_while_hedged_keeps_the_pair_and_ends_at_once() -> None:
+    world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [PairState.HEDGED])
+    world.run(1)
+    sent = len(world.sent)
+    stop(world)
+    assert world.machine.stopped is not None
+    assert world.machine.stopped.left == ()
+    assert len(world.sent) == sent
+    assert len(world.positions()) == 2
+
+
+def test_a_stop_while_in_doubt_lists_what_is_open_at_the_deadline() -> None:
+    world = DeskWorld(settings=quick(), on_submit=on_leg(2, swallow))
+    world.until(lambda w: PairState.IN_DOUBT in w.pair_states(), 120)
+    world.on_submit = refuse
+    stop(world)
+    world.run(11)
+    assert world.machine.stopped is not None
+    assert any("in_doubt" in line for line in world.machine.stopped.left)
