@@ -157,6 +157,14 @@ class Admission:
             capital_at_risk=answer.capital_at_risk,
             entry_basis=None,
         )
+        core.episodes.open_pair(
+            pair.id,
+            strategy=name,
+            hedge_group=intent.group,
+            instruments=(intent.short, intent.long),
+            now=core.now,
+            capital_at_risk=answer.capital_at_risk,
+        )
         for leg in legs:
             core.throttle.entry(origin, leg.instrument, leg.side.value, core.now)
         slot.last_reason = f"open {pair.id}: {intent.reason}"

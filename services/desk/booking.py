@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from services.desk.core import DeskCore
+from services.desk.pair_books import keep_episodes
 from services.desk.submit import Submitter
 from services.desk.tripping import trip
 from services.domain.effects import CancelTimer
@@ -20,7 +23,7 @@ from services.domain.events import (
     OrderUnknown,
     TransferBooked,
 )
-from services.domain.money import ZERO, round_coin
+from services.domain.money import ZERO
 from services.domain.records import FillRecord, FundingRecord, TransferRecord
 from services.execution.table import OrderEntry, OrderEvent
 from services.portfolio.ledger import FillBooked
@@ -86,12 +89,18 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
     counters.fills += 1
     fee_usd = booked.fee_usd if booked.fee_usd is not None else ZERO
     counters.fees += fee_usd
-    pair = entry.request.pair if entry is not None else None
-    admitted = core.state.admitted.get(pair) if pair is not None else None
-    if admitted is not None:
-        admitted.fees += fee_usd
-        admitted.price_pnl += pair_realised(core, pair or "", fill) * (settle_usd or ZERO)
+    pair = entry.request.pair if entry is not None else _pair_taken_from(core, fill)
     origin = entry.request.origin if entry is not None else FOREIGN
+    closed = core.episodes.fill(
+        fill,
+        spec,
+        pair=pair,
+        strategy=origin.removeprefix("strategy:"),
+        quote_usd=core.picture.quote_usd(fill.instrument),
+        fee_usd=core.picture.index(fill.venue, fill.fee_coin),
+        reason=entry.request.reason if entry is not None else FOREIGN,
+    )
+    episode = core.episodes.id_of(fill.instrument, pair) or (closed[-1].id if closed else "")
     core.record(
         FillRecord(
             ts=fill.ts_event,
@@ -107,11 +116,12 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
             fee_coin=fill.fee_coin,
             pnl=booked.realised,
             strategy=origin,
-            episode_id=pair or f"{fill.instrument}#{booked.episode}",
+            episode_id=episode,
             foreign=entry is None,
             market_conditions=_conditions(entry),
         )
     )
+    keep_episodes(core, closed)
     if fill.liquidation:
         text = f"{fill.venue} liquidated {fill.quantity} {fill.instrument} at {fill.price}"
         core.alert(f"liquidation:{fill.instrument}", Severity.ALARM, text)
@@ -146,18 +156,15 @@ def _unpaired(core: DeskCore, submit: Submitter, fill: OrderFilled, entry: Order
     submit.run(core.stops.on_position(fill.instrument, size, fill.price, mark, core.now))
 
 
-def pair_realised(core: DeskCore, pair: str, fill: OrderFilled) -> Decimal:
-    """Price profit of the pair's own leg, by the leg's own average entry, settle coin.
-
-    The ledger's average mixes the pairs that share an instrument; a pair's profit is its own.
-    """
-    book = core.pairs.get(pair)
-    if book is None:
-        return ZERO
-    for leg in book.legs:
-        if leg.instrument == fill.instrument and fill.side is not leg.side and leg.entry_price is not None:
-            return round_coin((fill.price - leg.entry_price) * fill.quantity * leg.side.sign)
-    return ZERO
+def _pair_taken_from(core: DeskCore, fill: OrderFilled) -> str | None:
+    """A fill that is not ours and takes from a pair's leg (a liquidation, auto-deleveraging, a manual trade)
+    belongs to that pair's result: the newest one that holds enough, as `check_legs` cuts the newest."""
+    for pair in reversed(core.pairs.live()):
+        for leg in pair.legs:
+            takes = leg.instrument == fill.instrument and fill.side is not leg.side
+            if takes and leg.size >= fill.quantity:
+                return pair.id
+    return None
 
 
 def _conditions(entry: OrderEntry | None) -> str:
@@ -217,12 +224,12 @@ def on_funding(core: DeskCore, payment: FundingSettled) -> None:
     expected = core.state.expected.pop(f"{payment.instrument}|{payment.ts_event}", None)
     shares = _shares(core, payment)
     for pair, share in shares:
+        part = msgspec.structs.replace(payment, amount=payment.amount * share)
+        core.episodes.funding(part, coin_usd, pair)
         admitted = core.state.admitted.get(pair)
         if admitted is None:
             continue
         admitted.intervals += 1
-        if usd is not None:
-            admitted.funding += usd * share
         if expected is not None and coin_usd is not None:
             admitted.expected += expected * coin_usd * share
     core.record(

@@ -29,6 +29,7 @@ from services.execution.pairs import PairMachine
 from services.execution.stops import StopBook
 from services.execution.table import OrderTable
 from services.market.picture import MarketPicture
+from services.portfolio.episodes import EpisodeBook
 from services.portfolio.ledger import Ledger
 from services.portfolio.unit_value import UnitBook
 from services.risk.breaker import Breaker
@@ -65,6 +66,7 @@ class DeskCore:
         )
         self.ledger = Ledger(state=state.ledger)
         self.units = UnitBook(state=state.units)
+        self.episodes = EpisodeBook(state=state.books)
         self.causes = CauseBook(state=state.causes)
         self.orders = OrderTable(settings.exec, state=state.orders)
         self.ids = IdCounter(state.ids.instance, state=state.ids)

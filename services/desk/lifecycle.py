@@ -153,9 +153,9 @@ class Lifecycle:
         else:
             core.resolve(f"in doubt:{pair.id}")
         if change.state is PairState.CLOSED and admitted is not None:
-            close_books(core, pair, admitted)
+            close_books(core, pair)
         if admitted is not None:
-            keep_pair(core, pair, admitted)
+            keep_pair(core, pair)
 
     # -- settlements -------------------------------------------------------------------------------------
 

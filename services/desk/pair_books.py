@@ -1,22 +1,21 @@
-"""The money side of a pair: its record, and the closed episode that reports and sizing learn from."""
+"""The money side of pairs and positions: their records, and the closed episodes that reports learn from."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from services.desk.core import DeskCore
-from services.desk.state import Admitted
 from services.desk.tripping import trip
+from services.domain.money import ZERO
 from services.domain.records import EpisodeRecord, PairRecord
 from services.execution.pair_state import Pair
 
 EPISODES_KEPT = 2_000
 
 
-def keep_pair(core: DeskCore, pair: Pair, admitted: Admitted) -> None:
+def keep_pair(core: DeskCore, pair: Pair) -> None:
     """Record the pair as it stands."""
-    for leg in pair.legs:
-        mid, usd = core.picture.mid(leg.instrument), core.picture.quote_usd(leg.instrument)
-        if mid is not None and usd is not None:
-            admitted.largest = max(admitted.largest, leg.size * mid * usd)
+    books = core.state.books.open.get(pair.id)
     core.record(
         PairRecord(
             ts=core.now,
@@ -29,8 +28,8 @@ def keep_pair(core: DeskCore, pair: Pair, admitted: Admitted) -> None:
             target=pair.short.target,
             short_size=pair.short.size,
             long_size=pair.long.size,
-            funding=admitted.funding,
-            fees=admitted.fees,
+            funding=books.funding if books is not None else ZERO,
+            fees=books.fees if books is not None else ZERO,
             opened_ts=pair.opened_ts,
             closed_ts=pair.closed_ts,
             reason=pair.close_reason or pair.text or pair.reason,
@@ -38,35 +37,40 @@ def keep_pair(core: DeskCore, pair: Pair, admitted: Admitted) -> None:
     )
 
 
-def close_books(core: DeskCore, pair: Pair, admitted: Admitted) -> None:
+def close_books(core: DeskCore, pair: Pair) -> None:
     """A pair is closed: its episode, net of fees and funding. Fees of a failed attempt are booked too."""
-    if pair.opened_ts is None:
-        return
-    net = admitted.price_pnl + admitted.funding - admitted.fees
-    episode = EpisodeRecord(
-        id=pair.id,
-        strategy=pair.strategy,
-        hedge_group=admitted.group,
-        kind="pair",
-        instruments=(pair.short.instrument, pair.long.instrument),
-        opened_ts=pair.opened_ts,
-        closed_ts=pair.closed_ts if pair.closed_ts is not None else core.now,
-        notional=admitted.largest,
-        capital_at_risk=admitted.capital_at_risk,
-        price_pnl=admitted.price_pnl,
-        funding=admitted.funding,
-        fees=admitted.fees,
-        net_pnl=net,
-        reason=pair.close_reason or pair.unwind_reason or "failed entry",
-    )
-    core.state.episodes.append(episode)
-    del core.state.episodes[:-EPISODES_KEPT]
-    core.state.counters.trades += 1
-    core.record(episode)
-    core.decide(
-        "episode",
-        pair.id,
-        episode.reason,
-        {"net": net, "price": admitted.price_pnl, "funding": admitted.funding, "fees": admitted.fees},
-    )
-    trip(core, core.trips.episode(pair.strategy, net))
+    reason = pair.close_reason or pair.unwind_reason or "failed entry"
+    closed_ts = pair.closed_ts if pair.closed_ts is not None else core.now
+    keep_episodes(core, core.episodes.close_pair(pair.id, closed_ts, reason))
+
+
+def keep_episodes(core: DeskCore, closed: Iterable[EpisodeRecord]) -> None:
+    """Episodes that came to their end with every flow valued: recorded, counted, learned from."""
+    for episode in closed:
+        core.state.episodes.append(episode)
+        del core.state.episodes[:-EPISODES_KEPT]
+        core.state.counters.trades += 1
+        core.record(episode)
+        core.decide(
+            "episode",
+            episode.id,
+            episode.reason,
+            {
+                "net": episode.net_pnl,
+                "price": episode.price_pnl,
+                "funding": episode.funding,
+                "fees": episode.fees,
+            },
+        )
+        if episode.strategy in core.settings.strategies:
+            trip(core, core.trips.episode(episode.strategy, episode.net_pnl))
+
+
+def value_waiting(core: DeskCore) -> None:
+    """Flows whose coin had no index at their instant are valued at the first one known."""
+    for coin in core.episodes.waiting_coins():
+        for venue in core.settings.venues:
+            index = core.picture.fresh_index(venue, coin, core.now)
+            if index is not None:
+                keep_episodes(core, core.episodes.price(coin, index))
+                break

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from services.desk import account, gatekeeping
 from services.desk.core import MINUTE, SECOND, DeskCore
+from services.desk.pair_books import value_waiting
 from services.desk.submit import Submitter
 from services.desk.tripping import STALE, breaker_events
 from services.domain.enums import PairState, Purpose, Severity, TradingState
@@ -43,6 +44,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     total = merge_margins(margins.values())
     _breaker(core, total, stale)
     _naked(core)
+    value_waiting(core)
     account.settle_outages(core)
     _overdue_starts(core)
     core.tick_causes()

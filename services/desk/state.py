@@ -18,6 +18,7 @@ from services.execution.reconcile import AdoptionDay, Difference
 from services.execution.stops import StopBookState
 from services.execution.table import OrderTableState
 from services.market.picture import PictureState
+from services.portfolio.episodes import EpisodesState
 from services.portfolio.ledger import LedgerState
 from services.portfolio.unit_value import UnitState
 from services.risk.breaker import BreakerState
@@ -86,17 +87,9 @@ class Admitted:
     capital_at_risk: Decimal
     entry_basis: Decimal | None
     """(short mid / long mid - 1), as a fraction, at the admission."""
-    funding: Decimal = Decimal(0)
-    """USD, realised."""
     expected: Decimal = Decimal(0)
     """USD, accrual estimate at each settlement, for the same settlements."""
     intervals: int = 0
-    fees: Decimal = Decimal(0)
-    """USD."""
-    price_pnl: Decimal = Decimal(0)
-    """USD realised, at the index of each fill's instant."""
-    largest: Decimal = Decimal(0)
-    """USD, largest leg notional so far."""
     frozen_since: int | None = None
     failed: bool = False
     state_rank: int = 0
@@ -170,6 +163,8 @@ class DeskState:
     causes_changed: bool = False
     flatten_commands: dict[str, list[str]] = field(default_factory=dict)
     """Flatten id -> the commands that wait for its end."""
+    books: EpisodesState = field(default_factory=EpisodesState)
+    """Open episodes: what each pair and each unpaired position has brought so far."""
     episodes: list[EpisodeRecord] = field(default_factory=list)
     """Closed ones, newest last, bounded: what the sizing learns from."""
     unpaired: dict[str, Decimal] = field(default_factory=dict)

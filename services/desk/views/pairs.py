@@ -22,6 +22,7 @@ def pair_views(core: DeskCore) -> tuple[PairView, ...]:
 
 def _view(core: DeskCore, pair: Pair) -> PairView:
     admitted = core.state.admitted.get(pair.id)
+    books = core.state.books.open.get(pair.id)
     spec = core.instruments[pair.short.instrument]
     return PairView(
         id=pair.id,
@@ -39,9 +40,9 @@ def _view(core: DeskCore, pair: Pair) -> PairView:
         in_doubt=sum(1 for entry in core.orders.doubtful() if entry.request.pair == pair.id),
         net_upnl=_net_upnl(core, pair),
         funding_expected=admitted.expected if admitted is not None else None,
-        funding_realised=admitted.funding if admitted is not None else ZERO,
+        funding_realised=books.funding if books is not None else ZERO,
         intervals=admitted.intervals if admitted is not None else 0,
-        costs=admitted.fees if admitted is not None else ZERO,
+        costs=books.fees if books is not None else ZERO,
         exposures=_exposures(core, pair),
         opened_ts=pair.opened_ts,
         reason=pair.close_reason or pair.text or pair.reason,
