@@ -143,7 +143,8 @@ def _figures(
         if spec is None or mark is None or usd is None:
             return None
         price = mark * (ONE + side.sign * slack)
-        claims.append(Claim(spec, side, notional / (max(mark, price) * usd), price, False, round_trips))
+        # Quantity at the mark, as the sizing makes it of a notional; the dearer limit price counts on top.
+        claims.append(Claim(spec, side, notional / (mark * usd), price, False, round_trips))
     worst = worst_fill(ctx, ctx.working, claims)
     symbols = [claim.instrument.symbol for claim in claims]
     checks = {f"{check.name} {check.subject}": check for check in portfolio_limits(ctx, worst, symbols)}
