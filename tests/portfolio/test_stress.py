@@ -38,6 +38,15 @@ def test_each_held_stablecoin_falls_by_one_three_and_ten_percent() -> None:
     assert "BUSD −1 %" not in changes
 
 
+def test_coin_stress_is_not_zero_for_a_pair_that_is_neutral_in_its_underlying() -> None:
+    """Fail-open case "coin stress 0": long and short BTC in two coins is a bet on the coins, held or not."""
+    legs = pair_account().positions
+    rows = stress_table([account({"USD": d(20_000)}, legs, indexes=PAR)], held=["USDT", "USDC"])
+    assert named(rows, "USDT −10 %").equity_change == d(-2_000)
+    assert named(rows, "USDC −10 %").equity_change == d(2_000)
+    assert named(rows, "every perp +5 %").equity_change == 0
+
+
 def test_a_hedged_pair_does_not_feel_every_perp_moving_together() -> None:
     rows = stress_table([pair_account()])
     assert named(rows, "every perp +5 %").equity_change == 0
