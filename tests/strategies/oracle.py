@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
@@ -199,7 +200,14 @@ class Answer:
     """Pairs with a spread at or above the least, once per settlement of the anchor."""
 
 
-def run(folder: Path, max_pairs: int, last: int = LAST) -> Answer:
+def run(
+    folder: Path,
+    max_pairs: int,
+    last: int = LAST,
+    refused: Callable[[int, str, str], bool] = lambda now, short, long: False,
+) -> Answer:
+    """`refused(now, short, long)`: no account has room for it at that moment; it was proposed all the same,
+    and counts among the open pairs for the rest of that look."""
     legs = {venue: Leg(venue, read(folder, venue, last)) for venue in VENUES}
     pairs = list(combinations(legs.values(), 2))
     instants: set[int] = set()
@@ -242,13 +250,17 @@ def run(folder: Path, max_pairs: int, last: int = LAST) -> Answer:
                 if edge >= EDGE_MULTIPLE * COST and BREAK_EVEN * PERSISTENCE * spread / 8 >= COST:
                     offers.append((edge, short, long))
             offers.sort(key=lambda offer: (-offer[0], offer[1].venue, offer[2].venue))
+            in_vain: list[Trade] = []
             for edge, short, long in offers:
-                held = [trade for trade in trades if trade.closed is None]
+                held = [trade for trade in trades if trade.closed is None] + in_vain
                 if now < waiting_until or len(held) >= max_pairs:
                     break
                 if any({short.venue, long.venue} == {trade.short, trade.long} for trade in held):
                     continue
                 if any(short.venue == trade.long or long.venue == trade.short for trade in held):
+                    continue
+                if refused(now, short.venue, long.venue):
+                    in_vain.append(Trade(short.venue, long.venue, now, edge))
                     continue
                 trades.append(Trade(short.venue, long.venue, now, edge))
                 agenda.append(now + MAX_HOLD)
