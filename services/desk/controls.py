@@ -54,6 +54,14 @@ def halt_scope(core: DeskCore, submit: Submitter, scope: Scope, reason: str) -> 
     react(core, submit)
 
 
+def flatten(core: DeskCore, submit: Submitter, reason: str) -> None:
+    """Everything, by the desk's own decision: halted and latched first, then closed; nobody waits for it."""
+    halt(core, submit, "flatten", reason)
+    name, actions = core.flattens.start(Scope(), reason, "desk", core.now, submit.prices)
+    core.decide("flatten", name, reason, {"everything": "True"})
+    submit.run(actions)
+
+
 def cancel_increasing(core: DeskCore, submit: Submitter) -> int:
     """Cancel every order of ours that could increase a position; what was not sent is never sent."""
     count = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import account, gatekeeping
+from services.desk import account, controls, gatekeeping, revaluation
 from services.desk.core import MINUTE, SECOND, DeskCore
 from services.desk.pair_books import value_waiting
 from services.desk.submit import Submitter
@@ -42,7 +42,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     _depeg(core, books)
     _ladder(core, submit, books, margins)
     total = merge_margins(margins.values())
-    _breaker(core, total, stale)
+    _breaker(core, submit, total, stale)
     _naked(core)
     value_waiting(core)
     account.settle_outages(core)
@@ -234,7 +234,7 @@ def _cut(core: DeskCore, submit: Submitter, venue: str, text: str) -> None:
 # -- breakers --------------------------------------------------------------------------------------------
 
 
-def _breaker(core: DeskCore, total: Margin, stale: bool) -> None:
+def _breaker(core: DeskCore, submit: Submitter, total: Margin, stale: bool) -> None:
     opened = all(account.book_of(core, venue).opened for venue in core.settings.venues)
     if not opened:
         return
@@ -247,10 +247,12 @@ def _breaker(core: DeskCore, total: Margin, stale: bool) -> None:
         for coin in book.balances
     }
     value = core.units.value(known, core.now, indexes)
-    breaker_events(
-        core,
-        core.breaker.on_equity(value, stale=stale, anything_open=total.anything_open, now=core.now),
-    )
+    revaluation.follow(core)
+    events = core.breaker.on_equity(value, stale=stale, anything_open=total.anything_open, now=core.now)
+    breaker_events(core, events)
+    for event in events:
+        if event.kind == "trip" and revaluation.wants_flatten(core, event, known):
+            controls.flatten(core, submit, f"breaker {event.name}: {event.text}")
     if known is not None and known < core.settings.gate.min_equity:
         core.alert(
             "minimum equity", Severity.WARNING, f"equity {known:.0f} USD is under the minimum to trade"

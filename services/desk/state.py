@@ -123,6 +123,17 @@ class Counters:
 
 
 @dataclass(slots=True)
+class Revaluation:
+    """What the day's moves of the coins' indexes did to the balances."""
+
+    day: int = -1
+    usd: Decimal = Decimal(0)
+    """Since the day's start; a loss is negative."""
+    indexes: dict[str, Decimal] = field(default_factory=dict)
+    """`venue|coin` -> the index at the last look."""
+
+
+@dataclass(slots=True)
 class Stopping:
     reason: str
     deadline: int
@@ -176,5 +187,6 @@ class DeskState:
     next_risk: int = 0
     next_equity: int = 0
     trips: TripState = field(default_factory=TripState)
+    revaluation: Revaluation = field(default_factory=Revaluation)
     stopping: Stopping | None = None
     stopped: bool = False

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from services.desk.desk import Desk
 from services.domain.effects import Send, WriteLatch
 from services.domain.enums import PairState, Side, TradingState
-from services.domain.events import Event, MarketFrame, TransferBooked
+from services.domain.events import Event, IndexRow, MarketFrame, TransferBooked
+from services.settings.parameters import Breaker
 from tests.desk.world import DeskWorld, quick
 
 PERP = "BTC-USDT-PERP.alpha"
@@ -42,6 +45,48 @@ def test_a_crash_trips_and_the_latch_comes_before_any_order() -> None:
     world.run(120)
     assert world.sent == []
     assert world.positions() == {PERP: Decimal(3)}
+
+
+def test_the_action_flatten_closes_everything_after_the_latch() -> None:
+    settings = replace(quick(), breaker=Breaker(flatten=True))
+    world = DeskWorld("flash-crash", settings=settings)
+    world.run(20)
+    world.foreign(PERP, Side.BUY, "3")
+    world.until(lambda w: bool(breakers(w)), 3600)
+    world.run(120)
+    kinds = [each for each in world.keeper.effects if isinstance(each, WriteLatch | Send)]
+    assert isinstance(kinds[0], WriteLatch)
+    assert len(world.sent) >= 1
+    assert not any(each.increasing for each in world.sent)
+    assert world.positions() == {}
+    assert world.trading_state is TradingState.HALTED
+
+
+def test_a_loss_that_is_mostly_currency_is_never_flattened() -> None:
+    """USDC leaves its peg while a small position is open: the breaker trips and halts, and sells nothing."""
+    settings = replace(quick(), breaker=Breaker(flatten=True))
+    world = DeskWorld("calm", settings=settings)
+    world.run(20)
+    world.foreign(PERP, Side.BUY, "0.05")
+    fallen: list[float] = [1.0]
+
+    def fall(due: int, event: Event) -> tuple[tuple[int, Event], ...]:
+        if not isinstance(event, MarketFrame):
+            return ((due, event),)
+        rows = tuple(
+            IndexRow(row.coin, row.index * fallen[0]) if row.coin == "USDC" else row for row in event.indexes
+        )
+        return ((due, replace(event, indexes=rows)),)
+
+    world.wire.hook = fall
+    world.run(30)
+    for _ in range(12):
+        fallen[0] -= 0.02
+        world.run(35)
+    assert "breaker daily" in breakers(world)
+    assert world.desk.state.revaluation.usd < Decimal(-4000)
+    assert world.sent == []
+    assert PERP in world.positions()
 
 
 def test_a_restart_stays_halted_and_keeps_the_days_start() -> None:
