@@ -112,6 +112,8 @@ def _history(options: RunOptions, settings: Settings, path: Path) -> Choice:
     world = history_world(source)
     par = tuple(options.assume_par)
     stamps = ["HISTORY", *history.stamps, *[f"par {coin}" for coin in par]]
+    opening = next(iter(world.balances.values()))
+    stamps.append(" and ".join(f"{amount:f} {coin}" for coin, amount in opening.items()) + " an account")
     stamps.append(f"data good for {2 * history.step_ns // 3_600_000_000_000} h")
     changed = msgspec.structs.replace(
         settings, venues=world.venues, data_step_ns=history.step_ns, assume_par=par, mode="backtest"
