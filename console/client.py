@@ -28,7 +28,7 @@ from services.protocol.frames import (
 from services.protocol.version import PROTOCOL, VERSION
 from services.settings.layout import StateLayout
 
-HELLO_WAIT_S = 5.0
+HELLO_WAIT_S = 3.0
 """An engine that accepts a connection says hello at once; one that does not hangs."""
 
 SILENCE_WAIT_S = 30.0

@@ -5,45 +5,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-POSITION = (
-    "instrument side size entry mark notional upnl funding leverage liquidation_price stop.kind stop.local "
-    "stop.resting strategy pair foreign age_ms"
-).split()
 
-PAIR = (
-    "id kind state short long size target residual naked.notional naked.seconds funding.expected "
-    "funding.realised costs opened_ts reason"
-).split()
+def _keys(text: str, below: str = "") -> list[str]:
+    return [f"{below}{word}" for word in text.split()]
 
+
+POSITION = _keys(
+    "instrument side size entry mark notional upnl funding leverage liquidation_price "
+    "stop.kind stop.local stop.resting strategy pair foreign age_ms"
+)
+PAIR = _keys(
+    "id kind state short long size target residual naked.notional naked.seconds "
+    "funding.expected funding.realised costs opened_ts reason"
+)
 STATUS = [
-    *"schema profile mode synthetic trading_state equity collateral leverage initial_usage".split(),
-    *"margin_usage worst_account day_pnl drawdown working_orders in_doubt".split(),
-    *"naked.notional naked.seconds naked.worst_seconds".split(),
-    *"breaker.tripped breaker.daily_loss breaker.rolling_loss breaker.drawdown".split(),
-    *"funding.received funding.paid funding.accrued".split(),
-    *[f"causes[].{key}" for key in "name scope severity latched since text".split()],
-    *[f"positions[].{key}" for key in POSITION],
-    *[f"pairs[].{key}" for key in PAIR],
-    *[f"coins[].{key}" for key in "coin balance weight index depeg_bps sources exposure".split()],
-    *[
-        f"venues[].{key}"
-        for key in "name connected data_age_ms latency_ms_p50 latency_ms_p95 clock_offset_ms dead_man".split()
-    ],
-    *[f"strategies[].{key}" for key in "name kind state last_decision reason".split()],
+    *_keys("schema profile mode synthetic trading_state equity collateral leverage initial_usage"),
+    *_keys("margin_usage worst_account day_pnl drawdown working_orders in_doubt"),
+    *_keys("notional seconds worst_seconds", "naked."),
+    *_keys("tripped daily_loss rolling_loss drawdown", "breaker."),
+    *_keys("received paid accrued", "funding."),
+    *_keys("name scope severity latched since text", "causes[]."),
+    *_keys(" ".join(POSITION), "positions[]."),
+    *_keys(" ".join(PAIR), "pairs[]."),
+    *_keys("coin balance weight index depeg_bps sources exposure", "coins[]."),
+    *_keys("name connected data_age_ms latency_ms_p50 latency_ms_p95 clock_offset_ms dead_man", "venues[]."),
+    *_keys("name kind state last_decision reason", "strategies[]."),
 ]
-
 SUMMARY = [
     *STATUS,
-    *"trades fills fees funding_net net_pnl events opportunities refused best_refused ended_by".split(),
+    *_keys("trades fills fees funding_net net_pnl events opportunities refused best_refused ended_by"),
 ]
-
-SAFETY = [*"ok trading_state cancelled pending".split(), "causes[].name"]
-FLATTEN = "flat orders_left positions_left kept fresh_read_ts".split()
+SAFETY = _keys("ok trading_state causes[].name cancelled pending")
+FLATTEN = _keys("flat orders_left positions_left kept fresh_read_ts")
 
 MONEY = frozenset(
-    "size entry mark notional upnl funding equity collateral leverage initial_usage margin_usage day_pnl "
-    "drawdown expected realised costs received paid accrued balance weight index depeg_bps exposure fees "
-    "funding_net net_pnl daily_loss rolling_loss seconds worst_seconds target residual local".split()
+    _keys(
+        "size entry mark notional upnl funding equity collateral leverage initial_usage margin_usage day_pnl "
+        "drawdown expected realised costs received paid accrued balance weight index depeg_bps exposure fees "
+        "funding_net net_pnl daily_loss rolling_loss seconds worst_seconds target residual local"
+    )
 )
 
 

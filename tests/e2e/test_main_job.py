@@ -1,4 +1,4 @@
-"""The main job with nobody at the screen: pairs are opened, collect funding, are closed; always the same way."""
+"""The main job with nobody at the screen: pairs open, collect funding, close; always the same way."""
 
 from __future__ import annotations
 
