@@ -161,7 +161,7 @@ RULES: dict[str, Rule] = {
     "depeg": Rule(
         ALARM,
         "A stablecoin is 300 bps or more off its dollar: exposed accounts only reduce.",
-        'decide on exits by hand; resume REASON --override "depeg" when you accept it',
+        'decide on exits by hand; resume REASON --override "depeg COIN" when you accept it',
     ),
     # -- pairs and positions
     "leg missing": Rule(
@@ -244,7 +244,7 @@ RULES: dict[str, Rule] = {
     "reconcile": Rule(
         ALARM,
         "Our books and the venue differ by more than the allowance; only reducing until accepted.",
-        "read the lines, then reconcile --accept",
+        "read the lines, then :reconcile accept",
     ),
     "store": Rule(
         ALARM,

@@ -14,6 +14,7 @@ from types import UnionType
 import msgspec
 from msgspec import Struct
 
+from services.alerts.rules import RULES
 from services.protocol.commands import SPECS
 from services.protocol.exits import Exit
 from services.protocol.flags import FLAGS
@@ -122,7 +123,30 @@ def contract() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"commands.md": commands, "keys.md": keys, "settings.md": settings, "json.md": contract}
+def alerts() -> str:
+    lines = [
+        "# Alerts",
+        "",
+        "Every kind of alert, as the console's detail (`enter`) shows it. An alarm calls at once, a warning is looked",
+        "at today, info is history. A cause of the trading state has the alert of its name.",
+        "",
+        "| alert | severity | why it matters | what to do |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, rule in RULES.items():
+        lines.append(
+            f"| {name} | {rule.severity.value.lower()} | {_escaped(rule.why)} | {_escaped(rule.do)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {
+    "commands.md": commands,
+    "keys.md": keys,
+    "settings.md": settings,
+    "json.md": contract,
+    "alerts.md": alerts,
+}
 
 
 def _paths(struct: type[Struct], prefix: str = "") -> Iterator[str]:
