@@ -29,6 +29,7 @@ from services.execution.reconcile import (
     count_adopted,
     reconcile,
 )
+from services.portfolio import average_cost
 
 RECONCILE = "reconcile"
 UNREAD = "unread"
@@ -47,6 +48,8 @@ def ask(core: DeskCore, venue: str, why: str) -> None:
     """Ask for a fresh read; one at a time per venue, again when it was not answered."""
     book = book_of(core, venue)
     if book.asked and core.now - book.asked_ts < READ_TIMEOUT_S * SECOND and why == "timer":
+        # Looked at again when that question has had its time: an answer may be lost.
+        core.set_timer(f"read {venue}", book.asked_ts + READ_TIMEOUT_S * SECOND)
         return
     book.request += 1
     book.asked = f"{venue}-{book.request}"
@@ -87,7 +90,10 @@ def _open(core: DeskCore, report: AccountReport) -> None:
     for balance in report.balances:
         core.ledger.adopt_balance(report.venue, balance.coin, balance.total)
     for row in report.positions:
-        core.ledger.adopt_position(report.venue, row.instrument, row.size, row.entry_price, report.ts_event)
+        if row.instrument in core.instruments:
+            core.ledger.adopt_position(
+                report.venue, row.instrument, row.size, row.entry_price, report.ts_event
+            )
         if row.size != ZERO:
             core.alert(
                 f"foreign:{row.instrument}",
@@ -115,16 +121,21 @@ def _reconcile(core: DeskCore, submit: Submitter, report: AccountReport, equity:
             case _:
                 booking.on_order_event(core, submit, event)
     if result.events:
-        # Booked now: what is left after them is the difference.
-        result = _compare(core, report)
+        # Booked now: what is left after them is the difference, whatever word could not be taken.
+        result = _compare(core, report, last=True)
     core.state.adoption = count_adopted(core.state.adoption, result, core.now)
     for line in result.differences:
         core.decide("difference", f"{line.venue} {line.subject}", line.text, {"adopted": str(line.adopted)})
         if line.adopted:
             _adopt(core, report, line)
     book.foreign_orders = result.foreign_orders
+    agreed = _agreeing(book, report, result.unexplained)
     book.differences = result.unexplained
+    for line in agreed:
+        _missing_leg(core, submit, line)
     if result.unexplained:
+        if len(agreed) < len(result.unexplained):
+            core.set_timer(f"read {report.venue}", core.now + 2 * SECOND)
         text = f"{len(result.unexplained)} differences on {report.venue}: {result.unexplained[0].text}"
         core.raise_cause(
             RECONCILE,
@@ -142,7 +153,36 @@ def _reconcile(core: DeskCore, submit: Submitter, report: AccountReport, equity:
         core.set_timer(f"read {report.venue}", core.now + 2 * SECOND)
 
 
-def _compare(core: DeskCore, report: AccountReport) -> Reconciled:
+def _agreeing(
+    book: VenueDesk, report: AccountReport, lines: tuple[Difference, ...]
+) -> tuple[Difference, ...]:
+    """Of these differences those that the read before, at least a second older, showed just so."""
+    if report.ts_event - book.report_event < SECOND:
+        return ()
+    before = {(line.kind, line.subject, _beyond(line)) for line in book.differences}
+    return tuple(line for line in lines if (line.kind, line.subject, _beyond(line)) in before)
+
+
+def _beyond(line: Difference) -> Decimal | None:
+    return None if line.theirs is None or line.ours is None else line.theirs - line.ours
+
+
+def _missing_leg(core: DeskCore, submit: Submitter, line: Difference) -> None:
+    """Two agreeing reads show a position other than our books (SEMANTICS 5.6): what a pair believes to hold
+    and the venue does not is a missing leg. Only a running flatten takes the figure into our books, so that
+    it can be closed; else it waits for `reconcile accept`.
+    """
+    beyond, spec = _beyond(line), core.instruments.get(line.subject)
+    if line.kind is not DifferenceKind.POSITION or beyond is None or spec is None:
+        return
+    if core.flattens.running():
+        take_positions(core, submit)
+        return
+    size = core.ledger.size(spec) + beyond
+    booking.check_legs(core, submit, line.subject, "leg missing: two reads agree", size)
+
+
+def _compare(core: DeskCore, report: AccountReport, *, last: bool = False) -> Reconciled:
     # The moment asked for only grows, so an answer to an earlier question lists at least the fills since it.
     since = book_of(core, report.venue).asked_since
     account = core.ledger.account(report.venue)
@@ -176,6 +216,7 @@ def _compare(core: DeskCore, report: AccountReport) -> Reconciled:
         prices,
         {coin: core.picture.index(report.venue, coin) for coin in dict.fromkeys(coins)},
         settling_ns=core.settings.exec.in_doubt_settling_s * SECOND,
+        last=last,
     )
 
 
@@ -198,33 +239,53 @@ def _adopt(core: DeskCore, report: AccountReport, line: Difference) -> None:
     core.risk_event("adopted", f"{line.venue} {line.subject}", line.text)
 
 
+def _take(core: DeskCore, venue: str, line: Difference) -> bool:
+    """Move our book by what the venue held beyond it. False = nothing we could keep a book of.
+
+    By the difference, not to the figure: fills of ours since that read are in our book already. What is added
+    enters at the mark; what we held keeps its own entry.
+    """
+    if line.theirs is None or line.ours is None:
+        return False
+    beyond = line.theirs - line.ours
+    if line.kind is DifferenceKind.BALANCE:
+        balance = core.ledger.account(venue).balances.get(line.subject, ZERO)
+        core.ledger.adopt_balance(venue, line.subject, balance + beyond)
+        return True
+    spec = core.instruments.get(line.subject)
+    if line.kind is not DifferenceKind.POSITION or spec is None:
+        return False
+    held = core.ledger.position(spec)
+    size, entry = (ZERO, ZERO) if held is None else (held.size, held.entry)
+    mark = core.picture.mark(line.subject)
+    step = average_cost.book(size, entry, beyond, mark if mark is not None else entry)
+    core.ledger.adopt_position(venue, line.subject, step.size, step.entry, core.now)
+    return True
+
+
 def take_positions(core: DeskCore, submit: Submitter) -> None:
     """Before a flatten: what only the venue shows enters our books, so that it can be closed and proven."""
     for venue, book in core.state.venues.items():
-        for line in book.differences:
-            if line.kind is DifferenceKind.POSITION and line.theirs is not None:
-                mark = core.picture.mark(line.subject)
-                entry = mark if mark is not None else ZERO
-                core.ledger.adopt_position(venue, line.subject, line.theirs, entry, core.now)
-                booking.check_legs(core, submit, line.subject, "flatten")
+        taken = [
+            line
+            for line in book.differences
+            if line.kind is DifferenceKind.POSITION and _take(core, venue, line)
+        ]
+        book.differences = tuple(line for line in book.differences if line not in taken)
+        for line in taken:
+            booking.check_legs(core, submit, line.subject, "flatten")
 
 
 def accept(core: DeskCore, submit: Submitter) -> tuple[str, ...]:
     """`reconcile accept`: every shown difference is adopted; the next read proves it."""
     lines: list[str] = []
     for venue, book in core.state.venues.items():
-        for line in book.differences:
-            if line.theirs is not None and line.kind is DifferenceKind.BALANCE:
-                core.ledger.adopt_balance(venue, line.subject, line.theirs)
-            elif line.theirs is not None and line.kind is DifferenceKind.POSITION:
-                mark = core.picture.mark(line.subject)
-                core.ledger.adopt_position(
-                    venue, line.subject, line.theirs, mark if mark is not None else ZERO, core.now
-                )
+        shown, book.differences = book.differences, ()
+        for line in shown:
+            if _take(core, venue, line) and line.kind is DifferenceKind.POSITION:
                 booking.check_legs(core, submit, line.subject, "reconcile accepted")
             core.risk_event("accepted", f"{venue} {line.subject}", line.text)
             lines.append(line.text)
-        book.differences = ()
         if core.causes.drop(RECONCILE, f"account:{venue}") is not None:
             core.cleared(RECONCILE, f"account:{venue}")
         ask(core, venue, "accepted")

@@ -178,6 +178,9 @@ def _conditions(entry: OrderEntry | None) -> str:
 
 def _foreign_fill(core: DeskCore, submit: Submitter, fill: OrderFilled) -> None:
     """Somebody else's trade on our account: booked, shown, and a missing leg if it took from a pair's."""
+    if fill.instrument not in core.instruments:
+        _unknown_instrument(core, fill)
+        return
     booked = book_fill(core, fill, None)
     if booked.duplicate:
         return
@@ -190,13 +193,30 @@ def _foreign_fill(core: DeskCore, submit: Submitter, fill: OrderFilled) -> None:
     check_legs(core, submit, fill.instrument, "foreign fill")
 
 
-def check_legs(core: DeskCore, submit: Submitter, instrument: str, reason: str) -> None:
+def _unknown_instrument(core: DeskCore, fill: OrderFilled) -> None:
+    """A trade in something we know no facts of cannot be booked. It is noted once, so that no read brings it
+    again; what it did to balances and positions the reconciliation shows, and takes new risk off the venue.
+    """
+    if not core.ledger.note_trade(fill.venue, fill.instrument, fill.trade_id, fill.ts_event):
+        return
+    text = f"{fill.instrument}: {fill.side.value} {fill.quantity} in an instrument this desk does not know"
+    core.alert(f"foreign:{fill.instrument}", Severity.ALARM, text, do="close it at the venue")
+    core.decide("foreign", fill.instrument, text)
+
+
+def check_legs(
+    core: DeskCore, submit: Submitter, instrument: str, reason: str, size: Decimal | None = None
+) -> None:
     """A venue event took from a position: the pairs on it must not believe in more than is there.
 
-    The position below the pairs' own sum, in their direction, is a missing leg; the oldest pairs keep theirs.
+    The position (by the ledger, or `size` by the venue's reads) below the pairs' own sum, in their direction,
+    is a missing leg; the oldest pairs keep theirs.
     """
-    spec = core.instruments[instrument]
-    size = core.ledger.size(spec)
+    spec = core.instruments.get(instrument)
+    if spec is None:
+        return
+    if size is None:
+        size = core.ledger.size(spec)
     left = size
     for pair in core.pairs.live():
         for leg in pair.legs:

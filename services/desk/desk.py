@@ -144,19 +144,36 @@ class Desk:
             self.life.check_stops(frame)
         self.strategies.on_market()
 
+    def _stranger(self, venue: str) -> bool:
+        """A venue that this profile has no account on: what it says is shown, and books nothing."""
+        if venue in self.core.settings.venues:
+            return False
+        self.core.alert(f"foreign:{venue}", Severity.WARNING, f"{venue} is no venue of this profile")
+        return True
+
     def _link(self, event: VenueLink) -> None:
+        if self._stranger(event.venue):
+            return
         account.on_link(self.core, event)
 
     def _order(self, event: Any) -> None:
+        if self._stranger(event.venue):
+            return
         booking.on_order_event(self.core, self.submit, event)
 
     def _funding(self, event: FundingSettled) -> None:
+        if self._stranger(event.venue):
+            return
         booking.on_funding(self.core, event)
 
     def _transfer(self, event: TransferBooked) -> None:
+        if self._stranger(event.venue):
+            return
         booking.on_transfer(self.core, event, risk.equity(self.core))
 
     def _account(self, event: AccountReport) -> None:
+        if self._stranger(event.venue):
+            return
         before = risk.equity(self.core) if event.transfers else None
         account.on_report(self.core, self.submit, event, before)
 

@@ -10,6 +10,7 @@ from services.desk.core import DeskCore
 from services.domain.enums import PairState, Purpose, Side, TradingState
 from services.domain.money import STABLECOINS, ZERO
 from services.domain.orders import OrderRequest
+from services.market.picture import IMPOSSIBLE
 from services.portfolio.account import account_input
 from services.portfolio.inputs import AccountInput
 from services.risk.context import AccountFacts, GateContext, MarketFacts, OpenOrder, Stage, Usage
@@ -63,7 +64,7 @@ def market_facts(core: DeskCore, instrument: str) -> MarketFacts:
     spec = core.instruments[instrument]
     quote = picture.quote(instrument)
     bid = ask = None
-    if quote is not None and quote.bid > 0 and quote.ask > 0:
+    if quote is not None and 0 < quote.bid < IMPOSSIBLE and 0 < quote.ask < IMPOSSIBLE:
         bid, ask = spec.price_of(quote.bid), spec.price_of(quote.ask)
     return MarketFacts(
         mark=picture.mark(instrument),

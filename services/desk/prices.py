@@ -7,7 +7,9 @@ from decimal import Decimal
 
 from services.desk.core import DeskCore
 from services.domain.enums import InstrumentKind, Side
+from services.domain.money import ZERO
 from services.execution.flatten import RestingOrder
+from services.market.picture import IMPOSSIBLE
 
 
 class DeskPrices:
@@ -30,6 +32,8 @@ class DeskPrices:
         if quote is None:
             return None
         met = quote.ask_depth if side is Side.BUY else quote.bid_depth
+        if not 0 < met < IMPOSSIBLE:
+            return ZERO  # an impossible figure bounds like an empty book: unknown is never deeper
         return core.instruments[instrument].size_of(met)
 
     def last(self, instrument: str) -> Decimal | None:
@@ -47,7 +51,9 @@ class DeskPrices:
             instrument: position.size
             for account in core.ledger.state.accounts.values()
             for instrument, position in account.positions.items()
-            if position.size != 0 and core.instruments[instrument].kind is InstrumentKind.PERP
+            if position.size != 0
+            and (spec := core.instruments.get(instrument)) is not None
+            and spec.kind is InstrumentKind.PERP
         }
 
     def resting(self) -> tuple[RestingOrder, ...]:

@@ -225,6 +225,10 @@ class Ledger:
     def knows_trade(self, venue: str, instrument: str, trade_id: str) -> bool:
         return f"{instrument}|{trade_id}" in self.account(venue).trades.ids
 
+    def note_trade(self, venue: str, instrument: str, trade_id: str, ts: int) -> bool:
+        """Take a trade as seen without booking anything; False = seen before."""
+        return _first_time(self.account(venue).trades, f"{instrument}|{trade_id}", ts)
+
     def read(self, report: AccountReport) -> None:
         """Take weights, leverage settings and the time from a fresh read; amounts are reconciliation's."""
         account = self.account(report.venue)
