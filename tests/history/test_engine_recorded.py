@@ -52,9 +52,7 @@ def agree(trades: list[Trade], expected: list[oracle.Trade]) -> None:
 
 def recorded_rates(folder: Path, last: int = oracle.LAST) -> dict[tuple[str, int], Decimal]:
     """(venue, settlement in s) -> rate as the file says it."""
-    return {
-        (venue, instant): rate for venue in SIX for instant, _, rate in oracle.read(folder, venue, last)
-    }
+    return {(venue, instant): rate for venue in SIX for instant, _, rate in oracle.read(folder, venue, last)}
 
 
 def payments_are_exact(played: Played, rates: dict[tuple[str, int], Decimal]) -> int:
@@ -147,7 +145,9 @@ def room_is_gone(played: Played, now: int, venues: tuple[str, str]) -> bool:
         gained = sum(
             (each.amount for each in played.payments if each.venue == venue and each.ts < until), Decimal(0)
         )
-        gained -= sum((each.fee for each in played.fills if each.venue == venue and each.ts < until), Decimal(0))
+        gained -= sum(
+            (each.fee for each in played.fills if each.venue == venue and each.ts < until), Decimal(0)
+        )
         capital = 50_000 + gained * (Decimal("0.975") if gained > 0 else 1)
         if size * PRICE + Decimal("0.001") * PRICE + 100 >= limit * capital:
             return True

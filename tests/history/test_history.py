@@ -340,6 +340,8 @@ def test_broken_archives_are_named(tmp_path: Path) -> None:
         ("ETHUSDC", ("ETH", "USDC")),
         ("BTCFDUSD", ("BTC", "FDUSD")),
         ("USDCUSDT", ("USDC", "USDT")),
+        ("USDTUSD", ("USDT", "USD")),
+        ("BTCTUSD", ("BTC", "TUSD")),
         ("BTC-USDC-PERP", ("BTC", "USDC")),
         ("USDC/USD", ("USDC", "USD")),
         ("BTCEUR", None),

@@ -43,6 +43,8 @@ def split_symbol(symbol: str) -> tuple[str, str] | None:
         base, found, quote = plain.partition(mark)
         if found and base and quote:
             return base, quote
+    if plain.removesuffix("USD") in STABLECOINS:
+        return plain.removesuffix("USD"), "USD"  # USDTUSD is no pair in TUSD
     for quote in QUOTES:
         if plain.endswith(quote) and len(plain) > len(quote):
             return plain.removesuffix(quote), quote
