@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from services.store.replay import verify
 from tests.desk.world import S, quick
 from tests.drive.engines import engine, layout_of
 
+ROOT = Path(__file__).resolve().parents[2]
 POISON = "poison"
 
 
@@ -122,3 +126,43 @@ def test_an_order_that_has_ended_is_not_on_the_list(tmp_path: Path) -> None:
     assert [each.venue_order_id for each in machine.working.all()] == ["alpha-o9"]
     assert isinstance(machine, VirtualMachine)
     session.close()
+
+
+_BROKEN = """
+import sys
+import services.desk.risk as risk
+whole = risk.tick
+def tick(core, submit):
+    if len(core.pairs.live()) > 0:
+        raise RuntimeError("broken book")
+    whole(core, submit)
+risk.tick = tick
+from console.cli import main
+sys.exit(main())
+"""
+
+
+def _run(folder: Path, program: list[str], seconds: int) -> subprocess.CompletedProcess[bytes]:
+    flags = ["--no-ui", "--state-dir", str(folder), "--scenario", "funding-harvest", "--seed", "7"]
+    return subprocess.run(
+        [sys.executable, *program, *flags, "--speed", "max", "--for-sim", f"{seconds}s"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_an_engine_whose_desk_fails_exits_1_halted_and_the_next_start_recovers(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    ended = _run(folder, ["-c", _BROKEN], 200)
+    words = ended.stderr.decode()
+    assert ended.returncode == 1, words[-2000:]
+    assert "broken book" in words.splitlines()[-1]
+    latch = read_latch(layout_of(folder).latch)
+    assert (latch.state, latch.cause) == ("HALTED", "desk failed")
+    again = _run(folder, ["-m", "console"], 60)
+    assert again.returncode == 0, again.stderr.decode()[-2000:]
+    assert read_latch(layout_of(folder).latch).state == "HALTED"
+    assert verify(layout_of(folder).store).ok
