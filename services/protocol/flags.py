@@ -54,7 +54,7 @@ FLAGS: tuple[Flag, ...] = (
         name="--scenario",
         field="scenario",
         metavar="NAME",
-        help="Simulated market: funding-harvest (default), calm, usdc-depeg-2023, flash-crash, funding-flip.",
+        help="Simulated market: funding-harvest (default), calm, usdc-depeg-2023, flash-crash, funding-flip, outage, adl.",
         parse=parse_name,
     ),
     Flag(
