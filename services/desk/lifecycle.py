@@ -74,6 +74,8 @@ class Lifecycle:
         # Whoever asked for a flatten went with the engine; the flatten itself goes on.
         core.state.flatten_commands.clear()
         core.state.stopping, core.state.stopped = None, False
+        # This start has opened and written the store; if it fails again, that is said again.
+        core.good_cause("store", ALL)
         for entry in core.orders.restored(core.now):
             core.decide("in doubt", entry.id, "open when the engine ended")
             self.submit.tell(entry)

@@ -211,15 +211,20 @@ def _ladder(
 
 def _cut(core: DeskCore, submit: Submitter, venue: str, text: str) -> None:
     """Usage at the last rung: the largest pair of the account goes, both legs in step, one at a time."""
-    closing = (PairState.CLOSING, PairState.UNWINDING)
     live = [
         pair
         for pair in core.pairs.live()
         if any(core.instruments[leg.instrument].venue == venue for leg in pair.legs)
     ]
-    if any(pair.state in closing for pair in live):
+    if any(
+        pair.state is PairState.UNWINDING
+        or (pair.state is PairState.CLOSING and pair.close_purpose.protective)
+        for pair in live
+    ):
         return
-    candidates = [pair for pair in live if pair.state in (PairState.HEDGED, PairState.FROZEN)]
+    # A strategy's exit is no protection: it may be frozen, or refused by a halt. It becomes one here.
+    reducible = (PairState.HEDGED, PairState.FROZEN, PairState.CLOSING)
+    candidates = [pair for pair in live if pair.state in reducible]
     if not candidates:
         return
     largest = max(candidates, key=lambda pair: (pair.short.size * (pair.short.entry_price or ZERO), pair.id))

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from services.desk import account, controls
 from services.desk.admission import Admission
 from services.desk.core import DAY, SECOND, DeskCore
 from services.desk.state import StrategySlot
@@ -242,6 +243,11 @@ class Strategies:
         pair = core.pairs.get(intent.pair)
         if pair is None or pair.state not in (PairState.HEDGED, PairState.FROZEN):
             return
+        waits = self._waits(pair) if intent.discretionary else ""
+        if waits:
+            # It would only be refused, order by order, and stand in the way of what protects the pair.
+            slot.last_reason = f"close {intent.pair} waits: {waits}"
+            return
         slot.last_reason = f"close {intent.pair}: {intent.reason}"
         core.decide("close", intent.pair, intent.reason)
         purpose = Purpose.EXIT if intent.discretionary else Purpose.STOP
@@ -250,6 +256,19 @@ class Strategies:
                 intent.pair, intent.reason, core.now, self.submit.prices, purpose=purpose, origin=pair.origin
             )
         )
+
+    def _waits(self, pair: Pair) -> str:
+        """Why a strategy may not begin an exit of its own now; empty = it may (SEMANTICS 3, 7; RUNTIME 1)."""
+        core = self.core
+        if core.state.stopping is not None:
+            return "stopping"
+        if controls.pair_state(core, pair) is TradingState.HALTED:
+            return TradingState.HALTED.value
+        for leg in pair.legs:
+            venue = core.instruments[leg.instrument].venue
+            if core.causes.has(account.UNREAD, f"venue:{venue}"):
+                return f"{venue} has not been read yet"
+        return ""
 
     def _freeze(self, intent: FreezePair) -> None:
         core = self.core

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 
 from msgspec import Struct
 
-from services.domain.events import Command, StopRequested
+from services.domain.events import Command, StopRequested, StoreHealth
 from services.drive.machine import VirtualMachine
 from services.drive.pace import NS, Pacer
 
@@ -66,6 +66,8 @@ class Runner:
         self._stop_wall: float | None = None
         self._force = False
         self._commit_waited = 0.0
+        self._given_up: Future[None] | None = None
+        """A commit nobody waits for any more; when it succeeds after all, the store is well again."""
         self.ended_by = ""
 
     def submit(self, wish: Wish) -> None:
@@ -97,6 +99,7 @@ class Runner:
             if machine.commit is not None:
                 await self._await_commit(machine.commit)
                 continue
+            self._hear_late_commit()
             self._take_wishes()
             self._check_stop(now, started)
             if self._force or (self._stop_wall is not None and now >= self._stop_wall):
@@ -130,6 +133,7 @@ class Runner:
             self._take_wishes()
             if self._commit_waited >= COMMIT_PATIENCE_S and self.machine.commit is not None:
                 self._commit_waited = 0.0
+                self._given_up = commit
                 self.machine.give_up(f"the store has not answered for {COMMIT_PATIENCE_S:g} s")
             return
         except OSError as error:
@@ -138,6 +142,14 @@ class Runner:
         self._commit_waited = 0.0
         if self.machine.commit is commit:
             self.machine.durable()
+
+    def _hear_late_commit(self) -> None:
+        """A disk that hung is told of by nobody else when it comes back."""
+        if self._given_up is None or not self._given_up.done():
+            return
+        commit, self._given_up = self._given_up, None
+        if not commit.cancelled() and commit.exception() is None:
+            self.machine.feed(StoreHealth(ok=True, text="", ts=self.machine.queue.now))
 
     def _take_wishes(self) -> None:
         while self._wishes:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import decimal
 from decimal import Decimal
 
-from services.desk import gatekeeping
-from services.domain.enums import OrderState, Purpose
+from services.desk import gatekeeping, risk
+from services.desk.state import Stopping
+from services.domain.enums import OrderState, PairState, Purpose, TradingState
+from services.domain.events import StoreHealth, Timer
+from services.domain.money import DESK_CONTEXT
 from services.execution.table import OrderEntry
 from services.risk.gate import reserved
-from tests.desk.world import DeskWorld, quick
+from services.strategies.base import ClosePair
+from tests.desk.world import DeskWorld, S, quick
 
 
 def _queued_hedge(world: DeskWorld) -> OrderEntry | None:
@@ -42,3 +47,78 @@ def test_a_hedge_is_inside_its_reservation_when_it_is_durable_too() -> None:
     # One lot less than the order is reserved: now the order rate does refuse it.
     leg.target = leg.size + entry.request.quantity - Decimal("0.001")
     assert not world.desk.submit.ask_gate(entry.request).allowed
+
+
+def hedged() -> DeskWorld:
+    world = DeskWorld(settings=quick())
+    return world.until(lambda w: PairState.HEDGED in w.pair_states()).run(1)
+
+
+def _exit(world: DeskWorld, *, discretionary: bool) -> PairState:
+    """The strategy wants its pair closed."""
+    pair = world.pair()
+    assert pair is not None
+    desk = world.desk
+    with decimal.localcontext(DESK_CONTEXT):
+        desk.strategies._carry(
+            "funding_arb",
+            desk.state.strategies["funding_arb"],
+            ClosePair(pair=pair.id, reason="spread below exit level", discretionary=discretionary),
+        )
+    return pair.state
+
+
+def test_a_strategy_begins_no_exit_in_a_halt_before_a_read_or_at_a_stop() -> None:
+    """Strategies may not send, not even to exit; a pair stop is protection and passes."""
+    world = hedged()
+    world.answer("halt", reason="test")
+    assert _exit(world, discretionary=True) is PairState.HEDGED
+    assert _exit(world, discretionary=False) is PairState.CLOSING
+
+    world = hedged()
+    world.desk.life.start()
+    assert _exit(world, discretionary=True) is PairState.HEDGED
+
+    world = hedged()
+    world.desk.state.stopping = Stopping("test", world.now + 10 * S, world.now)
+    assert _exit(world, discretionary=True) is PairState.HEDGED
+
+    assert _exit(hedged(), discretionary=True) is PairState.CLOSING
+
+
+def test_the_margin_ladder_takes_over_an_exit_that_a_halt_refuses() -> None:
+    """A strategy's exit under way when the halt comes is no reason to wait with protection."""
+    world = hedged()
+    core, submit = world.desk.core, world.desk.submit
+    pair = world.pair()
+    assert pair is not None
+    world.answer("halt", reason="test")
+    core.out = []
+    with decimal.localcontext(DESK_CONTEXT):
+        actions = core.pairs.request_close(
+            pair.id, "strategy", core.now, submit.prices, origin="strategy:funding_arb"
+        )
+        submit.run(actions)
+        assert pair.state in (PairState.CLOSING, PairState.FROZEN)
+        assert not pair.close_purpose.protective
+        risk._cut(core, submit, "alpha", "margin usage 0.85")
+    for effect in core.out:
+        carry = world.machine._carry.get(type(effect))
+        if carry is not None:
+            carry(effect)
+    assert pair.close_purpose is Purpose.STOP
+    world.until(lambda w: not w.positions(), 60)
+    assert world.trading_state is TradingState.HALTED
+
+
+def test_trouble_of_the_store_does_not_outlive_a_restart() -> None:
+    """It clears by itself; but the word that it is well again comes only once, and may have been lost."""
+    world = hedged()
+    world.machine.feed(StoreHealth(ok=False, text="disk full", ts=world.now))
+    assert ("store", "all") in [cause[:2] for cause in world.causes()]
+    world.machine.feed(Timer(name="start", ts=world.now))
+    world.run(70)
+    assert ("store", "all") not in [cause[:2] for cause in world.causes()]
+    world.machine.feed(StoreHealth(ok=False, text="disk full", ts=world.now))
+    world.run(600)
+    assert ("store", "all") in [cause[:2] for cause in world.causes()]
