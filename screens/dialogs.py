@@ -262,7 +262,9 @@ class QuitDialog(Dialog):
     def body(self, width: int) -> Content:
         content = Content(title="Leave the console?")
         held = self.strip.positions_open if self.strip is not None else 0
-        kept = f"{held} position{'' if held == 1 else 's'} kept" if held else "no position is open"
+        kept = "no position is open"
+        if held:
+            kept = f"{held} position{'' if held == 1 else 's'} kept, which nothing watches"
         choices = (
             (
                 "d",
@@ -270,7 +272,7 @@ class QuitDialog(Dialog):
                 "the engine goes on without a screen; stableconsole attach comes back to it",
                 False,
             ),
-            ("s", "stop", f"the engine ends in good order, {kept}, nothing watches them", False),
+            ("s", "stop", f"the engine ends in good order, {kept}", False),
             ("F", "flatten, stop", "closes everything first, then the engine ends", True),
         )
         lines = [Line()]

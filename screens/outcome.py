@@ -33,7 +33,9 @@ def said(name: str, args: Mapping[str, str], answer: Answer) -> str:
 def _flat(result: Mapping[str, Any]) -> str:
     left = _count(result.get("orders_left")) + _count(result.get("positions_left"))
     if result.get("flat") is True and not left:
-        return "flatten: flat, a fresh read of each venue shows 0 orders and 0 positions"
+        read = result.get("fresh_read_ts")
+        when = f", read {f.clock(read)}" if isinstance(read, int) and read else ""
+        return f"flat: 0 orders, 0 positions{when}"
     return f"flatten: {left} left open; flatten --json lists them" if left else "flatten: done"
 
 

@@ -17,7 +17,7 @@ from services.views.desk import DeskView, FundingRowView
 from themes import glyphs as g
 
 _WIDE = (
-    Column("rank", "#", 1),
+    Column("rank", "#", 2),
     Column("group", "Group", 5),
     Column("short", "Short", 12, even=True),
     Column("short_rate", "bps/8h", 6, right=True),
@@ -38,7 +38,7 @@ _WIDE = (
     Column("why", "Why", 26, most=60, text=True),
 )
 _NARROW = (
-    Column("rank", "#", 1),
+    Column("rank", "#", 2),
     Column("legs", f"Short {g.INTO} long", 18, even=True),
     Column("spread", "Spread", 6, right=True),
     Column("apr", "APR", 7, right=True),

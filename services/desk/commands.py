@@ -67,6 +67,12 @@ def cause_views(core: DeskCore) -> tuple[CauseView, ...]:
     )
 
 
+def _by(origin: str) -> str:
+    """`console:5840` in words; the journal keeps the number."""
+    kind = origin.partition(":")[0]
+    return {"console": "by hand in the console", "shell": "by hand from the shell"}.get(kind, f"by {origin}")
+
+
 class Commands:
     """The table of commands. Parts above are reached through `core` and `submit` alone."""
 
@@ -123,7 +129,7 @@ class Commands:
     # -- safety ------------------------------------------------------------------------------------------
 
     def _halt(self, command: Command) -> None:
-        reason = command.args.get("reason", "").strip() or f"by {command.origin}"
+        reason = command.args.get("reason", "").strip() or _by(command.origin)
         cancelled = controls.halt(self.core, self.submit, HALT, reason)
         self._done(command, self._state(cancelled))
 
@@ -133,7 +139,7 @@ class Commands:
             return
         whole = scope == Scope()
         account.take_positions(self.core, self.submit)
-        reason = f"flatten {command.args.get('what', '') or 'everything'} by {command.origin}"
+        reason = f"flatten {command.args.get('what', '') or 'everything'}, {_by(command.origin)}"
         controls.halt_scope(self.core, self.submit, scope, reason)
         name, actions = self.core.flattens.start(
             scope, reason, command.origin, self.core.now, self.submit.prices

@@ -22,8 +22,17 @@ from screens.outcome import said
         (
             "flatten",
             {},
-            Answer(ok=True, text="", result={"flat": True, "orders_left": [], "positions_left": []}),
-            "flatten: flat, a fresh read of each venue shows 0 orders and 0 positions",
+            Answer(
+                ok=True,
+                text="",
+                result={
+                    "flat": True,
+                    "orders_left": [],
+                    "positions_left": [],
+                    "fresh_read_ts": 1_677_680_784_000_000_000,
+                },
+            ),
+            "flat: 0 orders, 0 positions, read 14:26:24",
         ),
         (
             "flatten",
