@@ -54,7 +54,8 @@ FLAGS: tuple[Flag, ...] = (
         name="--scenario",
         field="scenario",
         metavar="NAME",
-        help="Simulated market: funding-harvest (default), calm, usdc-depeg-2023, flash-crash, funding-flip, outage, adl.",
+        help="Simulated market: funding-harvest (default), funding-flip, calm, usdc-depeg-2023, flash-crash, "
+        "outage, adl.",
         parse=parse_name,
     ),
     Flag(
