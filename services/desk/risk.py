@@ -69,27 +69,47 @@ def equity(core: DeskCore) -> Decimal | None:
 
 
 def _freshness(core: DeskCore, books: dict[str, AccountInput], margins: dict[str, Margin]) -> bool:
-    """A venue whose account cannot be valued at fresh figures takes no new risk. True = any is stale."""
+    """A venue whose account cannot be valued at fresh figures takes no new risk.
+
+    True = something is unknown because data are stale; with fresh data it is worse (SEMANTICS 9).
+    """
     any_stale = False
-    for venue in books:
+    for venue, book in books.items():
         age = core.picture.venue_age(venue, core.now)
         limit = core.picture.stretched(core.settings.fresh.heartbeat_s * SECOND)
         unvalued = margins[venue].collateral is None
         scope = f"venue:{venue}"
         if age is None or age >= limit or unvalued:
-            any_stale = True
+            silent = age is None or age >= limit
+            any_stale = any_stale or silent or _overdue(core, book)
             text = f"{venue}: " + (
                 "no data yet"
                 if age is None
                 else f"data are {age // SECOND} s old"
                 if age >= limit
-                else "a figure is stale"
+                else "a figure is stale or unknown"
             )
             severity = Severity.INFO if age is None else Severity.WARNING
             core.raise_cause(STALE, scope, TradingState.REDUCING, text, severity=severity)
         else:
             core.good_cause(STALE, scope)
     return any_stale
+
+
+def _overdue(core: DeskCore, book: AccountInput) -> bool:
+    """Is anything that an account is valued by older than its limit, or not there yet in a history run?"""
+    fresh, picture, now = core.settings.fresh, core.picture, core.now
+    read = core.ledger.account(book.venue).balance_ts
+    if read is None or now - read >= picture.balance_limit_ns:
+        return True
+    coins = [coin for coin, amount in book.balances.items() if amount]
+    coins += [coin for held in book.positions for coin in (held.instrument.quote, held.instrument.settle)]
+    ages = [(picture.index_age(book.venue, coin, now), fresh.index_ms) for coin in dict.fromkeys(coins)]
+    ages += [(picture.mark_age(held.instrument.id, now), fresh.mark_ms) for held in book.positions]
+    return any(
+        core.settings.data_step_ns > 0 if age is None else age >= picture.stretched(limit_ms * 1_000_000)
+        for age, limit_ms in ages
+    )
 
 
 def _overdue_starts(core: DeskCore) -> None:

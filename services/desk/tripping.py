@@ -40,8 +40,10 @@ def breaker_events(core: DeskCore, events: Iterable[BreakerEvent]) -> None:
                 core.good_cause(name, ALL)
     for cause in core.causes.causes():
         if cause.name.startswith("breaker ") and cause.scope == ALL:
-            which = cause.name.removeprefix("breaker ")
-            if which not in core.breaker.holding():
+            # While tripped a breaker says nothing more: whether its condition holds is asked each time.
+            if cause.name.removeprefix("breaker ") in core.breaker.holding():
+                core.causes.bad(cause.name, ALL)
+            else:
                 core.good_cause(cause.name, ALL)
 
 

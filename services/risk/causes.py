@@ -122,6 +122,12 @@ class CauseBook:
         if row is not None and row.good_since is None:
             row.good_since = now
 
+    def bad(self, name: str, scope: str) -> None:
+        """The condition holds (again): what was good before counts no more. A cause not there is not made."""
+        row = self.state.rows.get(_key(name, scope))
+        if row is not None:
+            row.good_since = None
+
     def tick(self, now: int) -> tuple[Cause, ...]:
         """Clear what has been good for long enough; latched causes stay however good things are."""
         cleared: list[Cause] = []

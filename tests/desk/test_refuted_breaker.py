@@ -1,0 +1,63 @@
+"""Breaker conditions that a second look found forgotten (SEMANTICS 9, 10)."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from services.desk.core import DAY
+from services.desk.tripping import breaker_events
+from services.domain.enums import TradingState
+from services.domain.events import Event, IndexRow, MarketFrame
+from services.risk.breaker import DAILY, BreakerEvent, Sample
+from tests.desk.world import Answers, DeskWorld, quick
+
+D = Decimal
+
+
+def _feed(world: DeskWorld, value: str) -> tuple[BreakerEvent, ...]:
+    core = world.desk.core
+    events = core.breaker.on_equity(D(value), stale=False, anything_open=False, now=core.now)
+    breaker_events(core, events)
+    return events
+
+
+def test_resume_is_refused_when_the_condition_was_good_for_a_moment_and_holds_again() -> None:
+    world = DeskWorld(settings=quick()).run(5)
+    core = world.desk.core
+    core.breaker.state.day, core.breaker.state.day_start = core.now // DAY, D(1)
+    core.breaker.state.last = Sample(core.now, D(1))
+    _feed(world, "0.949")
+    assert core.causes.overall() is TradingState.HALTED
+    _feed(world, "0.951")
+    _feed(world, "0.94")
+    assert DAILY in core.breaker.holding()
+    refused = core.causes.resume("looks fine")
+    assert not refused.ok
+    assert core.causes.resume("I know", override=("breaker daily", "breaker rolling")).ok
+
+
+def test_equity_unknown_with_fresh_data_trips_after_its_grace() -> None:
+    """The venue goes on talking, but a held coin's index is no number: nothing is stale, nothing excuses it."""
+    world = DeskWorld(settings=quick()).run(20)
+
+    def spoil(due: int, event: Event) -> Answers:
+        if isinstance(event, MarketFrame) and event.venue == "alpha":
+            rows = (*[row for row in event.indexes if row.coin != "BUSD"], IndexRow("BUSD", math.nan))
+            return ((due, replace(event, indexes=rows)),)
+        return ((due, event),)
+
+    world.wire.hook = spoil
+    world.run(30)
+    assert world.trading_state is TradingState.REDUCING
+    world.run(60)
+    assert ("breaker unknown equity", "all", TradingState.HALTED, True) in world.causes()
+
+
+def test_equity_unknown_because_data_are_stale_does_not_trip_within_its_quarter_hour() -> None:
+    world = DeskWorld(settings=quick()).run(20)
+    world.wire.hook = lambda due, event: () if isinstance(event, MarketFrame) else ((due, event),)
+    world.run(300)
+    assert world.trading_state is TradingState.REDUCING
