@@ -1,4 +1,4 @@
-"""The whole desk on a history, in this process: gate, sizing, pair machine and exchange, as `--no-ui` runs it."""
+"""The whole desk on a history, in this process: gate, sizing, pair machine, exchange, as with `--no-ui`."""
 
 from __future__ import annotations
 
@@ -173,9 +173,8 @@ def three_venues(folder: Path, target: Path) -> Path:
     for venue in THREE:
         for base, name in (("BTC", "bitcoin"), ("ETH", "ethereum")):
             head = f'venue = "{venue}"\nsymbol = "{base}USDT"\nmarket = "perp"\n'
-            rows.append(
-                f'file = "{folder}/{venue}_{base}USDT_2023-07_2024-07_fundingRate.csv"\nkind = "funding"\n{head}'
-            )
+            rates = f"{folder}/{venue}_{base}USDT_2023-07_2024-07_fundingRate.csv"
+            rows.append(f'file = "{rates}"\nkind = "funding"\n{head}')
             rows.append(
                 f'file = "{folder}/aha_multi_venue_8h_2023-07_2024-07.csv"\nkind = "klines"\n{head}'
                 f'interval = "8h"\ncolumns = {{ time = "candle_open_utc_ms" }}\n'

@@ -8,7 +8,6 @@ four pairs it is told which entries the gate refused, and each such refusal is p
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
@@ -18,12 +17,13 @@ import pytest
 from services.settings.parameters import Settings
 from tests.conftest import recorded_folder
 from tests.history.engine import SECOND, SIX, Played, Trade, play, six_venues, three_venues
+from tests.history.report import PAGE
 from tests.strategies import oracle
 
 pytestmark = pytest.mark.recorded
 
 ENTRY_WITHIN = 12
-"""Seconds of virtual time from the oracle's instant to the first fill: pairs are built one after the other."""
+"""Seconds of virtual time from the oracle's instant to the first fill: one pair is built after the other."""
 EXIT_WITHIN = 10
 """To the last fill: legs go out in slices of 2 500 USD, each hedged before the next."""
 
@@ -33,10 +33,10 @@ YEAR_2022 = int(datetime(2022, 1, 1, tzinfo=UTC).timestamp())
 
 
 @pytest.fixture(scope="module")
-def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+def four(tmp_path_factory: pytest.TempPathFactory) -> Played:
     """Three years, six venues, every default."""
     folder = tmp_path_factory.mktemp("six")
-    yield play(six_venues(recorded_folder() / "funding", folder), folder / "state")
+    return play(six_venues(recorded_folder() / "funding", folder), folder / "state")
 
 
 def agree(trades: list[Trade], expected: list[oracle.Trade]) -> None:
@@ -169,6 +169,15 @@ def test_the_exchange_and_the_desk_end_with_the_same_money(four: Played) -> None
     ) - 6 * Decimal(50_000)
     assert earned == change
     assert core.state.counters.trades == len(four.episodes) == len(four.trades())
+
+
+def test_the_page_tells_what_was_earned(four: Played) -> None:
+    """docs/recorded-history.md is written by `python -m tests.history.report`."""
+    page = PAGE.read_text()
+    net = sum((each.net_pnl for each in four.episodes), Decimal(0))
+    assert f"**{net:.2f}**" in page
+    assert f"| trades (closed pairs) | {len(four.episodes)} |" in page
+    assert four.choice.stamp in page
 
 
 def test_what_was_assumed_is_stamped(four: Played) -> None:
