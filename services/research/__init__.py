@@ -1,1 +1,0 @@
-"""Backtests and reports."""

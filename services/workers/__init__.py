@@ -1,1 +1,0 @@
-"""Live tasks around the desk."""
