@@ -129,7 +129,7 @@ class Commands:
     # -- safety ------------------------------------------------------------------------------------------
 
     def _halt(self, command: Command) -> None:
-        reason = command.args.get("reason", "").strip() or _by(command.origin)
+        reason = command.args.get("reason", "").strip() or f"halted {_by(command.origin)}"
         cancelled = controls.halt(self.core, self.submit, HALT, reason)
         self._done(command, self._state(cancelled))
 
@@ -181,10 +181,8 @@ class Commands:
             for coin, amount in book.balances.items()
             if amount != 0
         )
-        positions = tuple(
-            f"{row.subject} {row.size}: {row.why}" for row in end.left if row.subject in core.instruments
-        )
-        orders = tuple(f"{row.subject}: {row.why}" for row in end.left if row.subject not in core.instruments)
+        positions = tuple(f"{row.subject} {row.size}: {row.why}" for row in end.left if row.size is not None)
+        orders = tuple(f"{row.subject}: {row.why}" for row in end.left if row.size is None)
         reads = [book.report_event for book in core.state.venues.values()]
         answer = FlattenAnswer(
             flat=end.flat,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +15,8 @@ import pytest
 
 from tests.e2e.builders import (
     PROGRAM,
-    ask,
+    Terminal,
+    end_engine,
     engine_pid,
     exchange_positions,
     headless,
@@ -26,6 +31,21 @@ pytestmark = pytest.mark.tmux
 PANES = ("Positions", "Funding spreads", "Risk limits", "Alerts")
 
 
+NARROW = 80
+"""At this width the panes are tabs."""
+
+
+@contextmanager
+def home() -> Iterator[tuple[dict[str, str], Path]]:
+    """A home of its own, and where the engine's state lies in it when nobody says otherwise."""
+    with state_folder() as root:
+        folder = root / ".local" / "state" / "stableconsole" / "sim"
+        try:
+            yield {"HOME": str(root)}, folder
+        finally:
+            end_engine(folder)
+
+
 def start(folder: Path, *flags: str) -> list[str]:
     return [*PROGRAM, "--state-dir", str(folder), "--seed", "7", *flags]
 
@@ -38,50 +58,88 @@ def positions(folder: Path) -> dict[str, Decimal]:
     return {row["instrument"]: Decimal(row["size"]) for row in status(folder)["positions"]}
 
 
-def test_the_operators_day() -> None:
-    with state_folder() as folder, terminal() as screen:
-        screen.open(start(folder))
-        screen.see(*PANES, "SYNTHETIC")
-        until(lambda: hedged(folder), "a hedged pair is open")
-        screen.see("ACTIVE")
+def four_filled_panes(screen: Terminal, alerts: str) -> None:
+    """All at once, or one tab after the other."""
+    filled = (("Positions", "P-01"), ("Funding", "HOLD"), ("Limits", "venue share"), ("Alerts", alerts))
+    if screen.columns > NARROW:
+        screen.see(*PANES, *[text for _, text in filled])
+        return
+    screen.see(*[f"{name} " for name, _ in filled])
+    for _, text in filled:
+        screen.see(text)
+        screen.press("Tab")
+    screen.see("P-01")
 
-        screen.press("H")
-        screen.see("HALTED")
-        assert until(lambda: status(folder)["trading_state"] == "HALTED", "halted in status")
-        engine = engine_pid(folder)
-        assert engine is not None
 
-        os.kill(screen.program_pid(), signal.SIGKILL)
-        screen.see("EXIT 137")
-        assert engine_pid(folder) == engine, "the engine goes on without its screen"
-        assert status(folder)["trading_state"] == "HALTED"
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (200, 60)])
+def test_the_operators_day(columns: int, lines: int) -> None:
+    """Start, four panes, a hedged pair; H; screen and engine killed; R; F F: as the operator sees it."""
+    program = [*PROGRAM, "--seed", "7"]
+    with home() as (mine, folder):
+        session = {
+            **mine,
+            "XDG_RUNTIME_DIR": f"{mine['HOME']}/run",
+            "SSH_CONNECTION": "192.0.2.1 5 192.0.2.2 22",
+        }
+        with terminal(columns, lines) as screen:
+            screen.open(program, **session)
+            screen.see("SYNTHETIC, generous")
+            until(lambda: hedged(folder), "a hedged pair is open")
+            screen.see("ACTIVE", "HEDGED")
+            four_filled_panes(screen, "Nothing needs you")
+            assert len(positions(folder)) == 2
 
-        with terminal() as second:
-            second.open([*PROGRAM, "attach", "--state-dir", str(folder)])
-            second.see(*PANES, "HALTED")
+            screen.press("H")
+            screen.see("HALTED")
+            assert until(lambda: status(folder)["trading_state"] == "HALTED", "halted in status")
+            engine = engine_pid(folder)
+            assert engine is not None
+            os.kill(screen.program_pid(), signal.SIGKILL)
+            screen.see("EXIT 137")
+            assert engine_pid(folder) == engine, "the engine goes on without its screen"
+            before = status(folder)["venues"]
+            until(lambda: status(folder)["venues"] != before, "its market moves on")
+            assert status(folder)["trading_state"] == "HALTED"
+
+        after_log_out = subprocess.run(
+            [*PROGRAM, "status", "--json"],
+            env={"PATH": os.environ["PATH"], **mine},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(after_log_out.stdout)["trading_state"] == "HALTED"
+
+        with terminal(columns, lines) as second:
+            second.open([*PROGRAM, "attach"], **mine)
+            second.see("HALTED", "P-01")
             os.kill(engine, signal.SIGKILL)
             until(lambda: not status(folder), "the engine is gone")
-            before = exchange_positions(folder)
-            assert len(before) >= 2, "a hedged pair has two legs"
+            held = exchange_positions(folder)
+            assert len(held) == 2, "a hedged pair has two legs"
 
-        with terminal() as third:
-            third.open(start(folder))
-            third.see(*PANES, "HALTED")
+        with terminal(columns, lines) as third:
+            third.open(program, **mine)
+            third.see("HALTED", "P-01")
             again = engine_pid(folder)
             assert again not in (None, engine)
             assert until(lambda: status(folder).get("trading_state") == "HALTED", "still halted")
-            assert positions(folder) == before
+            assert positions(folder) == held
+
             third.press("R")
-            third.dialog("Resume trading")
+            third.see("Resume trading")
             third.type("checked both venues")
+            third.see("checked both venues")
             third.press("Enter")
             until(lambda: status(folder)["trading_state"] == "ACTIVE", "active again")
             third.see("ACTIVE")
+            four_filled_panes(third, "halted by hand in the console")
 
             third.press("F")
             third.answer("Flatten everything?", "F")
-            until(lambda: not status(folder)["positions"], "flat")
-            third.see("flat")
+            third.see("flat: 0 orders, 0 positions, read ")
+            assert status(folder)["positions"] == []
+            third.see("HALTED", "FLAT", "No positions.")
             third.press("q")
             third.answer("Leave the console?", "s")
             third.see("EXIT 0")
@@ -89,28 +147,18 @@ def test_the_operators_day() -> None:
             assert exchange_positions(folder) == {}
 
 
-def test_status_finds_the_engine_after_a_log_out() -> None:
-    """Nothing of an engine lies in the runtime directory, which vanishes at log-out."""
-    with state_folder() as home:
-        more = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home / "run")}
-        folder = home / ".local" / "state" / "stableconsole" / "sim"
-        with headless(folder, **more):
-            until(lambda: status(folder), "the engine answers")
-            without = {"HOME": str(home)}
-            ran = ask(folder, "status", "--json", **without)
-            assert ran.returncode == 0
-            assert engine_pid(folder) is not None
-
-
-@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (200, 60)])
-def test_other_sizes_show_the_answers(columns: int, lines: int) -> None:
-    with state_folder() as folder, terminal(columns, lines) as screen:
+def test_detaching_leaves_the_engine_running() -> None:
+    with state_folder() as folder, terminal(120, 40) as screen:
         screen.open(start(folder))
-        screen.see("TRADE", "Positions", "ACTIVE")
+        screen.see(*PANES, "TRADE", "ACTIVE")
         screen.press("q")
         screen.answer("Leave the console?", "d")
         screen.see("EXIT 0")
-        assert engine_pid(folder) is not None, "detaching leaves the engine running"
+        engine = engine_pid(folder)
+        assert engine is not None
+        screen.close()
+        assert status(folder)["trading_state"] == "ACTIVE"
+        assert engine_pid(folder) == engine
 
 
 @pytest.mark.parametrize(
