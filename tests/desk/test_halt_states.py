@@ -98,7 +98,7 @@ def test_halt_while_opening_leaves_nothing_naked(pattern: str) -> None:
     assert count >= 6
     visited: Counter[str] = Counter()
     nakeds = 0
-    for step in range(0, count, max(1, count // 5)):
+    for step in range(0, count, max(1, count // 9)):
         world = _world(pattern).until(lambda w, n=start + step: w.machine.events >= n)  # type: ignore[misc]
         visited.update(state.value for state in world.pair_states())
         nakeds += not _naked_is_nothing(world)

@@ -81,7 +81,7 @@ def _six(four: Played, one: Played) -> str:
     ]
     lines += [
         "",
-        f"The last pair was entered on {_day(last)}. **Nothing was entered from mid-2022 to the end of 2023**;",
+        f"The last entry was on {_day(last)}. **Nothing was entered from mid-2022 to the end of 2023**;",
         "nor anything in the other set below, which goes on to mid-2024.",
         "",
         LIMITS,

@@ -196,3 +196,25 @@ def test_the_program_says_what_it_refuses(
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
+
+
+def test_a_journaled_history_run_replays_to_the_same(tmp_path: Path, state: Path) -> None:
+    folder = dump(tmp_path / "dump", usd=False)
+    words = ("--history", str(folder), "--assume-par", "USDT", "--assume-par", "USDC", "--journal")
+    done = program(state, *words)
+    assert done.returncode == 0, done.stderr
+    plain = program(state / "plain", *words[:-1])
+    assert last_line(done)["net_pnl"] == last_line(plain)["net_pnl"]
+    again = verb(state, "replay")
+    assert again.returncode == 0, again.stderr
+    assert verb(state, "audit", "verify").returncode == 0
+
+
+def verb(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "console", *words, "--state-dir", str(state)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
