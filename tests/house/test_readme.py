@@ -65,6 +65,23 @@ def test_commands_in_the_pages_exist() -> None:
     assert len(found) >= 12
 
 
+def test_figures_of_recorded_history_are_those_of_its_page() -> None:
+    """The front page says what was measured, and says it again when it is measured again."""
+    page = text_of(ROOT / "docs" / "recorded-history.md").replace(",", "")
+    section = text_of(ROOT / "README.md").partition("## Recorded history")[2].partition("\n## ")[0]
+    section = section.replace(",", "").replace(" %", "%")
+    measured = re.search(r"net after costs USD\*\* \| \*\*([\d.-]+)\*\* \| \*\*([\d.-]+)\*\*", page)
+    yearly = re.search(r"a year of [^|]* accounts \| \*\*([\d.-]+%)\*\* \| \*\*([\d.-]+%)\*\*", page)
+    trades = re.search(r"trades \(closed pairs\) \| (\d+) \| (\d+)", page)
+    assert measured
+    assert yearly
+    assert trades
+    for many, net, share in zip(trades.groups(), measured.groups(), yearly.groups(), strict=True):
+        assert f"| {many} | {net} USD | {share} |" in section
+    assert re.search(r"Pairs entered: \*\*0\*\*", page)
+    assert "| 0 | 0.00 USD | 0% |" in section
+
+
 def test_pictures_are_those_of_the_exporter_shown_and_small() -> None:
     there = {path.name for path in (ROOT / "docs" / "screens").iterdir()}
     assert there == {f"{name}.svg" for name in SHOTS}
