@@ -118,6 +118,9 @@ def _reconcile(core: DeskCore, submit: Submitter, report: AccountReport, equity:
                 booking.on_funding(core, event)
             case TransferBooked():
                 booking.on_transfer(core, event, equity)
+                usd = core.usd_of(event.venue, event.coin, event.amount)
+                # The next transfer of the same read comes to an equity that holds this one.
+                equity = None if equity is None or usd is None else equity + usd
             case _:
                 booking.on_order_event(core, submit, event)
     if result.events:

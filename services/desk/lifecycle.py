@@ -233,15 +233,23 @@ class Lifecycle:
         core = self.core
         if core.flattens.running():
             return
-        if any(pair.state in _UNSETTLED for pair in core.pairs.live()) or core.orders.open_orders():
+        if self._unsettled() or core.orders.open_orders():
             return
         self._stopped(())
+
+    def _unsettled(self) -> list[str]:
+        """Pairs under way, and any that stands with a naked leg, whatever its state."""
+        return [
+            f"{pair.id} {pair.state.value}"
+            for pair in self.core.pairs.live()
+            if pair.state in _UNSETTLED or pair.naked.since is not None
+        ]
 
     def _deadline(self) -> None:
         core = self.core
         if core.state.stopping is None or core.state.stopped:
             return
-        left = [f"{pair.id} {pair.state.value}" for pair in core.pairs.live() if pair.state in _UNSETTLED]
+        left = self._unsettled()
         left += [f"order {entry.id} {entry.state.value}" for entry in core.orders.open_orders()]
         left += [f"flatten {run.id}" for run in core.flattens.running()]
         self._stopped(tuple(left))

@@ -115,14 +115,15 @@ class VirtualMachine:
         self.working.heard(event)
         try:
             effects = self.desk.handle(event)
+            for effect in effects:
+                self.keeper.effect(effect)
+                carry = self._carry.get(type(effect))
+                if carry is not None:
+                    carry(effect)
         except Exception as error:
+            # In the desk, or in what carries its effects out: half a turn is done, nobody knows which.
             self._fail(error, event)
             raise DeskFailed(f"the desk failed on {type(event).__name__}: {_said(error)}") from error
-        for effect in effects:
-            self.keeper.effect(effect)
-            carry = self._carry.get(type(effect))
-            if carry is not None:
-                carry(effect)
         overran = self.desk.overran()
         if overran is not None:
             # The very next input: a replay drops the strategy at the same place (RUNTIME 3).
@@ -135,9 +136,12 @@ class VirtualMachine:
         text = f"the desk failed on {type(event).__name__}: {_said(error)}"
         self.keeper.latch(WriteLatch(state=TradingState.HALTED, cause="desk failed", text=text, ts=now))
         for order in self.working.all():
-            self.venues[order.venue].cancel(
-                now, order.instrument, order.client_order_id, order.venue_order_id
-            )
+            try:
+                self.venues[order.venue].cancel(
+                    now, order.instrument, order.client_order_id, order.venue_order_id
+                )
+            except Exception as second:  # one venue that fails too is no reason to leave the others' orders
+                log.error("the cancel of %s could not be sent: %s", order.client_order_id, _said(second))
         # The last words are under way for a latency yet; the market hears them, nobody listens any more.
         while (due := self.queue.next_due()) is not None and due <= now + LAST_WORDS_NS:
             entry = self.queue.pop()

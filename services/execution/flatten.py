@@ -243,7 +243,7 @@ class FlattenMachine:
         moving = {order.instrument for order in view.resting() if not order.foreign and not order.reducing}
         moving |= {order.instrument for order in view.resting() if order.in_doubt or order.pair is not None}
         moving |= {name for each in self.running() for name, target in each.targets.items() if target.order}
-        settled = True
+        settled = self._read_unknown(run, report)
         for name in sorted({**sizes, **ours, **run.extra, **run.seen}):
             instrument = self._instruments.get(name)
             if instrument is None or instrument.venue != report.venue or not instrument.is_perp:
@@ -279,6 +279,20 @@ class FlattenMachine:
             )
         elif report.venue in run.proof:
             del run.proof[report.venue]
+
+    def _read_unknown(self, run: Flatten, report: AccountReport) -> bool:
+        """Note positions of this venue that we have no instrument for. False = they stand against a proof."""
+        if run.scope.venue is None and not run.scope.everything:
+            return True
+        if run.scope.venue not in (None, report.venue):
+            return True
+        held = {row.instrument: row.size for row in report.positions if row.size}
+        strange = {name: size for name, size in held.items() if name not in self._instruments}
+        elsewhere = {
+            name: size for name, size in run.unknown.items() if not name.endswith(f".{report.venue}")
+        }
+        run.unknown = {**{name: s for name, s in elsewhere.items() if name not in strange}, **strange}
+        return not strange
 
     def _finish(self, run: Flatten, view: FlattenView, resting: tuple[RestingOrder, ...]) -> list[Action]:
         left = remaining(run, view, resting, self._instruments, self._pairs)

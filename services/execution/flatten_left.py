@@ -95,6 +95,10 @@ def remaining(
                     why = dust(pair, instruments)
                 venue = instruments[leg.instrument].venue
                 left.append(Remainder(venue, leg.instrument, leg.size * leg.side.sign, why))
+    for name, size in run.unknown.items():
+        left.append(
+            Remainder(name.rpartition(".")[2], name, size, "not an instrument of ours: close it there")
+        )
     for order in resting:
         why = "order in doubt" if order.in_doubt else "order still open"
         left.append(Remainder(order.venue, order.name, None, why))

@@ -101,6 +101,8 @@ class Flatten:
     targets: dict[str, Target] = field(default_factory=dict)
     extra: dict[str, Decimal] = field(default_factory=dict)
     """By instrument: what the venue holds beyond our books, by its last report."""
+    unknown: dict[str, Decimal] = field(default_factory=dict)
+    """Positions in instruments that we do not know, by the venues' last reads: we cannot close them."""
     seen: dict[str, Decimal] = field(default_factory=dict)
     """The figure of the last report where it differs from `extra`: believed once a second read agrees."""
     touched: dict[str, int] = field(default_factory=dict)

@@ -40,7 +40,7 @@ def test_resume_is_refused_when_the_condition_was_good_for_a_moment_and_holds_ag
 
 
 def test_equity_unknown_with_fresh_data_trips_after_its_grace() -> None:
-    """The venue goes on talking, but a held coin's index is no number: nothing is stale, nothing excuses it."""
+    """The venue goes on talking, but a held coin's index is no number: nothing is stale."""
     world = DeskWorld(settings=quick()).run(20)
 
     def spoil(due: int, event: Event) -> Answers:

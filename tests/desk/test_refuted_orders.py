@@ -8,7 +8,7 @@ from decimal import Decimal
 from services.desk import gatekeeping, risk
 from services.desk.state import Stopping
 from services.domain.enums import OrderState, PairState, Purpose, TradingState
-from services.domain.events import StoreHealth, Timer
+from services.domain.events import StopRequested, StoreHealth, Timer
 from services.domain.money import DESK_CONTEXT
 from services.execution.table import OrderEntry
 from services.risk.gate import reserved
@@ -122,3 +122,18 @@ def test_trouble_of_the_store_does_not_outlive_a_restart() -> None:
     world.machine.feed(StoreHealth(ok=False, text="disk full", ts=world.now))
     world.run(600)
     assert ("store", "all") in [cause[:2] for cause in world.causes()]
+
+
+def test_a_stop_never_comes_to_rest_over_a_naked_leg() -> None:
+    """Frozen or not: what stands naked at the end of the stop's time is listed."""
+    world = hedged()
+    pair = world.pair()
+    assert pair is not None
+    pair.state, pair.resume = PairState.FROZEN, PairState.UNWINDING
+    pair.long.size -= Decimal("0.1")
+    pair.naked.since, pair.naked.quantity = world.now, Decimal("0.1")
+    world.machine.feed(StopRequested("test", world.now + 10 * S, world.now))
+    assert world.machine.stopped is None
+    world.run(11)
+    assert world.machine.stopped is not None
+    assert world.machine.stopped.left == (f"{pair.id} frozen",)

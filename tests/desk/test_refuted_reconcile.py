@@ -7,7 +7,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from services.domain.enums import PairState, Side
-from services.domain.events import AccountReport, Event, OrderFilled, PositionRow
+from services.domain.events import AccountReport, Event, OrderFilled, PositionRow, TransferBooked
 from tests.desk.world import Answers, DeskWorld, S, quick
 
 D = Decimal
@@ -136,3 +136,51 @@ def test_the_reads_go_on_when_an_answer_is_lost_just_before_a_timer() -> None:
     due = core.state.timers.get("read alpha")
     assert due is not None
     assert due <= world.now + 31 * S
+
+
+def test_a_flatten_never_proves_flat_over_a_position_in_an_unknown_instrument() -> None:
+    """We cannot close it, so it is listed as left, with its size."""
+    world = hedged()
+    strange = "DOGE-PERP.alpha"
+
+    def add(due: int, event: Event) -> Answers:
+        if not isinstance(event, AccountReport) or event.venue != "alpha":
+            return ((due, event),)
+        rows = (*event.positions, PositionRow(strange, D(5), D(1), None))
+        return ((due, replace(event, positions=rows)),)
+
+    world.wire.hook = add
+    command = world.command("flatten")
+    world.until(lambda w: command in w.done, 180)
+    done = world.done[command]
+    assert not done.ok
+    assert done.exit == 5
+    assert f"{strange} 5" in done.text
+    assert world.positions() == {}
+
+
+def test_two_deposits_in_one_read_issue_units_one_after_the_other() -> None:
+    """The second one comes to an equity that already holds the first."""
+    world = hedged()
+    core = world.desk.core
+    before = core.units.state.units
+    assert before is not None
+    equity = core.breaker.state.last
+    assert equity is not None
+    usd = equity.value * before
+    money = [TransferBooked("alpha", f"t{n}", "USD", usd, world.now, world.now) for n in (1, 2)]
+    for each in money:
+        world.exchange.venues["alpha"].state.account.balances["USD"] += each.amount
+
+    def add(due: int, event: Event) -> Answers:
+        if isinstance(event, AccountReport) and event.venue == "alpha":
+            return ((due, replace(event, transfers=tuple(money))),)
+        return ((due, event),)
+
+    world.wire.hook = add
+    world.run(45)
+    units = core.units.state.units
+    assert units is not None
+    assert abs(units / before - 3) < D("0.01")
+    assert core.breaker.state.last is not None
+    assert abs(core.breaker.state.last.value - equity.value) < D("0.01")

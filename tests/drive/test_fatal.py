@@ -8,6 +8,7 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from services.desk.desk import Desk
@@ -166,3 +167,32 @@ def test_an_engine_whose_desk_fails_exits_1_halted_and_the_next_start_recovers(t
     assert again.returncode == 0, again.stderr.decode()[-2000:]
     assert read_latch(layout_of(folder).latch).state == "HALTED"
     assert verify(layout_of(folder).store).ok
+
+
+def test_a_venue_that_raises_halts_like_a_failing_desk_and_the_other_venue_hears_its_cancels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a turn is done, nobody knows which: the latch, then cancels wherever they arrive."""
+    session, machine = engine(tmp_path, quick())
+    failing = Failing(session.desk)
+    machine.desk = failing
+    machine.run_until(session.world.start + 2 * S)
+    failing.send = resting()
+    machine.feed(Timer(name="nothing", ts=session.queue.now))
+    machine.run_until(session.queue.now + S)
+    order = resting()
+    machine.working.sent(msgspec.structs.replace(order, instrument="BTC-USDT-PERP.beta", client_order_id="b"))
+
+    def gone(*_: object) -> None:
+        raise OSError("the wire is cut")
+
+    monkeypatch.setattr(machine.venues["beta"], "submit", gone)
+    monkeypatch.setattr(machine.venues["beta"], "cancel", gone)
+    failing.send = msgspec.structs.replace(order, instrument="BTC-USDT-PERP.beta", client_order_id="c")
+    with pytest.raises(DeskFailed, match="the wire is cut"):
+        machine.feed(Timer(name="nothing", ts=session.queue.now))
+    assert session.exchange.books("alpha").orders == ()
+    session.close()
+    latch = read_latch(layout_of(tmp_path).latch)
+    assert latch is not None
+    assert (latch.state, latch.cause) == ("HALTED", "desk failed")
