@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import account, controls, gatekeeping, revaluation
+from services.desk import account, controls, gatekeeping, pegs, revaluation
 from services.desk.core import MINUTE, SECOND, DeskCore
 from services.desk.pair_books import value_waiting
 from services.desk.submit import Submitter
 from services.desk.tripping import STALE, breaker_events
 from services.domain.enums import PairState, Purpose, Severity, TradingState
-from services.domain.money import ONE, STABLECOINS, ZERO
+from services.domain.money import ZERO
 from services.domain.records import EquityRecord
-from services.market.sources import coin_crosses, coin_sources
 from services.portfolio.distance import joint_distance
 from services.portfolio.inputs import AccountInput
 from services.portfolio.margin import Margin, account_margin, merge_margins
@@ -39,7 +38,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     books = gatekeeping.accounts(core)
     margins = {venue: account_margin(book) for venue, book in books.items()}
     stale = _freshness(core, books, margins)
-    _depeg(core, books)
+    pegs.watch(core, books)
     _ladder(core, submit, books, margins)
     total = merge_margins(margins.values())
     _breaker(core, submit, total, stale)
@@ -124,77 +123,6 @@ def _overdue_starts(core: DeskCore) -> None:
                 cause.text,
                 clear_after_s=cause.clear_after_ns // SECOND,
             )
-
-
-# -- depeg -----------------------------------------------------------------------------------------------
-
-
-def watched_coins(core: DeskCore) -> tuple[str, ...]:
-    """The stablecoins that any account holds or any instrument hangs on."""
-    found: list[str] = []
-    for coin in STABLECOINS:
-        held = any(book.balances.get(coin) for book in core.ledger.state.accounts.values())
-        used = any(coin in (spec.quote, spec.settle, spec.underlying) for spec in core.instruments.values())
-        if held or used:
-            found.append(coin)
-    return tuple(found)
-
-
-def _depeg(core: DeskCore, books: dict[str, AccountInput]) -> None:
-    for coin in watched_coins(core):
-        sources = coin_sources(core.picture, coin, core.now, core.settings.depeg)
-        # The venues that could liquidate us on their own price: one of them alone may lead to REDUCING.
-        ours = [
-            source.name
-            for source in sources
-            if any(book.positions and source.name.endswith(f".{venue}") for venue, book in books.items())
-        ]
-        unanchored = _unanchored(core, coin) if not sources else None
-        for change in core.depeg.update(coin, sources, core.now, ours=ours, unanchored=unanchored):
-            core.decide(
-                "depeg", coin, change.text, {"level": change.after, "deviation_bps": change.deviation}
-            )
-            core.risk_event("depeg", coin, change.text)
-            _depeg_alert(core, coin, change.after, change.text)
-        level = core.depeg.level(coin)
-        for venue, book in books.items():
-            exposed = bool(book.balances.get(coin)) or any(
-                coin
-                in (position.instrument.quote, position.instrument.settle, position.instrument.underlying)
-                for position in book.positions
-            )
-            scope = f"account:{venue}"
-            if level == "reduce" and exposed:
-                core.raise_cause(
-                    f"depeg {coin}",
-                    scope,
-                    TradingState.REDUCING,
-                    f"{coin} is off its peg by 300 bps or more",
-                    severity=Severity.ALARM,
-                    latched=True,
-                    conditional=True,
-                )
-            elif level in ("ok", "warn"):
-                core.good_cause(f"depeg {coin}", scope)
-
-
-def _unanchored(core: DeskCore, coin: str) -> Decimal | None:
-    """The worst rate of the coin in another one, while it has no dollar source: it alarms both (5.11)."""
-    rates = [
-        cross.value
-        for cross in coin_crosses(core.picture, core.now, core.settings.depeg)
-        if coin in (cross.coin, cross.other)
-    ]
-    return max(rates, key=lambda rate: abs(rate - ONE), default=None)
-
-
-def _depeg_alert(core: DeskCore, coin: str, level: str, text: str) -> None:
-    """One alert per level, so that severity, reason and remedy are the level's own."""
-    for each in ("warn", "block", "reduce", "unknown"):
-        if each == level:
-            core.alert(f"depeg {each}:{coin}", None, f"{coin}: {text}")
-        else:
-            core.resolve(f"depeg {each}:{coin}")
 
 
 # -- margin ----------------------------------------------------------------------------------------------

@@ -1,0 +1,80 @@
+"""The depeg monitor's place in the desk: sources in, levels out to causes and alerts (SEMANTICS 5.11)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from services.desk.core import DeskCore
+from services.domain.enums import Severity, TradingState
+from services.domain.money import ONE, STABLECOINS
+from services.market.sources import coin_crosses, coin_sources
+from services.portfolio.inputs import AccountInput
+
+
+def watched_coins(core: DeskCore) -> tuple[str, ...]:
+    """The stablecoins that any account holds or any instrument hangs on."""
+    found: list[str] = []
+    for coin in STABLECOINS:
+        held = any(book.balances.get(coin) for book in core.ledger.state.accounts.values())
+        used = any(coin in (spec.quote, spec.settle, spec.underlying) for spec in core.instruments.values())
+        if held or used:
+            found.append(coin)
+    return tuple(found)
+
+
+def watch(core: DeskCore, books: dict[str, AccountInput]) -> None:
+    """One look at every coin: levels change, alerts follow, exposed accounts become REDUCING at 300 bps."""
+    for coin in watched_coins(core):
+        sources = coin_sources(core.picture, coin, core.now, core.settings.depeg)
+        # The venues that could liquidate us on their own price: one of them alone may lead to REDUCING.
+        ours = [
+            source.name
+            for source in sources
+            if any(book.positions and source.name.endswith(f".{venue}") for venue, book in books.items())
+        ]
+        unanchored = _unanchored(core, coin) if not sources else None
+        for change in core.depeg.update(coin, sources, core.now, ours=ours, unanchored=unanchored):
+            core.decide(
+                "depeg", coin, change.text, {"level": change.after, "deviation_bps": change.deviation}
+            )
+            core.risk_event("depeg", coin, change.text)
+            _depeg_alert(core, coin, change.after, change.text)
+        level = core.depeg.level(coin)
+        for venue, book in books.items():
+            exposed = bool(book.balances.get(coin)) or any(
+                coin
+                in (position.instrument.quote, position.instrument.settle, position.instrument.underlying)
+                for position in book.positions
+            )
+            scope = f"account:{venue}"
+            if level == "reduce" and exposed:
+                core.raise_cause(
+                    f"depeg {coin}",
+                    scope,
+                    TradingState.REDUCING,
+                    f"{coin} is off its peg by 300 bps or more",
+                    severity=Severity.ALARM,
+                    latched=True,
+                    conditional=True,
+                )
+            elif level in ("ok", "warn"):
+                core.good_cause(f"depeg {coin}", scope)
+
+
+def _unanchored(core: DeskCore, coin: str) -> Decimal | None:
+    """The worst rate of the coin in another one, while it has no dollar source: it alarms both (5.11)."""
+    rates = [
+        cross.value
+        for cross in coin_crosses(core.picture, core.now, core.settings.depeg)
+        if coin in (cross.coin, cross.other)
+    ]
+    return max(rates, key=lambda rate: abs(rate - ONE), default=None)
+
+
+def _depeg_alert(core: DeskCore, coin: str, level: str, text: str) -> None:
+    """One alert per level, so that severity, reason and remedy are the level's own."""
+    for each in ("warn", "block", "reduce", "unknown"):
+        if each == level:
+            core.alert(f"depeg {each}:{coin}", None, f"{coin}: {text}")
+        else:
+            core.resolve(f"depeg {each}:{coin}")
