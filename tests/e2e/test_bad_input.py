@@ -41,9 +41,10 @@ def complaint(ran: subprocess.CompletedProcess[str], code: int) -> str:
         ('[profiles.sim]\nmode = "sim"\nwings = 2\n', "wings"),
         ('[profiles.sim.strategies.funding_arb]\nkind = "funding_arb"\nmin_spread = "1bps"\n', "bps/8h"),
         ('[profiles.sim.limits]\nportfolio_leverage = "lots"\n', "portfolio_leverage"),
+        ('[profiles.sim.ladder]\ncut = "80%"\ncut_to = "90%"\n', "less than ladder.cut (0.80)"),
         ("[profiles.sim\n", "config.toml:1"),
     ],
-    ids=["unknown key", "wrong unit", "wrong type", "no TOML"],
+    ids=["unknown key", "wrong unit", "wrong type", "contradictory limits", "no TOML"],
 )
 def test_malformed_configuration(tmp_path: Path, text: str, says: str) -> None:
     config = tmp_path / "config.toml"
