@@ -68,7 +68,7 @@ def test_what_is_no_number_has_no_grid_point(value: float) -> None:
 
 def test_a_float_in_desk_arithmetic_is_an_error() -> None:
     with decimal.localcontext(DESK_CONTEXT), pytest.raises(decimal.FloatOperation):
-        Decimal(0.1)
+        Decimal(float("0.1"))
     with decimal.localcontext(DESK_CONTEXT), pytest.raises(decimal.FloatOperation):
         _ = Decimal(1) < 0.5
 
