@@ -145,10 +145,6 @@ def smoothed_hourly(rows: list[RateRow], half_life_h: Decimal) -> Decimal | None
     return smoothed
 
 
-def _instant(row: RateRow) -> int:
-    return row.rate_ts
-
-
 def decay(gap_ns: int, half_life_h: Decimal) -> Decimal:
     """0.5 ** (gap / half-life); exactly one half after one half-life."""
     exponent = DESK_CONTEXT.divide(Decimal(gap_ns), half_life_h * HOUR_NS)
