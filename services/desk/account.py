@@ -101,6 +101,7 @@ def _open(core: DeskCore, report: AccountReport) -> None:
                 f"{row.instrument}: {row.size} was open before this desk began",
                 do="flatten it, or close it at the venue",
             )
+    core.ledger.note_opening(report)
     book.foreign_orders = report.orders
     book.opened = True
     book.agreed_ts = report.ts

@@ -43,6 +43,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     total = merge_margins(margins.values())
     _breaker(core, submit, total, stale)
     _naked(core)
+    _doubts(core)
     value_waiting(core)
     account.settle_outages(core)
     _overdue_starts(core)
@@ -244,6 +245,26 @@ def _naked(core: DeskCore) -> None:
         else:
             core.resolve(key)
             core.good_cause("naked", f"pair:{pair.id}")
+
+
+def _doubts(core: DeskCore) -> None:
+    """A venue that has not said for `in_doubt_escalate_s` what became of an order takes no new risk."""
+    patience = core.settings.exec.in_doubt_escalate_s * SECOND
+    doubtful = core.orders.doubtful()
+    for venue in core.settings.venues:
+        old = [
+            entry.id
+            for entry in doubtful
+            if entry.venue == venue
+            and entry.doubt_since is not None
+            and core.now - entry.doubt_since >= patience
+        ]
+        scope = f"venue:{venue}"
+        if old:
+            text = f"{venue} does not say what became of {', '.join(old)}"
+            core.raise_cause("in doubt", scope, TradingState.REDUCING, text, severity=Severity.ALARM)
+        else:
+            core.good_cause("in doubt", scope)
 
 
 def _forget_pairs(core: DeskCore) -> None:

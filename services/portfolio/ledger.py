@@ -229,6 +229,16 @@ class Ledger:
         """Take a trade as seen without booking anything; False = seen before."""
         return _first_time(self.account(venue).trades, f"{instrument}|{trade_id}", ts)
 
+    def note_opening(self, report: AccountReport) -> None:
+        """What the opening read lists is inside its balances and positions: seen, and never booked."""
+        account = self.account(report.venue)
+        for fill in report.fills:
+            _first_time(account.trades, f"{fill.instrument}|{fill.trade_id}", fill.ts_event)
+        for payment in report.payments:
+            _first_time(account.payments, payment.payment_id, payment.ts_event)
+        for transfer in report.transfers:
+            _first_time(account.transfers, transfer.transfer_id, transfer.ts_event)
+
     def read(self, report: AccountReport) -> None:
         """Take weights, leverage settings and the time from a fresh read; amounts are reconciliation's."""
         account = self.account(report.venue)

@@ -8,8 +8,9 @@ from decimal import Decimal
 from services.desk import gatekeeping, risk
 from services.desk.state import Stopping
 from services.domain.enums import OrderState, PairState, Purpose, TradingState
-from services.domain.events import StopRequested, StoreHealth, Timer
+from services.domain.events import AccountReport, OrderReport, StopRequested, StoreHealth, Timer
 from services.domain.money import DESK_CONTEXT
+from services.domain.orders import OrderRequest
 from services.execution.table import OrderEntry
 from services.risk.gate import reserved
 from services.strategies.base import ClosePair
@@ -124,6 +125,10 @@ def test_trouble_of_the_store_does_not_outlive_a_restart() -> None:
     assert ("store", "all") in [cause[:2] for cause in world.causes()]
 
 
+def _left(world: DeskWorld) -> tuple[str, ...] | None:
+    return None if world.machine.stopped is None else world.machine.stopped.left
+
+
 def test_a_stop_never_comes_to_rest_over_a_naked_leg() -> None:
     """Frozen or not: what stands naked at the end of the stop's time is listed."""
     world = hedged()
@@ -133,7 +138,31 @@ def test_a_stop_never_comes_to_rest_over_a_naked_leg() -> None:
     pair.long.size -= Decimal("0.1")
     pair.naked.since, pair.naked.quantity = world.now, Decimal("0.1")
     world.machine.feed(StopRequested("test", world.now + 10 * S, world.now))
-    assert world.machine.stopped is None
+    assert _left(world) is None
     world.run(11)
-    assert world.machine.stopped is not None
-    assert world.machine.stopped.left == (f"{pair.id} frozen",)
+    assert _left(world) == (f"{pair.id} frozen",)
+
+
+def test_an_order_in_doubt_for_ten_seconds_takes_new_risk_off_its_venue_until_it_is_known() -> None:
+    """The pair itself sends nothing in doubt; it is the rest of the desk that must not go on there."""
+    world = DeskWorld(settings=quick())
+    lost: list[str] = []
+
+    def lose(each: DeskWorld, order: OrderRequest) -> OrderRequest | None:
+        if order.leg == 2 and not order.reduce_only:
+            lost.append(order.instrument.rpartition(".")[2])
+            return None
+        return order
+
+    world.on_submit = lose
+    world.wire.hook = lambda due, event: () if isinstance(event, OrderReport) else ((due, event),)
+    world.until(lambda w: PairState.IN_DOUBT in w.pair_states())
+    world.wire.hook = lambda due, event: (
+        () if isinstance(event, OrderReport | AccountReport) else ((due, event),)
+    )
+    world.run(18)
+    assert ("in doubt", f"venue:{lost[0]}", TradingState.REDUCING, False) in world.causes()
+    world.wire.hook = lambda due, event: ((due, event),)
+    world.run(60)
+    assert ("in doubt", f"venue:{lost[0]}", TradingState.REDUCING, False) not in world.causes()
+    assert all(size == 0 for size in world.naked().values())

@@ -7,7 +7,14 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from services.domain.enums import PairState, Side
-from services.domain.events import AccountReport, Event, OrderFilled, PositionRow, TransferBooked
+from services.domain.events import (
+    AccountReport,
+    Event,
+    FundingSettled,
+    OrderFilled,
+    PositionRow,
+    TransferBooked,
+)
 from tests.desk.world import Answers, DeskWorld, S, quick
 
 D = Decimal
@@ -184,3 +191,26 @@ def test_two_deposits_in_one_read_issue_units_one_after_the_other() -> None:
     assert abs(units / before - 3) < D("0.01")
     assert core.breaker.state.last is not None
     assert abs(core.breaker.state.last.value - equity.value) < D("0.01")
+
+
+def test_what_the_opening_read_lists_is_not_booked_again_by_the_next() -> None:
+    """Fills, payments and transfers of the second before it come again: they are in the balances already."""
+    world = DeskWorld(settings=quick())
+    start = world.now
+    money = TransferBooked("alpha", "before", "USD", D(70_000), start, start)
+    paid = FundingSettled(
+        venue="alpha", payment_id="p0", instrument="BTC-USDT-PERP.alpha", size=D(1), price=D(1), rate=D(0),
+        amount=D(900), coin="USD", ts_event=start, ts=start,
+    )  # fmt: skip
+
+    def add(due: int, event: Event) -> Answers:
+        if isinstance(event, AccountReport) and event.venue == "alpha":
+            return ((due, replace(event, transfers=(money,), payments=(paid,))),)
+        return ((due, event),)
+
+    world.wire.hook = add
+    world.run(45)
+    ours = world.desk.core.ledger.account("alpha").balances["USD"]
+    theirs = {row.coin: row.total for row in world.exchange.books("alpha").balances}["USD"]
+    assert abs(ours - theirs) < 100
+    assert not [cause for cause in world.causes() if cause[0] == "reconcile"]
