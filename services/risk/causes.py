@@ -104,9 +104,7 @@ class CauseBook:
             )
             return True
         graver = _graver(row.severity, severity)
-        changed = (
-            state.rank > row.state.rank or (latched and not row.latched) or graver is not row.severity
-        )
+        changed = state.rank > row.state.rank or (latched and not row.latched) or graver is not row.severity
         row.state = worse(row.state, state)
         row.severity = graver
         row.latched = row.latched or latched
