@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from services.domain.records import AlertRecord
 from services.drive.choice import choose
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
@@ -100,6 +101,23 @@ def test_a_folder_is_traded_from_its_first_bar_to_its_last(tmp_path: Path, usd: 
     assert paid == due
     assert episode.funding > 0
     assert played.left == ()
+
+
+def test_a_hole_in_the_settlements_is_told_and_never_booked(tmp_path: Path) -> None:
+    """Three rows missing in a row while the pair is held: the run goes on, nothing is invented."""
+    folder = dump(tmp_path / "dump", usd=False)
+    missing = [SAMPLE + 24, SAMPLE + 32, SAMPLE + 40]
+    gone = [f"{DAY + hour * HOUR + 11}," for hour in missing]
+    kept = [row for row in rates("BTCUSDC").splitlines() if not row.startswith(tuple(gone))]
+    write(folder, "um/BTCUSDC-fundingRate-2023-03.csv.gz", "\n".join(kept) + "\n")
+    played = play(folder, tmp_path / "state", par=("USDT", "USDC"))
+    paid = {each.ts for each in played.payments if each.instrument == "BTC-USDC-PERP.binance"}
+    assert paid == {at(hour) for hour in range(SAMPLE + 8, TURN + 9, 8) if hour not in missing}
+    told = [each for each in played.kept.rows[AlertRecord] if isinstance(each, AlertRecord)]
+    assert {each.key for each in told if each.key.startswith("missed")} == {
+        "missed settlement:BTC-USDC-PERP.binance"
+    }
+    assert len(played.trades()) == 1
 
 
 def options(folder: Path, *par: str) -> RunOptions:
