@@ -25,13 +25,17 @@ log = logging.getLogger("stableconsole")
 
 
 class HumanFormatter(logging.Formatter):
-    """`12:00:01Z WARNING store: text`, in UTC."""
+    """`12:00:01Z WARNING store: text`, in UTC; on a terminal without stacks."""
+
+    def __init__(self, *, stacks: bool = True) -> None:
+        super().__init__()
+        self._stacks = stacks
 
     def format(self, record: logging.LogRecord) -> str:
         room = record.name.removeprefix("stableconsole").lstrip(".") or "engine"
         clock = time.strftime("%H:%M:%SZ", time.gmtime(record.created))
         text = f"{clock} {record.levelname:<7} {room}: {record.getMessage()}"
-        return text + _trace(record)
+        return text + (_trace(record) if self._stacks else "")
 
 
 class JsonFormatter(logging.Formatter):
@@ -48,7 +52,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _trace(record: logging.LogRecord) -> str:
-    """A failure's stack belongs into the log (it is no screen); people get the one line elsewhere."""
+    """A failure's stack belongs into a log file; people at a terminal get the one line (`--debug` shows it)."""
     if not record.exc_info:
         return ""
     return "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
@@ -57,7 +61,8 @@ def _trace(record: logging.LogRecord) -> str:
 def set_up_logging(*, as_json: bool, debug: bool) -> None:
     """Human lines on stderr, or JSON lines on stdout."""
     handler = logging.StreamHandler(sys.stdout if as_json else sys.stderr)
-    handler.setFormatter(JsonFormatter() if as_json else HumanFormatter())
+    stacks = debug or not sys.stderr.isatty()
+    handler.setFormatter(JsonFormatter() if as_json else HumanFormatter(stacks=stacks))
     log.handlers = [handler]
     log.propagate = False
     log.setLevel(logging.DEBUG if debug else logging.INFO)

@@ -7,6 +7,7 @@ socket, watchdog, then the loop; and all of it back in reverse. Nothing here dec
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import os
@@ -84,6 +85,10 @@ def run(options: RunOptions) -> RunEnd:
     except DeskFailed as error:
         log.exception("halted: the next start recovers")
         raise ProductError(f"HALTED, {error}", Exit.FAILED, "desk_failed") from None
+    except OSError as error:
+        where = error.filename or state_root(options.profile, options.state_dir)
+        remedy = "free some space" if error.errno == errno.ENOSPC else "see to it, or use another --state-dir"
+        raise ProductError(f"{where}: {error.strerror or error}: {remedy}", Exit.FAILED, "state") from error
 
 
 def audit_verify(store: Path) -> Verdict:

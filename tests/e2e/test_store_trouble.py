@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.builders import ask, engine_pid, exchange_positions, headless, state_folder, status, until
+from tests.e2e.builders import (
+    ask,
+    end_engine,
+    engine_pid,
+    exchange_positions,
+    headless,
+    state_folder,
+    status,
+    until,
+)
 
 
 @pytest.fixture
@@ -68,6 +77,47 @@ def test_full_disk_at_halt(small_disk: Path) -> None:
         assert ask(small_disk, "stop").returncode == 0
         again.wait(60)
         assert exchange_positions(small_disk) == {}
+
+
+@pytest.mark.root
+def test_start_on_a_full_disk_says_so(small_disk: Path) -> None:
+    fill(small_disk)
+    ran = ask(small_disk, "run", "--no-ui", "--for-sim", "10s", "--speed", "max")
+    assert ran.returncode == 1
+    lines = [line for line in ran.stderr.splitlines() if line.startswith("stableconsole: ")]
+    assert len(lines) == 1
+    assert "space" in lines[0]
+    assert "internal" not in lines[0]
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.root
+def test_everything_on_the_full_disk_and_nothing_is_lost() -> None:
+    """The exchange's log is full as well: its orders fail, the halt holds, a restart knows all."""
+    with state_folder() as folder:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], check=True)
+        try:
+            with headless(folder, "--seed", "7") as engine:
+                until(lambda: status(folder).get("pairs"), "a pair is open")
+                hog = fill(folder)
+                assert ask(folder, "halt").returncode == 0
+                flat = ask(folder, "flatten", "--yes")
+                assert flat.returncode in (0, 5), flat.stderr
+                assert status(folder)["trading_state"] == "HALTED"
+                engine.kill()
+                engine.wait()
+                assert "Traceback" not in (engine.stderr.read() if engine.stderr else "")
+            hog.unlink()
+            with headless(folder) as again:
+                until(lambda: status(folder).get("trading_state") == "HALTED", "halted after the restart")
+                assert ask(folder, "flatten", "--yes").returncode == 0
+                assert ask(folder, "stop").returncode == 0
+                again.wait(60)
+            assert exchange_positions(folder) == {}
+            assert ask(folder, "audit", "verify").returncode == 0
+        finally:
+            end_engine(folder)
+            subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.root
