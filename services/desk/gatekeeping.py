@@ -67,7 +67,7 @@ def market_facts(core: DeskCore, instrument: str) -> MarketFacts:
     if quote is not None and 0 < quote.bid < IMPOSSIBLE and 0 < quote.ask < IMPOSSIBLE:
         bid, ask = spec.price_of(quote.bid), spec.price_of(quote.ask)
     return MarketFacts(
-        mark=picture.mark(instrument),
+        mark=picture.last_mark(instrument),
         bid=bid,
         ask=ask,
         quote_usd=picture.fresh_index(spec.venue, spec.quote, now),

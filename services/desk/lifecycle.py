@@ -19,6 +19,7 @@ from services.portfolio.funding import funding_cash_flow
 from services.risk.causes import ALL
 
 START = "start"
+IDS_SKIPPED = 100_000
 MISSING_AFTER_S = 600
 """A settlement row that has not come by then is an alert; it is never booked (SEMANTICS 5.8)."""
 
@@ -68,8 +69,9 @@ class Lifecycle:
         # A timer that fell due while nobody ran fires once, in order, after the reconciliation.
         for name, due in list(core.state.timers.items()):
             core.set_timer(name, max(due, core.now + 2 * SECOND))
-        # Ids that may have been drawn after the last durable row are never drawn again.
-        core.state.ids.sequence += 1_000
+        # Ids that may have been drawn after the last durable row, or after a lost block, are never drawn
+        # again: far more than an hour between two checkpoints can draw, far less than 36^9.
+        core.state.ids.sequence += IDS_SKIPPED
         core.state.intents.clear()
         # Whoever asked for a flatten went with the engine; the flatten itself goes on.
         core.state.flatten_commands.clear()

@@ -39,7 +39,7 @@ class DeskPrices:
     def last(self, instrument: str) -> Decimal | None:
         picture = self._core.picture
         mid = picture.mid(instrument)
-        return mid if mid is not None else picture.mark(instrument)
+        return mid if mid is not None else picture.last_mark(instrument)
 
     def usd(self, instrument: str) -> Decimal | None:
         return self._core.picture.quote_usd(instrument)

@@ -40,6 +40,8 @@ class VenueFeed:
     seq: int | None = None
     quotes: dict[str, tuple[QuoteRow, int]] = field(default_factory=dict)
     marks: dict[str, tuple[MarkRow, int]] = field(default_factory=dict)
+    good_marks: dict[str, float] = field(default_factory=dict)
+    """The last possible mark of instruments whose present one is not."""
     indexes: dict[str, tuple[float, int]] = field(default_factory=dict)
 
 
@@ -111,6 +113,10 @@ class MarketPicture:
         if frame.marks:
             marks = feed.marks
             for mark in frame.marks:
+                if not 0.0 < mark.mark < IMPOSSIBLE:
+                    known_mark = marks.get(mark.instrument)
+                    if known_mark is not None and 0.0 < known_mark[0].mark < IMPOSSIBLE:
+                        feed.good_marks[mark.instrument] = known_mark[0].mark
                 marks[mark.instrument] = (mark, ts)
         if frame.indexes:
             indexes = feed.indexes
@@ -156,6 +162,14 @@ class MarketPicture:
         price = None if spec is None else _positive_on_grid(value, spec.price_increment)
         self._grid_marks[instrument] = (value, price)
         return price
+
+    def last_mark(self, instrument: str) -> Decimal | None:
+        """The last good mark, past one that is no possible price: for protective orders, never fresh."""
+        mark, spec = self.mark(instrument), self.instruments.get(instrument)
+        if mark is not None or spec is None:
+            return mark
+        good = self._feed(instrument).good_marks.get(instrument)
+        return None if good is None else _positive_on_grid(good, spec.price_increment)
 
     def mid(self, instrument: str) -> Decimal | None:
         """Half way between bid and ask, both on the grid; None unless the book has two sane sides."""

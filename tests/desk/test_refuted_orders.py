@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import decimal
+import math
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from services.desk import gatekeeping, risk
 from services.desk.state import Stopping
 from services.domain.enums import OrderState, PairState, Purpose, TradingState
-from services.domain.events import AccountReport, OrderReport, StopRequested, StoreHealth, Timer
+from services.domain.events import (
+    AccountReport,
+    Event,
+    MarketFrame,
+    OrderReport,
+    StopRequested,
+    StoreHealth,
+    Timer,
+)
 from services.domain.money import DESK_CONTEXT
 from services.domain.orders import OrderRequest
 from services.execution.table import OrderEntry
 from services.risk.gate import reserved
 from services.strategies.base import ClosePair
-from tests.desk.world import DeskWorld, S, quick
+from tests.desk.world import Answers, DeskWorld, S, quick
 
 
 def _queued_hedge(world: DeskWorld) -> OrderEntry | None:
@@ -166,3 +177,28 @@ def test_an_order_in_doubt_for_ten_seconds_takes_new_risk_off_its_venue_until_it
     world.run(60)
     assert ("in doubt", f"venue:{lost[0]}", TradingState.REDUCING, False) not in world.causes()
     assert all(size == 0 for size in world.naked().values())
+
+
+def test_a_mark_that_is_no_number_and_an_empty_book_do_not_stop_a_flatten() -> None:
+    """Without a fresh mark the band uses the last good mark; it makes nothing fresh and opens nothing."""
+    world = hedged()
+
+    def spoil(due: int, event: Event) -> Answers:
+        if not isinstance(event, MarketFrame):
+            return ((due, event),)
+        quotes = tuple(replace(row, bid=0.0, bid_size=0.0) for row in event.quotes)
+        marks = tuple(replace(row, mark=math.nan) for row in event.marks)
+        return ((due, replace(event, quotes=quotes, marks=marks)),)
+
+    world.wire.hook = spoil
+    world.run(5)
+    core = world.desk.core
+    for instrument in world.positions():
+        facts = gatekeeping.market_facts(core, instrument)
+        assert facts.mark is not None
+        assert not facts.mark_fresh
+        assert core.picture.fresh_mark(instrument, core.now) is None
+    command = world.command("flatten")
+    world.until(lambda w: command in w.done, 90)
+    assert world.done[command].ok, world.done[command].text
+    assert world.positions() == {}
