@@ -52,7 +52,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _trace(record: logging.LogRecord) -> str:
-    """A failure's stack belongs into a log file; people at a terminal get the one line (`--debug` shows it)."""
+    """A failure's stack belongs into a log file; at a terminal only with `--debug`."""
     if not record.exc_info:
         return ""
     return "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
