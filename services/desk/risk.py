@@ -268,7 +268,15 @@ def _doubts(core: DeskCore) -> None:
 
 
 def _forget_pairs(core: DeskCore) -> None:
-    """A closed pair that its strategy has heard of is forgotten once all its orders are settled."""
+    """A closed pair that its strategy has heard of is forgotten once all its orders are settled.
+
+    A live one forgets the settled orders that the table has pruned: it may chase an exit for days.
+    """
+    for pair in core.pairs.live():
+        for name in [
+            name for name, memo in pair.orders.items() if memo.settled and core.orders.get(name) is None
+        ]:
+            del pair.orders[name]
     for name, admitted in list(core.state.admitted.items()):
         pair = core.pairs.get(name)
         if pair is None:

@@ -202,3 +202,17 @@ def test_a_mark_that_is_no_number_and_an_empty_book_do_not_stop_a_flatten() -> N
     world.until(lambda w: command in w.done, 90)
     assert world.done[command].ok, world.done[command].text
     assert world.positions() == {}
+
+
+def test_a_pair_that_lives_long_does_not_remember_every_order() -> None:
+    """A state that grows for ever ends in a checkpoint that cannot be written."""
+    world = hedged()
+    pair = world.pair()
+    assert pair is not None
+    assert pair.orders
+    sizes = (pair.short.size, pair.long.size)
+    world.run(700)
+    assert not pair.orders
+    assert (pair.short.size, pair.long.size) == sizes
+    assert world.pair_states() == [PairState.HEDGED]
+    world.books_agree()
