@@ -35,10 +35,17 @@ class Paint:
         base = ground or line.ground
         fitted = line.fitted(width)
         ascii_only = self.ascii_only
-        segments = [
-            Segment(to_ascii(text, ink) if ascii_only else text, self.style(ink, base, dim))
-            for text, ink in fitted.spans
-        ]
+        segments: list[Segment] = []
+        last: Style | None = None
+        for text, ink in fitted.spans:
+            drawn = to_ascii(text, ink) if ascii_only else text
+            style = self.style(ink, base, dim)
+            if style is last:
+                # One run of one style is one segment: every segment is cropped, joined and rendered anew.
+                segments[-1] = Segment(segments[-1].text + drawn, style)
+            else:
+                segments.append(Segment(drawn, style))
+                last = style
         return Strip(segments, width)
 
     def _make(self, ink: str, ground: str, dim: bool) -> Style:

@@ -15,7 +15,7 @@ from textual.geometry import Region
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from screens.ink import Line
+from screens.ink import Line, Span
 from screens.paint import Paint
 
 MERGE_GAP = 6
@@ -50,7 +50,7 @@ class LineGrid(ScrollView, can_focus=False, inherit_bindings=False):
             if new is old or new == old:
                 continue
             self._strips[y] = self._strip(new)
-            regions += [Region(start, y, end - start, 1) for start, end in changed(old, new, width)]
+            stack(regions, y, changed(old, new, width))
         self._lines = lines
         if regions:
             self.refresh(*regions)
@@ -79,21 +79,58 @@ class LineGrid(ScrollView, can_focus=False, inherit_bindings=False):
 
 
 def changed(old: Line, new: Line, width: int) -> list[tuple[int, int]]:
-    """[start, end) of the cells that differ, near ones joined."""
-    before, after = _cells(old, width), _cells(new, width)
+    """[start, end) of the cells that differ, near ones joined. Equal spans at both ends are not looked into:
+    most of a row is as it was.
+    """
+    ours, theirs = new.spans, old.spans
+    most = min(len(ours), len(theirs))
+    head = start = 0
+    while head < most and ours[head] == theirs[head]:
+        start += len(ours[head].text)
+        head += 1
+    tail, end = 0, width
+    if old.width == new.width == width:
+        # Lines of another width end in padding and are compared to their ends.
+        while tail < most - head and ours[-1 - tail] == theirs[-1 - tail]:
+            tail += 1
+            end -= len(ours[-tail].text)
+    end = max(start, end)
+    before = _cells(theirs[head : len(theirs) - tail], end - start)
+    after = _cells(ours[head : len(ours) - tail], end - start)
     out: list[tuple[int, int]] = []
-    for x in range(width):
+    for x in range(end - start):
         if before[x] != after[x]:
-            if out and x - out[-1][1] <= MERGE_GAP:
-                out[-1] = (out[-1][0], x + 1)
+            if out and start + x - out[-1][1] <= MERGE_GAP:
+                out[-1] = (out[-1][0], start + x + 1)
             else:
-                out.append((x, x + 1))
+                out.append((start + x, start + x + 1))
     return out
 
 
-def _cells(line: Line, width: int) -> list[tuple[str, str]]:
+def stack(regions: list[Region], y: int, ranges: Sequence[tuple[int, int]]) -> None:
+    """Adds the changed cells of row `y`: a range goes under the region right above it when the two together
+    hold few cells more than before, so that a column of new prices is one region and not one a row.
+    """
+    above = [
+        at for at in range(max(0, len(regions) - len(ranges) - 4), len(regions)) if regions[at].bottom == y
+    ]
+    for start, end in ranges:
+        for at in above:
+            old = regions[at]
+            if old.bottom != y:
+                continue
+            left, right = min(start, old.x), max(end, old.right)
+            both = (right - left) * (old.height + 1)
+            if both - old.area - (end - start) <= MERGE_GAP * (old.height + 1):
+                regions[at] = Region(left, old.y, right - left, old.height + 1)
+                break
+        else:
+            regions.append(Region(start, y, end - start, 1))
+
+
+def _cells(spans: Sequence[Span], width: int) -> list[tuple[str, str]]:
     cells: list[tuple[str, str]] = []
-    for text, ink in line.spans:
+    for text, ink in spans:
         ground = ink.partition("@")[2]
         cells += [(char, ground if char == " " else ink) for char in text]
     if len(cells) < width:
