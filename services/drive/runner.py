@@ -20,6 +20,8 @@ from services.drive.pace import NS, Pacer
 
 _BREATHE_S = 0.005
 _IDLE_S = 0.05
+_COMMIT_LOOK_S = 0.005
+"""While a durable write is outstanding, so long at most before a waiting command is taken."""
 
 COMMIT_PATIENCE_S = 5.0
 """Wall seconds that virtual time may stand for a durable write; after that it is store trouble."""
@@ -127,9 +129,9 @@ class Runner:
     async def _await_commit(self, commit: Future[None]) -> None:
         """Virtual time stands; halts and stops are taken all the same. A store that hangs is given up."""
         try:
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(commit)), timeout=_IDLE_S)
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(commit)), timeout=_COMMIT_LOOK_S)
         except TimeoutError:
-            self._commit_waited += _IDLE_S
+            self._commit_waited += _COMMIT_LOOK_S
             self._take_wishes()
             if self._commit_waited >= COMMIT_PATIENCE_S and self.machine.commit is not None:
                 self._commit_waited = 0.0
