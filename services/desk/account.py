@@ -179,6 +179,9 @@ def _missing_leg(core: DeskCore, submit: Submitter, line: Difference) -> None:
     beyond, spec = _beyond(line), core.instruments.get(line.subject)
     if line.kind is not DifferenceKind.POSITION or beyond is None or spec is None:
         return
+    if core.orders.open_orders(instrument=line.subject):
+        # A fill of ours that we have not heard of yet may be all of it: its order's last word comes first.
+        return
     if core.flattens.running():
         take_positions(core, submit)
         return

@@ -11,6 +11,7 @@ from services.domain.events import (
     AccountReport,
     Event,
     FundingSettled,
+    MarketFrame,
     OrderFilled,
     PositionRow,
     TransferBooked,
@@ -214,3 +215,30 @@ def test_what_the_opening_read_lists_is_not_booked_again_by_the_next() -> None:
     theirs = {row.coin: row.total for row in world.exchange.books("alpha").balances}["USD"]
     assert abs(ours - theirs) < 100
     assert not [cause for cause in world.causes() if cause[0] == "reconcile"]
+
+
+def test_a_fill_of_ours_that_is_late_is_no_missing_leg() -> None:
+    """An exit that filled unheard makes the venue's position smaller; its order's last word comes first."""
+    world = hedged()
+    pair = world.pair()
+    assert pair is not None
+    sizes = (pair.short.size, pair.long.size)
+
+    def deaf(due: int, event: Event) -> Answers:
+        if isinstance(event, MarketFrame):
+            return ((due, event),)
+        if isinstance(event, AccountReport):
+            return ((due, replace(event, fills=())),)
+        return ((due + 20 * S, event),)
+
+    world.wire.hook = deaf
+    world.answer("pair close", id=pair.id)
+    world.run(15)
+    assert world.naked()["BTC"] != 0
+    assert (pair.short.size, pair.long.size) == sizes
+    world.wire.hook = lambda due, event: ((due, event),)
+    world.run(120)
+    assert pair.short.size >= 0
+    assert pair.long.size >= 0
+    assert all(size == 0 for size in world.naked().values())
+    world.books_agree()
