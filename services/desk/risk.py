@@ -270,13 +270,18 @@ def _doubts(core: DeskCore) -> None:
 def _forget_pairs(core: DeskCore) -> None:
     """A closed pair that its strategy has heard of is forgotten once all its orders are settled.
 
-    A live one forgets the settled orders that the table has pruned: it may chase an exit for days.
+    A live one forgets the orders that the table has pruned: it may chase an exit for days. One that was never
+    settled is not in the table because its turn was cut (`circle`): nothing of it lives, and the pair, which
+    waits for its last word, is called again.
     """
-    for pair in core.pairs.live():
-        for name in [
-            name for name, memo in pair.orders.items() if memo.settled and core.orders.get(name) is None
-        ]:
-            del pair.orders[name]
+    for live in core.pairs.live():
+        gone = [order for order in live.orders if core.orders.get(order) is None]
+        cut = [order for order in gone if not live.orders[order].settled]
+        for order in gone:
+            del live.orders[order]
+        if cut:
+            live.armed = core.now
+            core.set_timer(f"pair:{live.id}", core.now)
     for name, admitted in list(core.state.admitted.items()):
         pair = core.pairs.get(name)
         if pair is None:

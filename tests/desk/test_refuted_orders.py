@@ -22,6 +22,7 @@ from services.domain.events import (
 )
 from services.domain.money import DESK_CONTEXT
 from services.domain.orders import OrderRequest
+from services.execution.pair_state import OrderMemo
 from services.execution.table import OrderEntry
 from services.risk.gate import reserved
 from services.strategies.base import ClosePair
@@ -216,3 +217,15 @@ def test_a_pair_that_lives_long_does_not_remember_every_order() -> None:
     assert (pair.short.size, pair.long.size) == sizes
     assert world.pair_states() == [PairState.HEDGED]
     world.books_agree()
+
+
+def test_an_order_whose_turn_was_cut_does_not_hold_its_pair_for_ever() -> None:
+    """A turn of too many actions is cut; the pair must not wait for a word on what was never placed."""
+    world = hedged()
+    pair = world.pair()
+    assert pair is not None
+    pair.orders["never placed"] = OrderMemo(1, False, Decimal("0.1"))
+    world.answer("pair close", id=pair.id)
+    world.run(60)
+    assert world.positions() == {}
+    assert pair.state is PairState.CLOSED
