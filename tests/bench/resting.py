@@ -38,7 +38,7 @@ class RestingDesk(Desk):
         if timer.name == TIMER:
             self.core.state.timers.pop(TIMER, None)
             self._rest()
-            self.core.set_timer(TIMER, self.core.now + SECOND)
+            self.core.set_timer(TIMER, self.core.now + SECOND // 10)
             return
         super()._timer(timer)
         if timer.name == "start":
