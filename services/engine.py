@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import TypeVar
 
 from msgspec import Struct
@@ -292,14 +293,19 @@ class _Engine:
         )
 
     def _take_signals(self, runner: Runner) -> None:
+        """The loop's own handlers would go with the loop, and a signal during the last steps would kill."""
         loop = asyncio.get_running_loop()
 
-        def interrupted() -> None:
-            self._interrupted = True
-            runner.request_stop("interrupt")
+        def taken(number: int, _frame: FrameType | None) -> None:
+            if loop.is_closed():
+                return  # everything is written, the summary is on its way: there is nothing left to end
+            self._interrupted = self._interrupted or number == signal.SIGINT
+            loop.call_soon_threadsafe(
+                runner.request_stop, "interrupt" if number == signal.SIGINT else "sigterm"
+            )
 
-        loop.add_signal_handler(signal.SIGTERM, runner.request_stop, "sigterm")
-        loop.add_signal_handler(signal.SIGINT, interrupted)
+        signal.signal(signal.SIGTERM, taken)
+        signal.signal(signal.SIGINT, taken)
         # A terminal that goes away takes nothing with it: the engine belongs to nobody (RUNTIME 1).
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 

@@ -110,3 +110,11 @@ def test_two_headless_starters_at_once_one_wins_the_other_is_six() -> None:
         assert "sim" in line
         assert str(folder) in line
         assert json.loads(told[1 - loser][0].splitlines()[-1])["ended_by"] == "for"
+
+
+def test_attaching_to_nothing_is_three() -> None:
+    with state_folder() as folder, terminal() as screen:
+        screen.open([*PROGRAM, "attach", "--state-dir", str(folder)])
+        shown = " ".join(screen.see("EXIT 3").split())
+        assert "no engine is running for profile sim" in shown
+        assert "start one with: stableconsole" in shown
