@@ -112,6 +112,7 @@ class Desk:
             self._handlers[event.__class__](event)
             if state.now >= state.next_risk:
                 risk.tick(core, self.submit)
+                self.strategies.guard_orphans()
             if state.causes_changed:
                 controls.react(core, self.submit)
             self.life.follow_up()

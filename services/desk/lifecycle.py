@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.desk import account, risk
+from services.desk import account
 from services.desk.commands import Commands
 from services.desk.core import MINUTE, SECOND, DeskCore
 from services.desk.pair_books import close_books, keep_pair
@@ -60,7 +60,8 @@ class Lifecycle:
         elif name == "deadline":
             self._deadline()
         elif name == "risk":
-            risk.tick(core, submit)
+            # `handle` looks at everything after this event.
+            core.state.next_risk = core.now
             core.set_timer("risk", core.now + max(5 * SECOND, core.settings.data_step_ns))
 
     def start(self) -> None:

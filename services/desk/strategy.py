@@ -22,7 +22,7 @@ from services.domain.errors import StrategyOverran
 from services.domain.money import BPS, ZERO
 from services.execution.pair_state import Pair
 from services.market.legs import perp_legs
-from services.settings.parameters import StrategySettings
+from services.settings.parameters import Funding, StrategySettings
 from services.strategies.base import (
     ClosePair,
     Ended,
@@ -33,6 +33,7 @@ from services.strategies.base import (
     StrategyView,
     ThawPair,
 )
+from services.strategies.exits import PAIR_STOP, pair_loss_bps
 from services.strategies.kinds import KINDS
 
 DECIDE_EVERY_S = 10
@@ -141,6 +142,31 @@ class Strategies:
             f"strategy {name} dropped: {why}",
             do=f"look at its pairs; then: enable {name} REASON",
         )
+
+    def guard_orphans(self) -> None:
+        """A dropped strategy no longer looks after its pairs: the desk keeps at least their pair stop."""
+        core = self.core
+        for pair in core.pairs.live():
+            slot = core.state.strategies.get(pair.strategy)
+            settings = core.settings.strategies.get(pair.strategy)
+            if slot is not None and settings is not None and not slot.dropped and settings.enabled:
+                continue
+            if pair.state not in (PairState.HEDGED, PairState.FROZEN):
+                continue
+            stop = settings.funding.pair_stop if settings is not None else Funding().pair_stop
+            loss = pair_loss_bps(self._facts(pair))
+            if loss >= stop:
+                core.decide("close", pair.id, PAIR_STOP, {"loss_bps": loss, "strategy": "none"})
+                self.submit.run(
+                    core.pairs.request_close(
+                        pair.id,
+                        PAIR_STOP,
+                        core.now,
+                        self.submit.prices,
+                        purpose=Purpose.STOP,
+                        origin="desk",
+                    )
+                )
 
     # -- the view ----------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from services.domain.effects import Decision
 from services.domain.enums import OrderState, PairState, TradingState
 from services.domain.errors import StrategyOverran
-from services.domain.events import StoreHealth, StrategyOverrun, Timer
+from services.domain.events import MarketFrame, MarkRow, StoreHealth, StrategyOverrun, Timer
 from services.settings.parameters import Settings, StrategySettings
 from services.strategies.kinds import KINDS
 from tests.desk.world import DeskWorld, S, quick
@@ -187,3 +187,33 @@ def test_nothing_is_denied_silently() -> None:
     assert world.sent == []
     assert world.desk.state.counters.denied_today == len(denied)
     assert world.now > world.world.start + 30 * S
+
+
+def _gap(world: DeskWorld, instrument: str, factor: float) -> None:
+    """The mark of one leg jumps alone: the pair loses without its underlying having moved."""
+    core = world.desk.core
+    venue = instrument.rpartition(".")[2]
+    feed = core.state.picture.feeds[venue]
+    row = core.picture.mark_row(instrument)
+    assert row is not None
+    seq = (feed.seq or 0) + 1
+    jumped = MarkRow(instrument, row.mark * factor, row.index)
+    world.machine.feed(MarketFrame(venue=venue, ts_event=world.now, ts=world.now, seq=seq, marks=(jumped,)))
+    world.machine.feed(Timer(name="risk", ts=world.now))
+
+
+@pytest.mark.parametrize(("factor", "closed"), [(1.005, False), (1.02, True)])
+def test_the_pair_stop_outlives_a_dropped_strategy(factor: float, closed: bool) -> None:
+    world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [PairState.HEDGED])
+    pair = world.pair()
+    assert pair is not None
+    world.machine.feed(StrategyOverrun(strategy=pair.strategy, ts=world.now))
+    assert world.desk.state.strategies[pair.strategy].dropped
+    world.run(10)
+    assert world.pair_states() == [PairState.HEDGED], "dropping it closes nothing by itself"
+    _gap(world, pair.short.instrument, factor)
+    world.run(20)
+    assert (world.pair_states() == []) is closed
+    stops = [note for note in world.decisions("close") if note.text == "pair stop"]
+    assert len(stops) == (1 if closed else 0)
+    world.books_agree()
