@@ -33,6 +33,9 @@ from services.venues.sim.world import World
 TERM_WAIT_S = 3.0
 """From SIGTERM to SIGKILL."""
 
+TIME_MARK_NS = 90 * NS
+"""More than the market can have gone on since the exchange last wrote its time down."""
+
 _KILL_WAIT_S = 2.0
 _POLL_S = 0.02
 _GIVE_UP_S = 150
@@ -87,7 +90,11 @@ def flatten(
     lock = EngineLock(layout.root, holder)
     try:
         queue = VirtualQueue(world.start)
-        exchange = build_exchange(world, layout.exchange, queue)
+        # The exchange writes its time down once a simulated minute: go on after anything that the engine may
+        # have seen, or its next start would ask for fills later than ours.
+        known = build_exchange(world, layout.exchange, queue)
+        known.close()
+        exchange = build_exchange(world, layout.exchange, queue, known.now + TIME_MARK_NS)
         queue.now = max(queue.now, exchange.now)
         instance = base36(secrets.randbelow(36**6), 6)
         # No strategy: nothing here may ever open a position.
