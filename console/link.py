@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -143,13 +144,14 @@ class SocketLink:
         self._topics, self._hz = topics, hz
         self._say(Sub(topics=topics, hz=hz))
 
-    async def send(
+    def send(
         self, name: str, args: Mapping[str, str], progress: Callable[[str], None] | None = None
-    ) -> Answer:
+    ) -> Coroutine[Any, Any, Answer]:
+        """The command is written at once, in the call: a halt waits for no task and no painting."""
         if self._read_only:
-            return Answer(ok=False, text="this console is read-only: it sends nothing", exit=Exit.REFUSED)
+            return _refused("this console is read-only: it sends nothing", Exit.REFUSED)
         if self._state != "connected":
-            return Answer(ok=False, text=f"{name} was not sent: {self._text}", exit=Exit.NO_ENGINE)
+            return _refused(f"{name} was not sent: {self._text}", Exit.NO_ENGINE)
         self._count += 1
         command = Cmd(
             id=f"{os.getpid():x}-{time.time_ns():x}-{self._count}",
@@ -159,11 +161,14 @@ class SocketLink:
         )
         waiting = _Waiting(command, asyncio.get_running_loop().create_future(), progress, self._engine())
         self._waiting[command.id] = waiting
+        self._say(command)
+        return self._answered(waiting)
+
+    async def _answered(self, waiting: _Waiting) -> Answer:
         try:
-            self._say(command)
             return await waiting.answer
         finally:
-            self._waiting.pop(command.id, None)
+            self._waiting.pop(waiting.command.id, None)
 
     def start(self) -> None:
         if self._task is None:
@@ -323,3 +328,7 @@ def _answer(done: Done) -> Answer:
         text = result.get("text", "") if isinstance(result, dict) else ""
         return Answer(ok=done.ok, text=str(text), result=result)
     return Answer(ok=False, text=done.error.text, result=result, exit=done.error.exit)
+
+
+async def _refused(text: str, status: Exit) -> Answer:
+    return Answer(ok=False, text=text, exit=status)

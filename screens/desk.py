@@ -5,7 +5,8 @@ It holds no trading logic: it sends what a person asked for and shows the answer
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
 
 from screens import format as f
 from screens import typed
@@ -34,11 +35,15 @@ class DeskScreen(DeskStage, inherit_bindings=False):
         if self.link.read_only:
             self.say(f"read-only console: {name} was not sent", "*warn")
             return
-        self.run_worker(self._send(name, dict(args)), name=name, group="commands", exit_on_error=False)
+        # On the wire first; painting and waiting come after.
+        waiting = self.link.send(name, args, lambda text: self.say(text, "muted"))
+        self.run_worker(
+            self._hear(name, dict(args), waiting), name=name, group="commands", exit_on_error=False
+        )
         self.say(doing, "muted")
 
-    async def _send(self, name: str, args: dict[str, str]) -> Answer:
-        answer = await self.link.send(name, args, lambda text: self.say(text, "muted"))
+    async def _hear(self, name: str, args: dict[str, str], waiting: Coroutine[Any, Any, Answer]) -> Answer:
+        answer = await waiting
         self.heard(name, args, answer)
         return answer
 

@@ -6,8 +6,8 @@ Everything here runs on the event loop's thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -54,11 +54,12 @@ class Link(Protocol):
     def watch(self, topics: tuple[str, ...], hz: float) -> None:
         """Which views to send, and how often at most. Replaces what was watched before."""
 
-    async def send(
+    def send(
         self, name: str, args: Mapping[str, str], progress: Callable[[str], None] | None = None
-    ) -> Answer:
-        """One command, names and args as in `services.protocol.grammar`. Never raises: trouble is an
-        answer.
+    ) -> Coroutine[Any, Any, Answer]:
+        """One command, names and args as in `services.protocol.grammar`: on the wire when this returns.
+
+        What is awaited is the answer. Never raises: trouble is an answer.
         """
 
     def start(self) -> None:
