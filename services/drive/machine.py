@@ -97,7 +97,6 @@ class VirtualMachine:
             ReadAccount: self._read_account,
             SetTimer: self._set_timer,
             CancelTimer: self._cancel_timer,
-            WriteLatch: self._latch,
             Record: self._record,
             Notify: self._notify,
             Progress: self._answer,
@@ -116,6 +115,12 @@ class VirtualMachine:
         try:
             effects = self.desk.handle(event)
             for effect in effects:
+                if type(effect) is WriteLatch:
+                    # Before its row in the journal: that one is synced, and two syncs at once wait for each
+                    # other on the same disk, with the cancels behind them.
+                    self._latch(effect)
+                    self.keeper.effect(effect)
+                    continue
                 self.keeper.effect(effect)
                 carry = self._carry.get(type(effect))
                 if carry is not None:
