@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from console.link import SocketLink
 from console.paths import make_state_folder, read_ui
 from console.places import layout_of
@@ -31,6 +33,8 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
     if not options.debug:
         # Textual prints a fault of the screen as a traceback; people get the one line of `cli.guarded`.
         setattr(app, "_print_error_renderables", lambda: None)  # noqa: B010 - no public way
+    # What the imports made lives for ever: a collection that walks over it is a pause between key and command.
+    gc.freeze()
     app.run()
     fault: Exception | None = getattr(app, "_exception", None)
     if fault is not None:
