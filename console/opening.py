@@ -33,7 +33,7 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
     if not options.debug:
         # Textual prints a fault of the screen as a traceback; people get the one line of `cli.guarded`.
         setattr(app, "_print_error_renderables", lambda: None)  # noqa: B010 - no public way
-    # What the imports made lives for ever: a collection that walks over it is a pause between key and command.
+    # What the imports made lives for ever: a collection that walks over it is a pause behind a key.
     gc.freeze()
     app.run()
     fault: Exception | None = getattr(app, "_exception", None)
