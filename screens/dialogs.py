@@ -61,7 +61,7 @@ class Dialog(LineGrid, can_focus=True):
 
     def body(self, width: int) -> Content:
         """Title, lines and the line of keys (as foot) at a content width."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: every dialog brings its own body, this one is never shown
 
     def wish(self, width: int) -> tuple[int, int]:
         """The size it would like, frame included."""
