@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from services.domain.enums import Severity, TradingState
+from services.domain.enums import FaultKind, Severity, TradingState
 from services.domain.orders import OrderRequest
 from services.domain.records import Row
 
@@ -49,6 +49,23 @@ class ReadAccount(Struct, frozen=True, tag="read_account"):
     request: str
     fills_since: int
     """Venue time: fills, payments and transfers at or after it are wanted too."""
+
+
+class ArmDeadMan(Struct, frozen=True, tag="dead_man"):
+    """Arm (or beat) a venue's dead-man's switch; answered by `DeadManReport`."""
+
+    venue: str
+    timeout_ms: int
+    """0 disarms it."""
+
+
+class SetFault(Struct, frozen=True, tag="fault"):
+    """Make the simulated exchange misbehave (simulator only)."""
+
+    kind: FaultKind
+    venue: str
+    chance: Decimal
+    """Share of the chances it is given, 0 to 1; 0 ends the fault."""
 
 
 class SetTimer(Struct, frozen=True, tag="set_timer"):
@@ -122,6 +139,8 @@ Effect = (
     | Cancel
     | QueryOrder
     | ReadAccount
+    | ArmDeadMan
+    | SetFault
     | SetTimer
     | CancelTimer
     | WriteLatch

@@ -111,6 +111,25 @@ class Severity(StrEnum):
     ALARM = "alarm"
 
 
+class FaultKind(StrEnum):
+    """How a simulated venue can misbehave on demand (PARAMETERS, simulator's facts)."""
+
+    LATENCY = "latency"
+    TIMEOUT = "timeout"
+    DROP = "drop"
+    DUPLICATE = "duplicate"
+    REORDER = "reorder"
+    CHECKSUM = "checksum"
+    THROTTLED = "429"
+    SERVER_ERROR = "5xx"
+    SKEW = "skew"
+    PARTIAL = "partial"
+    HALF_OPEN = "halfopen"
+    REJECT = "reject"
+    ADL = "adl"
+    OUTAGE = "outage"
+
+
 class RateKind(StrEnum):
     PREDICTED = "predicted"
     SETTLED = "settled"

@@ -12,6 +12,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from services.domain.enums import OrderState, RateKind, Side, TradingState
+from services.domain.venue_events import DeadManReport, RequestFailed, VenueFacts
 
 
 class QuoteRow(Struct, frozen=True, array_like=True):
@@ -130,6 +131,8 @@ class OrderFilled(Struct, frozen=True, tag="fill", kw_only=True):
     fee_coin: str
     maker: bool = False
     liquidation: bool = False
+    adl: bool = False
+    """The venue's auto-deleveraging took it from us."""
     ts_event: int
     ts: int
 
@@ -164,6 +167,8 @@ class PositionRow(Struct, frozen=True, array_like=True):
     entry_price: Decimal
     leverage: Decimal | None
     """The venue's leverage setting read back, if it has one."""
+    adl: int | None = None
+    """Place in the venue's deleveraging queue, 0 (last) to 4 (next); None = the venue does not say."""
 
 
 class BalanceRow(Struct, frozen=True, array_like=True):
@@ -185,6 +190,8 @@ class WorkingRow(Struct, frozen=True, array_like=True):
     filled: Decimal
     price: Decimal | None
     reduce_only: bool
+    trigger: Decimal | None = None
+    """Conditional order that has not been released yet."""
 
 
 class FundingSettled(Struct, frozen=True, tag="funding", kw_only=True):
@@ -304,6 +311,9 @@ class StopRequested(Struct, frozen=True, tag="stop"):
 Event = (
     MarketFrame
     | VenueLink
+    | VenueFacts
+    | DeadManReport
+    | RequestFailed
     | OrderAccepted
     | OrderRejected
     | OrderCanceled

@@ -25,6 +25,9 @@ class OrderRequest(Struct, frozen=True, kw_only=True):
     tif: TimeInForce = TimeInForce.GTC
     post_only: bool = False
     reduce_only: bool = False
+    trigger: Decimal | None = None
+    """Conditional order: it rests until the *mark* reaches this price (a sell: at or below it, a buy: at or
+    above it) and is then released as `type`. Always reduce-only. None = an ordinary order."""
     purpose: Purpose
     origin: str
     """`strategy:NAME`, `operator` or `desk`."""

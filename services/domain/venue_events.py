@@ -1,0 +1,47 @@
+"""What a venue says of itself beside its market and our orders: capabilities, dead-man's switch, failures."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class VenueFacts(Struct, frozen=True, tag="venue_facts", kw_only=True):
+    """What a venue can do, told on each connect before anything else of it (DESIGN 6, capabilities)."""
+
+    venue: str
+    ts: int
+    conditional: bool
+    """Takes conditional (`trigger`) orders."""
+    dead_man: bool
+    """Has a dead-man's switch: cancels our orders when we stop beating."""
+    conditional_survives_dead_man: bool
+    """The switch leaves conditional orders alone."""
+
+
+class DeadManReport(Struct, frozen=True, tag="dead_man", kw_only=True):
+    """The venue's word on its dead-man's switch."""
+
+    venue: str
+    armed: bool
+    fires_at: int | None
+    """Venue time at which it cancels our orders unless it is armed anew."""
+    fired: bool = False
+    """It has just done so."""
+    ts_event: int
+    ts: int
+
+
+class RequestFailed(Struct, frozen=True, tag="request_failed", kw_only=True):
+    """A question to a venue (read, query, cancel, dead-man) brought an error or no answer in time.
+
+    An order's own send is told by `OrderUnknown` or `OrderRejected` instead.
+    """
+
+    venue: str
+    what: str
+    """`read`, `query`, `cancel`, `dead man`."""
+    subject: str
+    """The request's name or the client order id."""
+    reason: str
+    """`429`, `500`, `no answer`."""
+    ts: int
