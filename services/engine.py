@@ -26,7 +26,7 @@ from services.control.server import ControlServer
 from services.desk.views import Meta, ViewCache, summary
 from services.domain.effects import Done, Notify
 from services.domain.enums import Severity
-from services.domain.events import LoopStall, StoreHealth
+from services.domain.events import LatchHealth, LoopStall, StoreHealth
 from services.drive import direct, recover
 from services.drive.choice import Choice, choose, move_world_aside
 from services.drive.configuration import load_settings, write_ui
@@ -320,6 +320,9 @@ class _Engine:
             log.warning("the loop stood for %d ms", stalled_ms)
             if session.settings.mode == "live":
                 machine.feed(LoopStall(stalled_ms=stalled_ms, ts=machine.queue.now))
+        late = session.latching.late() if session.latching is not None else None
+        if late is not None:
+            machine.feed(LatchHealth(ok=False, text=late, ts=machine.queue.now))
         if session.writer is not None:
             for fact in session.writer.facts():
                 if fact.ok:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from services.domain.effects import Effect, WriteLatch
 from services.domain.events import Event
 from services.domain.records import Row
-from services.drive.latch import Latch
+from services.drive.latch_sync import LatchWriter
 from services.store.journal import JournalWriter
 from services.store.writer import StoreWriter
 
@@ -15,7 +15,7 @@ from services.store.writer import StoreWriter
 class StoreKeeper:
     """Everything goes through one writer, so that the disk always holds a prefix of what happened."""
 
-    def __init__(self, writer: StoreWriter, journal: JournalWriter, latch: Latch) -> None:
+    def __init__(self, writer: StoreWriter, journal: JournalWriter, latch: LatchWriter) -> None:
         self._writer = writer
         self._journal = journal
         self._latch = latch
@@ -40,11 +40,7 @@ class StoreKeeper:
         return done
 
     def latch(self, effect: WriteLatch) -> str | None:
-        try:
-            self._latch.write(effect.state.value, effect.cause, effect.text, effect.ts)
-        except OSError as error:
-            return str(error)
-        return None
+        return self._latch.write(effect.state.value, effect.cause, effect.text, effect.ts)
 
 
 def _pass_on(found: Future[int], done: Future[None]) -> None:

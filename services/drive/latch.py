@@ -44,9 +44,16 @@ class Latch:
 
     def write(self, state: str, cause: str, text: str, ts: int) -> None:
         """In place, then fdatasync."""
-        page = _page(LatchRecord(state, cause, text, ts))
-        if os.pwrite(self._fd, page, 0) != SIZE:
+        self.put(LatchRecord(state, cause, text, ts))
+        self.sync()
+
+    def put(self, record: LatchRecord) -> None:
+        """In place: from here on the death of the process does not lose it."""
+        if os.pwrite(self._fd, _page(record), 0) != SIZE:
             raise OSError(f"{self.path}: the latch was written only in part")
+
+    def sync(self) -> None:
+        """Onto the disk."""
         os.fdatasync(self._fd)
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from services.domain.events import LatchFound, Timer
 from services.domain.orders import base36
 from services.drive.keeper import StoreKeeper
 from services.drive.latch import Latch
+from services.drive.latch_sync import LatchWriter
 from services.drive.ports import Keeper, NullKeeper
 from services.drive.queue import VirtualQueue
 from services.drive.recover import Restored, restore
@@ -73,6 +74,7 @@ class Session:
         self.writer: StoreWriter | None = None
         self.journal: JournalWriter | None = None
         self._latch: Latch | None = None
+        self.latching: LatchWriter | None = None
         self.keeper: Keeper = NullKeeper()
         self._checkpoint_at = 0
 
@@ -131,7 +133,8 @@ class Session:
             msgspec.to_builtins(note),
         )
         if self._latch is not None:
-            self.keeper = StoreKeeper(self.writer, self.journal, self._latch)
+            self.latching = LatchWriter(self._latch)
+            self.keeper = StoreKeeper(self.writer, self.journal, self.latching)
         self._checkpoint_at = self.queue.now + CHECKPOINT_NS
 
     def first_events(self) -> None:
@@ -169,6 +172,8 @@ class Session:
         if self.journal is not None and self.writer is not None:
             self.journal.seal()
             written = self.writer.close()
+        if self.latching is not None:
+            self.latching.close()
         if self._latch is not None:
             self._latch.close()
         self.exchange.close()

@@ -13,6 +13,7 @@ from services.domain.events import Timer
 from services.domain.records import TransferRecord
 from services.drive.keeper import StoreKeeper
 from services.drive.latch import Latch, read_latch
+from services.drive.latch_sync import LatchWriter
 from services.store.journal import JournalWriter
 from services.store.migrate import open_store
 from services.store.reader import StoreReader
@@ -27,7 +28,7 @@ def keeper_in(folder: Path) -> tuple[StoreKeeper, StoreWriter]:
     open_store(path, "abc123")
     writer = StoreWriter(path, watch_slow=False)
     writer.start()
-    return StoreKeeper(writer, JournalWriter(writer.journal), Latch(folder / "latch")), writer
+    return StoreKeeper(writer, JournalWriter(writer.journal), LatchWriter(Latch(folder / "latch"))), writer
 
 
 def transfer(number: int) -> TransferRecord:
@@ -61,6 +62,6 @@ def test_a_halt_reaches_the_latch_and_a_failing_latch_is_told(tmp_path: Path) ->
     found = read_latch(tmp_path / "latch")
     assert found is not None
     assert (found.state, found.cause, found.text, found.ts) == ("HALTED", "operator", "by hand", 5)
-    keeper._latch.close()
+    keeper._latch._latch.close()
     assert keeper.latch(halt)
     assert writer.close(WAIT_S)

@@ -1,0 +1,80 @@
+"""The latch's way to the disk is waited for, but not for ever: a disk that hangs holds no cancel back."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from services.drive.latch import Latch, read_latch
+from services.drive.latch_sync import LatchWriter
+
+LONG_S = 30.0
+"""No test waits this long: it is what a writer with patience would."""
+
+
+class SlowDisk(Latch):
+    """Its sync stands until it is let go, and then may fail."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.go = threading.Event()
+        self.trouble: OSError | None = None
+        self.synced = 0
+
+    def sync(self) -> None:
+        self.go.wait(LONG_S)
+        self.synced += 1
+        if self.trouble is not None:
+            raise self.trouble
+
+
+def test_a_hanging_sync_delays_nothing_and_what_is_written_survives_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "latch"
+    Latch(path).close()
+    disk = SlowDisk(path)
+    writer = LatchWriter(disk, patience_s=0.001)
+    assert writer.write("HALTED", "operator", "by hand", 5) is None
+    assert disk.synced == 0, "it came back before the disk did"
+    found = read_latch(path)
+    assert found is not None
+    assert found.state == "HALTED"
+    # A second halt behind the one that hangs does not wait at all, and both reach the disk in the end.
+    assert writer.write("HALTED", "breaker daily", "again", 6) is None
+    disk.go.set()
+    writer.close()
+    assert disk.synced == 2
+    assert writer.late() is None
+
+
+def test_an_error_that_comes_after_the_wait_is_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "latch"
+    Latch(path).close()
+    disk = SlowDisk(path)
+    disk.trouble = OSError("the device is gone")
+    writer = LatchWriter(disk, patience_s=0.001)
+    assert writer.write("HALTED", "operator", "by hand", 5) is None
+    disk.go.set()
+    writer.close()
+    assert writer.late() == "the device is gone"
+    assert writer.late() is None
+
+
+def test_an_error_within_the_wait_is_the_answer(tmp_path: Path) -> None:
+    path = tmp_path / "latch"
+    Latch(path).close()
+    disk = SlowDisk(path)
+    disk.trouble = OSError("input/output error")
+    disk.go.set()
+    writer = LatchWriter(disk, patience_s=LONG_S)
+    assert writer.write("HALTED", "operator", "by hand", 5) == "input/output error"
+    writer.close()
+
+
+def test_a_latch_that_cannot_be_written_at_all_says_so_at_once(tmp_path: Path) -> None:
+    latch = Latch(tmp_path / "latch")
+    writer = LatchWriter(latch)
+    latch.close()
+    text = writer.write("HALTED", "operator", "by hand", 5)
+    assert text is not None
+    assert "descriptor" in text
+    writer.close()
