@@ -10,6 +10,7 @@ from services.desk.core import DeskCore
 from services.desk.pair_books import keep_episodes
 from services.desk.submit import Submitter
 from services.desk.tripping import trip
+from services.desk.venue_words import on_error_rate
 from services.domain.effects import CancelTimer
 from services.domain.enums import Severity, TradingState
 from services.domain.events import (
@@ -70,12 +71,7 @@ def _venue_verdict(core: DeskCore, event: OrderEvent) -> None:
             note = core.venue_errors.request(venue, True, core.now)
         case OrderCanceled() | CancelRejected() | OrderFilled() | OrderReport():
             note = None
-    if note is not None:
-        core.decide("venue errors", note.venue, note.text)
-        if note.blocked:
-            core.alert(f"venue errors:{note.venue}", Severity.WARNING, note.text)
-        else:
-            core.resolve(f"venue errors:{note.venue}")
+    on_error_rate(core, note)
 
 
 def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> FillBooked:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from services.desk import account, booking, controls, risk
+from services.desk import account, booking, controls, risk, venue_words
 from services.desk.commands import Commands
 from services.desk.core import DeskCore
 from services.desk.lifecycle import Lifecycle
@@ -49,6 +49,7 @@ from services.domain.events import (
 )
 from services.domain.instrument import Instrument
 from services.domain.money import DESK_CONTEXT
+from services.domain.venue_events import DeadManReport, RequestFailed, VenueFacts
 from services.execution.ids import IdState
 from services.settings.parameters import Settings
 
@@ -77,6 +78,9 @@ class Desk:
         self._handlers: dict[type, Callable[[Any], None]] = {
             MarketFrame: self._market,
             VenueLink: self._link,
+            VenueFacts: self._facts,
+            DeadManReport: self._dead_man,
+            RequestFailed: self._request_failed,
             OrderAccepted: self._order,
             OrderRejected: self._order,
             OrderCanceled: self._order,
@@ -156,6 +160,21 @@ class Desk:
         if self._stranger(event.venue):
             return
         account.on_link(self.core, event)
+
+    def _facts(self, event: VenueFacts) -> None:
+        if self._stranger(event.venue):
+            return
+        venue_words.on_facts(self.core, event)
+
+    def _dead_man(self, event: DeadManReport) -> None:
+        if self._stranger(event.venue):
+            return
+        venue_words.on_dead_man(self.core, event)
+
+    def _request_failed(self, event: RequestFailed) -> None:
+        if self._stranger(event.venue):
+            return
+        venue_words.on_request_failed(self.core, event)
 
     def _order(self, event: Any) -> None:
         if self._stranger(event.venue):

@@ -11,6 +11,7 @@ from decimal import Decimal
 from services.alerts.book import AlertState
 from services.domain.events import WorkingRow
 from services.domain.records import EpisodeRecord
+from services.domain.venue_events import DeadManReport, VenueFacts
 from services.execution.flatten import FlattenBookState
 from services.execution.ids import IdState
 from services.execution.pair_state import PairBookState
@@ -53,6 +54,10 @@ class VenueDesk:
     """Unexplained ones of the last reconciliation, until accepted."""
     agreed_ts: int | None = None
     """Last report that our books agreed with."""
+    facts: VenueFacts | None = None
+    """What it can do, as told on its last connect; None = it has not said."""
+    dead_man: DeadManReport | None = None
+    """Its last word on its dead-man's switch."""
 
 
 @dataclass(slots=True)
