@@ -24,12 +24,15 @@ from services.execution.pair_moves import (
     thin_leg,
     wake_at_timeout,
 )
+from services.execution.pair_reduce import all_taken, fix, kept, surplus, whole
 from services.execution.pair_state import Leg, LegPolicy, Pair
 from services.execution.pair_work import Work, calm
 
 
 def closing(work: Work, pair: Pair) -> None:
     """First the excess of whichever leg is heavier, then the next slice of the thin one."""
+    if pair.shrink > ZERO and not pair.unsettled:
+        fix(work, pair)
     heavy, cut = heavy_cut(work, pair)
     expired = expired_leg(work, pair)
     if heavy and expired and pair.exit_policy is LegPolicy.CANCEL and not pair.close_purpose.protective:
@@ -57,8 +60,13 @@ def closing(work: Work, pair: Pair) -> None:
     if pair.unsettled:
         wake_at_timeout(work, pair)
         return
-    if nothing_left(pair, work.instruments, work.prices):
-        close(work, pair, dust(pair, work.instruments) or pair.close_reason)
+    if all_taken(work, pair):
+        if kept(pair):
+            whole(pair)
+            text, pair.close_reason, pair.close_purpose = pair.close_reason, "", Purpose.EXIT
+            settle_hedged(work, pair, f"reduced: {text}")
+        else:
+            close(work, pair, dust(pair, work.instruments) or pair.close_reason)
         return
     calm(pair.other(pair.first))
     _next_exit_slice(work, pair)
@@ -74,7 +82,7 @@ def _next_exit_slice(work: Work, pair: Pair) -> None:
     current = pair.leg(pair.first)
     if current.band == 0:
         current = pair.leg(thin_leg(work, pair, closing=True))
-        if current.size < least(current, work.instruments, work.prices):
+        if surplus(current) < least(current, work.instruments, work.prices):
             current = pair.other(current.number)
         pair.first = current.number
     bands = work.bands(pair.close_purpose)
@@ -112,8 +120,7 @@ def _next_exit_slice(work: Work, pair: Pair) -> None:
 
 
 def _exit_quantity(work: Work, pair: Pair, leg: Leg, bps: Decimal, *, protective: bool) -> Decimal | None:
-    grid = work.instrument(leg).size_increment
-    remaining = floor_to(leg.size, grid)
+    remaining = floor_to(surplus(leg), work.instrument(leg).size_increment)
     smallest_slice = joint_least(pair, leg.number, work.instruments, work.prices)
     if remaining < smallest_slice:
         return remaining if remaining >= least(leg, work.instruments, work.prices) else None

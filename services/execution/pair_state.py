@@ -49,6 +49,8 @@ class Leg:
     target: Decimal
     """Base units at the full size of the plan; the two targets are the legs' proportion."""
     size: Decimal = Decimal(0)
+    keep: Decimal = Decimal(0)
+    """What a close leaves standing, base units; 0 = all of the leg goes."""
     bought: Decimal = Decimal(0)
     """Σ quantity of entry fills, for the average entry price."""
     entry_cost: Decimal = Decimal(0)
@@ -123,6 +125,8 @@ class Pair:
     """The named exit, once one is decided."""
     then_close: bool = False
     """After unwinding, go on and close (leg missing)."""
+    shrink: Decimal = Decimal(0)
+    """The fraction that the next close takes off; 0 = it takes all, or the sizes to keep are fixed."""
     frozen_reason: str = ""
     frozen_by_desk: bool = False
     unwind_reason: str = ""

@@ -9,9 +9,10 @@ How the desk calls it; every call returns actions, to be carried out in order:
   twice is harmless. Book fills in the ledger first. A denial met while carrying out the actions comes back
   the same way, once these actions are through; the machine waits a dwell before it tries again.
 - `on_timer(pair, now, prices)` when a timer `pair:ID` fires (the machine arms it itself: `Arm`).
-- `request_close(pair, reason, …)` for a named exit; `request_unwind(pair, reason, …)` when the trading state
-  leaves ACTIVE, at a halt, at a graceful stop; `freeze` / `thaw` for stale data; `leg_changed` when a venue
-  event or two agreeing reads say that a leg is smaller than our fills (missing leg, partial ADL).
+- `request_close(pair, reason, …)` for a named exit; `request_reduce(pair, fraction, …)` for the cut of the
+  margin ladder; `request_unwind(pair, reason, …)` when the trading state leaves ACTIVE, at a halt, at a
+  graceful stop; `freeze` / `thaw` for stale data; `leg_changed` when a venue event or two agreeing reads say
+  that a leg is smaller than our fills (missing leg, partial ADL).
 - `Place.order` carries the final client order id. Purposes: ENTRY, HEDGE, EXIT go the normal way; UNWIND,
   STOP, FLATTEN are protective. Reducing orders carry `reduce_only`.
 """
@@ -29,12 +30,14 @@ from services.execution.actions import Actions
 from services.execution.entries import OrderEntry
 from services.execution.ids import IdCounter
 from services.execution.pair_count import count
-from services.execution.pair_moves import cooldown_key, start_closing, start_unwinding
+from services.execution.pair_moves import cooldown_key, start_unwinding
 from services.execution.pair_plan import question, refusal, targets
+from services.execution.pair_reduce import begin, whole
+from services.execution.pair_requests import ask_close, ask_unwind
 from services.execution.pair_state import LONG, SHORT, Leg, LegPolicy, Pair, PairBookState
 from services.execution.pair_steps import advance
 from services.execution.pair_work import Work
-from services.execution.pricing import Prices
+from services.execution.pricing import NoPrices, Prices
 from services.settings.parameters import Settings
 
 __all__ = ["LegPolicy", "Pair", "PairBookState", "PairMachine"]
@@ -195,30 +198,36 @@ class PairMachine:
         if found.state is PairState.PLANNED:
             return self.abandon(pair, reason, now)
         work = self._work(now, prices)
-        if not (found.close_purpose.protective and not purpose.protective and found.close_reason):
-            found.close_purpose, found.close_origin, found.close_reason = purpose, origin, reason
-        if purpose.protective:
-            found.frozen_by_desk = False
-        match found.state:
-            case PairState.HEDGED:
-                start_closing(work, found)
-            case PairState.OPENING:
-                found.then_close = True
-                start_unwinding(work, found, reason)
-            case PairState.UNWINDING:
-                found.then_close = True
-            case PairState.FROZEN if purpose.protective:
-                found.then_close = True
-                start_unwinding(work, found, reason)
-            case PairState.FROZEN if found.resume is PairState.HEDGED:
-                found.resume = PairState.CLOSING
-            case PairState.IN_DOUBT if found.resume is PairState.HEDGED:
-                found.resume = PairState.CLOSING
-            case PairState.IN_DOUBT if found.resume is not PairState.CLOSING:
-                found.then_close = True
-                found.resume = PairState.UNWINDING
-            case _:
-                pass  # closing already; purpose and reason are taken over
+        ask_close(work, found, reason, purpose, origin)
+        return self._advance(work, found)
+
+    def request_reduce(
+        self,
+        pair: str,
+        fraction: Decimal,
+        reason: str,
+        now: int,
+        prices: Prices,
+        *,
+        purpose: Purpose = Purpose.STOP,
+        origin: str = "desk",
+    ) -> Actions:
+        """Take `fraction` (above 0; from 1 on it closes) off both legs in step; ends hedged and smaller.
+
+        By reducing orders only, in any trading state and from a frozen pair. A pair on its way out goes on.
+        Raises ValueError for a purpose that is not protective, or a fraction that is no positive number.
+        """
+        if not purpose.protective or not fraction.is_finite() or fraction <= ZERO:
+            raise ValueError(f"reduce by {fraction} as {purpose}: expected a protective purpose, above 0")
+        if fraction >= 1:
+            return self.request_close(pair, reason, now, prices, purpose=purpose, origin=origin)
+        found = self.get(pair)
+        if found is None or found.state is PairState.CLOSED:
+            return ()
+        if found.state is PairState.PLANNED:
+            return self.abandon(pair, reason, now)
+        work = self._work(now, prices)
+        begin(work, found, fraction, reason, purpose, origin)
         return self._advance(work, found)
 
     def request_unwind(self, pair: str, reason: str, now: int, prices: Prices) -> Actions:
@@ -233,21 +242,7 @@ class PairMachine:
         if found.state is PairState.PLANNED:
             return self.abandon(pair, reason, now)
         work = self._work(now, prices)
-        protective = found.close_purpose.protective and bool(found.close_reason)
-        closing = found.state is PairState.CLOSING or found.resume is PairState.CLOSING
-        found.then_close = protective and (closing or found.then_close)
-        if not protective:
-            found.close_reason = ""
-        match found.state:
-            case PairState.OPENING | PairState.CLOSING:
-                start_unwinding(work, found, reason)
-            case PairState.IN_DOUBT if found.resume is not PairState.HEDGED:
-                found.resume = PairState.UNWINDING
-                found.unwind_reason = reason
-            case PairState.FROZEN if found.resume is PairState.CLOSING:
-                start_unwinding(work, found, reason)
-            case _:
-                pass  # hedged or frozen at rest, or unwinding already
+        ask_unwind(work, found, reason)
         return self._advance(work, found)
 
     def freeze(self, pair: str, reason: str, now: int) -> Actions:
@@ -289,6 +284,7 @@ class PairMachine:
             return ()
         work = self._work(now, prices)
         leg.size = max(size, ZERO)
+        whole(found)
         found.close_purpose, found.close_origin, found.close_reason = Purpose.UNWIND, "desk", reason
         found.then_close = True
         found.frozen_by_desk = False
@@ -309,25 +305,9 @@ class PairMachine:
 
     def _work(self, now: int, prices: Prices | None) -> Work:
         return Work(
-            self._settings, self._instruments, self._ids, now, prices or _NoPrices(), self.state.failures
+            self._settings, self._instruments, self._ids, now, prices or NoPrices(), self.state.failures
         )
 
     def _advance(self, work: Work, pair: Pair) -> Actions:
         advance(work, pair)
         return tuple(work.out)
-
-
-class _NoPrices:
-    """For the few steps that need none."""
-
-    def mid(self, instrument: str) -> Decimal | None:
-        return None
-
-    def depth(self, instrument: str, side: Side) -> Decimal | None:
-        return None
-
-    def last(self, instrument: str) -> Decimal | None:
-        return None
-
-    def usd(self, instrument: str) -> Decimal | None:
-        return None

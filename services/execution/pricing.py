@@ -31,6 +31,22 @@ class Prices(Protocol):
         """USD per unit of the quote coin, the last known one (amounts are bounded with it, not booked)."""
 
 
+class NoPrices:
+    """For the few steps that need none."""
+
+    def mid(self, instrument: str) -> Decimal | None:
+        return None
+
+    def depth(self, instrument: str, side: Side) -> Decimal | None:
+        return None
+
+    def last(self, instrument: str) -> Decimal | None:
+        return None
+
+    def usd(self, instrument: str) -> Decimal | None:
+        return None
+
+
 def band_limit(instrument: Instrument, side: Side, mid: Decimal, bps: Decimal) -> Decimal:
     """The worst price an order may take: `bps` from the mid, on the grid, rounded toward less risk."""
     return instrument.round_price(side, mid * (ONE + side.sign * bps * BPS))

@@ -1,0 +1,96 @@
+"""Making a hedged pair smaller by a fraction, both legs in step: how the margin ladder cuts (SEMANTICS 2).
+
+It is a close that stops at a smaller size: the same slices, the same bands, thin leg first. The size to keep
+is fixed when the cutting begins, on the joint lot grid and rounded down: never less is cut than was asked.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from services.domain.enums import PairState, Purpose
+from services.domain.money import ONE, ZERO, floor_to
+from services.execution.pair_legs import convert, joint_least, least, lot
+from services.execution.pair_moves import start_closing, start_unwinding
+from services.execution.pair_state import LONG, SHORT, Leg, Pair
+from services.execution.pair_work import Work
+
+
+def begin(work: Work, pair: Pair, fraction: Decimal, reason: str, purpose: Purpose, origin: str) -> None:
+    """Set a pair on its way to (1 - fraction) of its size.
+
+    One that leaves whole already goes on doing so, from now on as protection; one whose orders are in doubt
+    or whose legs do not match yet is cut once they do. A cut that is under way is finished as it is: whoever
+    asks measures again when the pair is hedged.
+    """
+    held_up = pair.state in (PairState.FROZEN, PairState.IN_DOUBT)
+    state = pair.resume if held_up else pair.state
+    leaving = bool(pair.close_reason) and (state is PairState.CLOSING or pair.then_close)
+    cutting = pair.shrink > ZERO or kept(pair)
+    pair.close_purpose, pair.close_origin = purpose, origin
+    pair.frozen_by_desk = False
+    if leaving and not cutting:
+        if pair.state is PairState.FROZEN:
+            pair.then_close = True
+            start_unwinding(work, pair, reason)
+        return
+    pair.close_reason = reason
+    if not kept(pair):
+        pair.shrink = max(pair.shrink, fraction)
+    match pair.state:
+        case PairState.HEDGED:
+            start_closing(work, pair)
+        case PairState.OPENING | PairState.FROZEN:
+            pair.then_close = True
+            start_unwinding(work, pair, reason)
+        case PairState.UNWINDING:
+            pair.then_close = True
+        case PairState.IN_DOUBT if pair.resume is PairState.HEDGED:
+            pair.resume = PairState.CLOSING
+        case PairState.IN_DOUBT if pair.resume is not PairState.CLOSING:
+            pair.then_close = True
+            pair.resume = PairState.UNWINDING
+            pair.unwind_reason = reason
+        case _:
+            pass  # closing to a smaller size already
+
+
+def fix(work: Work, pair: Pair) -> None:
+    """Decide the sizes to keep, of what is matched now, and shrink the targets to them.
+
+    At least what the venues take in one order is cut; a rest that they would not take any more is not left
+    standing: then the whole pair goes.
+    """
+    fraction, pair.shrink = pair.shrink, ZERO
+    matched = min(pair.short.size, convert(pair, pair.long.size, SHORT))
+    smallest = joint_least(pair, SHORT, work.instruments, work.prices)
+    rest = min(matched * (ONE - fraction), matched - smallest)
+    short = floor_to(rest, lot(pair, SHORT, work.instruments)) if rest >= smallest else ZERO
+    long = floor_to(convert(pair, short, LONG), lot(pair, LONG, work.instruments))
+    if short <= ZERO or long <= ZERO:
+        whole(pair)
+        return
+    pair.short.target, pair.long.target = short, convert(pair, short, LONG)
+    pair.short.keep, pair.long.keep = short, long
+
+
+def whole(pair: Pair) -> None:
+    """Nothing is kept: a close takes all of the pair."""
+    pair.shrink = ZERO
+    for leg in pair.legs:
+        leg.keep = ZERO
+
+
+def kept(pair: Pair) -> bool:
+    """A close of this pair ends hedged at a smaller size."""
+    return any(leg.keep > ZERO for leg in pair.legs)
+
+
+def surplus(leg: Leg) -> Decimal:
+    """What a close still takes off a leg, base units."""
+    return max(leg.size - leg.keep, ZERO)
+
+
+def all_taken(work: Work, pair: Pair) -> bool:
+    """What a close had to take off both legs is off, or is less than a venue takes."""
+    return all(surplus(leg) < least(leg, work.instruments, work.prices) for leg in pair.legs)

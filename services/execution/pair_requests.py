@@ -1,0 +1,57 @@
+"""What a request from outside does to a pair, state by state: a named exit, or the end of ACTIVE."""
+
+from __future__ import annotations
+
+from services.domain.enums import PairState, Purpose
+from services.execution.pair_moves import start_closing, start_unwinding
+from services.execution.pair_reduce import whole
+from services.execution.pair_state import Pair
+from services.execution.pair_work import Work
+
+
+def ask_close(work: Work, pair: Pair, reason: str, purpose: Purpose, origin: str) -> None:
+    """The whole pair goes, also one that was being made smaller. Protection is never weakened by an exit."""
+    if not (pair.close_purpose.protective and not purpose.protective and pair.close_reason):
+        pair.close_purpose, pair.close_origin, pair.close_reason = purpose, origin, reason
+    if purpose.protective:
+        pair.frozen_by_desk = False
+    whole(pair)
+    match pair.state:
+        case PairState.HEDGED:
+            start_closing(work, pair)
+        case PairState.OPENING:
+            pair.then_close = True
+            start_unwinding(work, pair, reason)
+        case PairState.UNWINDING:
+            pair.then_close = True
+        case PairState.FROZEN if purpose.protective:
+            pair.then_close = True
+            start_unwinding(work, pair, reason)
+        case PairState.FROZEN if pair.resume is PairState.HEDGED:
+            pair.resume = PairState.CLOSING
+        case PairState.IN_DOUBT if pair.resume is PairState.HEDGED:
+            pair.resume = PairState.CLOSING
+        case PairState.IN_DOUBT if pair.resume is not PairState.CLOSING:
+            pair.then_close = True
+            pair.resume = PairState.UNWINDING
+        case _:
+            pass  # closing already; purpose and reason are taken over
+
+
+def ask_unwind(work: Work, pair: Pair, reason: str) -> None:
+    """Nothing opens, nothing strategic closes any further; a protective close goes on after the unwinding."""
+    protective = pair.close_purpose.protective and bool(pair.close_reason)
+    closing = pair.state is PairState.CLOSING or pair.resume is PairState.CLOSING
+    pair.then_close = protective and (closing or pair.then_close)
+    if not protective:
+        pair.close_reason = ""
+    match pair.state:
+        case PairState.OPENING | PairState.CLOSING:
+            start_unwinding(work, pair, reason)
+        case PairState.IN_DOUBT if pair.resume is not PairState.HEDGED:
+            pair.resume = PairState.UNWINDING
+            pair.unwind_reason = reason
+        case PairState.FROZEN if pair.resume is PairState.CLOSING:
+            start_unwinding(work, pair, reason)
+        case _:
+            pass  # hedged or frozen at rest, or unwinding already
