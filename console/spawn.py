@@ -104,6 +104,13 @@ def _joined(client: Client, options: RunOptions) -> ProductError | None:
 
 def check_world(options: RunOptions, hello: Hello) -> None:
     """World flags that were typed must equal the running engine's (RUNTIME 1)."""
+    if options.fault:
+        raise ProductError(
+            f"--fault is for a start, and an engine (PID {hello.pid}) already runs for profile "
+            f"{hello.profile}: type :fault KIND VENUE P there, or stop it first (stableconsole stop)",
+            Exit.USAGE,
+            "fault",
+        )
     wanted = options.world_flags()
     differing = [name for name, value in wanted.items() if hello.world.get(name) != value]
     if not differing and not options.new_world:

@@ -24,6 +24,8 @@ def candidates(takes: Takes, desk: DeskView | None, strip: StripView | None) -> 
     """From the views on screen; an argument they say nothing about has none."""
     if takes is Takes.CAUSE:
         return [cause.name for cause in strip.causes] if strip is not None else []
+    if takes is Takes.VENUE:
+        return [*(dot.name for dot in strip.venues), "all"] if strip is not None else []
     if desk is None:
         return []
     symbols = sorted({p.symbol for p in desk.positions})

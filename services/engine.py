@@ -28,7 +28,7 @@ from services.domain.effects import Done, Notify
 from services.domain.enums import Severity
 from services.domain.events import LatchHealth, LoopStall, StoreHealth
 from services.drive import direct, recover
-from services.drive.choice import Choice, choose, move_world_aside
+from services.drive.choice import Choice, choose, made_faults, move_world_aside
 from services.drive.configuration import load_settings, write_ui
 from services.drive.guard import Watchdog
 from services.drive.lock import EngineLock, Holder, LockError, SecondEngine, refuse_network_folder
@@ -216,12 +216,13 @@ class _Engine:
         )
         machine = VirtualMachine(
             session.desk,
-            dict(session.exchange.venues),
+            dict(session.exchange.doors),
             session.exchange,
             session.queue,
             session.keeper,
             on_notify=_notify,
             on_handled=session.handled,
+            on_fault=session.exchange.set_fault,
         )
         pacer = Pacer(choice.speed, time.monotonic(), session.queue.now)
         runner = Runner(
@@ -245,7 +246,7 @@ class _Engine:
             watchdog.start()
         self._take_signals(runner)
         try:
-            session.first_events()
+            session.first_events(made_faults(self.options, session.queue.now))
             gc.collect()
             gc.freeze()
             tell_ready(self.options.ready_fd, Ready(ok=True, pid=os.getpid()))

@@ -112,6 +112,11 @@ RULES: dict[str, Rule] = {
         "The engine's loop stood still: protective orders would have been late.",
         "look at the machine's load and disk; resume REASON",
     ),
+    "fault": Rule(
+        WARNING,
+        "The simulated exchange was told to misbehave: what follows is made, not met.",
+        ":fault KIND VENUE 0 ends it",
+    ),
     # -- margin and coins
     "margin ladder": Rule(
         ALARM,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
-from services.desk import account, controls
+from services.desk import account, controls, faults
 from services.desk.core import DeskCore
 from services.desk.submit import Submitter
 from services.domain.effects import Done
@@ -28,7 +28,12 @@ OK, FAILED, USAGE, REFUSED, LEFT_OPEN = 0, 1, 2, 4, 5
 """Exit statuses of CONSOLE; the closed list lives with the protocol."""
 
 
-_NEEDED = {"set": ("key", "value"), "unset": ("key",), "limit": ("symbol", "key", "value")}
+_NEEDED = {
+    "set": ("key", "value"),
+    "unset": ("key",),
+    "limit": ("symbol", "key", "value"),
+    "fault": ("kind", "venue", "chance"),
+}
 """Arguments without which a command means nothing: whoever sent it, it must not end the engine."""
 
 
@@ -92,6 +97,7 @@ class Commands:
             "unset": self._unset,
             "limit": self._limit,
             "reconcile accept": self._accept,
+            "fault": self._fault,
         }
 
     def handle(self, command: Command) -> None:
@@ -319,6 +325,15 @@ class Commands:
         core.bind(after)
         self.settings_changed()
         self._done(command, {"ok": True, "key": key})
+
+    def _fault(self, command: Command) -> None:
+        args = command.args
+        try:
+            left = faults.set_fault(self.core, args["kind"], args["venue"], args["chance"])
+        except faults.FaultRefused as error:
+            self._fail(command, "fault", str(error), USAGE if error.usage else REFUSED)
+            return
+        self._done(command, {"ok": True, "faults": list(left)})
 
     def _accept(self, command: Command) -> None:
         lines = account.accept(self.core, self.submit)

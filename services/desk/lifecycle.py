@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.desk import account
+from services.desk import account, faults
 from services.desk.commands import Commands
 from services.desk.core import MINUTE, SECOND, DeskCore
 from services.desk.pair_books import close_books, keep_pair
@@ -77,6 +77,7 @@ class Lifecycle:
         # Whoever asked for a flatten went with the engine; the flatten itself goes on.
         core.state.flatten_commands.clear()
         core.state.stopping, core.state.stopped = None, False
+        faults.forget(core)
         # This start has opened and written the store; if it fails again, that is said again.
         core.good_cause("store", ALL)
         for entry in core.orders.restored(core.now):

@@ -192,6 +192,8 @@ class DeskState:
     next_risk: int = 0
     next_equity: int = 0
     trips: TripState = field(default_factory=TripState)
+    faults: dict[str, str] = field(default_factory=dict)
+    """`KIND@VENUE` -> chance: what the simulated exchange was told to do wrong."""
     revaluation: Revaluation = field(default_factory=Revaluation)
     stopping: Stopping | None = None
     stopped: bool = False

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from services.domain.events import Command
 from services.drive.session import world_folder_parts
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
@@ -35,14 +36,17 @@ class Choice(Struct, frozen=True, kw_only=True):
 
 def choose(options: RunOptions, layout: StateLayout, settings: Settings) -> Choice:
     """Raises ProductError (unknown scenario, missing par, faults), HistoryError, WorldMismatch."""
-    if options.fault:
+    for fault in options.fault:
         # Said and not done would be worse: whoever asks for faults believes what holds under them.
-        raise ProductError(
-            f"--fault {options.fault[0]}: in this version venues misbehave by scenario alone; "
-            "use --scenario outage or adl",
-            Exit.USAGE,
-            "fault",
-        )
+        if options.history is not None:
+            raise ProductError(
+                f"--fault {fault}: recorded history does not misbehave; use a scenario", Exit.USAGE, "fault"
+            )
+        if fault.venue is not None and fault.venue not in settings.venues:
+            names = ", ".join(settings.venues)
+            raise ProductError(
+                f"--fault {fault}: no venue {fault.venue!r}; there are {names}", Exit.USAGE, "fault"
+            )
     if options.history is not None:
         return _history(options, settings, Path(options.history))
     held = None
@@ -127,6 +131,20 @@ def _history(options: RunOptions, settings: Settings, path: Path) -> Choice:
         durable=options.journal,
         stamp=", ".join(dict.fromkeys(stamps)),
         flags={"history": str(path)},
+    )
+
+
+def made_faults(options: RunOptions, now: int) -> tuple[Command, ...]:
+    """`--fault` as the commands they are: journaled like any other, so that a replay knows of them."""
+    return tuple(
+        Command(
+            id=f"fault-{number}",
+            name="fault",
+            args={"kind": each.kind, "venue": each.venue or "all", "chance": str(each.probability)},
+            origin="shell:flags",
+            ts=now,
+        )
+        for number, each in enumerate(options.fault, 1)
     )
 
 

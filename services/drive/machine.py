@@ -23,6 +23,7 @@ from services.domain.effects import (
     Record,
     SaveIntent,
     Send,
+    SetFault,
     SetTimer,
     Stopped,
     WriteLatch,
@@ -75,6 +76,7 @@ class VirtualMachine:
         on_answer: Callable[[Progress | Done], None] = _ignore,
         on_notify: Callable[[Notify], None] = _ignore,
         on_handled: Callable[[int], None] = _ignore,
+        on_fault: Callable[[SetFault], None] = _ignore,
     ) -> None:
         self.desk = desk
         self.venues = venues
@@ -84,6 +86,7 @@ class VirtualMachine:
         self.on_answer = on_answer
         self.on_notify = on_notify
         self.on_handled = on_handled
+        self.on_fault = on_fault
         self.waiting: list[int] = []
         self.commit: Future[None] | None = None
         self.stopped: Stopped | None = None
@@ -102,6 +105,7 @@ class VirtualMachine:
             Progress: self._answer,
             Done: self._answer,
             Stopped: self._stopped,
+            SetFault: self._set_fault,
         }
 
     def feed(self, event: Event) -> None:
@@ -223,6 +227,9 @@ class VirtualMachine:
 
     def _read_account(self, effect: ReadAccount) -> None:
         self.venues[effect.venue].read_account(self.queue.now, effect.request, effect.fills_since)
+
+    def _set_fault(self, effect: SetFault) -> None:
+        self.on_fault(effect)
 
     def _set_timer(self, effect: SetTimer) -> None:
         self.queue.set_timer(effect.name, effect.due)

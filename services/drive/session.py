@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from services.desk.desk import Desk
 from services.domain.enums import TradingState
-from services.domain.events import LatchFound, Timer
+from services.domain.events import Command, LatchFound, Timer
 from services.domain.orders import base36
 from services.drive.keeper import StoreKeeper
 from services.drive.latch import Latch
@@ -137,8 +137,9 @@ class Session:
             self.keeper = StoreKeeper(self.writer, self.journal, self.latching)
         self._checkpoint_at = self.queue.now + CHECKPOINT_NS
 
-    def first_events(self) -> None:
-        """Queue what a start begins with: `start`, the latch's word; then the market opens.
+    def first_events(self, commands: tuple[Command, ...] = ()) -> None:
+        """Queue what a start begins with: `start`, the latch's word; then `commands`, then the
+        market opens.
 
         `start` first: it puts in doubt whatever may have been sent before the end. A halt that came before
         it would take such orders for unsent, deny them, and cut legs that are whole.
@@ -158,6 +159,8 @@ class Session:
                         ts=now,
                     ),
                 )
+        for command in commands:
+            self.queue.deliver(now, command)
         self.exchange.start(now)
 
     def handled(self, now: int) -> None:

@@ -25,6 +25,8 @@ class Takes(StrEnum):
     CAUSE = "cause"
     SETTING = "setting"
     LIMIT = "limit"
+    FAULT = "fault"
+    VENUE = "venue"
     REBASE = "rebase"
 
 
@@ -172,6 +174,17 @@ SPECS: tuple[Spec, ...] = (
         name="stop",
         help="Stop the engine gracefully: pairs hedged or closed first, positions kept.",
         example="stop",
+    ),
+    Spec(
+        name="fault",
+        args=(
+            Argument("kind", Takes.FAULT, "how it misbehaves"),
+            Argument("venue", Takes.VENUE, "a venue, or all"),
+            Argument("chance", Takes.WORD, "from 0 (ends it) to 1, for each occasion"),
+        ),
+        help="Make a simulated venue misbehave (simulator only); 0 ends it.",
+        example="fault drop alpha 0.1",
+        shell=False,
     ),
     Spec(name="status", help="The state of the desk.", example="status", line=False, reads=True),
     Spec(name="positions", help="Open positions.", example="positions", line=False, reads=True),

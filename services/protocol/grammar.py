@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from services.protocol.commands import BY_NAME, LIMIT_KEYS, REBASES, SPECS, Argument, Spec, Switch, Takes
 from services.protocol.errors import UsageError
+from services.protocol.options import FAULT_KINDS
 
 MAX_LINE = 1_000
 
@@ -20,7 +21,11 @@ Candidates = Callable[[Takes], Iterable[str]]
 """What an argument may be at this moment: the caller knows strategies, pairs, symbols and alerts."""
 
 _TOKEN = re.compile(r'"([^"]*)"|(\S+)')
-_CHOICES: dict[Takes, tuple[str, ...]] = {Takes.REBASE: REBASES, Takes.LIMIT: LIMIT_KEYS}
+_CHOICES: dict[Takes, tuple[str, ...]] = {
+    Takes.REBASE: REBASES,
+    Takes.LIMIT: LIMIT_KEYS,
+    Takes.FAULT: FAULT_KINDS,
+}
 
 
 class ParsedCommand(Struct, frozen=True):

@@ -186,7 +186,7 @@ def test_commands_that_need_no_engine(tmp_path: Path) -> None:
 def test_what_this_version_cannot_do_is_said(tmp_path: Path) -> None:
     """Accepted and ignored would be worse than refused."""
     with state_folder() as folder:
-        for flags, says in ((("--live",), "live"), (("--fault", "reject=0.5"), "--fault reject=0.5")):
+        for flags, says in ((("--live",), "live"), (("--fault", "reject@gamma=0.5"), "no venue 'gamma'")):
             ran = ask(folder, "run", "--no-ui", *flags, "--for-sim", "1s")
             assert ran.returncode == 2
             assert says in ran.stderr

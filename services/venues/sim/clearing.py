@@ -76,12 +76,13 @@ class Clearing:
         )
         return need / collateral if collateral > 0 else 1.0
 
-    def deleverage(self, ts: int, percent: int) -> None:
-        """Close that share of every position at the mark: the venue's own doing, and no liquidation."""
+    def deleverage(self, ts: int, percent: int, only: str = "") -> None:
+        """Close that share of every position (or of `only` one) at the mark: the venue's own doing, and no
+        liquidation."""
         floor = self._floor
         floor.state.liquidations += 1
         name_of = f"{floor.name}-adl{floor.state.liquidations}"
-        for name in list(floor.state.account.holdings):
+        for name in [only] if only else list(floor.state.account.holdings):
             size = floor.state.account.size(name)
             lots = int(abs(size) / floor.listed[name].size_increment) * percent // 100
             if lots > 0:

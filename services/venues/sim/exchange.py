@@ -11,10 +11,13 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+from services.domain.effects import SetFault
 from services.domain.events import AccountReport, RateRow
-from services.venues.port import Outbox
+from services.venues.port import Outbox, VirtualVenue
 from services.venues.sim.accounts import AccountBooks, Margin, margin_of
 from services.venues.sim.facts import DAY_NS, HOUR_NS, MINUTE_NS, NS
+from services.venues.sim.faults import VenueFaults
+from services.venues.sim.faulty import FaultyDoor, FaultyLine
 from services.venues.sim.generator import GeneratedSource
 from services.venues.sim.log import Checkpoint, CommandLog, Entry
 from services.venues.sim.played import PlayedSource
@@ -65,19 +68,28 @@ class SimExchange:
         self._hour = self.now // HOUR_NS
         self._minute = self.now // MINUTE_NS
         self._next: int | None = source.next_ts(self._last)
+        self._lines = {
+            name: FaultyLine(outbox, VenueFaults(stream(self._digest, f"faults:{name}", self.instants)))
+            for name in world.venues
+        }
         self.venues: dict[str, SimVenue] = {
             name: SimVenue(
                 name,
                 tuple(i for i in world.instruments if i.venue == name),
                 source.board,
                 states[name],
-                outbox,
+                self._lines[name],
                 self,
                 stream(self._digest, f"latency:{name}", self.instants),
                 self._outages(name),
             )
             for name in world.venues
         }
+        self.doors: dict[str, VirtualVenue] = {}
+        """The venues as the desk meets them: behind a line that may be made to fail."""
+        for name, venue in self.venues.items():
+            self._lines[name].books = venue
+            self.doors[name] = FaultyDoor(venue, self._lines[name])
         self._turn(self.now)
         self._replay(entries, resume_at)
 
@@ -105,6 +117,18 @@ class SimExchange:
         while self._next is not None and self._next <= now:
             self._instant(self._next)
         self._schedule()
+
+    def set_fault(self, effect: SetFault) -> None:
+        """Make a venue misbehave, or stop it. They are no part of the books: a restart begins without."""
+        line = self._lines[effect.venue]
+        if effect.chance > 0:
+            line.faults.set(effect.kind, float(effect.chance), self.now)
+        else:
+            line.end(effect.kind, self.now)
+
+    def faults(self, venue: str) -> VenueFaults:
+        """What is set on a venue, and how often it was done."""
+        return self._lines[venue].faults
 
     def books(self, venue: str) -> AccountReport:
         """The exchange's own truth about the account, now and without latency: for tests and comparisons."""

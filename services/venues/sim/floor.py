@@ -46,7 +46,13 @@ class Writer(Protocol):
     """How a floor writes an accepted command down before it acts on it; the parts of a log entry by name."""
 
     def __call__(
-        self, ts: int, order: OrderRequest | None = None, cancel: str = "", coin: str = "", amount: str = ""
+        self,
+        ts: int,
+        order: OrderRequest | None = None,
+        cancel: str = "",
+        coin: str = "",
+        amount: str = "",
+        most: str = "",
     ) -> None:
         """Raises OSError when it could not be written: then the command must not happen."""
 
@@ -84,12 +90,12 @@ class TradingFloor:
         level = self._board.indexes[self.name].get(coin)
         return ONE if level is None else grid_decimal(level, INDEX_INCREMENT)
 
-    def place(self, ts: int, order: OrderRequest) -> None:
-        """A new order has arrived."""
+    def place(self, ts: int, order: OrderRequest, most: Decimal | None = None) -> None:
+        """A new order has arrived; it may meet `most` of its quantity at once (None = all of it)."""
         refusal = self._refusal(order)
         if refusal is None:
             try:
-                self._write(ts, order=order)
+                self._write(ts, order=order, most="" if most is None else str(most))
             except OSError as error:
                 # What cannot be written down must not happen: the books would not survive a crash.
                 refusal = f"the exchange cannot write its log: {error}"
@@ -98,7 +104,7 @@ class TradingFloor:
             return
         sim = self._enter(ts, order)
         self._send(ts, lambda due: OrderAccepted(self.name, sim.client_order_id, sim.venue_order_id, ts, due))
-        self._match(ts, sim)
+        self._match(ts, sim, most)
 
     def _refusal(self, order: OrderRequest) -> str | None:
         instrument = self.listed.get(order.instrument)
@@ -149,7 +155,7 @@ class TradingFloor:
             state.by_client[sim.client_order_id] = sim.venue_order_id
         return sim
 
-    def _match(self, ts: int, sim: SimOrder) -> None:
+    def _match(self, ts: int, sim: SimOrder, most: Decimal | None) -> None:
         book = self.books[sim.instrument]
         limit = sim.ticks
         own = book.meets_own(sim.side, limit)
@@ -157,7 +163,10 @@ class TradingFloor:
             line = book.asks if sim.side is Side.BUY else book.bids
             # Everything better than our own resting order may trade; the rest would be a trade with oneself.
             limit = (line[0].ticks or 0) - sim.side.sign
-        for ticks, lots in book.take(sim.side, limit, sim.leaves):
+        wanted = sim.leaves
+        if most is not None:
+            wanted = min(wanted, int(most / self.listed[sim.instrument].size_increment))
+        for ticks, lots in book.take(sim.side, limit, wanted):
             self._fill(ts, sim, ticks, lots, maker=False)
         if sim.live and sim.leaves > 0:
             if own:

@@ -36,6 +36,11 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     coin: str = ""
     amount: str = ""
     """A transfer: coin and signed amount."""
+    most: str = ""
+    """The most that the order could meet on its arrival, by a fault."""
+    taken: str = ""
+    percent: int = 0
+    """Auto-deleveraging by a fault: the instrument, and the share of the position."""
 
 
 @dataclass(slots=True)

@@ -104,14 +104,15 @@ class SimVenue:
     def instruments(self) -> tuple[Instrument, ...]:
         return tuple(self.floor.listed.values())
 
-    def submit(self, now: int, order: OrderRequest) -> None:
+    def submit(self, now: int, order: OrderRequest, most: Decimal | None = None) -> None:
+        """`most`: by a fault, the most it can meet on its arrival."""
         if self._dark_until(now):
             lost = now + SEND_TIMEOUT_NS
             self._outbox.deliver(
                 lost, OrderUnknown(self.name, order.client_order_id, "no connection to the venue", lost)
             )
             return
-        self._arrive_later(now, lambda ts: self.floor.place(ts, order))
+        self._arrive_later(now, lambda ts: self.floor.place(ts, order, most))
 
     def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
         self._arrive_later(now, lambda ts: self.floor.revoke(ts, instrument, client_order_id, venue_order_id))
@@ -157,18 +158,54 @@ class SimVenue:
         return 0
 
     def _write(
-        self, ts: int, order: OrderRequest | None = None, cancel: str = "", coin: str = "", amount: str = ""
+        self,
+        ts: int,
+        order: OrderRequest | None = None,
+        cancel: str = "",
+        coin: str = "",
+        amount: str = "",
+        most: str = "",
     ) -> None:
-        self._house.log(Entry(self._house.instants, ts, self.name, order, cancel, coin, amount))
+        self._house.log(Entry(self._house.instants, ts, self.name, order, cancel, coin, amount, most))
 
     def replay(self, entry: Entry) -> None:
         """A logged command happens again, in silence."""
         if entry.order is not None:
-            self.floor.place(entry.ts, entry.order)
+            self.floor.place(entry.ts, entry.order, Decimal(entry.most) if entry.most else None)
         elif entry.cancel:
             self.floor.revoke(entry.ts, "", "", entry.cancel)
         elif entry.coin:
             self.floor.move_coins(entry.ts, entry.coin, Decimal(entry.amount))
+        elif entry.taken:
+            self._clearing.deleverage(entry.ts, entry.percent, entry.taken)
+
+    # --- faults (`faulty`) -------------------------------------------------------------------------------
+
+    def restate(self) -> None:
+        """The next frame is complete, as after a question for it."""
+        self._restated = 0
+
+    def reconnect(self, ts: int, reason: str) -> None:
+        """Our end gives the line up and opens it anew."""
+        self._outbox.deliver(ts, VenueLink(venue=self.name, ts=ts, up=False, reason=reason))
+        self.greet(ts, self._greeting or ())
+
+    def go_dark(self, begin: int, end: int) -> None:
+        """An outage between two market times."""
+        self._outages = (*(each for each in self._outages if each[1] > begin), (begin, end))
+
+    def come_back(self, now: int) -> None:
+        """An outage that lasts ends now."""
+        self._outages = tuple((begin, min(end, now) if begin <= now else end) for begin, end in self._outages)
+
+    def take_part(self, ts: int, pick: int, percent: int) -> None:
+        """Auto-deleverage one of the account's positions: as final as any trade, so it is written down."""
+        held = list(self.state.account.holdings)
+        if held:
+            name = held[pick % len(held)]
+            entry = Entry(self._house.instants, ts, self.name, taken=name, percent=percent)
+            self._house.log(entry)
+            self._clearing.deleverage(ts, percent, name)
 
     # --- questions ---------------------------------------------------------------------------------------
 
