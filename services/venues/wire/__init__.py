@@ -1,0 +1,1 @@
+"""What every venue over real sockets shares: requests, streams, budgets, numbers, errors."""

@@ -1,0 +1,53 @@
+"""What can go wrong between us and a venue, in six kinds that decide what may be done next.
+
+The kind is the whole point: `unknown` is the only one after which an order may exist that nobody has
+acknowledged, and it is never followed by a second send (SEMANTICS 7).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ErrorKind(StrEnum):
+    DENIED = "denied"
+    """Our own budget or deadline: nothing left this machine."""
+    REJECTED = "rejected"
+    """The venue's definite no: nothing of it lives."""
+    THROTTLED = "throttled"
+    """Not executed: too many requests, or banned for a while."""
+    UNKNOWN = "unknown"
+    """It may have been executed."""
+    AUTH = "auth"
+    """Key, signature, permission or clock: not executed, and repeating it alike is useless."""
+    UNAVAILABLE = "unavailable"
+    """Not executed: the venue or the way to it is down."""
+
+    @property
+    def executed(self) -> bool:
+        """Whether an order sent this way may live."""
+        return self is ErrorKind.UNKNOWN
+
+
+class WireError(Exception):
+    """One request that brought no result. The text is one line and holds no secret."""
+
+    def __init__(
+        self,
+        kind: ErrorKind,
+        text: str,
+        *,
+        status: int | None = None,
+        code: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        """`code`: the venue's own; `retry_after_s`: how long it asks us to wait."""
+        super().__init__(text)
+        self.kind = kind
+        self.text = text
+        self.status = status
+        self.code = code
+        self.retry_after_s = retry_after_s
+
+    def __repr__(self) -> str:
+        return f"WireError({self.kind.value}, {self.text!r}, status={self.status}, code={self.code!r})"

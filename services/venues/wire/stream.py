@@ -1,0 +1,214 @@
+"""One WebSocket that stays up: greets, beats, notices silence, comes back, and says so each time.
+
+What a frame means is the venue's business (`Ears`). This file knows about the connection alone:
+
+- Life is judged by *frames*, not by the socket: half-open connections and streams that were acknowledged and
+  then stay silent for ever both look connected (binance.md 0.1).
+- After every (re)connect the greeting is sent again, and `up` is told only when the ears say that all they
+  subscribed has answered. What was missed meanwhile REST fills: nothing here replays.
+- A connection is renewed before the venue ends it by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from services.runtime.backoff import Backoff
+
+log = logging.getLogger("stableconsole.wire")
+
+MOST_FRAME = 8 * 1024 * 1024
+"""Bytes; a full book of 5 000 levels has one."""
+
+
+class Ears(Protocol):
+    """A venue's side of one connection."""
+
+    def greeting(self) -> Sequence[str]:
+        """Frames to send right after each connect: log-in and subscriptions. State of the old connection
+        is forgotten here."""
+
+    def heard(self, raw: str | bytes) -> None:
+        """One frame. Raises `Renew` when the connection is no good any more."""
+
+    def beat(self) -> str | None:
+        """The heartbeat frame; None = the protocol's own pings will do."""
+
+    def ready(self) -> bool:
+        """Everything that was subscribed has been confirmed."""
+
+    def silent(self, now: float) -> str | None:
+        """A subscription without any data for longer than it may be, by name; None = all speak."""
+
+
+class Renew(Exception):
+    """The connection must be made anew; the text says why."""
+
+
+class Habits(Struct, frozen=True, kw_only=True):
+    """Seconds."""
+
+    open_s: float = 10.0
+    beat_s: float = 15.0
+    silence_s: float = 10.0
+    """No frame at all for this long: the connection is dead, whatever the socket says."""
+    ready_s: float = 10.0
+    """Subscriptions not confirmed by then: renew."""
+    life_s: float = 23 * 3600.0
+
+
+class Stream:
+    """Runs until `close`. `up` and `down` are called from the loop, in turns."""
+
+    def __init__(
+        self,
+        url: str,
+        ears: Ears,
+        *,
+        up: Callable[[], None],
+        down: Callable[[str], None],
+        random: Callable[[], float],
+        habits: Habits | None = None,
+        tls: ssl.SSLContext | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.url = url
+        self.connects = 0
+        self._ears = ears
+        self._up = up
+        self._down = down
+        self._habits = habits if habits is not None else Habits()
+        self._tls = tls
+        self._clock = clock
+        self._backoff = Backoff(first=0.25, most=30.0, random=random)
+        self._socket: ClientConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._is_up = False
+        self._last = 0.0
+
+    def start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """End it; no `down` is told for a wished end."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def say(self, text: str) -> bool:
+        """Send a frame now. False = there is no connection, or it just broke."""
+        if self._socket is None:
+            return False
+        try:
+            await self._socket.send(text)
+        except WebSocketException:
+            return False
+        return True
+
+    def age(self) -> float | None:
+        """Seconds since the last frame; None = not connected."""
+        return None if self._socket is None else self._clock() - self._last
+
+    async def _run(self) -> None:
+        while True:
+            reason = await self._live_once()
+            if self._is_up:
+                self._is_up = False
+                self._backoff.reset()
+                self._down(reason)
+            wait = self._backoff.next()
+            log.info("%s: %s; again in %.1f s", self.url, reason, wait)
+            await asyncio.sleep(wait)
+
+    async def _live_once(self) -> str:
+        """One connection from its opening to its end; the reason of the end."""
+        try:
+            async with connect(
+                self.url,
+                ssl=self._tls,
+                open_timeout=self._habits.open_s,
+                close_timeout=1.0,
+                ping_interval=None,
+                compression=None,
+                max_size=MOST_FRAME,
+                proxy=None,
+            ) as socket:
+                self.connects += 1
+                self._socket = socket
+                return await self._converse(socket)
+        except Renew as why:
+            return str(why)
+        except (WebSocketException, OSError, TimeoutError) as error:
+            return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        finally:
+            self._socket = None
+
+    async def _converse(self, socket: ClientConnection) -> str:
+        self._last = self._clock()
+        for frame in self._ears.greeting():
+            await socket.send(frame)
+        watcher = asyncio.get_running_loop().create_task(self._watch(socket))
+        try:
+            async for raw in socket:
+                self._last = self._clock()
+                self._ears.heard(raw)
+                if not self._is_up and self._ears.ready():
+                    self._is_up = True
+                    self._up()
+            end = f"closed by the venue ({socket.close_code})"
+        except WebSocketException as error:
+            end = f"{type(error).__name__}: {error}"
+        finally:
+            watcher.cancel()
+            found = (await asyncio.gather(watcher, return_exceptions=True))[0]
+        # Where we ended it ourselves, the socket's own word says only that it was ended.
+        return found if isinstance(found, str) else end
+
+    async def _watch(self, socket: ClientConnection) -> str:
+        """Beats, and closes what is dead; returns why."""
+        habits = self._habits
+        born = beaten = self._clock()
+        step = min(habits.beat_s, habits.silence_s, habits.ready_s) / 4
+        while True:
+            await asyncio.sleep(step)
+            now = self._clock()
+            reason = self._unhealthy(now, born)
+            if reason is not None:
+                # Not `close()`: a half-open peer would make us wait for its answer.
+                socket.transport.abort()
+                return reason
+            if now - beaten >= habits.beat_s:
+                beaten = now
+                frame = self._ears.beat()
+                if frame is None:
+                    answer = asyncio.ensure_future(await socket.ping())
+                    answer.add_done_callback(self._ponged)
+                else:
+                    await socket.send(frame)
+
+    def _ponged(self, answer: asyncio.Future[float]) -> None:
+        """The protocol's own pong is a sign of life too: a private stream may be quiet for hours."""
+        if not answer.cancelled() and answer.exception() is None:
+            self._last = self._clock()
+
+    def _unhealthy(self, now: float, born: float) -> str | None:
+        habits = self._habits
+        if now - self._last >= habits.silence_s:
+            return f"silent for {now - self._last:.1f} s"
+        if not self._is_up and now - born >= habits.ready_s:
+            return "subscriptions were not confirmed"
+        if now - born >= habits.life_s:
+            return "renewed before the venue ends it"
+        quiet = self._ears.silent(now)
+        return None if quiet is None else f"{quiet} was subscribed and stays silent"

@@ -1,0 +1,208 @@
+"""The stream client against real sockets: cuts, silence, half-open peers, and what is told of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from websockets.asyncio.server import ServerConnection, serve
+
+from services.venues.wire.stream import Habits, Renew, Stream
+
+QUICK = Habits(open_s=1, beat_s=0.05, silence_s=0.3, ready_s=0.3, life_s=60)
+LONG_S = 5.0
+
+
+class Listener:
+    """Subscribes to one channel and keeps what it heard."""
+
+    def __init__(self) -> None:
+        self.frames: list[dict[str, object]] = []
+        self.greeted = 0
+        self.confirmed = False
+        self.beats = 0
+        self.quiet: str | None = None
+
+    def greeting(self) -> Sequence[str]:
+        self.greeted += 1
+        self.confirmed = False
+        return [json.dumps({"op": "subscribe", "channel": "ticker"})]
+
+    def heard(self, raw: str | bytes) -> None:
+        frame = json.loads(raw)
+        self.frames.append(frame)
+        if frame.get("type") == "subscribed":
+            self.confirmed = True
+        if frame.get("type") == "restart":
+            raise Renew("the venue restarts")
+
+    def beat(self) -> str | None:
+        self.beats += 1
+        return json.dumps({"op": "ping"})
+
+    def ready(self) -> bool:
+        return self.confirmed
+
+    def silent(self, now: float) -> str | None:
+        return self.quiet
+
+
+class Told:
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.changed = asyncio.Event()
+
+    def up(self) -> None:
+        self.log.append("up")
+        self.changed.set()
+
+    def down(self, reason: str) -> None:
+        self.log.append(f"down: {reason}")
+        self.changed.set()
+
+    async def until(self, count: int) -> list[str]:
+        async with asyncio.timeout(LONG_S):
+            while len(self.log) < count:
+                self.changed.clear()
+                await self.changed.wait()
+        return self.log
+
+
+Talk = Callable[[ServerConnection], Awaitable[None]]
+
+
+@asynccontextmanager
+async def stream(talk: Talk, ears: Listener, told: Told, habits: Habits = QUICK) -> AsyncIterator[Stream]:
+    async with serve(talk, "127.0.0.1", 0, ping_interval=None, close_timeout=0.1) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = Stream(
+            f"ws://127.0.0.1:{port}/ws", ears, up=told.up, down=told.down, random=lambda: 0.5, habits=habits
+        )
+        client.start()
+        try:
+            yield client
+        finally:
+            await client.close()
+            server.close(close_connections=True)
+
+
+async def confirm(socket: ServerConnection) -> None:
+    await socket.recv()
+    await socket.send(json.dumps({"type": "subscribed", "channel": "ticker"}))
+
+
+async def answer_pings(socket: ServerConnection) -> None:
+    async for _ in socket:
+        await socket.send(json.dumps({"type": "pong"}))
+
+
+async def test_up_only_when_confirmed_and_again_after_each_cut() -> None:
+    count = 0
+
+    async def talk(socket: ServerConnection) -> None:
+        nonlocal count
+        count += 1
+        await confirm(socket)
+        if count < 3:
+            return
+        await answer_pings(socket)
+
+    ears, told = Listener(), Told()
+    async with stream(talk, ears, told) as client:
+        log = await told.until(5)
+    assert [word.partition(":")[0] for word in log] == ["up", "down", "up", "down", "up"]
+    assert ears.greeted == client.connects == 3
+
+
+async def test_a_peer_that_says_nothing_more_is_dropped() -> None:
+    """A half-open socket looks connected; no frame for a while says that it is not."""
+    stop = asyncio.Event()
+
+    async def talk(socket: ServerConnection) -> None:
+        await confirm(socket)
+        await stop.wait()
+
+    ears, told = Listener(), Told()
+    async with stream(talk, ears, told):
+        log = await told.until(2)
+        stop.set()
+    assert log[1].startswith("down: silent for 0.")
+    assert ears.beats >= 2
+
+
+async def test_pongs_keep_a_quiet_connection() -> None:
+    async def talk(socket: ServerConnection) -> None:
+        await confirm(socket)
+        await answer_pings(socket)
+
+    ears, told = Listener(), Told()
+    async with stream(talk, ears, told) as client:
+        await told.until(1)
+        async with asyncio.timeout(LONG_S):
+            while ears.beats < 12:
+                await asyncio.sleep(0.02)
+        age = client.age()
+    assert told.log == ["up"]
+    assert age is not None
+    assert age < QUICK.silence_s
+
+
+async def test_an_acknowledgement_that_never_comes_is_no_connection() -> None:
+    async def talk(socket: ServerConnection) -> None:
+        async for _ in socket:
+            await socket.send(json.dumps({"type": "pong"}))
+
+    ears, told = Listener(), Told()
+    async with stream(talk, ears, told) as client:
+        async with asyncio.timeout(LONG_S):
+            while client.connects < 2:
+                await asyncio.sleep(0.02)
+    assert told.log == []
+
+
+async def test_a_subscription_that_stays_silent_renews_the_connection() -> None:
+    """An acknowledgement proves nothing (binance.md 7)."""
+
+    async def talk(socket: ServerConnection) -> None:
+        await confirm(socket)
+        await answer_pings(socket)
+
+    ears, told = Listener(), Told()
+    async with stream(talk, ears, told):
+        await told.until(1)
+        ears.quiet = "btcusdt@markPrice"
+        log = await told.until(2)
+    assert log[1] == "down: btcusdt@markPrice was subscribed and stays silent"
+
+
+async def test_the_venues_restart_word_and_a_life_that_ends_renew() -> None:
+    async def talk(socket: ServerConnection) -> None:
+        await confirm(socket)
+        await socket.send(json.dumps({"type": "restart"}))
+        await answer_pings(socket)
+
+    ears, told = Listener(), Told()
+    async with stream(talk, ears, told):
+        log = await told.until(2)
+    assert log[1] == "down: the venue restarts"
+
+    async def calm(socket: ServerConnection) -> None:
+        await confirm(socket)
+        await answer_pings(socket)
+
+    ears, told = Listener(), Told()
+    brief = Habits(open_s=1, beat_s=0.05, silence_s=0.3, ready_s=0.3, life_s=0.2)
+    async with stream(calm, ears, told, brief):
+        log = await told.until(2)
+    assert log[1] == "down: renewed before the venue ends it"
+
+
+async def test_nothing_is_said_without_a_connection() -> None:
+    client = Stream(
+        "ws://127.0.0.1:9/ws", Listener(), up=Told().up, down=Told().down, random=lambda: 0.5, habits=QUICK
+    )
+    assert client.age() is None
+    assert not await client.say("{}")
+    await client.close()
