@@ -194,6 +194,16 @@ RULES: dict[str, Rule] = {
         "An unpaired position has no stop, local or resting.",
         "close it by ticket or flatten its symbol",
     ),
+    "backstop": Rule(
+        ALARM,
+        "The venue took no backstop for a position: only the local stop protects it while this desk lives.",
+        "read the reason; it is tried again; close the position if you cannot watch it",
+    ),
+    "stop": Rule(
+        ALARM,
+        "A stop has triggered and does not fill: the position stands beyond its level.",
+        "look at the book; it goes on in the widest band; F closes it with the rest",
+    ),
     "foreign": Rule(
         WARNING,
         "An order or position that is not ours is at the venue: shown, counted in limits, never managed.",

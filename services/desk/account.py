@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import booking
-from services.desk.core import SECOND, DeskCore
+from services.desk import booking, protection
+from services.desk.core import SECOND, UNREAD, DeskCore
 from services.desk.state import VenueDesk
 from services.desk.submit import Submitter
 from services.domain.effects import ReadAccount
@@ -32,7 +32,6 @@ from services.execution.reconcile import (
 from services.portfolio import average_cost
 
 RECONCILE = "reconcile"
-UNREAD = "unread"
 READ_TIMEOUT_S = 10
 """A read that is not answered by then is asked again."""
 
@@ -74,6 +73,7 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
     if report.ts_event < book.report_event or (not awaited and report.ts_event == book.report_event):
         # Answers that overtook each other, or came twice: the newer read stands.
         return
+    protection.adopt(core, report)
     if not book.opened:
         _open(core, report)
     else:

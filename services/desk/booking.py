@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from services.desk import protection
 from services.desk.core import DeskCore
 from services.desk.pair_books import keep_episodes
 from services.desk.submit import Submitter
@@ -48,7 +49,7 @@ def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None
         return
     for fill in applied.fills:
         book_fill(core, fill, applied.entry)
-        _unpaired(core, submit, fill, applied.entry)
+        protection.on_fill(core, submit, fill, applied.entry)
     _venue_verdict(core, event)
     if applied.fills or applied.ended or isinstance(event, OrderAccepted | OrderUnknown):
         submit.keep(applied.entry)
@@ -132,26 +133,6 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
     return booked
 
 
-def _unpaired(core: DeskCore, submit: Submitter, fill: OrderFilled, entry: OrderEntry) -> None:
-    """A fill of ours outside any living pair changes a position that needs a stop of its own.
-
-    A ticket, a stop, a fill that came after its pair was forgotten.
-    """
-    pair = entry.request.pair
-    if pair is not None and core.pairs.get(pair) is not None:
-        return
-    spec = core.instruments[fill.instrument]
-    if not spec.is_perp:
-        return
-    size = core.state.unpaired.get(fill.instrument, ZERO) + fill.quantity * fill.side.sign
-    held = core.ledger.size(spec)
-    if held == ZERO or (size > ZERO) != (held > ZERO):
-        size = ZERO
-    core.state.unpaired[fill.instrument] = size
-    mark = core.picture.fresh_mark(fill.instrument, core.now)
-    submit.run(core.stops.on_position(fill.instrument, size, fill.price, mark, core.now))
-
-
 def _pair_taken_from(core: DeskCore, fill: OrderFilled) -> str | None:
     """A fill that is not ours and takes from a pair's leg (a liquidation, auto-deleveraging, a manual trade)
     belongs to that pair's result: the newest one that holds enough, as `check_legs` cuts the newest."""
@@ -187,6 +168,7 @@ def _foreign_fill(core: DeskCore, submit: Submitter, fill: OrderFilled) -> None:
         do="check who else trades on this account",
     )
     check_legs(core, submit, fill.instrument, "foreign fill")
+    protection.settle_unpaired(core, submit, fill.instrument)
 
 
 def _unknown_instrument(core: DeskCore, fill: OrderFilled) -> None:

@@ -23,6 +23,7 @@ from services.domain.effects import (
 from services.domain.enums import Severity, TradingState
 from services.domain.instrument import Instrument
 from services.domain.records import RiskRecord, Row
+from services.execution.backstops import BackstopBook
 from services.execution.flatten import FlattenMachine
 from services.execution.ids import IdCounter
 from services.execution.pairs import PairMachine
@@ -44,6 +45,9 @@ SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+
+UNREAD = "unread"
+"""Cause of a venue whose account has not been read since the start."""
 
 
 class DeskCore:
@@ -73,6 +77,7 @@ class DeskCore:
         self.pairs = PairMachine(settings, self.instruments, self.ids, state=state.pairs)
         self.flattens = FlattenMachine(settings, self.instruments, self.ids, self.pairs, state=state.flattens)
         self.stops = StopBook(settings, self.instruments, self.ids, state=state.stops)
+        self.backstops = BackstopBook(settings, self.instruments, self.ids, state=state.backstops)
         self.ladder = MarginLadder(settings.ladder, settings.gate, state=state.ladder)
         self.trips = Trips(settings.breaker, state=state.trips)
         step = settings.data_step_ns

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from services.desk import account, booking, controls, risk, venue_words
+from services.desk import account, booking, controls, protection, risk, venue_words
 from services.desk.commands import Commands
 from services.desk.core import DeskCore
 from services.desk.lifecycle import Lifecycle
@@ -145,8 +145,7 @@ class Desk:
     def _market(self, frame: MarketFrame) -> None:
         core = self.core
         core.picture.apply(frame)
-        if core.state.stops.stops:
-            self.life.check_stops(frame)
+        protection.on_marks(core, self.submit, frame)
         self.strategies.on_market()
 
     def _stranger(self, venue: str) -> bool:

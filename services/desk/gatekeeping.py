@@ -107,7 +107,8 @@ def open_orders(core: DeskCore, asked: str = "") -> tuple[OpenOrder, ...]:
     for entry in core.orders.open_orders():
         request = entry.request
         leaves = entry.leaves
-        if leaves <= ZERO:
+        if leaves <= ZERO or core.backstops.waiting(entry.id):
+            # A backstop that waits at the venue fills nothing at present prices, and only ever reduces.
             continue
         stage = Stage.WORKING
         if entry.in_doubt:
@@ -150,7 +151,7 @@ def _foreign(core: DeskCore) -> list[OpenOrder]:
         )
         for book in core.state.venues.values()
         for row in book.foreign_orders
-        if row.quantity > row.filled
+        if row.quantity > row.filled and not (row.trigger is not None and row.reduce_only)
     ]
 
 

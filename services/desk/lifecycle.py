@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from services.desk import account, faults
+from services.desk import account, faults, protection
 from services.desk.commands import Commands
-from services.desk.core import MINUTE, SECOND, DeskCore
+from services.desk.core import MINUTE, SECOND, UNREAD, DeskCore
 from services.desk.pair_books import close_books, keep_pair
 from services.desk.state import Stopping
 from services.desk.strategy import Strategies, basis_bps
 from services.desk.submit import Submitter
 from services.domain.effects import Stopped
 from services.domain.enums import PairState, Severity, TradingState
-from services.domain.events import LatchFound, MarketFrame, StopRequested
+from services.domain.events import LatchFound, StopRequested
 from services.domain.money import ZERO
 from services.execution.actions import Became
+from services.execution.entries import OrderEntry
 from services.market.funding import hours_ns
 from services.portfolio.funding import funding_cash_flow
 from services.risk.causes import ALL
@@ -87,7 +88,7 @@ class Lifecycle:
             book = account.book_of(core, venue)
             book.asked = ""
             core.raise_cause(
-                account.UNREAD,
+                UNREAD,
                 f"venue:{venue}",
                 TradingState.REDUCING,
                 f"{venue} has not been read yet",
@@ -133,6 +134,8 @@ class Lifecycle:
                 self.commands.flattened(end)
             for ask in asks:
                 account.ask(core, ask.venue, ask.reason)
+        if not core.state.stopped:
+            protection.follow(core, submit)
         submit.arm_probes()
         if core.state.stopping is not None and not core.state.stopped:
             self._try_stop()
@@ -210,14 +213,6 @@ class Lifecycle:
         )
         account.ask(core, core.instruments[instrument].venue, "settlement missing")
 
-    def check_stops(self, frame: MarketFrame) -> None:
-        core = self.core
-        for row in frame.marks:
-            if row.instrument in core.state.stops.stops:
-                mark = core.picture.fresh_mark(row.instrument, core.now)
-                if mark is not None:
-                    self.submit.run(core.stops.on_mark(row.instrument, mark, core.now, self.submit.prices))
-
     # -- stop --------------------------------------------------------------------------------------------
 
     def stop(self, event: StopRequested) -> None:
@@ -237,7 +232,7 @@ class Lifecycle:
         core = self.core
         if core.flattens.running():
             return
-        if self._unsettled() or core.orders.open_orders():
+        if self._unsettled() or self._open_orders():
             return
         self._stopped(())
 
@@ -249,12 +244,17 @@ class Lifecycle:
             if pair.state in _UNSETTLED or pair.naked.since is not None
         ]
 
+    def _open_orders(self) -> list[OrderEntry]:
+        """What must come to its end first. A backstop that rests at the venue stays: it is meant to."""
+        resting = self.core.backstops.resting
+        return [entry for entry in self.core.orders.open_orders() if not resting(entry.id)]
+
     def _deadline(self) -> None:
         core = self.core
         if core.state.stopping is None or core.state.stopped:
             return
         left = self._unsettled()
-        left += [f"order {entry.id} {entry.state.value}" for entry in core.orders.open_orders()]
+        left += [f"order {entry.id} {entry.state.value}" for entry in self._open_orders()]
         left += [f"flatten {run.id}" for run in core.flattens.running()]
         self._stopped(tuple(left))
 

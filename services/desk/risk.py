@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import account, controls, gatekeeping, pegs, revaluation
+from services.desk import account, controls, gatekeeping, pegs, protection, revaluation
 from services.desk.core import MINUTE, SECOND, DeskCore
 from services.desk.pair_books import value_waiting
 from services.desk.submit import Submitter
@@ -44,6 +44,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     _breaker(core, submit, total, stale)
     _naked(core)
     _doubts(core)
+    protection.review(core, submit)
     value_waiting(core)
     account.settle_outages(core)
     _overdue_starts(core)

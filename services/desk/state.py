@@ -12,6 +12,7 @@ from services.alerts.book import AlertState
 from services.domain.events import WorkingRow
 from services.domain.records import EpisodeRecord
 from services.domain.venue_events import DeadManReport, VenueFacts
+from services.execution.backstops import BackstopState
 from services.execution.flatten import FlattenBookState
 from services.execution.ids import IdState
 from services.execution.pair_state import PairBookState
@@ -159,6 +160,7 @@ class DeskState:
     pairs: PairBookState = field(default_factory=PairBookState)
     flattens: FlattenBookState = field(default_factory=FlattenBookState)
     stops: StopBookState = field(default_factory=StopBookState)
+    backstops: BackstopState = field(default_factory=BackstopState)
     breaker: BreakerState = field(default_factory=BreakerState)
     depeg: DepegState = field(default_factory=DepegState)
     ladder: LadderState = field(default_factory=LadderState)
@@ -185,6 +187,8 @@ class DeskState:
     """Closed ones, newest last, bounded: what the sizing learns from."""
     unpaired: dict[str, Decimal] = field(default_factory=dict)
     """Instrument -> signed size of ours that belongs to no pair: it has a stop of its own (SEMANTICS 8)."""
+    unpaired_entry: dict[str, Decimal] = field(default_factory=dict)
+    """Its average entry price."""
     expected: dict[str, Decimal] = field(default_factory=dict)
     """`instrument|settlement ts` -> accrual estimate in the settle coin, until its payment comes."""
     denied: list[DeniedNote] = field(default_factory=list)

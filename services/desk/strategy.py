@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from services.desk import account, controls
+from services.desk import controls
 from services.desk.admission import Admission
-from services.desk.core import DAY, SECOND, DeskCore
+from services.desk.core import DAY, SECOND, UNREAD, DeskCore
 from services.desk.state import StrategySlot
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Purpose, Severity, TradingState
@@ -292,7 +292,7 @@ class Strategies:
             return TradingState.HALTED.value
         for leg in pair.legs:
             venue = core.instruments[leg.instrument].venue
-            if core.causes.has(account.UNREAD, f"venue:{venue}"):
+            if core.causes.has(UNREAD, f"venue:{venue}"):
                 return f"{venue} has not been read yet"
         return ""
 

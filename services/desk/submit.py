@@ -119,16 +119,21 @@ class Submitter:
     def _escalate(self, action: Escalate) -> None:
         core = self.core
         if action.reducing:
+            scope = "all"
+            if action.subject in core.state.pairs.pairs:
+                scope = f"pair:{action.subject}"
+            elif action.subject in core.instruments:
+                scope = f"instrument:{action.subject}"
             core.raise_cause(
-                "in doubt",
-                f"pair:{action.subject}" if action.subject in core.state.pairs.pairs else "all",
+                action.name,
+                scope,
                 TradingState.REDUCING,
                 action.text,
                 severity=Severity.ALARM,
                 latched=True,
             )
         else:
-            core.alert(f"in doubt:{action.subject}", Severity.ALARM, action.text)
+            core.alert(f"{action.name}:{action.subject}", Severity.ALARM, action.text)
         core.decide("escalate", action.subject, action.text)
 
     # -- orders ------------------------------------------------------------------------------------------
@@ -269,7 +274,10 @@ class Submitter:
         """Hand an order's change to the machine it belongs to."""
         core = self.core
         request = entry.request
-        if request.pair is not None:
+        if request.trigger is not None:
+            # Not the pair machine's, though it may protect a leg: it rests, and nothing waits for its end.
+            self.run(core.backstops.on_order(entry, core.now))
+        elif request.pair is not None:
             self.run(core.pairs.on_order(entry, core.now, self.prices))
         elif request.purpose is Purpose.FLATTEN:
             self.run(core.flattens.on_order(entry, core.now, self.prices))

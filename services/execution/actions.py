@@ -77,6 +77,8 @@ class Escalate(Struct, frozen=True, tag="escalate"):
     subject: str
     text: str
     reducing: bool = False
+    name: str = "in doubt"
+    """The alert's rule, and the cause's name."""
 
 
 class Remainder(Struct, frozen=True):

@@ -29,7 +29,8 @@ def order_outcomes(
 
     An order that the venue acknowledged and no longer lists is gone. One that it never acknowledged is gone
     only when the picture was taken later than the send and the venue's settling time; before that it may
-    still be on its way. An order older than the report's fills is left to its probes: fills may be missing.
+    still be on its way. One that was never acknowledged and is older than the report's fills is left to its
+    probes: fills may be missing. Of an acknowledged one every read since has listed the fills.
     """
     listed = {row.client_order_id: row for row in report.orders if row.client_order_id}
     missing: dict[str, Decimal] = {}
@@ -48,7 +49,9 @@ def order_outcomes(
             continue
         born = entry.sent if entry.sent is not None else entry.created
         unsent = entry.state is OrderState.INITIALIZED
-        if unsent or born < fills_since or filled >= entry.request.quantity:
+        if unsent or filled >= entry.request.quantity:
+            continue
+        if born < fills_since and entry.answered_event is None:
             continue
         if entry.answered_event is not None:
             if report.ts_event > entry.answered_event:

@@ -2,17 +2,20 @@
 
 How the desk calls it:
 
-- `on_position(instrument, size, entry, mark, now)` whenever the *unpaired* size of an instrument changes
-  (position minus `PairMachine.size_on`); size 0 or a flip drops the episode's stop. A leg naked beyond its
-  time-out may be handed in the same way.
+- `on_position(instrument, size, entry, mark, now)` whenever the *unpaired* size of an instrument changes;
+  size 0 or a flip drops the episode's stop. `entry`: its average entry.
 - `on_mark(instrument, mark, now, prices)` at every *fresh* mark of an instrument that has a stop; a crossed
   level returns `Place` (purpose STOP, reducing). A stale mark is not handed in: a stop never fires on it.
 - `on_order(entry, now, prices)` for orders of purpose STOP, `on_timer(instrument, now, prices)` for timers
   `stop:INSTRUMENT`: a stop that triggers and does not fill widens its band and escalates.
+- `stand_down(instrument, released)`: a backstop of the venue has been released and is at work; the local
+  stop sends nothing beside it, and goes on when it has ended.
+- `on_naked(pair, …)` for a leg naked beyond its time-out, `naked_crossed(pair, mark, now)` at its marks.
+  Its orders are the pair machine's: a stop of one leg acts on the whole pair. `hedged(pair)` drops it.
 - After a restart the state is the checkpoint's. Without one, pass `best` from the store to `on_position`; it
   falls back to the present mark, and the level is never looser than the initial one.
 
-Levels are exact figures, compared with the mark: only what rests at the venue (`backstop`) is rounded.
+Levels are exact figures, compared with the mark: only what rests at the venue is rounded.
 """
 
 from __future__ import annotations
@@ -20,8 +23,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-
-from msgspec import Struct
 
 from services.domain.enums import Purpose, Side, TimeInForce
 from services.domain.instrument import Instrument
@@ -31,31 +32,13 @@ from services.execution.actions import Action, Actions, Arm, Disarm, Escalate, P
 from services.execution.entries import OrderEntry
 from services.execution.ids import IdCounter
 from services.execution.pricing import Prices, band_limit
-from services.settings.parameters import Settings, Stops
+from services.execution.stop_levels import StopRule, initial_level, rule_for, tighter
+from services.settings.parameters import Settings
+
+__all__ = ["Stop", "StopBook", "StopBookState", "crossed", "follow", "initial_level", "rule_for"]
 
 _MILLISECOND = 10**6
 _LONGEST_DOUBLING = 5
-
-
-class StopRule(Struct, frozen=True):
-    """The four distances, as fractions of price."""
-
-    initial: Decimal
-    trail: Decimal
-    activation: Decimal
-    backstop: Decimal
-
-
-def rule_for(instrument: Instrument, settings: Stops) -> StopRule:
-    """Perps on a stablecoin move in basis points, and so do their stops."""
-    if instrument.pegged:
-        return StopRule(
-            settings.pegged_initial,
-            settings.pegged_trail,
-            settings.pegged_activation,
-            settings.pegged_backstop,
-        )
-    return StopRule(settings.initial, settings.trail, settings.activation, settings.backstop)
 
 
 @dataclass(slots=True)
@@ -80,20 +63,15 @@ class Stop:
     order: str = ""
     """The stop order that has not settled yet."""
     escalated: bool = False
+    yields: bool = False
+    """A backstop is at work at the venue: nothing is sent beside it."""
 
 
 @dataclass(slots=True)
 class StopBookState:
     stops: dict[str, Stop] = field(default_factory=dict)
-
-
-def initial_level(rule: StopRule, sign: int, entry: Decimal) -> Decimal:
-    return entry * (ONE - sign * rule.initial)
-
-
-def tighter(sign: int, first: Decimal, second: Decimal) -> Decimal:
-    """The level nearer to the market: the higher one for a long, the lower one for a short."""
-    return max(first, second) if sign > 0 else min(first, second)
+    naked: dict[str, Stop] = field(default_factory=dict)
+    """By pair: of the leg that stands naked beyond its time-out."""
 
 
 def follow(stop: Stop, rule: StopRule, mark: Decimal) -> None:
@@ -128,6 +106,11 @@ class StopBook:
     def get(self, instrument: str) -> Stop | None:
         return self.state.stops.get(instrument)
 
+    def of_leg(self, pair: str, instrument: str) -> Stop | None:
+        """The stop of this pair's naked leg, if it is this one."""
+        stop = self.state.naked.get(pair)
+        return stop if stop is not None and stop.instrument == instrument else None
+
     def on_position(
         self,
         instrument: str,
@@ -149,7 +132,8 @@ class StopBook:
         if size == ZERO or instrument not in self._instruments:
             return tuple(actions)
         if entry is None or entry <= ZERO:
-            actions.append(Escalate(instrument, "position without a known entry price: no local stop"))
+            text = "position without a known entry price: no local stop"
+            actions.append(Escalate(instrument, text, name="no stop"))
             return tuple(actions)
         rule = rule_for(self._instruments[instrument], self._settings.stop)
         first = initial_level(rule, sign, entry)
@@ -193,20 +177,46 @@ class StopBook:
         stop = self.state.stops.get(instrument)
         return () if stop is None or stop.triggered is None else self._fire(stop, now, prices)
 
-    def backstop(self, instrument: str) -> Decimal | None:
-        """Price of the wider stop that should rest at the venue, rounded away from the market."""
+    def stand_down(self, instrument: str, released: bool, now: int, prices: Prices) -> Actions:
+        """`released`: a backstop on this instrument is at work. Its end lets a triggered stop go on."""
         stop = self.state.stops.get(instrument)
-        if stop is None:
-            return None
-        facts = self._instruments[instrument]
-        rule = rule_for(facts, self._settings.stop)
-        # A buy's price is rounded down and a sell's up; away from the market is the other way round.
-        side = Side.BUY if stop.sign > 0 else Side.SELL
-        return facts.round_price(side, stop.entry * (ONE - stop.sign * rule.backstop))
+        if stop is None or stop.yields == released:
+            return ()
+        stop.yields = released
+        return () if released or stop.triggered is None else self._fire(stop, now, prices)
+
+    def on_naked(
+        self, pair: str, instrument: str, size: Decimal, entry: Decimal, mark: Decimal | None
+    ) -> None:
+        """A leg stands naked beyond its time-out. `size` signed; its level is not loosened meanwhile."""
+        sign = 1 if size > ZERO else -1
+        old = self.of_leg(pair, instrument)
+        if old is not None and old.sign == sign:
+            old.size = abs(size)
+            return
+        rule = rule_for(self._instruments[instrument], self._settings.stop)
+        stop = Stop(instrument, sign, abs(size), entry, initial_level(rule, sign, entry), entry)
+        if mark is not None and mark > ZERO:
+            follow(stop, rule, mark)
+        self.state.naked[pair] = stop
+
+    def hedged(self, pair: str) -> None:
+        self.state.naked.pop(pair, None)
+
+    def naked_crossed(self, pair: str, mark: Decimal, now: int) -> bool:
+        """A fresh mark of a naked leg: has its level been crossed, just now?"""
+        stop = self.state.naked.get(pair)
+        if stop is None or mark <= ZERO or stop.triggered is not None:
+            return False
+        follow(stop, rule_for(self._instruments[stop.instrument], self._settings.stop), mark)
+        if not crossed(stop, mark):
+            return False
+        stop.triggered = now
+        return True
 
     def _fire(self, stop: Stop, now: int, prices: Prices) -> Actions:
         """The next reducing order of a triggered stop, one at a time, each band wider than the last."""
-        if stop.order:
+        if stop.order or stop.yields:
             return ()
         if now < stop.next_at:
             return (Arm(_timer(stop.instrument), stop.next_at),)
@@ -221,7 +231,8 @@ class StopBook:
         out: list[Action] = []
         if stop.attempt >= len(bands) and not stop.escalated:
             stop.escalated = True
-            out.append(Escalate(stop.instrument, "the stop has triggered and does not fill", reducing=True))
+            text = "the stop has triggered and does not fill"
+            out.append(Escalate(stop.instrument, text, reducing=True, name="stop"))
         mid = prices.mid(stop.instrument)
         base = mid if mid is not None else prices.last(stop.instrument)
         if base is None:

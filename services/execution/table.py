@@ -118,6 +118,19 @@ class OrderTable:
         self.state.orders[request.client_order_id] = entry
         return entry
 
+    def adopt(
+        self, request: OrderRequest, venue_order_id: str, filled: Decimal, ts_event: int, now: int
+    ) -> OrderEntry:
+        """An order of ours that only the venue still knows. What it says to have filled is asked for."""
+        entry = self.add(request, now)
+        entry.state = OrderState.ACCEPTED
+        entry.sent = entry.answered = now
+        entry.answered_event = ts_event
+        entry.venue_order_id = venue_order_id
+        entry.venue_filled = filled
+        self._watch(entry, now)
+        return entry
+
     def resize(self, client_order_id: str, quantity: Decimal) -> OrderEntry | None:
         """The gate cut an intent that has not gone out."""
         entry = self.get(client_order_id)

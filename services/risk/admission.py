@@ -53,6 +53,8 @@ def order_checks(
     instrument = ctx.instruments.get(order.instrument)
     if instrument is None:
         return [_fact("instrument", order.instrument, f"{order.instrument} is not a known instrument")]
+    if order.trigger is not None:
+        return [_fact("instrument", instrument.id, "a conditional order may only reduce")]
     facts = ctx.markets.get(order.instrument, MarketFacts())
     return [
         _instrument(ctx, instrument, facts),

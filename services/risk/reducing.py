@@ -54,6 +54,12 @@ def reducible(ctx: GateContext, instrument: str, side: Side, own_id: str = "") -
     return max(ZERO, left)
 
 
+def _position_against(ctx: GateContext, order: OrderRequest) -> Decimal:
+    """|position| that an order of this side takes off; 0 when it is not known or lies on the same side."""
+    size = position_size(ctx, order.instrument)
+    return abs(size) if size is not None and size * order.side.sign < ZERO else ZERO
+
+
 def reducing_checks(ctx: GateContext, order: OrderRequest) -> tuple[list[Check], Decimal]:
     """The four checks, and the quantity after the cut (0 when it may not go out at all)."""
     spec = ctx.instruments.get(order.instrument)
@@ -78,6 +84,8 @@ def passing_state(ctx: GateContext, order: OrderRequest) -> Check:
 
 def opposing(ctx: GateContext, order: OrderRequest) -> tuple[str, ...]:
     """Our own orders against it on the same instrument: canceled before it goes out."""
+    if order.trigger is not None:
+        return ()  # it goes nowhere near the book before its trigger
     return tuple(
         row.client_order_id
         for row in ctx.working
@@ -106,7 +114,11 @@ def band_check(ctx: GateContext, order: OrderRequest, spec: Instrument | None) -
         )
     facts = ctx.markets.get(order.instrument, MarketFacts())
     nearest: Decimal | None = None
-    for reference in (positive(facts.mark), positive(facts.bid), positive(facts.ask)):
+    references = (positive(facts.mark), positive(facts.bid), positive(facts.ask))
+    if order.trigger is not None:
+        # It is released at its trigger: from there its limit may be as far as any protective one.
+        band, references = gate.protective_bands[-1], (positive(order.trigger), None, None)
+    for reference in references:
         if price is None or reference is None:
             continue
         away = abs(price / reference - ONE)
@@ -137,9 +149,12 @@ def _grid(order: OrderRequest, spec: Instrument | None) -> tuple[Check, Decimal]
     if quantity is None or lot is None or tick is None:
         text = f"quantity {order.quantity} of {subject} cannot be put on its grid"
         return Check(name=name, subject=subject, unit="state", passed=False, text=text), ZERO
-    price = positive(order.price)
-    if price is not None and price % tick != ZERO:
-        text = f"price {price} is off the grid {tick}"
+    for price in (positive(order.price), positive(order.trigger)):
+        if price is not None and price % tick != ZERO:
+            text = f"price {price} is off the grid {tick}"
+            return Check(name=name, subject=subject, unit="state", passed=False, text=text), ZERO
+    if order.trigger is not None and (positive(order.trigger) is None or not spec.reduce_only_supported):
+        text = f"a conditional order of {subject} could open a position"
         return Check(name=name, subject=subject, unit="state", passed=False, text=text), ZERO
     return (
         Check(name=name, subject=subject, unit="state", passed=True, text=f"{subject} on its grid"),
@@ -152,6 +167,9 @@ def _provable(
 ) -> tuple[Check, Decimal]:
     """Cut to what is left to reduce; nothing left, or less than a lot (dust), is refused."""
     room = reducible(ctx, order.instrument, order.side, order.client_order_id)
+    if order.trigger is not None:
+        # It waits while others reduce, and the venue trims it to what is left then.
+        room = _position_against(ctx, order)
     cut = ZERO
     if spec is not None and positive(spec.size_increment) is not None:
         cut = spec.round_size(min(quantity, room))

@@ -56,7 +56,6 @@ def test_instruments_on_a_stablecoin_have_stops_in_basis_points() -> None:
     stops = book()
     stops.on_position(USDT_A, D(1000), D(1), D(1), START)
     assert stops.get(USDT_A).level == D("0.995")  # type: ignore[union-attr]
-    assert stops.backstop(USDT_A) == D("0.985")
     stops.on_mark(USDT_A, D("1.0025"), START, Book())
     assert stops.get(USDT_A).level == D("1.0025") * D("0.9975")  # type: ignore[union-attr]
 
@@ -164,11 +163,3 @@ def test_dust_is_not_retried_and_the_state_survives_a_restart() -> None:
     assert stops.on_mark(BTC_A, D(20000), START, Book()) == ()
     state = msgspec.msgpack.decode(msgspec.msgpack.encode(stops.state), type=StopBookState)
     assert state == stops.state
-
-
-def test_the_backstop_is_wider_and_rounded_away_from_the_market() -> None:
-    stops = book()
-    stops.on_position(BTC_A, D(1), D("23000.03"), D(23000), START)
-    assert stops.backstop(BTC_A) == D("22080.0")
-    stops.on_position(BTC_A, D(-1), D("23000.03"), D(23000), START)
-    assert stops.backstop(BTC_A) == D("23920.1")
