@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from services.domain.effects import (
+    ArmDeadMan,
     Cancel,
     CancelTimer,
     Done,
@@ -98,6 +99,7 @@ class VirtualMachine:
             Cancel: self._cancel,
             QueryOrder: self._query,
             ReadAccount: self._read_account,
+            ArmDeadMan: self._arm_dead_man,
             SetTimer: self._set_timer,
             CancelTimer: self._cancel_timer,
             Record: self._record,
@@ -230,6 +232,9 @@ class VirtualMachine:
 
     def _set_fault(self, effect: SetFault) -> None:
         self.on_fault(effect)
+
+    def _arm_dead_man(self, effect: ArmDeadMan) -> None:
+        self.venues[effect.venue].dead_man(self.queue.now, effect.timeout_ms)
 
     def _set_timer(self, effect: SetTimer) -> None:
         self.queue.set_timer(effect.name, effect.due)

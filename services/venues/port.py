@@ -41,5 +41,11 @@ class VirtualVenue(Protocol):
     def read_account(self, now: int, request: str, fills_since: int) -> None:
         """Answered by an `AccountReport`."""
 
+    def dead_man(self, now: int, timeout_ms: int) -> None:
+        """Arm, or beat, the venue's dead-man's switch; 0 disarms it. Answered by a `DeadManReport`.
+
+        Armed, it cancels our ordinary orders by itself when it hears nothing more for `timeout_ms`.
+        """
+
     def wake(self, now: int, token: object) -> None:
         """A moment it asked for has come."""

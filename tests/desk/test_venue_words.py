@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from services.desk.desk import Desk
-from services.domain.events import DeadManReport, RequestFailed, VenueFacts
+from services.domain.effects import ArmDeadMan, Effect
+from services.domain.events import DeadManReport, Event, RequestFailed, Timer, VenueFacts
 from tests.desk.world import DeskWorld, S
 
 
@@ -33,3 +34,36 @@ def test_over_a_fifth_of_failed_requests_takes_new_risk_off_the_venue() -> None:
     assert "beta" not in world.desk.core.venue_errors.blocked()
     assert any(alert.key == "venue errors:alpha" for alert in world.told)
     assert [d.text for d in world.decisions("request failed")][-1] == "read r1: 429"
+
+
+def test_the_driver_carries_the_beat_to_its_venue_and_the_answer_back() -> None:
+    world = DeskWorld().run(3)
+    desk = world.machine.desk
+
+    class Armed:
+        def handle(self, event: Event) -> tuple[Effect, ...]:
+            return (ArmDeadMan("beta", 60_000),)
+
+        def overran(self) -> str | None:
+            return None
+
+    world.machine.desk = Armed()
+    world.machine.feed(Timer(name="beat", ts=world.now))
+    world.machine.desk = desk
+    world.run(1)
+    told = world.desk.state.venues["beta"].dead_man
+    assert told is not None
+    assert (told.armed, told.fired) == (True, False)
+    assert world.desk.state.venues["alpha"].dead_man is None
+    world.run(62)
+    told = world.desk.state.venues["beta"].dead_man
+    assert told is not None
+    assert (told.armed, told.fired) == (False, True)
+
+
+def test_each_connect_tells_what_the_venue_can_do() -> None:
+    world = DeskWorld().run(1)
+    for venue in ("alpha", "beta"):
+        facts = world.desk.state.venues[venue].facts
+        assert facts is not None
+        assert facts.conditional_survives_dead_man

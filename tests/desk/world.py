@@ -153,6 +153,9 @@ class Tap:
     def read_account(self, now: int, request: str, fills_since: int) -> None:
         self.venue.read_account(now, request, fills_since)
 
+    def dead_man(self, now: int, timeout_ms: int) -> None:
+        self.venue.dead_man(now, timeout_ms)
+
     def wake(self, now: int, token: object) -> None:
         self.venue.wake(now, token)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.domain.enums import RateKind
-from services.domain.events import MarketFrame, VenueLink
+from services.domain.events import MarketFrame, VenueFacts, VenueLink
 from services.venues.sim.facts import HOUR_NS
 from services.venues.sim.world import make_world
 from tests.sim.builders import NS, Sim
@@ -13,11 +13,14 @@ def frames(sim: Sim, seconds: float, venue: str) -> list[MarketFrame]:
     return [e for e in sim.run(seconds) if isinstance(e, MarketFrame) and e.venue == venue]
 
 
-def test_the_link_comes_up_before_a_first_complete_frame() -> None:
+def test_facts_and_link_come_before_a_first_complete_frame() -> None:
     sim = Sim()
     events = [e for e in sim.run(1) if getattr(e, "venue", "") == "beta"]
-    assert isinstance(events[0], VenueLink)
-    first = events[1]
+    facts, link, first = events[:3]
+    assert isinstance(facts, VenueFacts)
+    assert (facts.conditional, facts.dead_man, facts.conditional_survives_dead_man) == (True, True, True)
+    assert isinstance(link, VenueLink)
+    assert facts.ts == link.ts
     assert isinstance(first, MarketFrame)
     assert (len(first.quotes), len(first.marks), len(first.indexes)) == (12, 7, 5)
     predicted = [r for r in first.rates if r.kind is RateKind.PREDICTED]

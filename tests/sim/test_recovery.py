@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from services.domain.events import MarketFrame, OrderAccepted, OrderReport, VenueLink
+from services.domain.events import MarketFrame, OrderAccepted, OrderReport, VenueFacts, VenueLink
 from services.venues.sim.exchange import build_exchange
 from services.venues.sim.log import CHECKPOINT_FILE, LOG_FILE
 from services.venues.sim.world import WORLD_FILE, WorldMismatch, make_world, move_aside, read_world
@@ -190,8 +190,8 @@ def test_the_first_frame_after_a_restart_is_complete_and_has_the_settled_rates(t
     Sim(world, tmp_path).run(7300)
     back = Sim(world, tmp_path)
     events = [e for e in back.run(3) if getattr(e, "venue", "") == "beta"]
-    assert isinstance(events[0], VenueLink)
-    first = events[1]
+    assert [type(e) for e in events[:2]] == [VenueFacts, VenueLink]
+    first = events[2]
     assert isinstance(first, MarketFrame)
     assert len(first.quotes) == 12
     settled = [r.rate_ts for r in first.rates if r.instrument == "BTC-USDT-PERP.beta" and r.kind == "settled"]

@@ -19,12 +19,13 @@ from services.venues.sim.facts import DAY_NS, HOUR_NS, MINUTE_NS, NS
 from services.venues.sim.faults import VenueFaults
 from services.venues.sim.faulty import FaultyDoor, FaultyLine
 from services.venues.sim.generator import GeneratedSource
+from services.venues.sim.line import Wish
 from services.venues.sim.log import Checkpoint, CommandLog, Entry
 from services.venues.sim.played import PlayedSource
 from services.venues.sim.scenarios import scenario
 from services.venues.sim.source import HistorySource, MarketSource
 from services.venues.sim.state import VenueState
-from services.venues.sim.venue import SimVenue, Wish
+from services.venues.sim.venue import SimVenue
 from services.venues.sim.world import World, claim_world, stream
 
 INSTANT = "instant"
@@ -105,7 +106,7 @@ class SimExchange:
         history += self._settled
         for name, venue in self.venues.items():
             mine = (row for row in history if row.instrument.endswith(f".{name}"))
-            venue.greet(now, tuple(mine))
+            venue.open(now, tuple(mine))
         self._schedule()
 
     def wake(self, now: int, token: object) -> None:
@@ -231,6 +232,8 @@ class SimExchange:
             while self._next is not None and self._next <= until:
                 self._instant(self._next)
             self.now = max(self.now, until)
+        for venue in self.venues.values():
+            venue.caught_up(self.now)
 
 
 def build_exchange(

@@ -31,6 +31,13 @@ MAX_WORKING = 200
 LATENCY_NS = 20_000_000
 LATENCY_JITTER_NS = 5_000_000
 
+CAPABILITIES: dict[str, bool] = {
+    "conditional": True,
+    "dead_man": True,
+    "conditional_survives_dead_man": True,
+}
+"""What a simulated venue says of itself on each connect."""
+
 FUNDING_HOURS: dict[str, int] = {"alpha": 8, "beta": 1}
 """Hours between settlements, aligned to 00:00 UTC."""
 

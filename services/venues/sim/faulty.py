@@ -39,7 +39,8 @@ from services.venues.port import Outbox
 from services.venues.sim import spoiled
 from services.venues.sim.facts import LATENCY_NS, NS
 from services.venues.sim.faults import MAX_SKEW_NS, MS, VenueFaults
-from services.venues.sim.venue import SEND_TIMEOUT_NS, SimVenue, Wish
+from services.venues.sim.line import Wish
+from services.venues.sim.venue import SEND_TIMEOUT_NS, SimVenue
 
 SILENT_NS = 10 * NS
 """A line without a word for longer is given up by whoever listens to it, and opened anew."""
@@ -262,6 +263,9 @@ class FaultyDoor:
             self._line.asked[request] = fills_since
             since = max(0, fills_since - MAX_SKEW_NS)
         self._ask(now, "read", request, lambda ts: self.venue.read_account(ts, request, since))
+
+    def dead_man(self, now: int, timeout_ms: int) -> None:
+        self._ask(now, "dead man", self.name, lambda ts: self.venue.dead_man(ts, timeout_ms))
 
     def _ask(self, now: int, what: str, subject: str, act: Callable[[int], None]) -> None:
         """A question or a cancel: what fails is told by `RequestFailed`; half of what 5xx says is done."""

@@ -38,21 +38,26 @@ from services.venues.sim.matching import (
 from services.venues.sim.source import Board
 from services.venues.sim.state import VenueState
 
-Emit = Callable[[int, Callable[[int], Event]], None]
-"""Let an event leave at a market time; it is made with the time at which it will arrive."""
+
+class Emit(Protocol):
+    """Let events leave at a market time; each is made with the time at which it will arrive."""
+
+    def __call__(self, ts: int, *makes: Callable[[int], Event]) -> None: ...
 
 
 class Writer(Protocol):
-    """How a floor writes an accepted command down before it acts on it; the parts of a log entry by name."""
+    """How a venue writes an accepted command down before it acts on it; the parts of a log entry by name."""
 
     def __call__(
         self,
         ts: int,
+        *,
         order: OrderRequest | None = None,
         cancel: str = "",
         coin: str = "",
         amount: str = "",
         most: str = "",
+        dead_man: int | None = None,
     ) -> None:
         """Raises OSError when it could not be written: then the command must not happen."""
 

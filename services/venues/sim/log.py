@@ -41,6 +41,8 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     taken: str = ""
     percent: int = 0
     """Auto-deleveraging by a fault: the instrument, and the share of the position."""
+    dead_man: int | None = None
+    """The dead-man's switch is armed for so many ms; 0 = disarmed."""
 
 
 @dataclass(slots=True)

@@ -9,6 +9,16 @@ from services.venues.sim.book import SimOrder
 
 
 @dataclass(slots=True)
+class Switch:
+    """The account's dead-man's switch."""
+
+    fires_at: int | None = None
+    """Market time; None = not armed."""
+    untold: bool = False
+    """It has fired, and nobody could be told yet."""
+
+
+@dataclass(slots=True)
 class VenueState:
     account: AccountBooks
     orders: dict[str, SimOrder] = field(default_factory=dict)
@@ -20,3 +30,4 @@ class VenueState:
     transfers: int = 0
     liquidations: int = 0
     frames: int = 0
+    switch: Switch = field(default_factory=Switch)

@@ -1,7 +1,6 @@
-"""One simulated venue as the desk meets it: commands arrive after a latency, answers leave before one.
+"""One simulated venue as the desk meets it: it implements `VirtualVenue` over a line with a latency.
 
-It implements `VirtualVenue`. Private events keep their order (none overtakes an earlier one) and are never
-dropped. What moves the books lies in `floor` and `clearing` and happens at market time.
+What moves the books lies in `floor`, `clearing` and `deadman` and happens at market time.
 """
 
 from __future__ import annotations
@@ -9,31 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
-from msgspec.structs import replace
-
-from services.domain.events import (
-    AccountReport,
-    BalanceRow,
-    Event,
-    OrderReport,
-    OrderUnknown,
-    PositionRow,
-    RateRow,
-    VenueLink,
-    WorkingRow,
-)
+from services.domain.events import AccountReport, OrderUnknown, RateRow, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
+from services.domain.venue_events import VenueFacts
 from services.venues.port import Outbox
-from services.venues.sim.book import SimOrder
+from services.venues.sim.answers import account_report, arriving, order_report
 from services.venues.sim.clearing import Clearing
-from services.venues.sim.facts import DAY_NS, LATENCY_JITTER_NS, LATENCY_NS, NS, WEIGHTS
+from services.venues.sim.deadman import DeadMan
+from services.venues.sim.facts import CAPABILITIES, DAY_NS, NS
 from services.venues.sim.floor import TradingFloor
 from services.venues.sim.frames import FrameCutter
+from services.venues.sim.line import Line
 from services.venues.sim.log import Entry
-from services.venues.sim.matching import working
 from services.venues.sim.source import Board
 from services.venues.sim.state import VenueState
 
@@ -43,15 +32,6 @@ SEND_TIMEOUT_NS = 2 * NS
 """When a send into a dead line is given up."""
 RESTATE_NS = 30 * NS
 """This long after a complete frame the next one is complete again: no row need be trusted for longer."""
-
-
-class Wish:
-    """A command under way to the exchange: the token of its wake."""
-
-    __slots__ = ("act",)
-
-    def __init__(self, act: Callable[[int], None]) -> None:
-        self.act = act
 
 
 class House(Protocol):
@@ -87,15 +67,13 @@ class SimVenue:
         self.state = state
         self._outbox = outbox
         self._house = house
-        self._latency = latency
-        self.floor = TradingFloor(name, instruments, board, state, self._write, self._send)
-        self._clearing = Clearing(self.floor, board, self._send)
+        self.line = Line(outbox, house, latency, outages)
+        self.floor = TradingFloor(name, instruments, board, state, self._write, self.line.send)
+        self._clearing = Clearing(self.floor, board, self.line.send)
+        self._dead_man = DeadMan(self.floor, self.line, outbox, self._write)
         self._feed = FrameCutter(name, self.floor.books, board)
-        self._up_at = self._down_at = self._frame_at = 0
         self._restated = 0
         self._greeting: tuple[RateRow, ...] | None = None
-        self._outages = outages
-        self._dark = False
         self._missed: tuple[RateRow, ...] = ()
         """Settled rates of an outage: they come with the first frame after it."""
 
@@ -106,70 +84,50 @@ class SimVenue:
 
     def submit(self, now: int, order: OrderRequest, most: Decimal | None = None) -> None:
         """`most`: by a fault, the most it can meet on its arrival."""
-        if self._dark_until(now):
+        if self.line.down(now):
             lost = now + SEND_TIMEOUT_NS
             self._outbox.deliver(
                 lost, OrderUnknown(self.name, order.client_order_id, "no connection to the venue", lost)
             )
             return
-        self._arrive_later(now, lambda ts: self.floor.place(ts, order, most))
+        self._hear(now, lambda ts: self.floor.place(ts, order, most))
 
     def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
-        self._arrive_later(now, lambda ts: self.floor.revoke(ts, instrument, client_order_id, venue_order_id))
+        self._hear(now, lambda ts: self.floor.revoke(ts, instrument, client_order_id, venue_order_id))
 
     def query(self, now: int, instrument: str, client_order_id: str) -> None:
-        self._arrive_later(now, lambda ts: self._answer_query(ts, instrument, client_order_id))
+        self._hear(now, lambda ts: self._answer_query(ts, instrument, client_order_id))
 
     def read_account(self, now: int, request: str, fills_since: int) -> None:
-        self._arrive_later(
-            now, lambda ts: self._send(ts, lambda due: self.report(ts, due, request, fills_since))
-        )
+        self._hear(now, lambda ts: self.line.send(ts, lambda due: self.report(ts, due, request, fills_since)))
+
+    def dead_man(self, now: int, timeout_ms: int) -> None:
+        self._hear(now, lambda ts: self._dead_man.arm(ts, timeout_ms))
 
     def wake(self, now: int, token: object) -> None:
         self._house.wake(now, token)
 
     def transfer(self, now: int, coin: str, amount: Decimal) -> None:
         """A deposit (> 0) or withdrawal, as if made on the venue's own pages."""
-        self._arrive_later(now, lambda ts: self.floor.move_coins(ts, coin, amount))
+        self._hear(now, lambda ts: self.floor.move_coins(ts, coin, amount))
 
-    # --- time --------------------------------------------------------------------------------------------
+    def _hear(self, now: int, act: Callable[[int], None]) -> None:
+        """A command sets out; into a dead line nobody hears it, and nobody answers."""
 
-    def _delay(self) -> int:
-        return LATENCY_NS + int((2.0 * self._latency.random() - 1.0) * LATENCY_JITTER_NS)
+        def arrived(ts: int) -> None:
+            self._dead_man.expire(ts)
+            act(ts)
 
-    def _arrive_later(self, now: int, act: Callable[[int], None]) -> None:
-        if self._dark_until(now):
-            # Nobody hears it, and nobody answers: the desk's own probes and timers are what remains.
-            return
-        self._up_at = max(self._up_at, now + self._delay())
-        self._outbox.wake(self._up_at, Wish(act))
+        self.line.carry(now, arrived)
 
-    def _send(self, ts: int, make: Callable[[int], Event]) -> None:
-        if self._house.live:
-            leaves = max(ts, self._dark_until(ts))
-            self._down_at = max(self._down_at, leaves + self._delay())
-            self._outbox.deliver(self._down_at, make(self._down_at))
+    # --- the log -----------------------------------------------------------------------------------------
 
-    def _dark_until(self, ts: int) -> int:
-        """The end of the outage that `ts` lies in; 0 = the line is up."""
-        for begin, end in self._outages:
-            if begin <= ts < end:
-                return end
-        return 0
-
-    def _write(
-        self,
-        ts: int,
-        order: OrderRequest | None = None,
-        cancel: str = "",
-        coin: str = "",
-        amount: str = "",
-        most: str = "",
-    ) -> None:
-        self._house.log(Entry(self._house.instants, ts, self.name, order, cancel, coin, amount, most))
+    def _write(self, ts: int, **command: Any) -> None:
+        self._house.log(Entry(self._house.instants, ts, self.name, **command))
 
     def replay(self, entry: Entry) -> None:
         """A logged command happens again, in silence."""
+        self._dead_man.expire(entry.ts)
         if entry.order is not None:
             self.floor.place(entry.ts, entry.order, Decimal(entry.most) if entry.most else None)
         elif entry.cancel:
@@ -178,6 +136,12 @@ class SimVenue:
             self.floor.move_coins(entry.ts, entry.coin, Decimal(entry.amount))
         elif entry.taken:
             self._clearing.deleverage(entry.ts, entry.percent, entry.taken)
+        elif entry.dead_man is not None:
+            self._dead_man.arm(entry.ts, entry.dead_man)
+
+    def caught_up(self, ts: int) -> None:
+        """The log is replayed up to `ts`."""
+        self._dead_man.expire(ts)
 
     # --- faults (`faulty`) -------------------------------------------------------------------------------
 
@@ -187,19 +151,20 @@ class SimVenue:
 
     def reconnect(self, ts: int, reason: str) -> None:
         """Our end gives the line up and opens it anew."""
-        self._outbox.deliver(ts, VenueLink(venue=self.name, ts=ts, up=False, reason=reason))
-        self.greet(ts, self._greeting or ())
+        self._lose(ts, reason)
+        self._greet(ts, self._greeting or ())
 
     def go_dark(self, begin: int, end: int) -> None:
         """An outage between two market times."""
-        self._outages = (*(each for each in self._outages if each[1] > begin), (begin, end))
+        self.line.go_dark(begin, end)
 
     def come_back(self, now: int) -> None:
         """An outage that lasts ends now."""
-        self._outages = tuple((begin, min(end, now) if begin <= now else end) for begin, end in self._outages)
+        self.line.come_back(now)
 
     def take_part(self, ts: int, pick: int, percent: int) -> None:
         """Auto-deleverage one of the account's positions: as final as any trade, so it is written down."""
+        self._dead_man.expire(ts)
         held = list(self.state.account.holdings)
         if held:
             name = held[pick % len(held)]
@@ -210,71 +175,36 @@ class SimVenue:
     # --- questions ---------------------------------------------------------------------------------------
 
     def _answer_query(self, ts: int, instrument: str, client_order_id: str) -> None:
-        sim = self.floor.find(instrument, client_order_id, "")
-        if sim is None:
-            none = OrderReport(
-                venue=self.name, client_order_id=client_order_id, found=False, ts_event=ts, ts=ts
-            )
-            self._send(ts, lambda due: replace(none, ts=due))
-            return
-        found = OrderReport(
-            venue=self.name,
-            client_order_id=client_order_id,
-            found=True,
-            state=sim.state,
-            venue_order_id=sim.venue_order_id,
-            filled=sim.filled * self.floor.listed[sim.instrument].size_increment,
-            fills=tuple(f for f in self.state.account.fills if f.venue_order_id == sim.venue_order_id),
-            ts_event=ts,
-            ts=ts,
-        )
-        self._send(
-            ts, lambda due: replace(found, ts=due, fills=tuple(replace(f, ts=due) for f in found.fills))
-        )
+        found = order_report(self.floor, ts, instrument, client_order_id)
+        self.line.send(ts, lambda due: arriving(found, due))
 
     def report(self, ts: int, due: int, request: str, since: int) -> AccountReport:
         """The account as it stands; fills, payments and transfers at or after `since`."""
-        account = self.state.account
-        return AccountReport(
-            venue=self.name,
-            request=request,
-            balances=tuple(
-                BalanceRow(coin, amount, *WEIGHTS.get(coin, (None, None)))
-                for coin, amount in account.balances.items()
-            ),
-            positions=tuple(
-                PositionRow(name, held.size, held.entry, None) for name, held in account.holdings.items()
-            ),
-            orders=tuple(self._working_row(o) for o in working(self.state)),
-            fills=tuple(replace(f, ts=due) for f in account.fills if f.ts_event >= since),
-            payments=tuple(replace(p, ts=due) for p in account.payments if p.ts_event >= since),
-            transfers=tuple(replace(t, ts=due) for t in account.transfers if t.ts_event >= since),
-            ts_event=ts,
-            ts=due,
-        )
-
-    def _working_row(self, order: SimOrder) -> WorkingRow:
-        instrument = self.floor.listed[order.instrument]
-        lot = instrument.size_increment
-        return WorkingRow(
-            client_order_id=order.client_order_id,
-            venue_order_id=order.venue_order_id,
-            instrument=order.instrument,
-            side=order.side,
-            quantity=order.lots * lot,
-            filled=order.filled * lot,
-            price=None if order.ticks is None else order.ticks * instrument.price_increment,
-            reduce_only=order.reduce_only,
-        )
+        return account_report(self.floor, ts, due, request, since)
 
     # --- the market --------------------------------------------------------------------------------------
 
-    def greet(self, ts: int, settled: tuple[RateRow, ...]) -> None:
-        """The connection comes up; the next frame is complete and carries the settled rates so far."""
-        self._restated = 0
+    def open(self, ts: int, settled: tuple[RateRow, ...]) -> None:
+        """The exchange opens: `settled` rates so far come with the first frame."""
+        self._dead_man.watch()
+        self._greet(ts, settled)
+
+    def _greet(self, ts: int, settled: tuple[RateRow, ...]) -> None:
+        """The connection comes up; the next frame is complete and carries the settled rates."""
         self._greeting = settled
-        self._send(ts, lambda due: VenueLink(venue=self.name, ts=due, up=True, reason="connected"))
-        self._frame_at = self._down_at
+        if self.line.down(ts):
+            self._lose(ts, "connection lost")
+            return
+        self._restated = 0
+        self.line.greet(
+            ts,
+            lambda due: VenueFacts(venue=self.name, ts=due, **CAPABILITIES),
+            lambda due: VenueLink(venue=self.name, ts=due, up=True, reason="connected"),
+            *self._dead_man.greeting(ts),
+        )
+
+    def _lose(self, ts: int, reason: str) -> None:
+        self.line.lost(ts, VenueLink(venue=self.name, ts=ts, up=False, reason=reason))
 
     def on_instant(
         self,
@@ -285,6 +215,7 @@ class SimVenue:
         flow: Random,
     ) -> None:
         """The market has moved to `ts`: fundings are paid, resting orders filled, the frame goes out."""
+        self._dead_man.expire(ts)
         floor = self.floor
         for book in floor.books.values():
             if book.taken:
@@ -297,20 +228,21 @@ class SimVenue:
         if self.state.account.holdings:
             self._clearing.watch(ts)
         self.state.frames += 1
-        if not self._house.live:
+        if self._house.live:
+            self._publish(ts, settled, predicted, refreshed)
+
+    def _publish(
+        self, ts: int, settled: tuple[RateRow, ...], predicted: dict[str, RateRow], refreshed: bool
+    ) -> None:
+        if self.line.down(ts):
+            self._missed += settled
+            if not self.line.dark:
+                self._lose(ts, "connection lost")
             return
         rates = settled
-        if self._dark_until(ts):
-            self._missed += settled
-            if not self._dark:
-                self._dark = True
-                down = VenueLink(venue=self.name, ts=ts, up=False, reason="connection lost")
-                self._outbox.deliver(ts, down)
-            return
-        if self._dark:
-            self._dark = False
+        if self.line.dark:
             rates, self._missed = (*self._missed, *settled), ()
-            self.greet(ts, self._greeting or ())
+            self._greet(ts, self._greeting or ())
         if ts - self._restated >= RESTATE_NS:
             self._restated, refreshed = ts, True
             self._feed.forget()
@@ -318,9 +250,8 @@ class SimVenue:
             # Back-fill first, each settled row once: the picture keeps them oldest first.
             rates, refreshed, self._greeting = (*self._greeting, *rates), True, None
         if refreshed:
-            rates = (*rates, *(row for name, row in predicted.items() if name in floor.books))
-        self._frame_at = max(self._frame_at, ts + self._delay())
-        self._outbox.deliver(self._frame_at, self._feed.cut(ts, self._frame_at, self.state.frames, rates))
+            rates = (*rates, *(row for name, row in predicted.items() if name in self.floor.books))
+        self.line.frame(ts, lambda due: self._feed.cut(ts, due, self.state.frames, rates))
 
     def deleverage(self, ts: int, percent: int) -> None:
         """A scenario's auto-deleveraging."""
