@@ -1,0 +1,207 @@
+"""The live loop: intents wait side by side, a slow disk denies them, a flood makes a venue stale."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from decimal import Decimal
+
+from services.domain.effects import Effect, SaveIntent, SetTimer, Stopped
+from services.domain.enums import Purpose, Side
+from services.domain.events import (
+    Event,
+    IntentDurable,
+    OrderAccepted,
+    StopRequested,
+    StoreHealth,
+    Timer,
+    VenueLink,
+)
+from services.domain.orders import OrderRequest
+from services.drive.live import LiveMachine, LiveRunner
+from services.drive.live_queue import PRIVATE_MOST, LiveQueue
+from services.drive.pace import Pacer
+from services.drive.ports import NullKeeper
+from services.drive.runner import Limits, Wish
+
+START = 1_700_000_000_000_000_000
+
+
+def order(purpose: Purpose = Purpose.ENTRY) -> OrderRequest:
+    return OrderRequest(
+        client_order_id="i", instrument="X.a", side=Side.BUY, quantity=Decimal(1), price=Decimal(1),
+        purpose=purpose, origin="desk",
+    )  # fmt: skip
+
+
+class Scripted:
+    """A desk that answers each event class as told and remembers what it heard."""
+
+    def __init__(self) -> None:
+        self.heard: list[Event] = []
+        self.answers: dict[str, tuple[Effect, ...]] = {}
+
+    def handle(self, event: Event) -> tuple[Effect, ...]:
+        self.heard.append(event)
+        if isinstance(event, StopRequested):
+            return (Stopped(left=()),)
+        return self.answers.pop(getattr(event, "name", ""), ())
+
+    def overran(self) -> str | None:
+        return None
+
+
+class SlowKeeper(NullKeeper):
+    def __init__(self) -> None:
+        self.commits: list[Future[None]] = []
+
+    def commit(self) -> Future[None]:
+        commit: Future[None] = Future()
+        self.commits.append(commit)
+        return commit
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wall(self) -> int:
+        return START + int(self.now * 1e9)
+
+
+def machine_of(desk: Scripted, keeper: NullKeeper, clock: Clock) -> LiveMachine:
+    return LiveMachine(desk, {}, None, LiveQueue(START), keeper, clock=clock)
+
+
+def names(desk: Scripted) -> list[str]:
+    return [type(event).__name__ for event in desk.heard]
+
+
+def test_two_intents_are_durable_each_at_its_own_time() -> None:
+    desk, keeper, clock = Scripted(), SlowKeeper(), Clock()
+    machine = machine_of(desk, keeper, clock)
+    desk.answers = {
+        "one": (SaveIntent(seq=1, orders=(order(),), pair=None, text=""),),
+        "two": (SaveIntent(seq=2, orders=(order(),), pair=None, text=""),),
+    }
+    machine.feed(Timer(name="one", ts=START))
+    machine.feed(Timer(name="two", ts=START))
+    keeper.commits[1].set_result(None)
+    machine.settle_intents(0.25)
+    machine.step()
+    assert [event.seq for event in desk.heard if isinstance(event, IntentDurable)] == [2]
+    keeper.commits[0].set_result(None)
+    machine.settle_intents(0.25)
+    machine.step()
+    assert [event.seq for event in desk.heard if isinstance(event, IntentDurable)] == [2, 1]
+
+
+def test_a_protective_intent_waits_for_nothing() -> None:
+    desk, keeper, clock = Scripted(), SlowKeeper(), Clock()
+    machine = machine_of(desk, keeper, clock)
+    desk.answers = {"one": (SaveIntent(seq=1, orders=(order(Purpose.FLATTEN),), pair=None, text=""),)}
+    machine.feed(Timer(name="one", ts=START))
+    clock.now = 10.0
+    machine.settle_intents(0.25)
+    assert names(desk) == ["Timer"]
+
+
+def test_a_slow_disk_is_store_trouble_and_no_late_write_is_ever_told_as_durable() -> None:
+    desk, keeper, clock = Scripted(), SlowKeeper(), Clock()
+    machine = machine_of(desk, keeper, clock)
+    desk.answers = {
+        "one": (SaveIntent(seq=1, orders=(order(),), pair=None, text=""),),
+        "two": (SaveIntent(seq=2, orders=(order(),), pair=None, text=""),),
+    }
+    machine.feed(Timer(name="one", ts=START))
+    clock.now = 0.2
+    machine.feed(Timer(name="two", ts=START))
+    clock.now = 0.25
+    machine.settle_intents(0.25)
+    trouble = desk.heard[-1]
+    assert isinstance(trouble, StoreHealth)
+    assert not trouble.ok
+    assert "250 ms" in trouble.text
+    # The second one goes with the first: the desk denies all that wait.
+    for commit in keeper.commits:
+        commit.set_result(None)
+    machine.settle_intents(0.25)
+    while machine.queue.next_due() is not None:
+        machine.step()
+    assert not [event for event in desk.heard if isinstance(event, IntentDurable)]
+    healed = desk.heard[-1]
+    assert isinstance(healed, StoreHealth)
+    assert healed.ok
+
+
+def test_a_failed_write_is_told_with_its_text() -> None:
+    desk, keeper, clock = Scripted(), SlowKeeper(), Clock()
+    machine = machine_of(desk, keeper, clock)
+    desk.answers = {"one": (SaveIntent(seq=1, orders=(order(),), pair=None, text=""),)}
+    machine.feed(Timer(name="one", ts=START))
+    keeper.commits[0].set_exception(OSError("disk full"))
+    machine.settle_intents(0.25)
+    trouble = desk.heard[-1]
+    assert isinstance(trouble, StoreHealth)
+    assert (trouble.ok, trouble.text) == (False, "disk full")
+
+
+async def test_the_loop_takes_events_timers_and_commands_and_stops() -> None:
+    desk, clock = Scripted(), Clock()
+    machine = machine_of(desk, NullKeeper(), clock)
+    runner = LiveRunner(
+        machine,
+        Pacer(1.0, 0.0, START),
+        Limits(),
+        beat=lambda: None,
+        clock=clock,
+        wall=clock.wall,
+        intent_timeout_s=0.25,
+    )
+    desk.answers = {"halt": (SetTimer(name="later", due=START + 3_000_000_000),)}
+    running = asyncio.ensure_future(runner.run())
+    runner.submit(Wish(id="1", name="halt", args={}, origin="test"))
+    machine.queue.deliver(START, OrderAccepted("a", "i", "1", START, START))
+    async with asyncio.timeout(5):
+        while len(desk.heard) < 2:
+            await asyncio.sleep(0)
+        assert names(desk) == ["Command", "OrderAccepted"]
+        clock.now = 2.9
+        runner.stir()
+        await asyncio.sleep(0.06)
+        assert len(desk.heard) == 2, "its time has not come"
+        clock.now = 3.0
+        while len(desk.heard) < 3:
+            await asyncio.sleep(0)
+        runner.request_stop("done")
+        assert await running
+    assert names(desk)[2:] == ["Timer", "StopRequested"]
+    assert machine.queue.now == START + 3_000_000_000
+
+
+async def test_a_flood_of_private_events_makes_the_venue_stale_until_it_is_worked_off() -> None:
+    desk, clock = Scripted(), Clock()
+    machine = machine_of(desk, NullKeeper(), clock)
+    runner = LiveRunner(
+        machine,
+        Pacer(1.0, 0.0, START),
+        Limits(),
+        beat=lambda: None,
+        clock=clock,
+        wall=clock.wall,
+        intent_timeout_s=0.25,
+    )
+    for number in range(PRIVATE_MOST + 5):
+        machine.queue.deliver(START, OrderAccepted("a", f"i{number}", "1", START, START))
+    running = asyncio.ensure_future(runner.run())
+    async with asyncio.timeout(10):
+        while len(desk.heard) < PRIVATE_MOST + 7:
+            await asyncio.sleep(0)
+    runner.request_stop("done")
+    await running
+    links = [event for event in desk.heard if isinstance(event, VenueLink)]
+    assert [link.up for link in links] == [False, True]
+    assert len([event for event in desk.heard if isinstance(event, OrderAccepted)]) == PRIVATE_MOST + 5
