@@ -35,6 +35,8 @@ _SHOW: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "orders": plain.orders,
     "pairs": plain.pairs,
     "flatten": plain.flatten,
+    "reconcile": plain.reconcile,
+    "reconcile accept": plain.reconcile,
 }
 
 
@@ -60,6 +62,20 @@ def show(asked: Asked, name: str, done: Done) -> int:
     if name == "flatten" and isinstance(answer, Mapping) and not answer.get("flat"):
         return Exit.LEFT_OPEN
     return Exit.DONE
+
+
+def reconcile(asked: Asked, *, accept: bool) -> int:
+    """A fresh read of every venue and its lines. `accept` then adopts exactly those lines, by their ids."""
+    with Client.open(asked.layout, asked.profile) as client:
+        done = client.call("reconcile", {}, progress=_progress)
+        answer = msgspec.json.decode(bytes(done.result))
+        waiting = plain.waiting(answer) if isinstance(answer, Mapping) else []
+        if not accept or not waiting:
+            return show(asked, "reconcile", done)
+        if not asked.json:
+            print_line(plain.reconcile(answer))
+        done = client.call("reconcile accept", {"ids": " ".join(waiting)}, progress=_progress)
+    return show(asked, "reconcile accept", done)
 
 
 def flatten(asked: Asked, what: str, *, yes: bool) -> int:

@@ -209,6 +209,36 @@ def safety(name: str, answer: Row) -> str:
     return "\n".join(["   ".join(parts), *["  " + cause(row) for row in _rows(answer, "causes")]])
 
 
+def waiting(answer: Row) -> list[str]:
+    """Ids of the differences that wait for a person."""
+    return [word(row.get("id")) for row in _rows(answer, "differences") if row.get("state") == "waiting"]
+
+
+def reconcile(answer: Row) -> str:
+    """Line by line what differs, and what accepting it does."""
+    rows = [
+        [
+            word(row.get("state")),
+            word(row.get("venue")),
+            word(row.get("kind")).replace("_", " "),
+            word(row.get("subject")),
+            figure(row.get("ours")),
+            figure(row.get("theirs")),
+            figure(row.get("usd"), 2),
+            clock(row.get("since")),
+        ]
+        for row in _rows(answer, "differences")
+    ]
+    heads = ("<state", "<venue", "<kind", "<subject", "ours", "theirs", "USD", "<since")
+    lines = [table(heads, rows, "no difference: our books are the venues'")]
+    for row in _rows(answer, "differences"):
+        if row.get("state") == "waiting":
+            lines.append(f"  accepting {word(row.get('subject'))} {word(row.get('accepting'))}")
+    accepted = answer.get("accepted")
+    lines += [f"  accepted: {word(text)}" for text in accepted] if isinstance(accepted, list) else []
+    return "\n".join([*lines, f"state: {word(answer.get('trading_state'))}"])
+
+
 def flatten(answer: Row) -> str:
     """The flat proof, or what is left."""
     when = f"fresh read {clock(answer.get('fresh_read_ts'))}"

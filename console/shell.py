@@ -223,6 +223,19 @@ def enable(
     return oneshot.ask(_asked(profile, state_dir, json), "enable", args)
 
 
+@app.command(help=BY_NAME["reconcile"].help, epilog=_example("reconcile") + " --accept")
+def reconcile(
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Then adopt exactly the lines shown: the venue is the truth.")
+    ] = False,
+    profile: Profile = "sim",
+    state_dir: StateDir = "",
+    json: Json = False,
+    debug: Debug = False,
+) -> int:
+    return oneshot.reconcile(_asked(profile, state_dir, json), accept=accept)
+
+
 @audit_app.command("verify", epilog="Example: stableconsole audit verify --json")
 def audit_verify(
     profile: Profile = "sim", state_dir: StateDir = "", json: Json = False, debug: Debug = False

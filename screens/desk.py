@@ -15,6 +15,7 @@ from screens.help import HelpDialog
 from screens.layout import PANES
 from screens.link import Answer
 from screens.outcome import said
+from screens.reconcile_dialog import ReconcileDialog
 from screens.stage import DeskStage, FieldMode
 from screens.widgets.commandline import LineField
 from screens.widgets.panes import Pane
@@ -111,8 +112,14 @@ class DeskScreen(DeskStage, inherit_bindings=False):
         if message.choice == "halt":
             self.action_halt()
             return
+        if message.choice == "read":
+            self.send("reconcile", {}, "reading every venue …")
+            return
+        shown = getattr(message.dialog, "shown", None)
         self.close_dialog()
-        if message.choice == "flatten":
+        if message.choice == "accept" and shown:
+            self.send("reconcile accept", {"ids": " ".join(shown)}, "accepting …")
+        elif message.choice == "flatten":
             self._quiet_until = self.clock() + AFTER_FLATTEN_S
             self.send("flatten", {}, "flattening …")
         elif message.choice == "detach":
@@ -218,7 +225,17 @@ class DeskScreen(DeskStage, inherit_bindings=False):
                 self.say(error.text, "*warn")
             self.draw_command()
             return False
-        self.send(command.name, command.args, f"{command.name} …")
+        args = command.args
+        if command.name == "reconcile accept" and not args:
+            # Accepting names what this screen shows: a line that came after it is nobody's word.
+            shown = [line.id for line in self.desk.differences if line.waits] if self.desk is not None else []
+            if not shown:
+                self.say("no difference is shown: nothing to accept", "*warn")
+                return True
+            args = {"ids": " ".join(shown)}
+        self.send(command.name, args, f"{command.name} …")
+        if command.name == "reconcile":
+            self.call_after_refresh(self.open_dialog, ReconcileDialog(self.paint, self.clock))
         return True
 
     def complete(self, text: str) -> Sequence[str]:
@@ -245,6 +262,9 @@ class DeskScreen(DeskStage, inherit_bindings=False):
         pane.move(by * pane.page())
 
     def action_detail(self) -> None:
+        if self.active == "alerts" and self.panes["alerts"].cursor.key.partition(":")[0] == "reconcile":
+            self.open_dialog(ReconcileDialog(self.paint, self.clock))
+            return
         if self.plan.tabs:
             self.contents.expanded = not self.contents.expanded
             self.draw_panes()

@@ -132,7 +132,7 @@ class FlattenDialog(Dialog):
                 # What is drawn must never stand between a person and flatten.
                 lines += wrap("A figure of the plan is no number; flatten works without it.", width, "*alarm")
         content.rows = [Row([line]) for line in [*lines, Line()]]
-        content.foot = [_keys((("F", "flatten now"),), width)]
+        content.foot = [key_line((("F", "flatten now"),), width)]
         return content
 
 
@@ -241,7 +241,7 @@ def _money(value: Decimal | None, places: int, ink: str) -> Span:
     return Span(f.UNKNOWN, "warn") if value is None else Span(f.number(value, places), ink)
 
 
-def _keys(pairs: Sequence[tuple[str, str]], width: int, out: str = "no, back to the desk") -> Line:
+def key_line(pairs: Sequence[tuple[str, str]], width: int, out: str = "no, back to the desk") -> Line:
     """The confirming keys, filled, at the left; the way out at the right."""
     left: list[Span] = []
     for at, (key, word) in enumerate(pairs):
@@ -286,7 +286,7 @@ class QuitDialog(Dialog):
                 lines.append(Line(head if not at else []).to(20).extend(part.spans))
             lines.append(Line())
         content.rows = [Row([line]) for line in lines]
-        content.foot = [_keys((), width)]
+        content.foot = [key_line((), width)]
         return content
 
 

@@ -259,7 +259,7 @@ RULES: dict[str, Rule] = {
     "reconcile": Rule(
         ALARM,
         "Our books and the venue differ by more than the allowance; only reducing until accepted.",
-        "read the lines, then :reconcile accept",
+        "enter shows the lines: find out who traded, then A or :reconcile accept",
     ),
     "store": Rule(
         ALARM,

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
-from services.desk import account, controls, faults
+from services.desk import controls, differences, faults, reconciling
+from services.desk.answers import LEFT_OPEN, OK, REFUSED, USAGE, FlattenAnswer, state_answer
 from services.desk.core import DeskCore
 from services.desk.submit import Submitter
 from services.domain.effects import Done
@@ -21,12 +22,8 @@ from services.execution.actions import Flattened
 from services.execution.flatten import Scope
 from services.settings.catalog import canonical_key, set_value
 from services.settings.errors import SettingsError
-from services.views.strip import CauseView
 
 HALT, FLATTEN = "halt", "flatten"
-OK, FAILED, USAGE, REFUSED, LEFT_OPEN = 0, 1, 2, 4, 5
-"""Exit statuses of CONSOLE; the closed list lives with the protocol."""
-
 
 _NEEDED = {
     "set": ("key", "value"),
@@ -35,41 +32,6 @@ _NEEDED = {
     "fault": ("kind", "venue", "chance"),
 }
 """Arguments without which a command means nothing: whoever sent it, it must not end the engine."""
-
-
-class StateAnswer(Struct, frozen=True, kw_only=True):
-    """Of `halt`, `resume`, `stop`, `reconcile`."""
-
-    ok: bool
-    trading_state: str
-    causes: tuple[CauseView, ...]
-    cancelled: int = 0
-    """Cancels handed out because of it."""
-    pending: int = 0
-    """Orders that are still open after it."""
-
-
-class FlattenAnswer(Struct, frozen=True, kw_only=True):
-    flat: bool
-    orders_left: tuple[str, ...]
-    positions_left: tuple[str, ...]
-    kept: tuple[str, ...]
-    fresh_read_ts: int
-
-
-def cause_views(core: DeskCore) -> tuple[CauseView, ...]:
-    return tuple(
-        CauseView(
-            name=cause.name,
-            scope=cause.scope,
-            severity=cause.severity,
-            state=cause.state,
-            latched=cause.latched,
-            since=cause.since,
-            text=cause.text,
-        )
-        for cause in core.causes.causes()
-    )
 
 
 def _by(origin: str) -> str:
@@ -96,6 +58,7 @@ class Commands:
             "set": self._set,
             "unset": self._unset,
             "limit": self._limit,
+            "reconcile": self._reconcile,
             "reconcile accept": self._accept,
             "fault": self._fault,
         }
@@ -122,29 +85,19 @@ class Commands:
     def _fail(self, command: Command, code: str, text: str, status: int) -> None:
         self.core.emit(Done(command=command.id, ok=False, code=code, text=text, exit=status))
 
-    def _state(self, cancelled: int = 0) -> StateAnswer:
-        core = self.core
-        return StateAnswer(
-            ok=True,
-            trading_state=core.causes.worst().value,
-            causes=cause_views(core),
-            cancelled=cancelled,
-            pending=len(core.orders.open_orders()),
-        )
-
     # -- safety ------------------------------------------------------------------------------------------
 
     def _halt(self, command: Command) -> None:
         reason = command.args.get("reason", "").strip() or f"halted {_by(command.origin)}"
         cancelled = controls.halt(self.core, self.submit, HALT, reason)
-        self._done(command, self._state(cancelled))
+        self._done(command, state_answer(self.core, cancelled))
 
     def _flatten(self, command: Command) -> None:
         scope = self._scope(command)
         if scope is None:
             return
         whole = scope == Scope()
-        account.take_positions(self.core, self.submit)
+        differences.take_positions(self.core, self.submit)
         reason = f"flatten {command.args.get('what', '') or 'everything'}, {_by(command.origin)}"
         controls.halt_scope(self.core, self.submit, scope, reason)
         name, actions = self.core.flattens.start(
@@ -224,7 +177,7 @@ class Commands:
         if error is not None:
             self._fail(command, "refused", error, REFUSED)
             return
-        self._done(command, self._state())
+        self._done(command, state_answer(core))
 
     # -- strategies and pairs ----------------------------------------------------------------------------
 
@@ -335,7 +288,10 @@ class Commands:
             return
         self._done(command, {"ok": True, "faults": list(left)})
 
+    def _reconcile(self, command: Command) -> None:
+        reconciling.begin(self.core, self.submit, command.id)
+
     def _accept(self, command: Command) -> None:
-        lines = account.accept(self.core, self.submit)
-        answer = self._state()
-        self._done(command, {"accepted": list(lines), **msgspec.to_builtins(answer)})
+        named = command.args.get("ids", "").split()
+        found = differences.accept(self.core, self.submit, tuple(named) or None)
+        reconciling.finish(self.core, command.id, accepted=found.lines, refused=found.refused)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.desk import account, faults, protection
+from services.desk import account, faults, protection, reconciling
 from services.desk.commands import Commands
 from services.desk.core import MINUTE, SECOND, UNREAD, DeskCore
 from services.desk.pair_books import close_books, keep_pair
@@ -58,6 +58,8 @@ class Lifecycle:
             self._expect(rest)
         elif kind == "settled":
             self._missing(rest)
+        elif kind == reconciling.TIMER:
+            reconciling.due(core, rest)
         elif name == "deadline":
             self._deadline()
         elif name == "risk":
@@ -77,6 +79,7 @@ class Lifecycle:
         core.state.intents.clear()
         # Whoever asked for a flatten went with the engine; the flatten itself goes on.
         core.state.flatten_commands.clear()
+        core.state.reconciles.clear()
         core.state.stopping, core.state.stopped = None, False
         faults.forget(core)
         # This start has opened and written the store; if it fails again, that is said again.
@@ -85,7 +88,7 @@ class Lifecycle:
             core.decide("in doubt", entry.id, "open when the engine ended")
             self.submit.tell(entry)
         for venue in core.settings.venues:
-            book = account.book_of(core, venue)
+            book = core.state.venue(venue)
             book.asked = ""
             core.raise_cause(
                 UNREAD,

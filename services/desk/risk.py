@@ -190,7 +190,7 @@ def _cut(core: DeskCore, submit: Submitter, venue: str, text: str) -> None:
 
 
 def _breaker(core: DeskCore, submit: Submitter, total: Margin, stale: bool) -> None:
-    opened = all(account.book_of(core, venue).opened for venue in core.settings.venues)
+    opened = all(core.state.venue(venue).opened for venue in core.settings.venues)
     if not opened:
         return
     known = total.equity

@@ -53,12 +53,25 @@ class VenueDesk:
     """Data are fresh again since; None = they are not, or there was no outage."""
     differences: tuple[Difference, ...] = ()
     """Unexplained ones of the last reconciliation, until accepted."""
+    adopted: tuple[Difference, ...] = ()
+    """Small ones that were adopted by themselves lately, newest last: shown, nothing waits on them."""
+    undecided: bool = False
+    """The last read was older than fills of ours: the next one, soon, says what differs."""
     agreed_ts: int | None = None
     """Last report that our books agreed with."""
     facts: VenueFacts | None = None
     """What it can do, as told on its last connect; None = it has not said."""
     dead_man: DeadManReport | None = None
     """Its last word on its dead-man's switch."""
+
+
+@dataclass(slots=True)
+class ReadWait:
+    """A `reconcile` command that waits for fresh reads."""
+
+    reads: dict[str, int]
+    """Venue -> number of the request that answers it; a later one does too."""
+    deadline: int
 
 
 @dataclass(slots=True)
@@ -181,6 +194,8 @@ class DeskState:
     causes_changed: bool = False
     flatten_commands: dict[str, list[str]] = field(default_factory=dict)
     """Flatten id -> the commands that wait for its end."""
+    reconciles: dict[str, ReadWait] = field(default_factory=dict)
+    """Command -> the fresh reads it waits for."""
     books: EpisodesState = field(default_factory=EpisodesState)
     """Open episodes: what each pair and each unpaired position has brought so far."""
     episodes: list[EpisodeRecord] = field(default_factory=list)
@@ -201,3 +216,10 @@ class DeskState:
     revaluation: Revaluation = field(default_factory=Revaluation)
     stopping: Stopping | None = None
     stopped: bool = False
+
+    def venue(self, name: str) -> VenueDesk:
+        """What is known of a venue, opened empty when first asked for."""
+        book = self.venues.get(name)
+        if book is None:
+            book = self.venues[name] = VenueDesk()
+        return book

@@ -54,7 +54,9 @@ class DifferenceKind(StrEnum):
 
 class Difference(Struct, frozen=True, kw_only=True):
     id: str
-    """Deterministic: the same report against the same books gives the same id."""
+    """Repeatable: venue, kind, subject and by how much. The same report against the same books gives the same
+    id in any order of rows, and so does the next read of the same difference: what was shown is what an
+    acceptance names."""
     venue: str
     kind: DifferenceKind
     subject: str
@@ -65,6 +67,13 @@ class Difference(Struct, frozen=True, kw_only=True):
     """Size of the difference; None = cannot be valued, so never adopted."""
     adopted: bool
     text: str
+    since: int = 0
+    """When the desk first saw it; kept by the desk over reads that show the same line."""
+
+    @property
+    def beyond(self) -> Decimal | None:
+        """What the venue has beyond our book: by so much an acceptance moves it."""
+        return None if self.theirs is None or self.ours is None else self.theirs - self.ours
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -241,8 +250,9 @@ def _line(
     usd: Decimal | None,
     small: bool,
 ) -> Difference:
+    name = "_".join(f"{report.venue}:{kind}:{subject}".split())
     return Difference(
-        id=f"{report.venue}:{kind}:{subject}:{report.ts_event}:{ours}:{theirs}",
+        id=f"{name}:{(theirs - ours).normalize():+f}",
         venue=report.venue,
         kind=kind,
         subject=subject,
@@ -269,4 +279,4 @@ def _foreign_orders(held: Held, report: AccountReport) -> tuple[WorkingRow, ...]
         changed = held.known_orders.get(row.client_order_id) if row.client_order_id else None
         if changed is None or changed < report.ts_event:
             rows.append(row)
-    return tuple(rows)
+    return tuple(sorted(rows, key=lambda row: (row.instrument, row.venue_order_id, row.client_order_id)))

@@ -191,7 +191,15 @@ SPECS: tuple[Spec, ...] = (
     Spec(name="orders", help="Working and in-doubt orders.", example="orders", line=False, reads=True),
     Spec(name="pairs", help="Pairs, with residual and naked clock.", example="pairs", line=False, reads=True),
     Spec(
+        name="reconcile",
+        help="Read every venue afresh and list what differs from our books.",
+        example="reconcile",
+    ),
+    Spec(
         name="reconcile accept",
+        args=(
+            Argument("ids", Takes.REST, "the lines, by their ids; all that wait if left out", optional=True),
+        ),
         help="Adopt the shown differences to the venues: the venue is the truth.",
         example="reconcile accept",
         shell=False,

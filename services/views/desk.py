@@ -243,6 +243,31 @@ class FlattenPlan(Struct, frozen=True, kw_only=True):
     doubts: tuple[str, ...]
 
 
+class DifferenceView(Struct, frozen=True, kw_only=True):
+    """A line in which our books and a venue's read differ."""
+
+    id: str
+    """By venue, kind, subject and amount: what an acceptance names."""
+    kind: str
+    """`position`, `balance` or `ghost_fill` (a fill of ours that the venue does not list)."""
+    venue: str
+    subject: str
+    ours: Decimal
+    theirs: Decimal
+    usd: Decimal | None
+    state: str
+    """`waiting` for a person, or `adopted` by itself."""
+    since: int
+    text: str
+    accepting: str
+    """What accepting it does, or why it cannot be accepted."""
+    acceptable: bool = True
+
+    @property
+    def waits(self) -> bool:
+        return self.state == "waiting"
+
+
 class DeskView(Struct, frozen=True, kw_only=True):
     ts: int
     positions: tuple[PositionView, ...]
@@ -258,3 +283,4 @@ class DeskView(Struct, frozen=True, kw_only=True):
     flatten: FlattenPlan
     strategies: tuple[tuple[str, str, str], ...]
     """(name, state, last reason)."""
+    differences: tuple[DifferenceView, ...] = ()

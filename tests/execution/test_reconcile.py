@@ -329,3 +329,70 @@ def test_applying_the_result_makes_the_books_equal_and_a_replay_gives_the_same_i
             balance = line.theirs
     assert run(ours(), report).differences == ()
     assert (shift == 0) == all(line.kind is not DifferenceKind.POSITION for line in second.differences)
+
+
+ROWS = st.lists(
+    st.tuples(st.sampled_from(["USDT", "USD", "USDC"]), st.integers(-3000, 3000)),
+    unique_by=lambda row: row[0],
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, st.permutations(range(3)), SIZES, SIZES, st.integers(1, 10**12))
+def test_the_same_difference_has_the_same_id_in_any_order_of_rows_and_in_the_next_read(
+    coins: list[tuple[str, int]], order: list[int], btc: Decimal, usdt: Decimal, later: int
+) -> None:
+    """What an acceptance names is by how much the venue differs, not when that was read or in which row."""
+    balances = tuple(BalanceRow(coin, D(1000) + D(cents) / 100, D(1), D(1)) for coin, cents in coins)
+    positions = tuple(
+        PositionRow(name, size, D(1), None) for name, size in ((BTC_A, btc), (USDT_A, usdt)) if size
+    )
+    fills = tuple(fill(f"t{number}", "0.001", START + number) for number in range(3))
+    working = tuple(
+        WorkingRow("", f"v{number}", BTC_A, Side.BUY, D(1), D(0), D(2000), False) for number in range(3)
+    )
+
+    def told(places: list[int], ts: int) -> Reconciled:
+        def shuffled(rows: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(rows[place] for place in places if place < len(rows))
+
+        report = AccountReport(
+            venue="alpha",
+            request="r",
+            balances=shuffled(balances),
+            positions=shuffled(positions),
+            orders=shuffled(working),
+            fills=shuffled(fills),
+            ts_event=ts,
+            ts=ts,
+        )
+        ours = Held(
+            positions={BTC_A: D("0.004"), USDT_A: D("-0.001")},
+            balances=dict.fromkeys(("USD", "USDC", "USDT"), D(1000)),
+            orders=(),
+            known_trades=frozenset((BTC_A, f"t{number}") for number in range(3)),
+        )
+        return run(ours, report)
+
+    first = told([0, 1, 2], AT)
+    assert told(order, AT) == first
+    assert [line.id for line in told(order, AT + later).differences] == [
+        line.id for line in first.differences
+    ]
+    ids = [line.id for line in first.differences]
+    assert len(set(ids)) == len(ids)
+
+
+def test_epsilon_creep_small_differences_stop_at_the_days_sum() -> None:
+    """PARAMETERS, fail-open cases: 10 USD at a time, at most 50 USD a day in sum, whatever their sign."""
+    day = AdoptionDay()
+    taken = []
+    for number in range(8):
+        result = run(held(balance="1000"), read(balance=f"{1000 + (9 if number % 2 else -9)}"), day)
+        day = count_adopted(day, result, AT)
+        taken.append(result.differences[0].adopted)
+    assert taken == [True] * 5 + [False] * 3
+    assert day.usd == D(45)
+    assert count_adopted(day, run(held(), read()), AT + 86_400 * SECOND).usd == 0

@@ -20,6 +20,7 @@ from services.protocol.exits import Exit
 from services.protocol.flags import FLAGS
 from services.settings.catalog import catalog
 from services.settings.parameters import Settings
+from services.views.desk import DifferenceView
 from services.views.status import OrderStatus, PairStatus, PositionStatus, StatusView, SummaryView
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -54,6 +55,7 @@ def commands() -> str:
         "| `stableconsole version` | | The product's version. |",
         "",
         "`flatten` asks for the word unless `--yes` is given; without a terminal `--yes` is required.",
+        "`reconcile --accept` then adopts exactly the lines it has listed; exit status 4 while a difference is open.",
         "",
         "## Flags of a start",
         "",
@@ -106,8 +108,9 @@ def contract() -> str:
         "are integers in nanoseconds UTC, unknown is null. Keys may be added; one that changes its meaning or goes",
         "raises `schema`.",
         "",
-        "`positions`, `orders` and `pairs` answer `{schema, NAME: [...]}`. `halt`, `resume` and `stop` answer",
-        "`{ok, trading_state, causes[], cancelled, pending}`; `flatten` ends with",
+        "`positions`, `orders` and `pairs` answer `{schema, NAME: [...]}`. `halt`, `resume`, `stop` and `reconcile`",
+        "answer `{ok, trading_state, causes[], cancelled, pending}`, `reconcile` with `differences[]`, `unread[]`,",
+        "`accepted[]` and `refused[]{id, why}` beside them; `flatten` ends with",
         "`{flat, orders_left[], positions_left[], kept[], fresh_read_ts}`; `audit verify` with",
         "`{ok, head, rows, first_broken}`; `replay` with `{ok, events, decisions, first_divergence}`.",
     ]
@@ -116,6 +119,7 @@ def contract() -> str:
         ("positions[]", PositionStatus),
         ("orders[]", OrderStatus),
         ("pairs[]", PairStatus),
+        ("differences[] of reconcile", DifferenceView),
         ("summary of a headless run, beside the keys of status", SummaryView),
     ]
     for title, struct in pages:

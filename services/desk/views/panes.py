@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal, localcontext
 
+from services.desk.answers import difference_views
 from services.desk.core import DeskCore
 from services.desk.strategy import Strategies
 from services.desk.views.cache import ViewCache
@@ -42,6 +43,7 @@ def view_of(figures: Figures, strategies: Strategies) -> DeskView:
         risk=risk_view(figures),
         alerts=core.alerts.views(),
         flatten=plan_of(figures),
+        differences=difference_views(core),
         strategies=tuple((row.name, row.state, row.reason) for row in strategy_views(core)),
     )
 

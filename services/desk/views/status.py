@@ -11,7 +11,7 @@ from decimal import Decimal, localcontext
 from msgspec.structs import replace
 
 from services.desk import gatekeeping
-from services.desk.commands import cause_views
+from services.desk.answers import cause_views
 from services.desk.core import DeskCore
 from services.desk.strategy import Strategies
 from services.desk.views import hedge

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import localcontext
 
 from services.alerts.book import ACKNOWLEDGED, RAISED
-from services.desk.commands import cause_views
+from services.desk.answers import cause_views
 from services.desk.core import SECOND, DeskCore
 from services.desk.views import hedge
 from services.desk.views.cache import ViewCache
