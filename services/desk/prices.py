@@ -26,6 +26,15 @@ class DeskPrices:
             return None
         return core.picture.mid(instrument)
 
+    def touch(self, instrument: str) -> tuple[Decimal, Decimal] | None:
+        core = self._core
+        quote = core.picture.fresh_quote(instrument, core.now)
+        if quote is None or not (0 < quote.bid < quote.ask < IMPOSSIBLE):
+            return None
+        spec = core.instruments[instrument]
+        bid, ask = spec.price_of(quote.bid), spec.price_of(quote.ask)
+        return (bid, ask) if ZERO < bid < ask else None
+
     def depth(self, instrument: str, side: Side) -> Decimal | None:
         core = self._core
         quote = core.picture.fresh_quote(instrument, core.now)

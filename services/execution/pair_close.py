@@ -15,7 +15,6 @@ from services.execution.pair_moves import (
     because,
     close,
     end_failed,
-    expired_leg,
     freeze,
     heavy_cut,
     settle_hedged,
@@ -24,8 +23,9 @@ from services.execution.pair_moves import (
     thin_leg,
     wake_at_timeout,
 )
+from services.execution.pair_quotes import attempt_over, end_attempt, overdue, quote, rests, watch
 from services.execution.pair_reduce import all_taken, fix, kept, surplus, whole
-from services.execution.pair_state import Leg, LegPolicy, Pair
+from services.execution.pair_state import Leg, LegPolicy, OrderMemo, Pair
 from services.execution.pair_work import Work, calm
 
 
@@ -34,7 +34,7 @@ def closing(work: Work, pair: Pair) -> None:
     if pair.shrink > ZERO and not pair.unsettled:
         fix(work, pair)
     heavy, cut = heavy_cut(work, pair)
-    expired = expired_leg(work, pair)
+    expired = overdue(work, pair)
     if heavy and expired and pair.exit_policy is LegPolicy.CANCEL and not pair.close_purpose.protective:
         work.cancel_open(pair)
         if not pair.unsettled:
@@ -42,6 +42,7 @@ def closing(work: Work, pair: Pair) -> None:
             pair.frozen_by_desk = True
             work.escalate(pair, pair.frozen_reason, reducing=True)
         return
+    watch(work, pair)
     if cut > ZERO:
         # A leg that stays naked beyond its time-out is no strategy exit any more: it is protection.
         purpose = Purpose.UNWIND if expired and not pair.close_purpose.protective else pair.close_purpose
@@ -80,11 +81,13 @@ def _next_exit_slice(work: Work, pair: Pair) -> None:
         freeze(work, pair, PairState.CLOSING, text)
         return
     current = pair.leg(pair.first)
-    if current.band == 0:
+    if current.band == 0 and pair.quote_since is None:
         current = pair.leg(thin_leg(work, pair, closing=True))
         if surplus(current) < least(current, work.instruments, work.prices):
             current = pair.other(current.number)
         pair.first = current.number
+    if _rest_exit(work, pair, current):
+        return
     bands = work.bands(pair.close_purpose)
     if work.now < current.next_at:
         work.wake(current.next_at)
@@ -119,6 +122,24 @@ def _next_exit_slice(work: Work, pair: Pair) -> None:
     )
 
 
+def _rest_exit(work: Work, pair: Pair, leg: Leg) -> bool:
+    """Quote the next slice of a discretionary exit. False: it takes, by policy or after its attempt."""
+    if not rests(work, pair, closing=True) or pair.no_rest or pair.take_next:
+        return False
+    if attempt_over(work, pair):
+        pair.take_next = True
+        end_attempt(pair)
+        return False
+    if work.now < leg.next_at:
+        work.wake(leg.next_at)
+        return True
+    quantity = _exit_quantity(work, pair, leg, work.settings.exec.hedge_bands[0], protective=False)
+    leg.next_at = work.now + work.dwell
+    return quantity is not None and quote(
+        work, pair, leg, quantity, pair.close_purpose, increasing=False, reason=pair.close_reason
+    )
+
+
 def _exit_quantity(work: Work, pair: Pair, leg: Leg, bps: Decimal, *, protective: bool) -> Decimal | None:
     remaining = floor_to(surplus(leg), work.instrument(leg).size_increment)
     smallest_slice = joint_least(pair, leg.number, work.instruments, work.prices)
@@ -131,9 +152,7 @@ def _exit_quantity(work: Work, pair: Pair, leg: Leg, bps: Decimal, *, protective
 
 def unwinding(work: Work, pair: Pair) -> None:
     """Cancel, wait for the last word on every order, then cut the heavier leg. Nothing increases here."""
-    if any(
-        not memo.settled and not _is_cut(pair, memo.leg, memo.increasing) for memo in pair.orders.values()
-    ):
+    if any(not memo.settled and not _is_cut(pair, memo) for memo in pair.orders.values()):
         work.cancel_open(pair)
         return
     heavy, cut = heavy_cut(work, pair)
@@ -150,9 +169,9 @@ def unwinding(work: Work, pair: Pair) -> None:
     _finish_unwinding(work, pair)
 
 
-def _is_cut(pair: Pair, leg: int, increasing: bool) -> bool:
+def _is_cut(pair: Pair, memo: OrderMemo) -> bool:
     """Is an unsettled order one of the cuts of this unwinding (so it may run on)?"""
-    return not increasing and leg == excess(pair)[0]
+    return not memo.increasing and not memo.resting and memo.leg == excess(pair)[0]
 
 
 def _finish_unwinding(work: Work, pair: Pair) -> None:
@@ -166,7 +185,9 @@ def _finish_unwinding(work: Work, pair: Pair) -> None:
             close(work, pair, text)
         return
     if not within_residual(pair, work.instruments, work.settings.pair, work.prices):
-        work.escalate(pair, f"excess below the venue's minimum cannot be cut: {left}", reducing=True)
+        # Dust stops nothing; what is worth more than the residual allowed, and cannot be cut, does.
+        grave = pair.naked.notional >= work.settings.pair.residual_max
+        work.escalate(pair, f"excess below the venue's minimum cannot be cut: {left}", reducing=grave)
     if pair.then_close:
         pair.then_close = False
         start_closing(work, pair)

@@ -10,6 +10,7 @@ from services.execution.entries import OrderEntry
 from services.execution.pair_legs import excess
 from services.execution.pair_moves import start_unwinding
 from services.execution.pair_open import ENTRY_TRIES
+from services.execution.pair_quotes import end_attempt
 from services.execution.pair_state import Leg, OrderMemo, Pair
 from services.execution.pair_work import Work
 
@@ -20,7 +21,14 @@ def count(work: Work, pair: Pair, entry: OrderEntry) -> None:
     leg = pair.leg(request.leg)
     memo = pair.orders.get(entry.id)
     if memo is None:
-        memo = OrderMemo(request.leg, request.side is leg.side, request.quantity)
+        memo = OrderMemo(
+            request.leg,
+            request.side is leg.side,
+            request.quantity,
+            resting=request.post_only,
+            price=request.price if request.post_only else None,
+            placed=entry.created,
+        )
         pair.orders[entry.id] = memo
     filled, cost = entry.filled - memo.filled, entry.cost - memo.cost
     settled_now = entry.settled and not memo.settled
@@ -30,7 +38,9 @@ def count(work: Work, pair: Pair, entry: OrderEntry) -> None:
         _filled(work, pair, leg, memo, filled, cost, request.purpose)
     if settled_now:
         leg.chased = min(leg.chased, excess(pair)[1])
-        if entry.filled == ZERO:
+        if memo.resting:
+            _rested(pair, leg, entry)
+        elif entry.filled == ZERO:
             _unfilled(work, pair, leg, entry)
 
 
@@ -52,10 +62,29 @@ def _filled(
     elif pair.state is PairState.CLOSING and leg.number == pair.first:
         leg.band = 0
         leg.next_at = 0
+        if not memo.resting:
+            pair.take_next = False
     if leg.size < ZERO:
         work.escalate(
             pair, f"leg {leg.instrument} was reduced beyond what it held: {leg.size}", reducing=True
         )
+
+
+def _rested(pair: Pair, leg: Leg, entry: OrderEntry) -> None:
+    """A resting order ended. Whole: the next slice is a new attempt. Withdrawn or refused by the venue: the
+    attempt goes on if it may. Denied by our gate: nothing more is quoted."""
+    if entry.filled >= entry.request.quantity:
+        end_attempt(pair)
+        return
+    if entry.state not in (OrderState.DENIED, OrderState.REJECTED):
+        return
+    leg.refusals += 1
+    leg.last_refusal = entry.text
+    if entry.state is OrderState.DENIED and not entry.request.reduce_only:
+        pair.entry_tries = ENTRY_TRIES
+    elif entry.state is OrderState.DENIED:
+        pair.take_next = True
+        end_attempt(pair)
 
 
 def _unfilled(work: Work, pair: Pair, leg: Leg, entry: OrderEntry) -> None:

@@ -8,7 +8,6 @@ from services.execution.pair_legs import excess, hedgeable, joint_least, lot, wi
 from services.execution.pair_moves import (
     because,
     end_failed,
-    expired_leg,
     freeze,
     settle_hedged,
     slice_quantity,
@@ -16,6 +15,7 @@ from services.execution.pair_moves import (
     thin_leg,
     wake_at_timeout,
 )
+from services.execution.pair_quotes import attempt_over, overdue, quote, rests, watch
 from services.execution.pair_state import LONG, SHORT, LegPolicy, Pair
 from services.execution.pair_work import Work, calm
 
@@ -26,7 +26,7 @@ ENTRY_TRIES = 3
 
 
 def opening(work: Work, pair: Pair) -> None:
-    expired = expired_leg(work, pair)
+    expired = overdue(work, pair)
     if expired and pair.entry_policy is LegPolicy.REVERSE:
         start_unwinding(work, pair, "leg 2 not filled in time: reversing the unhedged part")
         return
@@ -38,6 +38,7 @@ def opening(work: Work, pair: Pair) -> None:
             )
             work.escalate(pair, pair.frozen_reason, reducing=True)
         return
+    watch(work, pair)
     light = LONG if excess(pair)[0] == SHORT else SHORT
     wanted = hedgeable(pair, light, work.instruments, work.prices)
     leg = pair.leg(light)
@@ -62,8 +63,9 @@ def _next_entry_slice(work: Work, pair: Pair) -> None:
     if pair.frozen_by_desk:
         _finish_opening(work, pair, pair.frozen_reason)
         return
-    first = pair.leg(thin_leg(work, pair, closing=False))
-    pair.first = first.number
+    if pair.quote_since is None:
+        pair.first = thin_leg(work, pair, closing=False)
+    first = pair.leg(pair.first)
     grid = lot(pair, first.number, work.instruments)
     remaining = floor_to(max(first.target - first.size, ZERO), grid)
     smallest_slice = joint_least(pair, first.number, work.instruments, work.prices)
@@ -73,11 +75,15 @@ def _next_entry_slice(work: Work, pair: Pair) -> None:
     if pair.entry_tries >= ENTRY_TRIES:
         _finish_opening(work, pair, first.last_refusal or "leg 1 does not fill within the slippage bound")
         return
+    maker = rests(work, pair, closing=False)
+    if maker and (pair.no_rest or attempt_over(work, pair)):
+        _finish_opening(work, pair, pair.no_rest or "leg 1 rested without being filled whole")
+        return
     ready = max(first.next_at, pair.next_slice_at)
     if work.now < ready:
         work.wake(ready)
         return
-    bps = work.settings.exec.slippage_bound
+    bps = work.settings.exec.hedge_bands[0] if maker else work.settings.exec.slippage_bound
     quantity = slice_quantity(
         work, pair, first, remaining, smallest_slice, bps, protective=False, closing=False
     )
@@ -91,6 +97,11 @@ def _next_entry_slice(work: Work, pair: Pair) -> None:
     first.next_at = work.now + work.dwell
     # Two orders a slice: the gap keeps a pair alone inside `gate.orders_per_second`.
     pair.next_slice_at = work.now + 2 * SECOND_NS // max(1, work.settings.gate.orders_per_second - 1)
+    if maker:
+        if not quote(work, pair, first, quantity, Purpose.ENTRY, increasing=True, reason=pair.reason):
+            pair.entry_tries += 1
+            first.last_refusal = "no two-sided book to rest in"
+        return
     attempt = pair.entry_tries + 1
     work.place(
         pair, first, quantity, mid, bps, Purpose.ENTRY, increasing=True, attempt=attempt, reason=pair.reason

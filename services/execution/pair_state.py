@@ -38,6 +38,13 @@ class OrderMemo:
     settled: bool = False
     in_doubt: bool = False
     cancel_asked: bool = False
+    cancel_at: int = 0
+    """A resting order's cancel is not asked for again before this time."""
+    resting: bool = False
+    """Post-only: it stands in the book until it fills or is withdrawn."""
+    price: Decimal | None = None
+    """Of a resting order, quote coin."""
+    placed: int = 0
 
 
 @dataclass(slots=True)
@@ -137,6 +144,16 @@ class Pair:
     entry_tries: int = 0
     next_slice_at: int = 0
     """No further entry slice before this time: slices keep inside the order rate."""
+    quote_since: int | None = None
+    """When leg 1 was first quoted in the present attempt to rest; None = no attempt is under way."""
+    quotes: int = 0
+    """Quotes of that attempt so far."""
+    requotes: list[int] = field(default_factory=list)
+    """When it was quoted again, within the window."""
+    take_next: bool = False
+    """The attempt to rest the next slice of an exit is over: it takes."""
+    no_rest: str = ""
+    """Why nothing of this pair may rest any more (pause, stop): an entry then ends, an exit takes."""
     reason: str = ""
     """Of opening."""
     text: str = ""

@@ -1,8 +1,8 @@
 """One turn of one pair: what it may look at, and the orders it may place.
 
-Every order of a pair is an IOC with a limit inside a band around the mid, so nothing of a pair ever rests and
-every order ends by itself within a round trip; what does not is in doubt. Reducing orders are never larger
-than the leg less what reducing orders may still fill.
+Every order of a pair but a quoted leg 1 (`pair_quotes`) is an IOC with a limit inside a band around the mid,
+so it ends by itself within a round trip; what does not is in doubt. Reducing orders are never larger than the
+leg less what reducing orders may still fill.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from services.execution.pricing import Prices, band_limit
 from services.settings.parameters import Settings
 
 MILLISECOND = 10**6
+_ASK_AGAIN = 5
+"""Dwells after which the cancel of a resting order that lives on is asked for again."""
 _LONGEST_DOUBLING = 5
 """A chase that has run out of bands repeats the last one, at most 2^5 dwells (12.8 s) apart."""
 
@@ -60,6 +62,8 @@ class Work:
         pair.escalated = False
         for leg in pair.legs:
             calm(leg)
+        if state in (PairState.HEDGED, PairState.UNWINDING, PairState.CLOSED):
+            pair.quote_since, pair.quotes, pair.take_next, pair.no_rest = None, 0, False, ""
         self.out.append(Became(pair.id, state, text))
 
     def escalate(self, pair: Pair, text: str, *, reducing: bool) -> None:
@@ -104,8 +108,9 @@ class Work:
         increasing: bool,
         attempt: int,
         reason: str,
+        rest_at: Decimal | None = None,
     ) -> None:
-        """Emit one IOC and remember it."""
+        """Emit one IOC, or a post-only order resting at `rest_at`, and remember it."""
         instrument = self.instrument(leg)
         side = leg.side if increasing else leg.side.opposite
         order = OrderRequest(
@@ -113,8 +118,9 @@ class Work:
             instrument=leg.instrument,
             side=side,
             quantity=quantity,
-            price=band_limit(instrument, side, mid, bps),
-            tif=TimeInForce.IOC,
+            price=rest_at if rest_at is not None else band_limit(instrument, side, mid, bps),
+            tif=TimeInForce.IOC if rest_at is None else TimeInForce.GTC,
+            post_only=rest_at is not None,
             reduce_only=not increasing,
             purpose=purpose,
             origin=self._origin(pair, purpose),
@@ -124,7 +130,14 @@ class Work:
             decided_mid=self.prices.mid(leg.instrument),
             reason=reason,
         )
-        pair.orders[order.client_order_id] = OrderMemo(leg.number, increasing, quantity)
+        pair.orders[order.client_order_id] = OrderMemo(
+            leg.number,
+            increasing,
+            quantity,
+            resting=rest_at is not None,
+            price=rest_at,
+            placed=self.now,
+        )
         self.out.append(Place(order))
 
     def chase(
@@ -161,12 +174,25 @@ class Work:
         self.wake(leg.next_at)
         return leg.band <= len(bands)
 
-    def cancel_open(self, pair: Pair) -> None:
-        """Ask once for the cancel of everything that may still fill. An unsent intent is thereby denied."""
+    def cancel_open(self, pair: Pair, *, resting: bool = False) -> None:
+        """Ask for the cancel of everything that may still fill (`resting`: of that alone).
+
+        An unsent intent is thereby denied. A resting order is asked for again while it lives on, and once
+        when in doubt: it ends by nothing else.
+        """
         for client_order_id, memo in pair.orders.items():
-            if not memo.settled and not memo.in_doubt and not memo.cancel_asked:
+            if memo.settled or (resting and not memo.resting):
+                continue
+            if memo.cancel_asked and (memo.in_doubt or not memo.resting):
+                continue
+            if memo.in_doubt and not memo.resting:
+                continue
+            if self.now >= memo.cancel_at:
                 memo.cancel_asked = True
+                memo.cancel_at = self.now + _ASK_AGAIN * self.dwell
                 self.out.append(CancelOrder(client_order_id))
+            if memo.resting:
+                self.wake(memo.cancel_at)
 
     def slice_cap(self, pair: Pair, leg: Leg, bps: Decimal) -> Decimal | None:
         """Base units of one slice: the smaller of slice notional and naked bound, at the limit price."""

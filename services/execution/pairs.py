@@ -255,12 +255,24 @@ class PairMachine:
             return ()
         found.frozen_by_desk = True
         found.frozen_reason = reason
-        if found.state is not PairState.HEDGED:
-            return ()
         work = self._work(now, None)
+        work.cancel_open(found, resting=True)
+        if found.state is not PairState.HEDGED:
+            return tuple(work.out)
         found.resume = PairState.HEDGED
         work.become(found, PairState.FROZEN, reason)
         return tuple(work.out)
+
+    def stop_resting(self, pair: str, reason: str, now: int, prices: Prices) -> Actions:
+        """Pause or stop: nothing of this pair rests from here on.
+
+        An entry that rests its leg 1 ends with what it has; one that takes, and any exit, goes on taking.
+        """
+        found = self.get(pair)
+        if found is None or found.state in (PairState.CLOSED, PairState.HEDGED, PairState.PLANNED):
+            return ()
+        found.no_rest = reason
+        return self._advance(self._work(now, prices), found)
 
     def thaw(self, pair: str, now: int, prices: Prices) -> Actions:
         found = self.get(pair)

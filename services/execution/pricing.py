@@ -21,6 +21,9 @@ class Prices(Protocol):
     def mid(self, instrument: str) -> Decimal | None:
         """Middle of a fresh two-sided quote."""
 
+    def touch(self, instrument: str) -> tuple[Decimal, Decimal] | None:
+        """(best bid, best ask) of a fresh two-sided quote, on the price grid."""
+
     def depth(self, instrument: str, side: Side) -> Decimal | None:
         """Base quantity that an order of `side` meets within 5 bps of the mid; None = stale or unknown."""
 
@@ -35,6 +38,9 @@ class NoPrices:
     """For the few steps that need none."""
 
     def mid(self, instrument: str) -> Decimal | None:
+        return None
+
+    def touch(self, instrument: str) -> tuple[Decimal, Decimal] | None:
         return None
 
     def depth(self, instrument: str, side: Side) -> Decimal | None:

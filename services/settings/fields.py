@@ -21,6 +21,8 @@ class Field(Struct, frozen=True):
     low: Decimal | None = None
     """None = the unit's own bound."""
     high: Decimal | None = None
+    words: tuple[str, ...] = ()
+    """What a parameter that is a word may be."""
 
 
 _LOW = {"bps/8h": Decimal(-1000), "count": Decimal(1)}
@@ -85,6 +87,11 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "band_dwell_ms": F("ms"),
         "slippage_bound": F("bps", "up"),
         "slippage_allowance": F("bps", "down"),
+        "entry_style": F("text", words=("taker", "maker")),
+        "exit_style": F("text", words=("taker", "maker")),
+        "post_only_requotes": F("count", "up", low=Decimal(0)),
+        "post_only_window_s": F("s", "up", low=Decimal(1)),
+        "maker_sample": F("count", "down"),
         "in_doubt_probes_s": F("s"),
         "in_doubt_settling_s": F("s", "down"),
         "in_doubt_escalate_s": F("s", "up"),
@@ -220,6 +227,10 @@ def parse_field(field: Field, default: Any, value: object) -> Any:
     """The value of one field as its struct wants it; `default` tells the type. Raises ValueError."""
     if isinstance(default, bool):
         return parse_flag(value)
+    if isinstance(default, str):
+        if value not in field.words:
+            raise ValueError(f"one of: {', '.join(field.words)}")
+        return value
     if isinstance(default, tuple):
         parsed = parse_list(value, field.unit)
         for item in parsed:

@@ -94,6 +94,15 @@ class Execution(Struct, frozen=True, kw_only=True):
     """bps per fill, entries."""
     slippage_allowance: Decimal = _d("2")
     """bps per fill, the least; measured p90 when larger."""
+    entry_style: str = "taker"
+    """How leg 1 of an entry is filled: `taker` takes from the book, `maker` rests post-only; leg 2 takes."""
+    exit_style: str = "taker"
+    """The same for exits of a strategy or operator; what protects never rests."""
+    post_only_requotes: int = 3
+    """Re-quotes of a resting leg 1 within `post_only_window_s`; then an entry is dropped, an exit takes."""
+    post_only_window_s: int = 15
+    maker_sample: int = 20
+    """Attempts to rest before the measured fill rate counts in the costs of an entry; till then all take."""
     in_doubt_probes_s: tuple[Decimal, ...] = (_d("0.25"), _d("0.5"), _d("1"), _d("2"), _d("5"), _d("10"))
     """Then every last value."""
     in_doubt_settling_s: int = 10

@@ -92,6 +92,8 @@ def echo(value: Any, unit: str) -> str:
     """The value with its unit, so that it can be read back: what the desk understood."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, str):
+        return value
     if isinstance(value, tuple):
         return ", ".join(echo(item, unit) for item in value)
     if unit == "fraction":

@@ -9,6 +9,7 @@ from typing import Any
 
 from services.domain.enums import InstrumentKind, OrderState, PairState, Side
 from services.domain.events import (
+    CancelRejected,
     OrderAccepted,
     OrderCanceled,
     OrderFilled,
@@ -82,6 +83,14 @@ class Book:
     def mid(self, instrument: str) -> Decimal | None:
         return self.mids.get(instrument)
 
+    def touch(self, instrument: str) -> tuple[Decimal, Decimal] | None:
+        """Half a basis point to either side of the mid, on the grid."""
+        mid = self.mids.get(instrument)
+        if mid is None:
+            return None
+        spec, half = INSTRUMENTS[instrument], mid * D("0.00005")
+        return spec.round_price(Side.BUY, mid - half), spec.round_price(Side.SELL, mid + half)
+
     def depth(self, instrument: str, side: Side) -> Decimal | None:
         return self.depths.get(instrument)
 
@@ -110,6 +119,36 @@ class Answer:
 GOOD = Answer()
 
 
+@dataclass(frozen=True)
+class Rest:
+    """What the market does with one resting order."""
+
+    fills: tuple[tuple[int, Decimal], ...] = ()
+    """(ms after its arrival, share of the quantity), while it stands."""
+    kind: str = "rests"
+    """rests, reject (it would cross), deny, lost (its accept never comes), swallowed (it never arrived)."""
+    latency_ms: int = 20
+    cancel: str = "yes"
+    """yes, lost (the cancel never arrives), refused (the venue says no, and it goes on standing)."""
+    late: bool = False
+    """Fills are told later than the word that the rest is canceled."""
+
+
+UNTOUCHED = Rest()
+
+
+@dataclass
+class Standing:
+    """A resting order by the venue's own books."""
+
+    order: OrderRequest
+    rest: Rest
+    left: Decimal
+    fills: list[OrderFilled] = field(default_factory=list)
+    live: bool = True
+    cancels: int = 0
+
+
 @dataclass
 class Market:
     """Desk and venue in one: carries out actions, keeps its own positions, answers by script."""
@@ -136,6 +175,10 @@ class Market:
     cuts: bool = False
     """The venue cuts a reducing order to the net position; else a too large one fails the test."""
     trades: int = 0
+    rests: list[Rest] = field(default_factory=list)
+    """For post-only orders, one each; none left: they stand untouched."""
+    standing: dict[str, Standing] = field(default_factory=dict)
+    cancels: list[tuple[int, str]] = field(default_factory=list)
 
     def push(self, due: int, kind: str, what: Any) -> None:
         self.seq += 1
@@ -149,7 +192,11 @@ class Market:
                 case Place():
                     pending.extend(self._place(action.order))
                 case CancelOrder():
+                    self.cancels.append((self.now, action.client_order_id))
                     applied = self.table.cancel_sent(action.client_order_id, self.now)
+                    if action.client_order_id in self.standing:
+                        rest = self.standing[action.client_order_id].rest
+                        self.push(self.now + rest.latency_ms * MS, "rest_cancel", action.client_order_id)
                     if applied.entry is not None and applied.ended:
                         pending.extend(self.machine.on_order(applied.entry, self.now, self.book))
                 case Arm():
@@ -177,6 +224,8 @@ class Market:
         self.placed.append(order)
         self.placed_at.append(self.now)
         entry = self.table.add(order, self.now)
+        if order.post_only:
+            return self._place_resting(order)
         answer = self.script.pop(0) if self.script else GOOD
         refused = self.halted and not order.purpose.protective
         if answer.kind == "deny" or refused:
@@ -188,6 +237,84 @@ class Market:
         else:
             self.push(self.now + 2 * MS, "durable", (order, answer))
         return ()
+
+    def _place_resting(self, order: OrderRequest) -> tuple[Action, ...]:
+        assert not order.purpose.protective
+        rest = self.rests.pop(0) if self.rests else UNTOUCHED
+        entry = self.table.get(order.client_order_id)
+        assert entry is not None
+        if rest.kind == "deny" or self.halted:
+            self.denied.append(order.client_order_id)
+            self.table.denied(order.client_order_id, "denied by the gate", self.now)
+            return self.machine.on_order(entry, self.now, self.book)
+        self.push(self.now + 2 * MS, "durable", (order, rest))
+        return ()
+
+    def _stand(self, order: OrderRequest, rest: Rest) -> None:
+        """A post-only order on its way: what becomes of it follows the clock of the venue."""
+        self.table.sent(order.client_order_id, self.now)
+        venue = order.instrument.rpartition(".")[2]
+        at = self.now + rest.latency_ms * MS
+        if rest.kind == "swallowed":
+            return
+        if rest.kind == "reject":
+            self.truth[order.client_order_id] = (order, (), False)
+            no = OrderRejected(venue, order.client_order_id, "post-only would match", at, at)
+            self.push(at, "event", no)
+            return
+        self.standing[order.client_order_id] = Standing(order, rest, order.quantity)
+        if rest.kind != "lost":
+            self.push(
+                at, "event", OrderAccepted(venue, order.client_order_id, f"v{order.client_order_id}", at, at)
+            )
+        for delay, share in rest.fills:
+            self.push(at + delay * MS, "rest_fill", (order.client_order_id, share))
+
+    def _rest_fill(self, name: str, share: Decimal) -> None:
+        each = self.standing[name]
+        order = each.order
+        lot = INSTRUMENTS[order.instrument].size_increment
+        quantity = min(each.left, max((order.quantity * share / lot).to_integral_value(), D(1)) * lot)
+        held = self.positions.get(order.instrument, D(0))
+        if order.reduce_only:
+            quantity = min(quantity, max(held * -order.side.sign, D(0)))
+        if not each.live or quantity <= 0:
+            return
+        self.trades += 1
+        told = self.now + each.rest.latency_ms * MS * (4 if each.rest.late else 1)
+        fill = OrderFilled(
+            venue=order.instrument.rpartition(".")[2],
+            instrument=order.instrument,
+            client_order_id=name,
+            venue_order_id=f"v{name}",
+            trade_id=f"t{self.trades}",
+            side=order.side,
+            quantity=quantity,
+            price=order.price or D(1),
+            fee=D(0),
+            fee_coin="USDT",
+            maker=True,
+            ts_event=self.now,
+            ts=told,
+        )
+        each.fills.append(fill)
+        each.left -= quantity
+        each.live = each.left > 0
+        self.positions[order.instrument] = held + quantity * order.side.sign
+        self.push(told, "event", fill)
+
+    def _rest_cancel(self, name: str) -> None:
+        each = self.standing[name]
+        each.cancels += 1
+        venue, told = each.order.instrument.rpartition(".")[2], self.now + each.rest.latency_ms * MS
+        if each.rest.cancel == "lost" and each.cancels == 1:
+            return
+        if not each.live or (each.rest.cancel == "refused" and each.cancels == 1):
+            self.push(told, "event", CancelRejected(venue, name, "no", self.now, told))
+            return
+        each.live = False
+        filled = each.order.quantity - each.left
+        self.push(told, "event", OrderCanceled(venue, name, "canceled", filled, self.now, told))
 
     def _send(self, order: OrderRequest, answer: Answer) -> None:
         self.table.sent(order.client_order_id, self.now)
@@ -255,6 +382,9 @@ class Market:
 
     def _probe(self, probe: Probe) -> None:
         known = self.truth.get(probe.client_order_id)
+        stands = self.standing.get(probe.client_order_id)
+        if stands is not None:
+            known = (stands.order, tuple(stands.fills), True)
         due = self.now + 20 * MS
         if known is None:
             self.push(
@@ -272,6 +402,8 @@ class Market:
         order, fills, lived = known
         filled = sum((fill.quantity for fill in fills), D(0))
         state = OrderState.FILLED if filled == order.quantity else OrderState.CANCELED
+        if stands is not None and stands.live:
+            state = OrderState.ACCEPTED
         self.push(
             due,
             "event",
@@ -300,6 +432,12 @@ class Market:
             self._timer(what)
         elif kind == "durable":
             self._durable(*what)
+        elif kind == "rest_fill":
+            self._rest_fill(*what)
+        elif kind == "rest_cancel":
+            self._rest_cancel(what)
+        elif kind == "mid":
+            self.book.mids[what[0]] = what[1]
         else:
             applied = self.table.apply(what, self.now)
             if applied.anomaly:
@@ -310,7 +448,7 @@ class Market:
         self._watch()
         return True
 
-    def _durable(self, order: OrderRequest, answer: Answer) -> None:
+    def _durable(self, order: OrderRequest, answer: Answer | Rest) -> None:
         entry = self.table.get(order.client_order_id)
         if entry is None or entry.state is not OrderState.INITIALIZED:
             return
@@ -318,7 +456,10 @@ class Market:
             self.table.denied(order.client_order_id, "halted", self.now)
             self.carry_out(self.machine.on_order(entry, self.now, self.book))
             return
-        self._send(order, answer)
+        if isinstance(answer, Rest):
+            self._stand(order, answer)
+        else:
+            self._send(order, answer)
 
     def _timer(self, name: str) -> None:
         if name == "table":
@@ -347,8 +488,10 @@ class Market:
         self.now = max(self.now, end)
 
 
-def market(script: list[Answer] | None = None, book: Book | None = None) -> Market:
-    settings = Settings()
+def market(
+    script: list[Answer] | None = None, book: Book | None = None, settings: Settings | None = None
+) -> Market:
+    settings = settings if settings is not None else Settings()
     machine = PairMachine(settings, INSTRUMENTS, IdCounter("abc123"))
     return Market(machine, OrderTable(settings.exec), book or Book(), list(script or []))
 
