@@ -255,7 +255,7 @@ class _Engine:
             left = machine.stopped.left if machine.stopped is not None else ()
             if not rested:
                 left = (*left, "stopped before everything had come to rest")
-            bridge.ended(left)
+            bridge.ended(left, machine.stopped.kept if machine.stopped is not None else ())
             end = summary(session.desk.core, session.desk.strategies, meta(), machine.events, runner.ended_by)
             await asyncio.sleep(0)
         finally:

@@ -121,11 +121,14 @@ def accounts(risk: RiskView, width: int) -> list[Line]:
         Column("bar", "Joint move", 6, most=10, gap=2),
         Column("move", "", 7, right=True),
         Column("coin", "1 coin", 6),
+        Column("dead", "Dead man", 8),
     )
     rows: list[dict[str, Sequence[Spans]]] = []
     for a in risk.accounts:
         mark = g.LAST_KNOWN if a.stale and a.holds else ""
+        loud = {"late": "*warn", "failed": "*warn", "fired": "*alarm", "armed": "text"}
         cells: dict[str, Sequence[Spans]] = {
+            "dead": _one(a.dead_man or f.UNKNOWN, loud.get(a.dead_man or "", "muted")),
             "venue": _one(f.clean(a.venue), "stale" if a.stale else "text"),
             "c": _known(
                 a.collateral, mark + f.number(a.collateral or Decimal(0), 0), "stale" if a.stale else "text"
@@ -160,7 +163,7 @@ def accounts(risk: RiskView, width: int) -> list[Line]:
                 else _one(f"{f.clean(coin[0])} {f.percent(coin[1], 0)}", "text")
             )
         rows.append(cells)
-    return _table(columns, rows, width, ("bar", "coin"))
+    return _table(columns, rows, width, ("bar", "coin", "dead"))
 
 
 def breakers(risk: RiskView, width: int) -> list[Line]:

@@ -235,6 +235,21 @@ RULES: dict[str, Rule] = {
         "Many requests to the venue fail: no new risk there.",
         "see its status page; it clears by itself",
     ),
+    "dead man": Rule(
+        WARNING,
+        "A venue's dead-man's switch cannot be set: resting orders would outlive a crash of this desk.",
+        "check the venue in Health; it is tried at every beat",
+    ),
+    "dead man late": Rule(
+        WARNING,
+        "The dead-man's switch is not beaten because the data are stale: it will cancel our resting orders.",
+        "nothing: it is meant to; look at why the venue is silent",
+    ),
+    "dead man fired": Rule(
+        ALARM,
+        "The venue's dead-man's switch fired: it canceled our resting orders because we did not beat it.",
+        "find out why it was not beaten; positions and backstops stand as they were",
+    ),
     "clock": Rule(
         WARNING,
         "Our clock and the venue's are apart: requests may be refused, entries are blocked from 1 s on.",

@@ -72,7 +72,7 @@ class Bridge:
         if reply is not None:
             reply.done(word)
 
-    def ended(self, left: tuple[str, ...]) -> None:
+    def ended(self, left: tuple[str, ...], kept: tuple[str, ...] = ()) -> None:
         """The run is over: answer those who asked it to stop, and whoever still waits."""
         with decimal.localcontext(DESK_CONTEXT):
             view = status(self._desk.core, self._desk.strategies, self._meta())
@@ -83,6 +83,7 @@ class Bridge:
             "cancelled": 0,
             "pending": view.working_orders,
             "left": list(left),
+            "kept": list(kept),
         }
         text = msgspec.json.encode(result).decode()
         for reply in self._stops:

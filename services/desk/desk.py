@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from services.desk import account, booking, controls, protection, risk, venue_words
+from services.desk import account, booking, controls, deadman, protection, risk, venue_words
 from services.desk.commands import Commands
 from services.desk.core import DeskCore
 from services.desk.lifecycle import Lifecycle
@@ -168,7 +168,7 @@ class Desk:
     def _dead_man(self, event: DeadManReport) -> None:
         if self._stranger(event.venue):
             return
-        venue_words.on_dead_man(self.core, event)
+        deadman.on_report(self.core, event)
 
     def _request_failed(self, event: RequestFailed) -> None:
         if self._stranger(event.venue):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.desk import account, faults, protection, reconciling
+from services.desk import account, deadman, faults, protection, reconciling
 from services.desk.commands import Commands
 from services.desk.core import MINUTE, SECOND, UNREAD, DeskCore
 from services.desk.pair_books import close_books, keep_pair
@@ -139,6 +139,8 @@ class Lifecycle:
                 account.ask(core, ask.venue, ask.reason)
         if not core.state.stopped:
             protection.follow(core, submit)
+            if core.state.stopping is None:
+                deadman.follow(core)
         submit.arm_probes()
         if core.state.stopping is not None and not core.state.stopped:
             self._try_stop()
@@ -235,7 +237,7 @@ class Lifecycle:
         core = self.core
         if core.flattens.running():
             return
-        if self._unsettled() or self._open_orders():
+        if self._unsettled() or self._open_orders() or not deadman.released(core):
             return
         self._stopped(())
 
@@ -265,4 +267,4 @@ class Lifecycle:
         core = self.core
         core.state.stopped = True
         core.cancel_timer("deadline")
-        core.emit(Stopped(left=left))
+        core.emit(Stopped(left=left, kept=deadman.kept(core)))

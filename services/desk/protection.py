@@ -135,6 +135,7 @@ def on_marks(core: DeskCore, submit: Submitter, frame: MarketFrame) -> None:
 def follow(core: DeskCore, submit: Submitter) -> None:
     """Bring local stops of naked legs and the venues' backstops to what stands alone now."""
     wants = _wants(core)
+    core.state.protect = list(wants)
     if not wants and not core.state.backstops.stops:
         return
     paused = [want.instrument for want in wants.values() if _paused(core, want.instrument)]

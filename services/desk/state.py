@@ -32,6 +32,20 @@ from services.risk.trips import TripState
 
 
 @dataclass(slots=True)
+class Beat:
+    """What the desk has asked of a venue's dead-man's switch."""
+
+    asked_ms: int = 0
+    """The time-out last asked for; 0 = off."""
+    asked_ts: int = 0
+    told_ts: int = 0
+    """The venue's last answer."""
+    next_at: int = 0
+    failure: str = ""
+    """Why the last wish failed; empty = it did not."""
+
+
+@dataclass(slots=True)
 class VenueDesk:
     """What the desk knows of one venue beside prices and positions."""
 
@@ -63,6 +77,7 @@ class VenueDesk:
     """What it can do, as told on its last connect; None = it has not said."""
     dead_man: DeadManReport | None = None
     """Its last word on its dead-man's switch."""
+    beat: Beat = field(default_factory=Beat)
 
 
 @dataclass(slots=True)
@@ -204,6 +219,8 @@ class DeskState:
     """Instrument -> signed size of ours that belongs to no pair: it has a stop of its own (SEMANTICS 8)."""
     unpaired_entry: dict[str, Decimal] = field(default_factory=dict)
     """Its average entry price."""
+    protect: list[str] = field(default_factory=list)
+    """Keys of what should have a backstop at its venue, whether the venue can or not."""
     expected: dict[str, Decimal] = field(default_factory=dict)
     """`instrument|settlement ts` -> accrual estimate in the settle coin, until its payment comes."""
     denied: list[DeniedNote] = field(default_factory=list)

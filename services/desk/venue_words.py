@@ -5,11 +5,15 @@ Nothing is decided here but the venue's error rate; the rest is kept for those w
 
 from __future__ import annotations
 
+from services.desk import deadman
 from services.desk.core import DeskCore
 from services.desk.state import VenueDesk
 from services.domain.enums import Severity
-from services.domain.venue_events import DeadManReport, RequestFailed, VenueFacts
+from services.domain.venue_events import RequestFailed, VenueFacts
 from services.risk.throttle import ErrorRate
+
+DEAD_MAN = "dead man"
+"""`RequestFailed.what` of a wish to the switch."""
 
 
 def on_facts(core: DeskCore, facts: VenueFacts) -> None:
@@ -17,15 +21,12 @@ def on_facts(core: DeskCore, facts: VenueFacts) -> None:
     core.state.venues.setdefault(facts.venue, VenueDesk()).facts = facts
 
 
-def on_dead_man(core: DeskCore, report: DeadManReport) -> None:
-    """Its last word on the switch."""
-    core.state.venues.setdefault(report.venue, VenueDesk()).dead_man = report
-
-
 def on_request_failed(core: DeskCore, failed: RequestFailed) -> None:
     """One more failed request in the venue's error rate."""
     core.decide("request failed", failed.venue, f"{failed.what} {failed.subject}: {failed.reason}")
     on_error_rate(core, core.venue_errors.request(failed.venue, False, core.now))
+    if failed.what == DEAD_MAN:
+        deadman.on_failed(core, failed)
 
 
 def on_error_rate(core: DeskCore, note: ErrorRate | None) -> None:

@@ -131,6 +131,8 @@ class Stopped(Struct, frozen=True, tag="stopped"):
     """The desk has come to rest after `StopRequested`; `left` lists what is still open against the wish."""
 
     left: tuple[str, ...]
+    kept: tuple[str, ...] = ()
+    """What stays on purpose and acts without us: a dead-man's switch."""
 
 
 Effect = (

@@ -161,6 +161,11 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "pegged_activation": F("fraction", "any"),
         "pegged_backstop": F("fraction", "up"),
     },
+    "deadman": {
+        "enabled": F("flag", "down"),
+        "timeout_s": F("s", "up", low=Decimal(1)),
+        "beat_s": F("s", "up", low=Decimal(1)),
+    },
     "breaker": {
         "daily": F("fraction", "up"),
         "rolling": F("fraction", "up"),
@@ -216,6 +221,7 @@ STRUCTS: dict[str, type[Struct]] = {
     "fresh": parameters.Freshness,
     "size": parameters.Sizing,
     "stop": parameters.Stops,
+    "deadman": parameters.DeadMan,
     "breaker": parameters.Breaker,
     "depeg": parameters.Depeg,
     "reconcile": parameters.Reconcile,

@@ -218,6 +218,16 @@ class Stops(Struct, frozen=True, kw_only=True):
     pegged_backstop: Decimal = _d("0.0150")
 
 
+class DeadMan(Struct, frozen=True, kw_only=True):
+    """The venues' dead-man's switches (SEMANTICS 10)."""
+
+    enabled: bool = True
+    """Armed while orders rest, where protective orders survive it or none rests."""
+    timeout_s: int = 60
+    """Not beaten for so long the venue cancels what rests."""
+    beat_s: int = 15
+
+
 class Breaker(Struct, frozen=True, kw_only=True):
     """SEMANTICS 9, on the unit value."""
 
@@ -300,6 +310,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     fresh: Freshness = Freshness()
     size: Sizing = Sizing()
     stop: Stops = Stops()
+    deadman: DeadMan = DeadMan()
     breaker: Breaker = Breaker()
     depeg: Depeg = Depeg()
     reconcile: Reconcile = Reconcile()

@@ -77,6 +77,12 @@ def _times(settings: Settings) -> Iterator[tuple[str, object, str]]:
     yield from _rising(
         ("breaker.stall_warn_ms", breaker.stall_warn_ms), ("breaker.stall_trip_ms", breaker.stall_trip_ms)
     )
+    if settings.deadman.beat_s * 2 > settings.deadman.timeout_s:
+        yield (
+            "deadman.beat_s",
+            settings.deadman.beat_s,
+            f"at most half of deadman.timeout_s ({settings.deadman.timeout_s}): one lost beat would fire it",
+        )
     if breaker.rejects_in_row > breaker.rejects_count:
         yield (
             "breaker.rejects_in_row",

@@ -167,6 +167,8 @@ class AccountView(Struct, frozen=True, kw_only=True):
     """The stablecoin whose fall liquidates first, and by how much."""
     holds: bool
     stale: bool
+    dead_man: str | None = None
+    """As in `status`; None = the venue has not said."""
 
 
 class BreakerView(Struct, frozen=True, kw_only=True):

@@ -44,6 +44,8 @@ class VenueStatus(Struct, frozen=True, kw_only=True):
     latency_ms_p95: Decimal | None
     clock_offset_ms: int | None
     dead_man: str | None
+    """`none`, `off`, `armed`, `withheld` (it would cancel backstops), `late`, `fired`, `failed`; null = not
+    told."""
 
 
 class FundingStatus(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from services.desk import deadman
 from services.desk.core import DAY, DeskCore
 from services.desk.views.figures import Figures
 from services.desk.views.limits import limit_views
@@ -128,6 +129,7 @@ def _accounts(figures: Figures) -> tuple[AccountView, ...]:
                 coin_distance=None if stale else coins[venue],
                 holds=margin.anything_open,
                 stale=stale,
+                dead_man=deadman.state_of(figures.core, venue),
             )
         )
     return tuple(rows)

@@ -10,7 +10,7 @@ from decimal import Decimal, localcontext
 
 from msgspec.structs import replace
 
-from services.desk import gatekeeping
+from services.desk import deadman, gatekeeping
 from services.desk.answers import cause_views
 from services.desk.core import DeskCore
 from services.desk.strategy import Strategies
@@ -153,7 +153,7 @@ def _venue(figures: Figures, meta: Meta, venue: str) -> VenueStatus:
         latency_ms_p50=median,
         latency_ms_p95=tail,
         clock_offset_ms=gatekeeping.account_facts(figures.core, venue).clock_offset_ms,
-        dead_man=None,
+        dead_man=deadman.state_of(figures.core, venue),
     )
 
 
