@@ -116,27 +116,29 @@ def test_armed_with_the_first_order_that_rests_beaten_by_timer_and_taken_off_whe
 
 
 def test_stale_data_are_not_beaten_so_that_it_fires_and_that_is_an_alarm() -> None:
-    w = world()
+    """Against the simulated venue's own switch."""
+    w = DeskWorld("calm", settings=quick()).run(20)
     # A reducing order: an increasing one is canceled by the desk itself when its data are stale.
     name = rest(w, purpose=Purpose.EXIT)
-    tell(w, armed=True)
+    w.run(1)
+    assert state(w) == "armed"
     talk = w.wire.hook
-    w.wire.hook = _silence
-    w.run(15)
-    before = len(arms(w))
+    w.wire.hook = lambda due, event: () if isinstance(event, MarketFrame) else ((due, event),)
     w.run(50)
-    assert len(arms(w)) == before, "a beat on stale data"
+    assert arms(w) == [60_000], "a beat on stale data"
     assert state(w) == "late"
     assert "dead man late:alpha" in heard(w)
-    gone(w, name)
-    tell(w, armed=False, fired=True)
+    w.run(15)
+    entry = w.desk.core.orders.get(name)
+    assert entry is not None
+    assert entry.state is OrderState.CANCELED
     assert state(w) == "fired"
     assert "dead man fired:alpha" in heard(w)
     w.wire.hook = talk
     w.run(30)
-    assert len(arms(w)) == before, "nothing rests any more"
+    assert arms(w).count(60_000) == 1, "nothing rests any more"
     rest(w, "abc123000000901t0000")
-    tell(w, armed=True)
+    w.run(1)
     assert state(w) == "armed"
 
 
