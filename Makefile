@@ -1,7 +1,7 @@
 # Everything a person does here. The environment is made on the first use and made anew when
 # pyproject.toml or .ci/constraints.txt changes; nothing outside this folder is touched.
 SHELL := /bin/bash
-.PHONY: run test lint bench screens soak constraints clean
+.PHONY: run test lint bench screens soak mutants constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -39,7 +39,10 @@ screens: $(STAMP) ## draw the screenshots of the README again
 	@$(BIN)/python -m tests.screens.export docs/screens
 
 soak: $(STAMP) ## the long random runs
-	@STABLECONSOLE_SOAK=1 $(BIN)/python -m pytest -q -m "not bench and not tmux" tests/execution tests/risk tests/sim tests/desk $(ARGS)
+	@STABLECONSOLE_SOAK=1 $(BIN)/python -m pytest -q -m "not bench and not tmux" tests/execution tests/risk tests/safety tests/sim tests/desk $(ARGS)
+
+mutants: $(STAMP) ## change the rooms that guard the money, a little at a time: does a test notice? (hours)
+	@$(BIN)/python -m tests.mutation.run $(or $(ROOMS),services/risk services/execution services/portfolio/margin.py) $(ARGS)
 
 constraints: $(STAMP) ## write down the versions that are installed now
 	@$(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' > .ci/constraints.txt

@@ -18,7 +18,7 @@ from itertools import product
 from services.domain.instrument import MarginTier
 from services.domain.money import ONE, STABLECOINS, ZERO
 from services.portfolio.inputs import AccountInput, PositionInput, coin_index, known
-from services.portfolio.margin import account_margin, effective_weight, value_position
+from services.portfolio.margin import account_margin, effective_weight, sound, value_position
 
 _ALL_SIGNS_UP_TO = 4
 """Underlyings up to which every combination of directions is tried."""
@@ -60,6 +60,8 @@ def sheet_of(account: AccountInput) -> Sheet | None:
         if position.size == ZERO:
             continue
         if not tiers or mark is None or quote_usd is None or valued.notional is None:
+            return None
+        if not sound(tiers):
             return None
         if coin_index(account, instrument.settle) is None:
             return None

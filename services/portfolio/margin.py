@@ -76,7 +76,7 @@ def value_position(position: PositionInput) -> Valued:
     Inverse instruments are read-only here: their worth is not linear in the mark and stays unknown.
     """
     mark, quote_usd, size, entry = position.mark, position.quote_usd, position.size, position.entry
-    if not (size.is_finite() and entry.is_finite()) or position.instrument.inverse:
+    if not size.is_finite() or not known(entry) or position.instrument.inverse:
         return _UNVALUED
     if mark is None or quote_usd is None or not known(mark) or not known(quote_usd):
         return _UNVALUED
@@ -93,13 +93,25 @@ def value_position(position: PositionInput) -> Valued:
 
 
 def bracket(tiers: tuple[MarginTier, ...] | None, notional: Decimal) -> MarginTier | None:
-    """The bracket that a notional falls into; None above the last, or without a table."""
-    if tiers is None:
+    """The bracket that a notional falls into; None above the last, or without a sound table."""
+    if tiers is None or not sound(tiers):
         return None
     for tier in tiers:
         if tier.cap is None or notional <= tier.cap:
             return tier
     return None
+
+
+def sound(tiers: tuple[MarginTier, ...]) -> bool:
+    """Every figure of the table is a number that margin can be computed from; one that is none spoils all."""
+    return all(
+        (tier.cap is None or known(tier.cap))
+        and known(tier.initial)
+        and known(tier.maintenance)
+        and tier.cum.is_finite()
+        and tier.cum >= ZERO
+        for tier in tiers
+    )
 
 
 def effective_weight(weight: Decimal | None) -> Decimal:
@@ -133,8 +145,8 @@ def account_margin(account: AccountInput) -> Margin:
         valued = value_position(position)
         fallback[coin] = position.settle_usd
         setting = account.leverage_settings.get(instrument.id)
-        if setting is not None and known(setting) and setting > settings.get(symbol, ZERO):
-            settings[symbol] = setting
+        if setting is not None:  # one that is no number is above every limit
+            settings[symbol] = max(setting if known(setting) else _BOUNDLESS, settings.get(symbol, ZERO))
         held = nets.get(coin, ZERO)
         gain = valued.upnl_settle
         nets[coin] = None if held is None or gain is None else held + gain
@@ -309,4 +321,5 @@ def _ratio(amount: Decimal | None, base: Decimal | None) -> Decimal | None:
     return None if amount is None or base is None else amount / base
 
 
+_BOUNDLESS = Decimal("Infinity")
 _UNVALUED = Valued(None, None, None)

@@ -81,6 +81,8 @@ def _instrument(ctx: GateContext, instrument: Instrument, facts: MarketFacts) ->
             ("margin tiers", bool(instrument.tiers) or not instrument.is_perp),
             ("price increment", positive(instrument.price_increment) is not None),
             ("size increment", positive(instrument.size_increment) is not None),
+            ("least size", instrument.min_size.is_finite() and instrument.min_size >= ZERO),
+            ("least notional", instrument.min_notional.is_finite() and instrument.min_notional >= ZERO),
         )
         if not known
     ]
@@ -104,7 +106,7 @@ def _quantity(order: OrderRequest, instrument: Instrument) -> Check:
         return _fact(name, subject, f"order quantity {order.quantity} is not a positive number")
     if quantity % lot != ZERO:
         return _fact(name, subject, f"order quantity {quantity} is off the lot grid {lot}")
-    least = max(lot, instrument.min_size)
+    least = max(lot, positive(instrument.min_size) or lot)
     return Check(
         name=name,
         subject=subject,
@@ -194,7 +196,7 @@ def _minimum_notional(
     order: OrderRequest, instrument: Instrument, facts: MarketFacts, slice_notional: Decimal | None
 ) -> Check:
     """Below the venue's minimum nothing is rounded up."""
-    name, least = "minimum notional", instrument.min_notional
+    name, least = "minimum notional", positive(instrument.min_notional) or ZERO
     price, quantity = positive(order.price), positive(order.quantity)
     mark, usd = positive(facts.mark) if facts.mark_fresh else None, positive(facts.quote_usd)
     if price is None or quantity is None or mark is None or usd is None:
@@ -256,14 +258,14 @@ def count_checks(
         own = sum(1 for order in orders if _symbol(ctx, order.instrument) == symbol)
         there = sum(1 for row in counted if _symbol(ctx, row.instrument) == symbol)
         checks.append(
-            _count("open orders", symbol, there + own + reversal, gate.max_open_orders_symbol, "count")
+            _count("open orders", symbol, there, own + reversal, gate.max_open_orders_symbol, "count")
         )
     tokens = len(orders) + reversal
     checks += [
-        _count("open orders", "all", len(counted) + tokens, gate.max_open_orders, "count"),
-        _count("order rate", "per second", usage.last_second + tokens, gate.orders_per_second, "rate/s"),
-        _count("order rate", "per minute", usage.last_minute + tokens, gate.orders_per_minute, "rate/min"),
-        _count("repeat throttle", orders[0].origin, usage.repeats + 1, gate.repeat_count, "count"),
+        _count("open orders", "all", len(counted), tokens, gate.max_open_orders, "count"),
+        _count("order rate", "per second", usage.last_second, tokens, gate.orders_per_second, "rate/s"),
+        _count("order rate", "per minute", usage.last_minute, tokens, gate.orders_per_minute, "rate/min"),
+        _count("repeat throttle", orders[0].origin, usage.repeats, 1, gate.repeat_count, "count"),
     ]
     return checks
 
@@ -288,7 +290,9 @@ def _symbol(ctx: GateContext, instrument: str) -> str:
     return spec.symbol if spec is not None else instrument.rpartition(".")[0]
 
 
-def _count(name: str, subject: str, value: int, limit: int, unit: str) -> Check:
+def _count(name: str, subject: str, before: int, more: int, limit: int, unit: str) -> Check:
+    """`before` is a counter's word; one below zero is no count, and nothing passes on it."""
+    value = before + more
     return Check(
         name=name,
         subject=subject,
@@ -296,7 +300,7 @@ def _count(name: str, subject: str, value: int, limit: int, unit: str) -> Check:
         limit=Decimal(limit),
         head_room=Decimal(limit - value),
         unit=unit,
-        passed=0 <= value <= limit,
+        passed=before >= 0 and value <= limit,
         text=f"{name} {subject} {value} of {limit}",
     )
 

@@ -39,8 +39,12 @@ def check_order(ctx: GateContext, order: OrderRequest) -> GateAnswer:
     """Any single order. Reducing ones meet four checks; all others every check, after the worst fill."""
     if is_reducing(ctx, order):
         return _reducing_answer(ctx, order)
+    return _order_answer(ctx, order, [])
+
+
+def _order_answer(ctx: GateContext, order: OrderRequest, more: list[Check]) -> GateAnswer:
     working = others(ctx, (order,))
-    checks = state_check(ctx, (order,))
+    checks = state_check(ctx, (order,)) + more
     checks += order_checks(ctx, order, working, None)
     checks += count_checks(ctx, (order,), working)
     checks += _limits(ctx, working, (order,), 1)
@@ -66,13 +70,13 @@ def check_pair(ctx: GateContext, orders: tuple[OrderRequest, OrderRequest]) -> G
 
 def check_hedge(ctx: GateContext, order: OrderRequest) -> GateAnswer:
     """A hedge inside its pair's reservation: refused only by the trading state (the pair is then reversed),
-    an unknown instrument, or its own band. What exceeds the reservation meets every check of an order."""
+    an unknown instrument, or its own band. What exceeds the reservation meets every check of an order too."""
     if is_reducing(ctx, order):
         return _reducing_answer(ctx, order)
     spec = ctx.instruments.get(order.instrument)
     quantity = positive(order.quantity)
     if spec is None or quantity is None or quantity > reserved(ctx, order):
-        return check_order(ctx, order)
+        return _order_answer(ctx, order, [band_check(ctx, order, spec)])
     lot, tick, price = positive(spec.size_increment), positive(spec.price_increment), positive(order.price)
     on_grid = lot is not None and quantity % lot == ZERO
     on_grid = on_grid and tick is not None and (price is None or price % tick == ZERO)

@@ -102,7 +102,7 @@ def _account_worst(
         lines[position.instrument.id] = Line(
             position.instrument,
             position.size,
-            positive(position.mark) if position.entry.is_finite() else None,
+            positive(position.mark) if positive(position.entry) is not None else None,
             positive(position.quote_usd),
             positive(position.settle_usd),
             position.entry,
