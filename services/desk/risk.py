@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import account, controls, gatekeeping, pegs, protection, revaluation
+from services.desk import account, controls, gatekeeping, ladder, pegs, protection, revaluation
 from services.desk.core import MINUTE, SECOND, DeskCore
 from services.desk.pair_books import value_waiting
 from services.desk.submit import Submitter
 from services.desk.tripping import STALE, breaker_events
-from services.domain.enums import PairState, Purpose, Severity, TradingState
+from services.domain.enums import PairState, Severity, TradingState
 from services.domain.money import ZERO
 from services.domain.records import EquityRecord
-from services.portfolio.distance import joint_distance
 from services.portfolio.inputs import AccountInput
 from services.portfolio.margin import Margin, account_margin, merge_margins
 
@@ -25,8 +24,6 @@ EVERY_S = 5
 EQUITY_EVERY_NS = 5 * MINUTE
 START_PATIENCE_S = 30
 """So long a start may be without a venue's first data or first read before somebody is called."""
-
-LADDER = "margin ladder"
 
 FORGET_AFTER_S = 10
 """A closed pair is kept so long, for fills that come late."""
@@ -39,7 +36,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     margins = {venue: account_margin(book) for venue, book in books.items()}
     stale = _freshness(core, books, margins)
     pegs.watch(core, books)
-    _ladder(core, submit, books, margins)
+    ladder.climb(core, submit, books, margins)
     total = merge_margins(margins.values())
     _breaker(core, submit, total, stale)
     _naked(core)
@@ -125,65 +122,6 @@ def _overdue_starts(core: DeskCore) -> None:
                 cause.text,
                 clear_after_s=cause.clear_after_ns // SECOND,
             )
-
-
-# -- margin ----------------------------------------------------------------------------------------------
-
-
-def _ladder(
-    core: DeskCore, submit: Submitter, books: dict[str, AccountInput], margins: dict[str, Margin]
-) -> None:
-    for venue, margin in margins.items():
-        if not margin.anything_open and venue not in core.state.ladder.steps:
-            continue
-        insolvent = margin.collateral is not None and margin.collateral <= ZERO
-        distance = joint_distance(books[venue]) if margin.anything_open else None
-        answer = core.ladder.evaluate(
-            venue,
-            usage=margin.usage,
-            insolvent=insolvent,
-            distance=distance,
-            holds=margin.anything_open,
-        )
-        scope = f"account:{venue}"
-        if answer.state is TradingState.ACTIVE:
-            core.good_cause(LADDER, scope)
-        else:
-            core.raise_cause(LADDER, scope, answer.state, answer.text, severity=Severity.ALARM)
-        key = f"liquidation distance:{venue}"
-        if answer.near_liquidation:
-            core.alert(key, Severity.WARNING, answer.text, do=f"add collateral on {venue} or reduce")
-        else:
-            core.resolve(key)
-        if answer.cut_fraction > ZERO:
-            _cut(core, submit, venue, answer.text)
-
-
-def _cut(core: DeskCore, submit: Submitter, venue: str, text: str) -> None:
-    """Usage at the last rung: the largest pair of the account goes, both legs in step, one at a time."""
-    live = [
-        pair
-        for pair in core.pairs.live()
-        if any(core.instruments[leg.instrument].venue == venue for leg in pair.legs)
-    ]
-    if any(
-        pair.state is PairState.UNWINDING
-        or (pair.state is PairState.CLOSING and pair.close_purpose.protective)
-        for pair in live
-    ):
-        return
-    # A strategy's exit is no protection: it may be frozen, or refused by a halt. It becomes one here.
-    reducible = (PairState.HEDGED, PairState.FROZEN, PairState.CLOSING)
-    candidates = [pair for pair in live if pair.state in reducible]
-    if not candidates:
-        return
-    largest = max(candidates, key=lambda pair: (pair.short.size * (pair.short.entry_price or ZERO), pair.id))
-    core.decide("margin ladder", largest.id, text)
-    submit.run(
-        core.pairs.request_close(
-            largest.id, LADDER, core.now, submit.prices, purpose=Purpose.STOP, origin="desk"
-        )
-    )
 
 
 # -- breakers --------------------------------------------------------------------------------------------

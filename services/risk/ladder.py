@@ -39,6 +39,10 @@ class LadderAnswer(Struct, frozen=True, kw_only=True):
 class LadderState:
     steps: dict[str, str] = field(default_factory=dict)
     """Venue -> last step."""
+    waves: dict[str, int] = field(default_factory=dict)
+    """Venue -> when the cut under way was begun."""
+    tries: dict[str, int] = field(default_factory=dict)
+    """Unpaired instrument -> orders of cuts so far: each takes the next band."""
 
 
 class MarginLadder:

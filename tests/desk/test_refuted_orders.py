@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from services.desk import gatekeeping, risk
+from services.desk import gatekeeping, ladder
 from services.desk.state import Stopping
 from services.domain.enums import OrderState, PairState, Purpose, TradingState
 from services.domain.events import (
@@ -114,7 +114,7 @@ def test_the_margin_ladder_takes_over_an_exit_that_a_halt_refuses() -> None:
         submit.run(actions)
         assert pair.state in (PairState.CLOSING, PairState.FROZEN)
         assert not pair.close_purpose.protective
-        risk._cut(core, submit, "alpha", "margin usage 0.85")
+        ladder._cut(core, submit, "alpha", Decimal("0.3"), "margin usage 0.85")
     for effect in core.out:
         carry = world.machine._carry.get(type(effect))
         if carry is not None:
