@@ -11,6 +11,7 @@ from services.desk.submit import Submitter
 from services.domain.enums import PairState, Severity, Side, TradingState
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
+from services.execution.measured import allowance
 from services.execution.pair_state import Pair
 from services.portfolio.margin import account_margin
 from services.risk.context import GateContext
@@ -97,7 +98,7 @@ class Admission:
             stop=intent.stop_distance,
             short=self._size_leg(intent.short, Side.SELL),
             long=self._size_leg(intent.long, Side.BUY),
-            slippage_bps=core.settings.exec.slippage_allowance,
+            slippage_bps=allowance(core.settings.exec, core.state.measured.get(name)),
             head_rooms=pair_head_rooms(ctx, intent.short, intent.long, cap=cap),
         )
         return answer, capital

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from services.desk import protection
+from services.desk import measuring, protection
 from services.desk.core import DeskCore
 from services.desk.pair_books import keep_episodes
 from services.desk.submit import Submitter
@@ -50,20 +50,24 @@ def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None
     for fill in applied.fills:
         book_fill(core, fill, applied.entry)
         protection.on_fill(core, submit, fill, applied.entry)
-    _venue_verdict(core, event)
+    _venue_verdict(core, event, applied.entry)
     if applied.fills or applied.ended or isinstance(event, OrderAccepted | OrderUnknown):
         submit.keep(applied.entry)
     if not applied.duplicate:
         submit.tell(applied.entry)
 
 
-def _venue_verdict(core: DeskCore, event: OrderEvent) -> None:
-    """Rejects and errors of a venue feed its breaker and its error rate."""
+def _venue_verdict(core: DeskCore, event: OrderEvent, entry: OrderEntry) -> None:
+    """Rejects and errors of a venue feed its breaker and its error rate; a quote that the market overtook on
+    its way is neither."""
     venue = event.venue
     match event:
         case OrderRejected():
             core.decide("rejected", event.client_order_id, event.reason)
-            trip(core, core.trips.rejected(venue, core.now))
+            if event.would_cross and entry.request.post_only:
+                measuring.on_refused(core, event, entry)
+            else:
+                trip(core, core.trips.rejected(venue, core.now))
             note = core.venue_errors.request(venue, True, core.now)
         case OrderUnknown():
             note = core.venue_errors.request(venue, False, core.now)
@@ -86,6 +90,8 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
     counters.fills += 1
     fee_usd = booked.fee_usd if booked.fee_usd is not None else ZERO
     counters.fees += fee_usd
+    if entry is not None:
+        measuring.on_fill(core, fill, entry, booked.fee_usd)
     pair = entry.request.pair if entry is not None else _pair_taken_from(core, fill)
     origin = entry.request.origin if entry is not None else FOREIGN
     closed = core.episodes.fill(

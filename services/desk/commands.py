@@ -187,6 +187,12 @@ class Commands:
             self._unknown_strategy(command)
             return
         slot.paused = True
+        for pair in self.core.pairs.live():
+            opening = PairState.OPENING in (pair.state, pair.resume)
+            if opening and pair.strategy == command.args["name"]:
+                self.submit.run(
+                    self.core.pairs.stop_resting(pair.id, "paused", self.core.now, self.submit.prices)
+                )
         self.core.risk_event("paused", command.args["name"], command.origin)
         self._done(command, {"ok": True, "strategy": command.args["name"], "state": "paused"})
 

@@ -228,6 +228,8 @@ class Lifecycle:
         for pair in core.pairs.live():
             if pair.state in (PairState.PLANNED, PairState.OPENING):
                 submit.run(core.pairs.request_unwind(pair.id, "stop", core.now, submit.prices))
+            else:
+                submit.run(core.pairs.stop_resting(pair.id, "stop", core.now, submit.prices))
         for entry in core.orders.open_orders():
             if entry.request.pair is None and not entry.request.purpose.protective:
                 submit.cancel(entry.id)

@@ -15,6 +15,7 @@ from services.domain.venue_events import DeadManReport, VenueFacts
 from services.execution.backstops import BackstopState
 from services.execution.flatten import FlattenBookState
 from services.execution.ids import IdState
+from services.execution.measured import FillStats
 from services.execution.pair_state import PairBookState
 from services.execution.reconcile import AdoptionDay, Difference
 from services.execution.stops import StopBookState
@@ -128,6 +129,9 @@ class Admitted:
     failed: bool = False
     state_rank: int = 0
     """Rank of the trading state over its scopes at the last look: a change for the worse unwinds it."""
+    rested: Decimal = Decimal(0)
+    """USD filled by orders that rested, protective ones left out."""
+    took: Decimal = Decimal(0)
     notified: bool = False
     """The strategy has been told of its end."""
 
@@ -223,6 +227,8 @@ class DeskState:
     """Keys of what should have a backstop at its venue, whether the venue can or not."""
     expected: dict[str, Decimal] = field(default_factory=dict)
     """`instrument|settlement ts` -> accrual estimate in the settle coin, until its payment comes."""
+    measured: dict[str, FillStats] = field(default_factory=dict)
+    """By strategy: how its orders filled and what that cost."""
     denied: list[DeniedNote] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
     next_risk: int = 0

@@ -20,6 +20,7 @@ from services.desk.submit import Submitter
 from services.domain.enums import PairState, Purpose, Severity, TradingState
 from services.domain.errors import StrategyOverran
 from services.domain.money import BPS, ZERO
+from services.execution.measured import expected
 from services.execution.pair_state import Pair
 from services.market.legs import perp_legs
 from services.settings.parameters import Funding, StrategySettings
@@ -180,6 +181,7 @@ class Strategies:
             ended=self._ends(name),
             depeg={**levels, **dict.fromkeys(core.settings.assume_par, "ok")},
             depeg_d=core.settings.size.depeg_d,
+            costs=expected(core.settings.exec, core.state.measured.get(name)),
             blocked=self.blocked(name),
         )
 

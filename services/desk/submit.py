@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
-from services.desk import gatekeeping
+from services.desk import gatekeeping, measuring
 from services.desk.core import DeskCore
 from services.desk.prices import DeskPrices
 from services.desk.state import DeniedNote
@@ -208,6 +208,7 @@ class Submitter:
         applied = core.orders.sent(entry.id, core.now)
         core.throttle.sent(core.now)
         if applied.entry is not None:
+            measuring.on_sent(core, applied.entry)
             self.keep(applied.entry)
             self.tell(applied.entry)
 

@@ -93,6 +93,8 @@ class OrderRejected(Struct, frozen=True, tag="rejected"):
     reason: str
     ts_event: int
     ts: int
+    would_cross: bool = False
+    """Refused only because it is post-only and would have matched at once: no fault of anybody's."""
 
 
 class OrderCanceled(Struct, frozen=True, tag="canceled"):

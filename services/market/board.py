@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from services.domain.events import RateRow
 from services.domain.instrument import Instrument
 from services.domain.money import ONE, ZERO
+from services.market.costs import FillCosts, leg_cost, pair_costs
 from services.market.funding import BPS_8H, HOURS_A_YEAR, SECOND_NS, hours_ns, projected
 from services.market.legs import (
     LegFacts,
@@ -63,6 +64,8 @@ class BoardRules(Struct, frozen=True, kw_only=True):
     held: tuple[HeldPair, ...] = ()
     cooldowns: dict[str, int] = {}
     """Hedge group -> the instant until which it waits."""
+    costs: FillCosts = FillCosts()
+    """What our own fills are expected to cost beyond fees and half-spreads, and how many of them rest."""
     blocked: str = ""
     """Why the strategy may not enter at all just now (trading state, pause); empty = it may."""
 
@@ -89,7 +92,7 @@ class Evaluation(Struct, frozen=True, kw_only=True):
     gross: Decimal | None
     """Projected over H before persistence, bps."""
     costs: Decimal | None
-    """Four taker fees and four half-spreads, bps."""
+    """Four fees and four slippages under the execution policy, bps: all taking until resting is measured."""
     buffer: Decimal
     net_edge: Decimal | None
     """gross x persistence - costs - buffer, bps."""
@@ -121,7 +124,7 @@ def _fact_refusals(leg: LegFacts, now: int) -> list[str]:
         out.append("inverse contract")
     if facts.delisting_ts is not None:
         out.append("delisting")
-    if facts.taker_fee is None:
+    if facts.taker_fee is None or not facts.taker_fee.is_finite():
         out.append("unknown fee")
     if facts.tiers is None:
         out.append("unknown margin tiers")
@@ -155,9 +158,7 @@ class Side:
         )
         self.hours = None if row is None else projected(ONE, row, now, hours_ns(params.hold_h))
         """Hours that this leg's own settlements inside (now, now + H] pay for."""
-        fee = leg.instrument.taker_fee
-        self.cost = None if fee is None or leg.half_spread is None else 2 * (fee * _BPS + leg.half_spread)
-        """In and out, bps."""
+        self.cost = leg_cost(leg.instrument, leg.half_spread, rules.costs)
         self.receives, self.pays = entry_rates(leg)
 
 
@@ -177,7 +178,7 @@ def _judge(sell: Side, buy: Side, rules: BoardRules, now: int) -> Evaluation:
     same = same_coin(short.instrument, long.instrument)
     buffer = params.basis_buffer_same if same else params.basis_buffer_cross
     refusals = sell.faults + [text for text in buy.faults if text not in sell.faults]
-    costs = None if sell.cost is None or buy.cost is None else sell.cost + buy.cost
+    costs = pair_costs(sell.cost, buy.cost, rules.costs)
 
     spread = current = apr = gross = net_edge = break_even = None
     settles: int | None = None

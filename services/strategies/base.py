@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 
 from services.domain.enums import PairState
+from services.market.costs import FillCosts
 from services.market.legs import LegFacts
 
 
@@ -59,6 +60,8 @@ class StrategyView(Struct, frozen=True, kw_only=True):
     """Level per coin: ok, warn, block, reduce, unknown. A coin not named is unknown and blocks."""
     depeg_d: Decimal
     """`size.depeg_d`: stop distance, at least, of legs in different coins."""
+    costs: FillCosts = FillCosts()
+    """What our own fills were measured to cost, as far as it may count."""
     blocked: str = ""
     """Why no entry may be proposed now (`REDUCING`, `paused`, `stopping`); empty = entries are welcome."""
 

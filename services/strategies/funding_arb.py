@@ -172,6 +172,7 @@ def _rules(view: StrategyView, params: Funding, state: FundingArbState) -> Board
             if pair.state is not PairState.CLOSED
         ),
         cooldowns=state.cooldowns,
+        costs=view.costs,
         blocked=view.blocked,
     )
 

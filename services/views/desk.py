@@ -81,6 +81,8 @@ class PairView(Struct, frozen=True, kw_only=True):
     """Settlements counted so far."""
     costs: Decimal
     """USD fees paid so far."""
+    rested: Decimal | None = None
+    """Share of its fills so far that rested and paid the maker fee, by notional; None = none yet."""
     exposures: dict[str, Decimal]
     """The hidden currency position: USD per stablecoin."""
     opened_ts: int | None

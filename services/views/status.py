@@ -54,6 +54,21 @@ class FundingStatus(Struct, frozen=True, kw_only=True):
     accrued: Decimal | None
 
 
+class FillStatus(Struct, frozen=True, kw_only=True):
+    """How a strategy's own orders filled so far, and what a fill cost. None = nothing to measure yet."""
+
+    attempts: int
+    """Slices of leg 1 that were quoted."""
+    requotes: int
+    rested: Decimal | None
+    """Share of what was quoted that filled while it rested."""
+    maker_bps: Decimal | None
+    """Fee and slippage of a fill."""
+    taker_bps: Decimal | None
+    taker_p90_bps: Decimal | None
+    """Slippage alone that nine of ten taking fills stayed within."""
+
+
 class StrategyStatus(Struct, frozen=True, kw_only=True):
     name: str
     kind: str
@@ -61,6 +76,7 @@ class StrategyStatus(Struct, frozen=True, kw_only=True):
     """`running`, `paused`, `stopped: no edge`, `dropped: overran`, ..."""
     last_decision: int | None
     reason: str
+    fills: FillStatus
 
 
 class PositionStatus(Struct, frozen=True, kw_only=True):
@@ -118,6 +134,8 @@ class PairStatus(Struct, frozen=True, kw_only=True):
     naked: NakedStatus
     funding: PairFunding
     costs: Decimal
+    rested: Decimal | None
+    """Share of its fills that rested."""
     opened_ts: int | None
     reason: str
 
@@ -135,6 +153,7 @@ class PairStatus(Struct, frozen=True, kw_only=True):
             naked=NakedStatus(notional=view.naked.notional, seconds=view.naked.seconds),
             funding=PairFunding(expected=view.funding_expected, realised=view.funding_realised),
             costs=view.costs,
+            rested=view.rested,
             opened_ts=view.opened_ts,
             reason=view.reason,
         )

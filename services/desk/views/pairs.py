@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from services.desk.core import DeskCore
+from services.desk.state import Admitted
 from services.desk.views.figures import milliseconds
 from services.desk.views.hedge import hedged_age, naked_of, residual, residual_usd
 from services.domain.money import ZERO
@@ -13,6 +14,8 @@ from services.execution.pair_state import SHORT, Pair
 from services.portfolio.exposure import coin_exposure, exposed_coins
 from services.portfolio.inputs import AccountInput, PositionInput
 from services.views.desk import PairView
+
+_SHARE = Decimal("0.0001")
 
 
 def pair_views(core: DeskCore) -> tuple[PairView, ...]:
@@ -43,11 +46,18 @@ def _view(core: DeskCore, pair: Pair) -> PairView:
         funding_realised=books.funding if books is not None else ZERO,
         intervals=admitted.intervals if admitted is not None else 0,
         costs=books.fees if books is not None else ZERO,
+        rested=_rested(admitted),
         exposures=_exposures(core, pair),
         opened_ts=pair.opened_ts,
         reason=pair.close_reason or pair.text or pair.reason,
         hedged_age_ms=milliseconds(hedged_age(core, (pair,))),
     )
+
+
+def _rested(admitted: Admitted | None) -> Decimal | None:
+    if admitted is None or admitted.rested + admitted.took == ZERO:
+        return None
+    return (admitted.rested / (admitted.rested + admitted.took)).quantize(_SHARE)
 
 
 def _legs(core: DeskCore, pair: Pair) -> list[PositionInput]:

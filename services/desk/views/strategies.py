@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from services.desk.core import DeskCore
 from services.desk.state import StrategySlot
-from services.views.status import StrategyStatus
+from services.domain.money import ONE, ZERO
+from services.execution.measured import FillStats, p90
+from services.views.status import FillStatus, StrategyStatus
 
 OFF = "off"
+_SHARE = Decimal("0.0001")
+_BPS = Decimal("0.01")
 
 
 def strategy_views(core: DeskCore) -> tuple[StrategyStatus, ...]:
@@ -18,9 +24,27 @@ def strategy_views(core: DeskCore) -> tuple[StrategyStatus, ...]:
             state=_state(core, name, settings.enabled, core.state.strategies.get(name)),
             last_decision=_slot(core, name).last_ts,
             reason=_slot(core, name).last_reason,
+            fills=_fills(core.state.measured.get(name, FillStats())),
         )
         for name, settings in core.settings.strategies.items()
     )
+
+
+def _fills(stats: FillStats) -> FillStatus:
+    asked = stats.entry.asked + stats.exit.asked
+    rested = min((stats.entry.filled + stats.exit.filled) / asked, ONE) if asked > ZERO else None
+    return FillStatus(
+        attempts=stats.entry.attempts + stats.exit.attempts,
+        requotes=stats.entry.requotes + stats.exit.requotes,
+        rested=_rounded(rested, _SHARE),
+        maker_bps=_rounded(stats.maker.bps, _BPS),
+        taker_bps=_rounded(stats.taker.bps, _BPS),
+        taker_p90_bps=p90(stats),
+    )
+
+
+def _rounded(value: Decimal | None, step: Decimal) -> Decimal | None:
+    return None if value is None else value.quantize(step)
 
 
 def _slot(core: DeskCore, name: str) -> StrategySlot:

@@ -29,6 +29,7 @@ from services.domain.orders import OrderRequest
 from services.venues.sim.accounts import fee_of
 from services.venues.sim.book import Book, SimOrder
 from services.venues.sim.matching import (
+    CROSSES,
     account_refusal,
     form_refusal,
     market_refusal,
@@ -105,7 +106,10 @@ class TradingFloor:
                 # What cannot be written down must not happen: the books would not survive a crash.
                 refusal = f"the exchange cannot write its log: {error}"
         if refusal is not None:
-            self._send(ts, lambda due: OrderRejected(self.name, order.client_order_id, refusal, ts, due))
+            crosses = refusal == CROSSES
+            self._send(
+                ts, lambda due: OrderRejected(self.name, order.client_order_id, refusal, ts, due, crosses)
+            )
             return
         sim = self._enter(ts, order)
         self._send(ts, lambda due: OrderAccepted(self.name, sim.client_order_id, sim.venue_order_id, ts, due))

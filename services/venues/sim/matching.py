@@ -21,6 +21,8 @@ from services.venues.sim.state import VenueState
 LARGEST = Decimal(10) ** 12
 """No quantity and no price is larger: what is beyond has no exact remainder on any grid."""
 
+CROSSES = "post-only order would match at once"
+
 Marks = Callable[[str], Decimal]
 Indexes = Callable[[str], Decimal]
 
@@ -59,7 +61,7 @@ def market_refusal(order: OrderRequest, book: Book, ticks: int | None, usd: Deci
         return "no market yet"
     crosses = ticks is not None and (book.would_cross(order.side, ticks) or book.meets_own(order.side, ticks))
     if order.post_only and crosses:
-        return "post-only order would match at once"
+        return CROSSES
     price = order.price if order.price is not None else instrument.price_of(book.cell.fair)
     if not order.reduce_only and order.quantity * price * usd < instrument.min_notional:
         return f"notional is below the minimum of {instrument.min_notional} USD"
