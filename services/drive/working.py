@@ -1,7 +1,7 @@
 """The venue clients' own list of orders that may still live: what a fatal halt cancels (RUNTIME 3).
 
 Kept by the driver from what it sent and what the venues said, so that it needs nothing of a desk that has
-just failed.
+just failed. Conditional orders are left out: they only reduce, and guard a position that nobody watches.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class WorkingOrders:
         self._orders: dict[str, Working] = {}
 
     def sent(self, order: OrderRequest) -> None:
+        if order.trigger is not None:
+            return
         name = order.client_order_id
         self._orders[name] = Working(venue_of(order.instrument), order.instrument, name, order.quantity)
 
@@ -66,6 +68,8 @@ class WorkingOrders:
                     self._orders.pop(event.client_order_id, None)
             case AccountReport():
                 for row in event.orders:
+                    if row.trigger is not None:
+                        continue
                     name = row.client_order_id or row.venue_order_id
                     self._orders[name] = Working(
                         event.venue,

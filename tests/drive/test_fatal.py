@@ -13,7 +13,7 @@ import pytest
 
 from services.desk.desk import Desk
 from services.domain.effects import Effect, Send
-from services.domain.enums import Purpose, Side, TradingState
+from services.domain.enums import OrderType, Purpose, Side, TradingState
 from services.domain.events import Event, OrderAccepted, Timer
 from services.domain.orders import OrderRequest, client_order_id
 from services.drive import recover
@@ -75,6 +75,32 @@ def test_a_failing_desk_is_latched_and_its_orders_are_canceled_at_the_venue(tmp_
     session.close()
     latch = read_latch(layout_of(tmp_path).latch)
     assert (latch.state, latch.cause) == ("HALTED", "desk failed")
+
+
+def test_a_conditional_order_outlives_the_failure_of_the_desk(tmp_path: Path) -> None:
+    session, machine = engine(tmp_path, quick())
+    failing = Failing(session.desk)
+    machine.desk = failing
+    machine.run_until(session.world.start + 2 * S)
+    bought = msgspec.structs.replace(resting(), type=OrderType.MARKET, price=None)
+    stop = msgspec.structs.replace(
+        bought,
+        client_order_id=client_order_id("abc123", 78, Purpose.STOP, 0, 1),
+        side=Side.SELL,
+        reduce_only=True,
+        trigger=Decimal("20000.0"),
+        purpose=Purpose.STOP,
+    )
+    for order in (bought, stop):
+        failing.send = order
+        machine.feed(Timer(name="nothing", ts=session.queue.now))
+        machine.run_until(session.queue.now + S)
+    with pytest.raises(DeskFailed):
+        machine.feed(Timer(name=POISON, ts=session.queue.now))
+    machine.run_until(session.queue.now + S)
+    rows = session.exchange.books("alpha").orders
+    session.close()
+    assert [row.client_order_id for row in rows] == [stop.client_order_id]
 
 
 def test_the_next_start_after_a_failure_recovers_halted(

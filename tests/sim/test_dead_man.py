@@ -14,7 +14,7 @@ DEAD_MAN = "dead-man's switch"
 
 def armed(timeout_ms: int = 60_000, folder: Path | None = None, scenario: str = "calm") -> Sim:
     """A resting order on beta, and the switch armed."""
-    sim = Sim(make_world(scenario), folder)
+    sim = Sim(make_world(scenario, step_s=5), folder)
     sim.run(1)
     assert any(
         isinstance(e, OrderAccepted) for e in sim.send(order("buy", "0.1", "20000", BETA, cid="d" * 20))

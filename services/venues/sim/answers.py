@@ -68,4 +68,5 @@ def _working_row(floor: TradingFloor, order: SimOrder) -> WorkingRow:
         filled=order.filled * lot,
         price=None if order.ticks is None else order.ticks * tick,
         reduce_only=order.reduce_only,
+        trigger=None if order.trigger is None else order.trigger * tick,
     )

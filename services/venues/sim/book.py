@@ -37,6 +37,8 @@ class SimOrder:
     """Arrival, market time."""
     number: int
     """Arrival order on this venue: time priority."""
+    trigger: int | None = None
+    """Ticks of the mark at which a conditional order is released; None = ordinary, or released."""
     filled: int = 0
     state: OrderState = OrderState.ACCEPTED
     closed_ts: int = 0

@@ -55,7 +55,8 @@ class DeadMan:
         self._switch.fires_at = None
         self._switch.untold = True
         for order in working(self._floor.state):
-            self._floor.end(due, order, "dead-man's switch")
+            if order.trigger is None:
+                self._floor.end(due, order, "dead-man's switch")
         if self._line.open(ts):
             self._switch.untold = False
             self._line.send(due, self._report(due, None, fired=True))

@@ -28,16 +28,20 @@ from services.domain.money import INDEX_INCREMENT, ONE, grid_decimal
 from services.domain.orders import OrderRequest
 from services.venues.sim.accounts import fee_of
 from services.venues.sim.book import Book, SimOrder
+from services.venues.sim.conditional import Conditionals, trigger_refusal
 from services.venues.sim.matching import (
     CROSSES,
     account_refusal,
     form_refusal,
     market_refusal,
+    opposite_lots,
     reducible_lots,
     working,
 )
 from services.venues.sim.source import Board
 from services.venues.sim.state import VenueState
+
+NOTHING_LEFT = "reduce-only: nothing left to reduce"
 
 
 class Emit(Protocol):
@@ -82,8 +86,12 @@ class TradingFloor:
         self._board = board
         self._write = write
         self._send = emit
+        self.waiting = Conditionals()
         for order in working(state):
-            self.books[order.instrument].rest(order)
+            if order.trigger is None:
+                self.books[order.instrument].rest(order)
+            else:
+                self.waiting.add(order)
 
     def mark(self, instrument: str) -> Decimal:
         cell = self.books[instrument].cell
@@ -113,22 +121,29 @@ class TradingFloor:
             return
         sim = self._enter(ts, order)
         self._send(ts, lambda due: OrderAccepted(self.name, sim.client_order_id, sim.venue_order_id, ts, due))
-        self._match(ts, sim, most)
+        if sim.trigger is None:
+            self._match(ts, sim, most)
+        else:
+            self.waiting.add(sim)
 
     def _refusal(self, order: OrderRequest) -> str | None:
         instrument = self.listed.get(order.instrument)
         refusal = form_refusal(order, instrument, self.state)
         if refusal is not None or instrument is None:
             return refusal
+        refusal = trigger_refusal(order, instrument, self.mark(order.instrument))
+        if refusal is not None:
+            return refusal
         book = self.books[order.instrument]
-        ticks = None if order.price is None else int(order.price / instrument.price_increment)
+        ticks = _ticks(instrument, order.price)
         refusal = market_refusal(order, book, ticks, self.index(instrument.quote))
         if refusal is not None:
             return refusal
         if order.reduce_only:
             if not instrument.reduce_only_supported:
                 return "reduce-only is not for spot"
-            if reducible_lots(self.state, instrument, order.side) <= 0:
+            count = reducible_lots if order.trigger is None else opposite_lots
+            if count(self.state, instrument, order.side) <= 0:
                 return "reduce-only order would not reduce the position"
             return None
         return account_refusal(order, self.state, self.listed, self._price, self.index)
@@ -143,21 +158,22 @@ class TradingFloor:
         state = self.state
         state.orders_taken += 1
         lots = int(order.quantity / instrument.size_increment)
-        cut = min(lots, reducible_lots(state, instrument, order.side)) if order.reduce_only else lots
+        cut = order.reduce_only and order.trigger is None
         sim = SimOrder(
             client_order_id=order.client_order_id,
             venue_order_id=f"{self.name}-o{state.orders_taken}",
             instrument=order.instrument,
             side=order.side,
-            lots=cut,
+            lots=min(lots, reducible_lots(state, instrument, order.side)) if cut else lots,
             asked_lots=lots,
-            ticks=None if order.price is None else int(order.price / instrument.price_increment),
+            ticks=_ticks(instrument, order.price),
             type=order.type,
             tif=order.tif,
             post_only=order.post_only,
             reduce_only=order.reduce_only,
             ts=ts,
             number=state.orders_taken,
+            trigger=_ticks(instrument, order.trigger),
         )
         state.orders[sim.venue_order_id] = sim
         if sim.client_order_id:
@@ -186,6 +202,16 @@ class TradingFloor:
                 self.end(ts, sim, "immediate-or-cancel remainder")
             else:
                 book.rest(sim)
+
+    def release(self, ts: int) -> None:
+        """The marks have moved: conditional orders whose trigger they reached become ordinary ones."""
+        for sim in self.waiting.reached(self.books):
+            self.waiting.drop(sim)
+            sim.trigger = None
+            # What rests to reduce the same position gives way: a stop comes first, and fills trim the others.
+            sim.lots = min(sim.asked_lots, opposite_lots(self.state, self.listed[sim.instrument], sim.side))
+            self._match(ts, sim, None)
+            self.trim(ts, sim.instrument)
 
     def _fill(self, ts: int, sim: SimOrder, ticks: int, lots: int, *, maker: bool) -> None:
         """Book a match of a live order and say so."""
@@ -239,26 +265,30 @@ class TradingFloor:
         self._send(ts, lambda due: replace(fill, ts=due))
 
     def trim(self, ts: int, instrument: str) -> None:
-        """Resting reduce-only orders never outlive or outgrow the position that they reduce."""
+        """Reduce-only orders never outlive the position they reduce, and resting ones never outgrow it."""
         size = self.state.account.size(instrument)
         left = int(abs(size) / self.listed[instrument].size_increment)
+        for order in self.waiting.of(instrument):
+            if size * order.side.sign >= 0:
+                self.end(ts, order, NOTHING_LEFT)
         book = self.books[instrument]
         for order in [*book.bids, *book.asks]:
             if not order.reduce_only or not order.live:
                 continue
             if size * order.side.sign >= 0:
-                self.end(ts, order, "reduce-only: nothing left to reduce")
+                self.end(ts, order, NOTHING_LEFT)
             else:
                 order.lots = order.filled + min(order.leaves, left)
                 left -= order.leaves
                 if order.leaves == 0:
-                    self.end(ts, order, "reduce-only: nothing left to reduce")
+                    self.end(ts, order, NOTHING_LEFT)
 
     def end(self, ts: int, sim: SimOrder, reason: str) -> None:
         """The rest of an order is gone."""
         book = self.books[sim.instrument]
         if sim in book.bids or sim in book.asks:
             book.remove(sim)
+        self.waiting.drop(sim)
         sim.state = OrderState.CANCELED
         sim.closed_ts = ts
         filled = sim.filled * self.listed[sim.instrument].size_increment
@@ -301,3 +331,7 @@ class TradingFloor:
                 self._fill(ts, order, order.ticks, quantity, maker=True)
                 if order.state is OrderState.FILLED:
                     book.remove(order)
+
+
+def _ticks(instrument: Instrument, price: Decimal | None) -> int | None:
+    return None if price is None else int(price / instrument.price_increment)

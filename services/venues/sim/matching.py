@@ -73,14 +73,23 @@ def working(state: VenueState, instrument: str | None = None) -> list[SimOrder]:
     return [o for o in state.orders.values() if o.live and instrument in (None, o.instrument)]
 
 
-def reducible_lots(state: VenueState, instrument: Instrument, side: Side) -> int:
-    """Lots a reduce-only order may have: the opposite position less what already works to reduce it."""
+def opposite_lots(state: VenueState, instrument: Instrument, side: Side) -> int:
+    """Lots of the position that orders of this side reduce."""
     size = state.account.size(instrument.id)
-    if size * side.sign >= 0:
-        return 0
-    held = int(abs(size) / instrument.size_increment)
-    busy = sum(o.leaves for o in working(state, instrument.id) if o.reduce_only and o.side is side)
-    return max(0, held - busy)
+    return 0 if size * side.sign >= 0 else int(abs(size) / instrument.size_increment)
+
+
+def reducible_lots(state: VenueState, instrument: Instrument, side: Side) -> int:
+    """Lots a reduce-only order may have: the opposite position less what already works to reduce it.
+
+    Conditional orders that wait hold nothing back.
+    """
+    busy = sum(
+        o.leaves
+        for o in working(state, instrument.id)
+        if o.reduce_only and o.side is side and o.trigger is None
+    )
+    return max(0, opposite_lots(state, instrument, side) - busy)
 
 
 def account_refusal(

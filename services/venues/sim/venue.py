@@ -225,6 +225,8 @@ class SimVenue:
         for book in floor.books.values():
             if book.bids or book.asks:
                 floor.trade_through(ts, book, flow)
+        if floor.waiting:
+            floor.release(ts)
         if self.state.account.holdings:
             self._clearing.watch(ts)
         self.state.frames += 1
