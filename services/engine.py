@@ -26,7 +26,6 @@ from services.control.server import ControlServer
 from services.desk.views import Meta, ViewCache, summary
 from services.domain.effects import Done, Notify
 from services.domain.enums import Severity
-from services.domain.events import LatchHealth, LoopStall, StoreHealth
 from services.drive import direct, recover
 from services.drive.choice import Choice, choose, made_faults, move_world_aside
 from services.drive.configuration import load_settings, write_ui
@@ -34,6 +33,7 @@ from services.drive.guard import Watchdog
 from services.drive.lock import EngineLock, Holder, LockError, SecondEngine, refuse_network_folder
 from services.drive.machine import DeskFailed, VirtualMachine
 from services.drive.pace import NS, Pacer
+from services.drive.pulse import Pulse
 from services.drive.runner import Limits, Runner
 from services.drive.session import Session, SessionNote
 from services.protocol.errors import ProductError
@@ -52,9 +52,6 @@ from services.venues.sim.world import WorldMismatch, read_world
 
 log = logging.getLogger("stableconsole.engine")
 alerts = logging.getLogger("stableconsole.alerts")
-
-_BEAT_S = 0.2
-"""How often the loop tells the watchdog that it turns, and asks the store how it is."""
 
 T = TypeVar("T")
 
@@ -158,7 +155,6 @@ class _Engine:
     def __init__(self, options: RunOptions) -> None:
         self.options = options
         self.layout = StateLayout(state_root(options.profile, options.state_dir))
-        self._beaten = 0.0
         self._interrupted = False
 
     async def run(self) -> RunEnd:
@@ -202,7 +198,14 @@ class _Engine:
             durable=choice.durable,
         )
         speed = "max" if choice.speed is None else f"{choice.speed:g}"
-        session.open(SessionNote(pid=str(os.getpid()), speed=speed, state_dir=str(self.layout.root)))
+        session.open(
+            SessionNote(
+                pid=str(os.getpid()),
+                speed=speed,
+                state_dir=str(self.layout.root),
+                started=datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%SZ"),
+            )
+        )
         if session.restored is not None:
             log.info(
                 "recovered: %d events after the last checkpoint, written by %s",
@@ -229,7 +232,7 @@ class _Engine:
             machine,
             pacer,
             self._limits(session, choice),
-            beat=lambda: self._beat(session, machine, watchdog),
+            beat=Pulse(session, machine, watchdog).beat,
         )
 
         def meta() -> Meta:
@@ -309,27 +312,6 @@ class _Engine:
         signal.signal(signal.SIGINT, taken)
         # A terminal that goes away takes nothing with it: the engine belongs to nobody (RUNTIME 1).
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    def _beat(self, session: Session, machine: VirtualMachine, watchdog: Watchdog) -> None:
-        now = time.monotonic()
-        if now - self._beaten < _BEAT_S:
-            return
-        stalled_ms = int((now - self._beaten - _BEAT_S) * 1000) if self._beaten else 0
-        self._beaten = now
-        watchdog.beat(machine.queue.now)
-        if stalled_ms >= session.settings.breaker.stall_warn_ms:
-            log.warning("the loop stood for %d ms", stalled_ms)
-            if session.settings.mode == "live":
-                machine.feed(LoopStall(stalled_ms=stalled_ms, ts=machine.queue.now))
-        late = session.latching.late() if session.latching is not None else None
-        if late is not None:
-            machine.feed(LatchHealth(ok=False, text=late, ts=machine.queue.now))
-        if session.writer is not None:
-            for fact in session.writer.facts():
-                if fact.ok:
-                    machine.feed(StoreHealth(ok=True, text="", ts=machine.queue.now))
-                else:
-                    machine.give_up(f"store {fact.kind}: {fact.text}")
 
 
 def _meta(choice: Choice, pacer: Pacer) -> Meta:

@@ -281,6 +281,11 @@ RULES: dict[str, Rule] = {
         "The store is locked, full, slow or corrupt: orders cannot be made durable.",
         "free the disk or end what holds the file; what waits is written later, in order",
     ),
+    "store corrupt": Rule(
+        ALARM,
+        "The store was damaged or gone. Positions are the venues' own; pairs, episodes and history are lost.",
+        "compare positions with the venue; flatten what you do not know; then resume REASON",
+    ),
     "channel failed": Rule(
         WARNING,
         "A notification channel does not take messages.",

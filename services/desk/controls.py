@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.desk import gatekeeping
+from services.desk import gatekeeping, rebuilt
 from services.desk.core import DeskCore
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Severity, TradingState
@@ -64,7 +64,7 @@ def flatten(core: DeskCore, submit: Submitter, reason: str) -> None:
 
 def cancel_increasing(core: DeskCore, submit: Submitter) -> int:
     """Cancel every order of ours that could increase a position; what was not sent is never sent."""
-    count = 0
+    count = rebuilt.cancel_former(core)
     for entry in core.orders.open_orders():
         if entry.request.reduce_only or entry.settled:
             continue

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from services.desk import account, booking, controls, deadman, protection, risk, venue_words
+from services.desk import account, booking, controls, deadman, protection, rebuilt, risk, venue_words
 from services.desk.commands import Commands
 from services.desk.core import DeskCore
 from services.desk.lifecycle import Lifecycle
@@ -49,6 +49,7 @@ from services.domain.events import (
 )
 from services.domain.instrument import Instrument
 from services.domain.money import DESK_CONTEXT
+from services.domain.store_events import StoreRebuilt
 from services.domain.venue_events import DeadManReport, RequestFailed, VenueFacts
 from services.execution.ids import IdState
 from services.settings.parameters import Settings
@@ -95,6 +96,7 @@ class Desk:
             IntentDurable: self._durable,
             Command: self._command,
             StoreHealth: self._store,
+            StoreRebuilt: self._rebuilt,
             LatchHealth: self._latch_health,
             StrategyOverrun: self._overrun,
             LoopStall: self._stall,
@@ -195,6 +197,7 @@ class Desk:
             return
         before = risk.equity(self.core) if event.transfers else None
         account.on_report(self.core, self.submit, event, before)
+        rebuilt.on_report(self.core, self.submit, event)
 
     def _durable(self, event: IntentDurable) -> None:
         self.submit.on_durable(event.seq)
@@ -215,8 +218,13 @@ class Desk:
         core.raise_cause(
             "store", "all", TradingState.REDUCING, event.text, severity=Severity.ALARM, clear_after_s=60
         )
+        if event.kind == "corrupt":
+            rebuilt.on_corrupt(core, event.text)
         # Intents that could not be made durable must never go out later.
         self.submit.drop_intents("the store could not keep it")
+
+    def _rebuilt(self, event: StoreRebuilt) -> None:
+        rebuilt.on_rebuilt(self.core, event)
 
     def _latch_health(self, event: LatchHealth) -> None:
         if event.ok:

@@ -172,6 +172,22 @@ class Revaluation:
 
 
 @dataclass(slots=True)
+class Rebuild:
+    """What the venues have told so far of an account whose store was lost."""
+
+    found: str
+    aside: str
+    read: list[str] = field(default_factory=list)
+    """Venues whose first read has been taken."""
+    positions: list[str] = field(default_factory=list)
+    """Instrument and size, in words."""
+    own: dict[str, Decimal] = field(default_factory=dict)
+    """Signed size that fills of our own orders account for."""
+    orders: int = 0
+    fills: int = 0
+
+
+@dataclass(slots=True)
 class Stopping:
     reason: str
     deadline: int
@@ -239,6 +255,9 @@ class DeskState:
     revaluation: Revaluation = field(default_factory=Revaluation)
     stopping: Stopping | None = None
     stopped: bool = False
+    former: list[str] = field(default_factory=list)
+    """Instances of the stores that this folder had before: orders that carry one are ours."""
+    rebuild: Rebuild | None = None
 
     def venue(self, name: str) -> VenueDesk:
         """What is known of a venue, opened empty when first asked for."""

@@ -12,6 +12,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from services.domain.enums import OrderState, RateKind, Side, TradingState
+from services.domain.store_events import StoreRebuilt
 from services.domain.venue_events import DeadManReport, RequestFailed, VenueFacts
 
 
@@ -272,6 +273,8 @@ class StoreHealth(Struct, frozen=True, tag="store"):
     ok: bool
     text: str
     ts: int
+    kind: str = ""
+    """locked, full, corrupt, slow or failed, where the writer said so."""
 
 
 class LatchHealth(Struct, frozen=True, tag="latch_health"):
@@ -330,6 +333,7 @@ Event = (
     | IntentDurable
     | Command
     | StoreHealth
+    | StoreRebuilt
     | LatchHealth
     | StrategyOverrun
     | LoopStall

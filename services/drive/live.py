@@ -81,10 +81,10 @@ class LiveMachine(VirtualMachine):
             if all(not each.cancelled() and each.exception() is None for each in late):
                 self.feed(StoreHealth(ok=True, text="", ts=self.queue.now))
 
-    def give_up(self, text: str) -> None:
+    def give_up(self, text: str, kind: str = "") -> None:
         """The store has told of trouble: nothing that waits for it is sent."""
         self._intents = []
-        self.feed(StoreHealth(ok=False, text=text, ts=self.queue.now))
+        self.feed(StoreHealth(ok=False, text=text, ts=self.queue.now, kind=kind))
 
 
 class LiveRunner(Runner):

@@ -180,11 +180,11 @@ class VirtualMachine:
         for seq in waiting:
             self.queue.deliver(self.queue.now, IntentDurable(seq=seq, ts=self.queue.now))
 
-    def give_up(self, text: str) -> None:
+    def give_up(self, text: str, kind: str = "") -> None:
         """The store cannot: what waits for it is never sent, and the desk is told (SEMANTICS 14)."""
         self.waiting.clear()
         self.commit = None
-        self.feed(StoreHealth(ok=False, text=text, ts=self.queue.now))
+        self.feed(StoreHealth(ok=False, text=text, ts=self.queue.now, kind=kind))
 
     def settle_commits(self) -> None:
         """Blocking form of the wait, for runs without an event loop."""

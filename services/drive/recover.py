@@ -7,6 +7,7 @@ follows before any order.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from services.domain.events import Event, StrategyOverrun
 from services.domain.instrument import Instrument
 from services.settings.parameters import Settings
 from services.store.journal import BLOCK, CHECKPOINT, COMMAND, GAP, SESSION, ChainRow, JournalWriter
+from services.store.migrate import CorruptStore, trouble
 from services.store.replay import JournalReader, JournalRow, Start
 
 
@@ -43,21 +45,34 @@ class Replayed(Struct, frozen=True):
 
 
 def restore(store: Path) -> Restored | None:
-    """The desk as the journal leaves it; None = there is no session yet."""
+    """The desk as the journal leaves it; None = there is no session yet.
+
+    Raises CorruptStore when a row that it needs is damaged or cannot be decoded, or the chain does not hold.
+    """
     reader = JournalReader(store)
     try:
-        start = reader.last_start()
-        if start is None:
-            return None
-        broken_off = _overruns(reader, start.seq)
-        desk, events, stopped = _fed(reader, start, broken_off, None)
-        if stopped is not None and stopped.failed:
-            # The event that ended the engine would end it again: the desk of the moment before it.
-            desk, events, _ = _fed(reader, start, broken_off, events)
-        desk.strategies.export()
-        return Restored(desk.state, events, None if stopped is None else stopped.row, start.session.code)
+        return _restored(reader)
+    except sqlite3.Error as error:
+        raise trouble(store, error) from error
+    except (ValueError, msgspec.MsgspecError) as error:
+        said = " ".join(str(error).split())
+        raise CorruptStore(f"store {store}: its journal cannot be read ({said})") from error
     finally:
         reader.close()
+
+
+def _restored(reader: JournalReader) -> Restored | None:
+    start = reader.last_start()
+    if start is None:
+        return None
+    reader.prove(start)
+    broken_off = _overruns(reader, start.seq)
+    desk, events, stopped = _fed(reader, start, broken_off, None)
+    if stopped is not None and stopped.failed:
+        # The event that ended the engine would end it again: the desk of the moment before it.
+        desk, events, _ = _fed(reader, start, broken_off, events)
+    desk.strategies.export()
+    return Restored(desk.state, events, None if stopped is None else stopped.row, start.session.code)
 
 
 class _Halt(Struct, frozen=True):

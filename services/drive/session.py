@@ -6,7 +6,6 @@ first thing the desk does is to read every venue.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import msgspec
@@ -15,17 +14,17 @@ from msgspec import Struct
 from services.desk.desk import Desk
 from services.domain.enums import TradingState
 from services.domain.events import Command, LatchFound, Timer
-from services.domain.orders import base36
+from services.domain.store_events import StoreRebuilt
 from services.drive.keeper import StoreKeeper
 from services.drive.latch import Latch
 from services.drive.latch_sync import LatchWriter
 from services.drive.ports import Keeper, NullKeeper
 from services.drive.queue import VirtualQueue
-from services.drive.recover import Restored, restore
+from services.drive.rebuild import Rebuilt, open_or_rebuild, world_instance
+from services.drive.recover import Restored
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.store.journal import JOURNAL_SCHEMA, JournalWriter, SessionStarted
-from services.store.migrate import open_store
 from services.store.reader import StoreReader
 from services.store.writer import StoreWriter
 from services.venues.history.history import HistorySource
@@ -42,12 +41,8 @@ class SessionNote(Struct, frozen=True, kw_only=True):
     pid: str
     speed: str
     state_dir: str
-
-
-def world_instance(world: World) -> str:
-    """Six characters of [0-9a-z], from the world's hash: the same world draws the same ids (RUNTIME 4)."""
-    number = int.from_bytes(hashlib.sha256(world.canonical).digest()[:8], "big")
-    return base36(number % 36**6, 6)
+    started: str = ""
+    """UTC, `20261125T185558Z`: also in the name of a damaged store that is set aside."""
 
 
 class Session:
@@ -71,6 +66,7 @@ class Session:
         self.history = history
         self.durable = durable
         self.restored: Restored | None = None
+        self.rebuilt: Rebuilt | None = None
         self.writer: StoreWriter | None = None
         self.journal: JournalWriter | None = None
         self._latch: Latch | None = None
@@ -85,8 +81,8 @@ class Session:
         if self.durable:
             # The latch first: whatever else fails, a halt from before is known.
             self._latch = Latch(self.layout.latch)
-            instance = open_store(self.layout.store, instance).instance
-            self.restored = restore(self.layout.store)
+            opened = open_or_rebuild(self.layout, self.world, note.started)
+            instance, self.restored, self.rebuilt = opened.instance, opened.restored, opened.rebuilt
         state = self.restored.state if self.restored is not None else None
         resume_at = state.now if state is not None and state.now else None
         self.queue = VirtualQueue(resume_at if resume_at is not None else self.world.start)
@@ -159,6 +155,12 @@ class Session:
                         ts=now,
                     ),
                 )
+        if self.rebuilt is not None:
+            # After the latch's word: what this writes to the latch must not be milder than what stands there.
+            told = self.rebuilt
+            self.queue.deliver(
+                now, StoreRebuilt(found=told.found, aside=told.aside, former=told.former, ts=now)
+            )
         for command in commands:
             self.queue.deliver(now, command)
         self.exchange.start(now)
@@ -198,5 +200,6 @@ def world_folder_parts(layout: StateLayout) -> tuple[Path, ...]:
         store,
         store.with_name(store.name + "-wal"),
         store.with_name(store.name + "-shm"),
+        layout.instances,
         layout.latch,
     )

@@ -39,6 +39,11 @@ class StateLayout(Struct, frozen=True):
         return self.root / "store.sqlite"
 
     @property
+    def instances(self) -> Path:
+        """Every instance that a store of this folder ever had: none is drawn twice."""
+        return self.root / "instances"
+
+    @property
     def ui(self) -> Path:
         return self.root / "ui.json"
 

@@ -15,7 +15,11 @@ from pathlib import Path
 from msgspec import Struct
 from peewee import SqliteDatabase
 
+from services.store import health
 from services.store.schema import MODELS, SCHEMA_VERSION
+
+CORRUPT = "corrupt"
+"""Kind of trouble that only a new store ends."""
 
 _INSTANCE = re.compile(r"[0-9a-z]{6}")
 
@@ -27,6 +31,10 @@ MIGRATIONS: Mapping[int, Migration] = {}
 
 class StoreError(Exception):
     """One line: what is wrong with the store and what to do."""
+
+
+class CorruptStore(StoreError):
+    """The file is damaged: it is set aside and the books are rebuilt from the venues (SEMANTICS 14)."""
 
 
 class StoreMeta(Struct, frozen=True):
@@ -47,18 +55,25 @@ def open_store(
 ) -> StoreMeta:
     """Create the store (with `new_instance`, six of `[0-9a-z]`) or bring it to this program's schema.
 
-    Raises StoreError when it is locked, damaged, read-only, or of an unknown newer schema.
+    Raises StoreError when it is locked, read-only, or of an unknown newer schema, CorruptStore when it is
+    damaged; a damaged one is left as it was found.
     """
     if not _INSTANCE.fullmatch(new_instance):
         raise StoreError(f"instance {new_instance!r}: expected six characters of 0-9 and a-z")
     try:
         return _open(path, new_instance, migrations, version, busy_s)
     except sqlite3.Error as error:
-        raise StoreError(f"store {path}: {explain(error)[1]}") from error
+        raise trouble(path, error) from error
     except OSError as error:
         raise StoreError(
             f"store {path}: {error.strerror or error}; make it writable or name another with --state-dir"
         ) from error
+
+
+def trouble(path: Path, error: sqlite3.Error) -> StoreError:
+    """What SQLite said about the store as one line, of the class that says what is done about it."""
+    kind, text = explain(error)
+    return (CorruptStore if kind == CORRUPT else StoreError)(f"store {path}: {text}")
 
 
 def explain(error: BaseException) -> tuple[str, str]:
@@ -70,8 +85,7 @@ def explain(error: BaseException) -> tuple[str, str]:
     if "full" in low:
         return "full", "the disk is full; free some space"
     if "malformed" in low or "not a database" in low or "corrupt" in low:
-        remedy = "move it aside and start again: the venue is the truth"
-        return "corrupt", f"the file is damaged ({text}); {remedy}"
+        return CORRUPT, f"the file is damaged ({text})"
     if "readonly" in low or "read-only" in low:
         return "failed", "the file cannot be written; check its owner and mode"
     if "unable to open" in low:
@@ -86,6 +100,13 @@ def _open(
     empty = os.fstat(fd).st_size == 0
     os.close(fd)
     with closing(sqlite3.connect(path, timeout=busy_s, isolation_level=None)) as connection:
+        # Before anything is written: what a damaged log held would be overwritten by the first commit.
+        damage = health.lost_log(connection, path)
+        if damage is None and not empty:
+            damage = health.quick_check(connection)
+        if damage is not None:
+            health.keep_log(path)
+            raise CorruptStore(f"store {path}: {damage}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if empty or not _has_meta(connection):
@@ -102,6 +123,11 @@ def _open(
         if found < version:
             _backup(connection, path, found)
             _migrate(connection, path, found, version, migrations)
+        held = _tables(connection)
+        for model in MODELS:
+            name = model._meta.table_name
+            if name not in held:
+                raise CorruptStore(f"store {path}: its table {name} is gone")
         return StoreMeta(version, instance, False)
 
 
@@ -119,9 +145,7 @@ def _meta(connection: sqlite3.Connection, path: Path) -> tuple[int, str]:
     try:
         return int(facts["schema"]), facts["instance"]
     except (KeyError, ValueError) as error:
-        raise StoreError(
-            f"store {path}: its meta table names no schema and instance; move it aside and start again"
-        ) from error
+        raise CorruptStore(f"store {path}: its meta table names no schema and instance") from error
 
 
 def _create(connection: sqlite3.Connection, instance: str, version: int) -> None:

@@ -22,7 +22,7 @@ from services.domain.records import (
     TransferRecord,
 )
 from services.store.journal import GENESIS
-from services.store.migrate import StoreError, explain
+from services.store.migrate import CorruptStore, StoreError, trouble
 from services.store.records import (
     ALERTS,
     EPISODES,
@@ -55,9 +55,9 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         connection = _connect(path)
         found = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
     except sqlite3.Error as error:
-        raise StoreError(f"store {path}: {explain(error)[1]}") from error
+        raise trouble(path, error) from error
     if found is None or not str(found[0]).isdigit():
-        raise StoreError(f"store {path}: its meta table names no schema; move it aside and start again")
+        raise CorruptStore(f"store {path}: its meta table names no schema")
     if int(found[0]) > SCHEMA_VERSION:
         raise StoreError(
             f"store {path}: written by a newer program (schema {found[0]}, this one knows {SCHEMA_VERSION}); "
@@ -91,7 +91,7 @@ class StoreReader:
         """The first six characters of this store's client order ids."""
         row = self._connection.execute("SELECT value FROM meta WHERE key = 'instance'").fetchone()
         if row is None:
-            raise StoreError("the store's meta table names no instance; move it aside and start again")
+            raise CorruptStore("the store's meta table names no instance")
         return str(row[0])
 
     def overrides(self) -> dict[str, str]:

@@ -30,6 +30,7 @@ from services.store.journal import (
     SessionStarted,
     link,
 )
+from services.store.migrate import CorruptStore
 from services.store.reader import connect_read_only
 
 _COLUMNS = "seq, kind, ts, count, codec, payload, digest, hash, note"
@@ -122,6 +123,18 @@ class JournalReader:
 
     def first_start(self) -> Start | None:
         return self._start("ASC", None)
+
+    def prove(self, start: Start) -> None:
+        """Check the chain from `start` to its end: what a recovery feeds on. Raises CorruptStore."""
+        query = "SELECT hash FROM journal WHERE seq = ?"
+        before = self._connection.execute(query, (start.seq - 1,)).fetchone()
+        head = GENESIS if before is None else bytes(before[0])
+        expected = start.seq
+        for raw in self._raw(start.seq - 1, None):
+            fault = _fault(raw, expected, head)
+            if fault:
+                raise CorruptStore(f"journal row {raw[0]}: {fault}")
+            expected, head = expected + 1, bytes(raw[7])
 
     def close(self) -> None:
         self._connection.close()

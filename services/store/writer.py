@@ -21,7 +21,7 @@ from services.domain.records import Row
 from services.runtime.backoff import Backoff
 from services.store.disk import Disk
 from services.store.journal import ChainRow
-from services.store.migrate import explain
+from services.store.migrate import CORRUPT, explain
 
 _BATCH = 4_000
 """Rows in one transaction at most."""
@@ -298,6 +298,8 @@ class StoreWriter:
 
     def _failed(self, error: Exception) -> None:
         kind, text = explain(error)
+        if kind == CORRUPT:
+            text += "; stop and start the engine: the file is set aside, the books come from the venues"
         fact = StoreFact(False, kind, f"{self._path.name}: {text}")
         self._disk.roll_back(reopen=kind not in ("locked", "full"))
         with self._lock:
