@@ -74,7 +74,8 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], none: str) -> str
 def positions(answer: Row) -> str:
     rows = [
         [
-            word(row.get("instrument")) + (" (foreign)" if row.get("foreign") else ""),
+            word(row.get("instrument"))
+            + (" (foreign)" if row.get("foreign") else " (dust)" if row.get("dust") else ""),
             word(row.get("side")),
             figure(row.get("size")),
             figure(row.get("entry")),
@@ -247,6 +248,10 @@ def flatten(answer: Row) -> str:
         left = answer.get(key)
         lines += [f"  {title}: {_line(item)}" for item in left] if isinstance(left, list) else []
     return "\n".join(lines)
+
+
+def _whose(row: Row) -> str:
+    return " (foreign)" if row.get("foreign") else " (dust)" if row.get("dust") else ""
 
 
 def _line(item: object) -> str:

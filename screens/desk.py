@@ -318,7 +318,7 @@ class DeskScreen(DeskStage, inherit_bindings=False):
         desk, key = self.desk, self.panes[self.active].cursor.key
         if desk is None or self.active != "positions":
             return ""
-        return next((p.strategy for p in desk.positions if p.instrument + (p.pair or "") == key), "")
+        return next((p.strategy for p in desk.positions if p.key == key), "")
 
     def action_copy(self) -> None:
         pane = self.panes[self.active]

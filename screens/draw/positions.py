@@ -51,7 +51,7 @@ def draw(view: DeskView, width: int, context: Context) -> Content:
         text = f"No position matches {context.needle}." if view.positions else f"No positions. {EMPTY}"
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
-    cells = {p.instrument + (p.pair or ""): _cells(p, context) for p in shown}
+    cells = {p.key: _cells(p, context) for p in shown}
     total = _total_cells(view)
     layout = fit(COLUMNS, [*cells.values(), total], width, DROP)
     if not layout.wrapped:
@@ -66,7 +66,7 @@ def draw(view: DeskView, width: int, context: Context) -> Content:
             content.rows.append(Row([pair_line(pair, stale, width, context)]))
         for at, leg in enumerate(legs):
             join = "" if pair is None else "╰" if at == len(legs) - 1 else "│"
-            content.rows.append(_position(leg, cells[leg.instrument + (leg.pair or "")], layout, join))
+            content.rows.append(_position(leg, cells[leg.key], layout, join))
     if layout.shows("notional") and not context.needle:
         content.rows.append(Row(row(layout, total)))
     return content
@@ -193,6 +193,8 @@ def _stop(p: PositionView) -> Sequence[Spans]:
     if stop.kind == "PAIR":
         level = "" if stop.local is None else f.signed_percent(-abs(stop.local))
         return ((Span("pair ", "muted"), Span(level, "text")),)
+    if stop.kind == "DUST":
+        return ((Span("dust", "muted"),),)
     if stop.kind == "NONE" or (stop.local is None and stop.resting is None):
         return ((Span("NONE", "*alarm"),),)
     local = "" if stop.local is None else f.on_grid(stop.local, p.price_increment)
@@ -214,7 +216,7 @@ def _position(p: PositionView, cells: Cells, layout: Fit, join: str) -> Row:
         lines = [_without_colour(line) for line in lines]
     if join:
         lines = [_joined(line, join if at == len(lines) - 1 else "│") for at, line in enumerate(lines)]
-    return Row(lines, key=p.instrument + (p.pair or ""))
+    return Row(lines, key=p.key)
 
 
 def _joined(line: Line, join: str) -> Line:
@@ -276,7 +278,7 @@ def _summary(view: DeskView) -> tuple[Spans, ...]:
 
 def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]:
     """All of the selected row that its columns may have dropped."""
-    found = next((p for p in view.positions if p.instrument + (p.pair or "") == key), None)
+    found = next((p for p in view.positions if p.key == key), None)
     if found is None:
         return []
     pair = next((pair for pair in view.pairs if pair.id == found.pair), None)

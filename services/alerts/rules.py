@@ -209,6 +209,16 @@ RULES: dict[str, Rule] = {
         "An order or position that is not ours is at the venue: shown, counted in limits, never managed.",
         "cancel or close it where it was made, or flatten the symbol",
     ),
+    "foreign orders": Rule(
+        WARNING,
+        "Working orders that are not ours are at the venue: counted in the gate's worst case, never managed.",
+        "cancel them where they were made; flatten cancels those that could increase a position",
+    ),
+    "deleveraged": Rule(
+        WARNING,
+        "The venue's auto-deleveraging took from a position that belongs to no pair.",
+        "look at what is left of it; the venue's insurance fund has run dry",
+    ),
     "impossible transition": Rule(
         WARNING,
         "The venue reported something about an order that its state does not allow.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import differences, protection, reconciling
+from services.desk import differences, foreign, protection, reconciling
 from services.desk.core import SECOND, UNREAD, DeskCore
 from services.desk.submit import Submitter
 from services.domain.effects import ReadAccount
@@ -80,7 +80,8 @@ def _open(core: DeskCore, report: AccountReport) -> None:
                 do="flatten it, or close it at the venue",
             )
     core.ledger.note_opening(report)
-    book.foreign_orders = report.orders
+    book.foreign_orders = tuple(row for row in report.orders if core.orders.get(row.client_order_id) is None)
+    foreign.watch_orders(core, report.venue)
     book.opened = True
     book.agreed_ts = report.ts
     core.decide("opened", report.venue, f"{len(report.balances)} balances, {len(report.positions)} positions")

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from services.desk import measuring, protection
+from services.desk import foreign, holdings, measuring, protection
 from services.desk.core import DeskCore
 from services.desk.pair_books import keep_episodes
 from services.desk.submit import Submitter
@@ -36,6 +36,12 @@ FOREIGN = "foreign"
 def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None:
     """Any word of a venue on one order: table first, then the ledger, then the machine it belongs to."""
     applied = core.orders.apply(event, core.now)
+    if applied.entry is None and not foreign.is_ours(core, event.client_order_id):
+        # Somebody else's order: what it is stands in a read, what it has traded is booked now.
+        foreign.heard(core, event.venue)
+        if isinstance(event, OrderFilled) and not applied.duplicate:
+            _foreign_fill(core, submit, event)
+        return
     if applied.anomaly:
         core.alert(
             f"impossible transition:{event.client_order_id}",
@@ -167,14 +173,19 @@ def _foreign_fill(core: DeskCore, submit: Submitter, fill: OrderFilled) -> None:
     booked = book_fill(core, fill, None)
     if booked.duplicate:
         return
-    core.alert(
-        f"foreign:{fill.instrument}",
-        Severity.WARNING,
-        f"{fill.instrument}: {fill.side.value} {fill.quantity} that is not ours",
-        do="check who else trades on this account",
-    )
-    check_legs(core, submit, fill.instrument, "foreign fill")
+    what = f"{fill.side.value} {fill.quantity} {fill.instrument} at {fill.price}"
+    core.decide("foreign fill", fill.instrument, what, {"trade": fill.trade_id, "adl": fill.adl})
+    hit = check_legs(core, submit, fill.instrument, foreign.missing(fill))
     protection.settle_unpaired(core, submit, fill.instrument)
+    if fill.adl and not hit:
+        core.alert(f"deleveraged:{fill.instrument}", Severity.WARNING, f"{fill.venue} deleveraged us: {what}")
+    elif not fill.adl and not fill.liquidation:
+        core.alert(
+            f"foreign:{fill.instrument}",
+            Severity.WARNING,
+            f"{fill.instrument}: {fill.side.value} {fill.quantity} that is not ours",
+            do="check who else trades on this account",
+        )
 
 
 def _unknown_instrument(core: DeskCore, fill: OrderFilled) -> None:
@@ -190,18 +201,20 @@ def _unknown_instrument(core: DeskCore, fill: OrderFilled) -> None:
 
 def check_legs(
     core: DeskCore, submit: Submitter, instrument: str, reason: str, size: Decimal | None = None
-) -> None:
+) -> tuple[str, ...]:
     """A venue event took from a position: the pairs on it must not believe in more than is there.
 
     The position (by the ledger, or `size` by the venue's reads) below the pairs' own sum, in their direction,
-    is a missing leg; the oldest pairs keep theirs.
+    is a missing leg; the oldest pairs keep theirs. What of ours stands against them outside the pairs only
+    hides in the venue's net figure. Returns the pairs that were hit.
     """
     spec = core.instruments.get(instrument)
     if spec is None:
-        return
+        return ()
     if size is None:
         size = core.ledger.size(spec)
-    left = size
+    left = size - holdings.against(core, instrument)
+    hit: list[str] = []
     for pair in core.pairs.live():
         for leg in pair.legs:
             if leg.instrument != instrument or leg.size == ZERO:
@@ -211,7 +224,12 @@ def check_legs(
             held = min(abs(own), abs(room))
             left -= held * leg.side.sign
             if held < leg.size:
+                hit.append(pair.id)
+                text = f"{instrument} holds {held} of {leg.size}: the other leg is cut to match, then exit"
+                core.decide("leg missing", pair.id, reason, {"leg": instrument, "held": held, "of": leg.size})
+                core.alert(f"leg missing:{pair.id}", Severity.ALARM, f"{pair.id} {reason}: {text}")
                 submit.run(core.pairs.leg_changed(pair.id, instrument, held, reason, core.now, submit.prices))
+    return tuple(hit)
 
 
 def on_funding(core: DeskCore, payment: FundingSettled) -> None:

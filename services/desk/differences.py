@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct, structs
 
-from services.desk import booking
+from services.desk import booking, foreign
 from services.desk.core import SECOND, DeskCore
 from services.desk.state import VenueDesk
 from services.desk.submit import Submitter
@@ -61,6 +61,7 @@ def compare(core: DeskCore, submit: Submitter, report: AccountReport, equity: De
             _adopt(core, report, line)
     book.adopted = (*book.adopted, *(line for line in shown if line.adopted))[-ADOPTED_KEPT:]
     book.foreign_orders = result.foreign_orders
+    foreign.watch_orders(core, report.venue)
     book.undecided = bool(result.undecided)
     waiting = tuple(line for line in shown if not line.adopted)
     agreed = _agreeing(book, report, waiting)
@@ -211,7 +212,7 @@ def take_positions(core: DeskCore, submit: Submitter) -> None:
         ]
         book.differences = tuple(line for line in book.differences if line not in taken)
         for line in taken:
-            booking.check_legs(core, submit, line.subject, "flatten")
+            booking.check_legs(core, submit, line.subject, "leg missing: flatten took the venue's figure")
 
 
 class Accepted(Struct, frozen=True):

@@ -10,7 +10,7 @@ from services.desk.state import Stopping
 from services.desk.strategy import Strategies, basis_bps
 from services.desk.submit import Submitter
 from services.domain.effects import Stopped
-from services.domain.enums import PairState, Severity, TradingState
+from services.domain.enums import PairState, Purpose, Severity, TradingState
 from services.domain.events import LatchFound, StopRequested
 from services.domain.money import ZERO
 from services.execution.actions import Became
@@ -166,6 +166,13 @@ class Lifecycle:
             )
         else:
             core.resolve(f"in doubt:{pair.id}")
+        if change.state is PairState.FROZEN and pair.close_purpose is Purpose.UNWIND:
+            # A missing leg's exit that has to wait: somebody is called at once, not after a minute.
+            core.alert(f"frozen:{pair.id}", Severity.ALARM, f"{pair.id} frozen: {change.text}")
+        elif change.state is not PairState.FROZEN:
+            core.resolve(f"frozen:{pair.id}")
+        if change.state is PairState.CLOSED:
+            core.resolve(f"leg missing:{pair.id}")
         if change.state is PairState.CLOSED and admitted is not None:
             close_books(core, pair)
         if admitted is not None:

@@ -59,6 +59,7 @@ def settle_unpaired(core: DeskCore, submit: Submitter, instrument: str, *, chang
     state = core.state
     size = state.unpaired.get(instrument, ZERO)
     free = core.ledger.size(core.instruments[instrument]) - core.pairs.size_on(instrument)
+    free -= state.dust.get(instrument, ZERO)
     held = ZERO if size * free <= ZERO else min(abs(size), abs(free)).copy_sign(size)
     if held == size and not changed:
         return

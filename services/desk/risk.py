@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import account, controls, gatekeeping, ladder, pegs, protection, revaluation
+from services.desk import account, controls, gatekeeping, holdings, ladder, pegs, protection, revaluation
 from services.desk.core import MINUTE, SECOND, DeskCore
 from services.desk.pair_books import value_waiting
 from services.desk.submit import Submitter
@@ -51,7 +51,8 @@ def tick(core: DeskCore, submit: Submitter) -> None:
         if note is not None and not note.blocked:
             core.resolve(f"venue errors:{note.venue}")
     core.orders.prune(core.now)
-    _forget_pairs(core)
+    _forget_pairs(core, submit)
+    holdings.review(core)
     if core.now >= core.state.next_equity:
         core.state.next_equity = core.now + max(EQUITY_EVERY_NS, core.settings.data_step_ns)
         _record_equity(core, total, margins)
@@ -206,7 +207,7 @@ def _doubts(core: DeskCore) -> None:
             core.good_cause("in doubt", scope)
 
 
-def _forget_pairs(core: DeskCore) -> None:
+def _forget_pairs(core: DeskCore, submit: Submitter) -> None:
     """A closed pair that its strategy has heard of is forgotten once all its orders are settled.
 
     A live one forgets the orders that the table has pruned: it may chase an exit for days. One that was never
@@ -228,6 +229,7 @@ def _forget_pairs(core: DeskCore) -> None:
         elif pair.state is PairState.CLOSED and admitted.notified and not pair.unsettled:
             if core.now - (pair.closed_ts or core.now) < FORGET_AFTER_S * SECOND:
                 continue
+            holdings.keep_dust(core, submit, pair)
             core.pairs.forget(name)
             del core.state.admitted[name]
             for cause in core.causes.causes():

@@ -241,6 +241,8 @@ class DeskState:
     """Its average entry price."""
     protect: list[str] = field(default_factory=list)
     """Keys of what should have a backstop at its venue, whether the venue can or not."""
+    dust: dict[str, Decimal] = field(default_factory=dict)
+    """Instrument -> signed size that closed pairs left below the venue's minimum: no stop, no retry."""
     expected: dict[str, Decimal] = field(default_factory=dict)
     """`instrument|settlement ts` -> accrual estimate in the settle coin, until its payment comes."""
     measured: dict[str, FillStats] = field(default_factory=dict)

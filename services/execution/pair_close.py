@@ -76,8 +76,10 @@ def closing(work: Work, pair: Pair) -> None:
 def _next_exit_slice(work: Work, pair: Pair) -> None:
     protective = pair.close_purpose.protective
     stale = [leg for leg in pair.legs if work.prices.mid(leg.instrument) is None]
-    if not protective and (stale or pair.frozen_by_desk):
-        text = pair.frozen_reason if pair.frozen_by_desk else f"no fresh price of {stale[0].instrument}"
+    # The exit of what is left after a missing leg waits for fresh data like any other: both legs stand.
+    waits = not protective or pair.close_purpose is Purpose.UNWIND
+    if (stale and waits) or (pair.frozen_by_desk and not protective):
+        text = f"no fresh price of {stale[0].instrument}" if stale else pair.frozen_reason
         freeze(work, pair, PairState.CLOSING, text)
         return
     current = pair.leg(pair.first)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.domain.enums import OrderState, PairState
+from services.domain.enums import OrderState, PairState, Purpose
 from services.domain.money import ZERO
 from services.execution.actions import Ask
 from services.execution.pair_close import closing, unwinding
@@ -96,9 +96,12 @@ def _frozen(work: Work, pair: Pair) -> None:
         pair.then_close = pair.resume is PairState.CLOSING
         start_unwinding(work, pair, "a late fill while frozen: cutting the excess")
         return
-    if pair.frozen_by_desk or pair.resume is not PairState.CLOSING:
+    held = pair.frozen_by_desk and pair.close_purpose is not Purpose.UNWIND
+    if held or pair.resume is not PairState.CLOSING:
         return
-    if work.now >= pair.state_ts + RETRY_NS:
+    if any(work.prices.mid(leg.instrument) is None for leg in pair.legs):
+        work.wake(work.now + RETRY_NS)
+    elif work.now >= pair.state_ts + RETRY_NS:
         start_closing(work, pair)
     else:
         work.wake(pair.state_ts + RETRY_NS)

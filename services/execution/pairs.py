@@ -297,7 +297,9 @@ class PairMachine:
         work = self._work(now, prices)
         leg.size = max(size, ZERO)
         whole(found)
-        found.close_purpose, found.close_origin, found.close_reason = Purpose.UNWIND, "desk", reason
+        if not (found.close_purpose.protective and found.close_reason):
+            # A flatten or a stop that is under way is never weakened: the exit would wait for fresh data.
+            found.close_purpose, found.close_origin, found.close_reason = Purpose.UNWIND, "desk", reason
         found.then_close = True
         found.frozen_by_desk = False
         if found.state is PairState.IN_DOUBT:

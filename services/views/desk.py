@@ -11,7 +11,7 @@ from services.domain.enums import PairState, Severity
 
 class StopView(Struct, frozen=True, kw_only=True):
     kind: str
-    """`PAIR`, `LOCAL`, `NONE`."""
+    """`PAIR`, `LOCAL`, `DUST` (too small for any order), `NONE`."""
     local: Decimal | None = None
     """Price; for PAIR the pair stop as a fraction of a leg (negative)."""
     resting: Decimal | None = None
@@ -45,10 +45,18 @@ class PositionView(Struct, frozen=True, kw_only=True):
     strategy: str
     pair: str | None
     foreign: bool
+    """Nobody's of ours: shown and counted, not managed."""
     held_ns: int
     age_ms: int | None
     level: str
     """`fresh`, `late`, `stale`."""
+    dust: bool = False
+    """Below the venue's minimum: kept and counted, not retried."""
+
+    @property
+    def key(self) -> str:
+        """One row: an instrument and whose part of the position it is."""
+        return self.instrument + (self.pair or ("dust" if self.dust else "foreign" if self.foreign else ""))
 
 
 class NakedView(Struct, frozen=True, kw_only=True):

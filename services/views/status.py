@@ -95,6 +95,7 @@ class PositionStatus(Struct, frozen=True, kw_only=True):
     pair: str | None
     foreign: bool
     age_ms: int | None
+    dust: bool = False
 
     @staticmethod
     def of(view: PositionView) -> PositionStatus:
@@ -114,6 +115,7 @@ class PositionStatus(Struct, frozen=True, kw_only=True):
             pair=view.pair,
             foreign=view.foreign,
             age_ms=view.age_ms,
+            dust=view.dust,
         )
 
 

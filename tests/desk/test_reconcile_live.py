@@ -159,7 +159,7 @@ def test_a_foreign_reduction_of_our_leg_is_a_missing_leg(hedged: DeskWorld) -> N
     assert hedged.positions() == {}, "cut to match, then exit"
     assert {each.order.instrument for each in hedged.sent[sent:]} == {short, long}
     hedged.books_agree()
-    assert hedged.desk.state.episodes[-1].reason == "foreign fill"
+    assert hedged.desk.state.episodes[-1].reason == "leg missing: foreign fill"
 
 
 def test_deleveraging_at_the_venue_cuts_the_other_leg() -> None:

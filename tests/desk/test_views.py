@@ -435,6 +435,7 @@ def test_positions_of_two_pairs_on_one_instrument_add_up() -> None:
     upnl = held.size * (mark(rig, leg.instrument) - held.entry) * usd
     assert near(sum((row.upnl or Decimal(0) for row in rows), Decimal(0)), upnl)
     assert rows[1].stop.kind == "NONE"
-    assert rows[1].strategy == "operator"
+    assert rows[1].foreign, "what neither a pair nor a fill of ours explains"
+    assert rows[1].strategy == "foreign"
     bar = strip(core, META)
     assert near(bar.outright, free * mark(rig, leg.instrument) * usd)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from services.desk import holdings
 from services.desk.core import DeskCore
 from services.desk.views.figures import STALE, Figures, mark_age, milliseconds
-from services.domain.enums import PairState
 from services.domain.instrument import Instrument
 from services.domain.money import BPS, ZERO
 from services.execution.pair_state import Leg, Pair
@@ -20,6 +20,7 @@ from services.settings.parameters import Funding
 from services.views.desk import PositionView, StopView
 
 FOREIGN = "foreign"
+DUST = "dust"
 
 Liquidations = dict[str, tuple[Decimal | None, Decimal | None]]
 """By instrument: (price, price if the other leg vanished)."""
@@ -36,21 +37,38 @@ def position_views(figures: Figures) -> tuple[PositionView, ...]:
             spec = core.instruments.get(name)
             if held.size == ZERO or spec is None:
                 continue
-            rest, rest_cost = held.size, held.size * held.entry
+            rest_cost = held.size * held.entry
             for pair, leg in _owners(core, name):
                 size = leg.size * leg.side.sign
                 entry = leg.entry_price if size != held.size else held.entry
                 entry = held.entry if entry is None else entry
-                rest, rest_cost = rest - size, rest_cost - size * entry
+                rest_cost -= size * entry
                 paired.append(_row(figures, spec, held, size, entry, pair, liquidations))
-            if rest != ZERO:
-                entry = rest_cost / rest if rest != held.size else held.entry
-                if entry <= ZERO:  # the legs' averages do not fit the position's: what is left has its own
-                    entry = held.entry
-                single.append(_row(figures, spec, held, rest, entry, None, liquidations))
+            single += _outright(figures, spec, held, rest_cost, liquidations)
     order = {pair.id: place for place, pair in enumerate(core.pairs.live())}
     paired.sort(key=lambda row: (order[row.pair or ""], row.side != "short"))
     return (*paired, *single)
+
+
+def _outright(
+    figures: Figures, spec: Instrument, held: PositionBook, cost: Decimal, liquidations: Liquidations
+) -> list[PositionView]:
+    """What no living pair owns: ours, dust, foreign. `cost` is theirs together, size x entry, signed."""
+    core = figures.core
+    parts = holdings.split(core, spec.id)
+    rest = parts.own + parts.dust + parts.foreign
+    rows = []
+    for size, owner in ((parts.own, ""), (parts.dust, DUST), (parts.foreign, FOREIGN)):
+        if size == ZERO:
+            continue
+        entry = cost / rest if rest != held.size else held.entry
+        if size == parts.own and size != rest:
+            entry = core.state.unpaired_entry.get(spec.id, entry)
+        if entry <= ZERO:  # the legs' averages do not fit the position's: what is left has its own
+            entry = held.entry
+        rows.append(_row(figures, spec, held, size, entry, None, liquidations, owner))
+        cost, rest = cost - size * entry, rest - size
+    return rows
 
 
 def _owners(core: DeskCore, instrument: str) -> list[tuple[Pair, Leg]]:
@@ -70,6 +88,7 @@ def _row(
     entry: Decimal,
     pair: Pair | None,
     liquidations: Liquidations,
+    owner: str = "",
 ) -> PositionView:
     core = figures.core
     mark, usd = core.picture.mark(spec.id), core.picture.quote_usd(spec.id)
@@ -100,10 +119,11 @@ def _row(
         liquidation_price=price,
         liquidation_away=away,
         single_leg_liquidation=alone,
-        stop=_stop(core, spec.id, pair),
-        strategy=pair.strategy if pair is not None else _owner(core, spec.id),
+        stop=_stop(core, spec.id, pair) if owner != DUST else StopView(kind="DUST"),
+        strategy=pair.strategy if pair is not None else owner or "operator",
         pair=pair.id if pair is not None else None,
-        foreign=pair is None and core.alerts.is_open(f"foreign:{spec.id}"),
+        foreign=owner == FOREIGN,
+        dust=owner == DUST,
         held_ns=max(0, core.now - opened) if opened else 0,
         age_ms=milliseconds(age),
         level=level,
@@ -118,17 +138,6 @@ def _stop(core: DeskCore, instrument: str, pair: Pair | None) -> StopView:
         return StopView(kind="PAIR", local=-funding.pair_stop * BPS)
     stop = core.stops.get(instrument)
     return StopView(kind="NONE") if stop is None else StopView(kind="LOCAL", local=stop.level)
-
-
-def _owner(core: DeskCore, instrument: str) -> str:
-    """Of a row without a pair: a foreigner's, what a closed pair left behind, else the operator's."""
-    if core.alerts.is_open(f"foreign:{instrument}"):
-        return FOREIGN
-    for pair in core.state.pairs.pairs.values():
-        left = any(leg.instrument == instrument and leg.size != ZERO for leg in pair.legs)
-        if pair.state is PairState.CLOSED and left:
-            return pair.strategy
-    return "operator"
 
 
 def _liquidations(figures: Figures) -> Liquidations:
