@@ -127,6 +127,28 @@ def test_at_a_usage_of_one_the_venue_closes_everything_and_says_so() -> None:
     assert sim.exchange.books("alpha").positions == ()
 
 
+def test_what_a_bankruptcy_leaves_owing_stays_owed() -> None:
+    sim = Sim()
+    sim.run(1)
+    account = sim.exchange.venues["alpha"].state.account
+    _, ask = sim.quote()
+    account.holdings[ALPHA] = Holding(size=D("12.7"), entry=ask + 6_000)
+    before = dict(account.balances)
+    events = sim.private(60)
+    fills = [e for e in events if isinstance(e, OrderFilled)]
+    assert sum(f.quantity for f in fills) == D("12.7")
+    lost = sum((f.price - ask - 6_000) * f.quantity - f.fee for f in fills)
+    assert account.balances["USDT"] == before["USDT"] + lost
+    assert {coin: held for coin, held in account.balances.items() if coin != "USDT"} == {
+        coin: held for coin, held in before.items() if coin != "USDT"
+    }
+    margin = sim.exchange.margin("alpha")
+    assert margin.equity < 0, "no fund pays for it"
+    refused = sim.send(order("buy", "0.1", "20000"))[0]
+    assert isinstance(refused, OrderRejected)
+    assert refused.reason == "insufficient margin"
+
+
 def test_a_healthy_account_is_left_alone() -> None:
     sim = opened("2")
     events = sim.until(sim.world.start + 2 * HOUR)

@@ -16,12 +16,14 @@ from services.domain.events import (
     OrderUnknown,
     VenueLink,
 )
+from services.venues.sim.adl import place_of
 from services.venues.sim.world import make_world
 from tests.sim.builders import NS, Sim, order
 
 D = Decimal
 BETA = "BTC-USDT-PERP.beta"
 ALPHA = "BTC-USDT-PERP.alpha"
+ETH = "ETH-USDT-PERP.alpha"
 
 
 def beta(events: list[object]) -> list[object]:
@@ -81,21 +83,62 @@ def test_the_read_after_an_outage_tells_what_the_books_hold() -> None:
     assert [p.payment_id for p in report.payments] == [p.payment_id for p in paid]
 
 
-def test_deleveraging_halves_the_position_once_also_across_a_restart(tmp_path: Path) -> None:
-    world = make_world("adl")
+def test_deleveraging_halves_every_position_once_also_across_a_restart(tmp_path: Path) -> None:
+    world = make_world("adl", step_s=5)
     sim = Sim(world, tmp_path)
     sim.run(1)
-    _, ask = sim.quote(ALPHA)
-    sim.send(order("buy", "0.4", ask, ALPHA, tif="ioc"))
-    sim.send(order("sell", "0.4", ask + 900, ALPHA, reduce_only=True))
+    for side, quantity, name in (("buy", "0.4", ALPHA), ("sell", "3", ETH)):
+        sim.send(order(side, quantity, None, name))
+    sim.send(order("sell", "0.4", sim.quote(ALPHA)[1] + 900, ALPHA, reduce_only=True))
+    sim.until(world.start + 3_600 * NS - 1)
     events = sim.until(world.start + 61 * 60 * NS)
     forced = [e for e in events if isinstance(e, OrderFilled)]
-    assert [(f.side.value, f.quantity, f.client_order_id, f.liquidation) for f in forced] == [
-        ("sell", D("0.200"), "", False)
-    ]
-    assert sim.exchange.books("alpha").positions[0].size == D("0.2")
-    assert sim.exchange.books("alpha").orders[0].quantity == D("0.2")
+    told = {(f.instrument, f.side.value, f.quantity, f.client_order_id, f.liquidation) for f in forced}
+    assert told == {(ALPHA, "sell", D("0.200"), "", False), (ETH, "buy", D("1.50"), "", False)}
+    assert all(f.adl for f in forced)
+    assert {f.ts_event for f in forced} == {world.start + 3_600 * NS}
+    assert {f.venue_order_id for f in forced} == {"alpha-adl1"}
+    for fill in forced:
+        (stated,) = [
+            row.mark
+            for frame in events
+            if isinstance(frame, MarketFrame) and frame.venue == "alpha" and frame.ts_event == fill.ts_event
+            for row in frame.marks
+            if row.instrument == fill.instrument
+        ]
+        worse = (float(fill.price) / stated - 1) * -fill.side.sign * 10_000
+        assert -25.1 < worse < -24.9, "at the bankrupt account's price, not at the mark"
+    books = sim.exchange.books("alpha")
+    assert {row.instrument: row.size for row in books.positions} == {ALPHA: D("0.2"), ETH: D("-1.5")}
+    assert [row.quantity for row in books.orders] == [D("0.2")]
+    sim.exchange.venues["alpha"].read_account(sim.queue.now, "after", 0)
+    report = next(e for e in sim.run(1) if isinstance(e, AccountReport))
+    assert report.positions == books.positions
+    assert sum(f.adl for f in report.fills) == 2
     back = Sim(world, tmp_path, resume_at=sim.queue.now)
-    assert back.exchange.books("alpha").positions[0].size == D("0.2")
-    ids = [[f.trade_id for f in each.exchange.books("alpha").fills] for each in (sim, back)]
-    assert ids[0] == ids[1]
+    again = back.exchange.books("alpha")
+    assert {row.instrument: row.size for row in again.positions} == {ALPHA: D("0.2"), ETH: D("-1.5")}
+    assert [f.trade_id for f in again.fills] == [f.trade_id for f in books.fills]
+    assert [f for f in back.run(600) if isinstance(f, OrderFilled)] == []
+
+
+def test_the_queue_ranks_by_profit_share_times_leverage() -> None:
+    assert place_of(D("-0.5"), D(100_000), D(50_000)) == 0
+    assert place_of(D(0), D(100_000), D(50_000)) == 0
+    assert [place_of(D("0.01"), D(notional), D(50_000)) for notional in (1, 25_000, 100_000, 250_000)] == [
+        1, 2, 3, 4,
+    ]  # fmt: skip
+    assert [place_of(D(gain), D(50_000), D(50_000)) for gain in ("0.001", "0.005", "0.02", "0.05")] == [
+        1, 2, 3, 4,
+    ]  # fmt: skip
+    assert place_of(D("0.01"), D(1), D(0)) == 4, "without collateral any gain is at infinite leverage"
+
+
+def test_the_position_read_states_the_place() -> None:
+    sim = Sim(make_world("flash-crash", step_s=10))
+    sim.run(1)
+    sim.send(order("sell", "3", None, ALPHA))
+    sim.send(order("buy", "3", None, ETH))
+    sim.run(34 * 60)
+    rows = {row.instrument: row.adl for row in sim.exchange.books("alpha").positions}
+    assert rows == {ALPHA: 4, ETH: 0}, "the short gained a seventh of more than the account"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from services.domain.events import AccountReport, BalanceRow, OrderReport, PositionRow, WorkingRow
+from services.venues.sim.adl import places
 from services.venues.sim.book import SimOrder
 from services.venues.sim.facts import WEIGHTS
 from services.venues.sim.floor import TradingFloor
@@ -36,7 +37,7 @@ def arriving(report: OrderReport, due: int) -> OrderReport:
 
 def account_report(floor: TradingFloor, ts: int, due: int, request: str, since: int) -> AccountReport:
     """The account as it stands; fills, payments and transfers at or after `since`."""
-    account = floor.state.account
+    account, queue = floor.state.account, places(floor)
     return AccountReport(
         venue=floor.name,
         request=request,
@@ -45,7 +46,8 @@ def account_report(floor: TradingFloor, ts: int, due: int, request: str, since: 
             for coin, amount in account.balances.items()
         ),
         positions=tuple(
-            PositionRow(name, held.size, held.entry, None) for name, held in account.holdings.items()
+            PositionRow(name, held.size, held.entry, None, queue[name])
+            for name, held in account.holdings.items()
         ),
         orders=tuple(_working_row(floor, o) for o in working(floor.state)),
         fills=tuple(replace(f, ts=due) for f in account.fills if f.ts_event >= since),

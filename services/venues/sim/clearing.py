@@ -8,6 +8,7 @@ from services.domain.enums import Side
 from services.domain.events import FundingSettled, RateRow
 from services.domain.money import ZERO
 from services.venues.sim.accounts import funding_amount, margin_of
+from services.venues.sim.adl import places, taken_at
 from services.venues.sim.facts import WEIGHTS
 from services.venues.sim.floor import Emit, TradingFloor
 from services.venues.sim.matching import working
@@ -77,18 +78,22 @@ class Clearing:
         return need / collateral if collateral > 0 else 1.0
 
     def deleverage(self, ts: int, percent: int, only: str = "") -> None:
-        """Close that share of every position (or of `only` one) at the mark: the venue's own doing, and no
-        liquidation."""
+        """Take that share of every position, first in the queue first, or of `only` one.
+
+        It is the venue's own doing, under an order id of its own, and no liquidation.
+        """
         floor = self._floor
+        account = floor.state.account
         floor.state.liquidations += 1
         name_of = f"{floor.name}-adl{floor.state.liquidations}"
-        for name in [only] if only else list(floor.state.account.holdings):
-            size = floor.state.account.size(name)
+        queue = places(floor)
+        for name in [only] if only else sorted(account.holdings, key=lambda each: -queue[each]):
+            size = account.size(name)
             lots = int(abs(size) / floor.listed[name].size_increment) * percent // 100
             if lots > 0:
                 side = Side.SELL if size > 0 else Side.BUY
-                mark = floor.books[name].cell.mark_ticks
-                floor.book_fill(ts, name, side, mark, lots, None, forced=name_of)
+                price = taken_at(floor.books[name].cell.mark_ticks, size)
+                floor.book_fill(ts, name, side, price, lots, None, forced=name_of, adl=True)
                 floor.trim(ts, name)
 
     def _liquidate(self, ts: int) -> None:

@@ -31,6 +31,11 @@ MAX_WORKING = 200
 LATENCY_NS = 20_000_000
 LATENCY_JITTER_NS = 5_000_000
 
+ADL_STEPS: tuple[Decimal, ...] = (Decimal("0.005"), Decimal("0.02"), Decimal("0.05"))
+"""Profit share times leverage from which a position stands at place 2, 3 and 4 of the deleveraging queue."""
+ADL_DISCOUNT_BPS = 25
+"""How far the mark has passed the bankruptcy price at which a position is taken, to its holder's cost."""
+
 CAPABILITIES: dict[str, bool] = {
     "conditional": True,
     "dead_man": True,

@@ -237,6 +237,7 @@ class TradingFloor:
         maker: bool = False,
         forced: str = "",
         liquidation: bool = False,
+        adl: bool = False,
     ) -> None:
         """Book a fill and tell it. Without an order it is the venue's own doing, `forced` its order id."""
         instrument, state = self.listed[name], self.state
@@ -258,6 +259,7 @@ class TradingFloor:
             fee_coin=instrument.settle,
             maker=maker,
             liquidation=liquidation,
+            adl=adl,
             ts_event=ts,
             ts=ts,
         )

@@ -58,7 +58,7 @@ class Outage(Struct, frozen=True, array_like=True):
 
 
 class Deleveraging(Struct, frozen=True, array_like=True):
-    """At `at_s` the venue closes `percent` of every position at the mark, as auto-deleveraging does."""
+    """At `at_s` the venue takes `percent` of every position, as auto-deleveraging does."""
 
     venue: str
     at_s: int
