@@ -16,7 +16,6 @@ from services.domain.events import (
     FundingSettled,
     OrderFilled,
     PositionRow,
-    QuoteRow,
     RateRow,
     WorkingRow,
 )
@@ -142,23 +141,6 @@ def _tiers(future: wire.Future, account: wire.Account | None) -> tuple[MarginTie
     # Beyond the last step the position cannot be judged: full margin.
     tiers.append(MarginTier(cap=None, initial=Decimal(1), maintenance=Decimal(1)))
     return tuple(tiers)
-
-
-def quote_of(name: str, ticker: wire.Ticker, bid_depth: float, ask_depth: float) -> QuoteRow:
-    """Depths come from the book; a side that is missing is 0, which no reader takes for a price."""
-    return QuoteRow(
-        name,
-        _float(ticker.bid, "bid"),
-        _float(ticker.bidSize, "bidSize"),
-        _float(ticker.ask, "ask"),
-        _float(ticker.askSize, "askSize"),
-        bid_depth,
-        ask_depth,
-    )
-
-
-def _float(value: Decimal | None, field: str) -> float:
-    return 0.0 if value is None else float(wire_count(value, field))
 
 
 def predicted(

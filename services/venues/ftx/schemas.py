@@ -191,6 +191,24 @@ class Fill(Struct, frozen=True):
     tradeId: int | None = None
 
 
+class Transfer(Struct, frozen=True):
+    """A deposit or a withdrawal."""
+
+    id: int
+    coin: str
+    size: Decimal
+    status: str
+    time: str
+
+
+class DeadMan(Struct, frozen=True):
+    """Marked extension: the state of the dead-man's switch."""
+
+    armed: bool
+    firesAt: str | None = None
+    fired: bool = False
+
+
 class Candle(Struct, frozen=True):
     startTime: str
     open: Decimal

@@ -1,0 +1,242 @@
+"""The stream of the FTX dialect: log-in, subscriptions, books kept by checksum, quotes of what changed.
+
+Frames are applied as they come and conflated here: the venue takes what has changed ten times a second.
+Private frames go through one by one. A book that does not prove itself is dropped, its market has no quote
+until the next partial, and only that market is subscribed anew.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from services.domain.events import QuoteRow
+from services.domain.instrument import Instrument
+from services.venues.ftx import schemas as wire
+from services.venues.ftx.book import BookError, FtxBook
+from services.venues.ftx.parse import ParseError, seconds_ns
+from services.venues.ftx.sign import login_signature
+from services.venues.wire.numbers import BadNumber
+from services.venues.wire.secret import Secret
+from services.venues.wire.stream import Renew
+
+RESTART = 20001
+"""`info` code: the server restarts, connect anew."""
+DEPTH_BPS = Decimal("0.0005")
+"""Depth is what rests within 5 bps of the mid."""
+
+
+class Private(Protocol):
+    """Who books what the private channels say."""
+
+    def order_frame(self, order: wire.Order) -> None: ...
+
+    def fill_frame(self, fill: wire.Fill) -> None: ...
+
+
+class FtxEars:
+    def __init__(
+        self,
+        instruments: Mapping[str, Instrument],
+        key: str,
+        secret: Secret | None,
+        subaccount: str | None,
+        private: Private,
+        *,
+        now_ms: Callable[[], int],
+        say: Callable[[str], None],
+        trouble: Callable[[str], None],
+        quiet_s: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`instruments` by market name. `say` sends a frame, `trouble` hears of refused ones."""
+        self._instruments = instruments
+        self._key = key
+        self._secret = secret
+        self._subaccount = subaccount
+        self._private = private
+        self._now_ms = now_ms
+        self._say = say
+        self._trouble = trouble
+        self._quiet_s = quiet_s
+        self._clock = clock
+        self._books: dict[str, FtxBook] = {}
+        self._wanted: set[tuple[str, str]] = set()
+        self._confirmed: set[tuple[str, str]] = set()
+        self._spoke: dict[str, float] = {}
+        self._changed: dict[str, None] = {}
+        self.refused = 0
+        self.newest_ns = 0
+        """Venue time of the newest public datum."""
+
+    # The stream's side.
+
+    def greeting(self) -> Sequence[str]:
+        self._books = {name: FtxBook() for name in self._instruments}
+        # What is known of the old connection is not known any more: every market says so.
+        self._changed = dict.fromkeys(self._instruments)
+        self._confirmed = set()
+        now = self._clock()
+        self._spoke = dict.fromkeys(self._instruments, now)
+        public = [(channel, name) for name in self._instruments for channel in ("ticker", "orderbook")]
+        private = [("orders", ""), ("fills", "")] if self._secret is not None else []
+        self._wanted = {*public, *private}
+        frames = [self._login()] if self._secret is not None else []
+        return [*frames, *(_subscribe(channel, name) for channel, name in (*private, *public))]
+
+    def _login(self) -> str:
+        assert self._secret is not None  # noqa: S101 # the caller has looked
+        ts = self._now_ms()
+        args: dict[str, object] = {
+            "key": self._key,
+            "sign": login_signature(self._secret.reveal(), ts),
+            "time": ts,
+        }
+        if self._subaccount:
+            args["subaccount"] = self._subaccount
+        return json.dumps({"op": "login", "args": args})
+
+    def beat(self) -> str | None:
+        return '{"op": "ping"}'
+
+    def ready(self) -> bool:
+        return bool(self._wanted) and self._wanted == self._confirmed
+
+    def silent(self, now: float) -> str | None:
+        """A market whose ticker says nothing for a minute; an acknowledgement proves nothing."""
+        for name, at in self._spoke.items():
+            if now - at >= self._quiet_s:
+                return f"ticker {name}"
+        return None
+
+    def heard(self, raw: str | bytes) -> None:
+        try:
+            frame = wire.FRAME.decode(raw)
+        except msgspec.DecodeError as error:
+            self._refuse(f"a frame that is no frame: {error}")
+            return
+        match frame.type:
+            case "pong":
+                return
+            case "subscribed":
+                self._confirmed.add((frame.channel, frame.market))
+            case "unsubscribed":
+                self._confirmed.discard((frame.channel, frame.market))
+            case "info":
+                if frame.code == RESTART:
+                    raise Renew("the venue restarts")
+                self._trouble(f"info {frame.code}: {frame.msg[:120]}")
+            case "error":
+                self._error(frame)
+            case "partial" | "update":
+                self._data(frame)
+            case _:
+                self._refuse(f"a frame of type {frame.type!r:.40}")
+
+    def _error(self, frame: wire.Frame) -> None:
+        if "login" in frame.msg.lower() or "logged in" in frame.msg.lower():
+            if frame.msg == "Already logged in":
+                return
+            raise Renew(f"log-in refused: {frame.msg[:120]}")
+        self._trouble(f"error {frame.code}: {frame.msg[:120]}")
+
+    # Data.
+
+    def _data(self, frame: wire.Frame) -> None:
+        try:
+            match frame.channel:
+                case "orders":
+                    self._private.order_frame(wire.ORDER.decode(frame.data))
+                case "fills":
+                    self._private.fill_frame(wire.FILL.decode(frame.data))
+                case "ticker":
+                    self._ticker(frame)
+                case "orderbook":
+                    self._book(frame)
+                case "trades":
+                    wire.TRADES.decode(frame.data)
+                case _:
+                    self._refuse(f"data of channel {frame.channel!r:.40}")
+        except (msgspec.DecodeError, ParseError, BadNumber) as error:
+            self._refuse(f"{frame.channel} {frame.market}: {error}")
+            if frame.channel in ("orders", "fills"):
+                # A private word we cannot read is a word we have missed: read the account.
+                raise Renew(f"a private frame cannot be read: {error}") from None
+            if frame.market in self._books:
+                self._renew_book(frame.market)
+
+    def _ticker(self, frame: wire.Frame) -> None:
+        if frame.market not in self._instruments:
+            self._refuse(f"a ticker of {frame.market!r:.40}, which was not asked for")
+            return
+        # The quote comes from the book, which proves itself; the ticker says that the market is alive.
+        self.newest_ns = max(self.newest_ns, seconds_ns(wire.TICKER.decode(frame.data).time))
+        self._spoke[frame.market] = self._clock()
+
+    def _book(self, frame: wire.Frame) -> None:
+        book = self._books.get(frame.market)
+        if book is None:
+            self._refuse(f"a book of {frame.market!r:.40}, which was not asked for")
+            return
+        data = wire.BOOK.decode(frame.data)
+        if frame.type == "update" and not book.filled:
+            return  # on its way before the new partial
+        try:
+            if frame.type == "partial":
+                book.partial(data.bids, data.asks, data.checksum)
+            else:
+                book.update(data.bids, data.asks, data.checksum)
+        except BookError as error:
+            self._refuse(f"book {frame.market}: {error}")
+            self._renew_book(frame.market)
+            return
+        self.newest_ns = max(self.newest_ns, seconds_ns(data.time))
+        self._changed[frame.market] = None
+
+    def _renew_book(self, market: str) -> None:
+        """Drop it and subscribe anew; until the next partial the market has no quote."""
+        self._books[market] = FtxBook()
+        self._changed[market] = None
+        self._say(json.dumps({"op": "unsubscribe", "channel": "orderbook", "market": market}))
+        self._say(_subscribe("orderbook", market))
+
+    def _refuse(self, text: str) -> None:
+        self.refused += 1
+        self._trouble(text)
+
+    # The venue's side.
+
+    def take_changed(self) -> tuple[QuoteRow, ...]:
+        """Quotes of the markets that changed since the last call. A market without a proven book has none:
+        its row is all zeros, which nobody takes for a price."""
+        changed, self._changed = self._changed, {}
+        return tuple(self._quote(name) for name in changed)
+
+    def _quote(self, market: str) -> QuoteRow:
+        spec = self._instruments[market]
+        book = self._books.get(market)
+        bids, asks = (book.bids(1), book.asks(1)) if book is not None and book.filled else ([], [])
+        if not bids or not asks:
+            return QuoteRow(spec.id, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        mid = (bids[0][0] + asks[0][0]) / 2
+        return QuoteRow(
+            spec.id,
+            float(bids[0][0]),
+            float(bids[0][1]),
+            float(asks[0][0]),
+            float(asks[0][1]),
+            float(book.depth(-1, mid * (1 - DEPTH_BPS))) if book is not None else 0.0,
+            float(book.depth(1, mid * (1 + DEPTH_BPS))) if book is not None else 0.0,
+        )
+
+
+def _subscribe(channel: str, market: str) -> str:
+    frame = {"op": "subscribe", "channel": channel}
+    if market:
+        frame["market"] = market
+    return json.dumps(frame)

@@ -1,0 +1,157 @@
+"""The public data of an FTX-dialect venue as market frames: quotes from the stream, the rest asked for.
+
+The dialect streams books and tickers; marks, indexes and funding are asked for. Ten times a second what has
+changed goes out as one frame; when nothing has, one a second says that the connection lives, dated by the
+stream's own last word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from services.domain.events import Event, IndexRow, MarketFrame, MarkRow, RateRow
+from services.domain.instrument import Instrument
+from services.venues.ftx import parse
+from services.venues.ftx import schemas as wire
+from services.venues.ftx.ears import FtxEars
+from services.venues.ftx.rest import FtxRest
+from services.venues.wire.errors import WireError
+from services.venues.wire.numbers import BadNumber, wire_positive
+from services.venues.wire.stream import Stream
+
+NS = 1_000_000_000
+FLUSH_S = 0.1
+LIFE_S = 1.0
+MARKS_S = 1.0
+COINS_S = 3.0
+STATS_S = 30.0
+BACK_FILL_S = 30 * 86_400
+
+
+class Feed:
+    def __init__(
+        self,
+        venue: str,
+        api: FtxRest,
+        by_market: Mapping[str, Instrument],
+        coins: dict[str, wire.Coin],
+        ears: FtxEars,
+        stream: Stream,
+        tell: Callable[[Event], None],
+        wall: Callable[[], int],
+    ) -> None:
+        self._venue = venue
+        self._api = api
+        self._by_market = by_market
+        self._coins = coins
+        self._ears = ears
+        self._stream = stream
+        self._tell = tell
+        self._wall = wall
+        self._seq = 0
+        self._stopped = asyncio.Event()
+        self._marks: dict[str, MarkRow] = {}
+        self._indexes: dict[str, IndexRow] = {}
+        self._rates: list[RateRow] = []
+        self._settled: dict[str, int] = {}
+        """Market -> instant of the last settled rate told."""
+        self._last_frame = 0
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def restate(self) -> None:
+        """The connection is new: everything that was asked for is asked again and told again."""
+        self._marks, self._indexes = {}, {}
+
+    async def fill_back(self, venue_now: int) -> None:
+        """Settled rates of the last thirty days, told with the first frame."""
+        for name, spec in self._perps().items():
+            rows = await self._api.funding_rates(name, venue_now / NS - BACK_FILL_S, venue_now / NS)
+            self._take_settled(name, spec, rows)
+
+    async def run(self) -> None:
+        """Until `stop`. What cannot be asked is asked again; its age tells the desk."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._every(FLUSH_S, self._flush))
+            group.create_task(self._every(MARKS_S, self._ask_marks))
+            group.create_task(self._every(COINS_S, self._ask_coins))
+            group.create_task(self._every(STATS_S, self._ask_funding))
+
+    async def _every(self, seconds: float, work: Callable[[], object]) -> None:
+        while not self._stopped.is_set():
+            try:
+                done = work()
+                if asyncio.iscoroutine(done):
+                    await done
+            except (WireError, parse.ParseError, BadNumber):
+                # Nothing is told, so what this would have brought goes stale by itself.
+                await asyncio.sleep(0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), seconds)
+
+    # --- going out ---------------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        age = self._stream.age()
+        if age is None or not self._ears.ready():
+            return
+        quotes = self._ears.take_changed()
+        marks, self._marks = tuple(self._marks.values()), {}
+        indexes, self._indexes = tuple(self._indexes.values()), {}
+        rates, self._rates = tuple(self._rates), []
+        now = self._wall()
+        if not (quotes or marks or indexes or rates) and now - self._last_frame < LIFE_S * NS:
+            return
+        # An empty frame is worth as much as the stream's last word, no more.
+        heard = now - int(age * NS)
+        ts = now if quotes or marks or indexes or rates else heard
+        self._last_frame = now
+        self._seq += 1
+        self._tell(MarketFrame(self._venue, ts, ts, self._seq, quotes, marks, rates, indexes))
+
+    # --- coming in ---------------------------------------------------------------------------------------
+
+    def _perps(self) -> dict[str, Instrument]:
+        return {name: spec for name, spec in self._by_market.items() if spec.is_perp}
+
+    async def _ask_marks(self) -> None:
+        for future in await self._api.futures():
+            spec = self._by_market.get(future.name)
+            if spec is None or future.mark is None or future.index is None:
+                continue
+            mark = float(wire_positive(future.mark, f"{future.name} mark"))
+            index = float(wire_positive(future.index, f"{future.name} index"))
+            self._marks[spec.id] = MarkRow(spec.id, mark, index)
+
+    async def _ask_coins(self) -> None:
+        for coin in await self._api.coins():
+            self._coins[coin.id] = coin
+            if coin.indexPrice is not None:
+                price = float(wire_positive(coin.indexPrice, f"{coin.id} indexPrice"))
+                self._indexes[coin.id] = IndexRow(coin.id, price)
+
+    async def _ask_funding(self) -> None:
+        now = self._wall()
+        for name, spec in self._perps().items():
+            interval = spec.funding_interval_h or Decimal(1)
+            row = parse.predicted(self._venue, name, await self._api.stats(name), interval, now)
+            if row is not None:
+                self._rates.append(row)
+            told = self._settled.get(name, 0)
+            if now - told >= int(interval * parse.HOUR_NS):
+                rows = await self._api.funding_rates(name, told / NS + 1, now / NS + 60)
+                self._take_settled(name, spec, rows)
+
+    def _take_settled(self, name: str, spec: Instrument, rows: list[wire.FundingRate]) -> None:
+        interval = spec.funding_interval_h or Decimal(1)
+        found = sorted(
+            (parse.settled(self._venue, row, interval) for row in rows), key=lambda row: row.rate_ts
+        )
+        for row in found:
+            if row.rate_ts > self._settled.get(name, 0):
+                self._settled[name] = row.rate_ts
+                self._rates.append(row)

@@ -1,0 +1,224 @@
+"""Orders, cancels, questions and reads of an FTX-dialect venue, and what its private frames mean.
+
+Every outcome is told as an event, whatever happens: accepted, refused, or unknown, which is never followed by
+a second send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from decimal import Decimal
+from typing import Any
+
+from services.domain.enums import OrderState
+from services.domain.events import CancelRejected, Event, OrderRejected, OrderReport, OrderUnknown
+from services.domain.instrument import Instrument
+from services.domain.orders import OrderRequest
+from services.domain.venue_events import DeadManReport, RequestFailed
+from services.venues.ftx import errors, parse
+from services.venues.ftx import schemas as wire
+from services.venues.ftx.account import read_account
+from services.venues.ftx.orders import OrderBook, conditional_body, order_body
+from services.venues.ftx.rest import FtxRest
+from services.venues.wire.budget import Lane
+from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.latency import Latencies
+
+ORPHAN_WAIT_S = 0.5
+"""A fill whose order nobody has named waits so long for our own reply before the venue is asked."""
+
+
+class Trading:
+    def __init__(
+        self,
+        venue: str,
+        api: FtxRest,
+        by_market: Mapping[str, Instrument],
+        coins: dict[str, wire.Coin],
+        *,
+        tell: Callable[[Event], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        venue_now: Callable[[], int],
+        wall: Callable[[], int],
+    ) -> None:
+        """`spawn` runs what answers later; `venue_now` is the venue's clock, ns."""
+        self.latencies = Latencies()
+        self.frames = 0
+        """Grows with every private frame: a read during which it grew is not of one moment."""
+        self._venue = venue
+        self._api = api
+        self._by_market = by_market
+        self._coins = coins
+        self._tell = tell
+        self._spawn = spawn
+        self._venue_now = venue_now
+        self._wall = wall
+        self._orders = OrderBook(venue, by_market, wall, tell)
+
+    async def submit(self, order: OrderRequest) -> None:
+        name = order.client_order_id
+        market = order.instrument.removesuffix(f".{self._venue}")
+        lane = Lane.SAFE if order.reduce_only else Lane.ENTRY
+        started = time.monotonic_ns()
+        try:
+            if order.trigger is not None:
+                self._orders.placed_conditional(
+                    await self._api.place_conditional(conditional_body(order, market), lane), name
+                )
+            else:
+                self._orders.placed(await self._api.place(order_body(order, market), lane), name)
+        except (WireError, parse.ParseError, parse.BadNumber) as error:
+            self._not_placed(name, error)
+        self.latencies.add(time.monotonic_ns() - started)
+
+    def _not_placed(self, name: str, error: Exception) -> None:
+        now = self._wall()
+        if isinstance(error, WireError) and not error.kind.executed:
+            self._tell(OrderRejected(self._venue, name, f"{error.kind.value}: {error.text}", now, now))
+            return
+        # Also a reply that we cannot read: something was placed, and the probes will say what.
+        self._tell(OrderUnknown(self._venue, name, str(error), now))
+
+    async def cancel(self, instrument: str, client_order_id: str, venue_order_id: str) -> None:
+        try:
+            await self._api.cancel(client_order_id, venue_order_id)
+        except WireError as error:
+            now = self._wall()
+            if error.code == errors.ALREADY_QUEUED:
+                return
+            if error.code in (errors.ALREADY_CLOSED, errors.NOT_FOUND):
+                self._tell(CancelRejected(self._venue, client_order_id, error.text, now, now))
+                if client_order_id:
+                    await self.query(client_order_id)
+                return
+            self._tell(
+                RequestFailed(
+                    venue=self._venue, what="cancel", subject=client_order_id, reason=_reason(error), ts=now
+                )
+            )
+
+    async def query(self, client_order_id: str) -> None:
+        asked = self._venue_now()
+        try:
+            order = await self._api.order_by_client_id(client_order_id)
+            fills = await self._api.fills(0, order.id) if order.filledSize > 0 else []
+            self._orders.whose(order.id, client_order_id)
+            self._tell(
+                OrderReport(
+                    venue=self._venue,
+                    client_order_id=client_order_id,
+                    found=True,
+                    state=parse.state_of(order),
+                    venue_order_id=str(order.id),
+                    filled=Decimal(order.filledSize),
+                    fills=tuple(self._orders.ours(fill, client_order_id) for fill in fills),
+                    ts_event=asked,
+                    ts=self._wall(),
+                )
+            )
+        except WireError as error:
+            if error.code == errors.NOT_FOUND:
+                await self._query_conditional(client_order_id, asked)
+            else:
+                self._failed("query", client_order_id, error)
+        except (parse.ParseError, parse.BadNumber) as error:
+            self._failed("query", client_order_id, error)
+
+    async def _query_conditional(self, client_order_id: str, asked: int) -> None:
+        """No ordinary order has this id; one that waits for its trigger may (our server tells its id)."""
+        try:
+            waiting = await self._api.open_conditionals()
+        except WireError as error:
+            self._failed("query", client_order_id, error)
+            return
+        found = next((row for row in waiting if row.clientId == client_order_id), None)
+        self._tell(
+            OrderReport(
+                venue=self._venue,
+                client_order_id=client_order_id,
+                found=found is not None,
+                state=OrderState.ACCEPTED if found is not None else None,
+                venue_order_id=f"c{found.id}" if found is not None else "",
+                ts_event=asked,
+                ts=self._wall(),
+            )
+        )
+
+    async def read(self, request: str, fills_since: int) -> None:
+        try:
+            report = await read_account(
+                self._venue,
+                self._api,
+                self._orders,
+                self._by_market,
+                self._coins,
+                request=request,
+                fills_since=fills_since,
+                frames=lambda: self.frames,
+                venue_now=self._venue_now,
+                now=self._wall,
+            )
+        except (WireError, parse.ParseError, parse.BadNumber) as error:
+            self._failed("read", request, error)
+            return
+        self._tell(report)
+
+    async def arm(self, timeout_ms: int) -> None:
+        try:
+            state = await self._api.dead_man(timeout_ms)
+        except WireError as error:
+            self._failed("dead man", "", error)
+            return
+        now = self._wall()
+        self._tell(
+            DeadManReport(
+                venue=self._venue,
+                armed=state.armed,
+                fires_at=parse.iso_ns(state.firesAt, "firesAt") if state.firesAt else None,
+                fired=state.fired,
+                ts_event=now,
+                ts=now,
+            )
+        )
+
+    def _failed(self, what: str, subject: str, error: Exception) -> None:
+        self._tell(
+            RequestFailed(
+                venue=self._venue, what=what, subject=subject, reason=_reason(error), ts=self._wall()
+            )
+        )
+
+    # --- private frames ----------------------------------------------------------------------------------
+
+    def order_frame(self, order: wire.Order) -> None:
+        self.frames += 1
+        self._orders.frame(order)
+
+    def fill_frame(self, fill: wire.Fill) -> None:
+        self.frames += 1
+        if not self._orders.fill(fill):
+            self._spawn(self._ask_whose(fill.orderId))
+
+    async def _ask_whose(self, order_id: int) -> None:
+        """A fill came before any word on its order: our own reply may be under way, else the venue says."""
+        await asyncio.sleep(ORPHAN_WAIT_S)
+        if order_id not in self._orders.waiting():
+            return
+        try:
+            found = await self._api.order(order_id)
+        except WireError as error:
+            if error.kind is ErrorKind.REJECTED:
+                self._orders.whose(order_id, "")
+            else:
+                # It goes on waiting here; the next read of the account tells it too.
+                self._failed("query", str(order_id), error)
+            return
+        self._orders.whose(order_id, found.clientId or "")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, WireError):
+        return f"{error.status or error.kind.value}: {error.text}"
+    return str(error)

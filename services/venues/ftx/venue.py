@@ -1,0 +1,262 @@
+"""A venue that speaks the FTX dialect, as the live driver meets it.
+
+The real exchange is gone and its names belong to strangers: the host is always named by the profile, it is
+loopback unless somebody says that they know what they do, and anything else needs TLS (bug rows A1, B12).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from services.domain.events import Event, VenueLink
+from services.domain.instrument import Instrument
+from services.domain.orders import OrderRequest
+from services.domain.venue_events import VenueFacts
+from services.venues.ftx import parse
+from services.venues.ftx import schemas as wire
+from services.venues.ftx.ears import FtxEars
+from services.venues.ftx.feed import Feed
+from services.venues.ftx.rest import FtxRest
+from services.venues.ftx.trading import Trading
+from services.venues.live import Capabilities, VenueHealth
+from services.venues.port import Outbox
+from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.offset import ClockOffset
+from services.venues.wire.secret import Secret
+from services.venues.wire.stream import Stream
+
+log = logging.getLogger("stableconsole.ftx")
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class FtxSettings(Struct, frozen=True, kw_only=True):
+    rest: str
+    """`http://127.0.0.1:PORT`; no default."""
+    stream: str
+    """`ws://127.0.0.1:PORT/ws/`."""
+    key: str = ""
+    subaccount: str | None = None
+    symbols: tuple[str, ...] = ()
+    """Markets to watch; empty = all perpetuals and spot pairs."""
+    allow_remote: bool = False
+    """A host that is not this machine was named on purpose."""
+    extensions: bool = False
+    """The server is ours: dead-man's switch, client ids of conditional orders."""
+
+
+def check_hosts(settings: FtxSettings) -> None:
+    """Raises ValueError with one line: the hosts of `ftx.com` are nobody's that we know."""
+    for url, safe in ((settings.rest, "https"), (settings.stream, "wss")):
+        parts = urlsplit(url)
+        if parts.hostname in LOOPBACK:
+            continue
+        if not settings.allow_remote:
+            raise ValueError(f"{url}: an FTX-dialect host that is not this machine needs allow_remote = true")
+        if parts.scheme != safe:
+            raise ValueError(f"{url}: a host that is not this machine needs {safe}")
+
+
+class FtxVenue:
+    """Implements `LiveVenue`."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: FtxSettings,
+        api: FtxRest,
+        secret: Secret | None,
+        outbox: Outbox,
+        offset: ClockOffset,
+        *,
+        make_stream: Callable[[FtxEars, Callable[[], None], Callable[[str], None]], Stream],
+        wall: Callable[[], int] = time.time_ns,
+    ) -> None:
+        check_hosts(settings)
+        self.name = name
+        self.capabilities = Capabilities(
+            orders=secret is not None,
+            conditional=secret is not None,
+            dead_man=settings.extensions,
+            conditional_survives_dead_man=settings.extensions,
+            client_id_forever=True,
+            funding_price="mark",
+            history=True,
+        )
+        self._settings = settings
+        self._api = api
+        self._secret = secret
+        self._outbox = outbox
+        self._offset = offset
+        self._make_stream = make_stream
+        self._wall = wall
+        self._by_market: dict[str, Instrument] = {}
+        self._coins: dict[str, wire.Coin] = {}
+        self._trading = Trading(
+            name,
+            api,
+            self._by_market,
+            self._coins,
+            tell=self._tell,
+            spawn=self._spawn,
+            venue_now=self.venue_now,
+            wall=wall,
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._feed: Feed | None = None
+        self._ears: FtxEars | None = None
+        self._stream: Stream | None = None
+
+    # --- life --------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Instruments, then the stream. Raises WireError, ParseError."""
+        await self.resync()
+        markets, futures, coins = await asyncio.gather(
+            self._api.markets(), self._api.futures(), self._api.coins()
+        )
+        account = await self._api.account() if self._secret is not None else None
+        self._coins.update((coin.id, coin) for coin in coins)
+        by_name = {future.name: future for future in futures}
+        for market in markets:
+            if self._settings.symbols and market.name not in self._settings.symbols:
+                continue
+            try:
+                found = parse.instrument_of(self.name, market, by_name.get(market.name), account)
+            except parse.ParseError as error:
+                log.info("%s: left out: %s", self.name, error)
+            else:
+                self._by_market[market.name] = found
+        missing = [name for name in self._settings.symbols if name not in self._by_market]
+        if missing:
+            raise WireError(ErrorKind.REJECTED, f"{self.name} lists no open market {', '.join(missing)}")
+        self._ears = FtxEars(
+            self._by_market,
+            self._settings.key,
+            self._secret,
+            self._settings.subaccount,
+            self._trading,
+            now_ms=lambda: self.venue_now() // 1_000_000,
+            say=lambda text: self._spawn(self._say(text)),
+            trouble=lambda text: log.warning("%s: %s", self.name, text),
+        )
+        self._stream = self._make_stream(self._ears, self._up, self._down)
+        self._feed = Feed(
+            self.name,
+            self._api,
+            self._by_market,
+            self._coins,
+            self._ears,
+            self._stream,
+            self._tell,
+            self._wall,
+        )
+        await self._feed.fill_back(self.venue_now())
+        self._stream.start()
+        self._spawn(self._feed.run())
+
+    async def close(self) -> None:
+        """What is under way is given its end; nothing is cancelled at the venue."""
+        if self._feed is not None:
+            self._feed.stop()
+        if self._stream is not None:
+            await self._stream.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2)
+        for task in self._tasks:
+            task.cancel()
+
+    async def resync(self) -> None:
+        """Measure the venue's clock."""
+        sent = self._wall()
+        server = await self._api.time_ns()
+        received = self._wall()
+        self._offset.measured(sent / 1e6, received / 1e6, server / 1e6, time.monotonic_ns())
+
+    def venue_now(self) -> int:
+        """Our wall clock, corrected by what is known of the venue's, ns."""
+        offset = self._offset.offset_ms(time.monotonic_ns())
+        return self._wall() + int((offset or 0.0) * 1e6)
+
+    def health(self) -> VenueHealth:
+        age = self._stream.age() if self._stream is not None else None
+        offset = self._offset.offset_ms(time.monotonic_ns())
+        return VenueHealth(
+            connected=self._stream is not None and age is not None,
+            data_age_ms=None if age is None else int(age * 1000),
+            latency_ms_p50=self._trading.latencies.quantile(0.5),
+            latency_ms_p95=self._trading.latencies.quantile(0.95),
+            clock_offset_ms=None if offset is None else round(offset),
+            budget=self._api.rest.budget.used(time.monotonic_ns()),
+            reconnects=max(0, self._stream.connects - 1) if self._stream is not None else 0,
+        )
+
+    def _up(self) -> None:
+        now = self._wall()
+        can = self.capabilities
+        self._tell(
+            VenueFacts(
+                venue=self.name,
+                ts=now,
+                conditional=can.conditional,
+                dead_man=can.dead_man,
+                conditional_survives_dead_man=can.conditional_survives_dead_man,
+            )
+        )
+        self._tell(VenueLink(venue=self.name, ts=now, up=True, reason="connected"))
+        if self._feed is not None:
+            self._feed.restate()
+
+    def _down(self, reason: str) -> None:
+        self._tell(VenueLink(venue=self.name, ts=self._wall(), up=False, reason=reason))
+
+    async def _say(self, text: str) -> None:
+        if self._stream is not None:
+            await self._stream.say(text)
+
+    # --- the desk's side ---------------------------------------------------------------------------------
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        return tuple(self._by_market.values())
+
+    def submit(self, now: int, order: OrderRequest) -> None:
+        self._spawn(self._trading.submit(order))
+
+    def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
+        self._spawn(self._trading.cancel(instrument, client_order_id, venue_order_id))
+
+    def query(self, now: int, instrument: str, client_order_id: str) -> None:
+        self._spawn(self._trading.query(client_order_id))
+
+    def read_account(self, now: int, request: str, fills_since: int) -> None:
+        self._spawn(self._trading.read(request, fills_since))
+
+    def dead_man(self, now: int, timeout_ms: int) -> None:
+        self._spawn(self._trading.arm(timeout_ms))
+
+    def wake(self, now: int, token: object) -> None:
+        """Real time wakes by itself."""
+
+    # --- inside ------------------------------------------------------------------------------------------
+
+    def _tell(self, event: Event) -> None:
+        self._outbox.deliver(self._wall(), event)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A fault of ours: nobody knows what it has left undone, so the venue counts as lost.
+            log.error("%s: %s", self.name, error, exc_info=error)
+            self._down(f"internal error: {type(error).__name__}")
