@@ -97,9 +97,10 @@ class Commands:
         if scope is None:
             return
         whole = scope == Scope()
-        differences.take_positions(self.core, self.submit)
         reason = f"flatten {command.args.get('what', '') or 'everything'}, {_by(command.origin)}"
+        # Halted and latched before anything that may send an order.
         controls.halt_scope(self.core, self.submit, scope, reason)
+        differences.take_positions(self.core, self.submit)
         name, actions = self.core.flattens.start(
             scope, reason, command.origin, self.core.now, self.submit.prices
         )

@@ -50,7 +50,11 @@ def halt_scope(core: DeskCore, submit: Submitter, scope: Scope, reason: str) -> 
         name = f"instrument:{scope.instrument}"
     elif scope.symbol is not None:
         name = f"symbol:{scope.symbol}"
-    core.raise_cause("flatten", name, TradingState.HALTED, reason, severity=Severity.ALARM, latched=True)
+    new = core.raise_cause(
+        "flatten", name, TradingState.HALTED, reason, severity=Severity.ALARM, latched=True
+    )
+    if not new:
+        core.write_latch()
     react(core, submit)
 
 

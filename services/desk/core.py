@@ -23,6 +23,7 @@ from services.domain.effects import (
 from services.domain.enums import Severity, TradingState
 from services.domain.instrument import Instrument
 from services.domain.records import RiskRecord, Row
+from services.domain.scopes import ScopeHalt
 from services.execution.backstops import BackstopBook
 from services.execution.flatten import FlattenMachine
 from services.execution.ids import IdCounter
@@ -147,8 +148,10 @@ class DeskCore:
         latched: bool = False,
         conditional: bool = False,
         clear_after_s: int | None = None,
+        write: bool = True,
     ) -> bool:
-        """Add a cause or say that it holds still. A new latched one writes the latch in the same turn.
+        """Add a cause or say that it holds still. A new latched one writes the latch in the same turn
+        (`write=False`: the caller does, once for several).
 
         One of severity info belongs to the ordinary course of a start: it holds, shows and is journaled
         like any other, but calls nobody. `risk.tick` makes a warning of it when it does not go away.
@@ -167,7 +170,7 @@ class DeskCore:
         )
         if new:
             self.state.causes_changed = True
-            if latched and scope == ALL:
+            if write and latched and (scope == ALL or state is TradingState.HALTED):
                 self.write_latch()
             self.decide("cause", f"{name} ({scope})", text, {"state": state.value, "latched": latched})
             self.risk_event("cause", f"{name} ({scope})", text)
@@ -188,14 +191,26 @@ class DeskCore:
         self.decide("cause cleared", f"{name} ({scope})", "")
         self.risk_event("cause cleared", f"{name} ({scope})", "")
         self.resolve(cause_key(name, scope))
+        if f"{name}|{scope}" in self.state.latched_scopes:
+            self.write_latch()
 
     def write_latch(self) -> None:
-        """The worst latched cause of the whole desk goes to the latch file; none = ACTIVE clears it."""
-        for cause in self.causes.causes():
-            if cause.latched and cause.scope == ALL:
-                self.emit(WriteLatch(state=cause.state, cause=cause.name, text=cause.text, ts=self.now))
-                return
-        self.emit(WriteLatch(state=TradingState.ACTIVE, cause="", text="", ts=self.now))
+        """The worst latched cause of the whole desk goes to the latch file, none = ACTIVE; beside it every
+        scope that is halted, so that a kill right after a scoped flatten does not set it free again."""
+        latched = [cause for cause in self.causes.causes() if cause.latched]
+        scopes = tuple(
+            ScopeHalt(cause.name, cause.scope, cause.text)
+            for cause in latched
+            if cause.scope != ALL and cause.state is TradingState.HALTED
+        )
+        self.state.latched_scopes = [f"{each.cause}|{each.scope}" for each in scopes]
+        worst = next((cause for cause in latched if cause.scope == ALL), None)
+        if worst is None:
+            self.emit(WriteLatch(state=TradingState.ACTIVE, cause="", text="", ts=self.now, scopes=scopes))
+        else:
+            self.emit(
+                WriteLatch(state=worst.state, cause=worst.name, text=worst.text, ts=self.now, scopes=scopes)
+            )
 
     def stretched(self, seconds: int) -> int:
         """A read or freshness interval in ns; history runs stretch it to their own step."""

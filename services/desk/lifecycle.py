@@ -103,15 +103,30 @@ class Lifecycle:
         self.submit.arm_probes()
 
     def latch_found(self, found: LatchFound) -> None:
-        """HALTED in the latch is HALTED at start, whatever the store says."""
-        self.core.raise_cause(
-            found.cause or "halt",
-            ALL,
-            found.state,
-            f"{found.text} (from before the start)".strip(),
-            severity=Severity.ALARM,
-            latched=True,
-        )
+        """HALTED in the latch is HALTED at start, whatever the store says. Written back once, as a whole:
+        in between it must never say less than it did."""
+        core, said = self.core, "(from before the start)"
+        for each in found.scopes:
+            core.raise_cause(
+                each.cause or "flatten",
+                each.scope,
+                TradingState.HALTED,
+                f"{each.text} {said}".strip(),
+                severity=Severity.ALARM,
+                latched=True,
+                write=False,
+            )
+        if found.state is not TradingState.ACTIVE:
+            core.raise_cause(
+                found.cause or "halt",
+                ALL,
+                found.state,
+                f"{found.text} {said}".strip(),
+                severity=Severity.ALARM,
+                latched=True,
+                write=False,
+            )
+        core.write_latch()
 
     def _orders_due(self) -> None:
         core = self.core

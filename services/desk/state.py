@@ -227,6 +227,8 @@ class DeskState:
     overrides: dict[str, str] = field(default_factory=dict)
     """`:set` and `:limit`, by dotted key."""
     causes_changed: bool = False
+    latched_scopes: list[str] = field(default_factory=list)
+    """`name|scope` of what the latch file holds beside the whole desk's state."""
     flatten_commands: dict[str, list[str]] = field(default_factory=dict)
     """Flatten id -> the commands that wait for its end."""
     reconciles: dict[str, ReadWait] = field(default_factory=dict)

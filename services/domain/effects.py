@@ -9,6 +9,7 @@ from msgspec import Struct
 from services.domain.enums import FaultKind, Severity, TradingState
 from services.domain.orders import OrderRequest
 from services.domain.records import Row
+from services.domain.scopes import ScopeHalt
 
 
 class SaveIntent(Struct, frozen=True, tag="save_intent"):
@@ -83,9 +84,12 @@ class WriteLatch(Struct, frozen=True, tag="latch"):
     """Overwrite the latch file now, before the cancels that follow. ACTIVE clears it."""
 
     state: TradingState
+    """Of the whole desk."""
     cause: str
     text: str
     ts: int
+    scopes: tuple[ScopeHalt, ...] = ()
+    """What is halted beside it."""
 
 
 class Record(Struct, frozen=True, tag="record"):

@@ -12,6 +12,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from services.domain.enums import OrderState, RateKind, Side, TradingState
+from services.domain.scopes import ScopeHalt
 from services.domain.store_events import StoreRebuilt
 from services.domain.venue_events import DeadManReport, RequestFailed, VenueFacts
 
@@ -296,13 +297,15 @@ class LoopStall(Struct, frozen=True, tag="stall"):
 
 
 class LatchFound(Struct, frozen=True, tag="latch_found"):
-    """At start: the latch file says the desk was halted."""
+    """At start: the latch file says that the desk, or a part of it, was halted."""
 
     state: TradingState
     cause: str
     text: str
     since: int
     ts: int
+    scopes: tuple[ScopeHalt, ...] = ()
+    """What is halted beside the whole desk's state."""
 
 
 class StopRequested(Struct, frozen=True, tag="stop"):

@@ -40,7 +40,8 @@ class StoreKeeper:
         return done
 
     def latch(self, effect: WriteLatch) -> str | None:
-        return self._latch.write(effect.state.value, effect.cause, effect.text, effect.ts)
+        scopes = tuple((each.cause, each.scope, each.text) for each in effect.scopes)
+        return self._latch.write(effect.state.value, effect.cause, effect.text, effect.ts, scopes)
 
 
 def _pass_on(found: Future[int], done: Future[None]) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 SIZE = 4096
 _TEXT_MOST = 1_500
 """Characters of a cause's text that are kept."""
+_SCOPE_TEXT_MOST = 120
 _STATES = ("ACTIVE", "REDUCING", "HALTED")
 
 
@@ -25,6 +26,8 @@ class LatchRecord(NamedTuple):
     text: str
     ts: int
     """Desk time, ns; 0 = unknown."""
+    scopes: tuple[tuple[str, str, str], ...] = ()
+    """(cause, scope, text) of everything less than the whole desk that is halted."""
 
 
 class Latch:
@@ -42,9 +45,11 @@ class Latch:
     def read(self) -> LatchRecord:
         return _read(self._fd)
 
-    def write(self, state: str, cause: str, text: str, ts: int) -> None:
+    def write(
+        self, state: str, cause: str, text: str, ts: int, scopes: tuple[tuple[str, str, str], ...] = ()
+    ) -> None:
         """In place, then fdatasync."""
-        self.put(LatchRecord(state, cause, text, ts))
+        self.put(LatchRecord(state, cause, text, ts, scopes))
         self.sync()
 
     def put(self, record: LatchRecord) -> None:
@@ -75,16 +80,25 @@ def read_latch(path: Path | str) -> LatchRecord | None:
 
 
 def _page(record: LatchRecord) -> bytes:
+    scopes = [[cause[:60], scope[:80], text[:_SCOPE_TEXT_MOST]] for cause, scope, text in record.scopes]
     body = json.dumps(
         {
             "state": record.state,
             "cause": record.cause[:200],
             "text": record.text[:_TEXT_MOST],
             "ts": record.ts,
+            "scopes": scopes,
         }
     ).encode("ascii", "backslashreplace")
     head = f"{zlib.crc32(body):08x} {len(body):4d} ".encode()
     page = head + body
+    if len(page) >= SIZE and record.scopes:
+        if record.state == "HALTED":
+            return _page(record._replace(scopes=()))  # it covers them
+        if len(record.text) > _SCOPE_TEXT_MOST:
+            return _page(record._replace(text=record.text[:_SCOPE_TEXT_MOST]))
+        text = f"more is halted than the latch holds: {len(record.scopes)} scopes"
+        return _page(LatchRecord("HALTED", record.scopes[0][0], text, record.ts))
     if len(page) >= SIZE:  # text of four-byte characters grows when escaped
         return _page(record._replace(cause=record.cause[:60], text=record.text[: len(record.text) // 2]))
     return page.ljust(SIZE - 1) + b"\n"
@@ -97,7 +111,10 @@ def _read(fd: int) -> LatchRecord:
         if zlib.crc32(body) != int(page[:8], 16):
             return _unreadable("its checksum does not match")
         facts = json.loads(body)
-        record = LatchRecord(str(facts["state"]), str(facts["cause"]), str(facts["text"]), int(facts["ts"]))
+        scopes = tuple((str(a), str(b), str(c)) for a, b, c in facts.get("scopes", ()))
+        record = LatchRecord(
+            str(facts["state"]), str(facts["cause"]), str(facts["text"]), int(facts["ts"]), scopes
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         return _unreadable(f"{type(error).__name__}: {error}")
     if record.state not in _STATES:

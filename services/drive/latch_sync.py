@@ -30,10 +30,12 @@ class LatchWriter:
         self._thread = threading.Thread(target=self._run, name="latch-sync", daemon=True)
         self._thread.start()
 
-    def write(self, state: str, cause: str, text: str, ts: int) -> str | None:
+    def write(
+        self, state: str, cause: str, text: str, ts: int, scopes: tuple[tuple[str, str, str], ...] = ()
+    ) -> str | None:
         """The error's text when writing failed, as far as that is known within the wait."""
         try:
-            self._latch.put(LatchRecord(state, cause, text, ts))
+            self._latch.put(LatchRecord(state, cause, text, ts, scopes))
         except OSError as error:
             return str(error)
         stalled = self._outstanding is not None and not self._outstanding.is_set()

@@ -144,7 +144,7 @@ class Session:
         self.queue.deliver(now, Timer(name="start", ts=now))
         if self._latch is not None:
             found = self._latch.read()
-            if found.state != TradingState.ACTIVE.value:
+            if found.state != TradingState.ACTIVE.value or found.scopes:
                 self.queue.deliver(
                     now,
                     LatchFound(
@@ -153,6 +153,7 @@ class Session:
                         text=found.text,
                         since=found.ts,
                         ts=now,
+                        scopes=tuple(ScopeHalt(*each) for each in found.scopes),
                     ),
                 )
         if self.rebuilt is not None:

@@ -136,3 +136,32 @@ def test_full_disk_at_halt_the_latch_is_still_written(tmp_path: Path) -> None:
         assert read_latch(folder / "latch") == LatchRecord("HALTED", "operator", "the disk is full", 7)
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+SCOPES = (("flatten", "pair:P-01", "by hand"), ("flatten", "venue:beta", "flatten beta, by hand"))
+
+
+def test_scopes_that_are_halted_stand_beside_the_whole_desks_state(tmp_path: Path) -> None:
+    path = tmp_path / "latch"
+    latch = Latch(path)
+    latch.write("ACTIVE", "", "", 5, SCOPES)
+    assert latch.read() == LatchRecord("ACTIVE", "", "", 5, SCOPES)
+    latch.write("HALTED", "operator", "by hand", 6, SCOPES)
+    latch.close()
+    assert read_latch(path) == LatchRecord("HALTED", "operator", "by hand", 6, SCOPES)
+
+
+@pytest.mark.parametrize("state", ["ACTIVE", "REDUCING", "HALTED"])
+@pytest.mark.parametrize("count", [1, 10, 60])
+def test_more_scopes_than_it_holds_halt_the_whole_desk(tmp_path: Path, state: str, count: int) -> None:
+    """Never fewer halted than were asked for."""
+    scopes = tuple(
+        ("flatten", f"pair:P-{number:02}", "\N{GREEK SMALL LETTER ALPHA}" * 200) for number in range(count)
+    )
+    latch = Latch(tmp_path / "latch")
+    latch.write(state, "x", "\N{GREEK SMALL LETTER BETA}" * 1_500, 5, scopes)
+    found = latch.read()
+    latch.close()
+    assert found.state == "HALTED" or [row[1] for row in found.scopes] == [row[1] for row in scopes]
+    if count == 1:
+        assert found.state == state
