@@ -14,6 +14,7 @@ from msgspec import Struct
 from services.desk.desk import Desk
 from services.domain.enums import TradingState
 from services.domain.events import Command, LatchFound, Timer
+from services.domain.scopes import ScopeHalt
 from services.domain.store_events import StoreRebuilt
 from services.drive.keeper import StoreKeeper
 from services.drive.latch import Latch
