@@ -12,7 +12,7 @@ from services.domain.enums import PairState, Severity, Side, TradingState
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
 from services.execution.measured import allowance
-from services.execution.pair_state import Pair
+from services.execution.pair_state import LegPolicy, Pair
 from services.portfolio.margin import account_margin
 from services.risk.context import GateContext
 from services.risk.gate import check_pair
@@ -130,6 +130,8 @@ class Admission:
             origin=origin,
             reason=intent.reason,
             now=core.now,
+            entry_policy=LegPolicy(core.settings.pair.entry_policy),
+            exit_policy=LegPolicy(core.settings.pair.exit_policy),
         )
         if pair is None:
             self._refuse(key, slot, why, name)

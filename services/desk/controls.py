@@ -105,8 +105,12 @@ def react(core: DeskCore, submit: Submitter) -> None:
             continue
         # A pair in doubt or frozen is judged by what it would go on with.
         state_now = pair.resume if pair.state in (PairState.FROZEN, PairState.IN_DOUBT) else pair.state
-        if state_now in (PairState.PLANNED, PairState.OPENING) or (
-            state_now is PairState.CLOSING and not pair.close_purpose.protective
+        # One that the policy `cancel` stopped with a naked leg waits for a person: a halt is one's word.
+        stopped = pair.state is PairState.FROZEN and pair.resume is PairState.UNWINDING
+        if (
+            state_now in (PairState.PLANNED, PairState.OPENING)
+            or (state_now is PairState.CLOSING and not pair.close_purpose.protective)
+            or (stopped and state is TradingState.HALTED)
         ):
             reason = f"state {state.value}"
             submit.run(core.pairs.request_unwind(pair.id, reason, core.now, submit.prices))

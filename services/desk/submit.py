@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
-from services.desk import gatekeeping, measuring
+from services.desk import blackout, gatekeeping, measuring
 from services.desk.core import DeskCore
 from services.desk.prices import DeskPrices
 from services.desk.state import DeniedNote
@@ -36,7 +36,7 @@ from services.execution.actions import (
 )
 from services.execution.table import OrderEntry
 from services.risk.context import GateAnswer
-from services.risk.gate import check_hedge, check_order
+from services.risk.gate import check_hedge, check_order, refused_too
 
 MAX_ACTIONS = 400
 """In one turn. More means that a machine and the gate answer each other in circles: it is cut and alarmed."""
@@ -142,7 +142,9 @@ class Submitter:
         ctx = gatekeeping.order_context(self.core, order)
         if order.purpose is Purpose.HEDGE:
             return check_hedge(ctx, order)
-        return check_order(ctx, order)
+        answer = check_order(ctx, order)
+        timing = blackout.entry_check(self.core, order)
+        return answer if timing is None else refused_too(answer, timing)
 
     def place(self, order: OrderRequest) -> None:
         """The gate's question, then intent or denial."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from msgspec import Struct
@@ -92,5 +93,18 @@ def venue_of(instrument_id: str) -> str:
 
 
 def joint_lot(first: Instrument, second: Instrument) -> Decimal:
-    """The coarser of two lot grids: pair legs are sized on it (SEMANTICS 5.5)."""
-    return max(first.size_increment, second.size_increment)
+    """The grid on which both legs of a pair are sized (SEMANTICS 5.5): the coarser lot, or, where neither lot
+    is a multiple of the other, the smallest quantity that is on both grids."""
+    fine, coarse = sorted((first.size_increment, second.size_increment))
+    if fine <= 0 or coarse % fine == 0:
+        return coarse
+    places = min(_exponent(fine), _exponent(coarse))
+    units = math.lcm(int(fine.scaleb(-places)), int(coarse.scaleb(-places)))
+    return Decimal(units).scaleb(places)
+
+
+def _exponent(lot: Decimal) -> int:
+    exponent = lot.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise ValueError(f"lot {lot} is no number")
+    return exponent

@@ -38,8 +38,9 @@ def closing(work: Work, pair: Pair) -> None:
     if heavy and expired and pair.exit_policy is LegPolicy.CANCEL and not pair.close_purpose.protective:
         work.cancel_open(pair)
         if not pair.unsettled:
-            freeze(work, pair, PairState.CLOSING, "exit leg not filled in time: stopped by policy")
-            pair.frozen_by_desk = True
+            # As with an entry: nothing more is done until a person says so, by `thaw` or a close.
+            freeze(work, pair, PairState.UNWINDING, "exit leg not filled in time: stopped by policy")
+            pair.then_close = True
             work.escalate(pair, pair.frozen_reason, reducing=True)
         return
     watch(work, pair)

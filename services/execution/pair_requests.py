@@ -24,7 +24,7 @@ def ask_close(work: Work, pair: Pair, reason: str, purpose: Purpose, origin: str
             start_unwinding(work, pair, reason)
         case PairState.UNWINDING:
             pair.then_close = True
-        case PairState.FROZEN if purpose.protective:
+        case PairState.FROZEN if purpose.protective or _woken(pair, origin):
             pair.then_close = True
             start_unwinding(work, pair, reason)
         case PairState.FROZEN if pair.resume is PairState.HEDGED:
@@ -36,6 +36,11 @@ def ask_close(work: Work, pair: Pair, reason: str, purpose: Purpose, origin: str
             pair.resume = PairState.UNWINDING
         case _:
             pass  # closing already; purpose and reason are taken over
+
+
+def _woken(pair: Pair, origin: str) -> bool:
+    """The policy `cancel` stopped it until a person decides; a strategy is none."""
+    return pair.resume is PairState.UNWINDING and not origin.startswith("strategy:")
 
 
 def ask_unwind(work: Work, pair: Pair, reason: str) -> None:
@@ -51,7 +56,7 @@ def ask_unwind(work: Work, pair: Pair, reason: str) -> None:
         case PairState.IN_DOUBT if pair.resume is not PairState.HEDGED:
             pair.resume = PairState.UNWINDING
             pair.unwind_reason = reason
-        case PairState.FROZEN if pair.resume is PairState.CLOSING:
+        case PairState.FROZEN if pair.resume in (PairState.CLOSING, PairState.UNWINDING):
             start_unwinding(work, pair, reason)
         case _:
             pass  # hedged or frozen at rest, or unwinding already

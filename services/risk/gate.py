@@ -100,6 +100,17 @@ def check_hedge(ctx: GateContext, order: OrderRequest) -> GateAnswer:
     return _answer(checks, order.quantity, order.origin)
 
 
+def refused_too(answer: GateAnswer, check: Check) -> GateAnswer:
+    """An answer with one more failing check, found outside the account's figures."""
+    return structs.replace(
+        answer,
+        allowed=False,
+        checks=(*answer.checks, check),
+        quantity=ZERO,
+        binding=answer.binding if not answer.allowed else check.name,
+    )
+
+
 def limit_board(ctx: GateContext) -> tuple[Check, ...]:
     """Every limit as it stands with nothing asked, everything that may still fill counted."""
     worst = worst_fill(ctx, ctx.working, ())

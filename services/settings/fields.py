@@ -76,6 +76,8 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "naked_max": F("USD", "up"),
         "naked_max_fraction": F("fraction", "up"),
         "leg_timeout_ms": F("ms", "up"),
+        "entry_policy": F("text", "any", words=("reverse", "proceed", "cancel")),
+        "exit_policy": F("text", "any", words=("proceed", "cancel")),
         "residual_fraction": F("fraction", "up"),
         "residual_max": F("USD", "up"),
     },

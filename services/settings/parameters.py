@@ -78,6 +78,10 @@ class Pair(Struct, frozen=True, kw_only=True):
     """Of C; the smaller of the two holds."""
     leg_timeout_ms: int = 2000
     """From the first fill of leg 1."""
+    entry_policy: str = "reverse"
+    """When leg 2 of an entry is not filled in time: `reverse` leg 1, `proceed` hedging, or stop: `cancel`."""
+    exit_policy: str = "proceed"
+    """When leg 2 of an exit is not filled in time: `proceed` closing it, or stop and page (`cancel`)."""
     residual_fraction: Decimal = _d("0.001")
     residual_max: Decimal = _d("100")
     """USD; residual delta allowed: max(1 joint lot, fraction of the leg), at most this."""

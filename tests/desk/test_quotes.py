@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from services.desk.blackout import entry_check
 from services.desk.gatekeeping import open_orders
 from services.domain.enums import OrderState, PairState, Purpose
 from services.domain.events import MarketFrame, OrderFilled, OrderRejected, StopRequested
@@ -213,3 +214,44 @@ def test_the_exchange_says_which_refusal_is_only_a_crossing() -> None:
     world.until(lambda w: any(isinstance(e, OrderRejected) for e in w.keeper.inputs), 600)
     refusals = [e for e in world.keeper.inputs if isinstance(e, OrderRejected)]
     assert refusals[0].would_cross
+
+
+@pytest.mark.parametrize(("ahead_s", "blocked"), [(119, True), (121, False), (-59, True), (-61, False)])
+def test_no_slice_of_an_entry_goes_out_inside_the_blackout(
+    ahead_s: int, blocked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun in time, an entry may not rest its way through a settlement of either leg (SEMANTICS 5.7)."""
+    world = maker_world().until(quoted, 600)
+    pair, entry = world.pair(), resting(world)
+    assert pair is not None
+    assert entry is not None
+    core = world.desk.core
+    known = core.picture.rate(pair.short.instrument, world.now)
+    assert known is not None
+    assert known.interval_h is not None
+    next_ts = world.now + ahead_s * 1000 * MS
+    if ahead_s < 0:
+        next_ts += int(known.interval_h * 3600) * 1000 * MS
+    row = replace(known, next_ts=next_ts)
+    monkeypatch.setattr(type(core.picture), "rate", lambda self, name, now=None: row)
+    check = entry_check(core, entry.request)
+    assert (check is not None) is blocked
+    answer = world.desk.submit.ask_gate(replace(entry.request, client_order_id="again"))
+    assert ("settles: no entry" in answer.refusal) is blocked
+    assert answer.allowed is not blocked
+    assert entry_check(core, replace(entry.request, purpose=Purpose.HEDGE)) is None
+    assert entry_check(core, replace(entry.request, purpose=Purpose.UNWIND)) is None
+
+
+def test_fees_of_a_failed_attempt_are_an_episode_of_their_own() -> None:
+    world = maker_world(post_only_window_s=120, post_only_requotes=20)
+    world.on_submit = lambda w, o: refuse(w, o) if o.purpose is Purpose.HEDGE else o
+    world.until(lambda w: bool(w.desk.core.state.episodes), 1800)
+    (episode,) = world.desk.core.state.episodes
+    assert episode.kind == "pair"
+    assert episode.fees > 0
+    assert episode.net_pnl == episode.price_pnl - episode.fees
+    assert world.desk.core.state.pairs.failures
+    world.run(20)
+    assert world.desk.strategies.states["funding_arb"].failures == {episode.hedge_group: 1}
+    assert sum((f.fee for f in (fill for _, fill in fills(world))), ZERO) > 0

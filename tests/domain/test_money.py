@@ -78,6 +78,16 @@ def test_the_coarser_lot_is_the_joint_one() -> None:
     assert joint_lot(fine, coarse) == joint_lot(coarse, fine) == Decimal("0.01")
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "joint"),
+    [("0.002", "0.003", "0.006"), ("0.5", "0.2", "1.0"), ("10", "4", "20"), ("0.001", "1", "1")],
+)
+def test_lots_that_do_not_divide_each_other_meet_on_both_grids(one: str, other: str, joint: str) -> None:
+    first, second = (instrument(Decimal("0.1"), Decimal(lot)) for lot in (one, other))
+    assert joint_lot(first, second) == joint_lot(second, first) == Decimal(joint)
+    assert Decimal(joint) % Decimal(one) == Decimal(joint) % Decimal(other) == 0
+
+
 @pytest.mark.parametrize("name", ["BTC-USDT-PERP", ".alpha", "BTC."])
 def test_an_instrument_names_its_venue(name: str) -> None:
     assert venue_of("USDT/USD.alpha") == "alpha"

@@ -482,3 +482,89 @@ def test_size_on_counts_only_the_pairs_own_fills() -> None:
     assert machine.get(pair_id) is None
     assert world.now > SECOND
     assert set(INSTRUMENTS) >= {BTC_A}
+
+
+def test_exit_policy_cancel_stops_with_the_other_leg_standing_until_a_person_decides() -> None:
+    world = market()
+    pair_id = opened(world, "0.2", exit_policy=LegPolicy.CANCEL)
+    world.run(5)
+    pair = world.machine.get(pair_id)
+    assert pair is not None
+    world.script.extend([GOOD, *[NOTHING] * 4])
+    placed = len(world.placed)
+    world.carry_out(world.machine.request_close(pair_id, "max hold", world.now, world.book))
+    world.run(30)
+    assert (pair.state, pair.long.size, pair.short.size) == (PairState.FROZEN, 0, D("0.2"))
+    assert (pair.naked.quantity, pair.naked.notional) == (D("0.2"), D(4600))
+    assert [page.reducing for page in world.pages] == [True]
+    tried = world.placed[placed + 1 :]
+    assert [round(bps_from_mid(world, order)) for order in tried[:3]] == [10, 20, 50]
+    assert all(order.purpose is Purpose.EXIT for order in tried)
+    world.carry_out(
+        world.machine.request_close(pair_id, "max hold", world.now, world.book, origin="strategy:funding_arb")
+    )
+    world.run(10)
+    assert pair.state is PairState.FROZEN, "a strategy is no person"
+    world.script.clear()
+    world.carry_out(
+        world.machine.request_close(pair_id, "operator", world.now, world.book, origin="operator")
+    )
+    world.run(10)
+    assert (pair.state, world.positions) == (PairState.CLOSED, {BTC_A: D(0), BTC_B: D(0)})
+
+
+@pytest.mark.parametrize("policy", ["entry", "exit"])
+def test_a_halt_cuts_what_the_policy_cancel_left_naked(policy: str) -> None:
+    nothing = [NOTHING] * 5
+    if policy == "entry":
+        world = market([GOOD, *nothing])
+        pair_id = opened(world, "0.2", entry_policy=LegPolicy.CANCEL)
+    else:
+        world = market()
+        pair_id = opened(world, "0.2", exit_policy=LegPolicy.CANCEL)
+        world.run(5)
+        world.script.extend([GOOD, *nothing])
+        world.carry_out(world.machine.request_close(pair_id, "max hold", world.now, world.book))
+    world.run(10)
+    pair = world.machine.get(pair_id)
+    assert pair is not None
+    assert pair.state is PairState.FROZEN
+    world.script.clear()
+    world.halted = True
+    placed = len(world.placed)
+    world.carry_out(world.machine.request_unwind(pair_id, "halt", world.now, world.book))
+    world.run(10)
+    assert pair.state is PairState.CLOSED
+    assert all(order.reduce_only for order in world.placed[placed:])
+    assert sum(world.positions.values()) == 0
+
+
+def test_exit_policy_proceed_closes_the_other_leg_as_protection_after_the_time_out() -> None:
+    world = market()
+    pair_id = opened(world, "0.2")
+    world.run(5)
+    world.script.extend([GOOD, *[NOTHING] * 8])
+    placed = len(world.placed)
+    world.carry_out(world.machine.request_close(pair_id, "max hold", world.now, world.book))
+    world.run(60)
+    bands = [round(bps_from_mid(world, order)) for order in world.placed[placed + 1 :]]
+    assert bands[:3] == [10, 20, 50]
+    assert max(bands) > 50
+    first_protective = next(o for o in world.placed[placed + 1 :] if o.purpose is Purpose.UNWIND)
+    naked_from = world.placed_at[placed] + 27 * MS
+    assert world.placed_at[world.placed.index(first_protective)] >= naked_from + 2000 * MS
+    pair = world.machine.get(pair_id)
+    assert pair is not None
+    assert pair.state is PairState.CLOSED
+
+
+def test_dust_below_the_venues_minimum_stops_nothing() -> None:
+    """A rest that no venue takes is listed; only what is worth more than the residual allowed reduces."""
+    world = market([Answer(fills=(D("0.005"),)), *[NOTHING] * 5])
+    world.book.depths[BTC_A] = D("1")
+    pair_id = opened(world, "0.2")
+    world.run(30)
+    pair = world.machine.get(pair_id)
+    assert pair is not None
+    assert not any(page.reducing for page in world.pages)
+    assert pair.state in (PairState.HEDGED, PairState.CLOSED)
