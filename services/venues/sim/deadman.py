@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from services.domain.venue_events import DeadManReport, RequestFailed
 from services.venues.port import Outbox
+from services.venues.sim.facts import MS
 from services.venues.sim.floor import TradingFloor, Writer
 from services.venues.sim.line import Line, Make, Wish
 from services.venues.sim.matching import working
-
-MS = 1_000_000
 
 
 class DeadMan:

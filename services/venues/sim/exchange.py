@@ -83,6 +83,7 @@ class SimExchange:
                 self,
                 stream(self._digest, f"latency:{name}", self.instants),
                 self._outages(name),
+                world.rates,
             )
             for name in world.venues
         }

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec import Struct
+
 from services.domain.enums import InstrumentKind
 from services.domain.instrument import Instrument, MarginTier
 from services.domain.money import STABLECOINS
 
+MS = 1_000_000
 NS = 1_000_000_000
 MINUTE_NS = 60 * NS
 HOUR_NS = 3_600 * NS
@@ -27,6 +30,24 @@ MIN_NOTIONAL = Decimal(5)
 
 MAX_WORKING = 200
 """Live orders an account may have on one venue."""
+
+
+class RateLimits(Struct, frozen=True, kw_only=True):
+    """Requests allowed in any window of that length; stamped in `world.json`.
+
+    FTX allowed about 2 orders per 200 ms in a market and 4 in all, 30 requests a second and 1 500 a minute.
+    These are wider by intent: the gate's own rate (5 a second, 120 a minute) binds first, and closing forty
+    positions or canceling all that an account may have working (200) in one turn is never refused.
+    """
+
+    market_200ms: int = 10
+    orders_200ms: int = 50
+    orders_minute: int = 1_500
+    cancels_200ms: int = 250
+    cancels_minute: int = 5_000
+    questions_second: int = 120
+    questions_minute: int = 1_500
+
 
 LATENCY_NS = 20_000_000
 LATENCY_JITTER_NS = 5_000_000

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from random import Random
 
 from services.domain.enums import FaultKind
-from services.venues.sim.facts import NS
+from services.venues.sim.facts import MS, NS
 
-MS = 1_000_000
 MAX_SKEW_NS = 4 * NS
 """How far the venue's clock jumps, either way."""
 

@@ -37,8 +37,8 @@ from services.domain.orders import OrderRequest
 from services.domain.venue_events import RequestFailed, VenueFacts
 from services.venues.port import Outbox
 from services.venues.sim import spoiled
-from services.venues.sim.facts import LATENCY_NS, NS
-from services.venues.sim.faults import MAX_SKEW_NS, MS, VenueFaults
+from services.venues.sim.facts import LATENCY_NS, MS, NS
+from services.venues.sim.faults import MAX_SKEW_NS, VenueFaults
 from services.venues.sim.line import Wish
 from services.venues.sim.venue import SEND_TIMEOUT_NS, SimVenue
 

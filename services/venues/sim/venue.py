@@ -10,17 +10,25 @@ from decimal import Decimal
 from random import Random
 from typing import Any, Protocol
 
-from services.domain.events import AccountReport, OrderUnknown, RateRow, VenueLink
+from services.domain.events import (
+    AccountReport,
+    CancelRejected,
+    OrderRejected,
+    OrderUnknown,
+    RateRow,
+    VenueLink,
+)
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
-from services.domain.venue_events import VenueFacts
+from services.domain.venue_events import RequestFailed, VenueFacts
 from services.venues.port import Outbox
 from services.venues.sim.answers import account_report, arriving, order_report
 from services.venues.sim.clearing import Clearing
 from services.venues.sim.deadman import DeadMan
-from services.venues.sim.facts import CAPABILITIES, DAY_NS, NS
+from services.venues.sim.facts import CAPABILITIES, DAY_NS, NS, RateLimits
 from services.venues.sim.floor import TradingFloor
 from services.venues.sim.frames import FrameCutter
+from services.venues.sim.limits import Limiter
 from services.venues.sim.line import Line
 from services.venues.sim.log import Entry
 from services.venues.sim.source import Board
@@ -60,7 +68,8 @@ class SimVenue:
         outbox: Outbox,
         house: House,
         latency: Random,
-        outages: tuple[tuple[int, int], ...] = (),
+        outages: tuple[tuple[int, int], ...],
+        rates: RateLimits,
     ) -> None:
         """`outages`: market times between which the venue cannot be reached."""
         self.name = name
@@ -71,6 +80,7 @@ class SimVenue:
         self.floor = TradingFloor(name, instruments, board, state, self._write, self.line.send)
         self._clearing = Clearing(self.floor, board, self.line.send)
         self._dead_man = DeadMan(self.floor, self.line, outbox, self._write)
+        self._limiter = Limiter(rates)
         self._feed = FrameCutter(name, self.floor.books, board)
         self._restated = 0
         self._greeting: tuple[RateRow, ...] | None = None
@@ -90,19 +100,54 @@ class SimVenue:
                 lost, OrderUnknown(self.name, order.client_order_id, "no connection to the venue", lost)
             )
             return
-        self._hear(now, lambda ts: self.floor.place(ts, order, most))
+        self._hear(now, lambda ts: self._take(ts, order, most))
 
     def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
-        self._hear(now, lambda ts: self.floor.revoke(ts, instrument, client_order_id, venue_order_id))
+        def act(ts: int) -> None:
+            no = self._limiter.cancel(ts)
+            if no is None:
+                self.floor.revoke(ts, instrument, client_order_id, venue_order_id)
+            else:
+                self.line.send(ts, lambda due: CancelRejected(self.name, client_order_id, no, ts, due))
+
+        self._hear(now, act)
 
     def query(self, now: int, instrument: str, client_order_id: str) -> None:
-        self._hear(now, lambda ts: self._answer_query(ts, instrument, client_order_id))
+        self._ask(
+            now, "query", client_order_id, lambda ts: self._answer_query(ts, instrument, client_order_id)
+        )
 
     def read_account(self, now: int, request: str, fills_since: int) -> None:
-        self._hear(now, lambda ts: self.line.send(ts, lambda due: self.report(ts, due, request, fills_since)))
+        self._ask(
+            now,
+            "read",
+            request,
+            lambda ts: self.line.send(ts, lambda due: self.report(ts, due, request, fills_since)),
+        )
 
     def dead_man(self, now: int, timeout_ms: int) -> None:
-        self._hear(now, lambda ts: self._dead_man.arm(ts, timeout_ms))
+        self._ask(now, "dead man", self.name, lambda ts: self._dead_man.arm(ts, timeout_ms))
+
+    def _take(self, ts: int, order: OrderRequest, most: Decimal | None) -> None:
+        no = self._limiter.order(ts, order.instrument)
+        if no is None:
+            self.floor.place(ts, order, most)
+        else:
+            self.line.send(ts, lambda due: OrderRejected(self.name, order.client_order_id, no, ts, due))
+
+    def _ask(self, now: int, what: str, subject: str, act: Callable[[int], None]) -> None:
+        """A question; one over the budget fails by its number."""
+
+        def arrived(ts: int) -> None:
+            if self._limiter.question(ts) is None:
+                act(ts)
+                return
+            self.line.send(
+                ts,
+                lambda due: RequestFailed(venue=self.name, what=what, subject=subject, reason="429", ts=due),
+            )
+
+        self._hear(now, arrived)
 
     def wake(self, now: int, token: object) -> None:
         self._house.wake(now, token)

@@ -21,6 +21,7 @@ from services.venues.sim.facts import (
     NS,
     OPENING_BALANCES,
     VENUES,
+    RateLimits,
     venue_instruments,
 )
 from services.venues.sim.scenarios import DEFAULT_SCENARIO, scenario
@@ -46,6 +47,8 @@ class World(Struct, frozen=True, kw_only=True):
     instruments: tuple[Instrument, ...]
     balances: dict[str, dict[str, Decimal]]
     """Opening balances by venue."""
+    rates: RateLimits = RateLimits()
+    """What each venue lets an account ask for; it does not shape the market, and stays outside the digest."""
 
     @property
     def venues(self) -> tuple[str, ...]:
@@ -57,7 +60,10 @@ class World(Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(self.canonical).hexdigest()
+        """Of all that shapes the market."""
+        shape = msgspec.to_builtins(self, order="deterministic")
+        del shape["rates"]
+        return hashlib.sha256(msgspec.json.encode(shape)).hexdigest()
 
     @property
     def label(self) -> str:
