@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from services.domain.enums import RateKind
+from services.domain.enums import RateKind, Side
 from services.domain.events import FundingSettled, MarketFrame, OrderFilled, OrderRejected
 from services.domain.instrument import Instrument
 from services.venues.sim.exchange import build_exchange
@@ -79,6 +79,20 @@ def test_an_order_between_two_instants_meets_the_last_price_with_default_costs()
     fill = next(e for e in sim.send(order("buy", "0.5", ask, BTC, tif="ioc")) if isinstance(e, OrderFilled))
     assert fill.price == ask
     assert fill.fee == D("20001.0") * D("0.5") * D("0.0005")
+
+
+def test_a_resting_order_fills_only_at_a_bar_that_has_traded_through_its_price() -> None:
+    """Between two bars nothing happens to it, however long it rests; a touch of nothing is no fill."""
+    sim = played()
+    sim.run(60)
+    bid, ask = sim.quote(BTC)
+    sim.send(order("buy", "0.001", bid, BTC, post_only=True))
+    sim.send(order("sell", "0.001", ask, BTC, post_only=True))
+    assert not [e for e in sim.run(7 * 3600) if isinstance(e, OrderFilled)]
+    fills = [e for e in sim.run(2 * 3600) if isinstance(e, OrderFilled)]
+    assert [(f.side, f.price, f.maker, f.fee) for f in fills] == [
+        (Side.SELL, ask, True, ask * D("0.001") * D("0.0002"))
+    ]
 
 
 def test_funding_is_paid_at_the_recorded_instant() -> None:
