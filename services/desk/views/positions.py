@@ -132,12 +132,21 @@ def _row(
 
 def _stop(core: DeskCore, instrument: str, pair: Pair | None) -> StopView:
     """A pair's legs stand under the pair stop; the rest under its local stop, or under none."""
+    if pair is not None and core.stops.of_leg(pair.id, instrument) is not None:
+        stop, resting = (
+            core.stops.of_leg(pair.id, instrument),
+            core.backstops.level(f"{instrument}|{pair.id}"),
+        )
+        return StopView(kind="LOCAL", local=None if stop is None else stop.level, resting=resting)
     if pair is not None:
         settings = core.settings.strategies.get(pair.strategy)
         funding = settings.funding if settings is not None else Funding()
         return StopView(kind="PAIR", local=-funding.pair_stop * BPS)
     stop = core.stops.get(instrument)
-    return StopView(kind="NONE") if stop is None else StopView(kind="LOCAL", local=stop.level)
+    resting = core.backstops.level(instrument)
+    if stop is None and resting is None:
+        return StopView(kind="NONE")
+    return StopView(kind="LOCAL", local=None if stop is None else stop.level, resting=resting)
 
 
 def _liquidations(figures: Figures) -> Liquidations:
