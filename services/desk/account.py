@@ -18,6 +18,7 @@ from services.domain.money import ZERO
 
 READ_TIMEOUT_S = 10
 """A read that is not answered by then is asked again."""
+_DOUBLINGS = 4
 
 
 def ask(core: DeskCore, venue: str, why: str) -> None:
@@ -41,12 +42,26 @@ def schedule(core: DeskCore, venue: str) -> None:
     core.set_timer(f"read {venue}", core.now + every)
 
 
+def on_failed(core: DeskCore, venue: str, request: str) -> None:
+    """A read brought an error: asked again after 1, 2, 4, 8, 16 s, then as often as any read."""
+    book = core.state.venue(venue)
+    if book.asked != request:
+        return
+    book.asked = ""
+    wait = SECOND * 2 ** min(book.failed_reads, _DOUBLINGS)
+    book.failed_reads += 1
+    due = core.state.timers.get(f"read {venue}")
+    if due is None or core.now + wait < due:
+        core.set_timer(f"read {venue}", core.now + wait)
+
+
 def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: Decimal | None) -> None:
     """Take a fresh read. `equity` is the one before it, for transfers."""
     book = core.state.venue(report.venue)
     awaited = report.request == book.asked
     if awaited:
         book.asked = ""
+    book.failed_reads = 0
     if report.ts_event < book.report_event or (not awaited and report.ts_event == book.report_event):
         # Answers that overtook each other, or came twice: the newer read stands.
         return

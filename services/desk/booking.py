@@ -6,12 +6,11 @@ from decimal import Decimal
 
 import msgspec
 
-from services.desk import foreign, holdings, measuring, protection
+from services.desk import error_rate, foreign, holdings, measuring, protection
 from services.desk.core import DeskCore
 from services.desk.pair_books import keep_episodes
 from services.desk.submit import Submitter
 from services.desk.tripping import trip
-from services.desk.venue_words import on_error_rate
 from services.domain.effects import CancelTimer
 from services.domain.enums import Severity, TradingState
 from services.domain.events import (
@@ -82,7 +81,7 @@ def _venue_verdict(core: DeskCore, event: OrderEvent, entry: OrderEntry) -> None
             note = core.venue_errors.request(venue, True, core.now)
         case OrderCanceled() | CancelRejected() | OrderFilled() | OrderReport():
             note = None
-    on_error_rate(core, note)
+    error_rate.note(core, note)
 
 
 def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> FillBooked:

@@ -13,7 +13,17 @@ from typing import Any
 
 import msgspec
 
-from services.desk import account, booking, controls, deadman, protection, rebuilt, risk, venue_words
+from services.desk import (
+    account,
+    booking,
+    controls,
+    deadman,
+    error_rate,
+    protection,
+    rebuilt,
+    risk,
+    venue_words,
+)
 from services.desk.commands import Commands
 from services.desk.core import DeskCore
 from services.desk.lifecycle import Lifecycle
@@ -170,6 +180,7 @@ class Desk:
     def _dead_man(self, event: DeadManReport) -> None:
         if self._stranger(event.venue):
             return
+        error_rate.on_answer(self.core, event)
         deadman.on_report(self.core, event)
 
     def _request_failed(self, event: RequestFailed) -> None:
@@ -180,6 +191,7 @@ class Desk:
     def _order(self, event: Any) -> None:
         if self._stranger(event.venue):
             return
+        error_rate.on_answer(self.core, event)
         booking.on_order_event(self.core, self.submit, event)
 
     def _funding(self, event: FundingSettled) -> None:
@@ -195,6 +207,7 @@ class Desk:
     def _account(self, event: AccountReport) -> None:
         if self._stranger(event.venue):
             return
+        error_rate.on_answer(self.core, event)
         before = risk.equity(self.core) if event.transfers else None
         account.on_report(self.core, self.submit, event, before)
         rebuilt.on_report(self.core, self.submit, event)

@@ -136,6 +136,9 @@ class Lifecycle:
             self.submit.keep(entry)
             self.submit.tell(entry)
         self.submit.run(due.probes)
+        for name in due.cancels:
+            core.decide("cancel again", name, "the venue has not said that it is gone")
+            self.submit.cancel(name)
 
     # -- after every event -------------------------------------------------------------------------------
 

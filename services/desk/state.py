@@ -61,6 +61,8 @@ class VenueDesk:
     asked_ts: int = 0
     asked_since: int = 0
     """The `fills_since` of that read."""
+    failed_reads: int = 0
+    """In a row."""
     request: int = 0
     foreign_orders: tuple[WorkingRow, ...] = ()
     outage_since: int | None = None

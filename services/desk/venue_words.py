@@ -1,19 +1,18 @@
 """What a venue says of itself: what it can do, its dead-man's switch, and questions that it failed to answer.
 
-Nothing is decided here but the venue's error rate; the rest is kept for those who ask.
+Nothing is decided here but the venue's error rate and when a failed question is asked again.
 """
 
 from __future__ import annotations
 
-from services.desk import deadman
+from services.desk import account, deadman, error_rate
 from services.desk.core import DeskCore
 from services.desk.state import VenueDesk
-from services.domain.enums import Severity
 from services.domain.venue_events import RequestFailed, VenueFacts
-from services.risk.throttle import ErrorRate
 
 DEAD_MAN = "dead man"
 """`RequestFailed.what` of a wish to the switch."""
+READ, CANCEL = "read", "cancel"
 
 
 def on_facts(core: DeskCore, facts: VenueFacts) -> None:
@@ -22,19 +21,15 @@ def on_facts(core: DeskCore, facts: VenueFacts) -> None:
 
 
 def on_request_failed(core: DeskCore, failed: RequestFailed) -> None:
-    """One more failed request in the venue's error rate."""
+    """One more failed request in the venue's error rate; what must be known or gone is asked for again.
+
+    A query needs nothing here: the probes of an order in doubt go on by their own schedule.
+    """
     core.decide("request failed", failed.venue, f"{failed.what} {failed.subject}: {failed.reason}")
-    on_error_rate(core, core.venue_errors.request(failed.venue, False, core.now))
+    error_rate.note(core, core.venue_errors.request(failed.venue, False, core.now))
     if failed.what == DEAD_MAN:
         deadman.on_failed(core, failed)
-
-
-def on_error_rate(core: DeskCore, note: ErrorRate | None) -> None:
-    """A change of a venue's verdict; None = there is none."""
-    if note is None:
-        return
-    core.decide("venue errors", note.venue, note.text)
-    if note.blocked:
-        core.alert(f"venue errors:{note.venue}", Severity.WARNING, note.text)
-    else:
-        core.resolve(f"venue errors:{note.venue}")
+    elif failed.what == READ:
+        account.on_failed(core, failed.venue, failed.subject)
+    elif failed.what == CANCEL:
+        core.orders.cancel_failed(failed.subject, core.now)

@@ -37,6 +37,10 @@ class OrderEntry:
     """The venue's time of it."""
     changed: int = 0
     cancel_sent: int | None = None
+    cancels: int = 0
+    """How often its cancel was sent."""
+    next_cancel: int | None = None
+    """When to send it again: the last one failed, was refused, or was lost."""
     doubt_since: int | None = None
     probes: int = 0
     next_probe: int | None = None
@@ -103,3 +107,5 @@ class Due(Struct, frozen=True):
     doubted: tuple[OrderEntry, ...]
     """Orders that have just become in doubt: hand them to the machines."""
     next_due: int | None
+    cancels: tuple[str, ...] = ()
+    """Orders whose cancel must be sent again."""

@@ -34,7 +34,8 @@ from services.domain.instrument import venue_of
 from services.domain.orders import OrderRequest
 from services.execution.actions import Probe
 from services.execution.entries import Applied, Due, OrderEntry
-from services.execution.life import ENDED, Happened, step
+from services.execution.life import Happened, step
+from services.execution.patience import Patience
 from services.settings.parameters import Execution
 
 __all__ = ["Applied", "Due", "OrderEntry", "OrderEvent", "OrderTable", "OrderTableState"]
@@ -44,7 +45,6 @@ OrderEvent = (
 )
 
 _SECOND = 10**9
-_MILLISECOND = 10**6
 
 _REPORTED: dict[OrderState, Happened] = {
     OrderState.SUBMITTED: Happened.ACCEPTED,
@@ -70,9 +70,8 @@ class OrderTable:
 
     def __init__(self, settings: Execution, state: OrderTableState | None = None) -> None:
         self._settings = settings
-        self._timeout = settings.send_timeout_ms * _MILLISECOND
+        self._patience = Patience(settings)
         self._settling = settings.in_doubt_settling_s * _SECOND
-        self._offsets = tuple(int(offset * _SECOND) for offset in settings.in_doubt_probes_s)
         self.state = state if state is not None else OrderTableState()
 
     # Asking.
@@ -128,7 +127,7 @@ class OrderTable:
         entry.answered_event = ts_event
         entry.venue_order_id = venue_order_id
         entry.venue_filled = filled
-        self._watch(entry, now)
+        self._patience.watch(entry, now)
         return entry
 
     def resize(self, client_order_id: str, quantity: Decimal) -> OrderEntry | None:
@@ -150,8 +149,14 @@ class OrderTable:
     def cancel_sent(self, client_order_id: str, now: int) -> Applied:
         applied = self._own(client_order_id, Happened.CANCEL_SENT, now, "cancel asked")
         if applied.entry is not None:
-            applied.entry.cancel_sent = now
+            self._patience.cancel_sent(applied.entry, now)
         return applied
+
+    def cancel_failed(self, client_order_id: str, now: int) -> None:
+        """The cancel brought an error or no answer: `due` says when to ask again."""
+        entry = self.get(client_order_id)
+        if entry is not None:
+            self._patience.cancel_failed(entry, now)
 
     # The venue's words.
 
@@ -181,38 +186,39 @@ class OrderTable:
                 anomaly = self._happen(entry, Happened.CANCELED, now, event.reason)
             case CancelRejected():
                 anomaly = self._happen(entry, Happened.CANCEL_REFUSED, now, event.reason)
+                self._patience.cancel_failed(entry, now)
             case OrderUnknown():
                 anomaly = self._happen(entry, Happened.OUTCOME_UNKNOWN, now, event.reason)
             case OrderReport():
                 fills, anomaly = self._report(entry, event, now)
-        self._watch(entry, now)
+        self._patience.watch(entry, now)
         return Applied(entry, fills, anomaly=anomaly, ended=entry.settled and not was_settled)
 
     # The clock.
 
     def due(self, now: int) -> Due:
-        """Silent orders become in doubt; orders in doubt are probed on schedule."""
+        """Silent orders become in doubt, those in doubt are probed, lost cancels are asked for again."""
         doubted: list[OrderEntry] = []
+        cancels: list[str] = []
         probes: list[Probe] = []
         for entry in self.open_orders():
-            deadline = self._deadline(entry)
+            deadline = self._patience.deadline(entry)
             if deadline is not None and now >= deadline and not entry.in_doubt:
                 self._happen(entry, Happened.OUTCOME_UNKNOWN, now, "no answer in time")
-                self._watch(entry, now)
+                self._patience.watch(entry, now)
                 doubted.append(entry)
             if entry.in_doubt and entry.next_probe is not None and now >= entry.next_probe:
                 entry.probes += 1
-                entry.next_probe = self._probe_at(entry, now)
+                entry.next_probe = self._patience.probe_at(entry, now)
                 probes.append(Probe(entry.venue, entry.request.instrument, entry.id))
-        return Due(tuple(probes), tuple(doubted), self.next_due())
+            if self._patience.cancel_due(entry, now):
+                entry.next_cancel = None
+                cancels.append(entry.id)
+        return Due(tuple(probes), tuple(doubted), self.next_due(), tuple(cancels))
 
     def next_due(self) -> int | None:
-        times = []
-        for entry in self.open_orders():
-            at = entry.next_probe if entry.in_doubt else self._deadline(entry)
-            if at is not None:
-                times.append(at)
-        return min(times) if times else None
+        looks = (self._patience.next_look(entry) for entry in self.open_orders())
+        return min((at for at in looks if at is not None), default=None)
 
     def restored(self, now: int) -> tuple[OrderEntry, ...]:
         """After a restart: orders whose answer we may have missed are in doubt and probed at once.
@@ -227,7 +233,7 @@ class OrderTable:
                 continue
             if not entry.in_doubt:
                 self._happen(entry, Happened.OUTCOME_UNKNOWN, now, "restarted before its answer")
-                self._watch(entry, now)
+                self._patience.watch(entry, now)
             entry.next_probe = now
             doubted.append(entry)
         return tuple(doubted)
@@ -281,7 +287,7 @@ class OrderTable:
         anomaly = self._happen(entry, Happened.LAST_FILL if last else Happened.PART_FILL, now)
         if entry.filled > entry.request.quantity:
             anomaly = f"order {entry.id}: filled {entry.filled} of {entry.request.quantity}"
-        self._watch(entry, now)
+        self._patience.watch(entry, now)
         return Applied(entry, (fill,), anomaly=anomaly, ended=entry.settled and not was_settled)
 
     def _report(
@@ -306,6 +312,7 @@ class OrderTable:
         happened = _REPORTED.get(report.state) if report.state is not None else None
         if happened is not None:
             anomaly = self._happen(entry, happened, now, entry.text) or anomaly
+            self._patience.still_alive(entry, report.ts_event, now)
         elif entry.owed > 0 and not entry.ended:
             # FILLED by the venue, but its fills have not all come: known to be gone, not known at what price.
             self._happen(entry, Happened.OUTCOME_UNKNOWN, now, "filled, waiting for the fills")
@@ -315,29 +322,3 @@ class OrderTable:
         if entry.answered is None:
             entry.answered = now
             entry.answered_event = ts_event
-
-    def _watch(self, entry: OrderEntry, now: int) -> None:
-        """Keep the probe schedule in step with the doubt."""
-        if entry.in_doubt and entry.doubt_since is None:
-            entry.doubt_since = now
-            entry.probes = 0
-            entry.next_probe = self._probe_at(entry, now)
-        elif not entry.in_doubt:
-            entry.doubt_since = None
-            entry.next_probe = None
-
-    def _probe_at(self, entry: OrderEntry, now: int) -> int:
-        since = entry.doubt_since if entry.doubt_since is not None else now
-        if entry.probes < len(self._offsets):
-            return max(since + self._offsets[entry.probes], now)
-        return now + self._offsets[-1]
-
-    def _deadline(self, entry: OrderEntry) -> int | None:
-        """When silence becomes doubt; None for an order that may rest, or that waits for the disk."""
-        if entry.state in ENDED or entry.state is OrderState.INITIALIZED:
-            return None
-        if entry.state is OrderState.PENDING_CANCEL and entry.cancel_sent is not None:
-            return entry.cancel_sent + self._timeout
-        if entry.state is OrderState.SUBMITTED or entry.immediate:
-            return (entry.sent if entry.sent is not None else entry.created) + self._timeout
-        return None

@@ -1,0 +1,77 @@
+"""How long an order may be silent before it is in doubt, when it is probed, when its cancel is asked again.
+
+A cancel is idempotent, so it is repeated until the venue says that the order is gone: after an error, after a
+refusal, and when the venue shows the order alive although its cancel was sent (SEMANTICS 7, 10).
+"""
+
+from __future__ import annotations
+
+from services.domain.enums import OrderState
+from services.execution.entries import OrderEntry
+from services.execution.life import ENDED
+from services.settings.parameters import Execution
+
+_SECOND = 10**9
+_MILLISECOND = 10**6
+
+
+class Patience:
+    """The clocks of one order; probes and repeated cancels share their steps."""
+
+    def __init__(self, settings: Execution) -> None:
+        self._timeout = settings.send_timeout_ms * _MILLISECOND
+        self._offsets = tuple(int(offset * _SECOND) for offset in settings.in_doubt_probes_s)
+
+    def watch(self, entry: OrderEntry, now: int) -> None:
+        """Keep the probe schedule in step with the doubt."""
+        if entry.in_doubt and entry.doubt_since is None:
+            entry.doubt_since = now
+            entry.probes = 0
+            entry.next_probe = self.probe_at(entry, now)
+        elif not entry.in_doubt:
+            entry.doubt_since = None
+            entry.next_probe = None
+
+    def probe_at(self, entry: OrderEntry, now: int) -> int:
+        since = entry.doubt_since if entry.doubt_since is not None else now
+        if entry.probes < len(self._offsets):
+            return max(since + self._offsets[entry.probes], now)
+        return now + self._offsets[-1]
+
+    def deadline(self, entry: OrderEntry) -> int | None:
+        """When silence becomes doubt; None for an order that may rest, or that waits for the disk."""
+        if entry.state in ENDED or entry.state is OrderState.INITIALIZED:
+            return None
+        if entry.state is OrderState.PENDING_CANCEL and entry.cancel_sent is not None:
+            return entry.cancel_sent + self._timeout
+        if entry.state is OrderState.SUBMITTED or entry.immediate:
+            return (entry.sent if entry.sent is not None else entry.created) + self._timeout
+        return None
+
+    def cancel_sent(self, entry: OrderEntry, now: int) -> None:
+        entry.cancel_sent = now
+        entry.cancels += 1
+        entry.next_cancel = None
+
+    def cancel_failed(self, entry: OrderEntry, now: int) -> None:
+        """The cancel brought an error or was refused: it is asked again, each time a little later."""
+        if entry.cancel_sent is None or entry.ended:
+            return
+        step = min(max(entry.cancels, 1), len(self._offsets)) - 1
+        again = now + self._offsets[step]
+        entry.next_cancel = again if entry.next_cancel is None else min(again, entry.next_cancel)
+
+    def still_alive(self, entry: OrderEntry, ts_event: int, now: int) -> None:
+        """The venue shows an order that works: a cancel sent before that was lost."""
+        if entry.cancel_sent is not None and ts_event > entry.cancel_sent:
+            self.cancel_failed(entry, now)
+
+    def cancel_due(self, entry: OrderEntry, now: int) -> bool:
+        return entry.next_cancel is not None and now >= entry.next_cancel and not entry.ended
+
+    def next_look(self, entry: OrderEntry) -> int | None:
+        """The next moment at which the clock says something about this open order."""
+        at = entry.next_probe if entry.in_doubt else self.deadline(entry)
+        if entry.ended or entry.next_cancel is None:
+            return at
+        return entry.next_cancel if at is None else min(at, entry.next_cancel)
