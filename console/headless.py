@@ -19,6 +19,7 @@ from services.protocol.exits import Exit
 from services.protocol.frames import to_json
 from services.protocol.options import RunOptions
 from services.protocol.ready import Ready, tell_ready
+from services.protocol.version import VERSION
 from services.settings.layout import StateLayout
 
 log = logging.getLogger("stableconsole")
@@ -137,6 +138,14 @@ def audit_export(layout: StateLayout, out: Path) -> int:
         raise ProductError(f"cannot write {out}: {error.strerror or error}") from None
 
 
+def why(layout: StateLayout, asked: str) -> str:
+    """The reason chain as JSON. Reads the store; works with and without a running engine."""
+    store = _store(layout)
+    from services import engine
+
+    return to_json(engine.why_of(store, asked)).decode()
+
+
 def flatten_direct(layout: StateLayout, profile: str, what: str, say: Callable[[str], None]) -> Done:
     """Ends an engine that hangs and flattens with the venues alone."""
     from services import engine
@@ -158,9 +167,15 @@ def replay(layout: StateLayout, journal: Path | None) -> tuple[str, bool, str]:
         "events": found.events,
         "decisions": found.decisions,
         "first_divergence": found.first_divergence,
+        "written_by": found.written_by,
     }
-    same = f"same: {found.events} events gave the same {found.decisions} decisions"
-    return to_json(result).decode(), found.ok, same if found.ok else f"diverged at {found.first_divergence}"
+    text = f"diverged at {found.first_divergence}"
+    if found.ok:
+        text = f"same: {found.events} events gave the same {found.decisions} decisions"
+    others = [code for code in found.written_by if code != VERSION]
+    if others:
+        text += f"; written by version {', '.join(others)}, replayed by {VERSION}"
+    return to_json(result).decode(), found.ok, text
 
 
 def _store(layout: StateLayout) -> Path:

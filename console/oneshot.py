@@ -78,6 +78,15 @@ def reconcile(asked: Asked, *, accept: bool) -> int:
     return show(asked, "reconcile accept", done)
 
 
+def why(asked: Asked, order: str) -> int:
+    """The reason chain of an order, from the store; no engine is asked."""
+    from console import headless, plain_why
+
+    text = headless.why(asked.layout, order)
+    print_line(text if asked.json else plain_why.why(msgspec.json.decode(text)))
+    return Exit.DONE
+
+
 def flatten(asked: Asked, what: str, *, yes: bool) -> int:
     """Asks unless `--yes`; without a terminal `--yes` is required."""
     confirm_flatten(what, yes=yes)

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import inspect
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from console import oneshot, start
-from console.oneshot import Asked
-from console.places import layout_of
+from console import audit, oneshot, start
+from console.asking import Debug, Json, Profile, StateDir, asked
 from services.protocol.commands import BY_NAME
-from services.protocol.errors import ProductError, UsageError
+from services.protocol.errors import UsageError
 from services.protocol.exits import Exit
 from services.protocol.flags import FLAGS, Flag
 from services.protocol.frames import to_json
-from services.protocol.options import parse_path, parse_profile
+from services.protocol.options import parse_profile
 from services.protocol.version import PROTOCOL, VERSION
 
-Profile = Annotated[str, typer.Option("--profile", metavar="NAME", help="Which profile.")]
-StateDir = Annotated[str, typer.Option("--state-dir", metavar="DIR", help="Where the engine's state lies.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the documented JSON.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Words = Annotated[list[str], typer.Argument(metavar="REASON", help="Why, for the journal.")]
 MaybeWords = Annotated[list[str] | None, typer.Argument(metavar="[REASON]", help="Why, for the journal.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The strategy.")]
@@ -40,11 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-audit_app = typer.Typer(
-    help="Verify or export the journal; works with no engine running.", rich_markup_mode=None
-)
 config_app = typer.Typer(help="Make, show, check and find the configuration.", rich_markup_mode=None)
-app.add_typer(audit_app, name="audit")
+audit.add(app)
 app.add_typer(config_app, name="config")
 
 
@@ -66,12 +57,6 @@ def run(words: list[str]) -> int:
             return Exit.USAGE
         raise UsageError(f"{message.rstrip('.')}; see {path} --help") from None
     return int(status or 0)
-
-
-def _asked(profile: str, state_dir: str, json: bool) -> Asked:
-    name = parse_profile(profile)
-    layout = layout_of(name, parse_path(state_dir) if state_dir else None)
-    return Asked(profile=name, layout=layout, json=json)
 
 
 def _example(name: str) -> str:
@@ -142,7 +127,7 @@ def _reader(name: str) -> None:
     def command(
         profile: Profile = "sim", state_dir: StateDir = "", json: Json = False, debug: Debug = False
     ) -> int:
-        return oneshot.ask(_asked(profile, state_dir, json), name, {})
+        return oneshot.ask(asked(profile, state_dir, json), name, {})
 
     app.command(name, help=BY_NAME[name].help, epilog=f"Example: stableconsole {name} --json")(command)
 
@@ -160,7 +145,7 @@ def halt(
     debug: Debug = False,
 ) -> int:
     args = {"reason": " ".join(reason)} if reason else {}
-    return oneshot.ask(_asked(profile, state_dir, json), "halt", args)
+    return oneshot.ask(asked(profile, state_dir, json), "halt", args)
 
 
 @app.command(help=BY_NAME["resume"].help, epilog=_example("resume"))
@@ -182,7 +167,7 @@ def resume(
         args["override"] = ",".join(override)
     if rebase:
         args["rebase"] = rebase
-    return oneshot.ask(_asked(profile, state_dir, json), "resume", args)
+    return oneshot.ask(asked(profile, state_dir, json), "resume", args)
 
 
 @app.command(help=BY_NAME["flatten"].help, epilog=_example("flatten") + " --yes")
@@ -200,14 +185,14 @@ def flatten(
     debug: Debug = False,
 ) -> int:
     act = oneshot.flatten_direct if direct else oneshot.flatten
-    return act(_asked(profile, state_dir, json), what, yes=yes)
+    return act(asked(profile, state_dir, json), what, yes=yes)
 
 
 @app.command(help=BY_NAME["pause"].help, epilog=_example("pause"))
 def pause(
     name: Name, profile: Profile = "sim", state_dir: StateDir = "", json: Json = False, debug: Debug = False
 ) -> int:
-    return oneshot.ask(_asked(profile, state_dir, json), "pause", {"name": name})
+    return oneshot.ask(asked(profile, state_dir, json), "pause", {"name": name})
 
 
 @app.command(help=BY_NAME["enable"].help, epilog=_example("enable"))
@@ -220,7 +205,7 @@ def enable(
     debug: Debug = False,
 ) -> int:
     args = {"name": name, "reason": " ".join(reason)}
-    return oneshot.ask(_asked(profile, state_dir, json), "enable", args)
+    return oneshot.ask(asked(profile, state_dir, json), "enable", args)
 
 
 @app.command(help=BY_NAME["reconcile"].help, epilog=_example("reconcile") + " --accept")
@@ -233,59 +218,7 @@ def reconcile(
     json: Json = False,
     debug: Debug = False,
 ) -> int:
-    return oneshot.reconcile(_asked(profile, state_dir, json), accept=accept)
-
-
-@audit_app.command("verify", epilog="Example: stableconsole audit verify --json")
-def audit_verify(
-    profile: Profile = "sim", state_dir: StateDir = "", json: Json = False, debug: Debug = False
-) -> int:
-    """Check the journal's chain from its first row; exit 1 names the first broken one."""
-    from console import headless
-
-    return _verdict(*headless.audit_verify(_asked(profile, state_dir, json).layout), json=json)
-
-
-@audit_app.command("export", epilog="Example: stableconsole audit export journal.jsonl")
-def audit_export(
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="Where the JSON lines go.")],
-    profile: Profile = "sim",
-    state_dir: StateDir = "",
-    json: Json = False,
-    debug: Debug = False,
-) -> int:
-    """Write the journal as JSON lines."""
-    from console import headless
-
-    rows = headless.audit_export(_asked(profile, state_dir, json).layout, out)
-    oneshot.print_line(
-        to_json({"rows": rows, "file": str(out)}).decode() if json else f"{rows} rows in {out}"
-    )
-    return Exit.DONE
-
-
-@app.command(epilog="Example: stableconsole replay --json")
-def replay(
-    journal: Annotated[Path | None, typer.Argument(metavar="[JOURNAL]", help="Another store file.")] = None,
-    profile: Profile = "sim",
-    state_dir: StateDir = "",
-    json: Json = False,
-    debug: Debug = False,
-) -> int:
-    """Run the journal's inputs through the desk again: the same decisions must come out."""
-    from console import headless
-
-    return _verdict(*headless.replay(_asked(profile, state_dir, json).layout, journal), json=json)
-
-
-def _verdict(result: str, ok: bool, text: str, *, json: bool) -> int:
-    if json:
-        oneshot.print_line(result)
-    elif ok:
-        oneshot.print_line(text)
-    if not ok:
-        raise ProductError(text)
-    return Exit.DONE
+    return oneshot.reconcile(asked(profile, state_dir, json), accept=accept)
 
 
 @config_app.command("init", epilog="Example: stableconsole config init")

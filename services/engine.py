@@ -47,8 +47,11 @@ from services.settings.errors import SettingsError
 from services.settings.layout import StateLayout, config_file, state_root
 from services.store.migrate import StoreError
 from services.store.replay import Verdict, export_to, verify
+from services.store.why import Unknown as UnknownOrder
+from services.store.why import why
 from services.venues.history.errors import HistoryError
 from services.venues.sim.world import WorldMismatch, read_world
+from services.views.why import WhyView
 
 log = logging.getLogger("stableconsole.engine")
 alerts = logging.getLogger("stableconsole.alerts")
@@ -100,6 +103,14 @@ def audit_export(store: Path, out: Path) -> int:
         return export_to(store, out)
     except (StoreError, ValueError) as error:
         raise ProductError(f"journal: {error}", Exit.FAILED, "journal") from None
+
+
+def why_of(store: Path, asked: str) -> WhyView:
+    """The reason chain of an order or a pair. Raises ProductError."""
+    try:
+        return _reading(lambda: why(store, asked))
+    except UnknownOrder as error:
+        raise ProductError(str(error), Exit.FAILED, "unknown") from None
 
 
 def end_engine(layout: StateLayout) -> str:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from services.desk import gatekeeping
 from services.desk.core import SECOND, DeskCore
+from services.desk.reasons import gate_figures
 from services.desk.state import Admitted, StrategySlot
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Severity, Side, TradingState
@@ -53,8 +54,8 @@ class Admission:
             core.set_timer(f"again {name}", core.now + AGAIN_NS)
             return
         answer, capital = self._size(name, slot, intent)
-        figures = {bound: str(usd) for bound, usd in answer.bounds}
-        core.decide("size", key, f"binding {answer.binding}", {**figures, "quantity": str(answer.quantity)})
+        if answer.stopped or answer.quantity <= ZERO:
+            self._say_size(key, intent, answer)
         if answer.stopped:
             slot.stopped = answer.stopped
             slot.last_reason = answer.stopped
@@ -69,6 +70,30 @@ class Admission:
             self._refuse(key, slot, answer.refused or f"size is zero: {answer.binding}", name)
             return
         self._admit(name, slot, intent, answer, capital)
+
+    def _say_size(self, subject: str, intent: OpenPair, answer: SizeAnswer) -> None:
+        """What the strategy saw and every bound of the size, under the pair's name once it has one."""
+        core = self.core
+        core.decide(
+            "evaluate",
+            subject,
+            intent.reason,
+            {
+                "verdict": "enter",
+                "short": intent.short,
+                "long": intent.long,
+                "spread": intent.spread,
+                "gross": intent.gross,
+                "costs": intent.costs,
+                "net_edge": intent.net_edge,
+                "break_even_h": intent.break_even_h,
+                "strength": intent.strength,
+                "stop_distance": intent.stop_distance,
+            },
+        )
+        figures: dict[str, object] = dict(answer.bounds)
+        figures |= {"binding": answer.binding, "quantity": answer.quantity, "notional": answer.notional}
+        core.decide("size", subject, f"binding {answer.binding}", figures)
 
     def _refuse(self, key: str, slot: StrategySlot, text: str, name: str) -> None:
         slot.last_reason = text
@@ -133,6 +158,7 @@ class Admission:
             entry_policy=LegPolicy(core.settings.pair.entry_policy),
             exit_policy=LegPolicy(core.settings.pair.exit_policy),
         )
+        self._say_size(key if pair is None else pair.id, intent, answer)
         if pair is None:
             self._refuse(key, slot, why, name)
             return
@@ -142,7 +168,7 @@ class Admission:
             return
         gate = check_pair(self._pair_context(legs), legs)
         if not gate.allowed:
-            self.submit.note_denial(f"pair {key}", gate.refusal, origin, gate)
+            self.submit.note_denial(f"pair {key}", gate.refusal, origin, gate, pair.id)
             if gate.disable_origin and core.causes.disable(origin, gate.disable_origin):
                 core.alert(f"throttle:{origin}", Severity.ALARM, f"{origin} disabled: {gate.disable_origin}")
             if all(check.name in PASSING for check in gate.failed):
@@ -153,6 +179,7 @@ class Admission:
             core.pairs.abandon(pair.id, gate.refusal, core.now)
             core.pairs.forget(pair.id)
             return
+        core.decide("gate", pair.id, "the pair as one unit: allowed", gate_figures(gate))
         core.state.admitted[pair.id] = Admitted(
             strategy=name,
             group=intent.group,

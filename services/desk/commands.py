@@ -228,6 +228,7 @@ class Commands:
         if core.causes.overall() is TradingState.HALTED:
             self._fail(command, "halted", "HALTED: use flatten to close positions, or resume first", REFUSED)
             return
+        core.decide("close", name, "operator", {"command": command.id, "by": command.origin})
         self.submit.run(
             core.pairs.request_close(name, "operator", core.now, self.submit.prices, origin="operator")
         )

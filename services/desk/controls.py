@@ -113,6 +113,8 @@ def react(core: DeskCore, submit: Submitter) -> None:
             or (stopped and state is TradingState.HALTED)
         ):
             reason = f"state {state.value}"
+            causes = ", ".join(f"{cause.name} ({cause.scope})" for cause in core.causes.causes())
+            core.decide("unwind", pair.id, reason, {"causes": causes})
             submit.run(core.pairs.request_unwind(pair.id, reason, core.now, submit.prices))
     for entry in core.orders.open_orders():
         request = entry.request

@@ -252,6 +252,7 @@ class Lifecycle:
         core.decide("stop", "desk", event.reason)
         for pair in core.pairs.live():
             if pair.state in (PairState.PLANNED, PairState.OPENING):
+                core.decide("unwind", pair.id, "stop", {"causes": event.reason})
                 submit.run(core.pairs.request_unwind(pair.id, "stop", core.now, submit.prices))
             else:
                 submit.run(core.pairs.stop_resting(pair.id, "stop", core.now, submit.prices))

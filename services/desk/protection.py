@@ -89,6 +89,7 @@ def _leg_stopped(core: DeskCore, submit: Submitter, pair: Pair, fill: OrderFille
         if leg.instrument == fill.instrument and leg.size > ZERO:
             text = f"the backstop of {leg.instrument} was released"
             left = max(leg.size - fill.quantity, ZERO)
+            core.decide("stop", pair.id, text, {"filled": fill.quantity})
             submit.run(core.pairs.leg_changed(pair.id, leg.instrument, left, text, core.now, submit.prices))
 
 

@@ -8,13 +8,13 @@ machine that asked, whose answer is carried out in the same turn.
 from __future__ import annotations
 
 from collections import deque
-from decimal import Decimal
 
 import msgspec
 
 from services.desk import blackout, gatekeeping, measuring
 from services.desk.core import DeskCore
 from services.desk.prices import DeskPrices
+from services.desk.reasons import gate_figures, links
 from services.desk.state import DeniedNote
 from services.domain.effects import Cancel, QueryOrder, SaveIntent, Send
 from services.domain.enums import OrderState, Purpose, Severity, TradingState
@@ -164,7 +164,7 @@ class Submitter:
             "gate",
             final.client_order_id,
             f"{final.purpose.value} {final.side.value} {final.quantity} {final.instrument}: allowed",
-            {"binding": answer.binding, "head_room": answer.head_room, "price": final.price},
+            {"because": final.reason, **links(core, final), "price": final.price, **gate_figures(answer)},
         )
         seq = core.state.next_intent
         core.state.next_intent += 1
@@ -189,6 +189,8 @@ class Submitter:
             if not answer.allowed or answer.quantity < entry.request.quantity:
                 self._deny(entry.request, answer)
                 continue
+            text = f"intent {seq} is on disk; the gate again: allowed"
+            core.decide("durable", client_order_id, text, gate_figures(answer))
             core.emit(Send(order=entry.request))
             self._sent(entry)
 
@@ -219,7 +221,11 @@ class Submitter:
         text = answer.refusal or f"only {answer.quantity} of {order.quantity} would pass now"
         applied = core.orders.denied(order.client_order_id, text, core.now)
         self.note_denial(
-            f"{order.side.value} {order.quantity} {order.instrument}", text, order.origin, answer
+            f"{order.side.value} {order.quantity} {order.instrument}",
+            text,
+            order.origin,
+            answer,
+            order.client_order_id,
         )
         if answer.disable_origin and core.causes.disable(order.origin, answer.disable_origin):
             core.alert(
@@ -232,10 +238,12 @@ class Submitter:
             self.keep(applied.entry)
             self.tell(applied.entry)
 
-    def note_denial(self, subject: str, text: str, origin: str, answer: GateAnswer | None = None) -> None:
-        """A refusal is a value: journaled with all failing checks, counted, shown."""
+    def note_denial(
+        self, subject: str, text: str, origin: str, answer: GateAnswer | None = None, link: str = ""
+    ) -> None:
+        """A refusal is a value: journaled with all failing checks, counted, shown. `link`: whose it is."""
         core = self.core
-        figures: dict[str, Decimal | None] = {}
+        figures: dict[str, object] = {"order": link} if link else {}
         for check in answer.failed if answer is not None else ():
             figures[f"{check.name} {check.subject}".strip()] = check.value
         core.decide("denied", subject, text, figures)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from services.desk.desk import Desk
 from services.desk.state import DeskState
@@ -42,6 +42,8 @@ class Replayed(Struct, frozen=True):
     events: int
     decisions: int
     first_divergence: str | None
+    written_by: tuple[str, ...] = ()
+    """Versions of the program that wrote what was replayed: another one than ours may diverge."""
 
 
 def restore(store: Path) -> Restored | None:
@@ -110,12 +112,16 @@ def replay(store: Path) -> Replayed:
     try:
         start = reader.first_start()
         if start is None:
-            return Replayed(False, 0, 0, "the journal is empty")
+            empty = reader.last_start() is None
+            why = "the journal is empty" if empty else "all inputs are pruned: nothing is left to replay"
+            return Replayed(False, 0, 0, why)
+        codes = [row.session().code for row in reader.sessions() if row.seq > start.seq]
         rows = written.rows(after=start.seq - 1)
         try:
-            return _compare(reader, _Comparison(rows), start)
+            found = _compare(reader, _Comparison(rows), start)
         finally:
             rows.close()
+        return structs.replace(found, written_by=tuple(dict.fromkeys((start.session.code, *codes))))
     finally:
         reader.close()
         written.close()
@@ -128,7 +134,7 @@ def _compare(reader: JournalReader, check: _Comparison, start: Start) -> Replaye
     events = decisions = 0
     for row in reader.rows(after=start.seq - 1):
         if row.kind == GAP or (row.kind == BLOCK and row.payload is None):
-            return Replayed(False, events, decisions, f"row {row.seq}: a block was lost here")
+            return Replayed(False, events, decisions, f"row {row.seq}: a block of inputs was lost here (gap)")
         if row.kind == SESSION:
             writer.seal()
             if check.diverged is None:

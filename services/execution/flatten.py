@@ -51,6 +51,7 @@ from services.settings.parameters import Settings
 
 __all__ = ["Flatten", "FlattenBookState", "FlattenMachine", "FlattenView", "RestingOrder", "Scope", "Target"]
 
+THE_VENUE_HOLDS_LESS = "leg missing: the venue holds less"
 _SECOND = 10**9
 _ASK_AGAIN = 2 * _SECOND
 """A cancel or an account read without effect is asked for again after this long."""
@@ -178,7 +179,7 @@ class FlattenMachine:
                     run.venues.append(venue)
         out: list[Action] = []
         for pair_id, name, held in leg_sizes(run, view, self._instruments, self._pairs):
-            out.extend(self._pairs.leg_changed(pair_id, name, held, "the venue holds less", now, view))
+            out.extend(self._pairs.leg_changed(pair_id, name, held, THE_VENUE_HOLDS_LESS, now, view))
         for pair in new:
             out.extend(
                 self._pairs.request_close(

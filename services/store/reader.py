@@ -120,6 +120,23 @@ class StoreReader:
         found = self._read(ORDERS, "WHERE client_order_id = ?", (client_order_id,))
         return found[0] if found else None
 
+    def orders_of(self, pair: str) -> list[OrderRecord]:
+        """Every order of a pair, oldest first."""
+        return self._read(ORDERS, "WHERE pair = ? ORDER BY ts, client_order_id", (pair,))
+
+    def orders_at_venue(self, venue_order_id: str) -> list[OrderRecord]:
+        return self._read(ORDERS, "WHERE venue_order_id = ? ORDER BY client_order_id", (venue_order_id,))
+
+    def orders_ending(self, suffix: str) -> list[OrderRecord]:
+        """Client order ids that end so."""
+        return self._read(
+            ORDERS, "WHERE substr(client_order_id, -length(?)) = ? ORDER BY client_order_id", (suffix, suffix)
+        )
+
+    def pair(self, id: str) -> PairRecord | None:
+        found = self._read(PAIRS, "WHERE id = ?", (id,))
+        return found[0] if found else None
+
     def pairs(self, limit: int = 200) -> list[PairRecord]:
         return self._read(PAIRS, "ORDER BY ts DESC, id DESC LIMIT ?", (limit,))
 

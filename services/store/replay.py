@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,52 @@ class JournalReader:
             seq, kind, ts, count, codec, payload, digest, hash_, note = raw
             yield JournalRow(seq, kind, ts, count, _unpacked(seq, codec, payload), digest, hash_, note)
 
+    def mentioning(
+        self, words: Sequence[bytes], after: int = 0, upto: int | None = None
+    ) -> Generator[JournalRow, None, None]:
+        """Decision rows whose text holds one of `words` (JSON texts, quotes included), in order."""
+        bound = upto if upto is not None else (1 << 63) - 1
+        held = " OR ".join("instr(payload, ?) > 0" for _ in words) or "0"
+        query = (
+            f"SELECT {_COLUMNS} FROM journal WHERE kind = 'decision' AND seq > ? AND seq <= ? "  # noqa: S608
+            f"AND (codec <> 0 OR {held}) ORDER BY seq"
+        )
+        for raw in self._connection.execute(query, (after, bound, *words)):
+            row = _row(raw)
+            if row.payload is not None and any(word in row.payload for word in words):
+                yield row
+
+    def row_at(self, ts: int) -> int:
+        """The last row at or before a time, by bisection: times never fall along the chain; 0 = none."""
+        low, high = (
+            0,
+            int(self._connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0]),
+        )
+        while low < high:
+            middle = (low + high + 1) // 2
+            found = self._connection.execute(
+                "SELECT ts FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1", (middle,)
+            ).fetchone()
+            if found is None or found[0] > ts:
+                high = middle - 1
+            else:
+                low = middle
+        return low
+
+    def turn_end(self, row: int) -> int:
+        """The last decision of the turn that a decision row belongs to: the next input comes after it."""
+        found = self._connection.execute(
+            "SELECT min(seq) FROM journal WHERE seq > ? AND kind <> 'decision'", (row,)
+        ).fetchone()[0]
+        return (1 << 63) - 1 if found is None else int(found) - 1
+
+    def turn_start(self, row: int) -> int:
+        """The input whose turn a decision row belongs to; 0 = before any."""
+        found = self._connection.execute(
+            "SELECT max(seq) FROM journal WHERE seq < ? AND kind <> 'decision'", (row,)
+        ).fetchone()[0]
+        return 0 if found is None else int(found)
+
     def sessions(self) -> list[JournalRow]:
         query = f"SELECT {_COLUMNS} FROM journal WHERE kind = 'session' ORDER BY seq"  # noqa: S608
         return [_row(raw) for raw in self._connection.execute(query)]
@@ -122,7 +168,13 @@ class JournalReader:
         return self._start("DESC", before)
 
     def first_start(self) -> Start | None:
-        return self._start("ASC", None)
+        """The oldest session or checkpoint with all inputs after it, so past the pruned blocks; None = none.
+
+        A lost block (gap) is no matter of this: a replay stops at it by name."""
+        pruned = self._connection.execute(
+            "SELECT coalesce(max(seq), 0) FROM journal WHERE kind = 'block' AND payload IS NULL"
+        ).fetchone()[0]
+        return self._start("ASC", None, after=int(pruned))
 
     def prove(self, start: Start) -> None:
         """Check the chain from `start` to its end: what a recovery feeds on. Raises CorruptStore."""
@@ -146,13 +198,13 @@ class JournalReader:
             (after, bound),
         )
 
-    def _start(self, order: str, before: int | None) -> Start | None:
+    def _start(self, order: str, before: int | None, after: int = 0) -> Start | None:
         bound = before if before is not None else (1 << 63) - 1
         query = (
             f"SELECT {_COLUMNS} FROM journal WHERE kind IN ('session', 'checkpoint') AND payload IS NOT NULL "  # noqa: S608
-            f"AND seq <= ? ORDER BY seq {order} LIMIT 1"
+            f"AND seq > ? AND seq <= ? ORDER BY seq {order} LIMIT 1"
         )
-        raw = self._connection.execute(query, (bound,)).fetchone()
+        raw = self._connection.execute(query, (after, bound)).fetchone()
         if raw is None:
             return None
         row = _row(raw)
@@ -198,13 +250,15 @@ def export(path: Path, after: int = 0) -> Iterator[str]:
                 content = msgspec.Raw(row.payload)
             elif row.payload is not None:
                 content = row.payload
-            line = {
+            line: dict[str, Any] = {
                 "seq": row.seq,
                 "kind": row.kind,
                 "ts": row.ts,
                 "hash": row.hash.hex(),
                 "content": content,
             }
+            if row.payload is None:
+                line["missing"] = "lost" if row.kind == GAP else "pruned"
             yield encoder.encode(line).decode()
     finally:
         reader.close()

@@ -22,6 +22,7 @@ from services.settings.catalog import catalog
 from services.settings.parameters import Settings
 from services.views.desk import DifferenceView
 from services.views.status import OrderStatus, PairStatus, PositionStatus, StatusView, SummaryView
+from services.views.why import WhyStep, WhyView
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -47,6 +48,7 @@ def commands() -> str:
         "| `stableconsole attach [--read-only]` | | The screen alone, on an engine that runs. |",
         "| `stableconsole audit verify` | | Check the journal's chain; works with no engine running. |",
         "| `stableconsole audit export FILE` | | Write the journal as JSON lines; works with no engine running. |",
+        "| `stableconsole why ORDER` | | The reason chain of an order or a pair: signal, size, gate, answers, fills. |",
         "| `stableconsole replay [JOURNAL]` | | Run the journal's inputs again: the same decisions must come out. |",
         "| `stableconsole config init` | | Write a commented configuration file. |",
         "| `stableconsole config show` | | Every parameter with its value, unit and origin. |",
@@ -112,7 +114,8 @@ def contract() -> str:
         "answer `{ok, trading_state, causes[], cancelled, pending}`, `reconcile` with `differences[]`, `unread[]`,",
         "`accepted[]` and `refused[]{id, why}` beside them; `flatten` ends with",
         "`{flat, orders_left[], positions_left[], kept[], fresh_read_ts}`; `audit verify` with",
-        "`{ok, head, rows, first_broken}`; `replay` with `{ok, events, decisions, first_divergence}`.",
+        "`{ok, head, rows, first_broken}`; `replay` with `{ok, events, decisions, first_divergence, written_by[]}`; `why`",
+        "as below.",
     ]
     pages: list[tuple[str, type[Struct]]] = [
         ("status", StatusView),
@@ -120,6 +123,8 @@ def contract() -> str:
         ("orders[]", OrderStatus),
         ("pairs[]", PairStatus),
         ("differences[] of reconcile", DifferenceView),
+        ("why", WhyView),
+        ("a step of why", WhyStep),
         ("summary of a headless run, beside the keys of status", SummaryView),
     ]
     for title, struct in pages:
@@ -160,7 +165,7 @@ def _paths(struct: type[Struct], prefix: str = "") -> Iterator[str]:
             continue
         inner, many = _inner(field.type)
         name = f"{prefix}{field.encode_name}{'[]' if many else ''}"
-        if inner is None or (not prefix and inner in (PositionStatus, PairStatus)):
+        if inner in (None, WhyStep) or (not prefix and inner in (PositionStatus, PairStatus)):
             yield name
         else:
             yield from _paths(inner, f"{name}.")

@@ -1,0 +1,90 @@
+"""What the journal tells: `audit verify`, `audit export`, `replay`, `why`. None of them needs an engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console import oneshot
+from console.asking import Debug, Json, Profile, StateDir, asked
+from services.protocol.errors import ProductError
+from services.protocol.exits import Exit
+from services.protocol.frames import to_json
+
+audit_app = typer.Typer(
+    help="Verify or export the journal; works with no engine running.", rich_markup_mode=None
+)
+
+
+def add(app: typer.Typer) -> None:
+    """Hang these commands into the program's."""
+    app.add_typer(audit_app, name="audit")
+    app.command("replay", epilog="Example: stableconsole replay --json")(replay)
+    app.command("why", epilog="Example: stableconsole why P-01")(why)
+
+
+@audit_app.command("verify", epilog="Example: stableconsole audit verify --json")
+def audit_verify(
+    profile: Profile = "sim", state_dir: StateDir = "", json: Json = False, debug: Debug = False
+) -> int:
+    """Check the journal's chain from its first row; exit 1 names the first broken one."""
+    from console import headless
+
+    return _verdict(*headless.audit_verify(asked(profile, state_dir, json).layout), json=json)
+
+
+@audit_app.command("export", epilog="Example: stableconsole audit export journal.jsonl")
+def audit_export(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="Where the JSON lines go.")],
+    profile: Profile = "sim",
+    state_dir: StateDir = "",
+    json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Write the journal as JSON lines."""
+    from console import headless
+
+    rows = headless.audit_export(asked(profile, state_dir, json).layout, out)
+    oneshot.print_line(
+        to_json({"rows": rows, "file": str(out)}).decode() if json else f"{rows} rows in {out}"
+    )
+    return Exit.DONE
+
+
+def replay(
+    journal: Annotated[Path | None, typer.Argument(metavar="[JOURNAL]", help="Another store file.")] = None,
+    profile: Profile = "sim",
+    state_dir: StateDir = "",
+    json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Run the journal's inputs through the desk again: the same decisions must come out."""
+    from console import headless
+
+    return _verdict(*headless.replay(asked(profile, state_dir, json).layout, journal), json=json)
+
+
+def _verdict(result: str, ok: bool, text: str, *, json: bool) -> int:
+    if json:
+        oneshot.print_line(result)
+    elif ok:
+        oneshot.print_line(text)
+    if not ok:
+        raise ProductError(text)
+    return Exit.DONE
+
+
+def why(
+    order: Annotated[
+        str,
+        typer.Argument(metavar="ORDER", help="A client order id or its end, a venue's order id, or a pair."),
+    ],
+    profile: Profile = "sim",
+    state_dir: StateDir = "",
+    json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """The reason chain of an order: from signal to size to the gate's figures to its fills."""
+    return oneshot.why(asked(profile, state_dir, json), order)
