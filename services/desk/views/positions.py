@@ -11,6 +11,7 @@ from decimal import Decimal
 from services.desk import holdings
 from services.desk.core import DeskCore
 from services.desk.views.figures import STALE, Figures, mark_age, milliseconds
+from services.domain.enums import PairState
 from services.domain.instrument import Instrument
 from services.domain.money import BPS, ZERO
 from services.execution.pair_state import Leg, Pair
@@ -120,7 +121,7 @@ def _row(
         liquidation_away=away,
         single_leg_liquidation=alone,
         stop=_stop(core, spec.id, pair) if owner != DUST else StopView(kind="DUST"),
-        strategy=pair.strategy if pair is not None else owner or "operator",
+        strategy=pair.strategy if pair is not None else _owner(core, spec.id, owner),
         pair=pair.id if pair is not None else None,
         foreign=owner == FOREIGN,
         dust=owner == DUST,
@@ -147,6 +148,17 @@ def _stop(core: DeskCore, instrument: str, pair: Pair | None) -> StopView:
     if stop is None and resting is None:
         return StopView(kind="NONE")
     return StopView(kind="LOCAL", local=None if stop is None else stop.level, resting=resting)
+
+
+def _owner(core: DeskCore, instrument: str, part: str) -> str:
+    """Of a row without a living pair: dust is of the strategy whose closed pair left it, while that is known."""
+    if part != DUST:
+        return part or "operator"
+    for pair in core.pairs.state.pairs.values():
+        left = any(leg.instrument == instrument and leg.size != ZERO for leg in pair.legs)
+        if pair.state is PairState.CLOSED and left:
+            return pair.strategy
+    return part
 
 
 def _liquidations(figures: Figures) -> Liquidations:
