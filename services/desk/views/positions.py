@@ -151,7 +151,7 @@ def _stop(core: DeskCore, instrument: str, pair: Pair | None) -> StopView:
 
 
 def _owner(core: DeskCore, instrument: str, part: str) -> str:
-    """Of a row without a living pair: dust is of the strategy whose closed pair left it, while that is known."""
+    """Of a row without a living pair: dust is of the strategy whose closed pair left it, while known."""
     if part != DUST:
         return part or "operator"
     for pair in core.pairs.state.pairs.values():
