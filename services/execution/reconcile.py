@@ -204,7 +204,7 @@ def _differences(
         if mine == venue:
             continue
         instrument, price = instruments.get(name), prices.get(name)
-        usd = abs(venue - mine) * price if price is not None else None
+        usd = _worth(venue - mine, price)
         small = (
             instrument is not None
             and usd is not None
@@ -221,10 +221,17 @@ def _differences(
         if mine == venue:
             continue
         index = indexes.get(coin)
-        usd = abs(venue - mine) * index if index is not None else None
+        usd = _worth(venue - mine, index)
         small = usd is not None and usd <= settings.epsilon_usd
         lines.append(_line(report, DifferenceKind.BALANCE, coin, mine, venue, usd, small))
     return lines
+
+
+def _worth(difference: Decimal, price: Decimal | None) -> Decimal | None:
+    """USD of a difference; None when it cannot be told, and then nothing of it is small."""
+    if price is None or not price.is_finite() or price <= ZERO or not difference.is_finite():
+        return None
+    return abs(difference) * price
 
 
 def _ghosts(held: Held, report: AccountReport, newer: tuple[OrderFilled, ...]) -> list[Difference]:

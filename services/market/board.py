@@ -19,7 +19,7 @@ from services.domain.events import RateRow
 from services.domain.instrument import Instrument
 from services.domain.money import ONE, ZERO
 from services.market.costs import FillCosts, leg_cost, pair_costs
-from services.market.funding import BPS_8H, HOURS_A_YEAR, SECOND_NS, hours_ns, projected
+from services.market.funding import BPS_8H, HOURS_A_YEAR, SECOND_NS, hours_ns, interval_of, projected
 from services.market.legs import (
     LegFacts,
     coins_of,
@@ -128,15 +128,15 @@ def _fact_refusals(leg: LegFacts, now: int) -> list[str]:
         out.append("unknown fee")
     if facts.tiers is None:
         out.append("unknown margin tiers")
-    if leg.rate is None or leg.smoothed is None:
+    if leg.rate is None or leg.smoothed is None or not leg.smoothed.is_finite():
         out.append("no rate")
-    elif leg.hourly is None:
+    elif leg.hourly is None or not leg.hourly.is_finite() or interval_of(leg.rate) is None:
         out.append("unknown interval")
     elif leg.rate.next_ts is None:
         out.append("unknown next settlement")
     elif leg.rate.next_ts <= now:
         out.append(OVERDUE)
-    if leg.half_spread is None:
+    if leg.half_spread is None or not leg.half_spread.is_finite() or leg.half_spread < ZERO:
         out.append("no book")
     if leg.stale:
         out.append("stale")
@@ -244,8 +244,8 @@ def _judge(sell: Side, buy: Side, rules: BoardRules, now: int) -> Evaluation:
 
 
 def _receipt_ts(short_rate: Decimal, short: RateRow, long_rate: Decimal, long: RateRow) -> int | None:
-    short_receipt = short_rate * (short.interval_h or ZERO)
-    long_receipt = -long_rate * (long.interval_h or ZERO)
+    short_receipt = short_rate * (interval_of(short) or ZERO)
+    long_receipt = -long_rate * (interval_of(long) or ZERO)
     return short.next_ts if short_receipt >= long_receipt else long.next_ts
 
 

@@ -38,14 +38,18 @@ class LegCost(Struct, frozen=True):
 
 
 def leg_cost(instrument: Instrument, half_spread: Decimal | None, costs: FillCosts) -> LegCost | None:
-    """None = a fact is missing: an unknown taker fee or no book. An unknown maker fee saves nothing."""
+    """None = a fact is missing or no number: the taker fee, the book, a measurement. An unknown maker fee saves
+    nothing, and nobody is paid for taking."""
     taker, maker = instrument.taker_fee, instrument.maker_fee
     if taker is None or not taker.is_finite() or half_spread is None:
+        return None
+    measured = (costs.entry_rest, costs.exit_rest, costs.maker_slippage, costs.taker_slippage or ZERO)
+    if not half_spread.is_finite() or half_spread < ZERO or not all(each.is_finite() for each in measured):
         return None
     slippage = half_spread
     if costs.taker_slippage is not None and costs.taker_slippage > half_spread + _NOISE:
         slippage = costs.taker_slippage
-    takes = taker * _BPS + slippage
+    takes = max(ZERO, taker) * _BPS + slippage
     if maker is None or not maker.is_finite():
         return LegCost(takes, takes)
     return LegCost(takes, maker * _BPS + costs.maker_slippage)

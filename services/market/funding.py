@@ -32,10 +32,14 @@ def hours_ns(hours: Decimal) -> int:
 
 def hourly_rate(row: RateRow) -> Decimal | None:
     """rate / interval, fraction per hour. None while the interval is unknown: it is never guessed."""
+    interval = interval_of(row)
+    return None if interval is None or not row.rate.is_finite() else row.rate / interval
+
+
+def interval_of(row: RateRow) -> Decimal | None:
+    """Hours between settlements; None while they are not a positive number."""
     interval = row.interval_h
-    if interval is None or not interval.is_finite() or interval <= 0 or not row.rate.is_finite():
-        return None
-    return row.rate / interval
+    return interval if interval is not None and interval.is_finite() and interval > 0 else None
 
 
 def bps_8h(hourly: Decimal) -> Decimal:
@@ -58,8 +62,8 @@ def projected(rate_hourly: Decimal, row: RateRow, now: int, horizon_ns: int) -> 
     Positive = longs pay. Each leg is projected on its own schedule; raw rates of different intervals never
     meet. None when the schedule is unknown.
     """
-    interval = row.interval_h
-    if interval is None or interval <= 0 or row.next_ts is None:
+    interval = interval_of(row)
+    if interval is None or row.next_ts is None:
         return None
     count = settlements_inside(row.next_ts, hours_ns(interval), now, horizon_ns)
     return rate_hourly * interval * count
@@ -67,7 +71,7 @@ def projected(rate_hourly: Decimal, row: RateRow, now: int, horizon_ns: int) -> 
 
 def slower(first: RateRow, second: RateRow) -> int:
     """0 when the first row's leg settles at longer or equal intervals, else 1."""
-    return 0 if (first.interval_h or ZERO) >= (second.interval_h or ZERO) else 1
+    return 0 if (interval_of(first) or ZERO) >= (interval_of(second) or ZERO) else 1
 
 
 def realised_spreads(short: Sequence[RateRow], long: Sequence[RateRow], count: int) -> tuple[float, ...]:

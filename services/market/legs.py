@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from services.domain.events import QuoteRow, RateRow
 from services.domain.instrument import Instrument
-from services.market.funding import RATE_QUANTUM, SECOND_NS, hourly_rate, hours_ns
+from services.market.funding import RATE_QUANTUM, SECOND_NS, hourly_rate, hours_ns, interval_of
 from services.settings.parameters import Funding
 
 _BPS = Decimal(10_000)
@@ -142,8 +142,9 @@ def oriented(first: LegFacts, second: LegFacts) -> tuple[LegFacts, LegFacts]:
     forth, back = _entry_spread(first, second), _entry_spread(second, first)
     if forth is not None and back is not None and forth != back:
         return (first, second) if forth > back else (second, first)
-    if first.hourly is not None and second.hourly is not None and first.hourly != second.hourly:
-        return (first, second) if first.hourly > second.hourly else (second, first)
+    one, other = first.hourly, second.hourly
+    if one is not None and other is not None and one.is_finite() and other.is_finite() and one != other:
+        return (first, second) if one > other else (second, first)
     return (first, second) if first.instrument.id <= second.instrument.id else (second, first)
 
 
@@ -155,6 +156,8 @@ def _entry_spread(short: LegFacts, long: LegFacts) -> Decimal | None:
 def entry_rates(leg: LegFacts) -> tuple[Decimal | None, Decimal | None]:
     """(what a short here receives, what a long here pays), per hour: min and max of smoothed and current."""
     if leg.hourly is None or leg.smoothed is None:
+        return None, None
+    if not leg.hourly.is_finite() or not leg.smoothed.is_finite():
         return None, None
     return min(leg.smoothed, leg.hourly), max(leg.smoothed, leg.hourly)
 
@@ -169,9 +172,10 @@ def in_blackout(row: RateRow, now: int, before_s: int, after_s: int) -> bool:
     ahead = row.next_ts - now
     if -after_s * SECOND_NS <= ahead <= before_s * SECOND_NS:
         return True
-    if row.interval_h is None:
+    interval = interval_of(row)
+    if interval is None:
         return False
-    behind = now - (row.next_ts - hours_ns(row.interval_h))
+    behind = now - (row.next_ts - hours_ns(interval))
     return 0 <= behind <= after_s * SECOND_NS
 
 

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from services.domain.enums import RateKind
 from services.domain.events import RateRow
 from services.domain.money import DESK_CONTEXT, ONE
@@ -83,6 +85,9 @@ def accept(state: RateState, row: RateRow, ts: int, cap: Decimal | None = None) 
     """Take a rate in, or leave it out; True = taken. `cap` is the venue's, per interval of the row."""
     if not row.rate.is_finite():
         return _refuse(state, ts)
+    interval = row.interval_h
+    if interval is not None and not (interval.is_finite() and interval > 0):
+        row = replace(row, interval_h=None)  # no interval at all: unknown, never guessed
     over = abs(row.rate) > cap if cap is not None else abs(rate_per_8h(row)) > CAP_8H
     if over:
         return _refuse(state, ts)

@@ -1,8 +1,9 @@
 """Track record and Kelly fraction from closed episodes (SEMANTICS 4.1 to 4.3).
 
 Win and loss are PnL over the capital that the trade put at risk, so that the Kelly fraction says how much of
-C to put *at risk*, never a notional. Losses are positive magnitudes. Episodes whose figures are not known,
-or that risked nothing known, are left out of W and L and counted as losses of the win rate.
+C to put *at risk*, never a notional. Losses are positive magnitudes. Episodes that risked nothing known are
+left out of W and L and are no wins. A figure that is no number could hide any loss: the record then says
+nothing, and the strategy stops until a person starts a new sample.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ class TrackRecord(Struct, frozen=True, kw_only=True):
     """Of capital at risk; None = no win yet."""
     average_loss: Decimal | None
     """Positive magnitude; None = no loss yet."""
+    unknown: int = 0
+    """Trades whose result, or capital at risk, is no number."""
 
     @property
     def win_rate(self) -> Decimal | None:
@@ -54,7 +57,7 @@ def track_record(
     episodes: Iterable[EpisodeRecord], strategy: str, hedge_group: str, since: int = 0
 ) -> TrackRecord:
     """Pool the closed episodes of a strategy and group that opened at or after `since` (a new sample)."""
-    trades = wins = losses = 0
+    trades = wins = losses = unknown = 0
     won, lost = ZERO, ZERO
     won_known = lost_known = 0
     for episode in episodes:
@@ -62,10 +65,10 @@ def track_record(
             continue
         trades += 1
         pnl, risked = episode.net_pnl, episode.capital_at_risk
-        if not pnl.is_finite():
-            losses += 1
+        if not pnl.is_finite() or not risked.is_finite() or risked < ZERO:
+            unknown += 1
             continue
-        known = risked.is_finite() and risked > ZERO
+        known = risked > ZERO
         if pnl > ZERO and known:
             wins, won, won_known = wins + 1, won + pnl / risked, won_known + 1
         elif pnl < ZERO:
@@ -78,6 +81,7 @@ def track_record(
         losses=losses,
         average_win=won / won_known if won_known else None,
         average_loss=lost / lost_known if lost_known else None,
+        unknown=unknown,
     )
 
 
@@ -90,6 +94,8 @@ def kelly_fraction(win_rate: Decimal, average_win: Decimal, average_loss: Decima
 
 def risk_share(record: TrackRecord, strength: Decimal, params: Sizing) -> RiskShare:
     """SEMANTICS 4.2 and 4.3; `strength` already in [0.1, 1]. The caps hold whatever the record says."""
+    if record.unknown:
+        return RiskShare(risk=ZERO, stopped=f"stopped: {record.unknown} trades of unknown result")
     fallback = min(params.fallback_risk_cap, params.risk_cap) * strength
     if record.wins == 0 and record.losses >= params.stop_after_losses:
         return RiskShare(risk=ZERO, stopped=f"stopped: {record.losses} losses with no win")

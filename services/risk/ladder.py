@@ -73,6 +73,9 @@ class MarginLadder:
         if usage is None:
             step = before if before != CALM else NO_NEW_RISK
             return self._answer(venue, before, step, ZERO, True, "margin usage unknown")
+        if distance is not None and not distance.is_finite():
+            step = _worse(_worse(self._step(usage, before), before), NO_NEW_RISK)
+            return self._answer(venue, before, step, ZERO, True, "liquidation distance unknown")
         step = self._step(usage, before)
         near = distance is not None and distance < self.gate.min_joint_distance
         text = f"margin usage {usage:.3f}"

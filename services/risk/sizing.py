@@ -119,9 +119,11 @@ def size_pair(
     leg, from `pair_stop_distance`. The answer's quantities are (short, long)."""
     fraction = settings.size.max_pair_fraction
     peg = short.instrument.pegged and short.instrument.underlying != long.instrument.underlying
+    on_grids = _usd_per_unit(short) is not None and _usd_per_unit(long) is not None
+    lot = joint_lot(short.instrument, long.instrument) if on_grids else ZERO
     return _size(
         settings, capital, strength, record, stop, (short, long), slippage_bps, head_rooms,
-        ("max pair fraction", fraction), joint_lot(short.instrument, long.instrument), peg,
+        ("max pair fraction", fraction), lot, peg,
     )  # fmt: skip
 
 
@@ -160,10 +162,11 @@ def _size(
         return _refused(share.stopped, share)
     per_unit = [unit for unit in units if unit is not None]
     cost = distance + fees + fees * (ONE + distance) + slippage * BPS * (2 * len(legs))
+    head_rooms = tuple((name, room if room.is_finite() else ZERO) for name, room in head_rooms)
     bounds: list[Bound] = [
         (f"risk ({share.rule})", known * share.risk / cost),
         (fraction[0], known * fraction[1]),
-        *((name, room if room.is_finite() else ZERO) for name, room in head_rooms),
+        *head_rooms,
     ]
     for leg in legs:
         depth = leg.available if leg.available is not None and leg.available.is_finite() else ZERO
@@ -235,8 +238,11 @@ def _fees(legs: tuple[SizeLeg, ...]) -> Decimal | None:
 
 
 def _usd_per_unit(leg: SizeLeg) -> Decimal | None:
-    price, usd = positive(leg.price), positive(leg.quote_usd)
-    if price is None or usd is None or positive(leg.instrument.size_increment) is None:
+    """None when a price, or a fact of the instrument that a quantity hangs on, is not known."""
+    price, usd, facts = positive(leg.price), positive(leg.quote_usd), leg.instrument
+    if price is None or usd is None or positive(facts.size_increment) is None:
+        return None
+    if not facts.min_size.is_finite() or not facts.min_notional.is_finite():
         return None
     return price * usd
 

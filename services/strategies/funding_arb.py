@@ -33,7 +33,7 @@ from services.market.board import (
     board,
     book_refusals,
 )
-from services.market.funding import HOUR_NS, SECOND_NS, hours_ns
+from services.market.funding import HOUR_NS, SECOND_NS, hours_ns, interval_of
 from services.market.legs import LegFacts
 from services.settings.parameters import Funding
 from services.strategies.base import Ended, Intent, OpenPair, StrategyView
@@ -329,11 +329,12 @@ def _next_wake(view: StrategyView, params: Funding, state: FundingArbState) -> i
 def _leg_instants(leg: LegFacts, params: Funding) -> tuple[int, ...]:
     """First instants after the blackouts and the opening of the window, around the coming settlement."""
     row = leg.rate
-    if row is None or row.next_ts is None or row.interval_h is None:
+    interval = None if row is None else interval_of(row)
+    if row is None or row.next_ts is None or interval is None:
         return ()
     clear = (params.blackout_s + 1) * SECOND_NS
     return (
-        row.next_ts - hours_ns(row.interval_h) + clear,
+        row.next_ts - hours_ns(interval) + clear,
         row.next_ts - params.entry_window_max_s * SECOND_NS,
         row.next_ts + clear,
     )

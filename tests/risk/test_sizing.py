@@ -296,12 +296,21 @@ def test_the_track_record_pools_by_strategy_and_group() -> None:
         _episode(6, "NaN"),
     ]
     found = track_record(past, "funding_arb", "BTC")
-    assert (found.trades, found.wins, found.losses) == (5, 1, 2)
+    assert (found.trades, found.wins, found.losses, found.unknown) == (5, 1, 1, 1)
     assert found.average_win == D("0.5")
     assert found.average_loss == D("0.25")
     fresh = track_record(past, "funding_arb", "BTC", since=2)
     assert (fresh.trades, fresh.wins) == (4, 0)
     assert track_record(past, "other", "BTC") == NO_RECORD
+
+
+@pytest.mark.parametrize(("pnl", "risked"), [("NaN", "100"), ("Infinity", "100"), ("5", "NaN"), ("5", "-1")])
+def test_a_trade_of_unknown_result_could_hide_any_loss(pnl: str, risked: str) -> None:
+    won = [_episode(number, "50") for number in range(40)] + [_episode(41, "-20")]
+    assert position(record=track_record(won, "funding_arb", "BTC")).quantity > 0
+    record = track_record([*won, _episode(42, pnl, risked)], "funding_arb", "BTC")
+    answer = position(record=record)
+    assert (answer.quantity, answer.stopped) == (0, "stopped: 1 trades of unknown result")
 
 
 def test_prices_of_the_builders_are_on_their_grids() -> None:
