@@ -18,6 +18,7 @@ from services.desk import (
     booking,
     controls,
     deadman,
+    door,
     error_rate,
     protection,
     rebuilt,
@@ -189,23 +190,23 @@ class Desk:
         venue_words.on_request_failed(self.core, event)
 
     def _order(self, event: Any) -> None:
-        if self._stranger(event.venue):
+        if self._stranger(event.venue) or door.keeps_out(self.core, event):
             return
         error_rate.on_answer(self.core, event)
         booking.on_order_event(self.core, self.submit, event)
 
     def _funding(self, event: FundingSettled) -> None:
-        if self._stranger(event.venue):
+        if self._stranger(event.venue) or door.keeps_out(self.core, event):
             return
         booking.on_funding(self.core, event)
 
     def _transfer(self, event: TransferBooked) -> None:
-        if self._stranger(event.venue):
+        if self._stranger(event.venue) or door.keeps_out(self.core, event):
             return
         booking.on_transfer(self.core, event, risk.equity(self.core))
 
     def _account(self, event: AccountReport) -> None:
-        if self._stranger(event.venue):
+        if self._stranger(event.venue) or door.keeps_out(self.core, event):
             return
         error_rate.on_answer(self.core, event)
         before = risk.equity(self.core) if event.transfers else None

@@ -38,8 +38,8 @@ class LegCost(Struct, frozen=True):
 
 
 def leg_cost(instrument: Instrument, half_spread: Decimal | None, costs: FillCosts) -> LegCost | None:
-    """None = a fact is missing or no number: the taker fee, the book, a measurement. An unknown maker fee saves
-    nothing, and nobody is paid for taking."""
+    """None = a fact is missing or no number: the taker fee, the book, a measurement. An unknown maker fee
+    saves nothing, and nobody is paid for taking."""
     taker, maker = instrument.taker_fee, instrument.maker_fee
     if taker is None or not taker.is_finite() or half_spread is None:
         return None
