@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from services.desk import account, venue_words
+from services.desk import account, error_rate
 from services.desk.core import DeskCore
 from services.domain.events import (
     AccountReport,
@@ -35,8 +35,10 @@ def keeps_out(core: DeskCore, event: Event) -> bool:
         return False
     core.decide("nonsense", event.venue, text)
     core.risk_event("nonsense", event.venue, text)
-    venue_words.on_error_rate(core, core.venue_errors.request(event.venue, False, core.now))
-    if not isinstance(event, AccountReport):  # a report is asked for again by its own timer
+    error_rate.note(core, core.venue_errors.request(event.venue, False, core.now))
+    if isinstance(event, AccountReport):
+        account.on_failed(core, event.venue, event.request)
+    else:
         account.ask(core, event.venue, "nonsense")
     return True
 
