@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.desk import gatekeeping, rebuilt
+from services.desk import gatekeeping, rebuilt, revaluation
 from services.desk.core import DeskCore
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Severity, TradingState
@@ -141,6 +141,7 @@ def resume(core: DeskCore, reason: str, override: tuple[str, ...], rebase: str) 
         return "; ".join(answer.refused)
     if rebase:
         core.breaker.rebase(rebase)
+        revaluation.rebased(core, rebase)
     for cause in answer.cleared:
         core.cleared(cause.name, cause.scope)
     core.breaker.release()

@@ -256,7 +256,10 @@ class Desk:
         self.strategies.drop(event.strategy, "took too long and was broken off")
 
     def _stall(self, event: LoopStall) -> None:
-        trip(self.core, self.core.trips.stalled(event.stalled_ms))
+        found = self.core.trips.stalled(event.stalled_ms)
+        if found is not None:
+            self.core.state.trips.stalled = self.core.now
+        trip(self.core, found)
 
     def _latch_found(self, event: LatchFound) -> None:
         self.life.latch_found(event)

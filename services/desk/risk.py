@@ -50,6 +50,10 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     for note in [core.venue_errors.tick(venue, core.now) for venue in core.settings.venues]:
         if note is not None and not note.blocked:
             core.resolve(f"venue errors:{note.venue}")
+    stalled = core.state.trips.stalled
+    if stalled is not None and core.now - stalled >= MINUTE:
+        core.state.trips.stalled = None
+        core.resolve("loop stall:all")
     core.orders.prune(core.now)
     _forget_pairs(core, submit)
     holdings.review(core)

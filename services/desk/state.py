@@ -171,6 +171,13 @@ class Revaluation:
     """Since the day's start; a loss is negative."""
     indexes: dict[str, Decimal] = field(default_factory=dict)
     """`venue|coin` -> the index at the last look."""
+    total: Decimal = Decimal(0)
+    """The running sum since the desk began."""
+    window: list[tuple[int, Decimal]] = field(default_factory=list)
+    """(time, sum) of the last 24 h and one before it, oldest first."""
+    peak: Decimal | None = None
+    """The breaker's peak when `peak_total` was taken."""
+    peak_total: Decimal = Decimal(0)
 
 
 @dataclass(slots=True)

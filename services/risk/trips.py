@@ -37,6 +37,8 @@ class TripState:
     """Strategy -> losses in a row."""
     rejects: dict[str, RejectWindow] = field(default_factory=dict)
     """By venue."""
+    stalled: int | None = None
+    """When the loop last stood still for long enough to be told."""
 
 
 class Trips:

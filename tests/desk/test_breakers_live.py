@@ -101,7 +101,7 @@ def test_a_restart_stays_halted_and_keeps_the_days_start() -> None:
     assert again.core.breaker.state.peak == world.desk.core.breaker.state.peak
 
 
-def test_a_withdrawal_does_not_trip_and_a_deposit_does_not_mask() -> None:
+def test_bug_h5_a_withdrawal_does_not_trip_and_a_deposit_does_not_mask() -> None:
     world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [PairState.HEDGED])
     value = world.desk.core.units.state.last_value
     world.exchange.venues["alpha"].transfer(world.now, "USD", Decimal(-8000))

@@ -122,6 +122,17 @@ def test_bug_d1_leverage_without_collateral_is_infinite_and_refuses_all_but_redu
         assert check_order(ctx, order(BTC, Side.SELL, "1", purpose=Purpose.EXIT)).allowed
 
 
+def test_bug_d2_exposure_is_counted_at_the_mark() -> None:
+    """Entered at half of today's price: the limit sees what it is worth now."""
+    mark = position(WORLD[BTC], "1").mark
+    assert mark is not None
+    held = account("alpha", position(WORLD[BTC], "1", mark / 2))
+    answer = check_order(context(held, account("beta")), order(quantity="0.001"))
+    check = next(c for c in answer.checks if c.name == "position notional")
+    assert check.value is not None
+    assert abs(check.value - mark * D("1.001")) < mark * D("0.001")
+
+
 def test_bug_d3_leverage_counts_unrealised_losses() -> None:
     lost = account("alpha", position(WORLD[BTC], "0.1", D(480_000)))
     answer = check_order(context(lost, account("beta")), order(quantity="0.001"))
@@ -151,6 +162,15 @@ def test_bug_d7_closing_is_never_blocked_by_a_limit_that_is_exceeded() -> None:
     ctx = context(huge, account("beta"))
     assert not check_order(ctx, order(quantity="0.001")).allowed
     assert check_order(ctx, order(BTC, Side.SELL, "40", purpose=Purpose.EXIT)).allowed
+
+
+def test_bug_d8_limits_are_in_usd_per_symbol_account_coin_and_over_all() -> None:
+    """Never in contracts or base units alone, which mean something else on every instrument."""
+    found = {(check.name, check.subject): check.unit for check in check_order(context(), order()).checks}
+    assert found["position notional", "BTC-USDT-PERP"] == "usd"
+    assert {subject for name, subject in found if name == "portfolio leverage"} >= {"alpha", "all"}
+    assert any(name == "coin exposure" for name, _ in found)
+    assert "position notional" in failed(check_order(context(), order(quantity="5")))
 
 
 def test_bug_d9_all_reasons_are_collected() -> None:
