@@ -9,9 +9,11 @@ from pathlib import Path
 from services.domain.enums import RateKind
 from services.domain.events import (
     AccountReport,
+    DeadManReport,
     FundingSettled,
     MarketFrame,
     OrderAccepted,
+    OrderCanceled,
     OrderFilled,
     OrderUnknown,
     VenueLink,
@@ -68,6 +70,38 @@ def test_an_order_under_way_when_the_line_goes_down_is_taken_and_told_afterwards
     later = [e for e in beta(sim.run(13 * 60)) if isinstance(e, OrderAccepted)]
     assert len(later) == 1
     assert later[0].ts > down + 12 * 60 * NS
+
+
+def test_an_outage_between_two_instants_loses_no_word() -> None:
+    sim = Sim(make_world("calm", step_s=60))
+    sim.run(61)
+    venue = sim.exchange.venues["beta"]
+    placed = order("buy", "0.1", "20000", BETA)
+    venue.submit(sim.queue.now, placed)
+    venue.dead_man(sim.queue.now, 5_000)
+    venue.go_dark(sim.queue.now + 10_000_000, sim.queue.now + 20 * NS)
+    assert beta(sim.run(30)) == []
+    assert sim.exchange.books("beta").orders == (), "taken, and canceled by the switch"
+    words = [e for e in beta(sim.run(60)) if not isinstance(e, MarketFrame)]
+    assert [type(e) for e in words] == [OrderAccepted, DeadManReport, OrderCanceled, DeadManReport]
+    assert [e.fired for e in words if isinstance(e, DeadManReport)] == [False, True]
+
+
+def test_an_answer_held_back_tells_the_books_as_they_stood() -> None:
+    sim = Sim(make_world("outage", step_s=5))
+    down = sim.world.start + 30 * 60 * NS
+    sim.until(down - 60 * NS)
+    sim.send(order("buy", "0.1", "20000", BETA))
+    venue = sim.exchange.venues["beta"]
+    sim.until(down - 10_000_000)
+    venue.dead_man(sim.queue.now, 60_000)
+    venue.read_account(sim.queue.now, "asked", 0)
+    sim.until(down + 120 * NS)
+    assert sim.exchange.books("beta").orders == ()
+    (report,) = [e for e in sim.until(down + 13 * 60 * NS) if isinstance(e, AccountReport)]
+    assert report.ts_event < down + 60 * NS
+    assert len(report.orders) == 1, "at that time it was there"
+    assert report.ts > down + 12 * 60 * NS
 
 
 def test_the_read_after_an_outage_tells_what_the_books_hold() -> None:

@@ -30,11 +30,6 @@ def order_report(floor: TradingFloor, ts: int, instrument: str, client_order_id:
     )
 
 
-def arriving(report: OrderReport, due: int) -> OrderReport:
-    """The same with the time at which it is heard."""
-    return replace(report, ts=due, fills=tuple(replace(f, ts=due) for f in report.fills))
-
-
 def account_report(floor: TradingFloor, ts: int, due: int, request: str, since: int) -> AccountReport:
     """The account as it stands; fills, payments and transfers at or after `since`."""
     account, queue = floor.state.account, places(floor)

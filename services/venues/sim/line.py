@@ -7,12 +7,14 @@ is told when it comes up again, right after the greeting. What is sent into a de
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Protocol
 
 from services.domain.events import Event, MarketFrame
 from services.venues.port import Outbox
 from services.venues.sim.facts import LATENCY_JITTER_NS, LATENCY_NS
+from services.venues.sim.spoiled import restamped
 
 Make = Callable[[int], Event]
 """An event, made with the time at which it will arrive."""
@@ -46,7 +48,7 @@ class Line:
         self._latency = latency
         self._outages = outages
         self._up_at = self._down_at = self._frame_at = 0
-        self._held: list[Make] = []
+        self._held: list[Event] = []
         self.dark = True
         """The desk has not been told that the line is up."""
 
@@ -80,8 +82,20 @@ class Line:
         if not self._house.live:
             return
         if self.dark or self.down(ts):
-            self._held += makes
+            # Made now: an answer tells the books as they stood when it was asked.
+            self._held += [make(ts) for make in makes]
             return
+        self.release(ts)
+        self._leave(ts, makes)
+
+    def release(self, ts: int) -> None:
+        """What was held back leaves, if the line is up: an outage may be over before anybody noticed it."""
+        if self._held and self.open(ts):
+            held, self._held = self._held, []
+            for event in held:
+                self._leave(ts, (partial(restamped, event),))
+
+    def _leave(self, ts: int, makes: tuple[Make, ...]) -> None:
         self._down_at = max(self._down_at, ts + self.delay())
         for make in makes:
             self._outbox.deliver(self._down_at, make(self._down_at))
@@ -94,10 +108,8 @@ class Line:
     def greet(self, ts: int, *makes: Make) -> None:
         """The line comes up: the greeting first, then what was held back; frames follow it."""
         self.dark = False
-        self.send(ts, *makes)
-        held, self._held = self._held, []
-        for make in held:
-            self.send(ts, make)
+        self._leave(ts, makes)
+        self.release(ts)
         self._frame_at = self._down_at
 
     def frame(self, ts: int, make: Callable[[int], MarketFrame]) -> None:

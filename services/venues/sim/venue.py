@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any, Protocol
 
@@ -22,7 +23,7 @@ from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import RequestFailed, VenueFacts
 from services.venues.port import Outbox
-from services.venues.sim.answers import account_report, arriving, order_report
+from services.venues.sim.answers import account_report, order_report
 from services.venues.sim.clearing import Clearing
 from services.venues.sim.deadman import DeadMan
 from services.venues.sim.facts import CAPABILITIES, DAY_NS, NS, RateLimits
@@ -32,6 +33,7 @@ from services.venues.sim.limits import Limiter
 from services.venues.sim.line import Line
 from services.venues.sim.log import Entry
 from services.venues.sim.source import Board
+from services.venues.sim.spoiled import restamped
 from services.venues.sim.state import VenueState
 
 KEEP_NS = 30 * DAY_NS
@@ -221,7 +223,7 @@ class SimVenue:
 
     def _answer_query(self, ts: int, instrument: str, client_order_id: str) -> None:
         found = order_report(self.floor, ts, instrument, client_order_id)
-        self.line.send(ts, lambda due: arriving(found, due))
+        self.line.send(ts, partial(restamped, found))
 
     def report(self, ts: int, due: int, request: str, since: int) -> AccountReport:
         """The account as it stands; fills, payments and transfers at or after `since`."""
@@ -290,6 +292,9 @@ class SimVenue:
         if self.line.dark:
             rates, self._missed = (*self._missed, *settled), ()
             self._greet(ts, self._greeting or ())
+        self.line.release(ts)
+        for make in self._dead_man.greeting(ts):
+            self.line.send(ts, make)
         if ts - self._restated >= RESTATE_NS:
             self._restated, refreshed = ts, True
             self._feed.forget()
