@@ -78,6 +78,7 @@ class DeskPrices:
                 foreign=False,
                 in_doubt=entry.in_doubt,
                 pair=entry.request.pair,
+                conditional=entry.request.trigger is not None,
             )
             for entry in core.orders.open_orders()
         ]
@@ -89,6 +90,7 @@ class DeskPrices:
                 venue_order_id=row.venue_order_id,
                 reducing=row.reduce_only,
                 foreign=True,
+                conditional=row.trigger is not None,
             )
             for venue, book in core.state.venues.items()
             for row in book.foreign_orders

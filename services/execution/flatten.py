@@ -314,7 +314,8 @@ class FlattenMachine:
         ):
             return False
         if order.pair is not None and self._pairs.get(order.pair) is not None:
-            return False
+            # The pair machine ends its own; the backstop of a naked leg is none of them.
+            return order.conditional and order.pair in run.pairs
         return run.scope.covers(instrument)
 
     def _note_progress(

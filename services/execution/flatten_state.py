@@ -54,6 +54,8 @@ class RestingOrder(Struct, frozen=True):
     foreign: bool
     in_doubt: bool = False
     pair: str | None = None
+    conditional: bool = False
+    """It waits at the venue for its trigger."""
 
     @property
     def name(self) -> str:

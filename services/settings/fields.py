@@ -113,6 +113,8 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "max_open_orders": F("count", "up"),
         "orders_per_second": F("count", "up"),
         "orders_per_minute": F("count", "up"),
+        "venue_orders_per_second": F("count", "up"),
+        "reserved_share": F("fraction", "down"),
         "repeat_count": F("count", "up"),
         "repeat_window_s": F("s", "down"),
         "price_collar": F("fraction", "up"),

@@ -156,7 +156,12 @@ class Gate(Struct, frozen=True, kw_only=True):
     max_open_orders_symbol: int = 10
     max_open_orders: int = 40
     orders_per_second: int = 5
+    """Of every purpose, over all venues; only what increases risk is refused for it."""
     orders_per_minute: int = 120
+    venue_orders_per_second: int = 10
+    """What the tightest venue takes (FTX: 2 in 200 ms)."""
+    reserved_share: Decimal = _d("0.30")
+    """Of the venue's budget: never used up by entries, so that cancels, hedges and closes find room."""
     repeat_count: int = 5
     repeat_window_s: int = 60
     price_collar: Decimal = _d("0.02")

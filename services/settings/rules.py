@@ -39,6 +39,13 @@ def _gate(settings: Settings) -> Iterator[tuple[str, object, str]]:
             gate.orders_per_second,
             f"at most gate.orders_per_minute ({gate.orders_per_minute})",
         )
+    free = gate.venue_orders_per_second * (1 - gate.reserved_share)
+    if gate.orders_per_second > free:
+        yield (
+            "gate.orders_per_second",
+            gate.orders_per_second,
+            f"at most {free:.0f}: gate.reserved_share of gate.venue_orders_per_second is for getting out",
+        )
     if pair.slice_notional > gate.max_order_notional:
         yield (
             "pair.slice_notional",

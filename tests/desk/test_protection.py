@@ -379,3 +379,50 @@ def test_a_halt_leaves_the_backstop_and_lets_the_stop_fire() -> None:
     marks.factor[PERP] = 0.97
     w.run(10)
     assert w.positions() == {}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_flatten_of_a_naked_pair_ends_without_its_backstop(whole: bool) -> None:
+    w = DeskWorld(settings=quick())
+    w.on_submit = on_leg(2, swallow)
+    w.until(lambda each: PairState.IN_DOUBT in each.pair_states(), 120)
+    w.run(1)
+    assert len(resting(w)) == 1
+    w.on_submit = lambda _world, order: order
+    pair = w.pair()
+    assert pair is not None
+    command = w.command("flatten", what="" if whole else pair.id)
+    w.until(lambda each: command in each.done, 90)
+    assert w.done[command].ok, w.done[command].text
+    assert w.positions() == {}
+    assert resting(w) == []
+    w.books_agree()
+
+
+def test_a_foreign_conditional_order_in_the_scope_goes_too() -> None:
+    w = desk()
+    trade(w, "0.5")
+    w.run(5)
+    (row,) = resting(w)
+    venue = w.exchange.venues["alpha"]
+    venue.floor.place(
+        w.exchange.now,
+        OrderRequest(
+            client_order_id="theirs",
+            instrument=PERP,
+            side=Side.SELL,
+            quantity=D("0.2"),
+            price=D(20000),
+            reduce_only=True,
+            trigger=D(21000),
+            purpose=Purpose.STOP,
+            origin="foreign",
+        ),
+    )
+    w.run(31)
+    assert len(resting(w)) == 2
+    assert row.client_order_id in [each.client_order_id for each in resting(w)]
+    command = w.command("flatten", what=PERP)
+    w.until(lambda each: command in each.done, 60)
+    assert w.done[command].ok, w.done[command].text
+    assert resting(w) == []

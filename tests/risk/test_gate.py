@@ -9,6 +9,8 @@ from services.domain.enums import OrderType, Purpose, Side, TradingState
 from services.risk.context import AccountFacts, GateAnswer, GateContext, Stage, Usage
 from services.risk.gate import check_order, check_pair, limit_board, reducible
 from services.risk.rooms import head_rooms, pair_head_rooms
+from services.settings.catalog import set_value
+from services.settings.errors import SettingsError
 from services.settings.parameters import InstrumentLimit, Settings
 from tests.risk.builders import (
     D,
@@ -200,6 +202,19 @@ def test_count_limits_refuse_only_what_would_exceed_them() -> None:
     assert failed(check_order(context(working=ten), order())) == ["open orders"]
     guarded = (*nine, resting(BTC, Side.SELL, "0.001", "21000", purpose=Purpose.STOP, reduce_only=True))
     assert check_order(context(working=guarded), order()).allowed
+
+
+def test_the_rate_binds_what_increases_risk_and_a_share_of_the_budget_is_kept_for_getting_out() -> None:
+    """A flatten that has sent fifty orders in this second may send the next one; an entry may not."""
+    busy = context(account("alpha", position(WORLD[BTC], "1")), account("beta"), usage=Usage(last_second=50))
+    assert failed(check_order(busy, order())) == ["order rate"]
+    for purpose in (Purpose.STOP, Purpose.UNWIND, Purpose.FLATTEN, Purpose.EXIT):
+        assert check_order(busy, order(side=Side.SELL, quantity="1", purpose=purpose)).allowed
+    gate = Settings().gate
+    assert gate.orders_per_second <= gate.venue_orders_per_second * (1 - gate.reserved_share)
+    with pytest.raises(SettingsError, match=r"getting out"):
+        set_value(Settings(), "gate.orders_per_second", "8")
+    assert set_value(Settings(), "gate.orders_per_second", "7").gate.orders_per_second == 7
 
 
 def test_the_repeat_throttle_disables_its_origin() -> None:
