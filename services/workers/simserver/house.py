@@ -1,0 +1,177 @@
+"""The exchange behind the server: one market and one clock, and an account of its own for every key.
+
+An account is a whole simulated exchange over the same world: the market is a function of the world alone, so
+all of them see the same prices at the same instants, and no account's orders reach another's (nor could they
+move the market, which is generated). Commands go through the venue's own door, latency and faults included;
+what comes back wakes the request that waits for it and goes out on the account's streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+from msgspec import Struct
+
+from services.domain.effects import SetFault
+from services.domain.enums import FaultKind
+from services.domain.events import CancelRejected, Event, OrderAccepted, OrderRejected, OrderUnknown
+from services.domain.orders import OrderRequest
+from services.drive.queue import Kind, VirtualQueue
+from services.venues.sim.exchange import SimExchange, build_exchange
+from services.venues.sim.venue import SimVenue
+from services.venues.sim.world import World
+
+NS = 1_000_000_000
+_BREATH_S = 0.02
+"""The longest sleep of the clock."""
+
+PUBLIC = ("", "")
+"""The account that nobody owns: its market is what strangers see."""
+
+
+class Key(Struct, frozen=True):
+    """Who may trade."""
+
+    key: str
+    secret: str
+    subaccounts: tuple[str, ...] = ()
+    withdraw: bool = False
+    """Says that it could withdraw, so that a client's refusal of such keys can be tried."""
+
+
+Listener = Callable[[str, Event], None]
+"""Hears (venue, event)."""
+
+
+class Seat:
+    """One account: its exchange, its queue, who listens and who waits."""
+
+    def __init__(self, world: World, folder: Path | None, start: int) -> None:
+        self.queue = VirtualQueue(start)
+        self.exchange: SimExchange = build_exchange(world, folder, self.queue, start)
+        self.exchange.start(start)
+        self.listeners: list[Listener] = []
+        self.leverage = Decimal(10)
+        self._waiting: dict[tuple[str, str], asyncio.Future[Event]] = {}
+        self._drawn = 0
+
+    def venue(self, name: str) -> SimVenue:
+        return self.exchange.venues[name]
+
+    def draw_id(self) -> str:
+        """A client id for an order that came without one; it is never shown."""
+        self._drawn += 1
+        return f"~{self._drawn}"
+
+    def advance(self, until: int) -> None:
+        """Everything up to and including `until` happens."""
+        while (due := self.queue.next_due()) is not None and due <= until:
+            entry = self.queue.pop()
+            if entry is None:
+                break
+            if entry[2] is Kind.EVENT:
+                self._hear(entry[3])  # type: ignore[arg-type] # the queue's kind says so
+            elif entry[2] is Kind.WAKE:
+                self.exchange.wake(due, entry[3])
+        self.queue.now = max(self.queue.now, until)
+
+    def _hear(self, event: Event) -> None:
+        venue = getattr(event, "venue", "")
+        if isinstance(event, OrderAccepted | OrderRejected | OrderUnknown | CancelRejected):
+            waiting = self._waiting.pop((venue, event.client_order_id), None)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(event)
+        for listener in list(self.listeners):
+            listener(venue, event)
+
+    async def place(self, venue: str, order: OrderRequest) -> Event:
+        """The venue's first word on it. A fault may keep that word back for ever: the caller gives up."""
+        waiting: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        self._waiting[venue, order.client_order_id] = waiting
+        self.exchange.doors[venue].submit(self.queue.now, order)
+        return await waiting
+
+    def cancel(self, venue: str, instrument: str, venue_order_id: str) -> None:
+        self.exchange.doors[venue].cancel(self.queue.now, instrument, "", venue_order_id)
+
+
+class House:
+    """All accounts, and the time that moves them together."""
+
+    def __init__(
+        self,
+        world: World,
+        keys: tuple[Key, ...],
+        *,
+        folder: Path | None = None,
+        speed: float = 1.0,
+        lockstep: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`lockstep`: time moves by `advance` alone. Accounts are opened when first used."""
+        self.world = world
+        self.keys = {key.key: key for key in keys}
+        self.lockstep = lockstep
+        self._folder = folder
+        self._speed = speed
+        self._clock = clock
+        self._started = clock()
+        self._start = world.start
+        self.now = world.start
+        self._faults: list[SetFault] = []
+        self._seats: dict[tuple[str, str], Seat] = {}
+        self.public = self.seat(*PUBLIC)
+
+    def seat(self, key: str, subaccount: str) -> Seat:
+        """The account of a key, caught up with the market."""
+        name = (key, subaccount)
+        found = self._seats.get(name)
+        if found is None:
+            folder = None
+            if self._folder is not None and key:
+                folder = self._folder / f"{key[:16]}-{subaccount}".replace("/", "_")
+                folder.mkdir(parents=True, exist_ok=True)
+            found = self._seats[name] = Seat(self.world, folder, self._start)
+            for fault in self._faults:
+                found.exchange.set_fault(fault)
+            found.advance(self.now)
+        return found
+
+    def set_fault(self, kind: FaultKind, venue: str, chance: Decimal) -> None:
+        """On every account, also on those that are opened later."""
+        fault = SetFault(kind=kind, venue=venue, chance=chance)
+        self._faults = [each for each in self._faults if (each.kind, each.venue) != (kind, venue)]
+        if chance > 0:
+            self._faults.append(fault)
+        for seat in self._seats.values():
+            seat.exchange.set_fault(fault)
+
+    def advance(self, until: int) -> None:
+        """Move all accounts to a market time."""
+        self.now = max(self.now, until)
+        for seat in list(self._seats.values()):
+            seat.advance(self.now)
+
+    def next_due(self) -> int | None:
+        """The next market time at which anything happens."""
+        dues = [due for seat in self._seats.values() if (due := seat.queue.next_due()) is not None]
+        return min(dues, default=None)
+
+    async def run(self) -> None:
+        """Move the time with the wall's, until cancelled; in lock-step nothing moves by itself."""
+        while True:
+            if self.lockstep:
+                await asyncio.sleep(_BREATH_S)
+                continue
+            self.advance(self._start + int((self._clock() - self._started) * self._speed * NS))
+            due = self.next_due()
+            ahead = _BREATH_S if due is None else (due - self.now) / NS / self._speed
+            await asyncio.sleep(max(0.0, min(ahead, _BREATH_S)))
+
+    def close(self) -> None:
+        for seat in self._seats.values():
+            seat.exchange.close()
