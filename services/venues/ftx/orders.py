@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.domain.enums import OrderState, OrderType, TimeInForce
-from services.domain.events import Event, OrderAccepted, OrderCanceled, OrderFilled
+from services.domain.events import Event, OrderAccepted, OrderCanceled, OrderFilled, OrderRejected
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.venues.ftx import parse
@@ -75,6 +75,12 @@ class OrderBook:
 
     def placed(self, order: wire.Order, client_order_id: str) -> None:
         """The venue's reply to a send of ours."""
+        if order.status == "closed" and order.postOnly and order.filledSize == 0:
+            # Accepted and closed in one breath: a post-only order that would have traded (ftx.md 3.2).
+            now = self._now()
+            text = "post-only order would match at once"
+            self._tell(OrderRejected(self._venue, client_order_id, text, now, now, crosses=True))
+            return
         self._learn(order.id, client_order_id)
         self._say_accepted(order, client_order_id)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -77,6 +77,7 @@ class FtxVenue:
         offset: ClockOffset,
         *,
         make_stream: Callable[[FtxEars, Callable[[], None], Callable[[str], None]], Stream],
+        close: Callable[[], Awaitable[None]],
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
         check_hosts(settings)
@@ -96,6 +97,7 @@ class FtxVenue:
         self._outbox = outbox
         self._offset = offset
         self._make_stream = make_stream
+        self._close_pool = close
         self._wall = wall
         self._by_market: dict[str, Instrument] = {}
         self._coins: dict[str, wire.Coin] = {}
@@ -143,7 +145,7 @@ class FtxVenue:
             self._secret,
             self._settings.subaccount,
             self._trading,
-            now_ms=lambda: self.venue_now() // 1_000_000,
+            now_ms=lambda: self._wall() // 1_000_000,
             say=lambda text: self._spawn(self._say(text)),
             trouble=lambda text: log.warning("%s: %s", self.name, text),
         )
@@ -172,6 +174,7 @@ class FtxVenue:
             await asyncio.wait(self._tasks, timeout=2)
         for task in self._tasks:
             task.cancel()
+        await self._close_pool()
 
     async def resync(self) -> None:
         """Measure the venue's clock."""

@@ -141,6 +141,14 @@ class SimExchange:
         floor = self.venues[venue].floor
         return margin_of(floor.state.account, floor.listed, floor.mark, floor.index)
 
+    def predicted(self, instrument: str) -> RateRow | None:
+        """The present estimate of an instrument's coming settlement."""
+        return self._source.board.predicted.get(instrument)
+
+    def settled_rates(self) -> list[RateRow]:
+        """Every settled rate so far, the back-fill's first."""
+        return [row for rows in self._source.backfill().values() for row in rows] + self._settled
+
     def log(self, entry: Entry) -> None:
         """Write an accepted command down. Raises OSError; then the command must not happen."""
         if self.live:

@@ -18,8 +18,9 @@ from msgspec import Struct
 
 from services.domain.effects import SetFault
 from services.domain.enums import FaultKind
-from services.domain.events import CancelRejected, Event, OrderAccepted, OrderRejected, OrderUnknown
+from services.domain.events import Event, OrderAccepted, OrderRejected, OrderUnknown
 from services.domain.orders import OrderRequest
+from services.domain.venue_events import DeadManReport
 from services.drive.queue import Kind, VirtualQueue
 from services.venues.sim.exchange import SimExchange, build_exchange
 from services.venues.sim.venue import SimVenue
@@ -29,6 +30,8 @@ NS = 1_000_000_000
 _BREATH_S = 0.02
 """The longest sleep of the clock."""
 
+DEAD_MAN = " dead man"
+"""Where the answer about the switch is waited for; no client id has a space."""
 PUBLIC = ("", "")
 """The account that nobody owns: its market is what strangers see."""
 
@@ -56,6 +59,8 @@ class Seat:
         self.exchange.start(start)
         self.listeners: list[Listener] = []
         self.leverage = Decimal(10)
+        self.triggers: dict[str, Decimal] = {}
+        """Venue order id -> the trigger price that a conditional order was asked for with."""
         self._waiting: dict[tuple[str, str], asyncio.Future[Event]] = {}
         self._drawn = 0
 
@@ -81,12 +86,26 @@ class Seat:
 
     def _hear(self, event: Event) -> None:
         venue = getattr(event, "venue", "")
-        if isinstance(event, OrderAccepted | OrderRejected | OrderUnknown | CancelRejected):
-            waiting = self._waiting.pop((venue, event.client_order_id), None)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(event)
+        if isinstance(event, OrderAccepted | OrderRejected | OrderUnknown):
+            self._answer((venue, event.client_order_id), event)
+        elif isinstance(event, DeadManReport):
+            self._answer((venue, DEAD_MAN), event)
         for listener in list(self.listeners):
             listener(venue, event)
+
+    def _answer(self, name: tuple[str, str], event: Event) -> None:
+        waiting = self._waiting.pop(name, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(event)
+
+    async def dead_man(self, venue: str, timeout_ms: int) -> DeadManReport:
+        """Arm, beat or disarm; the venue's word on it."""
+        waiting: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        self._waiting[venue, DEAD_MAN] = waiting
+        self.exchange.doors[venue].dead_man(self.queue.now, timeout_ms)
+        word = await waiting
+        assert isinstance(word, DeadManReport)  # noqa: S101 # nothing else answers this name
+        return word
 
     async def place(self, venue: str, order: OrderRequest) -> Event:
         """The venue's first word on it. A fault may keep that word back for ever: the caller gives up."""

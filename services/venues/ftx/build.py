@@ -1,0 +1,74 @@
+"""Puts an FTX-dialect venue together: pool, signing, budget, stream."""
+
+from __future__ import annotations
+
+import random
+import ssl
+import time
+from collections.abc import Callable
+
+from services.runtime.redact import Redactor
+from services.venues.ftx.ears import FtxEars
+from services.venues.ftx.rest import WINDOWS, FtxDialect, FtxRest
+from services.venues.ftx.venue import FtxSettings, FtxVenue, check_hosts
+from services.venues.port import Outbox
+from services.venues.wire.budget import Budget
+from services.venues.wire.offset import ClockOffset
+from services.venues.wire.pool import Pool, transport_maker
+from services.venues.wire.rest import Rest, Timings
+from services.venues.wire.secret import Secret
+from services.venues.wire.stream import Habits, Stream
+
+
+def build_ftx(
+    name: str,
+    settings: FtxSettings,
+    secret: str | None,
+    outbox: Outbox,
+    *,
+    redactor: Redactor | None = None,
+    wall: Callable[[], int] = time.time_ns,
+    timings: Timings | None = None,
+    habits: Habits | None = None,
+    budget: Budget | None = None,
+) -> FtxVenue:
+    """Raises ValueError with one line for hosts that are not allowed. Nothing connects before `start`."""
+    check_hosts(settings)
+    held = Secret(secret, redactor) if secret else None
+    tls = ssl.create_default_context() if settings.rest.startswith("https") else None
+    offset = ClockOffset()
+
+    # Authentication uses the wall's time on both sides: a simulated market may have a time of its own.
+    dialect = FtxDialect(settings.rest, settings.key, held, settings.subaccount, lambda: wall() // 1_000_000)
+    pool = Pool(transport_maker(tls if tls is not None else False))
+    rest = Rest(
+        settings.rest,
+        dialect,
+        budget if budget is not None else Budget(WINDOWS),
+        pool,
+        timings=timings,
+        random=random.random,
+    )
+
+    def make_stream(ears: FtxEars, up: Callable[[], None], down: Callable[[str], None]) -> Stream:
+        return Stream(
+            settings.stream,
+            ears,
+            up=up,
+            down=down,
+            random=random.random,
+            habits=habits,
+            tls=tls if settings.stream.startswith("wss") else None,
+        )
+
+    return FtxVenue(
+        name,
+        settings,
+        FtxRest(rest),
+        held,
+        outbox,
+        offset,
+        make_stream=make_stream,
+        close=pool.close,
+        wall=wall,
+    )

@@ -1,0 +1,65 @@
+"""What the real exchange never had, marked by its path: lock-step, dead-man's switch, own books, faults."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from services.domain.enums import FaultKind
+from services.workers.simserver import orders, shown
+from services.workers.simserver.auth import Refused
+from services.workers.simserver.house import NS
+from services.workers.simserver.question import Question
+
+
+def advance(q: Question) -> str:
+    """Lock-step: move the market's time on by so many ns, or to the next moment of anything."""
+    if not q.house.lockstep:
+        raise Refused(400, "Invalid parameter: the time of this server moves by itself")
+    body = orders.body_of(q.body)
+    if "until" in body:
+        until = int(body["until"])
+    elif "ns" in body:
+        until = q.house.now + int(body["ns"])
+    else:
+        until = q.house.next_due() or q.house.now
+    if not q.house.now <= until <= q.house.now + 86_400 * NS:
+        raise Refused(400, "Invalid parameter: at most a day at a time, and never back")
+    q.house.advance(until)
+    return shown.iso(q.house.now)
+
+
+async def dead_man(q: Question) -> Any:
+    body = orders.body_of(q.body)
+    timeout = body.get("timeoutMs")
+    if not isinstance(timeout, int) or not 0 <= timeout <= 600_000:
+        raise Refused(400, "Invalid parameter timeoutMs")
+    word = await q.seat.dead_man(q.venue, timeout)
+    due = None if word.fires_at is None else shown.iso(word.fires_at)
+    return {"armed": word.armed, "firesAt": due, "fired": word.fired}
+
+
+def books(q: Question) -> Any:
+    """The simulator's own books of the account, for comparisons."""
+    report = q.seat.exchange.books(q.venue)
+    return {
+        "balances": {row.coin: row.total for row in report.balances},
+        "positions": {row.instrument: row.size for row in report.positions},
+        "orders": [row.venue_order_id for row in report.orders],
+        "fills": [row.trade_id for row in report.fills],
+        "payments": [row.payment_id for row in report.payments],
+        "ts": q.house.now,
+    }
+
+
+def fault(q: Question) -> str:
+    body = orders.body_of(q.body)
+    try:
+        kind = FaultKind(str(body.get("kind")))
+        chance = Decimal(str(body.get("chance")))
+    except (ValueError, InvalidOperation):
+        raise Refused(400, "Invalid parameter kind or chance") from None
+    if not (chance.is_finite() and 0 <= chance <= 1):
+        raise Refused(400, "Invalid parameter chance")
+    q.house.set_fault(kind, q.venue, chance)
+    return f"{kind.value}@{q.venue}={chance}"

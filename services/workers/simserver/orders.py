@@ -1,0 +1,225 @@
+"""Orders over REST in the FTX dialect: bodies checked, the exchange asked, its no in the dialect's words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from services.domain.enums import OrderType, Purpose, Side, TimeInForce
+from services.domain.events import Event, OrderAccepted, OrderFilled, OrderRejected
+from services.domain.instrument import Instrument
+from services.domain.orders import OrderRequest
+from services.venues.sim.book import SimOrder
+from services.venues.sim.floor import TradingFloor
+from services.venues.sim.matching import CROSSES
+from services.venues.wire.numbers import BadNumber, wire_positive
+from services.workers.simserver import shown
+from services.workers.simserver.auth import Refused
+from services.workers.simserver.house import Seat
+from services.workers.simserver.shown import Row
+
+PATIENCE_S = 30.0
+"""A word that a fault keeps back: the request is held so long, longer than any client waits."""
+
+_BODY: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+
+_WORDS: tuple[tuple[str, str, int], ...] = (
+    ("429", "Do not send more than 4 orders per 200ms", 429),
+    ("duplicate client order id", "Duplicate client order ID", 400),
+    ("insufficient margin", "Account does not have enough margin for order.", 400),
+    ("insufficient", "Not enough balances", 400),
+    ("not enough", "Not enough balances", 400),
+    ("quantity is below the minimum", "Size too small", 400),
+    ("quantity is not a multiple", "Size too small", 400),
+    ("quantity is above", "Size too large", 400),
+    ("quantity must be", "Size too small", 400),
+    ("notional is below", "Size too small for provide", 400),
+    ("price is", "Invalid price", 400),
+    ("a limit order needs", "Invalid price", 400),
+    ("trigger price too high", "Trigger price too high", 400),
+    ("trigger price too low", "Trigger price too low", 400),
+    ("reduce-only is not for spot", "Spot orders cannot be reduce-only", 400),
+    ("reduce-only", "Invalid reduce-only order", 400),
+    ("a conditional order must be reduce-only", "Invalid reduce-only order", 400),
+    ("unknown instrument", "No such market", 404),
+    ("the exchange cannot write", "Please retry request", 503),
+)
+
+
+def body_of(raw: bytes) -> dict[str, Any]:
+    """A JSON object with exact numbers. Raises Refused."""
+    try:
+        return _BODY.decode(raw or b"{}")
+    except (msgspec.DecodeError, ValueError, ArithmeticError):
+        raise Refused(400, "Invalid parameter body") from None
+
+
+def spec_named(floor: TradingFloor, name: object) -> Instrument:
+    spec = floor.listed.get(f"{name}.{floor.name}")
+    if spec is None:
+        raise Refused(404, f"No such market: {name}")
+    return spec
+
+
+def need(body: Mapping[str, Any], name: str) -> Any:
+    if name not in body or body[name] is None:
+        raise Refused(400, f"Missing parameter {name}")
+    return body[name]
+
+
+def amount(body: Mapping[str, Any], name: str) -> Decimal:
+    try:
+        return wire_positive(need(body, name), name)
+    except BadNumber:
+        raise Refused(400, f"Invalid parameter {name}") from None
+
+
+def side_in(body: Mapping[str, Any]) -> Side:
+    side = need(body, "side")
+    if side not in ("buy", "sell"):
+        raise Refused(400, "Invalid parameter side")
+    return Side(side)
+
+
+def flag(body: Mapping[str, Any], name: str) -> bool:
+    value = body.get(name, False)
+    if value not in (True, False, None):
+        raise Refused(400, f"Invalid parameter {name}")
+    return bool(value)
+
+
+def order_request(seat: Seat, floor: TradingFloor, body: Mapping[str, Any]) -> OrderRequest:
+    """`POST /orders`."""
+    spec = spec_named(floor, need(body, "market"))
+    kind = body.get("type", "limit")
+    if kind not in ("limit", "market"):
+        raise Refused(400, "Invalid parameter type")
+    if "price" not in body:
+        raise Refused(400, "Missing parameter price")
+    price = None if kind == "market" else amount(body, "price")
+    name = body.get("clientId")
+    if name is not None and (not isinstance(name, str) or not 0 < len(name) <= 64 or name.startswith("~")):
+        raise Refused(400, "Invalid parameter clientId")
+    return OrderRequest(
+        client_order_id=name or seat.draw_id(),
+        instrument=spec.id,
+        side=side_in(body),
+        quantity=amount(body, "size"),
+        price=price,
+        type=OrderType(kind),
+        tif=TimeInForce.IOC if flag(body, "ioc") else TimeInForce.GTC,
+        post_only=flag(body, "postOnly"),
+        reduce_only=flag(body, "reduceOnly"),
+        purpose=Purpose.TICKET,
+        origin="operator",
+    )
+
+
+def conditional_request(seat: Seat, floor: TradingFloor, body: Mapping[str, Any]) -> OrderRequest:
+    """`POST /conditional_orders`: stops, the only kind that the exchange has."""
+    spec = spec_named(floor, need(body, "market"))
+    kind = need(body, "type")
+    if kind != "stop":
+        raise Refused(400, "Invalid parameter type")
+    limit = body.get("orderPrice")
+    name = body.get("clientId")
+    return OrderRequest(
+        client_order_id=str(name) if name else seat.draw_id(),
+        instrument=spec.id,
+        side=side_in(body),
+        quantity=amount(body, "size"),
+        price=None if limit is None else amount(body, "orderPrice"),
+        type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+        reduce_only=flag(body, "reduceOnly"),
+        trigger=amount(body, "triggerPrice"),
+        purpose=Purpose.TICKET,
+        origin="operator",
+    )
+
+
+async def placed(seat: Seat, floor: TradingFloor, request: OrderRequest) -> SimOrder | None:
+    """Send it and wait for the venue's first word. None = a post-only order that would have traded.
+
+    Raises Refused; never answers when a fault swallowed the word: the client's own time-out ends that.
+    """
+    try:
+        word: Event = await asyncio.wait_for(seat.place(floor.name, request), PATIENCE_S)
+    except TimeoutError:
+        raise Refused(503, "Order took too long to process") from None
+    if isinstance(word, OrderAccepted):
+        return floor.state.orders[word.venue_order_id]
+    if isinstance(word, OrderRejected):
+        if word.reason == CROSSES:
+            return None
+        raise _refused(word.reason)
+    raise Refused(503, "Please retry request")
+
+
+def _refused(reason: str) -> Refused:
+    for start, text, status in _WORDS:
+        if reason.startswith(start):
+            return Refused(status, text)
+    return Refused(400, f"Invalid parameter: {reason}")
+
+
+def crossed_row(floor: TradingFloor, request: OrderRequest) -> Row:
+    """A post-only order that would trade is accepted and closed with nothing filled (ftx.md 3.2)."""
+    spec = floor.listed[request.instrument]
+    return {
+        "id": shown.number(f"{request.client_order_id}:{request.price}"),
+        "clientId": None if request.client_order_id.startswith("~") else request.client_order_id,
+        "market": spec.symbol,
+        "future": spec.symbol if spec.is_perp else None,
+        "side": request.side.value,
+        "type": request.type.value,
+        "price": request.price,
+        "size": request.quantity,
+        "filledSize": Decimal(0),
+        "remainingSize": Decimal(0),
+        "avgFillPrice": None,
+        "status": "closed",
+        "reduceOnly": request.reduce_only,
+        "ioc": False,
+        "postOnly": True,
+        "createdAt": None,
+        "liquidation": False,
+    }
+
+
+def fills_of(floor: TradingFloor, sim: SimOrder) -> list[OrderFilled]:
+    return [row for row in floor.state.account.fills if row.venue_order_id == sim.venue_order_id]
+
+
+def order_row(floor: TradingFloor, sim: SimOrder, *, fresh: bool = False) -> Row:
+    """`fresh`: the reply to a send says `new`, whatever has become of the order since."""
+    row = shown.order(floor.listed[sim.instrument], sim, fills_of(floor, sim))
+    if fresh and sim.filled == 0:
+        row["status"] = "new"
+    return row
+
+
+def find(floor: TradingFloor, order_id: str) -> SimOrder:
+    """By the venue's number. Raises Refused."""
+    for sim in floor.state.orders.values():
+        if str(shown.number(sim.venue_order_id)) == order_id:
+            return sim
+    raise Refused(404, "Order not found")
+
+
+def find_named(floor: TradingFloor, client_order_id: str) -> SimOrder:
+    key = floor.state.by_client.get(client_order_id)
+    sim = floor.state.orders.get(key) if key is not None else None
+    if sim is None:
+        raise Refused(404, "Order not found")
+    return sim
+
+
+def cancel(seat: Seat, floor: TradingFloor, sim: SimOrder) -> None:
+    """Queue a cancel. Raises Refused when there is nothing left of it."""
+    if not sim.live:
+        raise Refused(400, "Order already closed")
+    seat.cancel(floor.name, sim.instrument, sim.venue_order_id)

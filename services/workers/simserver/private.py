@@ -1,0 +1,239 @@
+"""What a key may ask and do: account, orders, conditional orders, fills, payments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.venues.sim.book import SimOrder
+from services.workers.simserver import account as accounts
+from services.workers.simserver import orders, shown
+from services.workers.simserver.auth import Refused
+from services.workers.simserver.question import PAGE, Question, spec_of
+
+
+def account(q: Question) -> Any:
+    return accounts.account(q.seat, q.venue, q.caller is not None and q.caller.key.withdraw)
+
+
+def set_leverage(q: Question) -> None:
+    value = orders.amount(orders.body_of(q.body), "leverage")
+    if not 1 <= value <= 20:
+        raise Refused(400, "Invalid parameter leverage")
+    q.seat.leverage = value
+
+
+def positions(q: Question) -> list[Any]:
+    return accounts.positions(q.floor)
+
+
+def balances(q: Question) -> list[Any]:
+    return accounts.balances(q.floor)
+
+
+def all_balances(q: Question) -> Any:
+    return {q.caller.subaccount or "main" if q.caller else "main": accounts.balances(q.floor)}
+
+
+def subaccounts(q: Question) -> list[Any]:
+    names = q.caller.key.subaccounts if q.caller is not None else ()
+    return [{"nickname": name, "deletable": False, "editable": False, "special": False} for name in names]
+
+
+def deposits(q: Question) -> list[Any]:
+    return _transfers(q, 1)
+
+
+def withdrawals(q: Question) -> list[Any]:
+    return _transfers(q, -1)
+
+
+def _transfers(q: Question, sign: int) -> list[Any]:
+    since, until = q.span()
+    rows = [
+        row
+        for row in q.floor.state.account.transfers
+        if row.amount * sign > 0 and since <= row.ts_event <= until
+    ]
+    return [accounts.transfer(row) for row in reversed(rows[-PAGE:])]
+
+
+async def place_order(q: Question) -> Any:
+    request = orders.order_request(q.seat, q.floor, orders.body_of(q.body))
+    sim = await orders.placed(q.seat, q.floor, request)
+    return orders.crossed_row(q.floor, request) if sim is None else orders.order_row(q.floor, sim, fresh=True)
+
+
+def open_orders(q: Question) -> list[Any]:
+    market_name = q.query.get("market")
+    wanted = spec_of(q, market_name).id if market_name else None
+    return [
+        orders.order_row(q.floor, sim)
+        for sim in q.floor.state.orders.values()
+        if sim.live and sim.trigger is None and wanted in (None, sim.instrument)
+    ]
+
+
+def order_history(q: Question) -> list[Any]:
+    since, until = q.span()
+    market_name = q.query.get("market")
+    wanted = spec_of(q, market_name).id if market_name else None
+    rows = [
+        sim
+        for sim in q.floor.state.orders.values()
+        if sim.trigger is None and since <= sim.ts <= until and wanted in (None, sim.instrument)
+    ]
+    return [orders.order_row(q.floor, sim) for sim in reversed(rows[-PAGE:])]
+
+
+def one_order(q: Question) -> Any:
+    return orders.order_row(q.floor, orders.find(q.floor, q.names["id"]))
+
+
+def one_order_by_client_id(q: Question) -> Any:
+    sim = orders.find_named(q.floor, q.names["id"])
+    if sim.trigger is not None:
+        raise Refused(404, "Order not found")
+    return orders.order_row(q.floor, sim)
+
+
+def cancel_order(q: Question) -> str:
+    orders.cancel(q.seat, q.floor, orders.find(q.floor, q.names["id"]))
+    return "Order queued for cancelation"
+
+
+def cancel_by_client_id(q: Question) -> str:
+    orders.cancel(q.seat, q.floor, orders.find_named(q.floor, q.names["id"]))
+    return "Order queued for cancelation"
+
+
+def cancel_all(q: Question) -> str:
+    body = orders.body_of(q.body)
+    only_conditional, only_limit = (
+        orders.flag(body, "conditionalOrdersOnly"),
+        orders.flag(body, "limitOrdersOnly"),
+    )
+    wanted = spec_of(q, body["market"]).id if body.get("market") else None
+    side = orders.side_in(body) if body.get("side") else None
+    for sim in list(q.floor.state.orders.values()):
+        conditional = sim.trigger is not None
+        if not sim.live or wanted not in (None, sim.instrument) or side not in (None, sim.side):
+            continue
+        if (only_conditional and not conditional) or (only_limit and conditional):
+            continue
+        orders.cancel(q.seat, q.floor, sim)
+    return "Orders queued for cancelation"
+
+
+async def modify_order(q: Question) -> Any:
+    return await _modify(q, orders.find(q.floor, q.names["id"]))
+
+
+async def modify_by_client_id(q: Question) -> Any:
+    return await _modify(q, orders.find_named(q.floor, q.names["id"]))
+
+
+async def _modify(q: Question, old: SimOrder) -> Any:
+    """Cancel and replace: a new id, the priority lost (ftx.md 3.2)."""
+    body = orders.body_of(q.body)
+    spec = q.floor.listed[old.instrument]
+    price = None if old.ticks is None else old.ticks * spec.price_increment
+    orders.cancel(q.seat, q.floor, old)
+    merged = {
+        "market": spec.symbol,
+        "side": old.side.value,
+        "type": old.type.value,
+        "price": body.get("price", price),
+        "size": body.get("size", old.leaves * spec.size_increment),
+        "reduceOnly": old.reduce_only,
+        "postOnly": old.post_only,
+        "clientId": body.get("clientId"),
+    }
+    request = orders.order_request(q.seat, q.floor, merged)
+    sim = await orders.placed(q.seat, q.floor, request)
+    return orders.crossed_row(q.floor, request) if sim is None else orders.order_row(q.floor, sim, fresh=True)
+
+
+async def place_conditional(q: Question) -> Any:
+    request = orders.conditional_request(q.seat, q.floor, orders.body_of(q.body))
+    sim = await orders.placed(q.seat, q.floor, request)
+    if sim is None or request.trigger is None:
+        raise Refused(400, "Invalid parameter type")
+    q.seat.triggers[sim.venue_order_id] = request.trigger
+    return _conditional_row(q, sim)
+
+
+def _conditional_row(q: Question, sim: SimOrder) -> Any:
+    spec = q.floor.listed[sim.instrument]
+    asked = q.seat.triggers.get(sim.venue_order_id)
+    if asked is None:
+        asked = (sim.trigger or 0) * spec.price_increment
+    return shown.conditional(spec, sim, asked, orders.fills_of(q.floor, sim))
+
+
+def open_conditionals(q: Question) -> list[Any]:
+    return [
+        _conditional_row(q, sim)
+        for sim in q.floor.state.orders.values()
+        if sim.live and sim.trigger is not None
+    ]
+
+
+def conditional_history(q: Question) -> list[Any]:
+    rows = [
+        sim
+        for sim in q.floor.state.orders.values()
+        if sim.trigger is not None or sim.venue_order_id in q.seat.triggers
+    ]
+    return [_conditional_row(q, sim) for sim in reversed(rows[-PAGE:])]
+
+
+def conditional_triggers(q: Question) -> list[Any]:
+    sim = orders.find(q.floor, q.names["id"])
+    if sim.trigger is not None:
+        return []
+    size = sim.asked_lots * q.floor.listed[sim.instrument].size_increment
+    done = sim.filled * q.floor.listed[sim.instrument].size_increment
+    return [
+        {
+            "error": None,
+            "filledSize": done,
+            "orderSize": size,
+            "orderId": shown.number(sim.venue_order_id),
+            "time": shown.iso(sim.ts),
+        }
+    ]
+
+
+def cancel_conditional(q: Question) -> str:
+    sim = orders.find(q.floor, q.names["id"])
+    if sim.trigger is None:
+        raise Refused(400, "Order already closed")
+    orders.cancel(q.seat, q.floor, sim)
+    return "Order cancelled"
+
+
+def fills(q: Question) -> list[Any]:
+    since, until = q.span()
+    market_name, order_id = q.query.get("market"), q.query.get("orderId")
+    wanted = spec_of(q, market_name).id if market_name else None
+    rows = [
+        row
+        for row in q.floor.state.account.fills
+        if since <= row.ts_event <= until
+        and wanted in (None, row.instrument)
+        and order_id in (None, str(shown.number(row.venue_order_id)))
+    ]
+    if q.query.get("order") != "asc":
+        rows = rows[::-1]
+    return [shown.fill(q.floor.listed[row.instrument], row) for row in rows[:PAGE]]
+
+
+def funding_payments(q: Question) -> list[Any]:
+    since, until = q.span()
+    wanted = q.query.get("future")
+    rows = [
+        row
+        for row in q.floor.state.account.payments
+        if since <= row.ts_event <= until and wanted in (None, q.floor.listed[row.instrument].symbol)
+    ]
+    return [shown.payment(q.floor.listed[row.instrument], row) for row in reversed(rows[-PAGE:])]

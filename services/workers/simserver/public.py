@@ -1,0 +1,114 @@
+"""What anybody may ask: markets, futures, books, candles, funding rates, coins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.domain.events import RateRow
+from services.domain.instrument import Instrument
+from services.venues.sim.facts import WEIGHTS
+from services.workers.simserver import shown
+from services.workers.simserver.auth import Refused
+from services.workers.simserver.candles import RESOLUTIONS
+from services.workers.simserver.question import PAGE, Question, spec_of
+
+
+def time(q: Question) -> str:
+    return shown.iso(q.house.now)
+
+
+def markets(q: Question) -> list[Any]:
+    return [shown.market(q.floor, spec) for spec in q.floor.listed.values()]
+
+
+def market(q: Question) -> Any:
+    """Names of spot markets have a slash, so everything after `/markets/` is one name."""
+    return shown.market(q.floor, spec_of(q, q.names["name"]))
+
+
+def orderbook(q: Question) -> Any:
+    try:
+        depth = int(q.query.get("depth", "20"))
+    except ValueError:
+        raise Refused(400, "Invalid parameter depth") from None
+    spec = spec_of(q, q.names["name"])
+    bids, asks = shown.levels(q.floor, spec.id, max(1, min(depth, 100)))
+    return {"bids": bids, "asks": asks}
+
+
+def trades(q: Question) -> list[Any]:
+    """Trades of the account that asks: the background's own are not told one by one."""
+    spec = spec_of(q, q.names["name"])
+    since, until = q.span()
+    rows = [
+        f for f in q.floor.state.account.fills if f.instrument == spec.id and since <= f.ts_event <= until
+    ]
+    return [
+        {
+            "id": shown.number(row.trade_id),
+            "price": row.price,
+            "size": row.quantity,
+            "side": row.side.value,
+            "liquidation": row.liquidation,
+            "time": shown.iso(row.ts_event),
+        }
+        for row in reversed(rows[-PAGE:])
+    ]
+
+
+def candles(q: Question) -> list[Any]:
+    spec = spec_of(q, q.names["name"])
+    text = q.query.get("resolution", "")
+    if not text.isdigit() or int(text) not in RESOLUTIONS:
+        raise Refused(400, "Invalid parameter resolution")
+    since, until = q.span()
+    return q.candles.rows(spec.id, int(text), since, until, q.house.now)
+
+
+def futures(q: Question) -> list[Any]:
+    return [shown.future(q.floor, spec) for spec in q.floor.listed.values() if spec.is_perp]
+
+
+def _future(q: Question) -> Instrument:
+    name = q.names["name"]
+    spec = q.floor.listed.get(f"{name}.{q.venue}")
+    if spec is None or not spec.is_perp:
+        raise Refused(404, f"No such future: {name}")
+    return spec
+
+
+def future(q: Question) -> Any:
+    return shown.future(q.floor, _future(q))
+
+
+def stats(q: Question) -> Any:
+    return shown.stats(q.house.public.exchange.predicted(_future(q).id))
+
+
+def funding_rates(q: Question) -> list[Any]:
+    since, until = q.span()
+    wanted = q.query.get("future")
+    ids = {spec.id: spec.symbol for spec in q.floor.listed.values() if spec.is_perp}
+    if wanted is not None and f"{wanted}.{q.venue}" not in ids:
+        raise Refused(404, f"No such future: {wanted}")
+    rows: list[RateRow] = [
+        row
+        for row in q.house.public.exchange.settled_rates()
+        if row.instrument in ids
+        and (wanted is None or ids[row.instrument] == wanted)
+        and since <= row.rate_ts <= until
+    ]
+    rows.sort(key=lambda row: -row.rate_ts)
+    return [
+        {"future": ids[row.instrument], "rate": row.rate, "time": shown.iso(row.rate_ts)}
+        for row in rows[:PAGE]
+    ]
+
+
+def coins(q: Question) -> list[Any]:
+    return [shown.coin(name, q.floor) for name in WEIGHTS]
+
+
+def nothing(q: Question) -> list[Any]:
+    """What the exchange has none of: expired futures, borrow rates, …"""
+    return []

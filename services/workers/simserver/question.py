@@ -1,0 +1,60 @@
+"""A question to the server: path names, query, body and, where it is private, who asks. Nothing of HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from msgspec import Struct
+
+from services.domain.instrument import Instrument
+from services.venues.sim.floor import TradingFloor
+from services.workers.simserver import orders
+from services.workers.simserver.auth import Caller, Refused
+from services.workers.simserver.candles import Candles
+from services.workers.simserver.house import NS, House, Seat
+
+PAGE = 5_000
+
+
+class Question(Struct, kw_only=True):
+    house: House
+    venue: str
+    names: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    caller: Caller | None
+    candles: Candles
+
+    @property
+    def seat(self) -> Seat:
+        if self.caller is None:
+            return self.house.public
+        return self.house.seat(self.caller.key.key, self.caller.subaccount)
+
+    @property
+    def floor(self) -> TradingFloor:
+        return self.seat.venue(self.venue).floor
+
+    def span(self) -> tuple[int, int]:
+        """`start_time` and `end_time`, ns, both ends inclusive; seconds on the wire."""
+        return _seconds(self.query, "start_time", 0), _seconds(self.query, "end_time", 2**62)
+
+
+def _seconds(query: Mapping[str, str], name: str, missing: int) -> int:
+    text = query.get(name)
+    if text is None:
+        return missing
+    try:
+        return int(Decimal(text) * NS)
+    except (InvalidOperation, ValueError, OverflowError):
+        raise Refused(400, f"Invalid parameter {name}") from None
+
+
+Answer = Callable[[Question], Any | Awaitable[Any]]
+
+
+def spec_of(q: Question, name: str) -> Instrument:
+    """A market by its name. Raises Refused."""
+    return orders.spec_named(q.floor, name)

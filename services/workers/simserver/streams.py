@@ -1,0 +1,310 @@
+"""The server's WebSocket side: log-in, subscriptions, books as partial and updates, private frames.
+
+Books are sent as differences to what this socket was told last, each with the checksum of what it then has.
+A fault of the line shows here: frames of a connection that is down are not sent, a checksum fault spoils one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from services.domain.events import (
+    Event,
+    MarketFrame,
+    OrderAccepted,
+    OrderCanceled,
+    OrderFilled,
+    VenueLink,
+)
+from services.venues.ftx.book import checksum_of
+from services.workers.simserver import orders, shown
+from services.workers.simserver.auth import Refused, login
+from services.workers.simserver.house import House, Seat
+from services.workers.simserver.shown import Level, Row
+
+MARKET_CHANNELS = ("ticker", "trades", "orderbook")
+PRIVATE_CHANNELS = ("orders", "fills")
+WIDE_CHANNELS = ("markets",)
+DEPTH = 100
+PUSH_S = 0.1
+WAITING_MOST = 5_000
+"""Frames that wait for a socket that does not read; then it is closed."""
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_DECODER: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+
+
+class Socket:
+    """One connection."""
+
+    def __init__(self, house: House, venue: str, socket: WebSocket) -> None:
+        self._house = house
+        self._venue = venue
+        self._socket = socket
+        self.seat: Seat = house.public
+        self._caller = False
+        self._subscribed: dict[tuple[str, str], None] = {}
+        self._told: dict[str, tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]]] = {}
+        self._tickers: dict[str, Row] = {}
+        self._out: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(WAITING_MOST)
+        self._dark = False
+
+    # --- what comes in -----------------------------------------------------------------------------------
+
+    async def listen(self) -> None:
+        """Until the client goes."""
+        self.seat.listeners.append(self._hear)
+        writer = asyncio.create_task(self._write())
+        try:
+            while True:
+                text = await self._socket.receive_text()
+                self._take(text)
+        except (WebSocketDisconnect, RuntimeError, KeyError):
+            return
+        finally:
+            self.seat.listeners.remove(self._hear)
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    def _take(self, text: str) -> None:
+        try:
+            frame = _DECODER.decode(text)
+        except (msgspec.DecodeError, ValueError):
+            self._error(400, "Invalid JSON")
+            return
+        if self._dark:
+            return  # a line that is down hears nothing
+        match frame.get("op"):
+            case "ping":
+                self.say({"type": "pong"})
+            case "login":
+                self._login(frame.get("args"))
+            case "subscribe":
+                self._subscribe(frame)
+            case "unsubscribe":
+                self._unsubscribe(frame)
+            case None:
+                self._error(400, 'Missing parameter "op"')
+            case _:
+                self._error(400, "Invalid op")
+
+    def _login(self, args: object) -> None:
+        if self._caller:
+            self._error(400, "Already logged in")
+            return
+        if not isinstance(args, Mapping):
+            self._error(400, 'Missing parameter "args"')
+            return
+        try:
+            caller = login(self._house, args, time.time_ns() // 1_000_000)
+        except Refused as refused:
+            self._error(refused.status, refused.text)
+            return
+        self._caller = True
+        self.seat.listeners.remove(self._hear)
+        self.seat = self._house.seat(caller.key.key, caller.subaccount)
+        self.seat.listeners.append(self._hear)
+
+    def _subscribe(self, frame: Mapping[str, Any]) -> None:
+        channel, market = frame.get("channel"), frame.get("market") or ""
+        if channel is None:
+            self._error(400, 'Missing parameter "channel"')
+            return
+        if channel in PRIVATE_CHANNELS:
+            if not self._caller:
+                self._error(400, "Not logged in")
+                return
+            market = ""
+        elif channel in WIDE_CHANNELS:
+            market = ""
+        elif channel not in MARKET_CHANNELS:
+            self._error(400, f"Invalid channel: {str(channel)[:40]}")
+            return
+        elif f"{market}.{self._venue}" not in self.seat.venue(self._venue).floor.listed:
+            self._error(404, f"No such market: {str(market)[:40]}")
+            return
+        self._subscribed[channel, market] = None
+        confirmed = {"type": "subscribed", "channel": channel}
+        self.say({**confirmed, "market": market} if market else confirmed)
+        if channel == "orderbook":
+            self._told.pop(market, None)
+        if channel == "markets":
+            self._markets()
+        self._tickers.pop(market, None)
+        self.push()
+
+    def _unsubscribe(self, frame: Mapping[str, Any]) -> None:
+        channel, market = str(frame.get("channel")), str(frame.get("market") or "")
+        if (channel, market) not in self._subscribed:
+            self._error(400, "Not subscribed")
+            return
+        del self._subscribed[channel, market]
+        ended = {"type": "unsubscribed", "channel": channel}
+        self.say({**ended, "market": market} if market else ended)
+
+    def _error(self, code: int, text: str) -> None:
+        self.say({"type": "error", "code": code, "msg": text})
+
+    # --- what goes out -----------------------------------------------------------------------------------
+
+    def say(self, frame: dict[str, Any]) -> None:
+        """Queue a frame; a client that does not read loses the connection, never a frame of it."""
+        try:
+            self._out.put_nowait(frame)
+        except asyncio.QueueFull:
+            self._out = asyncio.Queue()
+            self._out.put_nowait(None)
+
+    async def _write(self) -> None:
+        while True:
+            frame = await self._out.get()
+            if frame is None:
+                with contextlib.suppress(RuntimeError):
+                    await self._socket.close(1008)
+                return
+            await self._socket.send_text(_ENCODER.encode(frame).decode())
+
+    def push(self) -> None:
+        """Send what has changed of the subscribed markets."""
+        if self._dark:
+            return
+        for channel, market in list(self._subscribed):
+            if channel == "orderbook":
+                self._book(market)
+            elif channel == "ticker":
+                self._ticker(market)
+
+    def _time(self) -> Decimal:
+        return Decimal(self._house.now) / 1_000_000_000
+
+    def _ticker(self, market: str) -> None:
+        floor = self.seat.venue(self._venue).floor
+        bid, ask, bid_size, ask_size = shown.top_of(floor, f"{market}.{self._venue}")
+        row: Row = {"bid": bid, "ask": ask, "bidSize": bid_size, "askSize": ask_size, "last": bid}
+        if self._tickers.get(market) != row:
+            self._tickers[market] = row
+            data = {**row, "time": self._time()}
+            self.say({"channel": "ticker", "market": market, "type": "update", "data": data})
+
+    def _book(self, market: str) -> None:
+        floor = self.seat.venue(self._venue).floor
+        bids, asks = shown.levels(floor, f"{market}.{self._venue}", DEPTH)
+        now = (dict(bids), dict(asks))
+        told = self._told.get(market)
+        if told == now:
+            return
+        self._told[market] = now
+        kind = "partial" if told is None else "update"
+        before = ({}, {}) if told is None else told
+        changed = [
+            [
+                *([price, size] for price, size in new.items() if old.get(price) != size),
+                *([price, Decimal(0)] for price in old if price not in new),
+            ]
+            for old, new in zip(before, now, strict=True)
+        ]
+        data = {
+            "time": self._time(),
+            "checksum": checksum_of(_texts(bids), _texts(asks)),
+            "bids": changed[0],
+            "asks": changed[1],
+            "action": kind,
+        }
+        self.say({"channel": "orderbook", "market": market, "type": kind, "data": data})
+
+    def _markets(self) -> None:
+        floor = self.seat.venue(self._venue).floor
+        rows = {spec.symbol: shown.market(floor, spec) for spec in floor.listed.values()}
+        data = {"data": rows, "action": "partial"}
+        self.say({"channel": "markets", "type": "partial", "data": data})
+
+    # --- what happens ------------------------------------------------------------------------------------
+
+    def _hear(self, venue: str, event: Event) -> None:
+        if venue != self._venue:
+            return
+        floor = self.seat.venue(venue).floor
+        match event:
+            case VenueLink():
+                self._link(up=event.up)
+            case MarketFrame():
+                return
+            case OrderFilled():
+                self._fill(event)
+                self._order(event.venue_order_id)
+            case OrderAccepted():
+                self._order(event.venue_order_id)
+            case OrderCanceled():
+                key = floor.state.by_client.get(event.client_order_id)
+                if key is not None:
+                    self._order(key)
+            case _:
+                return
+
+    def _link(self, *, up: bool) -> None:
+        """A connection of the venue that goes down takes this one with it, as a restart does."""
+        if up and self._dark:
+            self._dark = False
+            self.say({"type": "info", "code": 20001, "msg": "Please reconnect"})
+        elif not up:
+            self._dark = True
+
+    def _fill(self, event: OrderFilled) -> None:
+        floor = self.seat.venue(self._venue).floor
+        spec = floor.listed[event.instrument]
+        if ("fills", "") in self._subscribed:
+            self.say({"channel": "fills", "type": "update", "data": shown.fill(spec, event)})
+        if ("trades", spec.symbol) in self._subscribed:
+            trade = {
+                "id": shown.number(event.trade_id),
+                "price": event.price,
+                "size": event.quantity,
+                "side": event.side.value,
+                "liquidation": event.liquidation,
+                "time": shown.iso(event.ts_event),
+            }
+            self.say({"channel": "trades", "market": spec.symbol, "type": "update", "data": [trade]})
+
+    def _order(self, venue_order_id: str) -> None:
+        floor = self.seat.venue(self._venue).floor
+        sim = floor.state.orders.get(venue_order_id)
+        if sim is not None and sim.trigger is None and ("orders", "") in self._subscribed:
+            row = orders.order_row(floor, sim)
+            self.say({"channel": "orders", "type": "update", "data": row})
+
+
+def _texts(rows: list[Level]) -> list[str]:
+    return [f"{float(price)!r}:{float(size)!r}" for price, size in rows]
+
+
+class Streams:
+    """All connections of one venue."""
+
+    def __init__(self, house: House, venue: str) -> None:
+        self._house = house
+        self._venue = venue
+        self._open: dict[int, Socket] = {}
+
+    async def serve(self, socket: WebSocket) -> None:
+        await socket.accept()
+        one = Socket(self._house, self._venue, socket)
+        self._open[id(one)] = one
+        try:
+            await one.listen()
+        finally:
+            del self._open[id(one)]
+
+    async def run(self) -> None:
+        """Push what has changed, ten times a second, until cancelled."""
+        while True:
+            for one in list(self._open.values()):
+                one.push()
+            await asyncio.sleep(PUSH_S)
