@@ -94,15 +94,26 @@ async def _name_strangers(api: FtxRest, orders: OrderBook, fills: list[wire.Fill
     """Fills of orders that this process has not sent: after a restart they may be ours all the same."""
     unknown = dict.fromkeys(row.orderId for row in fills if orders.name_of(row.orderId) is None)
     for order_id in unknown:
-        try:
-            found = await api.order(order_id)
-        except WireError as error:
-            if error.kind is not ErrorKind.REJECTED:
-                raise
-            # The venue knows the fill and not the order (a liquidation): it is nobody's of ours.
-            orders.whose(order_id, "")
-        else:
-            orders.whose(order_id, found.clientId or "")
+        orders.whose(order_id, await owner_of(api, orders, order_id))
+
+
+async def owner_of(api: FtxRest, orders: OrderBook, order_id: int) -> str:
+    """Our client id of a venue order; "" = nobody's here. Raises WireError when the venue does not say.
+
+    A conditional order becomes an ordinary one of another number when it is released: its history knows both.
+    """
+    try:
+        name = (await api.order(order_id)).clientId
+    except WireError as error:
+        if error.kind is not ErrorKind.REJECTED:
+            raise
+        # The venue knows the fill and not the order: a liquidation.
+        return ""
+    if not name and orders.conditionals:
+        for row in await api.conditional_history():
+            if row.orderId == order_id:
+                return orders.conditionals.get(row.id, "")
+    return name or ""
 
 
 def _transfer(venue: str, row: wire.Transfer, sign: int, ts: int) -> TransferBooked:

@@ -69,6 +69,8 @@ class OrderBook:
         self._tell = tell
         self._names: dict[int, str] = {}
         """Venue order id -> our client id; "" = somebody else's."""
+        self.conditionals: dict[int, str] = {}
+        """Conditional order -> our client id: the dialect has no client ids for them."""
         self._accepted: dict[int, None] = {}
         self._ended: dict[int, None] = {}
         self._orphans: dict[int, list[wire.Fill]] = {}
@@ -79,12 +81,13 @@ class OrderBook:
             # Accepted and closed in one breath: a post-only order that would have traded (ftx.md 3.2).
             now = self._now()
             text = "post-only order would match at once"
-            self._tell(OrderRejected(self._venue, client_order_id, text, now, now, crosses=True))
+            self._tell(OrderRejected(self._venue, client_order_id, text, now, now, would_cross=True))
             return
         self._learn(order.id, client_order_id)
         self._say_accepted(order, client_order_id)
 
     def placed_conditional(self, order: wire.Conditional, client_order_id: str) -> None:
+        self.conditionals[order.id] = client_order_id
         at = parse.iso_ns(order.createdAt, "createdAt") if order.createdAt else self._now()
         self._tell(OrderAccepted(self._venue, client_order_id, f"c{order.id}", at, self._now()))
 

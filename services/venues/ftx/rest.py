@@ -31,6 +31,7 @@ WINDOWS = (
 
 PAGE = 5_000
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+_HEAD = msgspec.json.Decoder(wire.Head)
 _ENVELOPES: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
@@ -71,9 +72,8 @@ class FtxDialect:
     def refusal(self, request: Request, reply: Reply) -> WireError | None:
         if reply.status == 200 and reply.body.startswith(b"{"):
             # The result is decoded once, by the caller; here only the envelope's word counts.
-            head = _decoder(wire.Envelope[msgspec.Raw])
             try:
-                envelope = head.decode(reply.body)
+                envelope = _HEAD.decode(reply.body)
             except msgspec.DecodeError as error:
                 return WireError(ErrorKind.UNKNOWN, f"{request.path}: no envelope ({error})", status=200)
             return None if envelope.success else errors.refusal(reply.status, envelope.error)
@@ -89,7 +89,7 @@ class FtxDialect:
 
 def _error_text(body: bytes) -> str:
     try:
-        return msgspec.json.decode(body, type=wire.Envelope[msgspec.Raw]).error
+        return _HEAD.decode(body).error
     except msgspec.DecodeError:
         return body[:200].decode("utf-8", "replace")
 
@@ -196,6 +196,9 @@ class FtxRest:
 
     async def open_conditionals(self) -> list[wire.Conditional]:
         return await self._get(list[wire.Conditional], "/conditional_orders", signed=True)
+
+    async def conditional_history(self) -> list[wire.Conditional]:
+        return await self._get(list[wire.Conditional], "/conditional_orders/history", signed=True)
 
     async def order_by_client_id(self, client_order_id: str) -> wire.Order:
         path = f"/orders/by_client_id/{quote(client_order_id, safe='')}"

@@ -25,6 +25,13 @@ class Envelope(Struct, Generic[T]):
     hasMoreData: bool = False
 
 
+class Head(Struct):
+    """The envelope's own word, its result passed over."""
+
+    success: bool
+    error: str = ""
+
+
 class Market(Struct, frozen=True):
     name: str
     type: str

@@ -13,17 +13,24 @@ from decimal import Decimal
 from typing import Any
 
 from services.domain.enums import OrderState
-from services.domain.events import CancelRejected, Event, OrderRejected, OrderReport, OrderUnknown
+from services.domain.events import (
+    CancelRejected,
+    Event,
+    OrderCanceled,
+    OrderRejected,
+    OrderReport,
+    OrderUnknown,
+)
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport, RequestFailed
 from services.venues.ftx import errors, parse
 from services.venues.ftx import schemas as wire
-from services.venues.ftx.account import read_account
+from services.venues.ftx.account import owner_of, read_account
 from services.venues.ftx.orders import OrderBook, conditional_body, order_body
 from services.venues.ftx.rest import FtxRest
 from services.venues.wire.budget import Lane
-from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.errors import WireError
 from services.venues.wire.latency import Latencies
 
 ORPHAN_WAIT_S = 0.5
@@ -84,6 +91,10 @@ class Trading:
     async def cancel(self, instrument: str, client_order_id: str, venue_order_id: str) -> None:
         try:
             await self._api.cancel(client_order_id, venue_order_id)
+            if venue_order_id.startswith("c"):
+                # Of a conditional order this is the last word: the streams do not speak of them.
+                now = self._wall()
+                self._tell(OrderCanceled(self._venue, client_order_id, "canceled", Decimal(0), now, now))
         except WireError as error:
             now = self._wall()
             if error.code == errors.ALREADY_QUEUED:
@@ -207,15 +218,10 @@ class Trading:
         if order_id not in self._orders.waiting():
             return
         try:
-            found = await self._api.order(order_id)
+            self._orders.whose(order_id, await owner_of(self._api, self._orders, order_id))
         except WireError as error:
-            if error.kind is ErrorKind.REJECTED:
-                self._orders.whose(order_id, "")
-            else:
-                # It goes on waiting here; the next read of the account tells it too.
-                self._failed("query", str(order_id), error)
-            return
-        self._orders.whose(order_id, found.clientId or "")
+            # It goes on waiting here; the next read of the account tells it too.
+            self._failed("query", str(order_id), error)
 
 
 def _reason(error: Exception) -> str:
