@@ -17,7 +17,7 @@ from services.domain.effects import Done
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
 from services.protocol.frames import to_json
-from services.protocol.options import RunOptions
+from services.protocol.options import FaultSpec, RunOptions
 from services.protocol.ready import Ready, tell_ready
 from services.protocol.version import VERSION
 from services.settings.layout import StateLayout
@@ -176,6 +176,43 @@ def replay(layout: StateLayout, journal: Path | None) -> tuple[str, bool, str]:
     if others:
         text += f"; written by version {', '.join(others)}, replayed by {VERSION}"
     return to_json(result).decode(), found.ok, text
+
+
+def serve_sim(
+    *,
+    port: int,
+    key: str,
+    secret: str,
+    keys: Path | None,
+    scenario: str,
+    seed: int,
+    speed: float,
+    instruments: int,
+    latency_ms: float | None,
+    faults: tuple[FaultSpec, ...],
+    scenario_time: bool,
+    lockstep: bool,
+    books: Path | None,
+    say: Callable[[str], None],
+) -> int:
+    """The simulated exchange as a server, until it is interrupted."""
+    from services import simulator
+
+    options = simulator.SimOptions(
+        port=port,
+        scenario=scenario,
+        seed=seed,
+        speed=speed,
+        step_s=None,
+        instruments=instruments,
+        latency_ms=latency_ms,
+        lockstep=lockstep,
+        scenario_time=scenario_time,
+        keys=simulator.keys_of(keys, key, secret),
+        faults=faults,
+        folder=books,
+    )
+    return simulator.serve(options, say)
 
 
 def _store(layout: StateLayout) -> Path:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console import audit, oneshot, start
+from console import audit, oneshot, serving, start
 from console.asking import Debug, Json, Profile, StateDir, asked
 from services.protocol.commands import BY_NAME
 from services.protocol.errors import UsageError
@@ -266,6 +266,9 @@ def config_path(profile: Profile = "sim", json: Json = False, debug: Debug = Fal
 
 def _told(json: bool, *, text: str) -> str:
     return to_json({"ok": True, "text": text}).decode() if json else text
+
+
+app.command("sim", epilog="Example: stableconsole sim --port 8300 --key trader --secret secret")(serving.sim)
 
 
 @app.command(epilog="Example: stableconsole version --json")

@@ -54,6 +54,7 @@ def commands() -> str:
         "| `stableconsole config show` | | Every parameter with its value, unit and origin. |",
         "| `stableconsole config check` | | Check the file; names line, key, value and what was expected. |",
         "| `stableconsole config path` | | Where the file is. |",
+        "| `stableconsole sim --port N [--key K --secret S]` | | Serve the simulated exchange in the FTX dialect, on this machine alone. |",
         "| `stableconsole version` | | The product's version. |",
         "",
         "`flatten` asks for the word unless `--yes` is given; without a terminal `--yes` is required.",

@@ -8,37 +8,25 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from services.domain.events import Event
-from services.domain.instrument import Instrument
 from services.venues.ftx.build import build_ftx
 from services.venues.ftx.venue import FtxSettings, FtxVenue
-from services.venues.sim.facts import perp, spot
-from services.venues.sim.world import World, make_world
+from services.venues.sim.world import World
 from services.venues.wire.rest import Timings
 from services.venues.wire.stream import Habits
 from services.workers.simserver.house import House, Key
 from services.workers.simserver.serve import SimServer, bound
+from services.workers.simserver.worlds import served_world
 
 KEY = Key("trader", "secret", ("arb",))
 LONG_S = 10.0
-
-
-def small_world(scenario: str = "calm", seed: int = 1) -> World:
-    """Two venues, the article's instruments and three names that clients of the time look for."""
-    world = make_world(scenario, seed, 0.5)
-    listed: list[Instrument] = []
-    for venue in ("alpha", "beta"):
-        listed += [i for i in world.instruments if i.venue == venue]
-        listed += [perp(venue, "BTC-PERP", "BTC", "USD"), spot(venue, "BTC/USDT", "BTC", "USDT")]
-    return World(**{name: getattr(world, name) for name in World.__struct_fields__} | {
-        "instruments": tuple(listed)
-    })  # fmt: skip
 
 
 @asynccontextmanager
 async def serving(
     world: World | None = None, keys: tuple[Key, ...] = (KEY,), *, lockstep: bool = False, speed: float = 1.0
 ) -> AsyncIterator[tuple[House, SimServer]]:
-    house = House(world or small_world(), keys, lockstep=lockstep, speed=speed)
+    chosen = world or served_world("calm", 1, step_s=0.5, synthetic=0, start=None)
+    house = House(chosen, keys, lockstep=lockstep, speed=speed)
     server = SimServer(house, [bound(0) for _ in house.world.venues])
     await server.start()
     try:

@@ -128,6 +128,11 @@ class SimExchange:
         else:
             line.end(effect.kind, self.now)
 
+    def set_latency(self, latency_ns: int) -> None:
+        """Each way, on every venue, without jitter. No part of the world: a server may ask for it."""
+        for venue in self.venues.values():
+            venue.line.latency_ns, venue.line.jitter_ns = latency_ns, 0
+
     def faults(self, venue: str) -> VenueFaults:
         """What is set on a venue, and how often it was done."""
         return self._lines[venue].faults

@@ -49,11 +49,12 @@ class Line:
         self._outages = outages
         self._up_at = self._down_at = self._frame_at = 0
         self._held: list[Event] = []
+        self.latency_ns, self.jitter_ns = LATENCY_NS, LATENCY_JITTER_NS
         self.dark = True
         """The desk has not been told that the line is up."""
 
     def delay(self) -> int:
-        return LATENCY_NS + int((2.0 * self._latency.random() - 1.0) * LATENCY_JITTER_NS)
+        return self.latency_ns + int((2.0 * self._latency.random() - 1.0) * self.jitter_ns)
 
     def down(self, ts: int) -> bool:
         """Whether `ts` lies in an outage."""

@@ -130,6 +130,7 @@ class House:
         speed: float = 1.0,
         lockstep: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        latency_ms: float | None = None,
     ) -> None:
         """`lockstep`: time moves by `advance` alone. Accounts are opened when first used."""
         self.world = world
@@ -137,6 +138,7 @@ class House:
         self.lockstep = lockstep
         self._folder = folder
         self._speed = speed
+        self._latency_ms = latency_ms
         self._clock = clock
         self._started = clock()
         self._start = world.start
@@ -155,6 +157,8 @@ class House:
                 folder = self._folder / f"{key[:16]}-{subaccount}".replace("/", "_")
                 folder.mkdir(parents=True, exist_ok=True)
             found = self._seats[name] = Seat(self.world, folder, self._start)
+            if self._latency_ms is not None:
+                found.exchange.set_latency(int(self._latency_ms * 1e6))
             for fault in self._faults:
                 found.exchange.set_fault(fault)
             found.advance(self.now)

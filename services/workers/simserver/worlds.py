@@ -1,0 +1,32 @@
+"""The world that is served: the simulator's own, and the names that clients of the time look for."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from services.venues.sim.facts import NS, perp, spot
+from services.venues.sim.world import World, make_world
+
+DEFAULT_STEP_S = 1.0
+
+
+def served_world(
+    scenario: str, seed: int, *, step_s: float | None, synthetic: int, start: int | None
+) -> World:
+    """`start`: market time at which it begins, ns; None = the scenario's own. Raises ValueError.
+
+    Beside the simulator's instruments every venue lists BTC-PERP and ETH-PERP, settled in USD, and BTC/USDT.
+    """
+    world = make_world(scenario, seed, DEFAULT_STEP_S if step_s is None else step_s, synthetic)
+    listed = [
+        instrument
+        for venue in world.venues
+        for instrument in (
+            *(each for each in world.instruments if each.venue == venue),
+            perp(venue, "BTC-PERP", "BTC", "USD"),
+            perp(venue, "ETH-PERP", "ETH", "USD"),
+            spot(venue, "BTC/USDT", "BTC", "USDT"),
+        )
+    ]
+    begin = world.start if start is None else start // NS * NS
+    return replace(world, instruments=tuple(listed), start=begin)
