@@ -142,7 +142,12 @@ class _Chains:
         reason = request.reason if request is not None else record.text
         purpose = Purpose(record.purpose)
         end = self.journal.turn_end(gate.row) if gate is not None else None
-        causes = () if purpose in _OPENING else _causes(record, reason, flatten, gate, rows, end)
+        causes: tuple[WhyStep, ...] = ()
+        if request is not None and request.trigger is not None and gate is not None:
+            # It rests for as long as something stands alone: no decision of its own, it follows the books.
+            causes = (WhyStep(row=gate.row, ts=gate.ts, kind="backstop", text=reason),)
+        elif purpose not in _OPENING:
+            causes = _causes(record, reason, flatten, gate, rows, end)
         if causes:
             causes = (*self._behind(causes), *causes)
         fills = tuple(fill_of(fill, request) for fill in reversed(self.store.fills(name)))

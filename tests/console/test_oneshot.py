@@ -216,3 +216,60 @@ def test_halt_says_the_state_and_what_was_cancelled(
         assert oneshot.ask(asked(tmp_path), "halt", {}) == 0
     out = capsys.readouterr().out
     assert out.startswith("halt: HALTED   12 orders cancelled   2 cancels pending")
+
+
+LINE = {
+    "id": "alpha:balance:USDT:-500",
+    "kind": "balance",
+    "venue": "alpha",
+    "subject": "USDT",
+    "ours": "15000",
+    "theirs": "14500",
+    "usd": "499.9",
+    "state": "waiting",
+    "since": 1_677_628_800_000_000_000,
+    "text": "balance USDT at alpha: ours 15000, the venue's 14500",
+    "accepting": "moves our book by -500 USDT; it counts as profit or loss, not as a transfer",
+}
+
+
+def differing(*lines: dict[str, Any]) -> Callable[[Cmd, Reply], None]:
+    """An engine whose books differ by these lines until they are accepted by name."""
+    left = list(lines)
+
+    def answer(cmd: Cmd, reply: Reply) -> None:
+        if cmd.name == "reconcile accept":
+            left[:] = [line for line in left if line["id"] not in cmd.args["ids"].split()]
+        result = {"ok": not left, "trading_state": "REDUCING", "causes": [], "differences": left}
+        error = {"code": "differences", "text": f"{len(left)} differences", "exit": 4} if left else {}
+        reply.done(Done(cmd.id, ok=not left, result=json.dumps(result), **error))
+
+    return answer
+
+
+def test_reconcile_lists_line_by_line_and_exits_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(tmp_path, differing(LINE)) as engine:
+        with pytest.raises(ProductError) as caught:
+            oneshot.reconcile(asked(tmp_path), accept=False)
+        assert [cmd.name for cmd in engine.taken] == ["reconcile"]
+    assert caught.value.exit is Exit.REFUSED
+    out = capsys.readouterr().out
+    assert "14,500" in out
+    assert "accepting USDT moves our book by -500 USDT" in out
+
+
+def test_reconcile_accept_names_exactly_the_lines_it_has_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = {**LINE, "id": "alpha:balance:USD:-1", "state": "adopted"}
+    with serving(tmp_path, differing(LINE)) as engine:
+        assert oneshot.reconcile(asked(tmp_path), accept=True) == 0
+        assert [(cmd.name, cmd.args) for cmd in engine.taken] == [
+            ("reconcile", {}),
+            ("reconcile accept", {"ids": LINE["id"]}),
+        ]
+    assert "no difference: our books are the venues'" in capsys.readouterr().out
+    with serving(tmp_path, answer({"ok": True, "differences": [small]})) as engine:
+        assert oneshot.reconcile(asked(tmp_path, json=True), accept=True) == 0
+        assert len(engine.taken) == 1, "nothing waits: nothing is accepted"
+    assert json.loads(capsys.readouterr().out)["differences"] == [small]
