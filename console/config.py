@@ -126,30 +126,61 @@ def show(profile: str, path: Path | None = None, overrides: Mapping[str, str] | 
     return "\n".join(lines)
 
 
-def check(path: Path | None = None, running: Mapping[str, Mapping[str, str]] | None = None) -> str:
-    """Check every profile of the file. `running`: profile to key and value text of an engine that runs now.
+def profiles(asked: str, path: Path | None = None) -> list[str]:
+    """The file's profiles, and the one that was asked for. Raises ProductError (exit 2)."""
+    document = load(path)
+    names = list(document.data.get("profiles", {})) if document is not None else []
+    return names if asked in names else [*names, asked]
+
+
+def check(
+    path: Path | None = None,
+    running: Mapping[str, Mapping[str, str] | str] | None = None,
+    profile: str = "sim",
+) -> str:
+    """Check every profile of the file. `running`: profile to what its engine has, key to value text, or to
+    the line that says why it could not be asked; a profile not in it has no engine. None = nobody looked.
 
     Raises ProductError (exit 2) for the first fault.
     """
     where = path or config_file(os.environ)
     document = load(where)
-    if document is None:
-        return f"{where}: there is none, the defaults hold (stableconsole config init makes one)"
-    try:
-        ui_settings(document.data)
-    except SettingsError as error:
-        line = document.line_of(tuple(error.key.split(".")))
-        raise _refused(error.at(document.file, line)) from None
-    names = list(document.data.get("profiles", {})) or ["sim"]
+    if document is not None:
+        try:
+            ui_settings(document.data)
+        except SettingsError as error:
+            line = document.line_of(tuple(error.key.split(".")))
+            raise _refused(error.at(document.file, line)) from None
     lines = []
-    for name in names:
+    for name in profiles(profile, where):
         found = resolved(name, document)
         lines.append(f"profile {name}: valid, {_count(list(found.origins.values()).count('file'))}")
-        values = {entry.key: entry.value for entry in catalog(found.settings, found.origins)}
-        for key, value in (running or {}).get(name, {}).items():
-            if values.get(key, value) != value:
-                lines.append(f"  {key}: the running engine has {value}, the file gives {values[key]}")
+        if running is not None:
+            lines += _compared(found, running.get(name))
+    if document is None:
+        verdict = f"{where}: there is none, the defaults hold (stableconsole config init makes one)"
+        return "\n".join([verdict, *lines]) if running is not None else verdict
     return "\n".join([f"{where}: valid", *lines])
+
+
+def _compared(found: Resolved, engine: Mapping[str, str] | str | None) -> list[str]:
+    """Where the engine of a profile differs from what a start would give it now."""
+    if engine is None:
+        return ["  no engine runs"]
+    if isinstance(engine, str):
+        return [f"  not compared: {engine}"]
+    values = {entry.key: entry.value for entry in catalog(found.settings, found.origins)}
+    lines = [
+        f"  {key}: the running engine has {value}, the file gives {values[key]}"
+        for key, value in engine.items()
+        if values.get(key, value) != value
+    ]
+    lines += [
+        f"  {key}: the running engine does not have it, the file gives {value}"
+        for key, value in values.items()
+        if key not in engine
+    ]
+    return lines or ["  the running engine has the same values"]
 
 
 def _count(given: int) -> str:

@@ -40,7 +40,7 @@ class HumanFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ts (ns), level, logger, text."""
+    """One JSON object a line: ts (ns), level, logger, text; a daily summary has its figures under `daily`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -48,6 +48,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "text": record.getMessage() + _trace(record),
+            **getattr(record, "facts", {}),
         }
         return json.dumps(line, ensure_ascii=False)
 

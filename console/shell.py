@@ -246,11 +246,13 @@ def config_show(profile: Profile = "sim", json: Json = False, debug: Debug = Fal
 
 
 @config_app.command("check", epilog="Example: stableconsole config check")
-def config_check(profile: Profile = "sim", json: Json = False, debug: Debug = False) -> int:
-    """Check the file: every profile, key, unit and combination; exit 2 names the first fault."""
-    from console import config
+def config_check(
+    profile: Profile = "sim", state_dir: StateDir = "", json: Json = False, debug: Debug = False
+) -> int:
+    """Check the file, and tell where a running engine differs from it; exit 2 names the first fault."""
+    from console import compared
 
-    oneshot.print_line(_told(json, text=config.check()))
+    oneshot.print_line(_told(json, text=compared.check(_asked(profile, state_dir, json))))
     return Exit.DONE
 
 

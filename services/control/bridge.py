@@ -23,6 +23,7 @@ from services.protocol.errors import UsageError
 from services.protocol.exits import Exit
 from services.protocol.frames import Cmd
 from services.protocol.grammar import check
+from services.settings.catalog import catalog
 from services.views.status import SCHEMA
 
 
@@ -110,6 +111,12 @@ class Bridge:
         view: object
         if name == "status":
             view = status(core, self._desk.strategies, self._meta())
+        elif name == "settings":
+            view = {
+                "schema": SCHEMA,
+                "profile": core.settings.profile,
+                "parameters": {entry.key: entry.value for entry in catalog(core.settings)},
+            }
         elif name == "positions":
             view = {"schema": SCHEMA, "positions": positions(core)}
         elif name == "orders":

@@ -171,6 +171,33 @@ class TransferRecord(Struct, frozen=True, tag="transfer", kw_only=True):
     amount: Decimal
 
 
+class DailyRecord(Struct, frozen=True, tag="daily", kw_only=True):
+    """One UTC day of the desk, with the journal's head when it ended."""
+
+    day: str
+    """`2023-03-01`, the day that ended."""
+    ts: int
+    seq: int
+    """Number of the last row of the journal then."""
+    head: str
+    """Its hash, hex: without it nobody can change a row before and keep the chain."""
+    equity: Decimal | None
+    day_pnl: Decimal | None
+    """Change of equity less transfers; None = equity unknown at one of the two midnights."""
+    fees: Decimal
+    funding: Decimal
+    """Received less paid."""
+    trades: int
+    """Closed episodes."""
+    fills: int
+    fees_sum: Decimal
+    """The sums since the store began, which the next day starts from."""
+    funding_sum: Decimal
+    transfers_sum: Decimal
+    trades_sum: int
+    fills_sum: int
+
+
 Row = (
     FillRecord
     | OrderRecord
@@ -182,4 +209,5 @@ Row = (
     | RiskRecord
     | OverrideRecord
     | TransferRecord
+    | DailyRecord
 )

@@ -16,6 +16,7 @@ from services.domain.enums import TradingState
 from services.domain.events import Command, LatchFound, Timer
 from services.domain.scopes import ScopeHalt
 from services.domain.store_events import StoreRebuilt
+from services.drive.daily import DailySummary
 from services.drive.keeper import StoreKeeper
 from services.drive.latch import Latch
 from services.drive.latch_sync import LatchWriter
@@ -74,6 +75,7 @@ class Session:
         self.latching: LatchWriter | None = None
         self.keeper: Keeper = NullKeeper()
         self._checkpoint_at = 0
+        self._daily: DailySummary | None = None
 
     def open(self, note: SessionNote) -> None:
         """Everything up to the first event, which `first_events` gives."""
@@ -111,6 +113,7 @@ class Session:
         )
         reader = StoreReader(self.layout.store)
         head = reader.head()
+        days = reader.daily()
         reader.close()
         self.writer.start()
         self.journal = JournalWriter(self.writer.journal, seq=head.seq, head=head.hash)
@@ -133,6 +136,8 @@ class Session:
             self.latching = LatchWriter(self._latch)
             self.keeper = StoreKeeper(self.writer, self.journal, self.latching)
         self._checkpoint_at = self.queue.now + CHECKPOINT_NS
+        lived = self.desk.state.now or self.queue.now
+        self._daily = DailySummary(self.desk.core, self.journal, self.writer, lived, days)
 
     def first_events(self, commands: tuple[Command, ...] = ()) -> None:
         """Queue what a start begins with: `start`, the latch's word; then `commands`, then the
@@ -168,7 +173,9 @@ class Session:
         self.exchange.start(now)
 
     def handled(self, now: int) -> None:
-        """After each event: a checkpoint when it is time."""
+        """After each event: a checkpoint and a day's summary when it is time."""
+        if self._daily is not None and now >= self._daily.due:
+            self._daily.close_day(now)
         if self.journal is not None and now >= self._checkpoint_at:
             self._checkpoint_at = now + CHECKPOINT_NS
             self.journal.checkpoint(now, self.desk.export())

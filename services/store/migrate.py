@@ -25,7 +25,20 @@ _INSTANCE = re.compile(r"[0-9a-z]{6}")
 
 Migration = Callable[[sqlite3.Connection], None]
 
-MIGRATIONS: Mapping[int, Migration] = {}
+_DAILY = (
+    'CREATE TABLE "daily" ("day" TEXT NOT NULL PRIMARY KEY, "ts" INTEGER NOT NULL, "seq" INTEGER NOT NULL, '
+    '"head" TEXT NOT NULL, "equity" TEXT, "day_pnl" TEXT, "fees" TEXT NOT NULL, "funding" TEXT NOT NULL, '
+    '"trades" INTEGER NOT NULL, "fills" INTEGER NOT NULL, "fees_sum" TEXT NOT NULL, '
+    '"funding_sum" TEXT NOT NULL, "transfers_sum" TEXT NOT NULL, "trades_sum" INTEGER NOT NULL, '
+    '"fills_sum" INTEGER NOT NULL)'
+)
+
+
+def _add_daily(connection: sqlite3.Connection) -> None:
+    connection.execute(_DAILY)
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _add_daily}
 """`MIGRATIONS[n]` takes a store of schema n to n + 1, inside one transaction."""
 
 

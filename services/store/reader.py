@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from services.domain.records import (
     AlertRecord,
+    DailyRecord,
     EpisodeRecord,
     EquityRecord,
     FillRecord,
@@ -25,6 +26,7 @@ from services.store.journal import GENESIS
 from services.store.migrate import CorruptStore, StoreError, trouble
 from services.store.records import (
     ALERTS,
+    DAILY,
     EPISODES,
     EQUITY,
     FILLS,
@@ -162,6 +164,10 @@ class StoreReader:
     def equity(self, account: str = "all", since: int = 0) -> list[EquityRecord]:
         """Oldest first."""
         return self._read(EQUITY, "WHERE account = ? AND timestamp >= ? ORDER BY timestamp", (account, since))
+
+    def daily(self) -> list[DailyRecord]:
+        """The summaries of the days, oldest first."""
+        return self._read(DAILY, "ORDER BY day", ())
 
     def risk_events(self, limit: int = 200) -> list[RiskRecord]:
         return self._read(RISK, "ORDER BY id DESC LIMIT ?", (limit,))

@@ -17,6 +17,7 @@ from peewee import Model
 from services.domain.enums import OrderState, PairState, Severity, Side
 from services.domain.records import (
     AlertRecord,
+    DailyRecord,
     EpisodeRecord,
     EquityRecord,
     FillRecord,
@@ -152,6 +153,7 @@ ALERTS = Table(AlertRecord, schema.Alert, key=("key", "since"))
 RISK = Table(RiskRecord, schema.RiskEvent, key=("ts", "kind", "subject", "text"), keep_first=True)
 OVERRIDES = Table(OverrideRecord, schema.Override, key=("key",))
 TRANSFERS = Table(TransferRecord, schema.Transfer, key=("venue", "transfer_id"), keep_first=True)
+DAILY = Table(DailyRecord, schema.Daily, key=("day",))
 
 TABLES: dict[type[Row], Table[Any]] = {
     FillRecord: FILLS,
@@ -164,4 +166,5 @@ TABLES: dict[type[Row], Table[Any]] = {
     RiskRecord: RISK,
     OverrideRecord: OVERRIDES,
     TransferRecord: TRANSFERS,
+    DailyRecord: DAILY,
 }

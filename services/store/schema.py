@@ -20,7 +20,7 @@ from peewee import (
     TextField,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class DecimalText(TextField):
@@ -255,6 +255,29 @@ class Override(Model):
         table_name = "overrides"
 
 
+class Daily(Model):
+    """One row a UTC day, with the journal's head at its end."""
+
+    day = TextField(primary_key=True)
+    ts = BigIntegerField()
+    seq = BigIntegerField()
+    head = TextField()
+    equity = DecimalText(null=True)
+    day_pnl = DecimalText(null=True)
+    fees = DecimalText()
+    funding = DecimalText()
+    trades = IntegerField()
+    fills = IntegerField()
+    fees_sum = DecimalText()
+    funding_sum = DecimalText()
+    transfers_sum = DecimalText()
+    trades_sum = IntegerField()
+    fills_sum = IntegerField()
+
+    class Meta:
+        table_name = "daily"
+
+
 MODELS: tuple[type[Model], ...] = (
     Meta,
     Journal,
@@ -268,4 +291,5 @@ MODELS: tuple[type[Model], ...] = (
     Alert,
     RiskEvent,
     Override,
+    Daily,
 )

@@ -62,7 +62,22 @@ def test_check_tells_where_a_running_engine_differs(file: Path) -> None:
         running={"sim": {"gate.max_order_notional": "25000 USD", "gate.min_equity": "1000 USD"}}
     )
     assert "gate.max_order_notional: the running engine has 25000 USD, the file gives 20000 USD" in text
-    assert "min_equity" not in text
+    assert "gate.min_equity: the running" not in text
+    assert "gate.max_initial_usage: the running engine does not have it" in text
+    same = {entry.key: entry.value for entry in config.entries("sim")}
+    assert "  the running engine has the same values" in config.check(running={"sim": same})
+    assert "  no engine runs" in config.check(running={})
+    assert "  not compared: engine PID 7 does not answer" in config.check(
+        running={"sim": "engine PID 7 does not answer"}
+    )
+
+
+def test_without_a_file_the_defaults_are_compared(file: Path) -> None:
+    same = {entry.key: entry.value for entry in config.entries("sim")}
+    assert "the running engine has the same values" in config.check(running={"sim": same})
+    text = config.check(running={"sim": same | {"breaker.daily": "4%"}})
+    assert "there is none" in text
+    assert "breaker.daily: the running engine has 4%, the file gives 5%" in text
 
 
 @pytest.mark.parametrize(

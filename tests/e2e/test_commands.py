@@ -64,6 +64,26 @@ def test_status(desk: Path) -> None:
     assert "SYNTHETIC" in shown
 
 
+def test_config_check_tells_where_the_running_engine_differs(desk: Path, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[profiles.sim.breaker]\ndaily = '4%'\n[profiles.other]\nmode = 'sim'\n")
+    ran = ask(desk, "config", "check", STABLECONSOLE_CONFIG=str(file), XDG_STATE_HOME=str(tmp_path))
+    assert ran.returncode == 0, ran.stderr
+    assert "  breaker.daily: the running engine has 5%, the file gives 4%" in ran.stdout.splitlines()
+    assert ran.stdout.count("the running engine") == 1, ran.stdout
+    assert ran.stdout.splitlines()[-1] == "  no engine runs"
+    same = ask(desk, "config", "check", "--json")
+    assert "the running engine has the same values" in json.loads(same.stdout)["text"]
+    nobody = subprocess.run(
+        [*PROGRAM, "config", "check"],
+        env=environment(STABLECONSOLE_CONFIG=str(file), XDG_STATE_HOME=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert nobody.stdout.count("no engine runs") == 2
+
+
 def test_positions_and_pairs(desk: Path) -> None:
     rows = answer(desk, "positions")["positions"]
     assert len(rows) == 2

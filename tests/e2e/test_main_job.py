@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from services.store.reader import StoreReader
+from services.store.replay import JournalReader
 from tests.e2e.builders import PROGRAM, ask, environment, exchange_positions, state_folder
 from tests.e2e.contract import SUMMARY, floats, missing
 
@@ -126,6 +128,27 @@ def test_the_last_line_has_every_documented_key(day: tuple[Path, dict[str, Any],
     assert missing(summary, SUMMARY) == []
     assert floats(summary) == [], "money and rates are strings"
     assert summary["schema"] == 1
+
+
+def test_the_daily_summary_carries_the_head_of_the_chain_at_midnight(
+    day: tuple[Path, dict[str, Any], set[str]],
+) -> None:
+    folder, summary, _ = day
+    store = StoreReader(folder / "store.sqlite")
+    rows = store.daily()
+    store.close()
+    assert [row.day for row in rows] == ["2023-03-01"], "the run began at 13:50 and lasted twenty hours"
+    journal = JournalReader(folder / "store.sqlite")
+    at, after = list(journal.rows(after=rows[0].seq - 1, upto=rows[0].seq + 1))
+    journal.close()
+    midnight = 1_677_715_200_000_000_000
+    assert at.hash.hex() == rows[0].head
+    assert at.ts < midnight <= after.ts
+    assert midnight <= rows[0].ts < midnight + 10_000_000_000
+    assert 0 < rows[0].fills <= summary["fills"]
+    assert 0 < rows[0].fees <= Decimal(summary["fees"])
+    assert rows[0].equity is not None
+    assert rows[0].day_pnl is not None
 
 
 def test_no_strategy_overran_and_no_loop_stalled(day: tuple[Path, dict[str, Any], set[str]]) -> None:

@@ -39,6 +39,8 @@ def commands() -> str:
         "| --- | --- | --- |",
     ]
     for spec in SPECS:
+        if not spec.shell and not spec.line:
+            continue  # between the program's own processes only
         shell = f"`stableconsole {_escaped(spec.usage)}`" if spec.shell else ""
         line = f"`:{_escaped(spec.usage)}`" if spec.line else ""
         lines.append(f"| {shell} | {line} | {spec.help} |")
@@ -52,7 +54,7 @@ def commands() -> str:
         "| `stableconsole replay [JOURNAL]` | | Run the journal's inputs again: the same decisions must come out. |",
         "| `stableconsole config init` | | Write a commented configuration file. |",
         "| `stableconsole config show` | | Every parameter with its value, unit and origin. |",
-        "| `stableconsole config check` | | Check the file; names line, key, value and what was expected. |",
+        "| `stableconsole config check` | | Check the file; names line, key, value and what was expected, and where a running engine differs. |",
         "| `stableconsole config path` | | Where the file is. |",
         "| `stableconsole sim --port N [--key K --secret S]` | | Serve the simulated exchange in the FTX dialect, on this machine alone. |",
         "| `stableconsole version` | | The product's version. |",

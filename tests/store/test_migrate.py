@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from services.store import migrate
+from services.store.journal import ChainRow, JournalWriter
 from services.store.migrate import StoreError, open_store
 from services.store.reader import StoreReader
 from services.store.replay import verify
 from services.store.schema import SCHEMA_VERSION
-from tests.store.builders import INSTANCE, written_store
+from tests.store.builders import INSTANCE, feed, history, session, written_store
 
 
 def test_a_new_store_keeps_its_first_instance(tmp_path: Path) -> None:
@@ -48,6 +49,76 @@ def test_an_unknown_newer_version_is_refused_by_name(tmp_path: Path) -> None:
     for opening in (lambda: open_store(path, INSTANCE), lambda: StoreReader(path)):
         with pytest.raises(StoreError, match=r"schema 999.*upgrade"):
             opening()
+
+
+def _schema_1(folder: Path) -> Path:
+    """A store as the first program wrote it, with a journal and a fill."""
+    path = folder / "store.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.executescript(Path(__file__).with_name("schema_1.sql").read_text())
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", [("schema", "1"), ("instance", INSTANCE)])
+    connection.commit()
+    rows: list[ChainRow] = []
+    journal = JournalWriter(rows.append)
+    journal.session(session())
+    feed(journal, history(20))
+    journal.seal()
+    for row in rows:
+        connection.execute(
+            "INSERT INTO journal VALUES (?, ?, ?, ?, 0, ?, ?, ?, '')",
+            (row.seq, row.kind, row.ts, row.count, row.payload, row.digest, row.hash),
+        )
+    connection.execute(
+        "INSERT INTO trades VALUES (1, 5, 'BTC', 'buy', '0.1', '20000', '1', '0', 's', '', 'alpha', 'alpha', "
+        "'BTC-USDT-PERP.alpha', 't1', 'c1', 'USDT', 'e1', 0)"
+    )
+    connection.commit()
+    connection.close()
+    return path
+
+
+def _tables_of(path: Path) -> list[tuple[str, str]]:
+    connection = sqlite3.connect(path)
+    found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
+    rows = [(name, sql) for name, sql in found]
+    connection.close()
+    return rows
+
+
+def test_a_store_of_the_first_schema_becomes_one_of_today_and_loses_nothing(tmp_path: Path) -> None:
+    path = _schema_1(tmp_path)
+    rows = verify(path).rows
+    assert rows > 10
+    meta = open_store(path, "zzzzzz")
+    assert (meta.schema, meta.instance, meta.created) == (SCHEMA_VERSION, INSTANCE, False)
+    (tmp_path / "new").mkdir()
+    new = written_store(tmp_path / "new", 1)
+    assert _tables_of(path) == _tables_of(new)
+    assert verify(path).rows == rows
+    store = StoreReader(path)
+    assert [fill.trade_id for fill in store.fills()] == ["t1"]
+    assert store.daily() == []
+    store.close()
+    backup = path.with_name("store.sqlite.schema-1.bak")
+    assert verify(backup).rows == rows
+    assert "daily" not in [name for name, _ in _tables_of(backup)]
+    assert backup.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_disk_too_full_for_the_backup_leaves_the_old_store_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _schema_1(tmp_path)
+    before = _tables_of(path)
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(migrate, "_backup", full)
+    with pytest.raises(StoreError, match="free some space"):
+        open_store(path, INSTANCE)
+    assert _tables_of(path) == before
 
 
 def _add_column(connection: sqlite3.Connection) -> None:

@@ -1,0 +1,26 @@
+-- Schema 1 as it was written by the program that had it; never to be changed.
+CREATE TABLE "meta" ("key" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL);
+CREATE TABLE "journal" ("seq" INTEGER NOT NULL PRIMARY KEY, "kind" TEXT NOT NULL, "ts" INTEGER NOT NULL, "count" INTEGER NOT NULL, "codec" INTEGER NOT NULL, "payload" BLOB, "digest" BLOB NOT NULL, "hash" BLOB NOT NULL, "note" TEXT NOT NULL);
+CREATE INDEX "journal_kind_seq" ON "journal" ("kind", "seq");
+CREATE TABLE "trades" ("id" INTEGER NOT NULL PRIMARY KEY, "timestamp" INTEGER NOT NULL, "symbol" TEXT NOT NULL, "side" TEXT NOT NULL, "size" TEXT NOT NULL, "price" TEXT NOT NULL, "fee" TEXT NOT NULL, "pnl" TEXT NOT NULL, "strategy" TEXT NOT NULL, "market_conditions" TEXT NOT NULL, "venue" TEXT NOT NULL, "account" TEXT NOT NULL, "instrument" TEXT NOT NULL, "trade_id" TEXT NOT NULL, "client_order_id" TEXT NOT NULL, "fee_coin" TEXT NOT NULL, "episode_id" TEXT NOT NULL, "foreign" INTEGER NOT NULL);
+CREATE INDEX "trade_timestamp" ON "trades" ("timestamp");
+CREATE INDEX "trade_client_order_id" ON "trades" ("client_order_id");
+CREATE INDEX "trade_episode_id" ON "trades" ("episode_id");
+CREATE UNIQUE INDEX "trade_venue_account_instrument_trade_id" ON "trades" ("venue", "account", "instrument", "trade_id");
+CREATE TABLE "performance_metrics" ("id" INTEGER NOT NULL PRIMARY KEY, "timestamp" INTEGER NOT NULL, "total_balance" TEXT, "available_balance" TEXT, "total_position_size" TEXT, "leverage" TEXT, "daily_pnl" TEXT, "drawdown" TEXT, "account" TEXT NOT NULL, "currency" TEXT NOT NULL DEFAULT 'USD', "unit_value" TEXT);
+CREATE UNIQUE INDEX "performancemetric_account_timestamp" ON "performance_metrics" ("account", "timestamp");
+CREATE TABLE "episodes" ("id" TEXT NOT NULL PRIMARY KEY, "strategy" TEXT NOT NULL, "hedge_group" TEXT NOT NULL, "kind" TEXT NOT NULL, "instruments" TEXT NOT NULL, "opened_ts" INTEGER NOT NULL, "closed_ts" INTEGER NOT NULL, "notional" TEXT NOT NULL, "capital_at_risk" TEXT NOT NULL, "price_pnl" TEXT NOT NULL, "funding" TEXT NOT NULL, "fees" TEXT NOT NULL, "net_pnl" TEXT NOT NULL, "reason" TEXT NOT NULL);
+CREATE INDEX "episode_closed_ts" ON "episodes" ("closed_ts");
+CREATE TABLE "orders" ("client_order_id" TEXT NOT NULL PRIMARY KEY, "ts" INTEGER NOT NULL, "venue_order_id" TEXT NOT NULL, "instrument" TEXT NOT NULL, "side" TEXT NOT NULL, "quantity" TEXT NOT NULL, "price" TEXT, "filled" TEXT NOT NULL, "avg_price" TEXT, "state" TEXT NOT NULL, "purpose" TEXT NOT NULL, "origin" TEXT NOT NULL, "pair" TEXT, "reduce_only" INTEGER NOT NULL, "text" TEXT NOT NULL);
+CREATE INDEX "order_ts" ON "orders" ("ts");
+CREATE TABLE "pairs" ("id" TEXT NOT NULL PRIMARY KEY, "ts" INTEGER NOT NULL, "strategy" TEXT NOT NULL, "kind" TEXT NOT NULL, "state" TEXT NOT NULL, "short" TEXT NOT NULL, "long" TEXT NOT NULL, "target" TEXT NOT NULL, "short_size" TEXT NOT NULL, "long_size" TEXT NOT NULL, "funding" TEXT NOT NULL, "fees" TEXT NOT NULL, "opened_ts" INTEGER, "closed_ts" INTEGER, "reason" TEXT NOT NULL);
+CREATE INDEX "pair_ts" ON "pairs" ("ts");
+CREATE TABLE "funding_payments" ("venue" TEXT NOT NULL, "payment_id" TEXT NOT NULL, "ts" INTEGER NOT NULL, "instrument" TEXT NOT NULL, "size" TEXT NOT NULL, "price" TEXT NOT NULL, "rate" TEXT NOT NULL, "amount" TEXT NOT NULL, "coin" TEXT NOT NULL, "usd" TEXT, "pair" TEXT, "expected" TEXT, PRIMARY KEY ("venue", "payment_id"));
+CREATE INDEX "fundingpayment_ts" ON "funding_payments" ("ts");
+CREATE TABLE "transfers" ("venue" TEXT NOT NULL, "transfer_id" TEXT NOT NULL, "ts" INTEGER NOT NULL, "coin" TEXT NOT NULL, "amount" TEXT NOT NULL, PRIMARY KEY ("venue", "transfer_id"));
+CREATE INDEX "transfer_ts" ON "transfers" ("ts");
+CREATE TABLE "alerts" ("key" TEXT NOT NULL, "since" INTEGER NOT NULL, "ts" INTEGER NOT NULL, "severity" TEXT NOT NULL, "text" TEXT NOT NULL, "detail" TEXT NOT NULL, "state" TEXT NOT NULL, "count" INTEGER NOT NULL, PRIMARY KEY ("key", "since"));
+CREATE INDEX "alert_ts" ON "alerts" ("ts");
+CREATE TABLE "risk_events" ("id" INTEGER NOT NULL PRIMARY KEY, "ts" INTEGER NOT NULL, "kind" TEXT NOT NULL, "subject" TEXT NOT NULL, "text" TEXT NOT NULL);
+CREATE UNIQUE INDEX "riskevent_ts_kind_subject_text" ON "risk_events" ("ts", "kind", "subject", "text");
+CREATE TABLE "overrides" ("key" TEXT NOT NULL PRIMARY KEY, "ts" INTEGER NOT NULL, "value" TEXT, "origin" TEXT NOT NULL, "reason" TEXT NOT NULL);
