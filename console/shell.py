@@ -252,7 +252,7 @@ def config_check(
     """Check the file, and tell where a running engine differs from it; exit 2 names the first fault."""
     from console import compared
 
-    oneshot.print_line(_told(json, text=compared.check(_asked(profile, state_dir, json))))
+    oneshot.print_line(_told(json, text=compared.check(asked(profile, state_dir, json))))
     return Exit.DONE
 
 

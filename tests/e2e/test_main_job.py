@@ -143,8 +143,8 @@ def test_the_daily_summary_carries_the_head_of_the_chain_at_midnight(
     journal.close()
     midnight = 1_677_715_200_000_000_000
     assert at.hash.hex() == rows[0].head
-    assert at.ts < midnight <= after.ts
-    assert midnight <= rows[0].ts < midnight + 10_000_000_000
+    assert at.ts <= rows[0].ts < midnight + 10_000_000_000
+    assert after.ts >= midnight
     assert 0 < rows[0].fills <= summary["fills"]
     assert 0 < rows[0].fees <= Decimal(summary["fees"])
     assert rows[0].equity is not None
