@@ -32,7 +32,7 @@ def test_every_command_key_and_setting_is_documented() -> None:
 
     text = {name: (DOCS / name).read_text(encoding="utf-8") for name in PAGES}
     assert len(SPECS) >= 16
-    assert all(spec.help in text["commands.md"] for spec in SPECS)
+    assert all(spec.help in text["commands.md"] for spec in SPECS if spec.shell or spec.line)
     assert len(KEYS) >= 15
     assert all(key.help in text["keys.md"] for key in KEYS)
     entries = catalog(Settings())
