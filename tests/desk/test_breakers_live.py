@@ -29,6 +29,7 @@ def breakers(world: DeskWorld) -> list[str]:
 
 
 def test_a_crash_trips_and_the_latch_comes_before_any_order() -> None:
+    """Bug H7: a trip acts."""
     world = DeskWorld("flash-crash", settings=quick())
     world.run(20)
     world.foreign(PERP, Side.BUY, "3")

@@ -94,6 +94,7 @@ def heard(w: DeskWorld) -> set[str]:
 
 
 def test_armed_with_the_first_order_that_rests_beaten_by_timer_and_taken_off_when_none_is_left() -> None:
+    """Bug E17: a venue's switch guards what rests."""
     w = world()
     w.run(60)
     assert arms(w) == [], "nothing rests, nothing to cancel"

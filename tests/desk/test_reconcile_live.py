@@ -69,6 +69,7 @@ def test_a_foreign_resting_order_is_seen_and_flatten_cancels_it(hedged: DeskWorl
 
 @pytest.mark.parametrize("lost", ["fills", "all words", "all words and probes"])
 def test_a_missing_fill_comes_back_from_a_report_once(lost: str) -> None:
+    """Bug O2: the venue is read and compared again and again."""
     world = DeskWorld(settings=quick())
     dropped: list[Event] = []
     kinds: tuple[type, ...] = (OrderFilled,)
@@ -110,6 +111,7 @@ def test_a_small_difference_is_adopted_and_the_day_has_a_bound(hedged: DeskWorld
 
 
 def test_a_large_difference_reduces_until_it_is_accepted(hedged: DeskWorld) -> None:
+    """Bug O2: a mismatch stops new risk."""
     hedged.exchange.venues["alpha"].state.account.add("USDT", Decimal(-500))
     hedged.run(60)
     assert ("reconcile", "account:alpha", TradingState.REDUCING, True) in hedged.causes()

@@ -18,6 +18,7 @@ def stop(world: DeskWorld) -> None:
 
 @pytest.mark.parametrize("step", [0, 4, 8, 12, 18, 24])
 def test_a_stop_while_opening_ends_matched_with_nothing_left(step: int) -> None:
+    """Bugs E17, O5: a clean stop cancels what rests and leaves no leg alone."""
     world = DeskWorld(settings=quick()).until(lambda w: PairState.OPENING in w.pair_states())
     events = world.machine.events + step
     world.until(lambda w: w.machine.events >= events)

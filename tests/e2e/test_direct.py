@@ -18,6 +18,7 @@ from tests.e2e.builders import (
 
 
 def test_direct_flattens_past_an_engine_that_hangs_and_the_next_start_knows() -> None:
+    """Bug O4: the kill switch works when the engine is stuck."""
     with state_folder() as folder:
         with headless(folder, "--seed", "3") as engine:
             until(lambda: [p for p in status(folder).get("pairs", []) if p["state"] == "hedged"], "a pair")

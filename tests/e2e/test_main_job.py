@@ -109,6 +109,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[s
 
 
 def test_twenty_hours_close_a_pair_and_receive_funding(day: tuple[Path, dict[str, Any], set[str]]) -> None:
+    """Bug E14: everything that is called is there, from the rate to the payment."""
     folder, summary, _ = day
     assert summary["trades"] >= 1
     assert Decimal(summary["funding_net"]) > 0

@@ -64,6 +64,7 @@ def test_entry_goes_thin_leg_first_in_slices_and_hedges_each_fill_at_once() -> N
 
 
 def test_each_fill_is_hedged_at_once_and_never_twice() -> None:
+    """Bug E9: the filled quantity is hedged, not the wished one."""
     thirds = Answer(fills=(D("0.5"), D("0.3"), D("0.2")), gap_ms=5)
     slow = Answer(latency_ms=300)
     world = market([thirds, slow, slow, slow])
@@ -92,6 +93,7 @@ def test_fills_below_the_joint_lot_accumulate_as_naked_notional() -> None:
 
 
 def test_leg_2_not_filled_in_time_is_reversed_by_reducing_orders_with_widening_bands() -> None:
+    """Bug E9: no leg is left alone; what leg 2 did not take is given back."""
     world = market([GOOD, *[NOTHING] * 8])
     pair_id = opened(world, "0.2")
     world.run(20)
@@ -192,6 +194,7 @@ def test_peg_pairs_match_in_notional_with_two_quantities() -> None:
 
 
 def test_exit_closes_both_legs_in_step_with_reducing_orders_of_the_strategy() -> None:
+    """Bug E16: exits are limits inside a band, with the reduce-only flag."""
     world = market()
     pair_id = opened(world)
     world.run(5)

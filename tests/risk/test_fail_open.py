@@ -159,7 +159,10 @@ def _breaker(state: BreakerState | None = None) -> Breaker:
 
 
 def test_deposit_does_not_mask_drawdown() -> None:
-    """Equity falls by 11 %, a deposit lifts it far above the peak: the unit value has still lost 11 %."""
+    """Bug H5: transfers are no profit and no loss.
+
+    Equity falls by 11 %, a deposit lifts it far above the peak: the unit value has still lost 11 %.
+    """
     units, breaker = UnitBook(), _breaker()
 
     def see(equity: str, now: int) -> list[str]:
@@ -326,7 +329,10 @@ def test_drift_towards_liquidation_is_acted_on() -> None:
 
 
 def test_a_pair_is_refused_whole_or_not_at_all() -> None:
-    """The long leg's venue has a stale quote: the short leg does not go out either."""
+    """Bug E15: both legs are checked together, at their size.
+
+    The long leg's venue has a stale quote: the short leg does not go out either.
+    """
     facts = {name: market(spec) for name, spec in WORLD.items()}
     facts[BTC_BETA] = market(WORLD[BTC_BETA], quote_fresh=False)
     legs = (order(BTC, Side.SELL, "0.25"), order(BTC_BETA, Side.BUY, "0.25", client_order_id="c2"))

@@ -455,5 +455,6 @@ def test_adding_a_cause_never_improves_the_state(added: list[tuple[str, str, Tra
 
 
 def test_market_orders_have_no_worst_fill_and_are_no_entries() -> None:
+    """Bug E16: an entry is a limit with a bound, never a market order."""
     answer = check_order(context(), order(type=OrderType.MARKET))
     assert "price collar" in [check.name for check in answer.failed]

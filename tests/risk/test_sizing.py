@@ -226,6 +226,7 @@ def test_the_fallback_of_a_pair_by_hand() -> None:
 
 
 def test_a_pair_stands_on_the_coarser_lot() -> None:
+    """Bug E10: equal base quantity on one joint grid."""
     coarse = msgspec.structs.replace(BTC_BETA, size_increment=D("0.01"))
     answer = pair(long=leg(coarse), record=NO_RECORD, strength=D("0.5"))
     assert answer.quantity == D("0.48")

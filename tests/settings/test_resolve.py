@@ -52,6 +52,7 @@ daily = 0.04
 
 
 def test_no_file_and_no_word_gives_the_defaults() -> None:
+    """Bug O1: the simulator is the default."""
     assert resolve("sim") == Resolved(Settings(), {}, ())
 
 
@@ -113,6 +114,7 @@ def test_an_override_of_a_parameter_that_is_gone_is_ignored_by_name() -> None:
 
 
 def test_live_is_tighter_by_default_and_must_be_set_up() -> None:
+    """Bug O1: nothing goes live by itself."""
     assert load('[profiles.live]\nmode = "live"\n', "live").settings.gate.max_order_notional == 5_000
     with pytest.raises(SettingsError, match=r"\[profiles.live\]"):
         resolve("live")

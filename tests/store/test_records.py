@@ -41,6 +41,7 @@ def read(connection: sqlite3.Connection, kind: type[Row]) -> list[Row]:
 def test_every_record_round_trips_and_a_second_insert_changes_nothing(
     kind: type[Row], data: st.DataObject
 ) -> None:
+    """Bugs M2, M3: orders, pairs, funding, equity, transfers, halts have tables too."""
     row = data.draw(records(kind))
     connection = fresh()
     put(connection, row)
@@ -99,6 +100,7 @@ def fill(trade_id: str = "t1", instrument: str = "BTC-USDT-PERP.alpha") -> FillR
 
 
 def test_a_fill_is_known_by_venue_account_instrument_and_trade_id() -> None:
+    """Bug M2: inserting twice is harmless."""
     connection = fresh()
     for row in (fill(), fill(), fill("t2"), fill(instrument="ETH-USDT-PERP.alpha")):
         put(connection, row)

@@ -64,6 +64,7 @@ def test_each_proposal_counts_as_held_for_the_next() -> None:
 
 
 def test_one_open_pair_per_underlying_and_pair_of_venues() -> None:
+    """Bug E11: repeated calls stack no positions while the spread lasts."""
     other_coin = leg("alpha", "50", quote="USDC")
     held = pair(ALPHA, BETA)
     intents, state = decide(view(ALPHA, BETA, other_coin, pairs=(held,)), PARAMS, FundingArbState())

@@ -67,6 +67,7 @@ def walk(spreads: list[str], params: Funding = PARAMS, start: int = 0) -> list[t
 
 
 def test_spread_below_the_exit_level_is_confirmed_for_a_day_and_three_settlements() -> None:
+    """Bug E12: there is an exit."""
     below = "spread below exit level"
     assert walk(["-1", "-1", "-1"]) == []
     assert walk(["-1", "-1", "-1", "-1"]) == [(3, below)]
@@ -110,6 +111,7 @@ def test_a_prediction_made_at_a_settlement_does_not_count_that_settlement() -> N
 
 
 def test_max_hold() -> None:
+    """Bug E12: there is an exit."""
     held = replace(HELD, opened_ts=QUIET - 720 * HOUR)
     assert judge(held)[0] == (close("max hold"),)
     young = replace(held, opened_ts=QUIET - 720 * HOUR + 1)
@@ -122,6 +124,7 @@ def test_max_hold() -> None:
     ("pnl", "closes"), [("-99.99", False), ("-100", True), ("-250", True), (None, False)]
 )
 def test_pair_stop_is_the_loss_of_the_pair(pnl: str | None, closes: bool) -> None:
+    """Bug E12: there is an exit."""
     held = replace(HELD, price_pnl=None if pnl is None else Decimal(pnl))
     assert judge(held)[0] == ((close("pair stop", False),) if closes else ())
 

@@ -174,6 +174,7 @@ async def test_a_refused_time_stamp_is_measured_anew_and_tried_once_more_even_fo
 
 
 async def test_retry_after_pauses_everything_even_cancels() -> None:
+    """Bug N6: 429 and 418 pause everything."""
     script = Script([(429, {"retry-after": "40"}, b"slow down"), (200, {}, b"ok")])
     paused: list[float] = []
     async with client(script) as (rest, _):
@@ -188,6 +189,7 @@ async def test_retry_after_pauses_everything_even_cancels() -> None:
 
 
 async def test_the_venues_count_overrules_ours_and_leaves_the_share_for_cancels() -> None:
+    """Bug N6: the server's headers feed the budget."""
     budget = Budget([Window(name="weight", span_s=60, limit=100)], reserved=0.3)
     script = Script([(200, {"x-used": "85"}, b"ok")])
     async with client(script, budget=budget, timings=Timings(total_s=0.1)) as (rest, _):
@@ -212,6 +214,7 @@ async def test_a_failed_request_has_spent_its_weight() -> None:
 
 
 async def test_cancels_pass_while_every_shared_connection_is_stuck() -> None:
+    """Bugs N2, N7: waiting is asynchronous, and cancels have a way of their own."""
     held = asyncio.Event()
 
     async def stuck(asked: Asked) -> bytes | None:

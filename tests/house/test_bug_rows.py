@@ -1,0 +1,156 @@
+"""The bug table of the seed article (design, `venues/market.md` 5): each critical and high row has its test.
+
+A test names its rows in its name (`test_bug_h3_h4_...`) or at the beginning of a sentence of its docstring
+("Bug O2: ...", "Bugs E17, O5: ..."). The same for the fail-open cases of PARAMETERS, by the test's own name.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+ROWS = {
+    "D1": "C · leverage 0 without collateral",
+    "D2": "C · exposure by a price that does not exist; by the mark",
+    "D3": "H · collateral without unrealised profit and loss",
+    "D4": "C · only the present state is checked, not what would result",
+    "D5": "H · leverage from the margin setting",
+    "D6": "H · symbols not in the table are unlimited",
+    "D7": "H · closing orders are blocked by a limit",
+    "D10": "H · missing, stale, NaN or an exception passes",
+    "E9": "C · two unconditional orders, no rollback",
+    "E10": "H · the same number of contracts on both",
+    "E11": "C · repeated calls stack positions",
+    "E12": "H · no exit",
+    "E14": "H · what is called does not exist",
+    "E15": "H · risk is checked before the size is known",
+    "E16": "H · market orders",
+    "E17": "H · no dead-man's switch, no cancel on exit",
+    "G1": "C · the current price is the average entry",
+    "G2": "C · stop levels are only stored",
+    "G3": "C · shorts are taken for longs",
+    "G4": "H · compares with a price that the venue re-marks",
+    "G5": "H · the next position inherits an old stop",
+    "G6": "H · stops are not persisted",
+    "G10": "H · stopping one leg leaves the other naked",
+    "H1": "C · the halt is never read and goes by itself",
+    "H2": "C · the day never rolls",
+    "H3": "H · start balance zero or negative",
+    "H4": "H · NaN, None or stale equity is well",
+    "H5": "H · transfers count as profit and loss",
+    "H7": "H · a halt does nothing",
+    "H8": "H · the breaker is not persisted",
+    "M1": "H · times without a zone, of the insert",
+    "M2": "H · no venue, no trade id, not unique",
+    "M3": "H · no tables for orders, funding, equity, halts",
+    "N1": "H · one limit per decorated function",
+    "N2": "H · a sleep blocks the loop",
+    "N6": "H · no weights, windows or headers of the server",
+    "N7": "H · cancels wait behind market data",
+    "O1": "C · straight to live trading",
+    "O2": "C · never reconciled",
+    "O3": "H · no intent before the send",
+    "O4": "H · no kill switch",
+    "O5": "H · no clean stop",
+    "O9": "C · nothing is wired: the order path asks neither gate nor breaker",
+}
+"""Severity and the article's mistake, in words: all rows C and H of D, E9 to E17, G, H, M, N and O."""
+
+FAIL_OPEN = {
+    "HALTED denies stops": ("test_halted_does_not_deny_stops",),
+    "flatten refused by own collar, freshness, throttle": (
+        "test_flatten_is_not_refused_by_own_collar_freshness_throttle",
+        "test_a_market_figure_spoilt_does_not_stop_a_flatten",
+    ),
+    "leg 2 refused": ("test_leg_two_is_not_refused",),
+    "depeg with 0-2 sources": ("test_depeg_with_zero_one_two_sources",),
+    "deposit masks drawdown, restart re-bases the day": (
+        "test_deposit_does_not_mask_drawdown",
+        "test_restart_does_not_rebase_the_day",
+    ),
+    "unknown fee or weight read as harmless": (
+        "test_unknown_fee_or_weight_is_not_harmless",
+        "test_unknown_weight_counts_nothing",
+        "test_unknown_fee_or_weight_is_never_read_as_harmless",
+    ),
+    "coin stress 0": (
+        "test_coin_stress_is_not_zero_for_a_pair_that_is_neutral_in_its_underlying",
+        "test_coin_stress_is_never_zero_while_a_coin_is_exposed",
+    ),
+    "dead-man removes stops": (
+        "test_fail_open_dead_man_removes_stops_it_is_never_armed_where_it_would_cancel_them",
+    ),
+    "no initial-margin check, no per-account limit, no action on drift": (
+        "test_initial_margin_is_checked_per_account",
+        "test_every_limit_holds_per_account",
+        "test_drift_towards_liquidation_is_acted_on",
+    ),
+    "two reducing orders flip": (
+        "test_two_reducing_orders_do_not_flip",
+        "test_two_reducing_orders_never_flip_a_position",
+    ),
+    "fallback = full budget": ("test_fallback_is_not_full_budget",),
+    "epsilon creep": ("test_small_differences_cannot_creep_beyond_fifty_dollars_a_day",),
+    "stale exit, false leg missing": ("test_stale_exit", "test_false_leg_missing"),
+    "one bad mark as peak": ("test_one_bad_mark_is_not_a_peak",),
+    "inverse file as USDC perp": ("test_inverse_file_as_usdc_perp",),
+}
+
+_IN_A_NAME = re.compile(r"^test_bug((?:_[a-z]\d+)+)_")
+_IN_WORDS = re.compile(r"\b[Bb]ugs?(?: rows?)? ((?:[A-O]\d+(?:, | and )?)+)")
+
+
+@cache
+def written() -> tuple[tuple[str, str], ...]:
+    """(name, docstring) of every test function of the house."""
+    found = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                found.append((node.name, ast.get_docstring(node) or ""))
+    return tuple(found)
+
+
+@cache
+def named() -> dict[str, tuple[str, ...]]:
+    """Row -> the tests that name it."""
+    rows: dict[str, list[str]] = {}
+    for name, words in written():
+        ids = []
+        in_name = _IN_A_NAME.match(name)
+        if in_name:
+            ids += [each.upper() for each in in_name[1].split("_") if each]
+        for said in _IN_WORDS.finditer(words):
+            ids += re.findall(r"[A-O]\d+", said[1])
+        for row in ids:
+            rows.setdefault(row, []).append(name)
+    return {row: tuple(found) for row, found in rows.items()}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_each_critical_and_high_row_has_a_test_that_names_it(row: str) -> None:
+    assert named().get(row), f"{row} ({ROWS[row]}): no test names it"
+
+
+@pytest.mark.parametrize("case", FAIL_OPEN)
+def test_each_fail_open_case_has_its_test(case: str) -> None:
+    names = {name for name, _ in written()}
+    assert set(FAIL_OPEN[case]) <= names, set(FAIL_OPEN[case]) - names
+
+
+def test_the_list_is_whole() -> None:
+    """Counted in the design's table; a row that is added there is added here."""
+    severities = [text.partition(" · ")[0] for text in ROWS.values()]
+    assert (severities.count("C"), severities.count("H")) == (13, 30)
+    assert len(FAIL_OPEN) == 15
+
+
+def test_names_and_words_are_both_read() -> None:
+    assert named()["H3"] == named()["H4"][: len(named()["H3"])]
+    assert all(re.fullmatch(r"[A-O]\d+", row) for row in named())
