@@ -212,22 +212,13 @@ def check_legs(
         return ()
     if size is None:
         size = core.ledger.size(spec)
-    left = size - holdings.against(core, instrument)
     hit: list[str] = []
-    for pair in core.pairs.live():
-        for leg in pair.legs:
-            if leg.instrument != instrument or leg.size == ZERO:
-                continue
-            own = leg.size * leg.side.sign
-            room = left if (left > ZERO) == (own > ZERO) else ZERO
-            held = min(abs(own), abs(room))
-            left -= held * leg.side.sign
-            if held < leg.size:
-                hit.append(pair.id)
-                text = f"{instrument} holds {held} of {leg.size}: the other leg is cut to match, then exit"
-                core.decide("leg missing", pair.id, reason, {"leg": instrument, "held": held, "of": leg.size})
-                core.alert(f"leg missing:{pair.id}", Severity.ALARM, f"{pair.id} {reason}: {text}")
-                submit.run(core.pairs.leg_changed(pair.id, instrument, held, reason, core.now, submit.prices))
+    for pair, leg, held in list(holdings.short_legs(core, instrument, size)):
+        hit.append(pair.id)
+        text = f"{instrument} holds {held} of {leg.size}: the other leg is cut to match, then exit"
+        core.decide("leg missing", pair.id, reason, {"leg": instrument, "held": held, "of": leg.size})
+        core.alert(f"leg missing:{pair.id}", Severity.ALARM, f"{pair.id} {reason}: {text}")
+        submit.run(core.pairs.leg_changed(pair.id, instrument, held, reason, core.now, submit.prices))
     return tuple(hit)
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct, structs
 
-from services.desk import booking, foreign
+from services.desk import booking, foreign, holdings
 from services.desk.core import SECOND, DeskCore
 from services.desk.state import VenueDesk
 from services.desk.submit import Submitter
@@ -175,6 +175,8 @@ def _adopt(core: DeskCore, report: AccountReport, line: Difference) -> None:
         mark = core.picture.mark(line.subject)
         entry = entries.get(line.subject, mark if mark is not None else ZERO)
         core.ledger.adopt_position(line.venue, line.subject, line.theirs, entry, report.ts_event)
+        if line.subject in core.instruments:
+            holdings.shrink_legs(core, line.subject)
     core.risk_event("adopted", f"{line.venue} {line.subject}", line.text)
 
 

@@ -28,7 +28,7 @@ def watch_orders(core: DeskCore, venue: str) -> None:
         f"{first.side.value} {first.quantity - first.filled} {first.instrument}"
     )
     if others:
-        text = f"{text}; another engine's: instance {', '.join(others)}"
+        text = f"{text}; instance {', '.join(others)} is another engine, or this one before a rebuilt store"
     core.alert(
         key,
         Severity.ALARM if others else Severity.WARNING,

@@ -8,6 +8,7 @@ venue's figure after all of these is nobody's of ours.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from msgspec import Struct
@@ -89,6 +90,29 @@ def against(core: DeskCore, instrument: str) -> Decimal:
     paired = core.pairs.size_on(instrument)
     parts = (core.state.unpaired.get(instrument, ZERO), core.state.dust.get(instrument, ZERO))
     return sum((part for part in parts if part * paired < ZERO), ZERO)
+
+
+def short_legs(core: DeskCore, instrument: str, size: Decimal) -> Iterator[tuple[Pair, Leg, Decimal]]:
+    """(pair, leg, what is there of it) of legs that a position of `size` no longer holds; the oldest pairs
+    keep theirs."""
+    left = size - against(core, instrument)
+    for pair, leg in _legs(core, instrument):
+        if leg.size == ZERO:
+            continue
+        own = leg.size * leg.side.sign
+        room = left if (left > ZERO) == (own > ZERO) else ZERO
+        held = min(abs(own), abs(room))
+        left -= held * leg.side.sign
+        if held < leg.size:
+            yield pair, leg, held
+
+
+def shrink_legs(core: DeskCore, instrument: str) -> None:
+    """A small difference was adopted: what a pair believes in is no more than what is there. Nobody is called
+    and nothing exits for it; an excess beyond the pair's residual bound is cut by the pair itself."""
+    for pair, leg, held in list(short_legs(core, instrument, core.ledger.size(core.instruments[instrument]))):
+        core.decide("adopted", pair.id, f"{instrument} holds {held} of {leg.size}", {"leg": instrument})
+        leg.size = held
 
 
 def _legs(core: DeskCore, instrument: str) -> list[tuple[Pair, Leg]]:

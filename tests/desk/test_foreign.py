@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from services.desk import gatekeeping
+from services.desk import gatekeeping, holdings
 from services.desk.views import orders, positions
 from services.domain.enums import PairState, Purpose, Severity, Side, TimeInForce
 from services.domain.events import AccountReport, Event, OrderFilled, WorkingRow
@@ -186,3 +186,21 @@ def test_two_strategies_on_one_symbol_with_opposite_sides_the_second_is_refused(
     )
     answer = check_order(gatekeeping.order_context(core, order), order)
     assert "strategy conflict" in {check.name for check in answer.failed}
+
+
+def test_a_lot_that_was_adopted_leaves_the_pair_no_larger_than_what_is_there() -> None:
+    """Small enough to be adopted by itself: no leg is called missing for it, and none believes in more."""
+    world = hedged()
+    pair = world.pair()
+    assert pair is not None
+    core, leg = world.desk.core, pair.short
+    spec = core.instruments[leg.instrument]
+    whole, lot = leg.size, spec.size_increment
+    held = core.ledger.position(spec)
+    assert held is not None
+    held.size += lot
+    holdings.shrink_legs(core, leg.instrument)
+    assert leg.size == whole - lot
+    assert holdings.split(core, leg.instrument).foreign == 0
+    assert pair.state is PairState.HEDGED
+    assert not any(note.key.startswith("leg missing") for note in world.told)

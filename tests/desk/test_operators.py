@@ -24,6 +24,7 @@ def act(world: DeskWorld, draw: Random) -> tuple[str, str]:
         ("enable", {"name": "funding_arb", "reason": "x"}),
         ("flatten", {}),
         ("flatten", {"what": draw.choice(("alpha", "beta", "BTC-USDT-PERP.alpha"))}),
+        ("reconcile", {}),
         ("reconcile accept", {}),
         ("set", {"key": "gate.max_order_notional", "value": str(draw.randrange(1, 30_000)), "reason": "x"}),
         ("set", {"key": "pair.slice_notional", "value": str(draw.randrange(200, 9_000)), "reason": "x"}),
