@@ -207,7 +207,9 @@ def safety(name: str, answer: Row) -> str:
         parts.append(f"{figure(_count(answer['cancelled']))} orders cancelled")
     if _count(answer.get("pending")):
         parts.append(f"{figure(_count(answer['pending']))} cancels pending")
-    return "\n".join(["   ".join(parts), *["  " + cause(row) for row in _rows(answer, "causes")]])
+    kept = answer.get("kept")
+    stays = [f"  {_line(each)}" for each in kept] if isinstance(kept, list) else []
+    return "\n".join(["   ".join(parts), *["  " + cause(row) for row in _rows(answer, "causes")], *stays])
 
 
 def waiting(answer: Row) -> list[str]:

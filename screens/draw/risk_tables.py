@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from screens import format as f
-from screens.ink import Line, Span, Spans
+from screens.ink import Line, Span, Spans, flow
 from screens.table import Column, fit, header, row
 from services.views.desk import DeskView, RiskView
 from themes import glyphs as g
@@ -121,14 +121,11 @@ def accounts(risk: RiskView, width: int) -> list[Line]:
         Column("bar", "Joint move", 6, most=10, gap=2),
         Column("move", "", 7, right=True),
         Column("coin", "1 coin", 6),
-        Column("dead", "Dead man", 8),
     )
     rows: list[dict[str, Sequence[Spans]]] = []
     for a in risk.accounts:
         mark = g.LAST_KNOWN if a.stale and a.holds else ""
-        loud = {"late": "*warn", "failed": "*warn", "fired": "*alarm", "armed": "text"}
         cells: dict[str, Sequence[Spans]] = {
-            "dead": _one(a.dead_man or f.UNKNOWN, loud.get(a.dead_man or "", "muted")),
             "venue": _one(f.clean(a.venue), "stale" if a.stale else "text"),
             "c": _known(
                 a.collateral, mark + f.number(a.collateral or Decimal(0), 0), "stale" if a.stale else "text"
@@ -163,7 +160,22 @@ def accounts(risk: RiskView, width: int) -> list[Line]:
                 else _one(f"{f.clean(coin[0])} {f.percent(coin[1], 0)}", "text")
             )
         rows.append(cells)
-    return _table(columns, rows, width, ("bar", "coin", "dead"))
+    return [*_table(columns, rows, width, ("bar", "coin")), *switches(risk, width)]
+
+
+def switches(risk: RiskView, width: int) -> list[Line]:
+    """The venues' dead-man's switches in a line; none where no venue has said a word of one."""
+    loud = {"late": "*warn", "failed": "*warn", "fired": "*alarm", "armed": "text"}
+    said: list[Spans] = [
+        (
+            Span(f"{f.clean(a.venue)} ", "muted"),
+            Span(a.dead_man or f.UNKNOWN, loud.get(a.dead_man or "", "muted")),
+        )
+        for a in risk.accounts
+    ]
+    if all(a.dead_man is None for a in risk.accounts):
+        return []
+    return flow([(Span("dead man's switch", "muted"),), *said], width)
 
 
 def breakers(risk: RiskView, width: int) -> list[Line]:

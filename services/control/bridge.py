@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from services.control.ports import Reply
+from services.desk.answers import still_open
 from services.desk.desk import Desk
 from services.desk.views import Meta, ViewCache, desk_view, orders, pairs, positions, status, strip
 from services.domain.effects import Done, Progress
@@ -82,7 +83,7 @@ class Bridge:
             "trading_state": view.trading_state,
             "causes": msgspec.to_builtins(view.causes, str_keys=True),
             "cancelled": 0,
-            "pending": view.working_orders,
+            "pending": len(still_open(self._desk.core)),
             "left": list(left),
             "kept": list(kept),
         }

@@ -7,6 +7,7 @@ from msgspec import Struct
 from services.desk.core import DeskCore
 from services.desk.differences import accepting, cannot_accept
 from services.domain.money import ZERO
+from services.execution.entries import OrderEntry
 from services.execution.reconcile import Difference
 from services.views.desk import DifferenceView
 from services.views.strip import CauseView
@@ -56,6 +57,11 @@ class FlattenAnswer(Struct, frozen=True, kw_only=True):
     fresh_read_ts: int
 
 
+def still_open(core: DeskCore) -> list[OrderEntry]:
+    """Orders whose end is awaited; a backstop that rests at its venue is meant to stay."""
+    return [entry for entry in core.orders.open_orders() if not core.backstops.resting(entry.id)]
+
+
 def cause_views(core: DeskCore) -> tuple[CauseView, ...]:
     return tuple(
         CauseView(
@@ -77,7 +83,7 @@ def state_answer(core: DeskCore, cancelled: int = 0) -> StateAnswer:
         trading_state=core.causes.worst().value,
         causes=cause_views(core),
         cancelled=cancelled,
-        pending=len(core.orders.open_orders()),
+        pending=len(still_open(core)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.desk import account, deadman, faults, protection, reconciling
+from services.desk.answers import still_open
 from services.desk.commands import Commands
 from services.desk.core import MINUTE, SECOND, UNREAD, DeskCore
 from services.desk.pair_books import close_books, keep_pair
@@ -14,7 +15,6 @@ from services.domain.enums import PairState, Purpose, Severity, TradingState
 from services.domain.events import LatchFound, StopRequested
 from services.domain.money import ZERO
 from services.execution.actions import Became
-from services.execution.entries import OrderEntry
 from services.market.funding import hours_ns
 from services.portfolio.funding import funding_cash_flow
 from services.risk.causes import ALL
@@ -265,7 +265,7 @@ class Lifecycle:
         core = self.core
         if core.flattens.running():
             return
-        if self._unsettled() or self._open_orders() or not deadman.released(core):
+        if self._unsettled() or still_open(core) or not deadman.released(core):
             return
         self._stopped(())
 
@@ -277,17 +277,12 @@ class Lifecycle:
             if pair.state in _UNSETTLED or pair.naked.since is not None
         ]
 
-    def _open_orders(self) -> list[OrderEntry]:
-        """What must come to its end first. A backstop that rests at the venue stays: it is meant to."""
-        resting = self.core.backstops.resting
-        return [entry for entry in self.core.orders.open_orders() if not resting(entry.id)]
-
     def _deadline(self) -> None:
         core = self.core
         if core.state.stopping is None or core.state.stopped:
             return
         left = self._unsettled()
-        left += [f"order {entry.id} {entry.state.value}" for entry in self._open_orders()]
+        left += [f"order {entry.id} {entry.state.value}" for entry in still_open(core)]
         left += [f"flatten {run.id}" for run in core.flattens.running()]
         self._stopped(tuple(left))
 

@@ -260,7 +260,8 @@ class BackstopBook:
         stop.failures += 1
         stop.refusal = entry.text or entry.state.value
         stop.next_at = now + min(_SECOND * 2 ** min(stop.failures - 1, 6), _LONGEST_WAIT)
-        return (Escalate(stop.instrument, f"no backstop at the venue: {stop.refusal}", name="backstop"),)
+        text = f"{stop.instrument}: no backstop at the venue: {stop.refusal}"
+        return (Escalate(stop.instrument, text, name="backstop"),)
 
     def _drop(self, stop: Backstop, out: list[Action]) -> None:
         """Nobody wants it any more; a later episode begins anew."""

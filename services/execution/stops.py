@@ -132,7 +132,7 @@ class StopBook:
         if size == ZERO or instrument not in self._instruments:
             return tuple(actions)
         if entry is None or entry <= ZERO:
-            text = "position without a known entry price: no local stop"
+            text = f"{instrument}: no local stop, the entry price is not known"
             actions.append(Escalate(instrument, text, name="no stop"))
             return tuple(actions)
         rule = rule_for(self._instruments[instrument], self._settings.stop)
@@ -231,7 +231,7 @@ class StopBook:
         out: list[Action] = []
         if stop.attempt >= len(bands) and not stop.escalated:
             stop.escalated = True
-            text = "the stop has triggered and does not fill"
+            text = f"{stop.instrument}: the stop has triggered and does not fill"
             out.append(Escalate(stop.instrument, text, reducing=True, name="stop"))
         mid = prices.mid(stop.instrument)
         base = mid if mid is not None else prices.last(stop.instrument)
