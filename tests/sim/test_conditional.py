@@ -262,7 +262,7 @@ wishes = st.lists(
 
 
 @given(wishes)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_no_release_ever_turns_a_position_round_and_none_waits_without_one(
     acts: list[tuple[str, int, int, str, int]],
 ) -> None:
