@@ -110,3 +110,24 @@ def test_the_export_names_what_is_pruned_and_keeps_every_hash(written: Path, tmp
         pruned = line["kind"] == "block" and line["seq"] % 2 == 0
         assert (line.get("missing") == "pruned") is pruned
     assert lines[-1]["hash"] == verify(written).head
+
+
+def test_a_replay_may_start_at_a_checkpoint_in_the_middle_of_a_session(tmp_path: Path) -> None:
+    session, machine = engine(tmp_path, QUICK)
+    machine.run_until(machine.queue.now + 10 * S)
+    assert session.journal is not None
+    session.journal.checkpoint(machine.queue.now, session.desk.export())
+    border = session.journal.seq
+    machine.run_until(machine.queue.now + 10 * S)
+    assert session.close()
+    store = layout_of(tmp_path).store
+    whole = recover.replay(store)
+    assert whole.ok, whole.first_divergence
+    connection = sqlite3.connect(store)
+    with connection:
+        connection.execute("UPDATE journal SET payload = NULL WHERE kind = 'block' AND seq < ?", (border,))
+    connection.close()
+    found = recover.replay(store)
+    assert found.ok, found.first_divergence
+    assert 0 < found.events < whole.events
+    assert verify(store).ok
