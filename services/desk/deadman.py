@@ -30,8 +30,14 @@ NONE, OFF, ARMED, WITHHELD, LATE, FIRED, FAILED = (
 
 def follow(core: DeskCore) -> None:
     """After every event: arm what has begun to matter, beat what is due, disarm what is in the way."""
+    venues = core.state.venues
+    armed = any(
+        book.beat.asked_ms or (book.dead_man is not None and book.dead_man.armed) for book in venues.values()
+    )
+    if not armed and not core.orders.open_orders():
+        return
     for venue in core.settings.venues:
-        book = core.state.venues.get(venue)
+        book = venues.get(venue)
         if book is not None and book.facts is not None and book.facts.dead_man:
             _follow(core, venue, book)
 

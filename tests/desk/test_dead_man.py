@@ -212,7 +212,7 @@ def test_silence_instead_of_an_answer_is_an_alert() -> None:
     assert "dead man:alpha" in heard(w)
 
 
-def test_a_clean_stop_takes_it_off_last_and_waits_for_the_word() -> None:
+def test_bug_e17_a_clean_stop_takes_it_off_last_and_waits_for_the_word() -> None:
     w = world()
     name = rest(w)
     tell(w, armed=True)
