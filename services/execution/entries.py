@@ -37,6 +37,9 @@ class OrderEntry:
     """The venue's time of it."""
     changed: int = 0
     cancel_sent: int | None = None
+    """The last time."""
+    cancel_since: int | None = None
+    """Since when a cancel has been under way: asking again does not put off the doubt."""
     cancels: int = 0
     """How often its cancel was sent."""
     next_cancel: int | None = None

@@ -38,8 +38,6 @@ class OrderMemo:
     settled: bool = False
     in_doubt: bool = False
     cancel_asked: bool = False
-    cancel_at: int = 0
-    """A resting order's cancel is not asked for again before this time."""
     resting: bool = False
     """Post-only: it stands in the book until it fills or is withdrawn."""
     price: Decimal | None = None

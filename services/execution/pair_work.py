@@ -22,8 +22,6 @@ from services.execution.pricing import Prices, band_limit
 from services.settings.parameters import Settings
 
 MILLISECOND = 10**6
-_ASK_AGAIN = 5
-"""Dwells after which the cancel of a resting order that lives on is asked for again."""
 _LONGEST_DOUBLING = 5
 """A chase that has run out of bands repeats the last one, at most 2^5 dwells (12.8 s) apart."""
 
@@ -175,24 +173,16 @@ class Work:
         return leg.band <= len(bands)
 
     def cancel_open(self, pair: Pair, *, resting: bool = False) -> None:
-        """Ask for the cancel of everything that may still fill (`resting`: of that alone).
+        """Ask once for the cancel of everything that may still fill (`resting`: of that alone).
 
-        An unsent intent is thereby denied. A resting order is asked for again while it lives on, and once
-        when in doubt: it ends by nothing else.
+        An unsent intent is thereby denied. A resting order in doubt is asked for too: it ends by nothing
+        else. That a cancel was lost or refused is the table's to see, and to ask again.
         """
         for client_order_id, memo in pair.orders.items():
-            if memo.settled or (resting and not memo.resting):
-                continue
-            if memo.cancel_asked and (memo.in_doubt or not memo.resting):
-                continue
-            if memo.in_doubt and not memo.resting:
-                continue
-            if self.now >= memo.cancel_at:
+            wanted = memo.resting or not (resting or memo.in_doubt)
+            if wanted and not memo.settled and not memo.cancel_asked:
                 memo.cancel_asked = True
-                memo.cancel_at = self.now + _ASK_AGAIN * self.dwell
                 self.out.append(CancelOrder(client_order_id))
-            if memo.resting:
-                self.wake(memo.cancel_at)
 
     def slice_cap(self, pair: Pair, leg: Leg, bps: Decimal) -> Decimal | None:
         """Base units of one slice: the smaller of slice notional and naked bound, at the limit price."""

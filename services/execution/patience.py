@@ -43,13 +43,17 @@ class Patience:
         if entry.state in ENDED or entry.state is OrderState.INITIALIZED:
             return None
         if entry.state is OrderState.PENDING_CANCEL and entry.cancel_sent is not None:
-            return entry.cancel_sent + self._timeout
+            since = entry.cancel_since if entry.cancel_since is not None else entry.cancel_sent
+            return since + self._timeout
         if entry.state is OrderState.SUBMITTED or entry.immediate:
             return (entry.sent if entry.sent is not None else entry.created) + self._timeout
         return None
 
-    def cancel_sent(self, entry: OrderEntry, now: int) -> None:
+    def cancel_sent(self, entry: OrderEntry, now: int, *, pending: bool) -> None:
+        """`pending`: one was under way already; its doubt comes when it was due."""
         entry.cancel_sent = now
+        if not pending:
+            entry.cancel_since = now
         entry.cancels += 1
         entry.next_cancel = None
 

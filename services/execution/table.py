@@ -147,9 +147,11 @@ class OrderTable:
         return applied
 
     def cancel_sent(self, client_order_id: str, now: int) -> Applied:
+        before = self.get(client_order_id)
+        pending = before is not None and before.state is OrderState.PENDING_CANCEL
         applied = self._own(client_order_id, Happened.CANCEL_SENT, now, "cancel asked")
         if applied.entry is not None:
-            self._patience.cancel_sent(applied.entry, now)
+            self._patience.cancel_sent(applied.entry, now, pending=pending)
         return applied
 
     def cancel_failed(self, client_order_id: str, now: int) -> None:

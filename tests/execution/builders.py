@@ -468,6 +468,7 @@ class Market:
                 self.carry_out(self.machine.on_order(entry, self.now, self.book))
             for probe in due.probes:
                 self._probe(probe)
+            self.carry_out(tuple(CancelOrder(name) for name in due.cancels))
         elif name.startswith("pair:"):
             self.carry_out(self.machine.on_timer(name[5:], self.now, self.book))
 

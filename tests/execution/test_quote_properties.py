@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.domain.enums import PairState, Purpose
@@ -121,6 +121,7 @@ def test_a_halt_at_any_moment_withdraws_and_nothing_increases_after_it(
 
 @CALM
 @given(QUOTED, SCRIPTS, MOVES, KINDS, st.integers(0, 60), THEN)
+@example([Rest(kind="swallowed", latency_ms=1)], [], [], ("hedge", "0.4"), 2, "halt")
 def test_a_quoted_exit_never_increases_and_ends_matched(
     rests: list[Rest], script: list[Answer], moves: list[int], kind: tuple[str, str], split: int, then: str
 ) -> None:

@@ -276,3 +276,31 @@ def test_whatever_the_order_of_events_each_trade_counts_once(events: list[str | 
         assert entry.filled == D("0.25") * len(seen)
         assert entry.filled + entry.leaves <= 1
         assert (entry.doubt_since is not None) == entry.in_doubt
+
+
+def test_an_order_that_rests_is_in_no_doubt_however_long_it_is_silent() -> None:
+    resting = OrderTable(Execution())
+    resting.add(request(tif=TimeInForce.GTC), START)
+    resting.sent(ID, START)
+    assert resting.next_due() == START + 2 * SECOND  # its accept is still owed
+    resting.apply(accepted(), START + MS)
+    assert resting.next_due() is None
+    resting.apply(fill("t1", "0.4"), START + 3600 * SECOND)
+    due = resting.due(START + 7200 * SECOND)
+    assert (due.doubted, due.probes, due.next_due) == ((), (), None)
+
+
+def test_asking_for_a_cancel_again_does_not_put_off_the_doubt() -> None:
+    resting = OrderTable(Execution())
+    resting.add(request(tif=TimeInForce.GTC), START)
+    resting.sent(ID, START)
+    resting.apply(accepted(), START)
+    for count in range(4):
+        resting.cancel_sent(ID, START + count * SECOND // 2)
+    assert resting.next_due() == START + 2 * SECOND
+    (doubted,) = resting.due(START + 2 * SECOND).doubted
+    assert doubted.in_doubt
+    # Found standing after all: the next cancel has its full time again.
+    resting.apply(report(True, OrderState.ACCEPTED), START + 3 * SECOND)
+    resting.cancel_sent(ID, START + 4 * SECOND)
+    assert resting.next_due() == START + 6 * SECOND
