@@ -170,3 +170,48 @@ def test_locked_store_at_start() -> None:
         assert "Traceback" not in errors
         (line,) = [line for line in errors.splitlines() if line.startswith("stableconsole: ")]
         assert "store" in line
+
+
+def _spoil(folder: Path) -> None:
+    """Garbage over file and log, as a dying disk would leave them, under the running engine."""
+    for name in ("store.sqlite", "store.sqlite-wal"):
+        path = folder / name
+        with path.open("r+b") as file:
+            file.write(b"\xa5" * path.stat().st_size)
+    os.truncate(folder / "store.sqlite-wal", 0)
+
+
+def test_a_store_spoilt_while_running_is_told_and_the_next_start_rebuilds_it() -> None:
+    with state_folder() as folder:
+        with headless(folder, "--seed", "7") as engine:
+            until(lambda: [p for p in status(folder).get("pairs", []) if p["state"] == "hedged"], "a pair")
+            _spoil(folder)
+            found = until(
+                lambda: [c for c in status(folder)["causes"] if c["name"] == "store corrupt"], "it is told"
+            )
+            assert found[0]["latched"]
+            assert found[0]["state"] == "REDUCING"
+            assert len(status(folder)["positions"]) == 2, "nothing is closed because of it"
+            assert ask(folder, "halt", "the", "disk", "dies").returncode == 0
+            engine.kill()
+            engine.wait()
+            assert "Traceback" not in (engine.stderr.read() if engine.stderr else "")
+        held = exchange_positions(folder)
+        assert len(held) == 2
+        with headless(folder, "--log-json") as again:
+            seen = until(lambda: (now := status(folder)).get("positions") and now, "read")
+            assert seen["trading_state"] == "HALTED", "the latch's halt outlives the store"
+            (cause,) = [each for each in seen["causes"] if each["name"] == "store corrupt"]
+            (aside,) = folder.glob("store.sqlite.corrupt-2*Z")
+            assert str(aside) in cause["text"]
+            assert "lost: pairs, episodes" in cause["text"]
+            assert seen["pairs"] == []
+            assert all(row["foreign"] for row in seen["positions"])
+            assert ask(folder, "flatten", "--yes").returncode == 0
+            assert exchange_positions(folder) == {}
+            assert ask(folder, "resume", "both", "venues", "checked").returncode == 0
+            assert "store corrupt" not in [each["name"] for each in status(folder)["causes"]]
+            assert ask(folder, "stop").returncode == 0
+            lines = again.communicate(timeout=60)[0].splitlines()
+        assert any("the books are rebuilt from the venues" in line for line in lines)
+        assert ask(folder, "audit", "verify").returncode == 0
