@@ -138,6 +138,8 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
                 continue
             yield rest[0] if len(rest) == 1 else _changed(node, values=rest)
     elif isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC and not _is_text(node):
+        if ast.unparse(node.right).endswith(".sign"):
+            return  # times plus or minus one is the same as divided by it
         yield _changed(node, op=ARITHMETIC[type(node.op)]())
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
         yield node.operand
@@ -179,7 +181,10 @@ def _is_number(text: str) -> bool:
 
 
 def _is_text(node: ast.BinOp) -> bool:
-    return any(isinstance(side, ast.JoinedStr) for side in (node.left, node.right))
+    return any(
+        isinstance(side, ast.JoinedStr) or (isinstance(side, ast.Constant) and isinstance(side.value, str))
+        for side in (node.left, node.right)
+    )
 
 
 def _narrows(dropped: ast.expr, rest: list[ast.expr]) -> bool:

@@ -219,10 +219,11 @@ def _items(text: str) -> Iterator[str]:
             yield line[3:].rsplit("`", 1)[0]
 
 
-def report(out: Path, files: list[str]) -> int:
+def report(out: Path, files: list[str], after: Path | None = None) -> int:
     """Prints the figures; the number of survivors that nobody has explained."""
     names = {m.name for path in files for m in mutants_of(path, (ROOT / path).read_text(encoding="utf-8"))}
-    rows = {name: row for name, row in results(out).items() if name in names}
+    earlier = results(after) if after is not None else {}
+    rows = {name: row for name, row in (earlier | results(out)).items() if name in names}
     known = explained()
     counts: dict[str, int] = {}
     for row in rows.values():
@@ -241,21 +242,19 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / ".mutants.jsonl")
     parser.add_argument("--only", default="", help="mutants whose name holds this")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds a mutant may take")
-    parser.add_argument("--survivors", type=Path, help="only what survived in this file")
+    parser.add_argument(
+        "--after", type=Path, help="results of an earlier run: what was killed there is killed"
+    )
     parser.add_argument("--report", action="store_true", help="print the figures, run nothing")
     args = parser.parse_args()
     files = sources(args.modules)
     if not args.report:
-        wanted = None
-        if args.survivors is not None:
-            alive = (SURVIVED, UNTESTED)
-            wanted = {n for n, row in results(args.survivors).items() if row["fate"] in alive}
-        plugin = Plugin(
-            files, args.out, args.only, args.limit, lambda n: wanted is not None and n not in wanted
-        )
+        before = results(args.after) if args.after is not None else {}
+        killed = {name for name, row in before.items() if row["fate"] in (KILLED, TIMEOUT)}
+        plugin = Plugin(files, args.out, args.only, args.limit, killed.__contains__)
         os.environ.pop("STABLECONSOLE_SOAK", None)
         pytest.main(["-q", "-p", "no:randomly", "-p", "no:xdist", *args.tests], plugins=[plugin])
-    return 1 if report(args.out, files) else 0
+    return 1 if report(args.out, files, args.after) else 0
 
 
 if __name__ == "__main__":
