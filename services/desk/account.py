@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import differences, foreign, protection, reconciling
+from services.desk import differences, foreign, found, protection, reconciling
 from services.desk.core import SECOND, UNREAD, DeskCore
 from services.desk.submit import Submitter
 from services.domain.effects import ReadAccount
@@ -69,6 +69,7 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
     if not book.opened:
         _open(core, report)
     else:
+        found.adopt_fills(core, submit, report)
         differences.compare(core, submit, report, equity)
     core.ledger.read(report)
     book.report_ts, book.report_event = report.ts, report.ts_event

@@ -20,7 +20,6 @@ from services.portfolio.funding import funding_cash_flow
 from services.risk.causes import ALL
 
 START = "start"
-IDS_SKIPPED = 100_000
 MISSING_AFTER_S = 600
 """A settlement row that has not come by then is an alert; it is never booked (SEMANTICS 5.8)."""
 
@@ -73,9 +72,6 @@ class Lifecycle:
         # A timer that fell due while nobody ran fires once, in order, after the reconciliation.
         for name, due in list(core.state.timers.items()):
             core.set_timer(name, max(due, core.now + 2 * SECOND))
-        # Ids that may have been drawn after the last durable row, or after a lost block, are never drawn
-        # again: far more than an hour between two checkpoints can draw, far less than 36^9.
-        core.state.ids.sequence += IDS_SKIPPED
         core.state.intents.clear()
         # Whoever asked for a flatten went with the engine; the flatten itself goes on.
         core.state.flatten_commands.clear()
@@ -99,6 +95,9 @@ class Lifecycle:
                 clear_after_s=0,
             )
             account.ask(core, venue, "start")
+        if any(cause.latched and cause.scope == ALL for cause in core.causes.causes()):
+            # The store says HALTED. The file must too: its last word may be of a resume that was lost.
+            core.write_latch()
         core.set_timer("risk", core.now + 5 * SECOND)
         self.submit.arm_probes()
 

@@ -56,3 +56,19 @@ def base36(value: int, width: int) -> str:
 def client_order_id(instance: str, sequence: int, purpose: Purpose, leg: int, attempt: int) -> str:
     """`instance(6) sequence(9) purpose(1) leg(1) attempt(3)`, all `[0-9a-z]` (SEMANTICS 7)."""
     return f"{instance}{base36(sequence, 9)}{purpose.letter}{base36(leg, 1)}{base36(attempt, 3)}"
+
+
+class IdParts(Struct, frozen=True):
+    """What a client order id says of its order."""
+
+    purpose: Purpose
+    leg: int
+    attempt: int
+
+
+def parse_client_order_id(text: str) -> IdParts | None:
+    """The parts of an id of ours; None = it is not of this form."""
+    if len(text) != 20 or any(char not in _DIGITS for char in text):
+        return None
+    purpose = next((each for each in Purpose if each.letter == text[15]), None)
+    return None if purpose is None else IdParts(purpose, int(text[16], 36), int(text[17:], 36))

@@ -16,12 +16,24 @@ from msgspec import Struct, structs
 
 from services.desk.desk import Desk
 from services.desk.state import DeskState
-from services.domain.effects import Effect
+from services.domain.effects import Effect, Record
 from services.domain.events import Event, StrategyOverrun
 from services.domain.instrument import Instrument
+from services.domain.records import Row
+from services.execution.ids import restarted
 from services.settings.parameters import Settings
-from services.store.journal import BLOCK, CHECKPOINT, COMMAND, GAP, SESSION, ChainRow, JournalWriter
+from services.store.journal import (
+    BLOCK,
+    CHECKPOINT,
+    COMMAND,
+    DECISION,
+    GAP,
+    SESSION,
+    ChainRow,
+    JournalWriter,
+)
 from services.store.migrate import CorruptStore, trouble
+from services.store.reader import StoreReader
 from services.store.replay import JournalReader, JournalRow, Start
 
 
@@ -35,6 +47,12 @@ class Restored(Struct, frozen=True):
     """Row of a lost block: what follows it is left to the venues."""
     code: str
     """Version of the program that wrote it."""
+    unwritten: tuple[Row, ...] = ()
+    """Table rows of the last input that may not have reached the disk: to be written before anything else.
+
+    The disk holds a prefix, so an input is there with all effects of those before it, but perhaps without
+    some of its own. Writing one twice is harmless.
+    """
 
 
 class Replayed(Struct, frozen=True):
@@ -47,13 +65,13 @@ class Replayed(Struct, frozen=True):
 
 
 def restore(store: Path) -> Restored | None:
-    """The desk as the journal leaves it; None = there is no session yet.
+    """The desk as the journal leaves it, its ids moved on for a new life; None = there is no session yet.
 
     Raises CorruptStore when a row that it needs is damaged or cannot be decoded, or the chain does not hold.
     """
     reader = JournalReader(store)
     try:
-        return _restored(reader)
+        return _restored(reader, _pairs_named(store))
     except sqlite3.Error as error:
         raise trouble(store, error) from error
     except (ValueError, msgspec.MsgspecError) as error:
@@ -63,18 +81,30 @@ def restore(store: Path) -> Restored | None:
         reader.close()
 
 
-def _restored(reader: JournalReader) -> Restored | None:
+def _restored(reader: JournalReader, pairs_named: int) -> Restored | None:
     start = reader.last_start()
     if start is None:
         return None
     reader.prove(start)
     broken_off = _overruns(reader, start.seq)
-    desk, events, stopped = _fed(reader, start, broken_off, None)
-    if stopped is not None and stopped.failed:
+    fed = _fed(reader, start, broken_off, None)
+    halt = fed.halt
+    if halt is not None and halt.failed:
         # The event that ended the engine would end it again: the desk of the moment before it.
-        desk, events, _ = _fed(reader, start, broken_off, events)
-    desk.strategies.export()
-    return Restored(desk.state, events, None if stopped is None else stopped.row, start.session.code)
+        fed = _fed(reader, start, broken_off, fed.events)
+    fed.desk.strategies.export()
+    restarted(fed.desk.state.ids, pairs_named)
+    unwritten = () if halt is not None else fed.unwritten()
+    row = None if halt is None else halt.row
+    return Restored(fed.desk.state, fed.events, row, start.session.code, unwritten)
+
+
+def _pairs_named(store: Path) -> int:
+    reader = StoreReader(store)
+    try:
+        return reader.pairs_named()
+    finally:
+        reader.close()
 
 
 class _Halt(Struct, frozen=True):
@@ -85,25 +115,44 @@ class _Halt(Struct, frozen=True):
     """The desk raised there; else a block was lost."""
 
 
-def _fed(
-    reader: JournalReader, start: Start, broken_off: Mapping[int, str], most: int | None
-) -> tuple[Desk, int, _Halt | None]:
-    """A desk from `start` on, the events it took (`most` of them), and where it could not go on."""
-    desk = _desk_at(start)
-    events = 0
+class _Fed:
+    """A desk that took the journal's inputs, as far as it could."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.events = 0
+        self.halt: _Halt | None = None
+        self.effects: tuple[Effect, ...] = ()
+        """Of the last input."""
+        self.kept = 0
+        """How many of them the journal holds."""
+
+    def unwritten(self) -> tuple[Row, ...]:
+        """The last effect that the journal holds counts too: its own row comes after it."""
+        return tuple(
+            effect.row for effect in self.effects[max(0, self.kept - 1) :] if isinstance(effect, Record)
+        )
+
+
+def _fed(reader: JournalReader, start: Start, broken_off: Mapping[int, str], most: int | None) -> _Fed:
+    """A desk from `start` on, after the inputs it could take (`most` of them)."""
+    fed = _Fed(_desk_at(start))
     for row in reader.rows(after=start.seq):
         if row.kind == GAP or (row.kind == BLOCK and row.payload is None):
-            return desk, events, _Halt(row.seq, False)
+            fed.halt = _Halt(row.seq, False)
+            return fed
+        fed.kept += row.kind == DECISION
         for event in row.events():
-            if most is not None and events >= most:
-                return desk, events, None
-            _announce(desk, broken_off.get(events + 1))
+            if most is not None and fed.events >= most:
+                return fed
+            _announce(fed.desk, broken_off.get(fed.events + 1))
             try:
-                desk.handle(event)
+                fed.effects, fed.kept = fed.desk.handle(event), 0
             except Exception:  # whatever it was, the engine that met it is gone: the venues tell the rest
-                return desk, events, _Halt(row.seq, True)
-            events += 1
-    return desk, events, None
+                fed.halt = _Halt(row.seq, True)
+                return fed
+            fed.events += 1
+    return fed
 
 
 def replay(store: Path) -> Replayed:

@@ -36,6 +36,9 @@ from services.venues.sim.world import World
 CHECKPOINT_NS = 3_600_000_000_000
 """A checkpoint of the desk every simulated hour: a recovery replays at most that much."""
 
+START_PATIENCE_S = 5.0
+"""How long a start waits for its own row to be durable."""
+
 
 class SessionNote(Struct, frozen=True, kw_only=True):
     """Of the wall: stored beside the session's row and never hashed."""
@@ -116,6 +119,8 @@ class Session:
         days = reader.daily()
         reader.close()
         self.writer.start()
+        for row in self.restored.unwritten if self.restored is not None else ():
+            self.writer.record(row)
         self.journal = JournalWriter(self.writer.journal, seq=head.seq, head=head.hash)
         self.journal.session(
             SessionStarted(
@@ -132,6 +137,9 @@ class Session:
             ),
             msgspec.to_builtins(note),
         )
+        # On disk before the first event: an engine that is killed at once and started again would draw the
+        # ids of this one. A disk that does not answer must not keep it from protecting positions.
+        self.writer.flush(START_PATIENCE_S)
         if self._latch is not None:
             self.latching = LatchWriter(self._latch)
             self.keeper = StoreKeeper(self.writer, self.journal, self.latching)

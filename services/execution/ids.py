@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from services.domain.enums import Purpose
 from services.domain.orders import client_order_id
 
+SKIPPED = 100_000
+"""Numbers left out at a restart: far more than the hour between two checkpoints draws, far less than 36^9."""
+
 _ATTEMPTS = 36**3
 """The id has three base-36 places for the attempt; it only repeats what the order says, so it may wrap."""
 
@@ -45,3 +48,13 @@ class IdCounter:
         """A new pair's name, `P-01`, `P-02`, ...: what the screen shows and a person types."""
         self.state.pairs += 1
         return f"P-{self.state.pairs:02d}"
+
+
+def restarted(state: IdState, named: int) -> None:
+    """What may have been drawn after the last durable row, or in a lost block, is never drawn again.
+
+    `named`: the highest number of any pair on record. The state has to be on disk before anything is drawn
+    from it: an engine killed again at once would otherwise begin where this one did.
+    """
+    state.sequence += SKIPPED
+    state.pairs = max(state.pairs, named)

@@ -142,6 +142,12 @@ class StoreReader:
     def pairs(self, limit: int = 200) -> list[PairRecord]:
         return self._read(PAIRS, "ORDER BY ts DESC, id DESC LIMIT ?", (limit,))
 
+    def pairs_named(self) -> int:
+        """The highest number of any pair on record, `P-07` -> 7; 0 = there is none."""
+        query = "SELECT MAX(CAST(SUBSTR(id, 3) AS INTEGER)) FROM pairs WHERE id GLOB 'P-[0-9]*'"
+        found = self._connection.execute(query).fetchone()
+        return int(found[0] or 0)
+
     def fills(
         self, client_order_id: str | None = None, since: int = 0, limit: int = 1_000
     ) -> list[FillRecord]:

@@ -1,0 +1,287 @@
+"""What an engine lives through before it is killed: one play a name, the same every time, in virtual time.
+
+The world is small (one pair of perps, a short past) and starts two and a half minutes before a settlement
+and a checkpoint of the exchange, so that a whole life takes a fifth of a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+from msgspec.structs import replace
+
+from services.domain.enums import PairState, Purpose
+from services.domain.events import AccountReport, Command, Event, MarketFrame, OrderReport, StopRequested
+from services.domain.orders import OrderRequest
+from services.drive import direct as direct_flatten
+from services.drive.lock import Holder
+from services.drive.machine import VirtualMachine
+from services.drive.session import Session, SessionNote
+from services.settings.layout import StateLayout
+from services.settings.parameters import Freshness, Funding, Settings, StrategySettings
+from services.venues.sim import funding
+from services.venues.sim.scenarios import MARCH_2023
+from services.venues.sim.world import World, make_world
+from tests.kill.doors import Marks, marked_keeper, marked_venues
+
+S = 1_000_000_000
+PAST_H = 24
+"""Hours of settled rates before the start: the market's back-fill costs more than the whole play."""
+
+SETTINGS = Settings(
+    fresh=Freshness(self_clear_s=1),
+    strategies={
+        "funding_arb": StrategySettings(kind="funding_arb", funding=Funding(persistence_sample=2)),
+    },
+)
+
+
+def small_world(seed: int = 7) -> World:
+    """13:57:30: inside the entry window until 13:58, a settlement of beta at 14:00."""
+    world = make_world("funding-harvest", seed)
+    return replace(
+        world,
+        start=MARCH_2023 + (13 * 3600 + 57 * 60 + 30) * S,
+        instruments=tuple(
+            each for each in world.instruments if each.symbol == "BTC-USDT-PERP" or not each.is_perp
+        ),
+    )
+
+
+def shorten_the_past() -> None:
+    """In this process: a back-fill of `PAST_H` hours. Both lives of a world must have the same."""
+    funding.BACKFILL_HOURS = PAST_H
+
+
+@dataclass
+class Life:
+    """One engine on a folder, from its start to whatever ends it."""
+
+    folder: Path
+    marks: Marks
+    policy: str
+    seed: int = 7
+    lost: Callable[[OrderRequest], bool] = lambda order: False
+    """Orders that never reach the venue."""
+    deaf: set[str] = field(default_factory=set)
+    """Orders about which nothing is heard but by asking."""
+    targets: dict[str, Decimal] = field(default_factory=dict)
+    """Largest target by pair."""
+
+    def __post_init__(self) -> None:
+        self.layout = StateLayout(self.folder)
+        self.session = Session(self.layout, small_world(self.seed), SETTINGS, "test")
+        self.session.open(SessionNote(pid="1", speed="max", state_dir=str(self.folder)))
+        session = self.session
+        self.session.keeper = marked_keeper(session.keeper, self.marks, self.policy)
+        self.machine = VirtualMachine(
+            session.desk,
+            marked_venues(session.exchange.venues, self.marks, self.folder, self._is_lost),
+            session.exchange,
+            session.queue,
+            session.keeper,
+            on_handled=session.handled,
+        )
+        feed = self.machine.feed
+
+        def heard(event: Event) -> None:
+            told = isinstance(event, MarketFrame | AccountReport | OrderReport)
+            if told or getattr(event, "client_order_id", "") not in self.deaf:
+                feed(event)
+
+        self.machine.feed = heard  # type: ignore[method-assign]
+        self.marks.causes = self.causes
+        session.first_events()
+
+    def _is_lost(self, order: OrderRequest) -> bool:
+        return self.lost(order)
+
+    def causes(self) -> tuple[str, list[list[str]]]:
+        book = self.session.desk.core.causes
+        latched = [[cause.name, cause.scope] for cause in book.causes() if cause.latched]
+        return book.overall().value, latched
+
+    @property
+    def now(self) -> int:
+        return self.session.queue.now
+
+    def step(self) -> None:
+        self.machine.settle_commits()
+        assert self.machine.step()
+        for pair in self.session.desk.core.pairs.live():
+            self.targets[pair.id] = max(pair.short.target, pair.long.target)
+
+    def run(self, seconds: float) -> None:
+        self.until(None, seconds)
+
+    def until(self, met: Callable[[], bool] | None, limit_s: float = 60) -> None:
+        """Event by event until it holds; AssertionError when it does not in time."""
+        end = self.now + int(limit_s * S)
+        while met is None or not met():
+            self.machine.settle_commits()
+            due = self.session.queue.next_due()
+            if due is None or due > end or self.machine.stopped is not None:
+                assert met is None, f"not met within {limit_s} s"
+                return
+            self.step()
+
+    def command(self, name: str, /, **args: str) -> None:
+        self.machine.settle_commits()
+        self.machine.feed(
+            Command(id=f"c{self.machine.events}", name=name, args=args, origin="test", ts=self.now)
+        )
+
+    def states(self) -> list[PairState]:
+        return [pair.state for pair in self.session.desk.core.pairs.live()]
+
+    def sizes(self) -> dict[str, Decimal]:
+        """By the exchange's own books."""
+        return {
+            row.instrument: row.size
+            for venue in self.session.exchange.venues
+            for row in self.session.exchange.books(venue).positions
+            if row.size
+        }
+
+    def hedged(self) -> bool:
+        return self.states() == [PairState.HEDGED]
+
+    def one_leg(self) -> bool:
+        return len(self.sizes()) == 1
+
+    def close(self) -> None:
+        self.session.close()
+
+
+# -- the plays ---------------------------------------------------------------------------------------------
+
+
+def harvest(life: Life) -> None:
+    """Opened in slices, hedged, paid a settlement, closed by hand."""
+    life.until(life.hedged)
+    life.until(lambda: bool(life.session.exchange.books("beta").payments), 200)
+    life.run(6)
+    life.command("pair close", id="P-01")
+    life.until(lambda: life.sizes() == {})
+    life.run(2)
+
+
+def halted(life: Life) -> None:
+    """Halted while the first leg of a slice is alone; then on, halted, for a while."""
+    life.until(life.one_leg)
+    life.command("halt")
+    life.until(lambda: life.hedged() or life.states() == [])
+    life.run(4)
+
+
+def resumed(life: Life) -> None:
+    """Halted when hedged, resumed, then closed by hand."""
+    life.until(life.hedged)
+    life.command("halt")
+    life.run(1)
+    life.command("resume", reason="test")
+    life.run(1)
+    life.command("pair close", id="P-01")
+    life.until(lambda: life.sizes() == {})
+
+
+def flattened(life: Life) -> None:
+    life.until(life.hedged)
+    life.command("flatten")
+    life.until(lambda: not life.session.desk.core.flattens.running())
+    life.run(1)
+
+
+def pair_flattened(life: Life) -> None:
+    """A flatten of one pair: its cause has a scope, and no latch file of its own."""
+    life.until(life.hedged)
+    life.command("flatten", what="P-01")
+    life.until(lambda: not life.session.desk.core.flattens.running())
+    life.run(1)
+
+
+def lost(life: Life) -> None:
+    """The first hedge never reaches the venue: in doubt until the venue has settled, then on."""
+    met: list[str] = []
+
+    def first_hedge(order: OrderRequest) -> bool:
+        if order.purpose is Purpose.HEDGE and not met:
+            met.append(order.client_order_id)
+            return True
+        return False
+
+    life.lost = first_hedge
+    life.until(lambda: PairState.IN_DOUBT in life.states())
+    life.until(lambda: PairState.IN_DOUBT not in life.states())
+    life.until(lambda: life.hedged() or life.states() == [])
+    life.run(2)
+
+
+def unheard(life: Life) -> None:
+    """The venue takes the first hedge and fills it, and no word of it comes back."""
+    seen: list[str] = []
+
+    def deaf_to_it(order: OrderRequest) -> bool:
+        if order.purpose is Purpose.HEDGE and not seen:
+            seen.append(order.client_order_id)
+            life.deaf.add(order.client_order_id)
+        return False
+
+    life.lost = deaf_to_it
+    life.until(lambda: PairState.IN_DOUBT in life.states())
+    life.until(lambda: life.hedged() or life.states() == [])
+    life.run(2)
+
+
+def stopped(life: Life) -> None:
+    """The graceful stop, asked for with one leg alone, to its end: the store folded, the exchange closed."""
+    life.until(life.one_leg)
+    life.machine.feed(StopRequested(reason="test", deadline=life.now + 10 * S, ts=life.now))
+    life.until(lambda: life.machine.stopped is not None)
+
+
+def recovering(life: Life) -> None:
+    """A start on whatever lies in the folder: the second life, killed in its turn."""
+    life.run(15)
+
+
+def direct(folder: Path, marks: Marks) -> None:
+    """`flatten --direct` on the folder: the latch, then a desk of its own over the exchange alone."""
+    layout = StateLayout(folder)
+    clock = [0.0]
+
+    def sleep(seconds: float) -> None:
+        clock[0] += max(seconds, 1e-6)  # less would be lost beside the figure it is added to
+
+    wall = SimpleNamespace(monotonic=lambda: clock[0], sleep=sleep)
+    marks("latch HALTED before")
+    direct_flatten.end_engine(layout)
+    marks.causes = lambda: ("HALTED", [["flatten", "all"]])
+    marks("latch HALTED after")
+    holder = Holder(pid=1, profile="sim", version="test", started="", accounts=(), folder=str(folder))
+    with mock.patch.object(direct_flatten, "time", wall):
+        done = direct_flatten.flatten(layout, small_world(), SETTINGS, holder, "", lambda text: None)
+    assert done.ok, done.text
+
+
+DIRECT = "direct"
+
+PLAYS: dict[str, Callable[[Life], None]] = {
+    play.__name__: play
+    for play in (
+        harvest,
+        halted,
+        resumed,
+        flattened,
+        pair_flattened,
+        lost,
+        unheard,
+        stopped,
+        recovering,
+    )
+}

@@ -1,0 +1,156 @@
+"""Other moments to die in: halted, in doubt, flattening, stopping, and in the middle of a recovery."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from services.store.reader import StoreReader
+from tests.kill.doors import LATE, PROMPT
+from tests.kill.killer import SOAK, Killer, killer, target_of
+from tests.kill.plays import DIRECT
+
+OPENED = 8
+"""Marks of the start and its reads: the same in every play, and killed at in the whole run."""
+
+
+@pytest.fixture(scope="module")
+def hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killer]:
+    with killer(tmp_path_factory.mktemp("kill")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def target(hand: Killer) -> Decimal:
+    return target_of(hand.marks("harvest"))
+
+
+def at(names: list[str], name: str, count: int = 1) -> int:
+    """Number of the `count`th mark of this name."""
+    return [number for number, each in enumerate(names) if each == name][count - 1]
+
+
+STRIDES = {
+    "halted": 1,
+    "lost": 2,
+    "unheard": 2,
+    "stopped": 1,
+    "resumed": 11,
+    "flattened": 9,
+    "pair_flattened": 11,
+}
+"""CI kills at every so manyth mark of a play; the soak at all."""
+
+
+@pytest.mark.parametrize("play", STRIDES)
+def test_killed_anywhere_in_this_play(hand: Killer, target: Decimal, play: str) -> None:
+    names = hand.marks(play)["end"]
+    latches = [number for number, name in enumerate(names) if name.startswith("latch")]
+    chosen = sorted({*range(OPENED, len(names), 1 if SOAK else STRIDES[play]), *latches})
+    before = hand.kills
+    failed = hand.kill_all(play, LATE, chosen, names, target)
+    sys.stdout.write(f"\n{play}: {len(names)} marks, {hand.kills - before} kills, {hand.told()}")
+    assert not failed, "\n".join(failed)
+    assert hand.kills - before >= 12
+
+
+def test_the_plays_pass_the_places_they_are_named_for(hand: Killer) -> None:
+    """A play that no longer meets its trouble would be killed in peace."""
+    met = {play: set(hand.marks(play)["end"]) for play in STRIDES}
+    assert "latch HALTED after" in met["halted"] & met["flattened"] & met["resumed"]
+    assert "latch ACTIVE after" in met["resumed"]
+    assert {"submit alpha flatten leg 2 after", "submit beta flatten leg 1 after"} <= met["pair_flattened"]
+    assert any(name.startswith("submit beta unwind") for name in met["stopped"] & met["halted"])
+    assert "query alpha after" in met["lost"]
+    assert "fold after" in met["stopped"]
+
+
+def remains(hand: Killer, play: str, name: str, count: int = 1, policy: str = LATE) -> Any:
+    """The folder of a life that was killed at the `count`th mark of a name, and what it knew for certain."""
+    number = at(hand.marks(play, policy)["end"], name, count)
+    folder = hand.folder()
+    return folder, hand.kill(folder, play, number, policy)
+
+
+@pytest.mark.parametrize(
+    ("play", "name", "count"),
+    [
+        ("harvest", "exchange log after", 1),
+        ("stopped", "submit beta unwind leg 1 after", 1),
+        ("halted", "latch HALTED after", 1),
+    ],
+)
+def test_killed_again_while_it_recovers(
+    hand: Killer, target: Decimal, play: str, name: str, count: int
+) -> None:
+    """One leg alone, twice dead: each restart has to come back from what the one before it began."""
+    dead, killed = remains(hand, play, name, count)
+    names = hand.marks("recovering", folder=hand.copy(dead))["end"]
+    assert len(names) >= 16
+    failed: list[str] = []
+    for number in range(0, len(names), 1 if SOAK else 3):
+        folder = hand.copy(dead)
+        again = hand.kill(folder, "recovering", number)
+        assert again.at == names[number]
+        if again.state == "ACTIVE":
+            again = killed
+        failed += [f"{number} ({again.at}): {text}" for text in hand.judge(folder, again, target)]
+        hand.drop(folder)
+    assert not failed, "\n".join(failed)
+
+
+def test_killed_four_times_at_once_after_an_order_no_id_is_drawn_again(hand: Killer, target: Decimal) -> None:
+    """Each life dies with its first protective order on the wire, before anything of it is on disk."""
+    folder, killed = remains(hand, "stopped", "submit beta unwind leg 1 after")
+    died = 0
+    for _ in range(3):
+        names = hand.marks("recovering", folder=hand.copy(folder))["end"]
+        sent = [number for number, each in enumerate(names) if each.startswith("submit") and "after" in each]
+        if sent:
+            hand.kill(folder, "recovering", sent[0])
+            died += 1
+    assert died == 3
+    assert not hand.judge(folder, killed, target)
+
+
+def test_killed_while_it_flattens_directly(hand: Killer, target: Decimal) -> None:
+    """The engine died hedged; `flatten --direct` dies too, and the next start is halted and only reduces.
+
+    A direct flatten knows no pairs: it closes both legs whole at once, so one may be alone for a moment.
+    """
+    leg = target * 25_000
+    dead, _ = remains(hand, "harvest", "submit beta exit leg 1 before")
+    names = hand.marks(DIRECT, folder=hand.copy(dead))["end"]
+    assert len([name for name in names if name.startswith("submit")]) >= 4
+    failed: list[str] = []
+    for number in range(0, len(names), 1 if SOAK else 3):
+        folder = hand.copy(dead)
+        killed = hand.kill(folder, DIRECT, number)
+        failed += [f"{number} ({killed.at}): {text}" for text in hand.judge(folder, killed, target, leg)]
+        hand.drop(folder)
+    assert not failed, "\n".join(failed)
+
+
+def test_a_fill_whose_input_is_on_disk_and_its_row_is_not_gets_its_row_at_the_next_start(
+    hand: Killer, target: Decimal
+) -> None:
+    """Found by the kills between rows: nothing brought the rows of the last input again."""
+    names = hand.marks("harvest", PROMPT)["end"]
+    filled = at(names, "exchange log after")
+    number = next(each for each in range(filled, len(names)) if names[each] == "commit after")
+    lost = None
+    for each in range(number, number + 60, 2):
+        folder = hand.folder()
+        killed = hand.kill(folder, "harvest", each, PROMPT)
+        reader = StoreReader(folder / "store.sqlite")
+        kept = len(reader.fills())
+        reader.close()
+        if kept:
+            break
+        lost = each
+        assert not hand.judge(folder, killed, target)
+    assert lost is not None
