@@ -20,6 +20,7 @@ from services.portfolio.funding import funding_cash_flow
 from services.risk.causes import ALL
 
 START = "start"
+LATCH = "latch"
 MISSING_AFTER_S = 600
 """A settlement row that has not come by then is an alert; it is never booked (SEMANTICS 5.8)."""
 
@@ -59,6 +60,8 @@ class Lifecycle:
             self._missing(rest)
         elif kind == reconciling.TIMER:
             reconciling.due(core, rest)
+        elif name == LATCH:
+            core.write_latch()
         elif name == "deadline":
             self._deadline()
         elif name == "risk":
@@ -95,9 +98,10 @@ class Lifecycle:
                 clear_after_s=0,
             )
             account.ask(core, venue, "start")
-        if any(cause.latched and cause.scope == ALL for cause in core.causes.causes()):
-            # The store says HALTED. The file must too: its last word may be of a resume that was lost.
-            core.write_latch()
+        if any(cause.latched for cause in core.causes.causes()):
+            # The file must say it too: its last word may be of a resume that the store never got. Later,
+            # when what it did say has been heard.
+            core.set_timer(LATCH, core.now + SECOND)
         core.set_timer("risk", core.now + 5 * SECOND)
         self.submit.arm_probes()
 

@@ -81,7 +81,7 @@ class Life:
         self.session.keeper = marked_keeper(session.keeper, self.marks, self.policy)
         self.machine = VirtualMachine(
             session.desk,
-            marked_venues(session.exchange.venues, self.marks, self.folder, self._is_lost),
+            marked_venues(session.exchange.doors, self.marks, self.folder, self._is_lost),
             session.exchange,
             session.queue,
             session.keeper,
