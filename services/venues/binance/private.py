@@ -16,7 +16,6 @@ from services.venues.binance.parse import ParseError
 from services.venues.wire.numbers import wire_decimal
 from services.venues.wire.stream import Renew
 
-
 BOOKED = ("ORDER_TRADE_UPDATE", "ALGO_UPDATE", "ACCOUNT_UPDATE")
 
 
