@@ -80,7 +80,9 @@ def _freshness(core: DeskCore, books: dict[str, AccountInput], margins: dict[str
     for venue, book in books.items():
         age = core.picture.venue_age(venue, core.now)
         limit = core.picture.stretched(core.settings.fresh.heartbeat_s * SECOND)
-        unvalued = margins[venue].collateral is None
+        margin = margins[venue]
+        # A requirement that cannot be told is as good as an unknown C: no usage, no rung of the ladder.
+        unvalued = margin.collateral is None or (margin.anything_open and margin.maintenance is None)
         scope = f"venue:{venue}"
         if age is None or age >= limit or unvalued:
             silent = age is None or age >= limit

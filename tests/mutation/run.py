@@ -126,7 +126,7 @@ class Plugin:
         child = os.fork()
         if child == 0:
             os.close(read)
-            _child(mutant, [items[name] for name in names], self.limit_s, write)
+            _child(mutant, [(items[name], self.touched[name].seconds) for name in names], self.limit_s, write)
         os.close(write)
         with os.fdopen(read, encoding="utf-8") as pipe:
             said = pipe.read()
@@ -139,8 +139,11 @@ class Plugin:
         return {**row, "s": round(time.perf_counter() - start, 2)}
 
 
-def _child(mutant: Mutant, items: list[pytest.Item], limit_s: float, pipe: int) -> None:
-    """Runs in the fork and never returns."""
+def _child(mutant: Mutant, items: list[tuple[pytest.Item, float]], limit_s: float, pipe: int) -> None:
+    """Runs in the fork and never returns. A test that takes far longer than before hangs: it is noticed.
+
+    After `limit_s` the slower tests are not begun any more: the mutant has survived those before.
+    """
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     fate, by = SURVIVED, ""
@@ -149,8 +152,11 @@ def _child(mutant: Mutant, items: list[pytest.Item], limit_s: float, pipe: int) 
     os.dup2(null, 2)
     try:
         install(mutant)
-        signal.setitimer(signal.ITIMER_REAL, limit_s)
-        for item in items:
+        end = time.monotonic() + limit_s
+        for item, seconds in items:
+            if time.monotonic() >= end:
+                break
+            signal.setitimer(signal.ITIMER_REAL, 10 + 20 * seconds)
             if any(report.failed for report in runtestprotocol(item, nextitem=None, log=False)):
                 fate, by = KILLED, item.nodeid
                 break
@@ -241,7 +247,7 @@ def main() -> int:
     parser.add_argument("--tests", nargs="*", default=list(DEFAULT_TESTS))
     parser.add_argument("--out", type=Path, default=ROOT / ".mutants.jsonl")
     parser.add_argument("--only", default="", help="mutants whose name holds this")
-    parser.add_argument("--limit", type=float, default=60.0, help="seconds a mutant may take")
+    parser.add_argument("--limit", type=float, default=60.0, help="seconds of tests for a mutant")
     parser.add_argument(
         "--after", type=Path, help="results of an earlier run: what was killed there is killed"
     )

@@ -17,7 +17,7 @@ import pytest
 
 from services.desk import gatekeeping
 from services.domain.effects import Decision, ReadAccount, Send
-from services.domain.enums import Purpose, Side
+from services.domain.enums import Purpose, Side, TradingState
 from services.domain.events import Event, OrderFilled
 from services.domain.money import DESK_CONTEXT
 from services.domain.orders import OrderRequest
@@ -145,6 +145,18 @@ def test_a_row_missing_from_an_account_allows_nothing_more(missing: str) -> None
     for place in range(len(rows)):
         short = msgspec.structs.replace(moment.event, **{missing: (*rows[:place], *rows[place + 1 :])})
         assert not judged(moment, short, asked).allows_more_than(sound), rows[place]
+
+
+def test_a_held_position_without_margin_tiers_takes_no_new_risk_on_its_venue() -> None:
+    """Its usage is unknown though its worth is known: REDUCING, not only refused by the gate's own check."""
+    moment = moments()["hedged, market"]
+    (leg,) = [name for name in moment.names[:2] if name.endswith(".alpha")]
+    blind = msgspec.structs.replace(moment.instruments[leg], tiers=None)
+    desk = Moment(moment.blob, {**moment.instruments, leg: blind}, moment.event, moment.names).desk()
+    assert desk.core.causes.state_for(venue="alpha") is TradingState.ACTIVE
+    desk.handle(moment.event)
+    assert desk.core.causes.state_for(venue="alpha") is TradingState.REDUCING
+    assert desk.core.causes.state_for(venue="beta") is TradingState.ACTIVE
 
 
 def test_a_fill_that_is_no_number_books_nothing_and_the_account_is_read() -> None:
