@@ -20,6 +20,9 @@ READ_TIMEOUT_S = 10
 """A read that is not answered by then is asked again."""
 _DOUBLINGS = 4
 
+OVERLAP_S = 10
+"""How far a read reaches back before the last one."""
+
 
 def ask(core: DeskCore, venue: str, why: str) -> None:
     """Ask for a fresh read; one at a time per venue, again when it was not answered."""
@@ -31,8 +34,9 @@ def ask(core: DeskCore, venue: str, why: str) -> None:
     book.request += 1
     book.asked = f"{venue}-{book.request}"
     book.asked_ts = core.now
-    # An overlap, so that a fill on the boundary is seen twice rather than never; ids make that harmless.
-    book.asked_since = max(0, book.report_event - SECOND)
+    # An overlap, so that a fill on the boundary is seen twice rather than never, also when the venue's clock
+    # has jumped back since; ids make that harmless.
+    book.asked_since = max(0, book.report_event - OVERLAP_S * SECOND)
     core.emit(ReadAccount(venue=venue, request=book.asked, fills_since=book.asked_since))
     schedule(core, venue)
 

@@ -47,6 +47,10 @@ class Admission:
                 # No question for the gate: the scope takes no new risk, and nobody asked for any.
                 slot.last_reason = f"{state.value}: {text}"
                 return
+        opposed = self._opposed(intent)
+        if opposed:
+            self._refuse(key, slot, opposed, name)
+            return
         building = next((each for each in core.pairs.live() if each.state is PairState.OPENING), None)
         if building is not None:
             # One at a time: a pair under way holds the rate tokens of both legs and one reversal.
@@ -94,6 +98,16 @@ class Admission:
         figures: dict[str, object] = dict(answer.bounds)
         figures |= {"binding": answer.binding, "quantity": answer.quantity, "notional": answer.notional}
         core.decide("size", subject, f"binding {answer.binding}", figures)
+
+    def _opposed(self, intent: OpenPair) -> str:
+        """A position that no pair holds, on the other side of a leg: the leg would be netted with it, and
+        what is left could later not be closed by reducing orders."""
+        core = self.core
+        for instrument, side in ((intent.short, Side.SELL), (intent.long, Side.BUY)):
+            loose = core.ledger.size(core.instruments[instrument]) - core.pairs.size_on(instrument)
+            if loose * side.sign < ZERO:
+                return f"{instrument}: a position of {loose} that belongs to no pair stands against the leg"
+        return ""
 
     def _refuse(self, key: str, slot: StrategySlot, text: str, name: str) -> None:
         slot.last_reason = text

@@ -10,10 +10,11 @@ from services.desk.core import DeskCore
 from services.domain.enums import PairState, Purpose, Side, TradingState
 from services.domain.money import STABLECOINS, ZERO
 from services.domain.orders import OrderRequest
-from services.market.picture import IMPOSSIBLE
+from services.market.possible import IMPOSSIBLE
 from services.portfolio.account import account_input
 from services.portfolio.inputs import AccountInput
 from services.risk.context import AccountFacts, GateContext, MarketFacts, OpenOrder, Stage, Usage
+from services.risk.reducing import FOREIGN
 
 PAIR_TOKENS = 3
 """Orders that a pair under way may have to send within a second: a slice, its hedge, one reversal."""
@@ -147,7 +148,7 @@ def _foreign(core: DeskCore) -> list[OpenOrder]:
             price=row.price,
             reduce_only=row.reduce_only,
             purpose=Purpose.TICKET,
-            origin="foreign",
+            origin=FOREIGN,
         )
         for book in core.state.venues.values()
         for row in book.foreign_orders

@@ -9,7 +9,7 @@ from services.desk.core import DeskCore
 from services.domain.enums import InstrumentKind, Side
 from services.domain.money import ZERO
 from services.execution.flatten import RestingOrder
-from services.market.picture import IMPOSSIBLE
+from services.market.possible import IMPOSSIBLE
 
 
 class DeskPrices:
@@ -51,7 +51,7 @@ class DeskPrices:
         return mid if mid is not None else picture.last_mark(instrument)
 
     def usd(self, instrument: str) -> Decimal | None:
-        return self._core.picture.quote_usd(instrument)
+        return self._core.picture.last_usd(instrument)
 
     def positions(self) -> Mapping[str, Decimal]:
         """Signed size of every open perp position of the ledger, foreign part included."""

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import account, controls, gatekeeping, holdings, ladder, pegs, protection, revaluation
+from services.desk import (
+    account,
+    booking,
+    controls,
+    gatekeeping,
+    holdings,
+    ladder,
+    pegs,
+    protection,
+    revaluation,
+)
 from services.desk.core import MINUTE, SECOND, DeskCore
 from services.desk.pair_books import value_waiting
 from services.desk.submit import Submitter
@@ -39,6 +49,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     ladder.climb(core, submit, books, margins)
     total = merge_margins(margins.values())
     _breaker(core, submit, total, stale)
+    _short_legs(core, submit)
     _naked(core)
     _doubts(core)
     protection.review(core, submit)
@@ -162,6 +173,14 @@ def _breaker(core: DeskCore, submit: Submitter, total: Margin, stale: bool) -> N
 
 
 # -- watch -----------------------------------------------------------------------------------------------
+
+
+def _short_legs(core: DeskCore, submit: Submitter) -> None:
+    """No pair may believe in more than the position that our own books show, whatever made it smaller: what
+    is not there can be reduced by no order."""
+    names = dict.fromkeys(leg.instrument for pair in core.pairs.live() for leg in pair.legs if leg.size)
+    for name in names:
+        booking.check_legs(core, submit, name, "leg missing: the position is smaller than the pairs on it")
 
 
 def _naked(core: DeskCore) -> None:

@@ -103,7 +103,8 @@ LIFE: dict[tuple[OrderState, Happened], OrderState | None] = {
     (_S.PENDING_CANCEL, _H.PART_FILL): _S.PENDING_CANCEL,
     (_S.PENDING_CANCEL, _H.LAST_FILL): _S.FILLED,
     (_S.PENDING_CANCEL, _H.CANCEL_SENT): _S.PENDING_CANCEL,
-    (_S.PENDING_CANCEL, _H.CANCEL_REFUSED): _WORKING,
+    # Refused because it is filled, gone, or was never there: that is no word on which of them. A probe asks.
+    (_S.PENDING_CANCEL, _H.CANCEL_REFUSED): _S.IN_DOUBT,
     (_S.PENDING_CANCEL, _H.CANCELED): _S.CANCELED,
     (_S.PENDING_CANCEL, _H.EXPIRED): _S.EXPIRED,
     (_S.PENDING_CANCEL, _H.OUTCOME_UNKNOWN): _S.IN_DOUBT,

@@ -42,11 +42,13 @@ class Patience:
         """When silence becomes doubt; None for an order that may rest, or that waits for the disk."""
         if entry.state in ENDED or entry.state is OrderState.INITIALIZED:
             return None
+        sent = (entry.sent if entry.sent is not None else entry.created) + self._timeout
         if entry.state is OrderState.PENDING_CANCEL and entry.cancel_sent is not None:
             since = entry.cancel_since if entry.cancel_since is not None else entry.cancel_sent
-            return since + self._timeout
+            # An order that was never acknowledged is in doubt when its own answer is overdue, if not before.
+            return since + self._timeout if entry.answered is not None else min(since + self._timeout, sent)
         if entry.state is OrderState.SUBMITTED or entry.immediate:
-            return (entry.sent if entry.sent is not None else entry.created) + self._timeout
+            return sent
         return None
 
     def cancel_sent(self, entry: OrderEntry, now: int, *, pending: bool) -> None:

@@ -18,8 +18,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from msgspec import structs
-
 from services.domain.enums import OrderState
 from services.domain.events import (
     CancelRejected,
@@ -73,6 +71,9 @@ class OrderTable:
         self._patience = Patience(settings)
         self._settling = settings.in_doubt_settling_s * _SECOND
         self.state = state if state is not None else OrderTableState()
+        self._open: dict[str, OrderEntry] = {}
+        """The unsettled ones, in the table's order: asked for many times in every turn."""
+        self._list_open()
 
     # Asking.
 
@@ -85,7 +86,7 @@ class OrderTable:
         """Everything that may still fill: reserved intents, sent, working, in doubt, owed."""
         return tuple(
             entry
-            for entry in self.state.orders.values()
+            for entry in self._open.values()
             if not entry.settled
             and (instrument is None or entry.request.instrument == instrument)
             and (pair is None or entry.request.pair == pair)
@@ -114,7 +115,7 @@ class OrderTable:
         if request.client_order_id in self.state.orders:
             raise ValueError(f"order {request.client_order_id} exists already")
         entry = OrderEntry(request=request, venue=venue_of(request.instrument), created=now, changed=now)
-        self.state.orders[request.client_order_id] = entry
+        self.state.orders[request.client_order_id] = self._open[request.client_order_id] = entry
         return entry
 
     def adopt(
@@ -127,14 +128,7 @@ class OrderTable:
         entry.answered_event = ts_event
         entry.venue_order_id = venue_order_id
         entry.venue_filled = filled
-        self._patience.watch(entry, now)
-        return entry
-
-    def resize(self, client_order_id: str, quantity: Decimal) -> OrderEntry | None:
-        """The gate cut an intent that has not gone out."""
-        entry = self.get(client_order_id)
-        if entry is not None and entry.state is OrderState.INITIALIZED:
-            entry.request = structs.replace(entry.request, quantity=quantity)
+        self._watch(entry, now)
         return entry
 
     def denied(self, client_order_id: str, text: str, now: int) -> Applied:
@@ -193,7 +187,7 @@ class OrderTable:
                 anomaly = self._happen(entry, Happened.OUTCOME_UNKNOWN, now, event.reason)
             case OrderReport():
                 fills, anomaly = self._report(entry, event, now)
-        self._patience.watch(entry, now)
+        self._watch(entry, now)
         return Applied(entry, fills, anomaly=anomaly, ended=entry.settled and not was_settled)
 
     # The clock.
@@ -207,7 +201,7 @@ class OrderTable:
             deadline = self._patience.deadline(entry)
             if deadline is not None and now >= deadline and not entry.in_doubt:
                 self._happen(entry, Happened.OUTCOME_UNKNOWN, now, "no answer in time")
-                self._patience.watch(entry, now)
+                self._watch(entry, now)
                 doubted.append(entry)
             if entry.in_doubt and entry.next_probe is not None and now >= entry.next_probe:
                 entry.probes += 1
@@ -235,7 +229,7 @@ class OrderTable:
                 continue
             if not entry.in_doubt:
                 self._happen(entry, Happened.OUTCOME_UNKNOWN, now, "restarted before its answer")
-                self._patience.watch(entry, now)
+                self._watch(entry, now)
             entry.next_probe = now
             doubted.append(entry)
         return tuple(doubted)
@@ -257,6 +251,7 @@ class OrderTable:
             return Applied(None, anomaly=f"{happened} for unknown order {client_order_id!r}")
         was_settled = entry.settled
         anomaly = self._happen(entry, happened, now, text)
+        self._watch(entry, now)
         return Applied(entry, anomaly=anomaly, ended=entry.settled and not was_settled)
 
     def _happen(self, entry: OrderEntry, happened: Happened, now: int, text: str = "") -> str | None:
@@ -289,7 +284,7 @@ class OrderTable:
         anomaly = self._happen(entry, Happened.LAST_FILL if last else Happened.PART_FILL, now)
         if entry.filled > entry.request.quantity:
             anomaly = f"order {entry.id}: filled {entry.filled} of {entry.request.quantity}"
-        self._patience.watch(entry, now)
+        self._watch(entry, now)
         return Applied(entry, (fill,), anomaly=anomaly, ended=entry.settled and not was_settled)
 
     def _report(
@@ -324,3 +319,14 @@ class OrderTable:
         if entry.answered is None:
             entry.answered = now
             entry.answered_event = ts_event
+
+    def _watch(self, entry: OrderEntry, now: int) -> None:
+        """Keep the probe schedule in step with the doubt, and the list of what is open."""
+        self._patience.watch(entry, now)
+        if entry.settled:
+            self._open.pop(entry.id, None)
+        elif entry.id not in self._open:
+            self._list_open()  # a late word brought it back: it takes its old place
+
+    def _list_open(self) -> None:
+        self._open = {each.id: each for each in self.state.orders.values() if not each.settled}

@@ -6,7 +6,6 @@ nothing else of the market. Rates are hourly fractions, spreads of books bps of 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
@@ -16,6 +15,7 @@ from msgspec import Struct
 from services.domain.events import QuoteRow, RateRow
 from services.domain.instrument import Instrument
 from services.market.funding import RATE_QUANTUM, SECOND_NS, hourly_rate, hours_ns, interval_of
+from services.market.possible import two_sided
 from services.settings.parameters import Funding
 
 _BPS = Decimal(10_000)
@@ -93,9 +93,7 @@ def half_spread(instrument: Instrument, quote: QuoteRow | None) -> Decimal | Non
     the top is the sizing's bound, the slippage *allowance* of `exec` belongs to the capital at risk: neither
     counts here. A one-sided, crossed or empty book has none.
     """
-    if quote is None or not (math.isfinite(quote.bid) and math.isfinite(quote.ask)):
-        return None
-    if quote.ask < quote.bid or not (quote.bid_size > 0 and quote.ask_size > 0):
+    if quote is None or not two_sided(quote) or not (quote.bid_size > 0 and quote.ask_size > 0):
         return None
     bid, ask = instrument.price_of(quote.bid), instrument.price_of(quote.ask)
     if bid <= 0:

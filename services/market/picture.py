@@ -17,13 +17,12 @@ from decimal import Decimal
 
 from services.domain.events import MarketFrame, MarkRow, QuoteRow, RateRow, VenueLink
 from services.domain.instrument import Instrument
-from services.domain.money import INDEX_INCREMENT, ONE, grid_decimal
+from services.domain.money import INDEX_INCREMENT, ONE
+from services.market.possible import IMPOSSIBLE, positive_on_grid, two_sided
 from services.market.rates import RateState, accept, current_rate, known_caps, smoothed_hourly
 from services.settings.parameters import Freshness
 
 USD = "USD"
-IMPOSSIBLE = 1e12
-"""No price or index reaches it; such a figure is taken as unknown."""
 _MS = 1_000_000
 _SECOND = 1_000_000_000
 
@@ -42,6 +41,7 @@ class VenueFeed:
     marks: dict[str, tuple[MarkRow, int]] = field(default_factory=dict)
     good_marks: dict[str, float] = field(default_factory=dict)
     """The last possible mark of instruments whose present one is not."""
+    good_indexes: dict[str, float] = field(default_factory=dict)
     indexes: dict[str, tuple[float, int]] = field(default_factory=dict)
 
 
@@ -121,6 +121,8 @@ class MarketPicture:
         if frame.indexes:
             indexes = feed.indexes
             for row in frame.indexes:
+                if 0.0 < row.index < IMPOSSIBLE:
+                    feed.good_indexes[row.coin] = row.index
                 indexes[row.coin] = (row.index, ts)
         for rate in frame.rates:
             known = state.rates.get(rate.instrument)
@@ -159,7 +161,7 @@ class MarketPicture:
         if cached is not None and cached[0] == value:
             return cached[1]
         spec = self.instruments.get(instrument)
-        price = None if spec is None else _positive_on_grid(value, spec.price_increment)
+        price = None if spec is None else positive_on_grid(value, spec.price_increment)
         self._grid_marks[instrument] = (value, price)
         return price
 
@@ -169,7 +171,7 @@ class MarketPicture:
         if mark is not None or spec is None:
             return mark
         good = self._feed(instrument).good_marks.get(instrument)
-        return None if good is None else _positive_on_grid(good, spec.price_increment)
+        return None if good is None else positive_on_grid(good, spec.price_increment)
 
     def mid(self, instrument: str) -> Decimal | None:
         """Half way between bid and ask, both on the grid; None unless the book has two sane sides."""
@@ -191,9 +193,17 @@ class MarketPicture:
         cached = self._grid_indexes.get((venue, coin))
         if cached is not None and cached[0] == value:
             return cached[1]
-        price = _positive_on_grid(value, INDEX_INCREMENT)
+        price = positive_on_grid(value, INDEX_INCREMENT)
         self._grid_indexes[(venue, coin)] = (value, price)
         return price
+
+    def last_usd(self, instrument: str) -> Decimal | None:
+        """The last good `quote_usd`, past one that is no possible figure: to bound amounts with, no more."""
+        usd, spec = self.quote_usd(instrument), self.instruments.get(instrument)
+        if usd is not None or spec is None:
+            return usd
+        good = self._feed(instrument).good_indexes.get(spec.quote)
+        return None if good is None else positive_on_grid(good, INDEX_INCREMENT)
 
     def quote_usd(self, instrument: str) -> Decimal | None:
         """USD per unit of the instrument's quote coin on its venue."""
@@ -325,18 +335,6 @@ class MarketPicture:
         if feed.up and last is not None and updated >= feed.intact_since and last > updated:
             proof = min(last, updated + self._quiet_ns)
         return max(0, now - proof)
-
-
-def two_sided(row: QuoteRow) -> bool:
-    """Both sides stated, possible and not crossed. NaN fails every comparison."""
-    return 0.0 < row.bid <= row.ask < IMPOSSIBLE
-
-
-def _positive_on_grid(value: float, increment: Decimal) -> Decimal | None:
-    if not 0.0 < value < IMPOSSIBLE:
-        return None
-    price = grid_decimal(value, increment)
-    return price if price > 0 else None
 
 
 _NO_FEED = VenueFeed(up=False)

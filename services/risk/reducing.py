@@ -18,6 +18,8 @@ from services.risk.admission import position_size
 from services.risk.context import Check, GateContext, MarketFacts, Stage
 from services.risk.lines import positive
 
+FOREIGN = "foreign"
+"""Origin of an order that is not ours."""
 CLOSING = (Purpose.EXIT, Purpose.UNWIND, Purpose.STOP, Purpose.FLATTEN)
 """Purposes that exist only to reduce."""
 
@@ -35,7 +37,11 @@ def is_reducing(ctx: GateContext, order: OrderRequest) -> bool:
 
 def reducible(ctx: GateContext, instrument: str, side: Side, own_id: str = "") -> Decimal:
     """|position| less working, in-doubt and queued quantity of that side; in doubt twice where the venue has
-    no reduce-only flag. 0 when the position is not known, or lies on the same side."""
+    no reduce-only flag. 0 when the position is not known, or lies on the same side.
+
+    Somebody else's resting order counts only where there is no such flag: with it the venue never lets ours
+    take more than the position, and a foreign order far from the market must not keep a leg naked.
+    """
     size = position_size(ctx, instrument)
     spec = ctx.instruments.get(instrument)
     if size is None or spec is None or size * side.sign >= ZERO:
@@ -44,7 +50,7 @@ def reducible(ctx: GateContext, instrument: str, side: Side, own_id: str = "") -
     for row in ctx.working:
         if row.instrument != instrument or row.side is not side or row.client_order_id == own_id:
             continue
-        if row.stage is Stage.RESERVED:
+        if row.stage is Stage.RESERVED or (row.origin == FOREIGN and spec.reduce_only_supported):
             continue
         leaves = positive(row.leaves)
         if leaves is None:

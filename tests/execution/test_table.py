@@ -183,7 +183,7 @@ def test_rejected_canceled_and_cancel_refused(table: OrderTable) -> None:
     assert entry is not None
     assert entry.state is OrderState.PENDING_CANCEL
     table.apply(CancelRejected("alpha", entry.id, "busy", START, START), START)
-    assert entry.state is OrderState.ACCEPTED
+    assert entry.state is OrderState.IN_DOUBT, "refused is no word on whether it still works"
     applied = table.apply(OrderRejected("alpha", ID, "no margin", START, START), START)
     assert applied.ended
     assert applied.entry is not None
@@ -206,13 +206,11 @@ def test_an_overfill_is_an_anomaly_and_counted(table: OrderTable) -> None:
     assert applied.entry.filled == D("1.5")
 
 
-def test_an_intent_that_did_not_go_out_is_denied_by_a_cancel_and_may_be_cut_by_the_gate() -> None:
+def test_an_intent_that_did_not_go_out_is_denied_by_a_cancel() -> None:
     table = OrderTable(Execution())
     entry = table.add(request(), START)
     with pytest.raises(ValueError, match="exists already"):
         table.add(request(), START)
-    table.resize(ID, D("0.5"))
-    assert entry.leaves == D("0.5")
     assert table.open_orders(BTC_A) == (entry,)
     assert table.working() == ()
     applied = table.cancel_sent(ID, START)
@@ -304,3 +302,31 @@ def test_asking_for_a_cancel_again_does_not_put_off_the_doubt() -> None:
     resting.apply(report(True, OrderState.ACCEPTED), START + 3 * SECOND)
     resting.cancel_sent(ID, START + 4 * SECOND)
     assert resting.next_due() == START + 6 * SECOND
+
+
+def test_a_cancel_asked_for_again_and_again_does_not_put_the_doubt_off() -> None:
+    """The send was lost; the machine asks for the cancel every two seconds. Found by the adversary."""
+    table = OrderTable(Execution())
+    entry = table.add(request("g" + ID[1:], TimeInForce.GTC), START)
+    table.sent(entry.id, START)
+    for second in range(1, 4):
+        table.cancel_sent(entry.id, START + second * SECOND)
+    assert table.due(START + 3 * SECOND).doubted == (entry,)
+    assert entry.in_doubt
+
+
+def test_an_order_that_a_late_word_opens_again_takes_its_old_place() -> None:
+    """The list of open orders is in the table's order whatever came and went: effects depend on it."""
+    table = OrderTable(Execution())
+    first = table.add(request(), START)
+    second = table.add(msgspec.structs.replace(request(), client_order_id="b" * 20), START)
+    for entry in (first, second):
+        table.sent(entry.id, START)
+    table.apply(OrderCanceled("alpha", first.id, "gone", D(0), START, START), START)
+    assert table.open_orders() == (second,)
+    late = OrderReport(
+        venue="alpha", client_order_id=first.id, found=True, filled=D("0.5"), ts_event=START, ts=START
+    )
+    table.apply(late, START)
+    assert table.open_orders() == (first, second)
+    assert OrderTable(Execution(), table.state).open_orders() == (first, second)

@@ -63,7 +63,8 @@ class VenueFaults:
         self.chances.pop(kind, None)
         self._until.pop(kind, None)
         if kind is FaultKind.SKEW and self._jumps:
-            self._jumps[-1].end = min(self._jumps[-1].end, now)
+            # What was stamped at this very moment keeps its stamp.
+            self._jumps[-1].end = min(self._jumps[-1].end, now + 1)
         if not self.chances:
             self._muted.clear()
 

@@ -77,7 +77,8 @@ class GeneratedSource:
             for c in self._cells
         ]
         self._board = Board(cells=cells, indexes={venue: {} for venue in world.venues})
-        self._index_coins = tuple(coin for coin in WEIGHTS if coin != "USD")
+        priced = {*STABLECOINS, *(i.underlying for i in world.instruments)}
+        self._index_coins = tuple(coin for coin in WEIGHTS if coin in priced)
         self.funding = FundingModel(self.scenario, world.instruments)
         underlyings = dict.fromkeys(i.underlying for i in world.instruments)
         self.state = GeneratorState(

@@ -1,0 +1,342 @@
+"""One adversarial run: a real desk, driver and simulated exchange in memory, and everything that was sent.
+
+The world is as small as one pair needs (a perp and a dollar quote of its coin on each of two venues), so that
+thousands of runs are cheap. A scripted strategy opens a pair whenever it may and closes it after a while.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from unittest import mock
+
+from services.desk import gatekeeping
+from services.desk.desk import Desk
+from services.domain.effects import Decision, Done, Effect
+from services.domain.enums import (
+    FaultKind,
+    PairState,
+    Purpose,
+    Side,
+    TimeInForce,
+    TradingState,
+)
+from services.domain.events import Command, Timer
+from services.domain.money import ZERO
+from services.domain.orders import OrderRequest
+from services.domain.records import FillRecord, Row
+from services.drive.machine import VirtualMachine
+from services.drive.ports import NullKeeper
+from services.drive.queue import VirtualQueue
+from services.settings.parameters import Execution, Freshness, Pair, Settings, Sizing, StrategySettings
+from services.strategies.base import ClosePair, Intent, OpenPair, StrategyView
+from services.strategies.kinds import KINDS
+from services.venues.port import VirtualVenue
+from services.venues.sim import funding
+from services.venues.sim.exchange import SimExchange, build_exchange
+from services.venues.sim.facts import perp, spot
+from services.venues.sim.scenarios import SCENARIOS
+from services.venues.sim.world import World
+from tests.adversary.plan import Deed, FaultPlan, Plan
+
+S = 1_000_000_000
+VENUES = ("alpha", "beta")
+LEGS = ("BTC-USDT-PERP.beta", "BTC-USDT-PERP.alpha")
+"""Short, long."""
+STEP_S = 2.5
+SLACK = Decimal("1.02")
+"""A slice is bounded at its limit price; the mark that values it later may have moved."""
+KIND = "scripted"
+
+
+@dataclass
+class ScriptState:
+    wake_at: int | None = None
+
+
+class Scripted:
+    """Opens its one pair whenever entries are welcome, closes it when it has stood for a while."""
+
+    kind = KIND
+    close_after_ns = 0
+    until = 0
+    """Of the run at hand: how long a pair stands, and when the last one may be opened."""
+
+    def initial(self) -> ScriptState:
+        return ScriptState()
+
+    def decide(
+        self, view: StrategyView, params: object, state: ScriptState
+    ) -> tuple[tuple[Intent, ...], ScriptState]:
+        nap = ScriptState(view.now + (4 * S if view.now < self.until else 8 * S))
+        for pair in view.pairs:
+            stood = pair.opened_ts is not None and view.now - pair.opened_ts >= self.close_after_ns
+            if stood and pair.state is PairState.HEDGED:
+                return (ClosePair(pair=pair.id, reason="script", discretionary=True),), nap
+        if view.pairs or view.blocked or view.now >= self.until:
+            return (), nap if view.pairs or view.now < self.until else ScriptState()
+        return (entry(),), nap
+
+
+def entry() -> OpenPair:
+    return OpenPair(
+        short=LEGS[0],
+        long=LEGS[1],
+        group="BTC",
+        kind="hedge",
+        strength=Decimal(1),
+        stop_distance=Decimal("0.01"),
+        spread=Decimal(10),
+        gross=Decimal(100),
+        costs=Decimal(20),
+        net_edge=Decimal(60),
+        break_even_h=Decimal(5),
+        reason="script",
+    )
+
+
+SCRIPT = Scripted()
+
+
+def lean_settings(plan: Plan) -> Settings:
+    """The defaults but for the clearing times, so that a run of a minute and a half sees entries."""
+    return Settings(
+        strategies={KIND: StrategySettings(kind=KIND)},
+        pair=Pair(entry_policy=plan.entry_policy),
+        exec=Execution(entry_style=plan.entry_style, exit_style=plan.exit_style),
+        fresh=Freshness(self_clear_s=2, outage_settle_s=5),
+        size=Sizing(max_pair_fraction=Decimal("0.12")),
+    )
+
+
+def lean_world(plan: Plan) -> World:
+    name = "flash-crash" if plan.crash else "funding-harvest"
+    offset = 30 * 60 - 10 if plan.crash else (9 * 60 + 25 if plan.settles else 0)
+    return World(
+        scenario=name,
+        history=None,
+        seed=plan.market,
+        step_ns=int(STEP_S * S),
+        start=SCENARIOS[name].start + offset * S,
+        instruments=tuple(
+            each
+            for venue in VENUES
+            for each in (perp(venue, "BTC-USDT-PERP", "BTC", "USDT"), spot(venue, "USDT/USD", "USDT", "USD"))
+        ),
+        balances={venue: {"USD": Decimal(30_000), "USDT": Decimal(20_000)} for venue in VENUES},
+    )
+
+
+@dataclass
+class Sent:
+    ts: int
+    order: OrderRequest
+    state: TradingState
+    doubtful: tuple[str, ...]
+    """Orders of the same pair whose outcome was unknown at that moment."""
+
+
+class Keeper(NullKeeper):
+    """Keeps the fills that the desk recorded, and what it decided, for the report of a failure."""
+
+    def __init__(self) -> None:
+        self.fills: list[FillRecord] = []
+        self.decided: list[Decision] = []
+
+    def record(self, row: Row) -> None:
+        if isinstance(row, FillRecord):
+            self.fills.append(row)
+
+    def effect(self, effect: Effect) -> None:
+        if isinstance(effect, Decision):
+            self.decided.append(effect)
+
+
+@dataclass
+class Watched:
+    """A venue's door, and a note of every order that goes through it."""
+
+    arena: Arena
+    door: VirtualVenue
+
+    def __post_init__(self) -> None:
+        self.name = self.door.name
+        self.instruments = self.door.instruments
+        self.cancel = self.door.cancel
+        self.query = self.door.query
+        self.read_account = self.door.read_account
+        self.wake = self.door.wake
+        for extra in ("dead_man",):
+            if hasattr(self.door, extra):
+                setattr(self, extra, getattr(self.door, extra))
+
+    def submit(self, now: int, order: OrderRequest) -> None:
+        self.arena.note(now, order)
+        self.door.submit(now, order)
+
+
+@dataclass
+class Arena:
+    plan: Plan
+    sent: list[Sent] = field(default_factory=list)
+    foreign: int = 0
+    """Trades and orders that somebody else made on the account."""
+    done: dict[str, Done] = field(default_factory=dict)
+    commands: int = 0
+    complaints: list[str] = field(default_factory=list)
+    """What was wrong at the moment at which it happened."""
+    worst_naked: Decimal = ZERO
+
+    def __post_init__(self) -> None:
+        KINDS[KIND] = SCRIPT
+        self.world = lean_world(self.plan)
+        SCRIPT.close_after_ns = int(self.plan.close_after * S)
+        SCRIPT.until = self.world.start + int(self.plan.faulty_until * S)
+        self.queue = VirtualQueue(self.world.start)
+        with mock.patch.object(funding, "BACKFILL_HOURS", 8):
+            self.exchange: SimExchange = build_exchange(self.world, None, self.queue)
+        self.keeper = Keeper()
+        facts = {each.id: each for each in self.world.instruments}
+        self.desk = Desk(lean_settings(self.plan), facts, instance="adv000")
+        self.machine = VirtualMachine(
+            self.desk,
+            {name: Watched(self, door) for name, door in self.exchange.doors.items()},  # type: ignore[misc]
+            self.exchange,
+            self.queue,
+            self.keeper,
+            on_answer=self._answer,
+            on_handled=self._look,
+            on_fault=self.exchange.set_fault,
+        )
+        # The same market, another line: every run draws its own faults.
+        for number, name in enumerate(VENUES):
+            self.exchange.faults(name).draw.seed(self.plan.seed * 2 + number)
+        self.queue.deliver(self.world.start, Timer(name="start", ts=self.world.start))
+        self.exchange.start(self.world.start)
+
+    # -- running -----------------------------------------------------------------------------------------
+
+    def run(self) -> Arena:
+        steps: list[tuple[float, int, FaultPlan | Deed, bool]] = []
+        for number, fault in enumerate(self.plan.faults):
+            steps += [(fault.begin, number, fault, True), (fault.end, number, fault, False)]
+        steps += [(deed.at, number, deed, True) for number, deed in enumerate(self.plan.deeds)]
+        for at, _, what, begins in sorted(steps, key=lambda step: step[:2]):
+            self.until(at)
+            if isinstance(what, FaultPlan):
+                self._fault(what, begins)
+            else:
+                self._do(what)
+        self.until(self.plan.faulty_until)
+        for kind in FaultKind:
+            if any(kind in self.exchange.faults(name).chances for name in VENUES):
+                self.command("fault", kind=kind.value, venue="all", chance="0")
+        self.until(self.plan.end)
+        return self
+
+    def until(self, seconds: float) -> None:
+        self.machine.run_until(self.world.start + int(seconds * S))
+        self.queue.now = max(self.queue.now, self.world.start + int(seconds * S))
+
+    def command(self, name: str, /, **args: str) -> None:
+        self.commands += 1
+        self.machine.feed(
+            Command(id=f"c{self.commands}", name=name, args=args, origin="test", ts=self.queue.now)
+        )
+
+    def _fault(self, what: FaultPlan, begins: bool) -> None:
+        chance = what.chance if begins else "0"
+        self.command("fault", kind=what.kind.value, venue=what.venue, chance=chance)
+
+    def _do(self, deed: Deed) -> None:
+        live = self.desk.core.pairs.live()
+        match deed.what:
+            case "close" if live:
+                self.command("pair close", id=live[0].id)
+            case "halt":
+                self.command("halt", reason="adversary")
+            case "resume":
+                self.command("resume", reason="adversary", override="")
+            case "flatten":
+                self.command("flatten")
+            case "flatten pair" if live:
+                self.command("flatten", what=live[0].id)
+            case "flatten venue":
+                self.command("flatten", what=VENUES[deed.pick % 2])
+            case "pause":
+                self.command("pause", name=KIND)
+            case "enable":
+                self.command("enable", name=KIND, reason="adversary")
+            case "buy" | "sell" | "rest":
+                self._meddle(deed)
+            case "transfer":
+                venue = self.exchange.venues[VENUES[deed.pick % 2]]
+                venue.transfer(self.queue.now, "USDT", Decimal(deed.pick - 500))
+            case _:
+                return
+
+    def _meddle(self, deed: Deed) -> None:
+        """The operator trades on the venue's own pages."""
+        self.foreign += 1
+        name = LEGS[deed.pick % 2]
+        venue = self.exchange.venues[name.rpartition(".")[2]]
+        spec = self.desk.core.instruments[name]
+        mark = venue.floor.mark(name)
+        if mark <= 0:
+            return
+        side = Side.BUY if deed.what == "buy" or (deed.what == "rest" and deed.pick % 3) else Side.SELL
+        far = Decimal("-0.05") if deed.what == "rest" else Decimal("0.01")
+        venue.floor.place(
+            self.exchange.now,
+            OrderRequest(
+                client_order_id="",
+                instrument=name,
+                side=side,
+                quantity=Decimal(deed.pick % 60 + 1) / 1000,
+                price=spec.round_price(side, mark * (1 + far * side.sign)),
+                tif=TimeInForce.GTC if deed.what == "rest" else TimeInForce.IOC,
+                purpose=Purpose.TICKET,
+                origin="foreign",
+            ),
+        )
+
+    # -- watching ----------------------------------------------------------------------------------------
+
+    def note(self, now: int, order: OrderRequest) -> None:
+        core = self.desk.core
+        state, _ = gatekeeping.state_of(core, order.instrument, order.origin, order.pair)
+        pair = core.pairs.get(order.pair) if order.pair is not None else None
+        doubtful = () if pair is None else tuple(n for n, m in pair.orders.items() if m.in_doubt)
+        self.sent.append(Sent(now, order, state, doubtful))
+
+    def _look(self, now: int) -> None:
+        for pair in self.desk.core.pairs.live():
+            naked = pair.naked
+            if naked.quantity == ZERO:
+                continue
+            self.worst_naked = max(self.worst_naked, naked.notional)
+            if naked.notional > pair.naked_bound * SLACK and not self.taken():
+                self.complaints.append(
+                    f"{pair.id} {pair.state.value} naked {naked.notional:.0f} USD of {pair.naked_bound:.0f}"
+                )
+
+    def taken(self) -> bool:
+        """Has anybody but the desk traded on the account so far?"""
+        return bool(self.foreign or self.fired()[FaultKind.ADL])
+
+    def _answer(self, effect: object) -> None:
+        if isinstance(effect, Done):
+            if effect.command in self.done:
+                self.complaints.append(f"{effect.command} was answered twice")
+            self.done[effect.command] = effect
+
+    # -- looks -------------------------------------------------------------------------------------------
+
+    def fired(self) -> Counter[FaultKind]:
+        return self.exchange.faults("alpha").fired + self.exchange.faults("beta").fired
+
+    def ours(self, instrument: str) -> bool:
+        """Did an order of ours trade on it?"""
+        fills = self.exchange.venues[instrument.rpartition(".")[2]].state.account.fills
+        return any(fill.instrument == instrument and fill.client_order_id for fill in fills)

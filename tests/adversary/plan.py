@@ -1,0 +1,111 @@
+"""What happens in one adversarial scenario, drawn from its seed alone: faults, the operator, the strategy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from services.domain.enums import FaultKind
+
+WARM_S = 12.0
+"""The desk starts, reads its venues and opens its first pair; faults may begin any time after the start."""
+CALM_S = 60.0
+"""After the last fault, everything has to be in order within this time (SEMANTICS 7)."""
+
+_GENTLE = (FaultKind.OUTAGE, FaultKind.HALF_OPEN, FaultKind.ADL, FaultKind.SKEW)
+"""Drawn at each frame, and lasting or final: a smaller chance does as much."""
+
+_KINDS = (*FaultKind, FaultKind.PARTIAL, FaultKind.PARTIAL, FaultKind.REJECT, FaultKind.TIMEOUT)
+"""Those that hit orders alone have fewer occasions: they are drawn more often."""
+_GENTLE_CHANCES = ("0.05", "0.1", "0.25")
+_CHANCES = ("0.05", "0.1", "0.15", "0.3", "0.3", "0.6", "1")
+
+_DEEDS = (
+    "close", "close", "halt", "resume", "flatten", "flatten pair", "flatten venue", "pause", "enable",
+    "buy", "sell", "rest", "transfer",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FaultPlan:
+    kind: FaultKind
+    venue: str
+    chance: str
+    begin: float
+    end: float
+    """Seconds from the start."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    at: float
+    what: str
+    pick: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    seed: int
+    faults: tuple[FaultPlan, ...]
+    deeds: tuple[Deed, ...]
+    faulty_until: float
+    close_after: float
+    """The strategy closes a pair that has been hedged for so long (seconds)."""
+    market: int
+    """Seed of the market."""
+    crash: bool
+    """BTC falls by 15 % within four minutes while it goes on."""
+    settles: bool
+    """It meets a funding settlement."""
+    entry_style: str
+    exit_style: str
+    """`taker`, or `maker`: leg 1 rests post-only."""
+    entry_policy: str
+
+    @property
+    def end(self) -> float:
+        return self.faulty_until + CALM_S
+
+    def words(self) -> str:
+        faults = ", ".join(
+            f"{f.kind.value}@{f.venue}={f.chance} {f.begin:.1f}-{f.end:.1f}s" for f in self.faults
+        )
+        deeds = ", ".join(f"{d.what} at {d.at:.1f}s" for d in self.deeds)
+        how = f"{self.entry_style}/{self.exit_style}/{self.entry_policy}{' crash' * self.crash}"
+        return f"seed {self.seed}: {how}, faults [{faults}], deeds [{deeds}] until {self.faulty_until:.1f}s"
+
+
+def plan(seed: int) -> Plan:
+    draw = Random(seed)
+    until = WARM_S + 8 + draw.random() * 18
+    faults = tuple(_fault(draw, until) for _ in range(draw.choice((1, 2, 2, 3, 3, 4, 5))))
+    deeds = tuple(
+        Deed(
+            draw.choice((WARM_S * draw.random(), *(WARM_S + draw.random() * (until - WARM_S),) * 4)),
+            draw.choice(_DEEDS),
+            draw.randrange(1000),
+        )
+        for _ in range(draw.choice((0, 0, 1, 1, 2, 3)))
+    )
+    return Plan(
+        seed=seed,
+        faults=faults,
+        deeds=tuple(sorted(deeds, key=lambda each: each.at)),
+        faulty_until=until,
+        close_after=draw.choice((2.0, 5.0, 15.0, 1000.0)),
+        market=draw.randrange(4),
+        crash=draw.random() < 0.12,
+        settles=draw.random() < 0.2,
+        entry_style=draw.choice(("taker", "taker", "taker", "taker", "maker")),
+        exit_style=draw.choice(("taker", "taker", "maker")),
+        entry_policy=draw.choice(("reverse", "reverse", "proceed")),
+    )
+
+
+def _fault(draw: Random, until: float) -> FaultPlan:
+    kind = draw.choice(_KINDS)
+    begin = draw.choice((0.0, WARM_S * draw.random(), *(WARM_S + draw.random() * 8,) * 6))
+    end = begin + 4 + draw.random() * (until - begin)
+    venue = draw.choice(("alpha", "beta", "all"))
+    chance = draw.choice(_GENTLE_CHANCES if kind in _GENTLE else _CHANCES)
+    return FaultPlan(kind, venue, chance, begin, min(end, until))

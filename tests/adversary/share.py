@@ -1,0 +1,72 @@
+"""A share of the adversarial runs: seeds in a row, what they covered, and every one that broke a rule."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+
+from services.domain.enums import FaultKind
+from tests.adversary.arena import LEGS, Arena
+from tests.adversary.judge import broken
+from tests.adversary.plan import plan
+
+SOAK = os.environ.get("STABLECONSOLE_SOAK") == "1"
+RUNS = 25_000 if SOAK else 1_000
+"""Of each of the two halves, which two workers share."""
+LEAST_BOTH = 0.60
+"""Share of the runs in which both legs traded."""
+LEAST_FIRED = 0.05
+"""Share of the runs in which each kind of fault was really done."""
+
+
+@dataclass
+class Share:
+    runs: int = 0
+    both: int = 0
+    fired: Counter[FaultKind] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    def words(self) -> str:
+        fired = ", ".join(f"{kind.value} {self.fired[kind] / self.runs:.1%}" for kind in FaultKind)
+        return f"{self.runs} runs, both legs traded in {self.both / self.runs:.1%}; fired: {fired}"
+
+
+def one(seed: int) -> tuple[Arena | None, str]:
+    """The run, and what it broke; empty = nothing. An engine that fell over broke everything."""
+    arena = Arena(plan(seed))
+    try:
+        wrong = broken(arena.run())
+    except Exception as error:  # the seed belongs into the report, whatever it was
+        return None, f"{arena.plan.words()}\n    raised {error!r} from {error.__cause__!r}"
+    text = "\n".join(f"    {line}" for line in dict.fromkeys(wrong))
+    return arena, f"{arena.plan.words()}\n{text}" if wrong else ""
+
+
+def run(first: int, count: int) -> Share:
+    share = Share()
+    for seed in range(first, first + count):
+        arena, wrong = one(seed)
+        share.runs += 1
+        if wrong:
+            share.failures.append(wrong)
+        if arena is not None:
+            share.both += all(arena.ours(leg) for leg in LEGS)
+            share.fired += Counter(set(arena.fired()))
+    return share
+
+
+def check(first: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """The property, over this half's seeds."""
+    share = run(first, RUNS)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{share.words()}\n")
+    assert not share.failures, f"{len(share.failures)} of {share.runs} runs:\n" + "\n".join(
+        share.failures[:20]
+    )
+    assert share.both >= LEAST_BOTH * share.runs, share.words()
+    rare = [kind.value for kind in FaultKind if share.fired[kind] < LEAST_FIRED * share.runs]
+    assert not rare, f"{rare} hardly happened: {share.words()}"

@@ -1,0 +1,13 @@
+"""The second half of the adversarial runs (SEMANTICS 7: "after faults end, hedged or flat within 60 s")."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.adversary.share import check
+
+
+def test_whatever_the_line_did_it_ends_hedged_or_flat_and_the_books_agree(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    check(10_000_000, capsys)
