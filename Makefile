@@ -1,7 +1,7 @@
 # Everything a person does here. The environment is made on the first use and made anew when
 # pyproject.toml or .ci/constraints.txt changes; nothing outside this folder is touched.
 SHELL := /bin/bash
-.PHONY: run test lint bench screens soak mutants constraints clean
+.PHONY: run test lint bench screens soak foreign mutants constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,13 +27,19 @@ run: $(STAMP) ## set up and start the default world
 	@$(BIN)/stableconsole
 
 test: $(STAMP) ## set up and pass the tests
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not bench" $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not bench and not foreign" $(ARGS)
 
 lint: $(STAMP) ## style, strict types, the floors of the house
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 bench: $(STAMP) ## speed, side by side in one run
 	@$(BIN)/python -m pytest -q -s -m bench tests/bench $(ARGS)
+
+foreign: $(STAMP) ## clients of 2022, unmodified, on the served exchange
+	@test -d .foreign/venv || { "$$($(FIND_PYTHON))" -m venv .foreign/venv \
+	  && .foreign/venv/bin/python -m pip install --quiet 'ccxt==2.1.50' 'setuptools<70'; }
+	@test -d .foreign/node_modules || npm install --silent --prefix .foreign ftx-api@1.1.14
+	@$(BIN)/python -m pytest -q -m foreign tests/foreign $(ARGS)
 
 screens: $(STAMP) ## draw the screenshots of the README again
 	@$(BIN)/python -m tests.screens.export docs/screens
@@ -48,4 +54,4 @@ constraints: $(STAMP) ## write down the versions that are installed now
 	@$(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' > .ci/constraints.txt
 
 clean:
-	@rm -rf $(VENV) dist
+	@rm -rf $(VENV) .foreign dist

@@ -38,6 +38,7 @@ PUBLIC: tuple[tuple[str, str, Answer], ...] = (
     ("GET", "/futures/{name}", public.future),
     ("GET", "/expired_futures", public.nothing),
     ("GET", "/funding_rates", public.funding_rates),
+    ("GET", "/coins", public.coins),
     ("GET", "/wallet/coins", public.coins),
 )
 PRIVATE: tuple[tuple[str, str, Answer], ...] = (
