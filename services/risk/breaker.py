@@ -184,7 +184,7 @@ class Breaker:
         away = last is not None and now - last.ts > self.sample_gap_ns
         if last is not None and last.ts // DAY < day and last.value > ZERO and away:
             state.day_start = last.value
-        elif state.day is None or state.day != day:
+        else:
             state.day_start = value
         state.day = day
 

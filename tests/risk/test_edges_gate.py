@@ -61,6 +61,8 @@ def test_the_least_size_and_the_lot_both_bind() -> None:
     ctx = context(instruments={**WORLD, BTC: spec})
     assert the(check_order(ctx, order(BTC, Side.BUY, "0.05")), "order quantity").passed
     assert not the(check_order(ctx, order(BTC, Side.BUY, "0.049")), "order quantity").passed
+    free = msgspec.structs.replace(WORLD[BTC], min_size=D(0), min_notional=D(0))
+    assert check_order(context(instruments={**WORLD, BTC: free}), order(BTC, Side.BUY, "0.001")).allowed
     tiny = msgspec.structs.replace(WORLD[BTC], min_size=D("0.0001"))
     answer = check_order(context(instruments={**WORLD, BTC: tiny}), order(BTC, Side.BUY, "0.001"))
     assert the(answer, "order quantity").limit == D("0.001")
@@ -164,6 +166,12 @@ def test_orders_on_an_instrument_we_do_not_know_count_under_their_symbol() -> No
     strange = msgspec.structs.replace(strange, instrument="BTC-USDT-PERP.gamma")
     answer = check_order(context(working=(strange,)), order(BTC, Side.BUY))
     assert the(answer, "open orders", "BTC-USDT-PERP").value == 2
+
+
+@pytest.mark.parametrize("counter", ["last_second", "last_minute", "repeats"])
+def test_a_counter_below_nothing_is_no_count(counter: str) -> None:
+    answer = check_order(context(usage=Usage(**{counter: -1})), order(BTC, Side.BUY, "0.1"))
+    assert not answer.allowed
 
 
 def test_a_counter_at_its_limit_passes_nothing_more_on_the_board() -> None:
