@@ -15,7 +15,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -23,6 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from services.runtime.backoff import Backoff
+from services.venues.wire.errors import WireError
 
 log = logging.getLogger("stableconsole.wire")
 
@@ -80,8 +81,12 @@ class Stream:
         habits: Habits | None = None,
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.monotonic,
+        address: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
+        """`address` finds the URL of each connection, where it holds a key of its own; `url` names it in
+        the log. It may raise WireError."""
         self.url = url
+        self._address = address
         self.connects = 0
         self._ears = ears
         self._up = up
@@ -116,6 +121,11 @@ class Stream:
             return False
         return True
 
+    def renew(self) -> None:
+        """Break the connection off; a new one is made as after any cut."""
+        if self._socket is not None:
+            self._socket.transport.abort()
+
     def age(self) -> float | None:
         """Seconds since the last frame; None = not connected."""
         return None if self._socket is None else self._clock() - self._last
@@ -134,8 +144,9 @@ class Stream:
     async def _live_once(self) -> str:
         """One connection from its opening to its end; the reason of the end."""
         try:
+            address = self.url if self._address is None else await self._address()
             async with connect(
-                self.url,
+                address,
                 ssl=self._tls,
                 open_timeout=self._habits.open_s,
                 close_timeout=1.0,
@@ -149,6 +160,8 @@ class Stream:
                 return await self._converse(socket)
         except Renew as why:
             return str(why)
+        except WireError as error:
+            return error.text
         except (WebSocketException, OSError, TimeoutError) as error:
             return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         finally:
@@ -158,14 +171,13 @@ class Stream:
         self._last = self._clock()
         for frame in self._ears.greeting():
             await socket.send(frame)
+        self._tell_up()
         watcher = asyncio.get_running_loop().create_task(self._watch(socket))
         try:
             async for raw in socket:
                 self._last = self._clock()
                 self._ears.heard(raw)
-                if not self._is_up and self._ears.ready():
-                    self._is_up = True
-                    self._up()
+                self._tell_up()
             end = f"closed by the venue ({socket.close_code})"
         except WebSocketException as error:
             end = f"{type(error).__name__}: {error}"
@@ -174,6 +186,11 @@ class Stream:
             found = (await asyncio.gather(watcher, return_exceptions=True))[0]
         # Where we ended it ourselves, the socket's own word says only that it was ended.
         return found if isinstance(found, str) else end
+
+    def _tell_up(self) -> None:
+        if not self._is_up and self._ears.ready():
+            self._is_up = True
+            self._up()
 
     async def _watch(self, socket: ClientConnection) -> str:
         """Beats, and closes what is dead; returns why."""

@@ -1,0 +1,229 @@
+"""Each call of USD-M futures that we make, typed, with its weight (binance.md 4 to 6). Raise WireError."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TypeVar
+
+from services.venues.binance import errors
+from services.venues.binance import schemas as wire
+from services.venues.binance.rest import FUNDING, LIMIT_NAMES, ORDERS_1M, ORDERS_10S, WEIGHT, Calls
+from services.venues.wire.budget import Lane
+from services.venues.wire.errors import WireError
+from services.venues.wire.rest import Rest
+
+R = TypeVar("R")
+PAGE = 1_000
+WEEK_MS = 7 * 86_400_000
+TRADES_KEPT_MS = 89 * 86_400_000
+"""The venue keeps three months of trades and incomes."""
+ORDER_WEIGHTS = {ORDERS_10S: 1, ORDERS_1M: 1}
+
+
+class BinanceApi:
+    def __init__(self, rest: Rest) -> None:
+        self.rest = rest
+        self._calls = Calls(rest)
+
+    # Public.
+
+    async def time_ms(self) -> int:
+        return (await self._calls.get(wire.Time, "/fapi/v1/time")).serverTime
+
+    async def exchange_info(self) -> wire.ExchangeInfo:
+        """Also takes the venue's own limits over into the budget."""
+        found = await self._calls.get(wire.ExchangeInfo, "/fapi/v1/exchangeInfo")
+        for row in found.rateLimits:
+            name = LIMIT_NAMES.get((row.rateLimitType, row.interval, row.intervalNum))
+            if name is not None and row.limit > 0:
+                self.rest.budget.resize(name, row.limit)
+        return found
+
+    async def premium(self, symbol: str) -> wire.PremiumIndex:
+        return await self._calls.get(wire.PremiumIndex, "/fapi/v1/premiumIndex", {"symbol": symbol})
+
+    async def funding_rates(self, symbol: str, since_ms: int) -> list[wire.FundingRate]:
+        """Settled ones since then, oldest first."""
+        return await self._calls.get(
+            list[wire.FundingRate],
+            "/fapi/v1/fundingRate",
+            {"symbol": symbol, "startTime": str(since_ms), "limit": str(PAGE)},
+            window=FUNDING,
+        )
+
+    async def funding_info(self) -> dict[str, int]:
+        """Hours between settlements, of the symbols that are listed; all others have the default."""
+        rows = await self._calls.get(list[wire.FundingInfo], "/fapi/v1/fundingInfo", window=FUNDING)
+        return {row.symbol: row.fundingIntervalHours for row in rows}
+
+    async def depth(self, symbol: str) -> wire.Depth:
+        query = {"symbol": symbol, "limit": "1000"}
+        return await self._calls.get(wire.Depth, "/fapi/v1/depth", query, weight=20)
+
+    async def asset_index(self) -> list[wire.AssetIndex]:
+        return await self._calls.get(list[wire.AssetIndex], "/fapi/v1/assetIndex", weight=10)
+
+    # The account.
+
+    async def account_config(self) -> wire.AccountConfig:
+        return await self._signed(wire.AccountConfig, "/fapi/v1/accountConfig", 5)
+
+    async def symbol_configs(self) -> dict[str, wire.SymbolConfig]:
+        rows = await self._signed(list[wire.SymbolConfig], "/fapi/v1/symbolConfig", 5)
+        return {row.symbol: row for row in rows}
+
+    async def brackets(self) -> dict[str, wire.Brackets]:
+        rows = await self._signed(list[wire.Brackets], "/fapi/v1/leverageBracket", 1)
+        return {row.symbol: row for row in rows}
+
+    async def commission(self, symbol: str) -> wire.Commission:
+        return await self._signed(wire.Commission, "/fapi/v1/commissionRate", 20, {"symbol": symbol})
+
+    async def account(self) -> wire.Account:
+        return await self._signed(wire.Account, "/fapi/v3/account", 5)
+
+    async def positions(self) -> list[wire.Position]:
+        return await self._signed(list[wire.Position], "/fapi/v3/positionRisk", 5)
+
+    async def open_orders(self) -> list[wire.Order]:
+        """Of all symbols: a foreign order elsewhere shares the margin."""
+        return await self._signed(list[wire.Order], "/fapi/v1/openOrders", 40)
+
+    async def open_conditionals(self) -> list[wire.AlgoOrder]:
+        return await self._signed(list[wire.AlgoOrder], "/fapi/v1/openAlgoOrders", 40)
+
+    async def order_by_client_id(self, symbol: str, client_order_id: str) -> wire.Order:
+        query = {"symbol": symbol, "origClientOrderId": client_order_id}
+        return await self._signed(wire.Order, "/fapi/v1/order", 1, query, lane=Lane.SAFE)
+
+    async def order(self, symbol: str, order_id: int) -> wire.Order:
+        query = {"symbol": symbol, "orderId": str(order_id)}
+        return await self._signed(wire.Order, "/fapi/v1/order", 1, query)
+
+    async def conditional(self, client_order_id: str) -> wire.AlgoOrder:
+        query = {"clientAlgoId": client_order_id}
+        return await self._signed(wire.AlgoOrder, "/fapi/v1/algoOrder", 1, query, lane=Lane.SAFE)
+
+    async def trades_of(self, symbol: str, order_id: int) -> list[wire.Trade]:
+        """All fills of one order."""
+        query = {"symbol": symbol, "orderId": str(order_id), "limit": str(PAGE)}
+        return await self._signed(list[wire.Trade], "/fapi/v1/userTrades", 5, query, lane=Lane.SAFE)
+
+    async def trades(self, symbol: str, since_ms: int, now_ms: int) -> list[wire.Trade]:
+        """Oldest first. A window is a week at most; within it pages are walked by trade id."""
+        found: dict[int, wire.Trade] = {}
+        start = max(since_ms, now_ms - TRADES_KEPT_MS)
+        while start <= now_ms:
+            end = min(start + WEEK_MS - 1, now_ms + 60_000)
+            span = {"symbol": symbol, "startTime": str(start), "endTime": str(end), "limit": str(PAGE)}
+            rows = await self._signed(list[wire.Trade], "/fapi/v1/userTrades", 5, span)
+            found.update((row.id, row) for row in rows)
+            while len(rows) >= PAGE:
+                query = {"symbol": symbol, "fromId": str(max(row.id for row in rows) + 1), "limit": str(PAGE)}
+                rows = await self._signed(list[wire.Trade], "/fapi/v1/userTrades", 5, query)
+                found.update((row.id, row) for row in rows)
+            start = end + 1
+        return sorted(found.values(), key=lambda row: (row.time, row.id))
+
+    async def incomes(self, since_ms: int, now_ms: int) -> list[wire.Income]:
+        """Oldest first. `tranId` is unique within one type only."""
+        found: dict[tuple[str, int, str, str], wire.Income] = {}
+        start = max(since_ms, now_ms - TRADES_KEPT_MS)
+        while start <= now_ms:
+            end = min(start + WEEK_MS - 1, now_ms + 60_000)
+            query = {"startTime": str(start), "endTime": str(end), "limit": str(PAGE)}
+            rows = await self._signed(list[wire.Income], "/fapi/v1/income", 30, query)
+            fresh = {(r.incomeType, r.tranId, r.symbol, r.asset): r for r in rows}
+            more = len(rows) >= PAGE and fresh.keys() - found.keys()
+            found.update(fresh)
+            # A full page may end inside a millisecond: start the next one on it.
+            start = max(row.time for row in rows) if more else end + 1
+        return sorted(found.values(), key=lambda row: (row.time, row.tranId))
+
+    async def set_leverage(self, symbol: str, leverage: int) -> None:
+        query = {"symbol": symbol, "leverage": str(leverage)}
+        await self._set("/fapi/v1/leverage", query)
+
+    async def listen_key(self) -> str:
+        """A new one, or the living one with its life prolonged."""
+        return (await self._key(wire.ListenKey, "POST")).listenKey
+
+    async def keep_listening(self) -> None:
+        """Raises WireError with `errors.NO_LISTEN_KEY` when the key has died."""
+        await self._key(wire.Empty, "PUT")
+
+    # Orders.
+
+    async def place(self, body: Mapping[str, str], lane: Lane) -> wire.Order:
+        path = "/fapi/v1/order"
+        return await self._calls.send(wire.Order, "POST", path, body, lane, weights=ORDER_WEIGHTS)
+
+    async def place_conditional(self, body: Mapping[str, str], lane: Lane) -> wire.AlgoOrder:
+        path = "/fapi/v1/algoOrder"
+        return await self._calls.send(wire.AlgoOrder, "POST", path, body, lane, weights=ORDER_WEIGHTS)
+
+    async def cancel(self, symbol: str, client_order_id: str, order_id: str) -> wire.Order:
+        """By the venue's id where it is known, else by ours."""
+        query = {"symbol": symbol}
+        query |= {"orderId": order_id} if order_id else {"origClientOrderId": client_order_id}
+        return await self._cancel(wire.Order, "/fapi/v1/order", query)
+
+    async def cancel_conditional(self, client_order_id: str, algo_id: str) -> None:
+        query = {"algoId": algo_id} if algo_id else {"clientAlgoId": client_order_id}
+        await self._cancel(wire.Empty, "/fapi/v1/algoOrder", query)
+
+    async def dead_man(self, symbols: tuple[str, ...], timeout_ms: int) -> None:
+        """Armed, or disarmed, for each symbol. It leaves conditional orders alone, as far as is known."""
+        await asyncio.gather(*(self._countdown(symbol, timeout_ms) for symbol in symbols))
+
+    # Inside.
+
+    async def _countdown(self, symbol: str, timeout_ms: int) -> None:
+        query = {"symbol": symbol, "countdownTime": str(timeout_ms)}
+        await self._calls.send(
+            wire.Countdown,
+            "POST",
+            "/fapi/v1/countdownCancelAll",
+            query,
+            Lane.SAFE,
+            weights={WEIGHT: 10},
+            repeat=True,
+        )
+
+    async def _signed(
+        self,
+        kind: type[R],
+        path: str,
+        weight: int,
+        query: Mapping[str, str] | None = None,
+        *,
+        lane: Lane = Lane.DATA,
+    ) -> R:
+        return await self._calls.get(kind, path, query, weight=weight, signed=True, lane=lane)
+
+    async def _cancel(self, kind: type[R], path: str, query: Mapping[str, str]) -> R:
+        return await self._calls.send(
+            kind, "DELETE", path, query, Lane.SAFE, weights={WEIGHT: 1}, repeat=True
+        )
+
+    async def _key(self, kind: type[R], method: str) -> R:
+        path = "/fapi/v1/listenKey"
+        return await self._calls.send(
+            kind, method, path, {}, Lane.SAFE, weights={WEIGHT: 1}, signed=False, repeat=True
+        )
+
+    async def _set(self, path: str, query: Mapping[str, str]) -> None:
+        try:
+            await self._calls.send(
+                wire.Empty, "POST", path, query, Lane.DATA, weights={WEIGHT: 1}, repeat=True
+            )
+        except WireError as error:
+            if error.code not in errors.NO_CHANGE:
+                raise
+
+
+def plain(number: Decimal) -> str:
+    """As the venue takes it: never with an exponent."""
+    return f"{number:f}"

@@ -1,0 +1,136 @@
+"""What is learnt of venue and account before anything is traded, in the order of binance.md 10.
+
+Any doubt about the account's modes keeps the venue read-only, with its reason: in hedge mode sizes mean
+another thing, isolated margin is no account margin, and apart-margined coins do not help each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+
+from msgspec import Struct
+
+from services.domain.instrument import Instrument
+from services.venues.binance import parse
+from services.venues.binance import schemas as wire
+from services.venues.binance.api import BinanceApi
+from services.venues.binance.filters import Filters, filters_of
+from services.venues.wire.errors import ErrorKind, WireError
+
+ONE = Decimal(1)
+
+
+class Facts(Struct, kw_only=True):
+    instruments: dict[str, Instrument]
+    filters: dict[str, Filters]
+    intervals: dict[str, int]
+    leverages: dict[str, int] = {}
+    multi_assets: bool | None = None
+    """None = without a key nobody knows."""
+    reasons: tuple[str, ...] = ()
+    """Why nothing that adds risk is sent; empty = all is as required."""
+
+    def weight(self, coin: str, weights: dict[str, Decimal]) -> Decimal | None:
+        """What a coin counts for as collateral. Only coins that have held their dollar while they were
+        margin; in single-asset mode only the one that our contracts settle in. None = nothing."""
+        if self.multi_assets is None or coin not in parse.COLLATERAL:
+            return None
+        if self.multi_assets:
+            return weights.get(coin)
+        return ONE if {spec.settle for spec in self.instruments.values()} == {coin} else None
+
+
+async def learn(
+    venue: str,
+    api: BinanceApi,
+    symbols: tuple[str, ...],
+    *,
+    keyed: bool,
+    leverage: int | None,
+    say: Callable[[str], None],
+) -> Facts:
+    """`leverage`: set for every symbol and read back; None = as it is. Raises WireError, BadNumber."""
+    info = await api.exchange_info()
+    listed = {row.symbol: row for row in info.symbols if row.symbol in symbols}
+    missing = [name for name in symbols if name not in listed]
+    if missing:
+        raise WireError(ErrorKind.REJECTED, f"{venue} lists no symbol {', '.join(missing)}")
+    config = await api.account_config() if keyed else None
+    set_up = await _set_up(api, symbols, leverage) if keyed else {}
+    brackets = await api.brackets() if keyed else {}
+    fees = (
+        dict(zip(symbols, await asyncio.gather(*map(api.commission, symbols)), strict=True)) if keyed else {}
+    )
+    hours = await api.funding_info()
+    multi = None if config is None else config.multiAssetsMargin
+    facts = Facts(
+        instruments={},
+        filters={},
+        intervals={},
+        multi_assets=multi,
+    )
+    for name, row in listed.items():
+        interval = hours.get(name, parse.DEFAULT_INTERVAL_H)
+        try:
+            facts.instruments[name] = parse.instrument_of(
+                venue,
+                row,
+                fees=fees.get(name),
+                brackets=brackets.get(name),
+                leverage=set_up[name].leverage if name in set_up else None,
+                interval_h=interval,
+            )
+        except parse.ParseError as error:
+            say(f"left out: {error}")
+            continue
+        facts.filters[name] = filters_of(row)
+        facts.intervals[name] = interval
+        if name in set_up:
+            facts.leverages[name] = set_up[name].leverage
+    if not facts.instruments:
+        raise WireError(ErrorKind.REJECTED, f"{venue}: none of {', '.join(symbols)} can be used")
+    if config is not None:
+        facts.reasons = reasons(config, set_up, facts, leverage)
+    return facts
+
+
+async def _set_up(
+    api: BinanceApi, symbols: tuple[str, ...], leverage: int | None
+) -> dict[str, wire.SymbolConfig]:
+    """The configuration of each symbol, the wished leverage set where it was another, read back."""
+    found = await api.symbol_configs()
+    if leverage is None:
+        return found
+    other = [name for name in symbols if name in found and found[name].leverage != leverage]
+    for name in other:
+        await api.set_leverage(name, leverage)
+    return await api.symbol_configs() if other else found
+
+
+def reasons(
+    config: wire.AccountConfig, set_up: dict[str, wire.SymbolConfig], facts: Facts, leverage: int | None
+) -> tuple[str, ...]:
+    """What keeps the account from trading, each with its remedy. Pure."""
+    out = []
+    if not config.canTrade:
+        out.append("the key may not trade: give it the futures permission, and no other")
+    if config.dualSidePosition:
+        out.append("hedge mode: switch the position mode to one-way")
+    for name in facts.instruments:
+        found = set_up.get(name)
+        if found is None:
+            out.append(f"{name}: the venue tells no margin type or leverage")
+            continue
+        if found.marginType.upper() not in ("CROSSED", "CROSS"):
+            out.append(f"{name}: {found.marginType} margin: switch it to cross")
+        if leverage is not None and found.leverage != leverage:
+            out.append(f"{name}: leverage reads {found.leverage} after it was set to {leverage}")
+    settles = sorted({spec.settle for spec in facts.instruments.values()})
+    if not config.multiAssetsMargin and len(settles) > 1:
+        out.append(
+            f"single-asset mode margins {' and '.join(settles)} apart: switch multi-assets mode on, or trade"
+            " contracts of one of them"
+        )
+    return tuple(out)

@@ -1,0 +1,44 @@
+"""Where Binance lives, by profile. Nothing here is a default: a profile names one of them, or its own.
+
+Demo prices follow a book of their own: a fill there says nothing of live prices (binance.md 1).
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Hosts(Struct, frozen=True, kw_only=True):
+    rest: str
+    """Scheme and authority."""
+    stream: str
+    """Scheme and authority; the three entry points follow."""
+
+
+USDM: dict[str, Hosts] = {
+    "production": Hosts(rest="https://fapi.binance.com", stream="wss://fstream.binance.com"),
+    "demo": Hosts(rest="https://demo-fapi.binance.com", stream="wss://fstream.binancefuture.com"),
+    "testnet": Hosts(rest="https://testnet.binancefuture.com", stream="wss://fstream.binancefuture.com"),
+}
+
+
+def hosts_of(profile: str) -> Hosts:
+    """Raises ValueError with one line."""
+    found = USDM.get(profile)
+    if found is None:
+        raise ValueError(f"binance has no hosts called {profile!r:.40}: {', '.join(USDM)}")
+    return found
+
+
+def check_hosts(hosts: Hosts) -> None:
+    """Raises ValueError with one line: plain text only on this machine (bug row B12)."""
+    for url, safe in ((hosts.rest, "https"), (hosts.stream, "wss")):
+        parts = urlsplit(url)
+        if not parts.hostname:
+            raise ValueError(f"{url!r:.60}: no host")
+        if parts.scheme != safe and parts.hostname not in LOOPBACK:
+            raise ValueError(f"{url}: a host that is not this machine needs {safe}")

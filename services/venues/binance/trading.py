@@ -1,0 +1,329 @@
+"""Orders, cancels, questions and reads of a Binance account, and what its private frames mean.
+
+Every outcome is told as an event, whatever happens: accepted, refused, or unknown, which is never followed by
+a second send. While something is wrong with the account's configuration no order that adds risk leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from decimal import Decimal
+from typing import Any
+
+from services.domain.enums import OrderState
+from services.domain.events import (
+    CancelRejected,
+    Event,
+    OrderFilled,
+    OrderRejected,
+    OrderReport,
+    OrderUnknown,
+)
+from services.domain.instrument import Instrument
+from services.domain.orders import OrderRequest
+from services.domain.venue_events import DeadManReport, RequestFailed
+from services.venues.binance import errors, frames, parse
+from services.venues.binance import schemas as wire
+from services.venues.binance.account import Reader, owner_of
+from services.venues.binance.api import BinanceApi
+from services.venues.binance.filters import Filters
+from services.venues.binance.orders import ALGO, OrderBook, conditional_query, order_query
+from services.venues.binance.parse import MS
+from services.venues.wire.budget import Lane
+from services.venues.wire.errors import WireError
+from services.venues.wire.latency import Latencies
+from services.venues.wire.numbers import wire_count
+
+ORPHAN_WAIT_S = 0.5
+"""Frames whose order nobody has named wait so long for the algo service before the venue is asked."""
+_ALGO_STATES = {
+    "NEW": parse.STATES["NEW"],
+    "TRIGGERING": parse.STATES["NEW"],
+    "CANCELED": parse.STATES["CANCELED"],
+    "EXPIRED": parse.STATES["EXPIRED"],
+    "REJECTED": parse.STATES["CANCELED"],
+}
+"""Released ones are asked for under the number of the order that they became."""
+
+
+class Trading:
+    def __init__(
+        self,
+        venue: str,
+        api: BinanceApi,
+        by_symbol: Mapping[str, Instrument],
+        filters: Mapping[str, Filters],
+        mark: Callable[[str], Decimal | None],
+        *,
+        tell: Callable[[Event], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        trouble: Callable[[str], None],
+        clock_known: Callable[[], bool],
+        venue_now: Callable[[], int],
+        wall: Callable[[], int],
+    ) -> None:
+        """`spawn` runs what answers later; `venue_now` is the venue's clock, ns."""
+        self.latencies = Latencies()
+        self.frames = 0
+        """Grows with every private frame: a read during which it grew is not of one moment."""
+        self.refuses = ""
+        """Why nothing that adds risk is sent; "" = nothing is wrong."""
+        self._venue = venue
+        self._api = api
+        self._by_symbol = by_symbol
+        self._filters = filters
+        self._mark = mark
+        self._tell = tell
+        self._spawn = spawn
+        self._trouble = trouble
+        self._clock_known = clock_known
+        self._venue_now = venue_now
+        self._wall = wall
+        self.orders = OrderBook(venue, by_symbol, wall, tell, trouble)
+
+    def _symbol(self, instrument: str) -> str:
+        return instrument.removesuffix(f".{self._venue}")
+
+    # --- sending -----------------------------------------------------------------------------------------
+
+    async def submit(self, order: OrderRequest) -> None:
+        name, symbol = order.client_order_id, self._symbol(order.instrument)
+        denied = self._denied(order, symbol)
+        if denied:
+            now = self._wall()
+            self._tell(OrderRejected(self._venue, name, f"denied: {denied}", now, now))
+            return
+        lane = Lane.SAFE if order.reduce_only or order.trigger is not None else Lane.ENTRY
+        self.orders.sending(order, self._venue_now() // MS)
+        started = time.monotonic_ns()
+        try:
+            if order.trigger is not None:
+                self.orders.placed_conditional(
+                    await self._api.place_conditional(conditional_query(order, symbol), lane), name
+                )
+            else:
+                self.orders.placed(await self._api.place(order_query(order, symbol), lane), name)
+        except (WireError, parse.ParseError, parse.BadNumber) as error:
+            self._not_placed(name, error)
+        self.latencies.add(time.monotonic_ns() - started)
+
+    def _denied(self, order: OrderRequest, symbol: str) -> str:
+        filters = self._filters.get(symbol)
+        if filters is None:
+            return f"{symbol} is not traded here"
+        reduces = order.reduce_only or order.trigger is not None
+        if not reduces and self.refuses:
+            return self.refuses
+        if not reduces and not self._clock_known():
+            return "the venue's clock is not known well enough to trade by"
+        return filters.refusal(order, self._mark(symbol))
+
+    def _not_placed(self, name: str, error: Exception) -> None:
+        now = self._wall()
+        if isinstance(error, WireError) and not error.kind.executed:
+            crossed = error.code == errors.WOULD_TAKE
+            text = f"{error.kind.value}: {error.text}"
+            self._tell(OrderRejected(self._venue, name, text, now, now, would_cross=crossed))
+            return
+        # Also a reply that we cannot read: something was placed, and the probes will say what.
+        self._tell(OrderUnknown(self._venue, name, str(error), now))
+
+    async def cancel(self, instrument: str, client_order_id: str, venue_order_id: str) -> None:
+        symbol = self._symbol(instrument)
+        conditional = venue_order_id.startswith(ALGO) or client_order_id in self.orders.conditionals
+        try:
+            if conditional:
+                await self._api.cancel_conditional(client_order_id, venue_order_id.removeprefix(ALGO))
+                self.orders.canceled(client_order_id, Decimal(0), self._wall())
+            else:
+                row = await self._api.cancel(symbol, client_order_id, venue_order_id)
+                filled = wire_count(row.executedQty, "executedQty")
+                if row.status == "CANCELED" and filled == 0:
+                    # With fills the stream tells the end, behind them.
+                    self.orders.canceled(client_order_id, filled, self._wall())
+        except (parse.ParseError, parse.BadNumber) as error:
+            self._failed("cancel", client_order_id, error)
+        except WireError as error:
+            if error.code in (errors.CANCEL_REJECTED, errors.NOT_FOUND):
+                now = self._wall()
+                self._tell(CancelRejected(self._venue, client_order_id, error.text, now, now))
+                if client_order_id:
+                    await self.query(instrument, client_order_id)
+                return
+            self._failed("cancel", client_order_id, error)
+
+    # --- asking ------------------------------------------------------------------------------------------
+
+    async def query(self, instrument: str, client_order_id: str) -> None:
+        try:
+            self._tell(await self._report(self._symbol(instrument), client_order_id))
+        except (WireError, parse.ParseError, parse.BadNumber) as error:
+            self._failed("query", client_order_id, error)
+
+    async def _report(self, symbol: str, name: str) -> OrderReport:
+        asked = self._venue_now()
+        order = await self._found(symbol, name)
+        if order is not None:
+            return await self._reported(order, name, asked)
+        algo = await self._found_conditional(name)
+        if algo is not None and str(algo.actualOrderId) not in ("", "0"):
+            self.orders.conditionals.setdefault(name, (symbol, algo.algoId))
+            became = await self._api.order(symbol, int(algo.actualOrderId))
+            return await self._reported(became, name, asked)
+        if algo is not None:
+            state = _ALGO_STATES.get(algo.algoStatus)
+            if state is None:
+                raise parse.ParseError(f"{name}: algo status {algo.algoStatus!r:.30}")
+            return self._answer(name, asked, found=True, state=state, venue_order_id=f"{ALGO}{algo.algoId}")
+        traded = await self._traded(symbol, name)
+        if traded:
+            raise parse.ParseError(f"{name}: the venue knows its trades and not the order")
+        return self._answer(name, asked, found=False)
+
+    async def _reported(self, order: wire.Order, name: str, asked: int) -> OrderReport:
+        state, filled = parse.state_of(order), wire_count(order.executedQty, "executedQty")
+        self.orders.whose((order.symbol, order.orderId), name)
+        trades = await self._api.trades_of(order.symbol, order.orderId) if filled > 0 else []
+        fills = tuple(self.orders.ours(row) for row in trades)
+        return self._answer(
+            name,
+            asked,
+            found=True,
+            state=state,
+            venue_order_id=str(order.orderId),
+            filled=filled,
+            fills=fills,
+        )
+
+    def _answer(
+        self,
+        name: str,
+        asked: int,
+        *,
+        found: bool,
+        state: OrderState | None = None,
+        venue_order_id: str = "",
+        filled: Decimal = parse.ZERO,
+        fills: tuple[OrderFilled, ...] = (),
+    ) -> OrderReport:
+        return OrderReport(
+            venue=self._venue,
+            client_order_id=name,
+            found=found,
+            state=state,
+            venue_order_id=venue_order_id,
+            filled=filled,
+            fills=fills,
+            ts_event=asked,
+            ts=self._wall(),
+        )
+
+    async def _found(self, symbol: str, name: str) -> wire.Order | None:
+        try:
+            return await self._api.order_by_client_id(symbol, name)
+        except WireError as error:
+            if error.code != errors.NOT_FOUND:
+                raise
+            return None
+
+    async def _found_conditional(self, name: str) -> wire.AlgoOrder | None:
+        try:
+            return await self._api.conditional(name)
+        except WireError as error:
+            if error.code != errors.NOT_FOUND:
+                raise
+            return None
+
+    async def _traded(self, symbol: str, name: str) -> bool:
+        """ "No such order" is believed only where no trade since the send is its (binance.md 5.3)."""
+        sent = self.orders.sent.get(name)
+        if sent is None:
+            return False
+        for row in await self._api.trades(symbol, sent - 1_000, self._venue_now() // MS):
+            key = (row.symbol, row.orderId)
+            if self.orders.name_of(key) is None:
+                self.orders.whose(key, await owner_of(self._api, self.orders, *key))
+            if self.orders.name_of(key) == name:
+                return True
+        return False
+
+    async def read(self, reader: Reader, request: str, fills_since: int) -> None:
+        try:
+            report = await reader.read(request, fills_since)
+        except (WireError, parse.ParseError, parse.BadNumber) as error:
+            self._failed("read", request, error)
+            return
+        self._tell(report)
+
+    async def arm(self, timeout_ms: int) -> None:
+        """The venue's switch is one per symbol; told as armed when all of them are."""
+        asked = self._venue_now()
+        try:
+            await self._api.dead_man(tuple(self._by_symbol), timeout_ms)
+        except WireError as error:
+            self._failed("dead man", "", error)
+            return
+        self._tell(
+            DeadManReport(
+                venue=self._venue,
+                armed=timeout_ms > 0,
+                # From the question on: the earliest that it may fire.
+                fires_at=asked + timeout_ms * MS if timeout_ms > 0 else None,
+                ts_event=self._venue_now(),
+                ts=self._wall(),
+            )
+        )
+
+    def _failed(self, what: str, subject: str, error: Exception) -> None:
+        self._tell(
+            RequestFailed(
+                venue=self._venue, what=what, subject=subject, reason=_reason(error), ts=self._wall()
+            )
+        )
+
+    # --- private frames ----------------------------------------------------------------------------------
+
+    def order_frame(self, frame: frames.OrderFrame) -> None:
+        self.frames += 1
+        if frame.o.ps != "BOTH":
+            self.refuse(f"the account is in hedge mode: a {frame.o.ps} order in {frame.o.s}")
+        if not self.orders.frame(frame.o):
+            self._spawn(self._ask_whose((frame.o.s, frame.o.i)))
+
+    def algo_frame(self, frame: frames.AlgoFrame) -> None:
+        self.frames += 1
+        self.orders.algo(frame.o, parse.time_ns(frame.T, "T"))
+
+    def account_frame(self, frame: frames.AccountFrame) -> None:
+        self.frames += 1
+        for row in frame.a.P:
+            if row.ps != "BOTH" and row.pa:
+                self.refuse(f"the account is in hedge mode: a {row.ps} position in {row.s}")
+
+    def changed(self, text: str) -> None:
+        self.frames += 1
+        self.refuse(f"the account's configuration was changed elsewhere: {text}")
+
+    def refuse(self, why: str) -> None:
+        """From now on nothing leaves that adds risk; a new start looks again."""
+        self.refuses = self.refuses or why
+        self._trouble(why)
+
+    async def _ask_whose(self, key: tuple[str, int]) -> None:
+        """A frame that may be of a conditional order of ours: its own word may be under way."""
+        await asyncio.sleep(ORPHAN_WAIT_S)
+        if key not in self.orders.waiting():
+            return
+        try:
+            self.orders.whose(key, await owner_of(self._api, self.orders, *key))
+        except (WireError, parse.ParseError, parse.BadNumber) as error:
+            # It goes on waiting here; the next read of the account tells it too.
+            self._failed("query", str(key[1]), error)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, WireError):
+        return f"{error.status or error.kind.value}: {error.text}"
+    return str(error)

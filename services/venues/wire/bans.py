@@ -1,0 +1,69 @@
+"""How long venues want to be left alone, kept over restarts: a banned address that goes on asking is banned
+for longer (binance.md 3).
+
+One small JSON file: `{"v": 1, "until_ms": {"https://host": 1790000000000}}`, wall time. A file that cannot be
+read stops the start: nobody knows then who has banned us.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+VERSION = 1
+SHORTEST_MS = 1_000
+"""Shorter pauses do not outlast a restart anyway."""
+LONGEST_MS = 4 * 86_400_000
+"""Bans last three days at most: what lies further ahead was written by a mistaken clock."""
+
+
+class BansError(ValueError):
+    """One line: the file and what is wrong with it."""
+
+
+class _File(Struct, frozen=True):
+    v: int
+    until_ms: dict[str, int]
+
+
+def decode(body: bytes, name: str) -> dict[str, int]:
+    """Host -> wall time in ms. Raises BansError."""
+    try:
+        found = msgspec.json.decode(body, type=_File)
+    except msgspec.DecodeError as error:
+        raise BansError(f"{name}: not a list of bans ({error}); look at it, then remove it") from None
+    if found.v != VERSION:
+        raise BansError(f"{name}: version {found.v}, this program writes {VERSION}")
+    return found.until_ms
+
+
+def encode(until_ms: dict[str, int]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(_File(VERSION, dict(sorted(until_ms.items())))), indent=1)
+
+
+class Bans:
+    """The file at `path`; read once, written at each ban. Raises BansError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._until_ms = decode(path.read_bytes(), path.name) if path.exists() else {}
+
+    def left_ms(self, host: str, now_ms: int) -> int:
+        """How long nothing may be sent there; 0 = free."""
+        until = self._until_ms.get(host, 0)
+        return until - now_ms if 0 < until - now_ms <= LONGEST_MS else 0
+
+    def note(self, host: str, wait_s: float, now_ms: int) -> None:
+        """The venue wants to be left alone. An earlier ban is never shortened. Raises OSError."""
+        wait_ms = int(wait_s * 1000)
+        if wait_ms < SHORTEST_MS or wait_ms <= self.left_ms(host, now_ms):
+            return
+        live = {name: until for name, until in self._until_ms.items() if until > now_ms}
+        self._until_ms = {**live, host: now_ms + wait_ms}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self._path.with_suffix(".new")
+        beside.write_bytes(encode(self._until_ms))
+        os.replace(beside, self._path)

@@ -1,0 +1,58 @@
+"""Bans outlast a restart, are never shortened, and a file that cannot be read stops the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.venues.wire.bans import Bans, BansError, decode, encode
+
+HOST, OTHER = "https://a.example", "https://b.example"
+NOW = 1_790_000_000_000
+
+
+def test_a_ban_outlasts_a_restart_and_ends_by_itself(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "bans.json"
+    bans = Bans(path)
+    assert bans.left_ms(HOST, NOW) == 0
+    bans.note(HOST, 120.0, NOW)
+    again = Bans(path)
+    assert again.left_ms(HOST, NOW + 20_000) == 100_000
+    assert again.left_ms(OTHER, NOW) == 0
+    assert again.left_ms(HOST, NOW + 120_000) == 0
+
+
+def test_a_ban_is_never_shortened_and_short_pauses_are_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "bans.json"
+    bans = Bans(path)
+    bans.note(OTHER, 0.2, NOW)
+    assert not path.exists()
+    bans.note(HOST, 600, NOW)
+    bans.note(HOST, 60, NOW)
+    bans.note(OTHER, 5, NOW)
+    assert Bans(path).left_ms(HOST, NOW) == 600_000
+    assert Bans(path).left_ms(OTHER, NOW) == 5_000
+
+
+def test_a_mistaken_clock_bans_nobody_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "bans.json"
+    Bans(path).note(HOST, 60, NOW)
+    assert Bans(path).left_ms(HOST, NOW - 30 * 86_400_000) == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"v": 1, "until_ms": {"a": "soon"}}'])
+def test_an_unreadable_file_is_named(tmp_path: Path, body: bytes) -> None:
+    path = tmp_path / "bans.json"
+    path.write_bytes(body)
+    with pytest.raises(BansError, match=r"bans\.json"):
+        Bans(path)
+    with pytest.raises(BansError, match="version 2"):
+        decode(b'{"v": 2, "until_ms": {}}', "bans.json")
+
+
+@given(st.dictionaries(st.text(max_size=10), st.integers(0, 2**53), max_size=4))
+def test_what_is_written_is_read(until: dict[str, int]) -> None:
+    assert decode(encode(until), "x") == until
