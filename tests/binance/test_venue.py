@@ -1,4 +1,4 @@
-"""The venue against a scripted server on loopback: what the start learns, and what it refuses to trade with."""
+"""The venue against a scripted server on loopback: what a start learns, and what it refuses."""
 
 from __future__ import annotations
 
