@@ -1,0 +1,144 @@
+"""Our FTX-dialect client over real sockets against the simulated exchange as a server, under test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+from unittest.mock import patch
+
+from services.domain.enums import FaultKind
+from services.domain.events import AccountReport, Event
+from services.venues.ftx import feed
+from services.venues.ftx.build import build_ftx
+from services.venues.ftx.venue import FtxSettings, FtxVenue
+from services.venues.wire.rest import Timings
+from services.venues.wire.stream import Habits
+from services.workers.simserver.house import House
+from services.workers.simserver.worlds import served_world
+from tests.conformance.sim import LONG_S, PERP, VENUE
+from tests.conformance.subject import NS, Can, Entry, Subject
+from tests.conformance.wire import Wire
+from tests.simserver.served import KEY, serving
+
+TICK_S = 0.01
+TICK_NS = NS // 20
+"""Market time runs at five times the wall's."""
+PATIENCE_S = 15.0
+
+
+class FtxSubject(Subject):
+    def __init__(self, house: House, wire: Wire) -> None:
+        super().__init__()
+        self.name, self.perp = VENUE, PERP
+        self.house, self.wire = house, wire
+        self.client: FtxVenue = build_ftx(
+            VENUE,
+            FtxSettings(
+                rest=f"http://127.0.0.1:{wire.port}",
+                stream=f"ws://127.0.0.1:{wire.port}/ws/",
+                key=KEY.key,
+                symbols=("BTC-USDT-PERP", "BTC/USD"),
+                extensions=True,
+            ),
+            KEY.secret,
+            self,
+            timings=Timings(read_s=1.0, total_s=1.5),
+            habits=Habits(beat_s=0.3, silence_s=1.0, ready_s=2.0),
+        )
+        self.door = self.client
+        self._changed = asyncio.Event()
+
+    # The client's outbox.
+
+    def deliver(self, due: int, event: Event) -> None:
+        self.heard.append((self.house.now, event))
+        self._changed.set()
+
+    def wake(self, due: int, token: object) -> None:
+        raise AssertionError("a live venue wakes by itself")
+
+    # The harness.
+
+    async def run_clock(self) -> None:
+        while True:
+            self.house.advance(self.house.now + TICK_NS)
+            await asyncio.sleep(TICK_S)
+
+    def now(self) -> int:
+        return self.house.now
+
+    async def until(self, found: Callable[[], Any], what: str) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not found():
+                    self._changed.clear()
+                    # What the books of the server say is not told: looked at now and then.
+                    try:
+                        await asyncio.wait_for(self._changed.wait(), 0.05)
+                    except TimeoutError:
+                        continue
+        except TimeoutError:
+            told = [type(event).__name__ for event in self.events if type(event).__name__ != "MarketFrame"]
+            raise AssertionError(f"{what} never came; heard {told}") from None
+
+    async def elapse(self, seconds: float) -> None:
+        end = self.house.now + int(seconds * NS)
+        while self.house.now < end:
+            self.house.advance(min(end, self.house.now + LONG_S * NS))
+            await asyncio.sleep(0.001)
+        # What has happened is under way.
+        await asyncio.sleep(0.1)
+
+    def truth(self) -> AccountReport:
+        return self.house.seat(KEY.key, "").exchange.books(VENUE)
+
+    def mark(self) -> Decimal:
+        return self.house.seat(KEY.key, "").venue(VENUE).floor.mark(PERP)
+
+    def _fault(self, kind: FaultKind, *, on: bool) -> None:
+        self.house.set_fault(kind, VENUE, Decimal(int(on)))
+
+    async def lose_reply(self) -> None:
+        self.wire.mute_next = b"POST /api/orders"
+
+    async def fail_questions(self, *, on: bool) -> None:
+        self._fault(FaultKind.SERVER_ERROR, on=on)
+
+    async def cut(self) -> None:
+        self.wire.refusing = True
+        self.wire.cut()
+
+    async def mend(self) -> None:
+        self.wire.refusing = False
+
+    async def say_twice(self, *, on: bool) -> None:
+        self._fault(FaultKind.DUPLICATE, on=on)
+
+    async def overtake(self, *, on: bool) -> None:
+        self._fault(FaultKind.REORDER, on=on)
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[Subject]:
+    world = served_world("calm", 1, step_s=1.0, synthetic=0, start=None)
+    with patch.multiple(feed, STATS_S=0.3, MARKS_S=0.3, COINS_S=0.5):
+        async with serving(world, lockstep=True) as (house, server):
+            wire = Wire(server.ports[VENUE])
+            await wire.listen()
+            house.advance(house.now + NS)
+            subject = FtxSubject(house, wire)
+            clock = asyncio.create_task(subject.run_clock())
+            try:
+                await subject.client.start()
+                yield subject
+            finally:
+                clock.cancel()
+                await asyncio.gather(clock, return_exceptions=True)
+                await subject.client.close()
+                await wire.close()
+
+
+FTX = Entry("ftx", opened, frozenset(Can), cases=34)

@@ -1,0 +1,83 @@
+"""The simulated exchange in process, under test: its own books are the truth, its faults the provocations."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+from services.domain.effects import SetFault
+from services.domain.enums import FaultKind
+from services.domain.events import AccountReport, Event
+from services.workers.simserver.house import Seat
+from services.workers.simserver.worlds import served_world
+from tests.conformance.subject import NS, Can, Entry, Subject
+
+VENUE = "beta"
+"""It settles funding every hour."""
+PERP = "BTC-USDT-PERP.beta"
+STEP_NS = NS // 50
+LONG_S = 300
+
+
+class SimSubject(Subject):
+    def __init__(self, seat: Seat) -> None:
+        super().__init__()
+        self.name, self.perp = VENUE, PERP
+        self.seat = seat
+        self.door = seat.exchange.doors[VENUE]
+        seat.listeners.append(self._hear)
+
+    def _hear(self, venue: str, event: Event) -> None:
+        if venue == VENUE:
+            self.heard.append((self.seat.queue.now, event))
+
+    def now(self) -> int:
+        return self.seat.queue.now
+
+    async def until(self, found: Callable[[], Any], what: str) -> None:
+        end = self.now() + LONG_S * NS
+        while not found():
+            assert self.now() < end, f"{what} never came"
+            self.seat.advance(self.now() + STEP_NS)
+
+    async def elapse(self, seconds: float) -> None:
+        self.seat.advance(self.now() + int(seconds * NS))
+
+    def truth(self) -> AccountReport:
+        return self.seat.exchange.books(VENUE)
+
+    def mark(self) -> Decimal:
+        return self.seat.venue(VENUE).floor.mark(PERP)
+
+    def _fault(self, kind: FaultKind, *, on: bool) -> None:
+        self.seat.exchange.set_fault(SetFault(kind=kind, venue=VENUE, chance=Decimal(int(on))))
+
+    async def lose_reply(self) -> None:
+        self._fault(FaultKind.TIMEOUT, on=True)
+
+    async def fail_questions(self, *, on: bool) -> None:
+        self._fault(FaultKind.TIMEOUT, on=False)
+        self._fault(FaultKind.SERVER_ERROR, on=on)
+
+    async def cut(self) -> None:
+        self._fault(FaultKind.OUTAGE, on=True)
+
+    async def mend(self) -> None:
+        self._fault(FaultKind.OUTAGE, on=False)
+
+    async def say_twice(self, *, on: bool) -> None:
+        self._fault(FaultKind.DUPLICATE, on=on)
+
+    async def overtake(self, *, on: bool) -> None:
+        self._fault(FaultKind.REORDER, on=on)
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[Subject]:
+    world = served_world("calm", 1, step_s=1.0, synthetic=0, start=None)
+    yield SimSubject(Seat(world, None, world.start))
+
+
+SIM = Entry("sim", opened, frozenset(Can), cases=34)
