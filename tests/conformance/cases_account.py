@@ -57,12 +57,10 @@ async def a_read_is_what_the_venues_own_books_say(venue: Subject) -> None:
 @case(Can.FUNDING, Can.ORDERS, Can.TRUTH)
 async def a_long_pays_a_positive_rate(venue: Subject) -> None:
     await venue.first(VenueLink, up=True)
-    spec = venue.spec()
     held = await venue.take(Side.BUY)
-    settle = spec.settle
+    settle = venue.spec().settle
     before = {row.coin: row.total for row in (await venue.read()).balances}[settle]
-    assert spec.funding_interval_h is not None
-    await venue.elapse(float(spec.funding_interval_h) * 3600)
+    await venue.settle()
     report = await venue.read()
     (paid,) = report.payments
     assert (paid.instrument, paid.size, paid.coin) == (venue.perp, held.quantity, settle)

@@ -69,9 +69,7 @@ async def an_order_into_a_dead_line_is_never_told_as_accepted(venue: Subject) ->
 @case(Can.CUT, Can.ORDERS, Can.MOVES, Can.TRUTH)
 async def a_fill_that_was_missed_comes_with_the_account_read(venue: Subject) -> None:
     await venue.first(VenueLink, up=True)
-    request = venue.order(Side.BUY, None, await venue.price(Side.BUY, "0.99995"), post_only=True)
-    venue.door.submit(venue.now(), request)
-    await venue.until(lambda: venue.truth().orders, "the order at the venue")
+    request = await venue.rest_near(Side.BUY)
     await venue.cut()
     await venue.first(VenueLink, up=False)
     for _ in range(400):

@@ -66,10 +66,8 @@ async def the_first_frames_tell_quotes_marks_and_indexes(venue: Subject) -> None
 @case(Can.FUNDING)
 async def a_settled_rate_is_visible_only_at_or_after_its_instant(venue: Subject) -> None:
     await venue.first(VenueLink, up=True)
-    spec = venue.spec()
-    assert spec.funding_interval_h is not None
     began = venue.now()
-    await venue.elapse(float(spec.funding_interval_h) * 3600)
+    await venue.settle()
     await venue.until(lambda: _settled_after(venue, began), "a settled rate")
     for at, event in venue.heard:
         for row in event.rates if isinstance(event, MarketFrame) else ():

@@ -174,8 +174,7 @@ async def a_query_tells_state_and_fills_and_a_definite_no(venue: Subject) -> Non
 @case(Can.ORDERS, Can.MOVES, Can.TRUTH)
 async def a_resting_order_is_filled_as_a_maker(venue: Subject) -> None:
     await venue.first(VenueLink, up=True)
-    request = venue.order(Side.BUY, None, await venue.price(Side.BUY, "0.99995"), post_only=True)
-    venue.door.submit(venue.now(), request)
+    request = await venue.rest_near(Side.BUY)
     for _ in range(200):
         await venue.elapse(10)
         if venue.truth().positions:

@@ -14,11 +14,12 @@ from services.domain.events import AccountReport, Event
 from services.venues.ftx import feed
 from services.venues.ftx.build import build_ftx
 from services.venues.ftx.venue import FtxSettings, FtxVenue
+from services.venues.ftx.rest import WINDOWS
+from services.venues.wire.budget import Budget, Window
 from services.venues.wire.rest import Timings
 from services.venues.wire.stream import Habits
 from services.workers.simserver.house import House
-from services.workers.simserver.worlds import served_world
-from tests.conformance.sim import LONG_S, PERP, VENUE
+from tests.conformance.sim import LONG_S, PERP, VENUE, tested_world
 from tests.conformance.subject import NS, Can, Entry, Subject
 from tests.conformance.wire import Wire
 from tests.simserver.served import KEY, serving
@@ -47,6 +48,7 @@ class FtxSubject(Subject):
             self,
             timings=Timings(read_s=1.0, total_s=1.5),
             habits=Habits(beat_s=0.3, silence_s=1.0, ready_s=2.0),
+            budget=Budget(tuple(Window(name=each.name, span_s=each.span_s, limit=10_000) for each in WINDOWS)),
         )
         self.door = self.client
         self._changed = asyncio.Event()
@@ -90,7 +92,7 @@ class FtxSubject(Subject):
             self.house.advance(min(end, self.house.now + LONG_S * NS))
             await asyncio.sleep(0.001)
         # What has happened is under way.
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.02)
 
     def truth(self) -> AccountReport:
         return self.house.seat(KEY.key, "").exchange.books(VENUE)
@@ -123,7 +125,7 @@ class FtxSubject(Subject):
 
 @asynccontextmanager
 async def opened() -> AsyncIterator[Subject]:
-    world = served_world("calm", 1, step_s=1.0, synthetic=0, start=None)
+    world = tested_world()
     with patch.multiple(feed, STATS_S=0.3, MARKS_S=0.3, COINS_S=0.5):
         async with serving(world, lockstep=True) as (house, server):
             wire = Wire(server.ports[VENUE])

@@ -10,6 +10,8 @@ from typing import Any
 from services.domain.effects import SetFault
 from services.domain.enums import FaultKind
 from services.domain.events import AccountReport, Event
+from services.venues.sim.facts import HOUR_NS
+from services.venues.sim.world import World, make_world
 from services.workers.simserver.house import Seat
 from services.workers.simserver.worlds import served_world
 from tests.conformance.subject import NS, Can, Entry, Subject
@@ -74,9 +76,15 @@ class SimSubject(Subject):
         self._fault(FaultKind.REORDER, on=on)
 
 
+def tested_world() -> World:
+    """Five minutes before a full hour, at which `beta` settles."""
+    begin = make_world("calm", 1).start // HOUR_NS * HOUR_NS + HOUR_NS - 300 * NS
+    return served_world("calm", 1, step_s=1.0, synthetic=0, start=begin)
+
+
 @asynccontextmanager
 async def opened() -> AsyncIterator[Subject]:
-    world = served_world("calm", 1, step_s=1.0, synthetic=0, start=None)
+    world = tested_world()
     yield SimSubject(Seat(world, None, world.start))
 
 

@@ -16,7 +16,15 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from services.domain.enums import OrderType, Purpose, Side, TimeInForce
-from services.domain.events import AccountReport, Event, MarketFrame, OrderFilled, QuoteRow
+from services.domain.events import (
+    AccountReport,
+    Event,
+    MarketFrame,
+    OrderAccepted,
+    OrderFilled,
+    OrderRejected,
+    QuoteRow,
+)
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.venues.port import VirtualVenue
@@ -161,6 +169,36 @@ class Subject(ABC):
         self.door.submit(self.now(), request)
         await self.until(lambda: self.filled(request) == request.quantity, "the fill of an immediate order")
         return request
+
+    async def rest_near(self, side: Side) -> OrderRequest:
+        """A post-only order so near to the market that it will soon be met."""
+        for _ in range(20):
+            row = await self.quoted()
+            best = row.bid if side is Side.BUY else row.ask
+            request = self.order(side, None, self.spec().price_of(best), post_only=True)
+            self.door.submit(self.now(), request)
+            name = request.client_order_id
+            await self.until(
+                lambda: self.of(OrderAccepted, client_order_id=name) or self.of(OrderRejected, client_order_id=name),  # noqa: B023
+                "a word on a resting order",
+            )  # fmt: skip
+            if self.of(OrderAccepted, client_order_id=name):
+                return request
+        raise AssertionError("the market always met it at once")
+
+    async def settle(self) -> None:
+        """Let time pass until just after the perpetual's next funding instant, as the venue tells it."""
+        await self.until(self._next_funding, "the next funding instant")
+        due = self._next_funding()
+        assert due is not None
+        await self.elapse(max(0, due - self.now()) / NS + 5)
+
+    def _next_funding(self) -> int | None:
+        for _, event in reversed(self.heard):
+            for row in event.rates if isinstance(event, MarketFrame) else ():
+                if row.instrument == self.perp and row.next_ts is not None and row.next_ts > self.now():
+                    return row.next_ts
+        return None
 
     def fills(self, request: OrderRequest) -> dict[str, OrderFilled]:
         """By trade id: a fill told twice is one fill."""

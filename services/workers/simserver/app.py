@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -22,6 +21,7 @@ from services.workers.simserver.candles import Candles
 from services.workers.simserver.house import House
 from services.workers.simserver.question import Answer, Question
 from services.workers.simserver.streams import Streams
+from services.workers.simserver.trouble import answered
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 CANDLE_S = 1.0
@@ -134,9 +134,9 @@ class SimApp:
                     caller=caller,
                     candles=self._candles,
                 )
-                found = answer(question)
-                if inspect.isawaitable(found):
-                    found = await found
+                found = await answered(
+                    question, answer, request.method, request.url.path, request.is_disconnected
+                )
             except Refused as refused:
                 return _reply({"success": False, "error": refused.text}, refused.status)
             return _reply({"success": True, "result": found}, 200)

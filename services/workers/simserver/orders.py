@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from services.domain.enums import OrderType, Purpose, Side, TimeInForce
-from services.domain.events import Event, OrderAccepted, OrderFilled, OrderRejected
+from services.domain.events import Event, OrderAccepted, OrderFilled, OrderRejected, OrderUnknown
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.venues.sim.book import SimOrder
@@ -22,6 +22,8 @@ from services.workers.simserver.auth import Refused
 from services.workers.simserver.house import Seat
 from services.workers.simserver.shown import Row
 
+NO_ANSWER = "no answer"
+"""The exchange's own word for a reply that is lost."""
 PATIENCE_S = 30.0
 """A word that a fault keeps back: the request is held so long, longer than any client waits."""
 
@@ -156,7 +158,10 @@ async def placed(seat: Seat, floor: TradingFloor, request: OrderRequest) -> SimO
         if word.reason == CROSSES:
             return None
         raise _refused(word.reason)
-    raise Refused(503, "Please retry request")
+    if isinstance(word, OrderUnknown) and word.reason == NO_ANSWER:
+        # A reply that is lost: the client hears nothing at all.
+        await asyncio.sleep(PATIENCE_S)
+    raise Refused(500, "An unexpected error occurred, please try again later")
 
 
 def _refused(reason: str) -> Refused:

@@ -14,7 +14,8 @@ from services.workers.simserver.question import PAGE, Question, spec_of
 
 
 def time(q: Question) -> str:
-    return shown.iso(q.house.now)
+    """What the venue's clock shows: a fault may have made it jump."""
+    return shown.iso(q.seat.exchange.faults(q.venue).stamp(q.house.now))
 
 
 def markets(q: Question) -> list[Any]:

@@ -1,7 +1,8 @@
 """The server's WebSocket side: log-in, subscriptions, books as partial and updates, private frames.
 
 Books are sent as differences to what this socket was told last, each with the checksum of what it then has.
-A fault of the line shows here: frames of a connection that is down are not sent, a checksum fault spoils one.
+A fault of the line shows here: a venue that goes down closes the connection, one that is half open is silent,
+a checksum fault spoils a book.
 """
 
 from __future__ import annotations
@@ -16,15 +17,10 @@ from typing import Any
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from services.domain.events import (
-    Event,
-    MarketFrame,
-    OrderAccepted,
-    OrderCanceled,
-    OrderFilled,
-    VenueLink,
-)
+from services.domain.enums import FaultKind
+from services.domain.events import Event, OrderAccepted, OrderCanceled, OrderFilled, VenueLink
 from services.venues.ftx.book import checksum_of
+from services.venues.sim.faults import VenueFaults
 from services.workers.simserver import orders, shown
 from services.workers.simserver.auth import Refused, login
 from services.workers.simserver.house import House, Seat
@@ -37,6 +33,9 @@ DEPTH = 100
 PUSH_S = 0.1
 WAITING_MOST = 5_000
 """Frames that wait for a socket that does not read; then it is closed."""
+
+RESTARTS = 1012
+"""Close code: the service restarts."""
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
@@ -56,6 +55,8 @@ class Socket:
         self._tickers: dict[str, Row] = {}
         self._out: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(WAITING_MOST)
         self._dark = False
+        self._late: Row | None = None
+        """A book frame that the ones behind it overtake, by a fault."""
 
     # --- what comes in -----------------------------------------------------------------------------------
 
@@ -80,8 +81,8 @@ class Socket:
         except (msgspec.DecodeError, ValueError):
             self._error(400, "Invalid JSON")
             return
-        if self._dark:
-            return  # a line that is down hears nothing
+        if self._dark or self._silent():
+            return  # a line that is down hears nothing, nor does one that is half open
         match frame.get("op"):
             case "ping":
                 self.say({"type": "pong"})
@@ -112,6 +113,8 @@ class Socket:
         self.seat.listeners.remove(self._hear)
         self.seat = self._house.seat(caller.key.key, caller.subaccount)
         self.seat.listeners.append(self._hear)
+        if self.seat.venue(self._venue).line.down(self.seat.queue.now):
+            self.hang_up()
 
     def _subscribe(self, frame: Mapping[str, Any]) -> None:
         channel, market = frame.get("channel"), frame.get("market") or ""
@@ -157,24 +160,26 @@ class Socket:
 
     def say(self, frame: dict[str, Any]) -> None:
         """Queue a frame; a client that does not read loses the connection, never a frame of it."""
+        if self._dark:
+            return
         try:
             self._out.put_nowait(frame)
         except asyncio.QueueFull:
             self._out = asyncio.Queue()
-            self._out.put_nowait(None)
+            self.hang_up()
 
     async def _write(self) -> None:
         while True:
             frame = await self._out.get()
             if frame is None:
                 with contextlib.suppress(RuntimeError):
-                    await self._socket.close(1008)
+                    await self._socket.close(RESTARTS)
                 return
             await self._socket.send_text(_ENCODER.encode(frame).decode())
 
     def push(self) -> None:
         """Send what has changed of the subscribed markets."""
-        if self._dark:
+        if self._dark or self._silent():
             return
         for channel, market in list(self._subscribed):
             if channel == "orderbook":
@@ -218,7 +223,24 @@ class Socket:
             "asks": changed[1],
             "action": kind,
         }
-        self.say({"channel": "orderbook", "market": market, "type": kind, "data": data})
+        self._say_book({"channel": "orderbook", "market": market, "type": kind, "data": data})
+
+    def _say_book(self, frame: Row) -> None:
+        """A book on its way through the faults: spoiled, lost, late or twice. Its checksum gives them away."""
+        faults = self._faults
+        if faults.hit(FaultKind.CHECKSUM):
+            frame["data"]["checksum"] ^= 1
+        if faults.hit(FaultKind.DROP):
+            return
+        late, self._late = self._late, None
+        if late is None and faults.hit(FaultKind.REORDER):
+            self._late = frame
+            return
+        self.say(frame)
+        if faults.hit(FaultKind.DUPLICATE):
+            self.say(frame)
+        if late is not None:
+            self.say(late)
 
     def _markets(self) -> None:
         floor = self.seat.venue(self._venue).floor
@@ -235,8 +257,6 @@ class Socket:
         match event:
             case VenueLink():
                 self._link(up=event.up)
-            case MarketFrame():
-                return
             case OrderFilled():
                 self._fill(event)
                 self._order(event.venue_order_id)
@@ -251,11 +271,24 @@ class Socket:
 
     def _link(self, *, up: bool) -> None:
         """A connection of the venue that goes down takes this one with it, as a restart does."""
-        if up and self._dark:
-            self._dark = False
-            self.say({"type": "info", "code": 20001, "msg": "Please reconnect"})
-        elif not up:
-            self._dark = True
+        if not up:
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """Say no more, and close it when what was said has left."""
+        if self._dark:
+            return
+        self._dark = True
+        if self._out.full():
+            self._out = asyncio.Queue()
+        self._out.put_nowait(None)
+
+    def _silent(self) -> bool:
+        return self._faults.going_on(FaultKind.HALF_OPEN, self.seat.queue.now)
+
+    @property
+    def _faults(self) -> VenueFaults:
+        return self.seat.exchange.faults(self._venue)
 
     def _fill(self, event: OrderFilled) -> None:
         floor = self.seat.venue(self._venue).floor
@@ -294,6 +327,9 @@ class Streams:
         self._open: dict[int, Socket] = {}
 
     async def serve(self, socket: WebSocket) -> None:
+        if self._house.public.venue(self._venue).line.down(self._house.now):
+            await socket.close(RESTARTS)
+            return
         await socket.accept()
         one = Socket(self._house, self._venue, socket)
         self._open[id(one)] = one
