@@ -45,9 +45,7 @@ async def a_read_is_what_the_venues_own_books_say(venue: Subject) -> None:
     await venue.take(Side.BUY)
     await venue.take(Side.SELL, venue.spec().min_size * 4)
     report, truth = await venue.read(), venue.truth()
-    assert {row.coin: row.total for row in report.balances} == {
-        row.coin: row.total for row in truth.balances
-    }
+    assert {row.coin: row.total for row in report.balances} == {row.coin: row.total for row in truth.balances}
     assert [(row.instrument, row.size, row.entry_price) for row in report.positions] == [
         (row.instrument, row.size, row.entry_price) for row in truth.positions
     ]

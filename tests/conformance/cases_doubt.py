@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from services.domain.enums import Side
-from services.domain.events import AccountReport, OrderAccepted, OrderCanceled, OrderReport, OrderUnknown, VenueLink
+from services.domain.events import (
+    AccountReport,
+    OrderAccepted,
+    OrderCanceled,
+    OrderReport,
+    OrderUnknown,
+    VenueLink,
+)
 from services.domain.venue_events import RequestFailed
 from tests.conformance.subject import Can, Subject, case
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.domain.enums import Side
-from services.domain.events import Event, MarketFrame, OrderUnknown, OrderRejected, VenueLink
+from services.domain.events import Event, MarketFrame, OrderRejected, OrderUnknown, VenueLink
 from services.domain.venue_events import VenueFacts
 from tests.conformance.subject import Can, Subject, case
 

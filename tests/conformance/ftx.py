@@ -13,8 +13,8 @@ from services.domain.enums import FaultKind
 from services.domain.events import AccountReport, Event
 from services.venues.ftx import feed
 from services.venues.ftx.build import build_ftx
-from services.venues.ftx.venue import FtxSettings, FtxVenue
 from services.venues.ftx.rest import WINDOWS
+from services.venues.ftx.venue import FtxSettings, FtxVenue
 from services.venues.wire.budget import Budget, Window
 from services.venues.wire.rest import Timings
 from services.venues.wire.stream import Habits
@@ -48,7 +48,9 @@ class FtxSubject(Subject):
             self,
             timings=Timings(read_s=1.0, total_s=1.5),
             habits=Habits(beat_s=0.3, silence_s=1.0, ready_s=2.0),
-            budget=Budget(tuple(Window(name=each.name, span_s=each.span_s, limit=10_000) for each in WINDOWS)),
+            budget=Budget(
+                tuple(Window(name=each.name, span_s=each.span_s, limit=10_000) for each in WINDOWS)
+            ),
         )
         self.door = self.client
         self._changed = asyncio.Event()

@@ -140,7 +140,7 @@ class Subject(ABC):
     def order(
         self, side: Side, size: Decimal | None = None, price: Decimal | None = None, **more: Any
     ) -> OrderRequest:
-        """A request of its own client id; without a size the smallest sensible one, without a price by market."""
+        """A request of its own client id; without a size a small one, without a price by market."""
         self._named += 1
         return OrderRequest(
             client_order_id=more.pop("client_order_id", f"{self._named:020d}"),
@@ -177,14 +177,17 @@ class Subject(ABC):
             best = row.bid if side is Side.BUY else row.ask
             request = self.order(side, None, self.spec().price_of(best), post_only=True)
             self.door.submit(self.now(), request)
-            name = request.client_order_id
-            await self.until(
-                lambda: self.of(OrderAccepted, client_order_id=name) or self.of(OrderRejected, client_order_id=name),  # noqa: B023
-                "a word on a resting order",
-            )  # fmt: skip
-            if self.of(OrderAccepted, client_order_id=name):
+            if await self._stands(request):
                 return request
         raise AssertionError("the market always met it at once")
+
+    async def _stands(self, request: OrderRequest) -> bool:
+        kinds = (OrderAccepted, OrderRejected)
+        name = request.client_order_id
+        await self.until(
+            lambda: any(self.of(kind, client_order_id=name) for kind in kinds), "a word on a resting order"
+        )
+        return bool(self.of(OrderAccepted, client_order_id=name))
 
     async def settle(self) -> None:
         """Let time pass until just after the perpetual's next funding instant, as the venue tells it."""

@@ -1,4 +1,4 @@
-"""A wire that can be cut: a TCP relay on loopback between a client and a server, which drops, stalls and mutes."""
+"""A wire that can be cut: a TCP relay on loopback which drops connections, stalls them and mutes replies."""
 
 from __future__ import annotations
 

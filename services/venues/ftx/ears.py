@@ -29,6 +29,8 @@ RESTART = 20001
 """`info` code: the server restarts, connect anew."""
 DEPTH_BPS = Decimal("0.0005")
 """Depth is what rests within 5 bps of the mid."""
+PARTIAL_WAIT_S = 2.0
+"""A book that was subscribed and has not come whole by then is subscribed anew at the next word on it."""
 
 
 class Private(Protocol):
@@ -69,6 +71,8 @@ class FtxEars:
         self._wanted: set[tuple[str, str]] = set()
         self._confirmed: set[tuple[str, str]] = set()
         self._spoke: dict[str, float] = {}
+        self._asked: dict[str, float] = {}
+        """When each market's book was subscribed."""
         self._changed: dict[str, None] = {}
         self.refused = 0
         self.newest_ns = 0
@@ -82,6 +86,7 @@ class FtxEars:
         self._changed = dict.fromkeys(self._instruments)
         self._confirmed = set()
         now = self._clock()
+        self._asked = dict.fromkeys(self._instruments, now)
         self._spoke = dict.fromkeys(self._instruments, now)
         public = [(channel, name) for name in self._instruments for channel in ("ticker", "orderbook")]
         private = [("orders", ""), ("fills", "")] if self._secret is not None else []
@@ -108,10 +113,14 @@ class FtxEars:
         return bool(self._wanted) and self._wanted == self._confirmed
 
     def silent(self, now: float) -> str | None:
-        """A market whose ticker says nothing for a minute; an acknowledgement proves nothing."""
+        """A market whose ticker, or whose whole book, does not come for a minute; an acknowledgement proves
+        nothing."""
         for name, at in self._spoke.items():
             if now - at >= self._quiet_s:
                 return f"ticker {name}"
+        for name, at in self._asked.items():
+            if not self._books[name].filled and now - at >= self._quiet_s:
+                return f"book {name}"
         return None
 
     def heard(self, raw: str | bytes) -> None:
@@ -185,7 +194,11 @@ class FtxEars:
             return
         data = wire.BOOK.decode(frame.data)
         if frame.type == "update" and not book.filled:
-            return  # on its way before the new partial
+            # On its way before the new partial; or that one was lost, and no other will come unasked.
+            if self._clock() - self._asked[frame.market] >= PARTIAL_WAIT_S:
+                self._refuse(f"book {frame.market}: updates without a whole book")
+                self._renew_book(frame.market)
+            return
         try:
             if frame.type == "partial":
                 book.partial(data.bids, data.asks, data.checksum)
@@ -201,6 +214,7 @@ class FtxEars:
     def _renew_book(self, market: str) -> None:
         """Drop it and subscribe anew; until the next partial the market has no quote."""
         self._books[market] = FtxBook()
+        self._asked[market] = self._clock()
         self._changed[market] = None
         self._say(json.dumps({"op": "unsubscribe", "channel": "orderbook", "market": market}))
         self._say(_subscribe("orderbook", market))

@@ -226,7 +226,7 @@ class Socket:
         self._say_book({"channel": "orderbook", "market": market, "type": kind, "data": data})
 
     def _say_book(self, frame: Row) -> None:
-        """A book on its way through the faults: spoiled, lost, late or twice. Its checksum gives them away."""
+        """A book on its way through the faults: spoiled, lost, late or twice. Checksums give them away."""
         faults = self._faults
         if faults.hit(FaultKind.CHECKSUM):
             frame["data"]["checksum"] ^= 1

@@ -1,0 +1,186 @@
+"""Each fault of DESIGN 5 on the served exchange, as our client meets it: told by name, survived."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from services.domain.enums import FaultKind, Side, TimeInForce
+from services.domain.events import (
+    MarketFrame,
+    OrderAccepted,
+    OrderCanceled,
+    OrderRejected,
+    OrderReport,
+    OrderUnknown,
+    VenueLink,
+)
+from services.domain.venue_events import DeadManReport, RequestFailed
+from tests.conformance.ftx import FtxSubject, opened
+from tests.conformance.subject import Subject
+
+D = Decimal
+
+
+def fault(venue: Subject, kind: FaultKind, chance: int | str) -> None:
+    assert isinstance(venue, FtxSubject)
+    venue.house.set_fault(kind, venue.name, D(chance))
+
+
+async def far_order(venue: Subject) -> str:
+    """Send one that will rest; its client id."""
+    request = venue.order(Side.BUY, None, await venue.price(Side.BUY, "0.9"))
+    venue.door.submit(venue.now(), request)
+    return request.client_order_id
+
+
+async def test_429_is_a_definite_no_to_an_order_and_a_failed_question() -> None:
+    async with opened() as venue:
+        await venue.first(VenueLink, up=True)
+        await venue.quoted()
+        fault(venue, FaultKind.THROTTLED, 1)
+        refused = await venue.first(OrderRejected, client_order_id=await far_order(venue))
+        assert refused.reason.startswith("throttled")
+        venue.door.read_account(venue.now(), "r", 0)
+        failed = await venue.first(RequestFailed, what="read")
+        assert failed.reason.startswith("429")
+        fault(venue, FaultKind.THROTTLED, 0)
+        await venue.first(OrderAccepted, client_order_id=await far_order(venue))
+
+
+async def test_5xx_leaves_an_order_in_doubt_until_a_query_answers() -> None:
+    async with opened() as venue:
+        await venue.first(VenueLink, up=True)
+        await venue.quoted()
+        fault(venue, FaultKind.SERVER_ERROR, 1)
+        names = [await far_order(venue) for _ in range(6)]
+        for name in names:
+            await venue.first(OrderUnknown, client_order_id=name)
+        fault(venue, FaultKind.SERVER_ERROR, 0)
+        await venue.elapse(1)
+        found = set()
+        for name in names:
+            venue.door.query(venue.now(), venue.perp, name)
+            if (await venue.first(OrderReport, client_order_id=name)).found:
+                found.add(name)
+        # Of what a 5xx says no to, half was done.
+        assert {row.client_order_id for row in venue.truth().orders} == found
+        assert 0 < len(found) < len(names)
+
+
+async def test_a_reply_that_never_comes_leaves_an_order_in_doubt() -> None:
+    async with opened() as venue:
+        await venue.first(VenueLink, up=True)
+        await venue.quoted()
+        fault(venue, FaultKind.TIMEOUT, 1)
+        name = await far_order(venue)
+        await venue.first(OrderUnknown, client_order_id=name)
+        venue.door.read_account(venue.now(), "r", 0)
+        await venue.first(RequestFailed, what="read")
+        venue.door.dead_man(venue.now(), 60_000)
+        await venue.first(RequestFailed, what="dead man")
+        fault(venue, FaultKind.TIMEOUT, 0)
+        venue.door.query(venue.now(), venue.perp, name)
+        assert (await venue.first(OrderReport, client_order_id=name)).found
+        venue.door.dead_man(venue.now(), 0)
+        await venue.first(DeadManReport, armed=False)
+
+
+async def test_a_refusal_and_a_part_are_told() -> None:
+    async with opened() as venue:
+        await venue.first(VenueLink, up=True)
+        await venue.quoted()
+        fault(venue, FaultKind.REJECT, 1)
+        await venue.first(OrderRejected, client_order_id=await far_order(venue))
+        fault(venue, FaultKind.REJECT, 0)
+        fault(venue, FaultKind.PARTIAL, 1)
+        request = venue.order(Side.BUY, None, await venue.price(Side.BUY, "1.02"), tif=TimeInForce.IOC)
+        venue.door.submit(venue.now(), request)
+        ended = await venue.first(OrderCanceled, client_order_id=request.client_order_id)
+        assert ended.filled < request.quantity
+
+
+async def test_an_outage_closes_the_line_and_its_end_opens_it() -> None:
+    async with opened() as venue:
+        await venue.first(VenueLink, up=True)
+        await venue.quoted()
+        fault(venue, FaultKind.OUTAGE, 1)
+        await venue.first(VenueLink, up=False)
+        name = await far_order_blind(venue)
+        await venue.first(OrderUnknown, client_order_id=name)
+        fault(venue, FaultKind.OUTAGE, 0)
+        await venue.until(lambda: len(venue.of(VenueLink, up=True)) == 2, "the line again")
+        venue.door.query(venue.now(), venue.perp, name)
+        assert not (await venue.first(OrderReport, client_order_id=name)).found
+
+
+async def far_order_blind(venue: Subject) -> str:
+    request = venue.order(Side.BUY, None, venue.spec().price_increment * 100_000)
+    venue.door.submit(venue.now(), request)
+    return request.client_order_id
+
+
+async def test_a_half_open_line_is_noticed_by_its_silence() -> None:
+    async with opened() as venue:
+        await venue.first(VenueLink, up=True)
+        await venue.quoted()
+        fault(venue, FaultKind.HALF_OPEN, 1)
+        down = await venue.first(VenueLink, up=False)
+        assert "silent" in down.reason or "closed" in down.reason
+        venue.door.read_account(venue.now(), "r", 0)
+        await venue.first(RequestFailed, what="read")
+        fault(venue, FaultKind.HALF_OPEN, 0)
+        await venue.until(lambda: len(venue.of(VenueLink, up=True)) >= 2, "the line again")
+        await venue.read()
+
+
+async def test_a_spoiled_book_is_noticed_and_asked_for_anew() -> None:
+    async with opened() as venue:
+        assert isinstance(venue, FtxSubject)
+        await venue.first(VenueLink, up=True)
+        await venue.quoted()
+        ears = venue.client._ears
+        assert ears is not None
+        for kind in (FaultKind.CHECKSUM, FaultKind.DROP, FaultKind.REORDER):
+            fault(venue, kind, "0.5")
+            before = ears.refused
+            await venue.until(lambda: ears.refused > before, f"the refusal of a book after {kind.value}")  # noqa: B023
+            fault(venue, kind, 0)
+            since = len(venue.heard)
+            await venue.until(lambda: trusted(venue, since), "a whole book again")  # noqa: B023
+        assert venue.of(VenueLink, up=False) == []
+
+
+def trusted(venue: Subject, since: int) -> bool:
+    """The last quote told since then is one."""
+    rows = [
+        row
+        for _, event in venue.heard[since:]
+        if isinstance(event, MarketFrame)
+        for row in event.quotes
+        if row.instrument == venue.perp
+    ]
+    return bool(rows) and rows[-1].bid > 0
+
+
+async def test_what_comes_late_comes() -> None:
+    async with opened() as venue:
+        await venue.first(VenueLink, up=True)
+        await venue.quoted()
+        fault(venue, FaultKind.LATENCY, 1)
+        await venue.first(OrderAccepted, client_order_id=await far_order(venue))
+        fault(venue, FaultKind.LATENCY, 0)
+
+
+async def test_a_clock_that_jumps_is_told_by_the_venues_time() -> None:
+    async with opened() as venue:
+        assert isinstance(venue, FtxSubject)
+        await venue.first(VenueLink, up=True)
+        fault(venue, FaultKind.SKEW, 1)
+        await venue.elapse(3)
+        for _ in range(50):
+            before = venue.house.public.queue.now
+            shown = await venue.client._api.time_ns()
+            if abs(shown - before) > 200_000_000:
+                break
+            await venue.elapse(1)
+        assert 200_000_000 < abs(shown - before) < 5_000_000_000
