@@ -8,6 +8,7 @@ better than before.
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections import Counter
 from decimal import Decimal
@@ -36,7 +37,9 @@ def judge(order: dict[str, Any]) -> dict[str, Any]:
     digest = _digest(Path(order["folder"]), order["state"], order["latched"])
     if digest in order["seen"]:
         return {"same": True, "digest": digest, "wrong": [], "naked": "0", "rest_s": None}
-    return {"same": False, "digest": digest, **_Judge(order).verdict()}
+    # The comparing replay costs as much as the rest: CI plays every other remains again, the soak all.
+    replayed = bool(os.environ.get("STABLECONSOLE_SOAK")) or int(digest[0], 16) % 2 == 0
+    return {"same": False, "digest": digest, **_Judge(order).verdict(replayed=replayed)}
 
 
 def _digest(folder: Path, *known: object) -> str:
@@ -75,7 +78,7 @@ class _Judge:
         if not holds:
             self.wrong.append(text)
 
-    def verdict(self) -> dict[str, Any]:
+    def verdict(self, *, replayed: bool) -> dict[str, Any]:
         life, began = self.life, self.life.now
         taken = {each.client_order_id for each in self._orders()}
         self._run(began + S // 2)
@@ -86,7 +89,7 @@ class _Judge:
         self._books()
         self._orders_single(taken)
         life.close()
-        self._store()
+        self._store(replayed)
         return {
             "wrong": self.wrong,
             "rest_s": None if self.rest_ns is None else (self.rest_ns - began) / S,
@@ -182,13 +185,14 @@ class _Judge:
             later = [each for each in orders if each.client_order_id not in taken and not each.reduce_only]
             self.demand(not later, f"halted, and yet {[each.client_order_id for each in later]}")
 
-    def _store(self) -> None:
+    def _store(self, replayed: bool) -> None:
         """Chain, replay, and the tables that people read."""
         path = self.life.layout.store
         checked = verify(path)
         self.demand(checked.ok, f"chain: {checked.text}")
-        played = recover.replay(path)
-        self.demand(played.ok, f"replay: {played.first_divergence}")
+        if replayed:
+            played = recover.replay(path)
+            self.demand(played.ok, f"replay: {played.first_divergence}")
         reader = StoreReader(path)
         exchange = self.life.session.exchange
         try:

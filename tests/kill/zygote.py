@@ -6,17 +6,19 @@ Tests only: the engine's own children are spawned, never forked. Each order is a
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 import traceback
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tests.kill.doors import Marks, marked
+from tests.kill.doors import LATE, Marks, marked
 from tests.kill.judge import judge
 from tests.kill.plays import DIRECT, PLAYS, Life, direct, shorten_the_past
 
@@ -44,8 +46,26 @@ def live(order: dict[str, Any]) -> None:
     say({"end": marks.names, **marks.sure, "targets": targets})
 
 
+def warm() -> None:
+    """A whole life and its judgement in here: what Python builds on first use is there for every fork."""
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root) / "state"
+        folder.mkdir()
+        marks = Marks(None, lambda word: None)
+        with marked(marks, LATE, folder):
+            life = Life(folder, marks, LATE)
+            PLAYS["harvest"](life)
+            life.close()
+        facts = {"state": "ACTIVE", "latched": [], "target": "1", "bound": "1e6", "seen": [], "seed": 7}
+        judge({"folder": str(folder), **facts})
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
 def main() -> None:
     shorten_the_past()
+    warm()
     for line in sys.stdin:
         order = json.loads(line)
         assert threading.active_count() == 1, "a fork would lose the other threads"
