@@ -92,9 +92,18 @@ def account_facts(core: DeskCore, venue: str) -> AccountFacts:
         balance_age_ns=age,
         connected=core.picture.connected(venue, core.now),
         settled=book.outage_since is None,
-        # Virtual time has one clock; a live shell measures the offset and hands it in.
-        clock_offset_ms=0,
+        clock_offset_ms=clock_offset(core, venue),
     )
+
+
+def clock_offset(core: DeskCore, venue: str) -> int:
+    """ms by which the venue's clock is ahead of ours (< 0: behind), from the stamp of its last frame.
+
+    What is behind by less than the warning level is the frame's travel, not the clock.
+    """
+    feed = core.picture.state.feeds.get(venue)
+    offset = 0 if feed is None else feed.ahead_ns // 1_000_000
+    return 0 if -core.settings.fresh.clock_warn_ms < offset <= 0 else offset
 
 
 def open_orders(core: DeskCore, asked: str = "") -> tuple[OpenOrder, ...]:

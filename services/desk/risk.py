@@ -52,6 +52,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     _short_legs(core, submit)
     _naked(core)
     _doubts(core)
+    _clocks(core)
     protection.review(core, submit)
     value_waiting(core)
     account.settle_outages(core)
@@ -181,6 +182,16 @@ def _short_legs(core: DeskCore, submit: Submitter) -> None:
     names = dict.fromkeys(leg.instrument for pair in core.pairs.live() for leg in pair.legs if leg.size)
     for name in names:
         booking.check_legs(core, submit, name, "leg missing: the position is smaller than the pairs on it")
+
+
+def _clocks(core: DeskCore) -> None:
+    """A venue whose stamps are not of our time: entries are refused from the block level on."""
+    for venue in core.settings.venues:
+        offset, fresh = gatekeeping.clock_offset(core, venue), core.settings.fresh
+        if abs(offset) >= fresh.clock_warn_ms:
+            core.alert(f"clock:{venue}", None, f"{venue}'s clock is {offset} ms off ours")
+        else:
+            core.resolve(f"clock:{venue}")
 
 
 def _naked(core: DeskCore) -> None:

@@ -34,6 +34,8 @@ class VenueFeed:
     up: bool = True
     last_ts: int | None = None
     """Time of the last frame; None = never one."""
+    ahead_ns: int = 0
+    """The venue's stamp on it less our time of it: its clock against ours, less the time of travel."""
     intact_since: int = 0
     """No frame was lost after this; a datum older than it is no longer vouched for."""
     seq: int | None = None
@@ -105,6 +107,7 @@ class MarketPicture:
             feed.intact_since = ts
         feed.seq = frame.seq
         feed.last_ts = ts
+        feed.ahead_ns = frame.ts_event - frame.ts
         state.clock = max(state.clock, frame.ts)
         if frame.quotes:
             quotes = feed.quotes

@@ -7,11 +7,12 @@ from decimal import Decimal
 
 import pytest
 
+from services.desk import gatekeeping
 from services.domain.effects import SetFault
 from services.domain.enums import FaultKind, Side
-from services.domain.events import MarketFrame, MarkRow, QuoteRow
+from services.domain.events import MarketFrame, MarkRow, QuoteRow, Timer
 from services.settings.parameters import Settings
-from tests.desk.world import DeskWorld
+from tests.desk.world import DeskWorld, S
 
 BTC = "BTC-USDT-PERP.alpha"
 
@@ -77,3 +78,20 @@ def test_an_impossible_number_is_never_believed() -> None:
         assert picture.mid(BTC) is None
         assert picture.last_mark(BTC) == good
         assert world.desk.submit.prices.depth(BTC, Side.BUY) is None
+
+
+def test_a_venue_clock_that_jumps_takes_no_new_risk_until_it_is_right_again() -> None:
+    """PARAMETERS, situations: clock jumps > 1 s: new risk refused until re-measured."""
+    world = DeskWorld().run(20)
+    core = world.desk.core
+    assert gatekeeping.clock_offset(core, "alpha") == 0, "the time of travel is no offset"
+    for ahead, said in ((3, 3_000), (-3, -3_000)):
+        frame = MarketFrame(venue="alpha", ts_event=world.now + ahead * S, ts=world.now, seq=90_010 - ahead)
+        world.machine.feed(frame)
+        assert gatekeeping.account_facts(core, "alpha").clock_offset_ms == said
+        core.state.next_risk = 0
+        world.machine.feed(Timer(name="risk", ts=world.now))
+        assert core.alerts.is_open("clock:alpha")
+    world.run(10)
+    assert gatekeeping.clock_offset(core, "alpha") == 0
+    assert not core.alerts.is_open("clock:alpha")
