@@ -66,8 +66,9 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
     if awaited:
         book.asked = ""
     book.failed_reads = 0
-    if report.ts_event < book.report_event or (not awaited and report.ts_event == book.report_event):
-        # Answers that overtook each other, or came twice: the newer read stands.
+    if not awaited and report.ts_event <= book.report_event:
+        # Answers that overtook each other, or came twice: the newer read stands. The answer to the last
+        # question is the newest, also when the venue's clock was set back in between.
         return
     protection.adopt(core, report)
     if not book.opened:
@@ -78,7 +79,9 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
     core.ledger.read(report)
     book.report_ts, book.report_event = report.ts, report.ts_event
     core.good_cause(UNREAD, f"venue:{report.venue}")
-    submit.run(core.flattens.on_report(report, core.now, submit.prices))
+    asked_ts = book.asked_ts if awaited else None
+    submit.run(core.flattens.on_report(report, core.now, submit.prices, asked_ts))
+    foreign.take_back(core, report.venue)
     reconciling.on_read(core, report)
 
 

@@ -106,8 +106,11 @@ def _missing_leg(core: DeskCore, submit: Submitter, line: Difference) -> None:
     beyond, spec = line.beyond, core.instruments.get(line.subject)
     if line.kind is not DifferenceKind.POSITION or beyond is None or spec is None:
         return
-    if core.orders.open_orders(instrument=line.subject):
+    if any(
+        not core.backstops.resting(entry.id) for entry in core.orders.open_orders(instrument=line.subject)
+    ):
         # A fill of ours that we have not heard of yet may be all of it: its order's last word comes first.
+        # A backstop that the same reads list as waiting has filled nothing.
         return
     if core.flattens.running():
         take_positions(core, submit)
@@ -165,8 +168,9 @@ def _trade_key(key: str) -> tuple[str, str]:
 
 
 def _adopt(core: DeskCore, report: AccountReport, line: Difference) -> None:
-    """Set our book to the venue's figure."""
-    if line.theirs is None:
+    """Bring our book to the venue's figure: a position by the difference, for fills of ours that are newer
+    than the read are in it already."""
+    if line.theirs is None or line.beyond is None:
         return
     if line.kind is DifferenceKind.BALANCE:
         core.ledger.adopt_balance(line.venue, line.subject, line.theirs)
@@ -174,8 +178,10 @@ def _adopt(core: DeskCore, report: AccountReport, line: Difference) -> None:
         entries = {row.instrument: row.entry_price for row in report.positions}
         mark = core.picture.mark(line.subject)
         entry = entries.get(line.subject, mark if mark is not None else ZERO)
-        core.ledger.adopt_position(line.venue, line.subject, line.theirs, entry, report.ts_event)
-        if line.subject in core.instruments:
+        spec = core.instruments.get(line.subject)
+        size = line.theirs if spec is None else core.ledger.size(spec) + line.beyond
+        core.ledger.adopt_position(line.venue, line.subject, size, entry, report.ts_event)
+        if spec is not None:
             holdings.shrink_legs(core, line.subject)
     core.risk_event("adopted", f"{line.venue} {line.subject}", line.text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from services.desk.core import SECOND, DeskCore
+from services.domain.effects import Cancel
 from services.domain.enums import Severity
 from services.domain.events import OrderFilled, WorkingRow
 
@@ -35,6 +36,22 @@ def watch_orders(core: DeskCore, venue: str) -> None:
         text,
         do="find out who trades on this account; flatten cancels them" if others else "",
     )
+
+
+def take_back(core: DeskCore, venue: str) -> None:
+    """After a read: orders of ours that work at the venue though our books have given them up (the word came
+    later than the venue's settling time). Nobody watches their fills: canceled at every read until gone."""
+    for row in core.state.venue(venue).foreign_orders:
+        if is_ours(core, row.client_order_id):
+            core.decide("given up", row.client_order_id, f"{row.instrument}: works at {venue}, taken back")
+            core.emit(
+                Cancel(
+                    venue=venue,
+                    instrument=row.instrument,
+                    client_order_id=row.client_order_id,
+                    venue_order_id=row.venue_order_id,
+                )
+            )
 
 
 def _instance(core: DeskCore, row: WorkingRow) -> str:

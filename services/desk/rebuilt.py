@@ -52,8 +52,12 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport) -> None:
     book = core.state.venues.get(report.venue)
     if not core.state.former or book is None or book.report_event != report.ts_event:
         return
+    sizes = {row.instrument: row.size for row in report.positions}
     for row in report.orders:
-        if _would_increase(core, row):
+        if _would_increase(core, row) or (
+            # A stop of before rests as long as it protects something, or it would stop what comes after it.
+            ours_before(core, row.client_order_id) and sizes.get(row.instrument, ZERO) * row.side.sign >= ZERO
+        ):
             # Nobody watches its fills any more. Asked at every read, until the venue does not list it.
             core.emit(
                 Cancel(

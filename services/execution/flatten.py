@@ -22,7 +22,6 @@ from decimal import Decimal
 from services.domain.enums import PairState, Purpose
 from services.domain.events import AccountReport
 from services.domain.instrument import Instrument
-from services.domain.money import ZERO
 from services.execution.actions import (
     Action,
     Actions,
@@ -37,6 +36,7 @@ from services.execution.actions import (
 from services.execution.entries import OrderEntry
 from services.execution.flatten_close import closing_order, take_news
 from services.execution.flatten_left import leg_sizes, open_sizes, remaining
+from services.execution.flatten_read import read
 from services.execution.flatten_state import (
     Flatten,
     FlattenBookState,
@@ -111,12 +111,19 @@ class FlattenMachine:
         run.armed = None
         return self._step(run, now, view)
 
-    def on_report(self, report: AccountReport, now: int, view: FlattenView) -> Actions:
-        """The venue's word: what it holds beyond our books is closed too; agreement is the proof."""
+    def on_report(
+        self, report: AccountReport, now: int, view: FlattenView, asked_ts: int | None = None
+    ) -> Actions:
+        """The venue's word: what it holds beyond our books is closed too; agreement is the proof.
+
+        `asked_ts`: our time of the question that this answers, None = it answers none. Its picture is later
+        than that whatever the venue's clock shows.
+        """
         out: list[Action] = []
         for run in self.running():
             if report.venue in run.venues:
-                self._read(run, report, view)
+                others = tuple(each for each in self.running() if each is not run)
+                read(run, report, view, self._instruments, self._pairs, others, asked_ts)
                 out.extend(self._step(run, now, view))
         return tuple(out)
 
@@ -236,64 +243,6 @@ class FlattenMachine:
             run.asked[venue] = now
             out.append(Ask(venue, f"proof of {run.id}"))
         return out
-
-    def _read(self, run: Flatten, report: AccountReport, view: FlattenView) -> None:
-        """Compare a report with our books; nothing of ours may have moved since its picture was taken."""
-        sizes = {row.instrument: row.size for row in report.positions}
-        ours = view.positions()
-        moving = {order.instrument for order in view.resting() if not order.foreign and not order.reducing}
-        moving |= {order.instrument for order in view.resting() if order.in_doubt or order.pair is not None}
-        moving |= {name for each in self.running() for name, target in each.targets.items() if target.order}
-        settled = self._read_unknown(run, report)
-        for name in sorted({**sizes, **ours, **run.extra, **run.seen}):
-            instrument = self._instruments.get(name)
-            if instrument is None or instrument.venue != report.venue or not instrument.is_perp:
-                continue
-            if not run.scope.covers(instrument):
-                continue
-            if name in moving or run.touched.get(name, 0) >= report.ts_event:
-                settled = False
-                continue
-            beyond = sizes.get(name, ZERO) - ours.get(name, ZERO)
-            if beyond != run.seen.get(name, run.extra.get(name, ZERO)):
-                # Believed when two fresh reads agree: one may be older than a fill we have counted.
-                run.seen[name] = beyond
-                settled = False
-                continue
-            run.seen.pop(name, None)
-            if beyond:
-                run.extra[name] = beyond
-            else:
-                run.extra.pop(name, None)
-        orders = [
-            row
-            for row in report.orders
-            if row.instrument in self._instruments and run.scope.covers(self._instruments[row.instrument])
-        ]
-        asked = run.asked.get(report.venue)
-        if settled and not orders and asked is not None and report.ts_event > asked:
-            left = open_sizes(run, view, self._instruments, self._pairs, dust_too=True)
-            here = [name for name in left if self._instruments[name].venue == report.venue]
-            what = f"{len(here)} dust positions" if here else "zero positions"
-            run.proof[report.venue] = (
-                f"{report.venue}: zero orders, {what} at {report.ts_event}; spot balances kept by design"
-            )
-        elif report.venue in run.proof:
-            del run.proof[report.venue]
-
-    def _read_unknown(self, run: Flatten, report: AccountReport) -> bool:
-        """Note positions of this venue that we have no instrument for. False = they stand against a proof."""
-        if run.scope.venue is None and not run.scope.everything:
-            return True
-        if run.scope.venue not in (None, report.venue):
-            return True
-        held = {row.instrument: row.size for row in report.positions if row.size}
-        strange = {name: size for name, size in held.items() if name not in self._instruments}
-        elsewhere = {
-            name: size for name, size in run.unknown.items() if not name.endswith(f".{report.venue}")
-        }
-        run.unknown = {**{name: s for name, s in elsewhere.items() if name not in strange}, **strange}
-        return not strange
 
     def _finish(self, run: Flatten, view: FlattenView, resting: tuple[RestingOrder, ...]) -> list[Action]:
         left = remaining(run, view, resting, self._instruments, self._pairs)

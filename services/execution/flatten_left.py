@@ -65,6 +65,20 @@ def leg_sizes(
     return found
 
 
+def outer_legs(run: Flatten, instruments: Mapping[str, Instrument], pairs: PairMachine) -> tuple[str, ...]:
+    """Instruments outside the scope on which the run closes a pair's leg."""
+    found = (pairs.get(pair_id) for pair_id in run.pairs)
+    names = [leg.instrument for pair in found if pair is not None for leg in pair.legs]
+    known = [name for name in dict.fromkeys(names) if name in instruments]
+    return tuple(name for name in known if not run.scope.covers(instruments[name]))
+
+
+def beside(run: Flatten, instruments: Mapping[str, Instrument], pairs: PairMachine) -> dict[str, Decimal]:
+    """What the venues hold beyond our books on those legs. Whose it is nobody can tell: it stays."""
+    legs = outer_legs(run, instruments, pairs)
+    return {name: run.extra[name] for name in legs if run.extra.get(name, ZERO) != ZERO}
+
+
 def remaining(
     run: Flatten,
     view: FlattenView,
@@ -95,6 +109,9 @@ def remaining(
                     why = dust(pair, instruments)
                 venue = instruments[leg.instrument].venue
                 left.append(Remainder(venue, leg.instrument, leg.size * leg.side.sign, why))
+    for name, size in beside(run, instruments, pairs).items():
+        why = "the venue holds it beyond our books, outside the scope: reconcile, or flatten the instrument"
+        left.append(Remainder(instruments[name].venue, name, size, why))
     for name, size in run.unknown.items():
         left.append(
             Remainder(name.rpartition(".")[2], name, size, "not an instrument of ours: close it there")
