@@ -8,22 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import logging
 import os
-import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import TypeVar
 
-from msgspec import Struct
-
-from services.control.bridge import Bridge
-from services.control.server import ControlServer
-from services.desk.views import Meta, ViewCache, summary
+from services.desk.views import Meta, ViewCache
 from services.domain.effects import Done, Notify
 from services.domain.enums import Severity
 from services.drive import direct, recover
@@ -32,19 +25,21 @@ from services.drive.configuration import load_settings, write_ui
 from services.drive.guard import Watchdog
 from services.drive.lock import EngineLock, Holder, LockError, SecondEngine, refuse_network_folder
 from services.drive.machine import DeskFailed, VirtualMachine
+from services.drive.modes import check_mode
 from services.drive.pace import NS, Pacer
 from services.drive.pulse import Pulse
 from services.drive.runner import Limits, Runner
-from services.drive.session import Session, SessionNote
+from services.drive.session import Session
+from services.drive.standing import SessionNote, Standing
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
-from services.protocol.frames import Hello
 from services.protocol.options import RunOptions
-from services.protocol.ready import Ready, tell_ready
-from services.protocol.version import PROTOCOL, VERSION
+from services.protocol.version import VERSION
+from services.running import Parts, RunEnd, Running
 from services.runtime.redact import protect, redactor_for
 from services.settings.errors import SettingsError
-from services.settings.layout import StateLayout, config_file, state_root
+from services.settings.layout import StateLayout, accounts_folder, config_file, state_root
+from services.settings.parameters import Settings
 from services.store.migrate import StoreError
 from services.store.replay import Verdict, export_to, verify
 from services.store.why import Unknown as UnknownOrder
@@ -52,6 +47,7 @@ from services.store.why import why
 from services.venues.history.errors import HistoryError
 from services.venues.sim.world import WorldMismatch, read_world
 from services.views.why import WhyView
+from services.workers.wires import account_names
 
 log = logging.getLogger("stableconsole.engine")
 alerts = logging.getLogger("stableconsole.alerts")
@@ -59,14 +55,6 @@ alerts = logging.getLogger("stableconsole.alerts")
 T = TypeVar("T")
 
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ALARM: logging.ERROR}
-
-
-class RunEnd(Struct, frozen=True, kw_only=True):
-    """How a run ended: its exit status, the summary, and a line for stderr when something is left."""
-
-    exit: Exit
-    summary: Struct | None = None
-    text: str = ""
 
 
 def run(options: RunOptions) -> RunEnd:
@@ -137,13 +125,13 @@ def flatten_direct(layout: StateLayout, profile: str, what: str, say: Callable[[
         raise ProductError(str(error), Exit.HELD, "direct") from None
 
 
-def _holder(layout: StateLayout, profile: str) -> Holder:
+def _holder(layout: StateLayout, profile: str, accounts: tuple[str, ...] = ()) -> Holder:
     return Holder(
         pid=os.getpid(),
         profile=profile,
         folder=str(layout.root),
         started=datetime.now(tz=UTC).isoformat(timespec="seconds"),
-        accounts=(),
+        accounts=accounts,
         version=VERSION,
     )
 
@@ -166,40 +154,63 @@ class _Engine:
     def __init__(self, options: RunOptions) -> None:
         self.options = options
         self.layout = StateLayout(state_root(options.profile, options.state_dir))
-        self._interrupted = False
+        self.redactor = redactor_for(os.environ)
 
     async def run(self) -> RunEnd:
         layout, options = self.layout, self.options
-        protect(logging.getLogger("stableconsole"), redactor_for(os.environ))
+        protect(logging.getLogger("stableconsole"), self.redactor)
         resolved, ui = load_settings(options.profile, config_file(os.environ), environ=os.environ)
-        if resolved.settings.mode != "sim":
-            raise ProductError(
-                f"profile {options.profile} has mode {resolved.settings.mode}: this version trades on the "
-                'simulated exchange only; use a profile with mode = "sim"',
-                Exit.USAGE,
-                "mode",
-            )
-        if options.live:
-            raise ProductError(
-                f'--live is for profiles with mode = "live"; profile {options.profile} has mode '
-                f"{resolved.settings.mode}: leave it out",
-                Exit.USAGE,
-                "mode",
-            )
+        settings = resolved.settings
+        check_mode(settings, options)
         refuse_network_folder(layout.root)
-        lock = EngineLock(layout.root, _holder(layout, options.profile))
+        lock = EngineLock(layout.root, _holder(layout, options.profile, tuple(settings.wires)))
         try:
+            if settings.wires:
+                for where, key in account_names(settings.wires).values():
+                    lock.lock_account(accounts_folder(), where, key)
+                write_ui(layout, ui)
+                return await self._over_sockets(settings)
             if options.new_world:
                 aside = move_world_aside(layout)
                 if aside is not None:
                     log.info("the old world is at %s", aside)
-            choice = choose(options, layout, resolved.settings)
+            choice = choose(options, layout, settings)
             write_ui(layout, ui)
-            return await self._with_session(choice)
+            return await self._in_virtual_time(choice)
         finally:
             lock.release()
 
-    async def _with_session(self, choice: Choice) -> RunEnd:
+    async def _over_sockets(self, settings: Settings) -> RunEnd:
+        from services.workers.live_engine import LiveEngine
+
+        engine = LiveEngine(self.layout, settings, VERSION, os.environ, self.redactor)
+        try:
+            await engine.start()
+            await engine.examine()
+            engine.open(self._note("1"))
+            session = engine.session
+            _tell_recovered(session)
+            watchdog = self._watchdog(settings)
+            machine = engine.machine(_notify)
+            runner = engine.runner(machine, Pulse(session, machine, watchdog).beat, self.options.for_s)
+            parts = Parts(
+                session,
+                machine,
+                runner,
+                watchdog,
+                meta=engine.meta,
+                cache=ViewCache(step_ns=NS // 4),
+                world={},
+                describe=engine.describe(),
+                begin=session.first_events,
+                close=session.close,
+                hang_up=engine.close_venues,
+            )
+            return await Running(parts, self.options).run()
+        finally:
+            await engine.close_venues()
+
+    async def _in_virtual_time(self, choice: Choice) -> RunEnd:
         session = Session(
             self.layout,
             choice.world,
@@ -208,26 +219,9 @@ class _Engine:
             history=choice.history,
             durable=choice.durable,
         )
-        speed = "max" if choice.speed is None else f"{choice.speed:g}"
-        session.open(
-            SessionNote(
-                pid=str(os.getpid()),
-                speed=speed,
-                state_dir=str(self.layout.root),
-                started=datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%SZ"),
-            )
-        )
-        if session.restored is not None:
-            log.info(
-                "recovered: %d events after the last checkpoint, written by %s",
-                session.restored.events,
-                session.restored.code,
-            )
-        watchdog = Watchdog(
-            self.layout.latch,
-            call_ms=choice.settings.engine.strategy_call_ms,
-            heartbeat_s=choice.settings.engine.heartbeat_s,
-        )
+        session.open(self._note("max" if choice.speed is None else f"{choice.speed:g}"))
+        _tell_recovered(session)
+        watchdog = self._watchdog(choice.settings)
         machine = VirtualMachine(
             session.desk,
             dict(session.exchange.doors),
@@ -239,50 +233,34 @@ class _Engine:
             on_fault=session.exchange.set_fault,
         )
         pacer = Pacer(choice.speed, time.monotonic(), session.queue.now)
-        runner = Runner(
+        beat = Pulse(session, machine, watchdog).beat
+        parts = Parts(
+            session,
             machine,
-            pacer,
-            self._limits(session, choice),
-            beat=Pulse(session, machine, watchdog).beat,
+            Runner(machine, pacer, self._limits(session, choice), beat=beat),
+            watchdog,
+            meta=lambda: _meta(choice, pacer),
+            # A quarter of a second of the wall, whatever the speed: a screen shows no finer.
+            cache=ViewCache(step_ns=int((choice.speed or 3_600) * NS / 4)),
+            world=choice.flags,
+            describe=choice.world.describe(),
+            begin=lambda: session.first_events(made_faults(self.options, session.queue.now)),
+            close=session.close,
+            guarded=choice.durable,
+        )
+        return await Running(parts, self.options).run()
+
+    def _note(self, speed: str) -> SessionNote:
+        return SessionNote(
+            pid=str(os.getpid()),
+            speed=speed,
+            state_dir=str(self.layout.root),
+            started=datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%SZ"),
         )
 
-        def meta() -> Meta:
-            return _meta(choice, pacer)
-
-        # A quarter of a second of the wall, whatever the speed: a screen shows no finer.
-        cache = ViewCache(step_ns=int((choice.speed or 3_600) * NS / 4))
-        bridge = Bridge(session.desk, runner, meta, cache)
-        machine.on_answer = bridge.answer
-        session.desk.strategies.guard = watchdog.guard
-        server = ControlServer(self.layout.socket, self._hello(choice, session), bridge, bridge)
-        await server.start()
-        if choice.durable:
-            watchdog.start()
-        self._take_signals(runner)
-        try:
-            session.first_events(made_faults(self.options, session.queue.now))
-            gc.collect()
-            gc.freeze()
-            tell_ready(self.options.ready_fd, Ready(ok=True, pid=os.getpid()))
-            log.info("%s: %s at %s", choice.stamp, choice.world.describe(), pacer.badge())
-            rested = await runner.run()
-            left = machine.stopped.left if machine.stopped is not None else ()
-            if not rested:
-                left = (*left, "stopped before everything had come to rest")
-            bridge.ended(left, machine.stopped.kept if machine.stopped is not None else ())
-            end = summary(session.desk.core, session.desk.strategies, meta(), machine.events, runner.ended_by)
-            await asyncio.sleep(0)
-        finally:
-            await server.close()
-            # First the watchdog: a store that cannot be closed quickly is no reason to shoot the engine.
-            watchdog.stop()
-            written = session.close()
-        if not written:
-            left = (*left, "the store could not write everything")
-        status = Exit.FAILED if left else Exit.DONE
-        if self._interrupted and not left:
-            status = Exit.INTERRUPTED
-        return RunEnd(exit=status, summary=end, text="; ".join(left))
+    def _watchdog(self, settings: Settings) -> Watchdog:
+        engine = settings.engine
+        return Watchdog(self.layout.latch, call_ms=engine.strategy_call_ms, heartbeat_s=engine.heartbeat_s)
 
     def _limits(self, session: Session, choice: Choice) -> Limits:
         options = self.options
@@ -296,33 +274,14 @@ class _Engine:
             stop_timeout_s=choice.settings.engine.stop_timeout_s,
         )
 
-    def _hello(self, choice: Choice, session: Session) -> Hello:
-        return Hello(
-            protocol=PROTOCOL,
-            version=VERSION,
-            instance=session.desk.state.ids.instance,
-            pid=os.getpid(),
-            profile=self.options.profile,
-            mode=choice.settings.mode,
-            world=choice.flags,
+
+def _tell_recovered(session: Standing) -> None:
+    if session.restored is not None:
+        log.info(
+            "recovered: %d events after the last checkpoint, written by %s",
+            session.restored.events,
+            session.restored.code,
         )
-
-    def _take_signals(self, runner: Runner) -> None:
-        """The loop's own handlers would go with the loop, and a signal during the last steps would kill."""
-        loop = asyncio.get_running_loop()
-
-        def taken(number: int, _frame: FrameType | None) -> None:
-            if loop.is_closed():
-                return  # everything is written, the summary is on its way: there is nothing left to end
-            self._interrupted = self._interrupted or number == signal.SIGINT
-            loop.call_soon_threadsafe(
-                runner.request_stop, "interrupt" if number == signal.SIGINT else "sigterm"
-            )
-
-        signal.signal(signal.SIGTERM, taken)
-        signal.signal(signal.SIGINT, taken)
-        # A terminal that goes away takes nothing with it: the engine belongs to nobody (RUNTIME 1).
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _meta(choice: Choice, pacer: Pacer) -> Meta:

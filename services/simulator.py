@@ -96,6 +96,7 @@ async def _serve(options: SimOptions, say: Callable[[str], None]) -> int:
         lockstep=options.lockstep,
         clock=time.monotonic,
         latency_ms=options.latency_ms,
+        late_ns=0 if options.scenario_time else wall_ns() - world.start,
     )
     for fault in options.faults:
         venues = (fault.venue,) if fault.venue is not None else world.venues

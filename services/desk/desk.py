@@ -61,7 +61,7 @@ from services.domain.events import (
 from services.domain.instrument import Instrument
 from services.domain.money import DESK_CONTEXT
 from services.domain.store_events import StoreRebuilt
-from services.domain.venue_events import DeadManReport, RequestFailed, VenueFacts
+from services.domain.venue_events import DeadManReport, RequestFailed, VenueClock, VenueFacts
 from services.execution.ids import IdState
 from services.settings.parameters import Settings
 
@@ -91,6 +91,7 @@ class Desk:
             MarketFrame: self._market,
             VenueLink: self._link,
             VenueFacts: self._facts,
+            VenueClock: self._clock,
             DeadManReport: self._dead_man,
             RequestFailed: self._request_failed,
             OrderAccepted: self._order,
@@ -177,6 +178,10 @@ class Desk:
         if self._stranger(event.venue):
             return
         venue_words.on_facts(self.core, event)
+
+    def _clock(self, event: VenueClock) -> None:
+        if not self._stranger(event.venue):
+            venue_words.on_clock(self.core, event)
 
     def _dead_man(self, event: DeadManReport) -> None:
         if self._stranger(event.venue):

@@ -96,11 +96,15 @@ def account_facts(core: DeskCore, venue: str) -> AccountFacts:
     )
 
 
-def clock_offset(core: DeskCore, venue: str) -> int:
-    """ms by which the venue's clock is ahead of ours (< 0: behind), from the stamp of its last frame.
+def clock_offset(core: DeskCore, venue: str) -> int | None:
+    """ms by which the venue's clock is ahead of ours (< 0: behind); None = not measured, which blocks.
 
-    What is behind by less than the warning level is the frame's travel, not the clock.
+    A venue with a clock of its own is measured by the driver, which tells it (`VenueClock`). In virtual time
+    the stamp of the last frame says it: what is behind by less than the warning level is the frame's travel.
     """
+    book = core.state.venues.get(venue)
+    if book is not None and book.facts is not None and book.facts.own_clock:
+        return book.clock_offset_ms
     feed = core.picture.state.feeds.get(venue)
     offset = 0 if feed is None else feed.ahead_ns // 1_000_000
     return 0 if -core.settings.fresh.clock_warn_ms < offset <= 0 else offset

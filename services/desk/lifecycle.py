@@ -89,6 +89,7 @@ class Lifecycle:
         for venue in core.settings.venues:
             book = core.state.venue(venue)
             book.asked = ""
+            book.clock_offset_ms = None
             core.raise_cause(
                 UNREAD,
                 f"venue:{venue}",

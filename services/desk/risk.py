@@ -188,7 +188,10 @@ def _clocks(core: DeskCore) -> None:
     """A venue whose stamps are not of our time: entries are refused from the block level on."""
     for venue in core.settings.venues:
         offset, fresh = gatekeeping.clock_offset(core, venue), core.settings.fresh
-        if abs(offset) >= fresh.clock_warn_ms:
+        if offset is None:
+            if core.picture.connected(venue, core.now):
+                core.alert(f"clock:{venue}", None, f"{venue}'s clock is not measured: no entries")
+        elif abs(offset) >= fresh.clock_warn_ms:
             core.alert(f"clock:{venue}", None, f"{venue}'s clock is {offset} ms off ours")
         else:
             core.resolve(f"clock:{venue}")

@@ -81,6 +81,8 @@ class VenueDesk:
     dead_man: DeadManReport | None = None
     """Its last word on its dead-man's switch."""
     beat: Beat = field(default_factory=Beat)
+    clock_offset_ms: int | None = None
+    """Its clock less ours, where it has one of its own; None = not measured."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from services.desk import account, deadman, error_rate
 from services.desk.core import DeskCore
 from services.desk.state import VenueDesk
-from services.domain.venue_events import RequestFailed, VenueFacts
+from services.domain.venue_events import RequestFailed, VenueClock, VenueFacts
 
 DEAD_MAN = "dead man"
 """`RequestFailed.what` of a wish to the switch."""
@@ -18,6 +18,11 @@ READ, CANCEL = "read", "cancel"
 def on_facts(core: DeskCore, facts: VenueFacts) -> None:
     """Capabilities hold until the next connect tells them anew."""
     core.state.venues.setdefault(facts.venue, VenueDesk()).facts = facts
+
+
+def on_clock(core: DeskCore, clock: VenueClock) -> None:
+    """The gate looks at it before each order that adds risk (SEMANTICS 12)."""
+    core.state.venues.setdefault(clock.venue, VenueDesk()).clock_offset_ms = clock.offset_ms
 
 
 def on_request_failed(core: DeskCore, failed: RequestFailed) -> None:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from services.domain.enums import OrderState, RateKind, Side, TradingState
 from services.domain.scopes import ScopeHalt
 from services.domain.store_events import StoreRebuilt
-from services.domain.venue_events import DeadManReport, RequestFailed, VenueFacts
+from services.domain.venue_events import DeadManReport, RequestFailed, VenueClock, VenueFacts
 
 
 class QuoteRow(Struct, frozen=True, array_like=True):
@@ -320,6 +320,7 @@ Event = (
     MarketFrame
     | VenueLink
     | VenueFacts
+    | VenueClock
     | DeadManReport
     | RequestFailed
     | OrderAccepted

@@ -16,6 +16,17 @@ class VenueFacts(Struct, frozen=True, tag="venue_facts", kw_only=True):
     """Has a dead-man's switch: cancels our orders when we stop beating."""
     conditional_survives_dead_man: bool
     """The switch leaves conditional orders alone."""
+    own_clock: bool = False
+    """It has another clock than we: how far off it is has to be measured (`VenueClock`)."""
+
+
+class VenueClock(Struct, frozen=True, tag="venue_clock", kw_only=True):
+    """How far the venue's clock is from ours, as the driver has measured it. Told when it has changed."""
+
+    venue: str
+    offset_ms: int | None
+    """Theirs less ours; None = not measured, or too long ago."""
+    ts: int
 
 
 class DeadManReport(Struct, frozen=True, tag="dead_man", kw_only=True):

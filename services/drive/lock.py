@@ -82,8 +82,7 @@ class EngineLock:
     def lock_account(self, folder: Path, venue: str, key_id: str) -> None:
         """One engine a real account, whatever its state folder: `folder` is the user's `accounts` folder."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = hashlib.sha256(f"{venue}\0{key_id}".encode()).hexdigest()[:16]
-        self._fds.append(_take(folder / f"{name}.lock", self._holder, f"the account on {venue}"))
+        self._fds.append(_take(_account(folder, venue, key_id), self._holder, f"the account on {venue}"))
 
     def release(self) -> None:
         """The files stay: removing a lock file lets two engines hold two files of one name."""
@@ -92,10 +91,24 @@ class EngineLock:
             os.close(fd)
 
 
+def _account(folder: Path, venue: str, key_id: str) -> Path:
+    name = hashlib.sha256(f"{venue}\0{key_id}".encode()).hexdigest()[:16]
+    return folder / f"{name}.lock"
+
+
+def account_holder(folder: Path, venue: str, key_id: str) -> Holder | None:
+    """Who holds an account's lock now; None = nobody."""
+    return _holding(_account(folder, venue, key_id))
+
+
 def holder_of(folder: Path) -> Holder | None:
     """Who holds `folder/engine.lock` now; None = nobody."""
+    return _holding(folder / "engine.lock")
+
+
+def _holding(path: Path) -> Holder | None:
     try:
-        fd = os.open(folder / "engine.lock", os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:

@@ -11,7 +11,7 @@ import time
 from services.domain.events import LoopStall, StoreHealth
 from services.drive.guard import Watchdog
 from services.drive.machine import VirtualMachine
-from services.drive.session import Session
+from services.drive.standing import Standing
 
 log = logging.getLogger("stableconsole.engine")
 
@@ -22,7 +22,7 @@ BEAT_S = 0.2
 class Pulse:
     """Called at every turn of the loop; does its work a few times a second."""
 
-    def __init__(self, session: Session, machine: VirtualMachine, watchdog: Watchdog) -> None:
+    def __init__(self, session: Standing, machine: VirtualMachine, watchdog: Watchdog) -> None:
         self._session = session
         self._machine = machine
         self._watchdog = watchdog
@@ -39,7 +39,7 @@ class Pulse:
         settings = self._session.settings
         if stalled_ms >= settings.breaker.stall_warn_ms:
             log.warning("the loop stood for %d ms", stalled_ms)
-            if settings.mode == "live":
+            if self._session.wall_time:
                 machine.feed(LoopStall(stalled_ms=stalled_ms, ts=machine.queue.now))
         if self._session.writer is not None:
             for fact in self._session.writer.facts():

@@ -40,14 +40,22 @@ class Opened(Struct, frozen=True):
 
 
 def world_instance(world: World, number: int = 0) -> str:
-    """Six characters of [0-9a-z], from the world's hash and the number of stores before (RUNTIME 4)."""
+    """Of a virtual world: from its hash and the number of stores before (RUNTIME 4)."""
+    return instance_of(world.canonical, number)
+
+
+def instance_of(seed: bytes, number: int) -> str:
+    """Six characters of [0-9a-z]."""
     suffix = f"\nstore {number}".encode() if number else b""
-    drawn = int.from_bytes(hashlib.sha256(world.canonical + suffix).digest()[:8], "big")
+    drawn = int.from_bytes(hashlib.sha256(seed + suffix).digest()[:8], "big")
     return base36(drawn % 36**6, 6)
 
 
-def open_or_rebuild(layout: StateLayout, world: World, stamp: str) -> Opened:
+def open_or_rebuild(layout: StateLayout, seed: bytes, stamp: str) -> Opened:
     """The store and what it holds, or a new one in place of a damaged one. `stamp`: UTC, for its name.
+
+    `seed`: what instances are drawn of: a virtual world's own bytes, else random ones, for two folders that
+    trade on one account must never draw the same.
 
     Raises StoreError for all that is no damage (locked, read-only, full, a newer program's), OSError.
     """
@@ -55,7 +63,7 @@ def open_or_rebuild(layout: StateLayout, world: World, stamp: str) -> Opened:
     try:
         if known and (not layout.store.exists() or layout.store.stat().st_size == 0):
             raise CorruptStore(f"store {layout.store}: it is gone, or empty")
-        meta = open_store(layout.store, _unused(world, known))
+        meta = open_store(layout.store, _unused(seed, known))
         if meta.created and known:
             # Nothing but the tables' absence was wrong with it, and it is a new store already.
             _note(layout.instances, known, meta.instance)
@@ -63,8 +71,8 @@ def open_or_rebuild(layout: StateLayout, world: World, stamp: str) -> Opened:
         restored = restore(layout.store)
     except CorruptStore as error:
         aside = str(set_aside(layout.store, stamp)) if layout.store.exists() else ""
-        former = known or (world_instance(world),)
-        instance = _unused(world, former)
+        former = known or (instance_of(seed, 0),)
+        instance = _unused(seed, former)
         # Noted first: a start that is killed in between must not take the new store for an old one.
         _note(layout.instances, (), *former[len(known) :], instance)
         open_store(layout.store, instance)
@@ -92,9 +100,9 @@ def _known(path: Path) -> tuple[str, ...]:
     return tuple(word for word in words if len(word) == 6)
 
 
-def _unused(world: World, known: tuple[str, ...]) -> str:
+def _unused(seed: bytes, known: tuple[str, ...]) -> str:
     number = len(known)
-    while (drawn := world_instance(world, number)) in known:
+    while (drawn := instance_of(seed, number)) in known:
         number += 1
     return drawn
 

@@ -53,6 +53,8 @@ class Restored(Struct, frozen=True):
     The disk holds a prefix, so an input is there with all effects of those before it, but perhaps without
     some of its own. Writing one twice is harmless.
     """
+    instruments: tuple[Instrument, ...] = ()
+    """What that session could trade."""
 
 
 class Replayed(Struct, frozen=True):
@@ -96,7 +98,8 @@ def _restored(reader: JournalReader, pairs_named: int) -> Restored | None:
     restarted(fed.desk.state.ids, pairs_named)
     unwritten = () if halt is not None else fed.unwritten()
     row = None if halt is None else halt.row
-    return Restored(fed.desk.state, fed.events, row, start.session.code, unwritten)
+    session = start.session
+    return Restored(fed.desk.state, fed.events, row, session.code, unwritten, session.instruments)
 
 
 def _pairs_named(store: Path) -> int:

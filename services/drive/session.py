@@ -1,7 +1,6 @@
 """Opens what one virtual-time engine stands on: store, latch, world, exchange, desk; and closes it in order.
 
-Start-up is recovery (DESIGN 2): the desk comes back from its journal, the exchange from its own log, and the
-first thing the desk does is to read every venue.
+Start-up is recovery (DESIGN 2): the desk comes back from its journal, the exchange from its own log.
 """
 
 from __future__ import annotations
@@ -9,48 +8,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
 from services.desk.desk import Desk
-from services.domain.enums import TradingState
-from services.domain.events import Command, LatchFound, Timer
-from services.domain.scopes import ScopeHalt
-from services.domain.store_events import StoreRebuilt
-from services.drive.daily import DailySummary
-from services.drive.keeper import StoreKeeper
-from services.drive.latch import Latch
-from services.drive.latch_sync import LatchWriter
-from services.drive.ports import Keeper, NullKeeper
+from services.domain.events import Command
 from services.drive.queue import VirtualQueue
-from services.drive.rebuild import Rebuilt, open_or_rebuild, world_instance
-from services.drive.recover import Restored
+from services.drive.rebuild import world_instance
+from services.drive.standing import SessionNote, Standing
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
-from services.store.journal import JOURNAL_SCHEMA, JournalWriter, SessionStarted
-from services.store.reader import StoreReader
-from services.store.writer import StoreWriter
 from services.venues.history.history import HistorySource
 from services.venues.sim.exchange import SimExchange, build_exchange
 from services.venues.sim.world import World
 
-CHECKPOINT_NS = 3_600_000_000_000
-"""A checkpoint of the desk every simulated hour: a recovery replays at most that much."""
 
-START_PATIENCE_S = 5.0
-"""How long a start waits for its own row to be durable."""
-
-
-class SessionNote(Struct, frozen=True, kw_only=True):
-    """Of the wall: stored beside the session's row and never hashed."""
-
-    pid: str
-    speed: str
-    state_dir: str
-    started: str = ""
-    """UTC, `20261125T185558Z`: also in the name of a damaged store that is set aside."""
-
-
-class Session:
+class Session(Standing):
     """One run's standing parts. `open` may raise StoreError, OSError, WorldMismatch, ValueError."""
 
     def __init__(
@@ -64,31 +35,17 @@ class Session:
         durable: bool = True,
     ) -> None:
         """`durable=False`: a history run without `--journal` keeps nothing and starts at the beginning."""
-        self.layout = layout
+        super().__init__(layout, settings, code, wall_time=False)
         self.world = world
-        self.settings = settings
-        self.code = code
         self.history = history
         self.durable = durable
-        self.restored: Restored | None = None
-        self.rebuilt: Rebuilt | None = None
-        self.writer: StoreWriter | None = None
-        self.journal: JournalWriter | None = None
-        self._latch: Latch | None = None
-        self.latching: LatchWriter | None = None
-        self.keeper: Keeper = NullKeeper()
-        self._checkpoint_at = 0
-        self._daily: DailySummary | None = None
 
     def open(self, note: SessionNote) -> None:
         """Everything up to the first event, which `first_events` gives."""
         instance = world_instance(self.world)
         instruments = {each.id: each for each in self.world.instruments}
         if self.durable:
-            # The latch first: whatever else fails, a halt from before is known.
-            self._latch = Latch(self.layout.latch)
-            opened = open_or_rebuild(self.layout, self.world, note.started)
-            instance, self.restored, self.rebuilt = opened.instance, opened.restored, opened.rebuilt
+            instance = self.recover(self.world.canonical, note.started)
         state = self.restored.state if self.restored is not None else None
         resume_at = state.now if state is not None and state.now else None
         self.queue = VirtualQueue(resume_at if resume_at is not None else self.world.start)
@@ -102,102 +59,19 @@ class Session:
         self.queue.now = max(self.queue.now, self.exchange.now)
         self.desk = Desk(self.settings, instruments, state, instance=instance)
         if self.durable:
-            self._open_store(instance, note)
-
-    def _open_store(self, instance: str, note: SessionNote) -> None:
-        engine = self.settings.engine
-        self.writer = StoreWriter(
-            self.layout.store,
-            bulk_max=engine.bulk_lane_max,
-            critical_max=engine.critical_lane_max,
-            critical_age_s=engine.critical_lane_age_s,
-            wait_when_full=True,
-            watch_slow=False,
-        )
-        reader = StoreReader(self.layout.store)
-        head = reader.head()
-        days = reader.daily()
-        reader.close()
-        self.writer.start()
-        for row in self.restored.unwritten if self.restored is not None else ():
-            self.writer.record(row)
-        self.journal = JournalWriter(self.writer.journal, seq=head.seq, head=head.hash)
-        self.journal.session(
-            SessionStarted(
-                schema=JOURNAL_SCHEMA,
-                code=self.code,
-                profile=self.settings.profile,
-                mode=self.settings.mode,
-                settings=msgspec.to_builtins(self.settings),
-                instruments=self.world.instruments,
-                world=_facts(self.world),
-                instance=instance,
-                ts=self.queue.now,
-                state=self.desk.export() if self.restored is not None else b"",
-            ),
-            msgspec.to_builtins(note),
-        )
-        # On disk before the first event: an engine that is killed at once and started again would draw the
-        # ids of this one. A disk that does not answer must not keep it from protecting positions.
-        self.writer.flush(START_PATIENCE_S)
-        if self._latch is not None:
-            self.latching = LatchWriter(self._latch)
-            self.keeper = StoreKeeper(self.writer, self.journal, self.latching)
-        self._checkpoint_at = self.queue.now + CHECKPOINT_NS
-        lived = self.desk.state.now or self.queue.now
-        self._daily = DailySummary(self.desk.core, self.journal, self.writer, lived, days)
+            self.begin_journal(instance, note, self.world.instruments, _facts(self.world))
 
     def first_events(self, commands: tuple[Command, ...] = ()) -> None:
-        """Queue what a start begins with: `start`, the latch's word; then `commands`, then the
-        market opens.
-
-        `start` first: it puts in doubt whatever may have been sent before the end. A halt that came before
-        it would take such orders for unsent, deny them, and cut legs that are whole.
-        """
+        """Queue what a start begins with, then `commands`, then the market opens."""
+        self.queue_start()
         now = self.queue.now
-        self.queue.deliver(now, Timer(name="start", ts=now))
-        if self._latch is not None:
-            found = self._latch.read()
-            if found.state != TradingState.ACTIVE.value or found.scopes:
-                self.queue.deliver(
-                    now,
-                    LatchFound(
-                        state=TradingState(found.state),
-                        cause=found.cause,
-                        text=found.text,
-                        since=found.ts,
-                        ts=now,
-                        scopes=tuple(ScopeHalt(*each) for each in found.scopes),
-                    ),
-                )
-        if self.rebuilt is not None:
-            # After the latch's word: what this writes to the latch must not be milder than what stands there.
-            told = self.rebuilt
-            self.queue.deliver(
-                now, StoreRebuilt(found=told.found, aside=told.aside, former=told.former, ts=now)
-            )
         for command in commands:
             self.queue.deliver(now, command)
         self.exchange.start(now)
 
-    def handled(self, now: int) -> None:
-        """After each event: a checkpoint and a day's summary when it is time."""
-        if self._daily is not None and now >= self._daily.due:
-            self._daily.close_day(now)
-        if self.journal is not None and now >= self._checkpoint_at:
-            self._checkpoint_at = now + CHECKPOINT_NS
-            self.journal.checkpoint(now, self.desk.export())
-
     def close(self) -> bool:
         """Flush and close, the exchange last. False = something could not be written."""
-        written = True
-        if self.journal is not None and self.writer is not None:
-            self.journal.seal()
-            written = self.writer.close()
-        if self.latching is not None:
-            self.latching.close()
-        if self._latch is not None:
-            self._latch.close()
+        written = self.close_books()
         self.exchange.close()
         return written
 

@@ -11,6 +11,8 @@ from decimal import Decimal
 
 from msgspec import Struct, field
 
+from services.settings.venues import VenueWire
+
 
 def _d(text: str) -> Decimal:
     return Decimal(text)
@@ -309,6 +311,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     profile: str = "sim"
     mode: str = "sim"
     venues: tuple[str, ...] = ("alpha", "beta")
+    wires: dict[str, VenueWire] = {}
+    """By venue, where it is reached over sockets; empty = the simulator inside the engine."""
     strategies: dict[str, StrategySettings] = field(
         default_factory=lambda: {"funding_arb": StrategySettings(kind="funding_arb")}
     )

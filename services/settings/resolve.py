@@ -19,6 +19,7 @@ from services.settings.errors import SettingsError
 from services.settings.keys import find
 from services.settings.parameters import Settings, StrategySettings
 from services.settings.rules import contradictions
+from services.settings.venues import SECRET_VARIABLE, check_wires
 
 LIVE_MAX_ORDER_NOTIONAL = Decimal(5_000)
 """USD; the default of live is tighter (PARAMETERS)."""
@@ -91,7 +92,9 @@ def environment_keys(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: name.removeprefix(ENVIRONMENT).lower().replace("__", ".")
         for name in sorted(environ)
-        if name.startswith(ENVIRONMENT) and "__" in name.removeprefix(ENVIRONMENT)
+        if name.startswith(ENVIRONMENT)
+        and not name.startswith(SECRET_VARIABLE)
+        and "__" in name.removeprefix(ENVIRONMENT)
     }
 
 
@@ -125,6 +128,14 @@ def _from_file(
         if value is not None:
             settings = msgspec.structs.replace(settings, **{name: value})
             origins[name] = "file"
+    if read.wires:
+        named = read.venues if read.venues is not None else tuple(read.wires)
+        settings = msgspec.structs.replace(settings, venues=named, wires=read.wires)
+        origins["wires"] = "file"
+        try:
+            check_wires(("profiles", profile), mode, named, read.wires)
+        except SettingsError as error:
+            raise error.at(file, where(_path(error.key))) from None
     if read.strategies is not None:
         strategies = {name: StrategySettings(kind=kind) for name, kind in read.strategies.items()}
         settings = msgspec.structs.replace(settings, strategies=strategies)

@@ -20,6 +20,7 @@ from services.settings.fields import FUNDING, INSTRUMENT_LIMIT, SECTIONS, STRUCT
 from services.settings.keys import RESERVED_NAMES, STRATEGY_NAME, SYMBOL
 from services.settings.parameters import Funding, InstrumentLimit
 from services.settings.ui import UI_KEYS
+from services.settings.venues import VenueWire, read_wires
 
 STRATEGY_KINDS = ("funding_arb",)
 MODES = ("sim", "paper", "live")
@@ -46,6 +47,7 @@ class ProfileFile(Struct, frozen=True, kw_only=True):
     assume_par: tuple[str, ...] | None = None
     strategies: dict[str, str] | None = None
     """Name to kind."""
+    wires: dict[str, VenueWire] | None = None
     given: tuple[Given, ...] = ()
 
 
@@ -93,6 +95,7 @@ def read_profile(name: str, table: Mapping[str, Any]) -> ProfileFile:
         venues=model.venues,
         assume_par=model.assume_par,
         strategies=kinds,
+        wires=read_wires((*root, "venue"), model.venue) if model.venue is not None else None,
         given=tuple(_given(root, table)),
     )
 
@@ -168,6 +171,8 @@ class _ProfileBase(BaseModel):
     assume_par: Annotated[tuple[str, ...] | None, _names(r"[A-Z0-9]{2,10}", '["USDT"]')] = None
     limits: _Limits | None = None  # type: ignore[valid-type]
     strategies: dict[str, _Strategy] | None = None  # type: ignore[valid-type]
+    venue: Any = None
+    """Checked by `read_wires`: what may stand in a table depends on its kind."""
 
 
 ProfileModel = create_model("Profile", __base__=_ProfileBase, **_SECTION_MODELS)

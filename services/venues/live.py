@@ -6,6 +6,7 @@ and answers come as events, so the same desk, machine and tests serve both. `now
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Protocol
 
 from msgspec import Struct
@@ -42,6 +43,52 @@ class VenueHealth(Struct, frozen=True, kw_only=True):
     reconnects: int
 
 
+class Verdict(StrEnum):
+    """How much a finding weighs."""
+
+    OK = "ok"
+    WARN = "warn"
+    """Worth knowing; trading goes on."""
+    STOP = "stop"
+    """Nothing is traded until it is put right."""
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One row of `doctor`."""
+
+    subject: str
+    """A venue's name, or `this machine`."""
+    check: str
+    verdict: Verdict
+    text: str
+    remedy: str = ""
+
+
+KEY_RIGHTS = "key rights"
+"""The check that refuses a key which can withdraw, in every mode."""
+
+
+def key_rights(venue: str, withdraw: bool | None) -> Finding:
+    """A key that can withdraw is refused (bug row A8); where nobody tells, a person has to look."""
+    if withdraw:
+        return Finding(
+            subject=venue,
+            check=KEY_RIGHTS,
+            verdict=Verdict.STOP,
+            text="the key can withdraw",
+            remedy="make a key that can trade and nothing else, and end this one at the venue",
+        )
+    if withdraw is None:
+        return Finding(
+            subject=venue,
+            check=KEY_RIGHTS,
+            verdict=Verdict.WARN,
+            text="the venue does not tell whether the key can withdraw",
+            remedy="look at the venue's own page: it must be able to trade and nothing else",
+        )
+    return Finding(subject=venue, check=KEY_RIGHTS, verdict=Verdict.OK, text="trades, cannot withdraw")
+
+
 class LiveVenue(VirtualVenue, Protocol):
     capabilities: Capabilities
 
@@ -52,6 +99,13 @@ class LiveVenue(VirtualVenue, Protocol):
         """
 
     async def close(self) -> None:
-        """End all connections; nothing is cancelled by it."""
+        """End all connections; nothing is cancelled by it.
+
+        What was asked before is given its end first, for two seconds at most: after a fatal halt the cancels
+        leave this way.
+        """
+
+    async def examine(self) -> tuple[Finding, ...]:
+        """After `start`: what only the adapter can tell: key rights, position and margin mode."""
 
     def health(self) -> VenueHealth: ...

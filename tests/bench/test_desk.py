@@ -25,7 +25,8 @@ from services.drive.keeper import StoreKeeper
 from services.drive.machine import VirtualMachine
 from services.drive.ports import NullKeeper
 from services.drive.recover import restore
-from services.drive.session import Session, SessionNote
+from services.drive.session import Session
+from services.drive.standing import SessionNote
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.venues.sim.exchange import SimExchange

@@ -6,7 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from services.drive.machine import VirtualMachine
-from services.drive.session import Session, SessionNote
+from services.drive.session import Session
+from services.drive.standing import SessionNote
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.venues.sim.world import make_world

@@ -17,7 +17,8 @@ from services.domain.records import EpisodeRecord, FillRecord, FundingRecord, Pa
 from services.drive.choice import Choice, choose
 from services.drive.machine import VirtualMachine
 from services.drive.ports import NullKeeper
-from services.drive.session import Session, SessionNote
+from services.drive.session import Session
+from services.drive.standing import SessionNote
 from services.protocol.options import RunOptions
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings

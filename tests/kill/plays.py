@@ -21,7 +21,8 @@ from services.domain.orders import OrderRequest
 from services.drive import direct as direct_flatten
 from services.drive.lock import Holder
 from services.drive.machine import VirtualMachine
-from services.drive.session import Session, SessionNote
+from services.drive.session import Session
+from services.drive.standing import SessionNote
 from services.settings.layout import StateLayout
 from services.settings.parameters import Freshness, Funding, Settings, StrategySettings
 from services.venues.sim import funding

@@ -14,7 +14,8 @@ from services.desk.views import Meta, desk_view, strip
 from services.domain.events import Command
 from services.domain.money import DESK_CONTEXT
 from services.drive.machine import VirtualMachine
-from services.drive.session import Session, SessionNote
+from services.drive.session import Session
+from services.drive.standing import SessionNote
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.venues.sim.world import make_world

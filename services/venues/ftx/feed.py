@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 
 from services.domain.events import Event, IndexRow, MarketFrame, MarkRow, RateRow
@@ -28,6 +28,7 @@ LIFE_S = 1.0
 MARKS_S = 1.0
 COINS_S = 3.0
 STATS_S = 30.0
+CLOCK_S = 60.0
 BACK_FILL_S = 30 * 86_400
 
 
@@ -42,7 +43,10 @@ class Feed:
         stream: Stream,
         tell: Callable[[Event], None],
         wall: Callable[[], int],
+        resync: Callable[[], Awaitable[None]],
     ) -> None:
+        """`resync` measures the venue's clock."""
+        self._resync = resync
         self._venue = venue
         self._api = api
         self._by_market = by_market
@@ -80,6 +84,7 @@ class Feed:
             group.create_task(self._every(MARKS_S, self._ask_marks))
             group.create_task(self._every(COINS_S, self._ask_coins))
             group.create_task(self._every(STATS_S, self._ask_funding))
+            group.create_task(self._every(CLOCK_S, self._resync))
 
     async def _every(self, seconds: float, work: Callable[[], object]) -> None:
         while not self._stopped.is_set():

@@ -25,7 +25,7 @@ from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.feed import Feed
 from services.venues.ftx.rest import FtxRest
 from services.venues.ftx.trading import Trading
-from services.venues.live import Capabilities, VenueHealth
+from services.venues.live import KEY_RIGHTS, Capabilities, Finding, VenueHealth, Verdict, key_rights
 from services.venues.port import Outbox
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.offset import ClockOffset
@@ -99,6 +99,7 @@ class FtxVenue:
         self._make_stream = make_stream
         self._close_pool = close
         self._wall = wall
+        self._account: wire.Account | None = None
         self._by_market: dict[str, Instrument] = {}
         self._coins: dict[str, wire.Coin] = {}
         self._trading = Trading(
@@ -124,7 +125,7 @@ class FtxVenue:
         markets, futures, coins = await asyncio.gather(
             self._api.markets(), self._api.futures(), self._api.coins()
         )
-        account = await self._api.account() if self._secret is not None else None
+        account = self._account = await self._api.account() if self._secret is not None else None
         self._coins.update((coin.id, coin) for coin in coins)
         by_name = {future.name: future for future in futures}
         for market in markets:
@@ -159,6 +160,7 @@ class FtxVenue:
             self._stream,
             self._tell,
             self._wall,
+            self.resync,
         )
         await self._feed.fill_back(self.venue_now())
         self._stream.start()
@@ -182,6 +184,27 @@ class FtxVenue:
         server = await self._api.time_ns()
         received = self._wall()
         self._offset.measured(sent / 1e6, received / 1e6, server / 1e6, time.monotonic_ns())
+
+    async def examine(self) -> tuple[Finding, ...]:
+        """The real exchange never told whether a key may withdraw; our server does."""
+        if self._account is None:
+            rights = Finding(
+                subject=self.name, check=KEY_RIGHTS, verdict=Verdict.WARN, text="no key: market data only"
+            )
+        else:
+            rights = key_rights(self.name, self._account.withdrawEnabled)
+        return (
+            rights,
+            Finding(
+                subject=self.name, check="position mode", verdict=Verdict.OK, text="one position a market"
+            ),
+            Finding(
+                subject=self.name,
+                check="margin mode",
+                verdict=Verdict.OK,
+                text="cross, one pool of collateral",
+            ),
+        )
 
     def venue_now(self) -> int:
         """Our wall clock, corrected by what is known of the venue's, ns."""
@@ -211,6 +234,7 @@ class FtxVenue:
                 conditional=can.conditional,
                 dead_man=can.dead_man,
                 conditional_survives_dead_man=can.conditional_survives_dead_man,
+                own_clock=True,
             )
         )
         self._tell(VenueLink(venue=self.name, ts=now, up=True, reason="connected"))

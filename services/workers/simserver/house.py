@@ -132,8 +132,12 @@ class House:
         lockstep: bool = False,
         clock: Callable[[], float] = time.monotonic,
         latency_ms: float | None = None,
+        late_ns: int = 0,
     ) -> None:
-        """`lockstep`: time moves by `advance` alone. Accounts are opened when first used."""
+        """`lockstep`: time moves by `advance` alone. Accounts are opened when first used.
+
+        `late_ns`: how long ago the world's start was, so that market time agrees with the wall's.
+        """
         self.world = world
         self.keys = {key.key: key for key in keys}
         self.lockstep = lockstep
@@ -141,7 +145,7 @@ class House:
         self._speed = speed
         self._latency_ms = latency_ms
         self._clock = clock
-        self._started = clock()
+        self._started = clock() - late_ns / NS
         self._start = world.start
         self.now = world.start
         self._faults: list[SetFault] = []

@@ -1,0 +1,110 @@
+"""What an engine over real venues stands on: the desk from its journal, over the venues as they are today.
+
+The venues are started first, so that their instruments are known; what they say meanwhile is held back until
+the desk has been told that it starts.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from services.desk.core import DeskCore
+from services.desk.desk import Desk
+from services.desk.views.figures import held_sizes
+from services.domain.events import Event
+from services.domain.instrument import Instrument
+from services.drive.live_queue import LiveQueue
+from services.drive.standing import SessionNote, Standing
+from services.settings.layout import StateLayout
+from services.settings.parameters import Settings
+from services.venues.port import Outbox
+
+log = logging.getLogger("stableconsole.engine")
+
+
+class Lobby:
+    """The venues' outbox from their first connection on: keeps what they say until the desk listens."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Event] = []
+        self._queue: Outbox | None = None
+
+    def deliver(self, due: int, event: Event) -> None:
+        if self._queue is None:
+            self._waiting.append(event)
+        else:
+            self._queue.deliver(due, event)
+
+    def wake(self, due: int, token: object) -> None:
+        raise RuntimeError("a venue over sockets wakes by itself")
+
+    def open(self, queue: Outbox, now: int) -> None:
+        """All that was said in its order, as of now; from here on straight into the queue."""
+        waiting, self._waiting = self._waiting, []
+        self._queue = queue
+        for event in waiting:
+            queue.deliver(now, event)
+
+
+class LiveSession(Standing):
+    """`open` may raise StoreError, OSError, ValueError."""
+
+    queue: LiveQueue
+
+    def __init__(
+        self, layout: StateLayout, settings: Settings, code: str, *, wall: Callable[[], int] = time.time_ns
+    ) -> None:
+        super().__init__(layout, settings, code, wall_time=True)
+        self._wall = wall
+        self.lobby = Lobby()
+        self.gone: tuple[str, ...] = ()
+        """Instruments of the session before that no venue lists any more, with something of ours on them."""
+
+    def open(self, note: SessionNote, listed: tuple[Instrument, ...], world: Mapping[str, Any]) -> None:
+        """Everything up to the first event. `listed`: what the venues trade today."""
+        # Random: two folders on one account, or one that was lost, must never draw the same order ids.
+        instance = self.recover(secrets.token_bytes(16), note.started)
+        state = self.restored.state if self.restored is not None else None
+        self.queue = LiveQueue(max(self._wall(), state.now if state is not None else 0))
+        known = {each.id: each for each in listed}
+        if self.restored is not None:
+            # What has left a venue's list keeps its last facts: a desk that cannot price it, nor trade it,
+            # still knows what it holds of it. Without prices nothing new is risked there.
+            former = {each.id: each for each in self.restored.instruments if each.id not in known}
+            known = former | known
+        self.desk = Desk(self.settings, known, state, instance=instance)
+        on_list = {each.id for each in listed}
+        self.gone = tuple(name for name in _ours(self.desk.core) if name not in on_list)
+        for name in self.gone:
+            log.error(
+                "%s: no venue of this profile lists it any more, and the desk has something on it: it cannot "
+                "be priced or traded here; see to it at the venue",
+                name,
+            )
+        self.begin_journal(instance, note, tuple(known.values()), dict(world))
+
+    def first_events(self) -> None:
+        """`start` and its company first, then whatever the venues have said so far."""
+        self.queue_start()
+        self.lobby.open(self.queue, self.queue.now)
+
+    def close(self) -> bool:
+        """Flush and close. False = something could not be written."""
+        return self.close_books()
+
+
+def _ours(core: DeskCore) -> tuple[str, ...]:
+    """Instruments with a position, a live pair or an open order of ours."""
+    return tuple(
+        dict.fromkeys(
+            (
+                *(name for name, size in held_sizes(core).items() if size),
+                *(leg.instrument for pair in core.pairs.live() for leg in pair.legs),
+                *(entry.request.instrument for entry in core.orders.open_orders()),
+            )
+        )
+    )

@@ -1,0 +1,158 @@
+"""The turn of an engine that has been built: control socket, watchdog, signals, the loop, and all of it back.
+
+The same for every mode; what differs stands in `Parts`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from types import FrameType
+
+from msgspec import Struct
+
+from services.control.bridge import Bridge
+from services.control.server import ControlServer
+from services.desk.views import Meta, ViewCache, summary
+from services.drive.guard import Watchdog
+from services.drive.machine import VirtualMachine
+from services.drive.runner import Runner
+from services.drive.standing import Standing
+from services.protocol.exits import Exit
+from services.protocol.frames import Hello
+from services.protocol.options import RunOptions
+from services.protocol.ready import Ready, tell_ready
+from services.protocol.version import PROTOCOL, VERSION
+
+log = logging.getLogger("stableconsole.engine")
+
+
+class RunEnd(Struct, frozen=True, kw_only=True):
+    """How a run ended: its exit status, the summary, and a line for stderr when something is left."""
+
+    exit: Exit
+    summary: Struct | None = None
+    text: str = ""
+
+
+class Parts:
+    """One engine, built and not yet turning."""
+
+    def __init__(
+        self,
+        session: Standing,
+        machine: VirtualMachine,
+        runner: Runner,
+        watchdog: Watchdog,
+        *,
+        meta: Callable[[], Meta],
+        cache: ViewCache,
+        world: dict[str, str],
+        describe: str,
+        begin: Callable[[], None],
+        close: Callable[[], bool],
+        hang_up: Callable[[], Awaitable[None]] | None = None,
+        guarded: bool = True,
+    ) -> None:
+        """`begin` queues the first events; `hang_up` closes venues over sockets, `close` the books: False =
+        something could not be written. `guarded`: the watchdog runs.
+        """
+        self.session = session
+        self.machine = machine
+        self.runner = runner
+        self.watchdog = watchdog
+        self.meta = meta
+        self.cache = cache
+        self.world = world
+        self.describe = describe
+        self.begin = begin
+        self.close = close
+        self.hang_up = hang_up
+        self.guarded = guarded
+
+
+class Running:
+    """One run of one engine."""
+
+    def __init__(self, parts: Parts, options: RunOptions) -> None:
+        self._parts = parts
+        self._options = options
+        self._interrupted = False
+
+    async def run(self) -> RunEnd:
+        """Until the loop ends. Raises ProductError when the socket cannot be bound, DeskFailed."""
+        parts = self._parts
+        session, machine, runner, watchdog = parts.session, parts.machine, parts.runner, parts.watchdog
+        bridge = Bridge(session.desk, runner, parts.meta, parts.cache)
+        machine.on_answer = bridge.answer
+        session.desk.strategies.guard = watchdog.guard
+        server = ControlServer(session.layout.socket, self._hello(), bridge, bridge)
+        await server.start()
+        if parts.guarded:
+            watchdog.start()
+        self._take_signals(runner)
+        try:
+            parts.begin()
+            gc.collect()
+            gc.freeze()
+            tell_ready(self._options.ready_fd, Ready(ok=True, pid=os.getpid()))
+            meta = parts.meta()
+            log.info(
+                "%s at %s", f"{meta.stamp}: {parts.describe}" if meta.stamp else parts.describe, meta.badge
+            )
+            rested = await runner.run()
+            left = machine.stopped.left if machine.stopped is not None else ()
+            if not rested:
+                left = (*left, "stopped before everything had come to rest")
+            bridge.ended(left, machine.stopped.kept if machine.stopped is not None else ())
+            end = summary(
+                session.desk.core, session.desk.strategies, parts.meta(), machine.events, runner.ended_by
+            )
+            await asyncio.sleep(0)
+        finally:
+            await server.close()
+            # First the watchdog: what cannot be closed quickly is no reason to shoot the engine.
+            watchdog.stop()
+            if parts.hang_up is not None:
+                # Before the books: the cancels of a fatal halt go out before anything waits for a disk.
+                await parts.hang_up()
+            written = parts.close()
+        if not written:
+            left = (*left, "the store could not write everything")
+        status = Exit.FAILED if left else Exit.DONE
+        if self._interrupted and not left:
+            status = Exit.INTERRUPTED
+        return RunEnd(exit=status, summary=end, text="; ".join(left))
+
+    def _hello(self) -> Hello:
+        session = self._parts.session
+        return Hello(
+            protocol=PROTOCOL,
+            version=VERSION,
+            instance=session.desk.state.ids.instance,
+            pid=os.getpid(),
+            profile=self._options.profile,
+            mode=session.settings.mode,
+            world=self._parts.world,
+        )
+
+    def _take_signals(self, runner: Runner) -> None:
+        """The loop's own handlers would go with the loop, and a signal during the last steps would kill."""
+        loop = asyncio.get_running_loop()
+
+        def taken(number: int, _frame: FrameType | None) -> None:
+            if loop.is_closed():
+                return  # everything is written, the summary is on its way: there is nothing left to end
+            self._interrupted = self._interrupted or number == signal.SIGINT
+            loop.call_soon_threadsafe(
+                runner.request_stop, "interrupt" if number == signal.SIGINT else "sigterm"
+            )
+
+        signal.signal(signal.SIGTERM, taken)
+        signal.signal(signal.SIGINT, taken)
+        # A terminal that goes away takes nothing with it: the engine belongs to nobody (RUNTIME 1).
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -1,0 +1,202 @@
+"""An engine over real sockets: venues started, looked at, the desk recovered over them, machine and loop.
+
+In order: adapters, their instruments, the doctor's rows, the store, the desk. Nothing of the desk is opened
+before every venue has answered; nothing is sent before the doctor's word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from services.desk.views import Meta
+from services.domain.effects import Notify, SetFault
+from services.domain.venue_events import VenueClock
+from services.drive.live import LiveMachine, LiveRunner
+from services.drive.live_session import LiveSession
+from services.drive.pace import Pacer
+from services.drive.runner import Limits
+from services.drive.standing import SessionNote
+from services.protocol.errors import ProductError
+from services.protocol.exits import Exit
+from services.runtime.redact import Redactor
+from services.settings.layout import StateLayout
+from services.settings.parameters import Settings
+from services.settings.venues import VenueWire, without_keys
+from services.venues.live import KEY_RIGHTS, Finding, LiveVenue, Verdict
+from services.venues.port import VirtualVenue
+from services.venues.wire.errors import WireError
+from services.workers import doctor
+from services.workers.wires import build_venues, world_of
+
+log = logging.getLogger("stableconsole.engine")
+
+CLOCK_LOOK_S = 1.0
+CLOCK_STEP_MS = 25
+"""A change of the offset below this is not told: the gate's limit is forty times as much."""
+
+BADGES = {"sim": "SIM ⇄", "paper": "PAPER", "live": "LIVE"}
+"""Where others show a speed: `⇄` is the simulator behind real sockets."""
+
+
+class _NobodyWakes:
+    """Real time wakes by itself."""
+
+    def wake(self, now: int, token: object) -> None:
+        raise RuntimeError("a venue over sockets asks for no wake")
+
+
+class LiveEngine:
+    """One run's parts. `start` and `open` first, in this order; `close_venues` and `session.close` last."""
+
+    def __init__(
+        self,
+        layout: StateLayout,
+        settings: Settings,
+        code: str,
+        environ: Mapping[str, str],
+        redactor: Redactor,
+        *,
+        build: Callable[..., dict[str, LiveVenue]] = build_venues,
+    ) -> None:
+        """`settings`: as the profile has them, keys included. Raises ProductError. Nothing connects yet."""
+        self.wires: dict[str, VenueWire] = settings.wires
+        self.layout = layout
+        # From here on no key is to be seen: the desk's settings go into the journal.
+        self.settings = replace(settings, wires=without_keys(settings.wires))
+        self.session = LiveSession(layout, self.settings, code)
+        self.venues = build(settings.profile, settings.wires, environ, self.session.lobby, redactor)
+        self._told: dict[str, int | None] = {}
+        self._looked = 0.0
+
+    async def start(self) -> None:
+        """Connect all venues. Raises ProductError naming the first that cannot be used."""
+        await asyncio.gather(*(self._start(name, venue) for name, venue in self.venues.items()))
+
+    async def _start(self, name: str, venue: LiveVenue) -> None:
+        try:
+            async with asyncio.timeout(doctor.START_S):
+                await venue.start()
+        except TimeoutError:
+            raise _unusable(name, f"no answer within {doctor.START_S:g} s") from None
+        except (WireError, ValueError) as error:
+            raise _unusable(name, str(error)) from None
+
+    async def examine(self) -> None:
+        """The doctor's rows. Live trades only when none of them would stop it; a key that can withdraw is
+        refused in every mode. Raises ProductError (exit 2).
+        """
+        found = list(doctor.local_findings(self.layout, self.settings))
+        for name, venue in self.venues.items():
+            try:
+                found += await doctor.started_findings(name, venue, self.settings)
+            except WireError as error:
+                raise _unusable(name, str(error)) from None
+        wrong = doctor.stops(tuple(found))
+        if self.settings.mode != "live":
+            wrong = tuple(each for each in wrong if each.check == KEY_RIGHTS)
+        if wrong:
+            raise ProductError(f"doctor: {doctor.refusal(wrong)}", Exit.USAGE, "doctor")
+        _log_warnings(found)
+
+    def open(self, note: SessionNote) -> None:
+        """Store, journal, desk. Raises StoreError, OSError."""
+        listed = tuple(spec for venue in self.venues.values() for spec in venue.instruments())
+        self.session.open(note, listed, {"venues": world_of(self.wires)})
+
+    def machine(self, notify: Callable[[Notify], None]) -> LiveMachine:
+        venues: dict[str, VirtualVenue] = dict(self.venues)
+        return LiveMachine(
+            self.session.desk,
+            venues,
+            _NobodyWakes(),
+            self.session.queue,
+            self.session.keeper,
+            on_notify=notify,
+            on_handled=self.session.handled,
+            on_fault=self._fault,
+        )
+
+    def runner(self, machine: LiveMachine, beat: Callable[[], None], wall_s: float | None) -> LiveRunner:
+        engine = self.settings.engine
+
+        def turn() -> None:
+            beat()
+            self._tell_clocks(machine)
+
+        return LiveRunner(
+            machine,
+            Pacer(1.0, time.monotonic(), self.session.queue.now),
+            Limits(wall_s=wall_s, stop_timeout_s=engine.stop_timeout_s),
+            beat=turn,
+            intent_timeout_s=engine.intent_timeout_ms / 1000,
+        )
+
+    def meta(self) -> Meta:
+        latency = {}
+        for name, venue in self.venues.items():
+            health = venue.health()
+            latency[name] = (_decimal(health.latency_ms_p50), _decimal(health.latency_ms_p95))
+        mode = self.settings.mode
+        return Meta(
+            badge=BADGES.get(mode, mode.upper()),
+            stamp="SIM OVER SOCKETS" if mode == "sim" else "",
+            profile=self.settings.profile,
+            mode=mode,
+            synthetic=mode == "sim",
+            latency=latency,
+        )
+
+    def describe(self) -> str:
+        return ", ".join(f"{name} {wire.kind} {wire.rest}" for name, wire in self.wires.items())
+
+    async def close_venues(self) -> None:
+        """Give what is under way its end, a fatal halt's cancels among it; then hang up."""
+        await asyncio.gather(*(venue.close() for venue in self.venues.values()), return_exceptions=True)
+
+    def _tell_clocks(self, machine: LiveMachine) -> None:
+        """A measurement of the shell reaches the desk as an input like any other (RUNTIME 2)."""
+        now = time.monotonic()
+        if now - self._looked < CLOCK_LOOK_S:
+            return
+        self._looked = now
+        for name, venue in self.venues.items():
+            offset = venue.health().clock_offset_ms
+            if name in self._told and _alike(offset, self._told[name]):
+                continue
+            self._told[name] = offset
+            now_ns = machine.queue.now
+            machine.queue.deliver(now_ns, VenueClock(venue=name, offset_ms=offset, ts=now_ns))
+
+    def _fault(self, effect: SetFault) -> None:
+        """To the simulator behind the socket; the desk has refused it for any other."""
+        made = getattr(self.venues[effect.venue], "set_fault", None)
+        if made is None:
+            log.error("%s: a fault cannot be set on this venue", effect.venue)
+            return
+        made(effect)
+
+
+def _alike(one: int | None, other: int | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) < CLOCK_STEP_MS
+
+
+def _unusable(name: str, why: str) -> ProductError:
+    return ProductError(f"venue {name}: {why}; see: stableconsole doctor", Exit.FAILED, "venue")
+
+
+def _log_warnings(found: list[Finding]) -> None:
+    for each in found:
+        if each.verdict is not Verdict.OK:
+            log.warning("doctor: %s", doctor.refusal((each,)))
+
+
+def _decimal(value: int | None) -> Decimal | None:
+    return None if value is None else Decimal(value)

@@ -1,0 +1,104 @@
+"""From a profile's venue tables to adapters over real sockets: one dict of kinds, imported when asked for.
+
+Secrets come from the environment or the system keyring and go nowhere but into the adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from services.protocol.errors import ProductError
+from services.protocol.exits import Exit
+from services.runtime.redact import Redactor
+from services.settings.venues import VenueWire, secret_variable
+from services.venues.live import LiveVenue
+from services.venues.port import Outbox
+
+Builder = Callable[[str, VenueWire, str | None, Outbox, Redactor], LiveVenue]
+
+KEYRING_SERVICE = "stableconsole"
+
+
+def _ftx(name: str, wire: VenueWire, secret: str | None, outbox: Outbox, redactor: Redactor) -> LiveVenue:
+    from services.venues.ftx.build import build_ftx  # noqa: PLC0415 - loads the wire: only who needs it pays
+    from services.venues.ftx.venue import FtxSettings  # noqa: PLC0415
+
+    settings = FtxSettings(
+        rest=wire.rest,
+        stream=wire.stream,
+        key=wire.key,
+        subaccount=wire.subaccount or None,
+        symbols=wire.symbols,
+        allow_remote=wire.allow_remote,
+        extensions=wire.extensions,
+    )
+    return build_ftx(name, settings, secret, outbox, redactor=redactor)
+
+
+BUILDERS: dict[str, Builder] = {"ftx": _ftx}
+"""By the kinds of `services.settings.venues`."""
+
+
+def build_venues(
+    profile: str,
+    wires: Mapping[str, VenueWire],
+    environ: Mapping[str, str],
+    outbox: Outbox,
+    redactor: Redactor,
+) -> dict[str, LiveVenue]:
+    """Nothing connects yet. Raises ProductError with one line."""
+    found: dict[str, LiveVenue] = {}
+    for name, wire in wires.items():
+        secret = secret_of(profile, name, environ) if wire.key else None
+        try:
+            found[name] = BUILDERS[wire.kind](name, wire, secret, outbox, redactor)
+        except ValueError as error:
+            raise ProductError(f"venue {name}: {error}", Exit.USAGE, "venue") from None
+    return found
+
+
+def secret_of(profile: str, venue: str, environ: Mapping[str, str]) -> str:
+    """Of the environment, else of the system keyring. Raises ProductError naming both places."""
+    variable = secret_variable(venue)
+    given = environ.get(variable)
+    if given:
+        return given
+    kept, why = _from_keyring(f"{profile}/{venue}")
+    if kept:
+        return kept
+    raise ProductError(
+        f"venue {venue}: its key has no secret: set {variable}, or keep it in the system keyring as "
+        f"{KEYRING_SERVICE}, {profile}/{venue} ({why})",
+        Exit.USAGE,
+        "secret",
+    )
+
+
+def _from_keyring(name: str) -> tuple[str | None, str]:
+    """The secret or None, and why there is none."""
+    try:
+        import keyring  # noqa: PLC0415 - an extra
+    except ImportError:
+        return None, "the extra is not installed: pip install 'stableconsole[keyring]'"
+    try:
+        return keyring.get_password(KEYRING_SERVICE, name), "nothing is kept there"
+    except keyring.errors.KeyringError as error:
+        return None, f"the keyring does not answer: {type(error).__name__}"
+
+
+def account_names(wires: Mapping[str, VenueWire]) -> dict[str, tuple[str, str]]:
+    """Venue -> (where, key id) of every account with a key: two profiles may name one venue differently."""
+    return {
+        name: (f"{wire.kind} {urlsplit(wire.rest).netloc}", wire.key)
+        for name, wire in wires.items()
+        if wire.key
+    }
+
+
+def world_of(wires: Mapping[str, VenueWire]) -> dict[str, dict[str, str]]:
+    """Where each venue is, for the journal: neither keys nor secrets."""
+    return {
+        name: {"kind": wire.kind, "rest": wire.rest, "subaccount": wire.subaccount}
+        for name, wire in wires.items()
+    }
