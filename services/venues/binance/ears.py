@@ -72,31 +72,34 @@ class Ears:
                 return stream
         return None
 
-    def heard(self, raw: str | bytes) -> None:
+    def heard(self, raw: str | bytes, stream: str = "") -> None:
+        """One frame, or several in a list; `stream` names the one it came wrapped in."""
         body = raw.encode() if isinstance(raw, str) else raw
         try:
             if body[:1] == b"[":
                 for one in frames.HEADS.decode(body):
-                    self._one(bytes(one))
+                    self._one(bytes(one), stream)
             else:
-                self._one(body)
+                self._one(body, stream)
         except msgspec.DecodeError as error:
             self.refuse(f"a frame that is no frame: {error}")
 
-    def _one(self, body: bytes) -> None:
+    def _one(self, body: bytes, stream: str) -> None:
         head = frames.HEAD.decode(body)
+        # A spot ticker says nowhere that it is one.
+        name = head.e or ("bookTicker" if stream.endswith("@bookTicker") else "")
         if head.stream and bytes(head.data):
             self._spoken(head.stream)
-            self.heard(bytes(head.data))
-        elif head.e:
+            self.heard(bytes(head.data), head.stream)
+        elif name:
             try:
-                if self.event(head.e, body):
+                if self.event(name, body):
                     self.applied += 1
                 else:
-                    self.passed[head.e] = self.passed.get(head.e, 0) + 1
+                    self.passed[name] = self.passed.get(name, 0) + 1
             except (msgspec.DecodeError, ParseError, BadNumber) as error:
-                self.refuse(f"{head.e}: {error}")
-                self.unreadable(head.e, str(error))
+                self.refuse(f"{name}: {error}")
+                self.unreadable(name, str(error))
         elif head.id is not None:
             self._answer(head)
         else:
