@@ -40,6 +40,11 @@ kind = "funding_arb"
 enabled = true
 min_spread = "1.0bps/8h"
 
+# Trades a perp on two venues against each other while they stand apart; off unless it is set up:
+# [profiles.sim.strategies.cross_exchange]
+# kind = "cross_exchange"
+# threshold = "5bps"
+
 # Other tables of a profile: pair exec ladder fresh size stop breaker depeg reconcile engine
 
 [ui]

@@ -143,6 +143,11 @@ RULES: dict[str, Rule] = {
         "A coin balance is negative and near the venue's automatic, costly conversion.",
         "convert into that coin now",
     ),
+    "rebalance": Rule(
+        WARNING,
+        "A coin runs low on one of the venues that trade against each other: no entry that needs it.",
+        "make the transfer that is named, yourself; nothing is moved by this program",
+    ),
     "depeg warn": Rule(
         WARNING,
         "A stablecoin stands off its dollar.",

@@ -135,19 +135,22 @@ class Admission:
             strength=intent.strength,
             record=track_record(core.state.episodes, name, intent.group, slot.sample_since),
             stop=intent.stop_distance,
-            short=self._size_leg(intent.short, Side.SELL),
-            long=self._size_leg(intent.long, Side.BUY),
+            short=self._size_leg(intent.short, Side.SELL, intent.most),
+            long=self._size_leg(intent.long, Side.BUY, intent.most),
             slippage_bps=allowance(core.settings.exec, core.state.measured.get(name)),
             head_rooms=pair_head_rooms(ctx, intent.short, intent.long, cap=cap),
         )
         return answer, capital
 
-    def _size_leg(self, instrument: str, side: Side) -> SizeLeg:
+    def _size_leg(self, instrument: str, side: Side, most: Decimal | None) -> SizeLeg:
+        """What the book takes, and never more than the edge was reckoned for."""
         core, prices = self.core, self.submit.prices
         spec = core.instruments[instrument]
         mid, mark = prices.mid(instrument), core.picture.fresh_mark(instrument, core.now)
         usd = core.picture.fresh_index(spec.venue, spec.quote, core.now)
         depth = prices.depth(instrument, side)
+        if depth is not None and most is not None:
+            depth = min(depth, most)
         price = None if mid is None or mark is None else max(mid, mark)
         available = None if depth is None or price is None or usd is None else depth * price * usd
         return SizeLeg(instrument=spec, price=price, quote_usd=usd, available=available)

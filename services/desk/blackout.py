@@ -11,6 +11,7 @@ from services.domain.enums import Purpose
 from services.domain.orders import OrderRequest
 from services.market.legs import in_blackout
 from services.risk.context import Check
+from services.settings.cross import Cross
 
 NAME = "blackout"
 
@@ -21,10 +22,11 @@ def entry_check(core: DeskCore, order: OrderRequest) -> Check | None:
     settings = core.settings.strategies.get(pair.strategy) if pair is not None else None
     if order.purpose is not Purpose.ENTRY or pair is None or settings is None:
         return None
-    params = settings.funding
+    params = settings.params
+    before_s = params.blackout_s if isinstance(params, Cross) else params.entry_window_min_s
     for leg in pair.legs:
         row = core.picture.rate(leg.instrument, core.now)
-        if row is not None and in_blackout(row, core.now, params.entry_window_min_s, params.blackout_s):
+        if row is not None and in_blackout(row, core.now, before_s, params.blackout_s):
             text = f"{leg.instrument} settles: no entry in its blackout"
             return Check(name=NAME, subject=leg.instrument, unit="state", passed=False, text=text)
     return None

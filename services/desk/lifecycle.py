@@ -7,8 +7,9 @@ from services.desk.answers import still_open
 from services.desk.commands import Commands
 from services.desk.core import MINUTE, SECOND, UNREAD, DeskCore
 from services.desk.pair_books import close_books, keep_pair
+from services.desk.pair_facts import basis_bps
 from services.desk.state import Stopping
-from services.desk.strategy import Strategies, basis_bps
+from services.desk.strategy import Strategies
 from services.desk.submit import Submitter
 from services.domain.effects import Stopped
 from services.domain.enums import PairState, Purpose, Severity, TradingState

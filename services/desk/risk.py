@@ -16,6 +16,7 @@ from services.desk import (
     gatekeeping,
     holdings,
     ladder,
+    looks,
     pegs,
     protection,
     revaluation,
@@ -69,6 +70,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     core.orders.prune(core.now)
     _forget_pairs(core, submit)
     holdings.review(core)
+    looks.watch(core)
     if core.now >= core.state.next_equity:
         core.state.next_equity = core.now + max(EQUITY_EVERY_NS, core.settings.data_step_ns)
         _record_equity(core, total, margins)

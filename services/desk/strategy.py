@@ -7,22 +7,22 @@ A strategy that raises is dropped with its state as it was; one that the watchdo
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from services.desk import controls
+from services.desk import controls, looks
 from services.desk.admission import Admission
 from services.desk.core import DAY, SECOND, UNREAD, DeskCore
+from services.desk.pair_facts import pair_facts
 from services.desk.state import StrategySlot
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Purpose, Severity, TradingState
 from services.domain.errors import StrategyOverran
-from services.domain.money import BPS, ZERO
 from services.execution.measured import expected
 from services.execution.pair_state import Pair
 from services.market.legs import perp_legs
+from services.settings.cross import Cross
 from services.settings.parameters import Funding, StrategySettings
 from services.strategies.base import (
     ClosePair,
@@ -30,7 +30,6 @@ from services.strategies.base import (
     FreezePair,
     Intent,
     OpenPair,
-    PairFacts,
     StrategyView,
     ThawPair,
 )
@@ -40,6 +39,8 @@ from services.strategies.kinds import KINDS
 DECIDE_EVERY_S = 10
 """Market data alone call a strategy at most this often; a settled rate is looked at after its blackout, by
 the strategy's own wake-up."""
+PRICES_EVERY_NS = SECOND // 10
+"""The same for one that lives on prices, which are gone in a second."""
 
 
 def _plainly(call: Callable[[], Any]) -> Any:
@@ -90,14 +91,14 @@ class Strategies:
         if settings is None or not settings.enabled or slot.dropped:
             slot.next_ts = core.now + DAY
             return
-        slot.next_ts = core.now + self._pause()
+        slot.next_ts = core.now + self._pause(settings)
         if self.skip == name:
             self.skip = None
             return
         view = self.view(name, settings)
         kind = KINDS[slot.kind]
         try:
-            intents, state = self.guard(lambda: kind.decide(view, settings.funding, self.states[name]))
+            intents, state = self.guard(lambda: kind.decide(view, settings.params, self.states[name]))
         except StrategyOverran:
             self.overran = name
             return
@@ -111,12 +112,18 @@ class Strategies:
                 core.state.admitted[pair].notified = True
         for intent in intents:
             self._carry(name, slot, intent)
+        if not intents:
+            # What stands against the best chance is the decision of a strategy that says it.
+            slot.last_reason = getattr(state, "verdict", "") or slot.last_reason
+        if getattr(state, "hurry", False):
+            slot.next_ts = core.now
         wake = getattr(state, "wake_at", None)
         if wake is not None and core.state.timers.get(f"decide {name}") != wake:
             core.set_timer(f"decide {name}", wake)
 
-    def _pause(self) -> int:
-        return max(DECIDE_EVERY_S * SECOND, self.core.settings.data_step_ns // 64)
+    def _pause(self, settings: StrategySettings) -> int:
+        wanted = PRICES_EVERY_NS if isinstance(settings.params, Cross) else DECIDE_EVERY_S * SECOND
+        return max(wanted, self.core.settings.data_step_ns // 64)
 
     def drop(self, name: str, why: str) -> None:
         """Take a strategy out: its entry orders canceled; its pairs keep the desk's own exits."""
@@ -154,8 +161,8 @@ class Strategies:
                 continue
             if pair.state not in (PairState.HEDGED, PairState.FROZEN):
                 continue
-            stop = settings.funding.pair_stop if settings is not None else Funding().pair_stop
-            loss = pair_loss_bps(self._facts(pair))
+            params = settings.params if settings is not None else Funding()
+            stop, loss = params.pair_stop, pair_loss_bps(pair_facts(core, pair))
             if loss >= stop:
                 core.decide("close", pair.id, PAIR_STOP, {"loss_bps": loss, "strategy": "none"})
                 self.submit.run(
@@ -174,16 +181,18 @@ class Strategies:
     def view(self, name: str, settings: StrategySettings) -> StrategyView:
         core = self.core
         levels = core.depeg.levels()
-        return StrategyView(
+        on_prices = isinstance(settings.params, Cross)
+        view = StrategyView(
             now=core.now,
-            legs=perp_legs(core.picture, core.instruments, settings.funding, core.now),
-            pairs=tuple(self._facts(pair) for pair in core.pairs.live() if pair.strategy == name),
+            legs=() if on_prices else perp_legs(core.picture, core.instruments, settings.funding, core.now),
+            pairs=tuple(pair_facts(core, pair) for pair in core.pairs.live() if pair.strategy == name),
             ended=self._ends(name),
             depeg={**levels, **dict.fromkeys(core.settings.assume_par, "ok")},
             depeg_d=core.settings.size.depeg_d,
             costs=expected(core.settings.exec, core.state.measured.get(name)),
             blocked=self.blocked(name),
         )
+        return looks.with_prices(core, view, settings.cross) if on_prices else view
 
     def blocked(self, name: str) -> str:
         """Why no entry may be proposed now; empty = entries are welcome."""
@@ -199,37 +208,6 @@ class Strategies:
         if slot.dropped or slot.stopped:
             return slot.dropped or slot.stopped
         return core.causes.disabled().get(f"strategy:{name}", "")
-
-    def _facts(self, pair: Pair) -> PairFacts:
-        core = self.core
-        admitted = core.state.admitted.get(pair.id)
-        hedged = pair.hedged_ts
-        pnl: Decimal | None = ZERO
-        for leg in pair.legs:
-            entry = leg.entry_price
-            mark = core.picture.fresh_mark(leg.instrument, core.now)
-            usd = core.picture.quote_usd(leg.instrument)
-            if leg.size == ZERO:
-                continue
-            if entry is None or mark is None or usd is None:
-                pnl = None
-                break
-            pnl = None if pnl is None else pnl + leg.size * leg.side.sign * (mark - entry) * usd
-        entry, usd = pair.short.entry_price, core.picture.quote_usd(pair.short.instrument)
-        notional = None if entry is None or usd is None else pair.short.size * entry * usd
-        return PairFacts(
-            id=pair.id,
-            group=admitted.group
-            if admitted is not None
-            else core.instruments[pair.short.instrument].hedge_group,
-            short=pair.short.instrument,
-            long=pair.long.instrument,
-            state=pair.state,
-            opened_ts=hedged,
-            leg_notional=notional,
-            price_pnl=pnl,
-            entry_basis=admitted.entry_basis if admitted is not None else None,
-        )
 
     def _ended(self, pair: str) -> bool:
         book = self.core.pairs.get(pair)
@@ -249,6 +227,8 @@ class Strategies:
                         group=admitted.group,
                         ts=book.closed_ts if book.closed_ts is not None else core.now,
                         failed=book.failed,
+                        short=book.short.instrument,
+                        long=book.long.instrument,
                     )
                 )
         return tuple(found)
@@ -310,7 +290,7 @@ class Strategies:
         if pair.state is not PairState.FROZEN:
             self.submit.run(core.pairs.freeze(intent.pair, intent.reason, core.now))
         waited = core.now - intent.since
-        settings = core.settings.strategies[pair.strategy].funding
+        settings = core.settings.strategies[pair.strategy].params
         if waited >= settings.freeze_page_min * 60 * SECOND:
             core.alert(f"frozen:{pair.id}", Severity.ALARM, f"{pair.id} frozen: {intent.reason}")
         elif waited >= settings.freeze_alert_s * SECOND:
@@ -325,13 +305,3 @@ class Strategies:
         core.resolve(f"frozen:{intent.pair}")
         core.decide("thaw", intent.pair, "all facts fresh")
         self.submit.run(core.pairs.thaw(intent.pair, core.now, self.submit.prices))
-
-
-def basis_bps(core: DeskCore, pair: Pair) -> Decimal | None:
-    """(USD price of the short leg / of the long leg - 1) at the entry fills, bps."""
-    short, long = pair.short.entry_price, pair.long.entry_price
-    short_usd = core.picture.quote_usd(pair.short.instrument)
-    long_usd = core.picture.quote_usd(pair.long.instrument)
-    if short is None or long is None or short_usd is None or long_usd is None:
-        return None
-    return (short * short_usd / (long * long_usd) - 1) / BPS

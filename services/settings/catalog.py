@@ -14,9 +14,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from services.settings import parameters
+from services.settings import cross, parameters
 from services.settings.errors import SettingsError
-from services.settings.fields import STRUCTS, parse_field
+from services.settings.fields import KINDS, STRUCTS, parse_field
 from services.settings.keys import Slot, all_keys, find, replaced
 from services.settings.parameters import Settings
 from services.settings.rules import contradictions
@@ -120,7 +120,8 @@ def _default(base: Settings, key: str) -> str:
 def _doc(settings: Settings, slot: Slot) -> str:
     path = slot.path
     if path[0] == "strategies":
-        owner = "Funding" if path[2] == "funding" else "StrategySettings"
+        blocks = {block: owner.__name__ for block, _, owner in KINDS.values()}
+        owner = blocks.get(path[2], "StrategySettings")
     elif path[0] == "gate" and len(path) > 2:
         owner = "InstrumentLimit"
     else:
@@ -130,10 +131,10 @@ def _doc(settings: Settings, slot: Slot) -> str:
 
 @cache
 def _field_docs() -> dict[tuple[str, str], str]:
-    """(class, field) to the text under the field in parameters.py: the one place where it is written."""
-    tree = ast.parse(Path(parameters.__file__).read_text(encoding="utf-8"))
+    """(class, field) to the text under the field: the one place where it is written."""
+    sources = [Path(str(each.__file__)).read_text(encoding="utf-8") for each in (parameters, cross)]
     docs: dict[tuple[str, str], str] = {}
-    for node in tree.body:
+    for node in (node for source in sources for node in ast.parse(source).body):
         if not isinstance(node, ast.ClassDef):
             continue
         for field, below in zip(node.body, node.body[1:], strict=False):

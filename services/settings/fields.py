@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from services.settings import parameters
+from services.settings.cross import Cross
 from services.settings.units import EXAMPLES, parse_flag, parse_list, parse_number
 
 
@@ -67,6 +68,32 @@ FUNDING = {
     "freeze_alert_s": F("s", "up"),
     "freeze_page_min": F("min", "up"),
 }
+
+CROSS = {
+    "threshold": F("bps"),
+    "quote_age_ms": F("ms", "up"),
+    "skew_ms": F("ms", "up"),
+    "trade_size": F("USD", "up"),
+    "max_discrepancy": F("bps", "up"),
+    "exit_level": F("bps"),
+    "max_hold_h": F("h"),
+    "pair_stop": F("bps", "up"),
+    "max_pairs": F("count", "up"),
+    "cooldown_close_min": F("min"),
+    "cooldown_failed_min": F("min"),
+    "cooldown_max_h": F("h"),
+    "blackout_s": F("s"),
+    "inventory_low": F("fraction", "down"),
+    "delisting_exit_h": F("h"),
+    "freeze_alert_s": F("s", "up"),
+    "freeze_page_min": F("min", "up"),
+}
+
+KINDS: dict[str, tuple[str, dict[str, Field], type[Struct]]] = {
+    "funding_arb": ("funding", FUNDING, parameters.Funding),
+    "cross_exchange": ("cross", CROSS, Cross),
+}
+"""Kind of strategy -> its block of `StrategySettings`, what is in it, and the block's type."""
 
 INSTRUMENT_LIMIT = {"max_position": F("USD", "up"), "max_leverage": F("x", "up")}
 

@@ -15,12 +15,12 @@ import msgspec
 from msgspec import Struct
 
 from services.settings.errors import SettingsError
-from services.settings.fields import FUNDING, INSTRUMENT_LIMIT, SECTIONS, Field
+from services.settings.fields import INSTRUMENT_LIMIT, KINDS, SECTIONS, Field
 from services.settings.parameters import InstrumentLimit, Settings
 
 SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9/_-]*(\.[a-z][a-z0-9_]*)?")
 STRATEGY_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-RESERVED_NAMES = (*SECTIONS, "funding", "limit", "limits", "strategies")
+RESERVED_NAMES = (*SECTIONS, *(block for block, _, _ in KINDS.values()), "limit", "limits", "strategies")
 """No strategy may be called like the first word of another key."""
 
 _ENABLED = Field("flag")
@@ -72,9 +72,9 @@ def replaced(settings: Settings, slot: Slot, value: Any) -> Settings:
 
 def all_keys(settings: Settings) -> Iterator[str]:
     """Every key of these settings, in the order of the parameter table."""
-    for name in settings.strategies:
+    for name, strategy in settings.strategies.items():
         yield f"{name}.enabled"
-        for field in FUNDING:
+        for field in KINDS[strategy.kind][1]:
             yield f"{name}.{field}"
     for section, fields in SECTIONS.items():
         for field in fields:
@@ -110,20 +110,30 @@ def _limit_row(settings: Settings, symbol: str) -> InstrumentLimit:
 
 
 def _strategy(settings: Settings, key: str, name: str, rest: str) -> Slot:
-    if name == "funding" and name not in settings.strategies:
-        named = [each for each, found in settings.strategies.items() if found.kind == "funding_arb"]
-        if len(named) != 1:
-            raise SettingsError(
-                key, None, f"the strategy's own name first: {', '.join(named) or 'none is set up'}"
-            )
-        name = named[0]
+    if name not in settings.strategies:
+        name = _by_block(settings, key, name)
     strategy = settings.strategies.get(name)
     if strategy is not None and rest == "enabled":
         return Slot(f"{name}.enabled", _ENABLED, strategy.enabled, ("strategies", name, "enabled"))
-    if strategy is not None and rest in FUNDING:
-        value = getattr(strategy.funding, rest)
-        return Slot(f"{name}.{rest}", FUNDING[rest], value, ("strategies", name, "funding", rest))
+    if strategy is not None:
+        block, fields, _ = KINDS[strategy.kind]
+        if rest in fields:
+            value = getattr(getattr(strategy, block), rest)
+            return Slot(f"{name}.{rest}", fields[rest], value, ("strategies", name, block, rest))
     raise _unknown(settings, key)
+
+
+def _by_block(settings: Settings, key: str, block: str) -> str:
+    """`funding.min_spread`, `cross.threshold`: the one strategy of that kind, by its block's name."""
+    for kind, (own, _, _) in KINDS.items():
+        if own == block:
+            named = [each for each, found in settings.strategies.items() if found.kind == kind]
+            if len(named) == 1:
+                return named[0]
+            raise SettingsError(
+                key, None, f"the strategy's own name first: {', '.join(named) or 'none is set up'}"
+            )
+    return block
 
 
 def _unknown(settings: Settings, key: str) -> SettingsError:

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from msgspec import Struct, field
 
+from services.settings.cross import Cross
 from services.settings.venues import VenueWire
 
 
@@ -303,6 +304,12 @@ class StrategySettings(Struct, frozen=True, kw_only=True):
     kind: str
     enabled: bool = True
     funding: Funding = Funding()
+    cross: Cross = Cross()
+
+    @property
+    def params(self) -> Funding | Cross:
+        """Of its own kind; the other block lies unused."""
+        return self.cross if self.kind == "cross_exchange" else self.funding
 
 
 class Settings(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import pairwise
 
+from services.settings.cross import Cross
 from services.settings.parameters import Funding, Settings
 
 
@@ -16,7 +17,10 @@ def contradictions(settings: Settings) -> Iterator[tuple[str, object, str]]:
     yield from _times(settings)
     yield from _bands(settings)
     for name, strategy in settings.strategies.items():
-        yield from _funding(name, strategy.funding)
+        if isinstance(strategy.params, Cross):
+            yield from _cross(name, strategy.params)
+        else:
+            yield from _funding(name, strategy.params)
 
 
 def _gate(settings: Settings) -> Iterator[tuple[str, object, str]]:
@@ -141,6 +145,24 @@ def _funding(name: str, funding: Funding) -> Iterator[tuple[str, object, str]]:
             f"{name}.freeze_alert_s",
             funding.freeze_alert_s,
             f"less than {name}.freeze_page_min ({funding.freeze_page_min})",
+        )
+
+
+def _cross(name: str, cross: Cross) -> Iterator[tuple[str, object, str]]:
+    yield from _rising(
+        (f"{name}.threshold", cross.threshold), (f"{name}.max_discrepancy", cross.max_discrepancy)
+    )
+    if cross.cooldown_failed_min > cross.cooldown_max_h * 60:
+        yield (
+            f"{name}.cooldown_failed_min",
+            cross.cooldown_failed_min,
+            f"at most {name}.cooldown_max_h ({cross.cooldown_max_h})",
+        )
+    if cross.freeze_alert_s >= cross.freeze_page_min * 60:
+        yield (
+            f"{name}.freeze_alert_s",
+            cross.freeze_alert_s,
+            f"less than {name}.freeze_page_min ({cross.freeze_page_min})",
         )
 
 

@@ -16,13 +16,13 @@ from msgspec import Struct
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, create_model
 
 from services.settings.errors import SettingsError
-from services.settings.fields import FUNDING, INSTRUMENT_LIMIT, SECTIONS, STRUCTS, Field, parse_field
+from services.settings.fields import INSTRUMENT_LIMIT, KINDS, SECTIONS, STRUCTS, Field, parse_field
 from services.settings.keys import RESERVED_NAMES, STRATEGY_NAME, SYMBOL
-from services.settings.parameters import Funding, InstrumentLimit
+from services.settings.parameters import InstrumentLimit
 from services.settings.ui import UI_KEYS
 from services.settings.venues import VenueWire, read_wires
 
-STRATEGY_KINDS = ("funding_arb",)
+STRATEGY_KINDS = tuple(KINDS)
 MODES = ("sim", "paper", "live")
 PROFILE_NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
 
@@ -84,12 +84,7 @@ def read_profile(name: str, table: Mapping[str, Any]) -> ProfileFile:
     except ValidationError as error:
         raise _refusal(root, error) from None
     strategies = model.strategies or {}
-    for each in strategies:
-        if not STRATEGY_NAME.fullmatch(each) or each in RESERVED_NAMES:
-            raise SettingsError(
-                _dotted((*root, "strategies", each)), None, "a name such as funding_arb, not a section's"
-            )
-    kinds = {each: _kind(root, each, strategies[each]) for each in strategies} if strategies else None
+    kinds = {each: _strategy(root, each, content) for each, content in strategies.items()} or None
     return ProfileFile(
         mode=model.mode,
         venues=model.venues,
@@ -149,13 +144,16 @@ _Limits = _model(
     default=(_Row | None, None),
     instrument=(dict[str, _Row], {}),  # type: ignore[valid-type]
 )
-_Strategy = _model(
-    "Strategy",
-    FUNDING,
-    Funding,
-    kind=(Annotated[str | None, _one_of(*STRATEGY_KINDS)], None),
-    enabled=(Annotated[Any, BeforeValidator(_checker(Field("flag"), True))], True),
-)
+_STRATEGIES = {
+    kind: _model(
+        block.capitalize(),
+        fields,
+        owner,
+        kind=(Annotated[str | None, _one_of(*STRATEGY_KINDS)], None),
+        enabled=(Annotated[Any, BeforeValidator(_checker(Field("flag"), True))], True),
+    )
+    for kind, (block, fields, owner) in KINDS.items()
+}
 _SECTION_MODELS: dict[str, Any] = {
     section: (_model(section.capitalize(), fields, STRUCTS[section]) | None, None)
     for section, fields in SECTIONS.items()
@@ -170,7 +168,7 @@ class _ProfileBase(BaseModel):
     venues: Annotated[tuple[str, ...] | None, _names(r"[a-z][a-z0-9_]{0,15}", '["alpha", "beta"]')] = None
     assume_par: Annotated[tuple[str, ...] | None, _names(r"[A-Z0-9]{2,10}", '["USDT"]')] = None
     limits: _Limits | None = None  # type: ignore[valid-type]
-    strategies: dict[str, _Strategy] | None = None  # type: ignore[valid-type]
+    strategies: dict[str, dict[str, Any]] | None = None
     venue: Any = None
     """Checked by `read_wires`: what may stand in a table depends on its kind."""
 
@@ -178,12 +176,20 @@ class _ProfileBase(BaseModel):
 ProfileModel = create_model("Profile", __base__=_ProfileBase, **_SECTION_MODELS)
 
 
-def _kind(root: tuple[str, ...], name: str, strategy: Any) -> str:
-    kind = strategy.kind or (name if name in STRATEGY_KINDS else None)
-    if kind is None:
-        key = ".".join((*root, "strategies", name, "kind"))
-        raise SettingsError(key, None, f"one of: {', '.join(STRATEGY_KINDS)}")
-    return str(kind)
+def _strategy(root: tuple[str, ...], name: str, content: Mapping[str, Any]) -> str:
+    """Check one strategy by the parameters of its own kind; the kind."""
+    path = (*root, "strategies", name)
+    if not STRATEGY_NAME.fullmatch(name) or name in RESERVED_NAMES:
+        raise SettingsError(_dotted(path), None, "a name such as funding_arb, not a section's")
+    said = content.get("kind", name if name in STRATEGY_KINDS else None)
+    try:
+        # Of an unknown kind the first model says so: its own check of `kind` comes before anything else.
+        _STRATEGIES.get(str(said), _STRATEGIES[STRATEGY_KINDS[0]]).model_validate(content)
+    except ValidationError as error:
+        raise _refusal(root, error, ("strategies", name), said) from None
+    if said is None:
+        raise SettingsError(_dotted((*path, "kind")), None, f"one of: {', '.join(STRATEGY_KINDS)}")
+    return str(said)
 
 
 def _given(root: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[Given]:
@@ -220,13 +226,17 @@ def _given_limits(root: tuple[str, ...], content: Mapping[str, Any]) -> Iterator
             yield Given(f"gate.{field}", value, (*root, field))
 
 
-def _refusal(root: tuple[str, ...], error: ValidationError) -> SettingsError:
-    """pydantic's first fault as our one line."""
-    fault = error.errors(include_url=False)[0]
-    location = [str(part) for part in fault["loc"]]
+def _refusal(
+    root: tuple[str, ...], error: ValidationError, within: tuple[str, ...] = (), kind: object = None
+) -> SettingsError:
+    """pydantic's first fault as our one line. `within`: where in the profile the table stands that was
+    checked; `kind`: of a strategy."""
+    faults = error.errors(include_url=False)
+    fault = next((each for each in faults if within and each["loc"] == ("kind",)), faults[0])
+    location = [*within, *(str(part) for part in fault["loc"])]
     value: object = fault.get("input")
     if fault["type"] == "extra_forbidden":
-        expected = _instead_of(location[-1], _known(location[:-1]))
+        expected = _instead_of(location[-1], _known(location[:-1], kind))
     elif fault["type"] == "value_error":
         expected = str(fault.get("ctx", {}).get("error", fault["msg"]))
     elif fault["type"] in ("model_type", "dict_type"):
@@ -243,14 +253,14 @@ def _instead_of(key: str, known: list[str]) -> str:
     return f"one of: {', '.join(known)}"
 
 
-def _known(location: list[str]) -> list[str]:
+def _known(location: list[str], kind: object = None) -> list[str]:
     """The keys that may stand in the table at `location` of a profile."""
     if not location:
         return list(ProfileModel.model_fields)
     if location[0] == "limits":
         return list((_Limits if len(location) == 1 else _Row).model_fields)
     if location[0] == "strategies":
-        return list(_Strategy.model_fields)
+        return list(_STRATEGIES.get(str(kind), _STRATEGIES[STRATEGY_KINDS[0]]).model_fields)
     return list(SECTIONS[location[0]])
 
 

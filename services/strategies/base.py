@@ -13,7 +13,11 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 
 from services.domain.enums import PairState
+from services.market.board import HeldPair
 from services.market.costs import FillCosts
+from services.market.crossing import Look
+from services.market.executable import CoinBook
+from services.market.inventory import Stock
 from services.market.legs import LegFacts
 
 
@@ -33,6 +37,8 @@ class PairFacts(Struct, frozen=True, kw_only=True):
     """Unrealised price result of both legs at fresh marks, USD; fees and funding are not in it."""
     entry_basis: Decimal | None = None
     """(USD price of the short leg / of the long leg - 1) at the entry fills, bps."""
+    quantity: Decimal | None = None
+    """Base units of the smaller leg."""
     demand: str = ""
     """Set by the desk when the pair must close whatever the strategy thinks: `leg missing`, `margin ladder`,
     `operator`. Never inferred here from something that is not in view."""
@@ -46,6 +52,8 @@ class Ended(Struct, frozen=True, kw_only=True):
     ts: int
     failed: bool
     """Never hedged: denied, rejected or reversed on the way in."""
+    short: str = ""
+    long: str = ""
 
 
 class StrategyView(Struct, frozen=True, kw_only=True):
@@ -62,6 +70,15 @@ class StrategyView(Struct, frozen=True, kw_only=True):
     """`size.depeg_d`: stop distance, at least, of legs in different coins."""
     costs: FillCosts = FillCosts()
     """What our own fills were measured to cost, as far as it may count."""
+    looks: tuple[Look, ...] = ()
+    """Every perp and spot pair with its quote, for strategies on prices."""
+    coins: dict[str, CoinBook] = {}
+    """`COIN VENUE` -> how the coin is turned into USD there."""
+    stocks: tuple[Stock, ...] = ()
+    held: tuple[HeldPair, ...] = ()
+    """Every pair of the desk that is not closed, whichever strategy's."""
+    step_ns: int = 0
+    """History runs: the series' own step."""
     blocked: str = ""
     """Why no entry may be proposed now (`REDUCING`, `paused`, `stopping`); empty = entries are welcome."""
 
@@ -79,15 +96,18 @@ class OpenPair(Struct, frozen=True, tag="open", kw_only=True):
     stop_distance: Decimal
     """Fraction of price."""
     spread: Decimal
-    """bps/8h between the entry rates."""
+    """bps/8h between the entry rates; of a pair on prices the discrepancy itself, bps."""
     gross: Decimal
-    """bps over the holding time, before persistence."""
+    """bps over the holding time, before persistence; of a pair on prices the discrepancy."""
     costs: Decimal
     """bps of one leg."""
     net_edge: Decimal
     """bps."""
-    break_even_h: Decimal
+    break_even_h: Decimal | None
+    """None = it hangs on no time."""
     reason: str
+    most: Decimal | None = None
+    """Base units that the edge was reckoned for: no more may be opened; None = the sizing alone decides."""
 
 
 class ClosePair(Struct, frozen=True, tag="close", kw_only=True):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.strategies import cross_exchange, funding_arb
 from services.strategies.base import Strategy
-from services.strategies.funding_arb import KIND, FundingArb
 
-KINDS: dict[str, Strategy[Any, Any]] = {KIND: FundingArb()}
+KINDS: dict[str, Strategy[Any, Any]] = {
+    funding_arb.KIND: funding_arb.FundingArb(),
+    cross_exchange.KIND: cross_exchange.CrossExchange(),
+}

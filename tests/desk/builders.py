@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from msgspec.structs import replace
+
 from services.desk.core import MINUTE, SECOND
 from services.desk.desk import Desk
 from services.desk.views import Meta
@@ -41,9 +45,16 @@ class Rig:
     """The desk, its exchange, and the queue that turns their time."""
 
     def __init__(
-        self, scenario: str = "funding-harvest", seed: int = 7, settings: Settings | None = None
+        self,
+        scenario: str = "funding-harvest",
+        seed: int = 7,
+        settings: Settings | None = None,
+        balances: dict[str, dict[str, Decimal]] | None = None,
     ) -> None:
-        self.world = make_world(scenario, seed)
+        """`balances`: opening ones by venue, over the simulator's own."""
+        world = make_world(scenario, seed)
+        held = {name: {**own, **(balances or {}).get(name, {})} for name, own in world.balances.items()}
+        self.world = replace(world, balances=held)
         self.queue = VirtualQueue(self.world.start)
         self.exchange = build_exchange(self.world, None, self.queue)
         self.desk = Desk(

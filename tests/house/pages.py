@@ -18,8 +18,9 @@ from services.alerts.rules import RULES
 from services.protocol.commands import SPECS
 from services.protocol.exits import Exit
 from services.protocol.flags import FLAGS
-from services.settings.catalog import catalog
-from services.settings.parameters import Settings
+from services.settings.catalog import Entry, catalog
+from services.settings.parameters import Settings, StrategySettings
+from services.strategies.cross_exchange import KIND as CROSS
 from services.views.desk import DifferenceView
 from services.views.status import OrderStatus, PairStatus, PositionStatus, StatusView, SummaryView
 from services.views.why import WhyStep, WhyView
@@ -98,11 +99,27 @@ def settings() -> str:
         "| key | default | limit | meaning |",
         "| --- | --- | --- | --- |",
     ]
-    for entry in catalog(Settings()):
-        meaning = " ".join(entry.doc.split())
-        limit = "yes" if entry.limit else ""
-        lines.append(f"| `{entry.key}` | {entry.default} | {limit} | {_escaped(meaning)} |")
+    lines += [_setting(entry) for entry in catalog(Settings())]
+    with_cross = Settings(strategies={CROSS: StrategySettings(kind=CROSS)})
+    lines += [
+        "",
+        f"## A strategy of kind `{CROSS}`",
+        "",
+        f'None runs by default. `[profiles.NAME.strategies.{CROSS}]` with `kind = "{CROSS}"` sets one up; it',
+        "trades perps and shows spot pairs.",
+        "",
+        "| key | default | limit | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [
+        _setting(entry) for entry in catalog(with_cross, None, with_cross) if entry.key.startswith(CROSS)
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _setting(entry: Entry) -> str:
+    meaning = " ".join(entry.doc.split())
+    return f"| `{entry.key}` | {entry.default} | {'yes' if entry.limit else ''} | {_escaped(meaning)} |"
 
 
 def contract() -> str:

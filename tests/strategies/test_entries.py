@@ -212,7 +212,7 @@ def test_what_the_board_shows_is_what_is_decided() -> None:
 
 
 def test_kinds_are_one_explicit_table() -> None:
-    assert list(KINDS) == ["funding_arb"]
+    assert list(KINDS) == ["funding_arb", "cross_exchange"]
     kind = KINDS["funding_arb"]
     assert kind.kind == "funding_arb"
     assert len(kind.decide(view(ALPHA, BETA), PARAMS, kind.initial())[0]) == 1

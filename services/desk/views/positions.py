@@ -141,8 +141,8 @@ def _stop(core: DeskCore, instrument: str, pair: Pair | None) -> StopView:
         return StopView(kind="LOCAL", local=None if stop is None else stop.level, resting=resting)
     if pair is not None:
         settings = core.settings.strategies.get(pair.strategy)
-        funding = settings.funding if settings is not None else Funding()
-        return StopView(kind="PAIR", local=-funding.pair_stop * BPS)
+        params = settings.params if settings is not None else Funding()
+        return StopView(kind="PAIR", local=-params.pair_stop * BPS)
     stop = core.stops.get(instrument)
     resting = core.backstops.level(instrument)
     if stop is None and resting is None:

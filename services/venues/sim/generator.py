@@ -76,6 +76,9 @@ class GeneratedSource:
             (c, c.instrument.underlying, c.instrument.quote, c.instrument.kind is InstrumentKind.PERP)
             for c in self._cells
         ]
+        self._off = [
+            self.scenario.offsets.get(f"{c.instrument.underlying}.{c.instrument.venue}") for c in self._cells
+        ]
         self._board = Board(cells=cells, indexes={venue: {} for venue in world.venues})
         priced = {*STABLECOINS, *(i.underlying for i in world.instruments)}
         self._index_coins = tuple(coin for coin in WEIGHTS if coin in priced)
@@ -197,12 +200,13 @@ class GeneratedSource:
         for coin, deviation in state.coin.items():
             level = along(paths[coin], offset) if coin in paths else 1.0
             usd[coin] = level * (1.0 + deviation)
-        rows = zip(self._plan, state.basis, state.mark_basis, strict=True)
-        for (cell, underlying, quote, perp), moved, mark in rows:
+        rows = zip(self._plan, state.basis, state.mark_basis, self._off, strict=True)
+        for (cell, underlying, quote, perp), moved, mark, off in rows:
             cell.index = index = usd[underlying] / usd[quote]
-            cell.fair = index * (1.0 + moved)
+            stands = 0.0 if off is None else along(off, offset) * 1e-4
+            cell.fair = index * (1.0 + (moved + stands))
             if perp:
-                cell.mark_ticks = round(index * (1.0 + mark) * cell.inv_tick)
+                cell.mark_ticks = round(index * (1.0 + (mark + stands)) * cell.inv_tick)
         levels = {coin: round(usd[coin], 6) for coin in self._index_coins}
         for venue in self._board.indexes:
             self._board.indexes[venue] = levels

@@ -81,6 +81,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
     regimes: tuple[FundingRegime, ...] = ()
     paths: dict[str, tuple[tuple[int, float], ...]] = {}
     """Offset and level, joined by straight lines: USD for a coin, a factor on its walk for the others."""
+    offsets: dict[str, tuple[tuple[int, float], ...]] = {}
+    """By `UNDERLYING.venue`: offset and bps by which its prices and marks there stand off the index."""
     stress: tuple[Stress, ...] = (Stress(0, 1.0, 1.0, 1.0),)
     outages: tuple[Outage, ...] = ()
     deleveragings: tuple[Deleveraging, ...] = ()
@@ -121,6 +123,16 @@ def depeg_path() -> tuple[tuple[int, float], ...]:
         points.append((begin + H // 2, max(low, DEPEG_LOW)))
         points.append((begin + H, max(close, DEPEG_LOW)))
     points.append((points[-1][0] + 12 * H, 0.9985))
+    return tuple(points)
+
+
+def apart(*waves: tuple[int, float], last_min: int = 12) -> tuple[tuple[int, float], ...]:
+    """A venue moves off by so many bps from each minute on, within ten seconds, and comes back after
+    `last_min` minutes, within one."""
+    points: list[tuple[int, float]] = [(0, 0.0)]
+    for minute, bps in waves:
+        begin, end = minute * 60, (minute + last_min) * 60
+        points += [(begin, 0.0), (begin + 10, bps), (end, bps), (end + 60, 0.0)]
     return tuple(points)
 
 
@@ -209,6 +221,14 @@ SCENARIOS: dict[str, Scenario] = {
                 Stress(36 * 60, 3.0, 0.5, 2.0),
                 Stress(60 * 60, 1.0, 1.0, 1.0),
             ),
+        ),
+        Scenario(
+            name="dislocation",
+            text="BTC on beta stands 60 bps above alpha for twelve minutes, later 60 below",
+            label="SYNTHETIC, generous",
+            start=MARCH_2023 + (13 * H + 10 * 60) * NS,
+            prices=_MARCH_PRICES,
+            offsets={"BTC.beta": apart((5, 60.0), (25, -60.0))},
         ),
     )
 }
