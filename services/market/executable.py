@@ -18,7 +18,8 @@ from services.domain.enums import InstrumentKind, Side
 from services.domain.events import QuoteRow
 from services.domain.instrument import Instrument
 from services.domain.money import BPS, ONE, ZERO, ceil_to, floor_to
-from services.market.picture import IMPOSSIBLE, USD, two_sided
+from services.market.picture import USD
+from services.market.possible import IMPOSSIBLE, two_sided
 
 NEAR_BPS = Decimal(5)
 """How far the stated depth reaches from the mid."""
