@@ -10,10 +10,20 @@ import msgspec
 import pytest
 
 from services.domain.enums import InstrumentKind, OrderType, Purpose, Side, TradingState
+from services.portfolio.margin import account_margin
 from services.risk.admission import position_size
 from services.risk.context import Check, GateAnswer, GateContext, Stage, Usage
-from services.risk.gate import check_hedge, check_order, check_pair, limit_board, reserved
+from services.risk.gate import (
+    check_hedge,
+    check_order,
+    check_pair,
+    claims_for,
+    limit_board,
+    refused_too,
+    reserved,
+)
 from services.risk.reducing import opposing, reducible
+from services.risk.worst import worst_fill
 from services.settings.parameters import Gate, Settings
 from tests.risk.builders import D, account, context, failed, market, order, perp, position, resting, world
 
@@ -253,6 +263,51 @@ def test_the_answer_names_its_tightest_room() -> None:
     assert (denied.binding, denied.disable_origin) == ("order rate", "")
 
 
+def test_the_lower_of_the_gates_usage_and_the_ladders_first_rung_binds() -> None:
+    for gate_limit, rung, expected in (("0.4", "0.5", "0.4"), ("0.5", "0.3", "0.3")):
+        gate = msgspec.structs.replace(Gate(), max_margin_usage=D(gate_limit))
+        ladder = msgspec.structs.replace(Settings().ladder, no_new_risk=D(rung))
+        answer = check_order(context(settings=Settings(gate=gate, ladder=ladder)), order(BTC))
+        assert the(answer, "margin usage").limit == D(expected)
+
+
+def test_rooms_in_dollars_count_the_steepest_bracket_of_anything_held() -> None:
+    steep = tuple(
+        msgspec.structs.replace(tier, initial=D("0.25"), maintenance=D("0.2"))
+        for tier in WORLD[ETH].tiers or ()
+    )
+    spec = msgspec.structs.replace(WORLD[ETH], tiers=steep)
+    held = account("alpha", position(spec, "1"))
+    ctx = context(held, account("beta"), instruments={**WORLD, ETH: spec})
+    worst = worst_fill(ctx, (), claims_for(ctx, (order(BTC),), 1)).accounts["alpha"].margin
+    answer = check_order(ctx, order(BTC))
+    assert worst.collateral is not None
+    assert worst.collateral_initial is not None
+    for name, collateral, ratio in (
+        ("initial usage", worst.collateral_initial, D("0.25")),
+        ("margin usage", worst.collateral, D("0.2")),
+        ("portfolio leverage", worst.collateral, D(1)),
+    ):
+        check = the(answer, name, "alpha")
+        assert check.value is not None
+        assert check.limit is not None
+        assert check.room == (check.limit - check.value) * (collateral / ratio)
+
+
+def test_what_a_reducing_order_leaves_is_journaled_and_refuses_nothing() -> None:
+    """Taking 0.4 of 1: 0.6 is left at the worst only when all else is filled; its own fee is paid once."""
+    ctx = context(account("alpha", position(WORLD[BTC], "1")), account("beta"))
+    answer = check_order(ctx, order(BTC, Side.SELL, "0.4", "19900", purpose=Purpose.EXIT))
+    beside = [check for check in answer.checks if not check.binding]
+    assert answer.allowed
+    (equity,) = [check for check in beside if (check.name, check.subject) == ("minimum equity", "alpha")]
+    before = account_margin(ctx.accounts["alpha"]).equity
+    assert before is not None
+    assert equity.value == before - D("0.4") * (100 + D(19_900) * D("0.0005"))
+    (notional,) = [check for check in beside if check.name == "position notional"]
+    assert notional.value == D(20_000), "it may stay unfilled"
+
+
 # -- reducing orders ------------------------------------------------------------------------------------
 
 
@@ -352,3 +407,12 @@ def test_a_coin_that_is_not_held_is_a_position_of_nothing() -> None:
     assert position_size(ctx, spot.id) == 0
     assert position_size(ctx, "USDC/USD.alpha") == D(15_000)
     assert position_size(ctx, "none.alpha") is None
+
+
+def test_a_reason_from_outside_refuses_what_would_have_passed_and_keeps_the_first_word_else() -> None:
+    outside = Check(name="blackout", unit="state", passed=False, text="no entry now")
+    passed = refused_too(check_order(context(), order(BTC)), outside)
+    assert (passed.allowed, passed.quantity, passed.binding) == (False, 0, "blackout")
+    assert failed(passed) == ["blackout"]
+    denied = refused_too(check_order(context(usage=Usage(last_second=9)), order(BTC)), outside)
+    assert (denied.binding, failed(denied)) == ("order rate", ["order rate", "blackout"])

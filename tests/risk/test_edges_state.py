@@ -485,6 +485,9 @@ def test_averages_are_means_over_known_wins_and_losses() -> None:
     found = track_record([*past, nothing, free], "x", "BTC")
     assert (found.trades, found.wins, found.losses) == (7, 2, 3)
     assert (found.average_win, found.average_loss) == (D("0.4"), D("0.25"))
+    mixed = track_record([episode(1, "NaN"), episode(2, "0.5"), episode(3, "-0.5")], "x", "BTC")
+    assert (mixed.trades, mixed.wins, mixed.losses, mixed.unknown) == (3, 1, 1, 1)
+    assert risk_share(mixed, D(1), Sizing()).risk == 0
 
 
 @pytest.mark.parametrize(("win", "loss"), [("0", "1"), ("1", "0"), ("-1", "1")])
@@ -509,5 +512,7 @@ def test_the_rules_of_the_risk_share_change_at_their_values() -> None:
     assert poor.risk == D("0.05") * 40 / 70 * D("0.1") * params.kelly_fraction
     capped = msgspec.structs.replace(params, risk_cap=poor.risk)
     assert risk_share(record(40, 21), D("0.1"), capped).rule == "risk cap"
+    lost = TrackRecord(trades=5, wins=0, losses=5, average_win=None, average_loss=D(1))
+    assert (risk_share(lost, D(1), params).risk, bool(risk_share(lost, D(1), params).stopped)) == (0, True)
     no_win = TrackRecord(trades=40, wins=0, losses=4, average_win=None, average_loss=D(1))
     assert risk_share(no_win, D(1), params).rule == "fallback"

@@ -41,6 +41,7 @@ GATE = msgspec.structs.replace(
     },
     default_limit=InstrumentLimit(max_position=D(40_000), max_leverage=D("1.1")),
     max_venue_share=D("0.55"),
+    max_margin_usage=D("0.45"),
 )
 SETTINGS = Settings(gate=GATE)
 
