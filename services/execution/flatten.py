@@ -217,8 +217,13 @@ class FlattenMachine:
             return []  # an order of ours against us is on its way out
         out: list[Action] = []
         if target.refusals:
-            # Something reducing that rests may hold the quantity the venue would let us reduce.
-            blocking = [order for order in resting if order.instrument == name and order.reducing]
+            # Something reducing that rests may hold the quantity the venue would let us reduce. What waits
+            # for its trigger protects until all is flat: it goes only where the venue itself has refused.
+            blocking = [
+                order
+                for order in resting
+                if order.instrument == name and order.reducing and (target.blocked or not order.conditional)
+            ]
             out.extend(self._cancel(run, blocking, now))
         order = closing_order(
             target,

@@ -83,6 +83,7 @@ def take_news(target: Target, entry: OrderEntry, now: int) -> None:
         return
     target.order = ""
     target.in_doubt = False
+    target.blocked = entry.state is OrderState.REJECTED and entry.answered is not None
     if entry.filled > ZERO:
         target.refusals = 0
         target.last_refusal = ""

@@ -86,6 +86,8 @@ class Target:
     refusals: int = 0
     """In a row."""
     last_refusal: str = ""
+    blocked: bool = False
+    """The venue itself refused the last order."""
 
 
 @dataclass(slots=True)

@@ -204,3 +204,19 @@ def test_a_read_is_taken_after_the_venues_clock_was_set_back() -> None:
     name = w.command("flatten")
     w.until(lambda w: name in w.done, 120)
     assert w.done[name].exit == 0, w.done[name].text
+
+
+def test_a_backstop_rests_while_a_flatten_meets_no_answer_and_no_book() -> None:
+    """Conditional orders go when all is flat; a death of the engine in between must find them."""
+    w = desk()
+    trade(w, "0.5")
+    w.run(2)
+    w.on_submit = lambda world, order: None if order.purpose is Purpose.FLATTEN else order
+    name = w.command("flatten")
+    w.run(30)
+    assert [row.quantity for row in resting(w)] == [D("0.5")]
+    w.on_submit = lambda world, order: order
+    w.until(lambda w: name in w.done, 120)
+    assert w.done[name].exit == 0, w.done[name].text
+    assert resting(w) == []
+    assert w.positions() == {}
