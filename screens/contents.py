@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from screens.draw import alerts, funding, positions, risk
+from screens.draw import alerts, cross, funding, positions, risk
 from screens.draw.context import Context
 from screens.frame import INSET, Content, Row
 from screens.ink import Line, Span, Spans, wrap
@@ -68,7 +68,7 @@ class Contents:
         return Needs(
             positions=rows,
             positions_spaced=rows + max(0, groups - 1),
-            funding=2 + len(view.funding),
+            funding=2 + len(view.funding) + cross.count(view),
         )
 
     def build(

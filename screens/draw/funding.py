@@ -9,6 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from screens import format as f
+from screens.draw import cross
 from screens.draw.context import Context
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
@@ -66,6 +67,12 @@ EMPTY = "No funding pairs yet. They appear once both venues have sent their rate
 
 def draw(view: DeskView, width: int, context: Context, order: Sequence[str] = ()) -> Content:
     """`order` = the keys in the order to show; unknown ones follow as the view has them."""
+    content = _spreads(view, width, context, order)
+    content.rows += cross.rows(view, width, context)
+    return content
+
+
+def _spreads(view: DeskView, width: int, context: Context, order: Sequence[str]) -> Content:
     content = Content(title="Funding spreads", summary=_summary(view))
     rows = [r for r in view.funding if context.keeps(r.group, r.short, r.long, r.verdict, r.reason)]
     if not rows:
@@ -238,7 +245,7 @@ def _row(r: FundingRowView, cells: dict[str, Sequence[Spans]], layout: Fit) -> R
 def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]:
     r = next((r for r in view.funding if key_of(r) == key), None)
     if r is None:
-        return []
+        return cross.drawer(view, key, width)
     (short, short_venue), (long, long_venue) = leg(r.short), leg(r.long)
     first: list[Span] = [Span(f"{short} {short_venue}", "*strong"), *_rate(r.short_rate, r.short_interval_h)]
     second = [Span(f"{g.INTO}  ", "faint"), Span(f"{long} {long_venue}", "*strong")]

@@ -28,7 +28,7 @@ SHOWN_ONLY = "spot: shown, not traded"
 SMALL_EDGE = "edge < threshold"
 NO_QUOTE = "no quote"
 NO_SIZE = "no book for the size"
-STALE = "stale quote"
+TOO_OLD = "quote too old"
 SKEWED = "quotes too far apart in time"
 COOLDOWN = "cooldown"
 BLACKOUT = "blackout"
@@ -184,7 +184,7 @@ def _times(age: int | None, skew: int | None, rules: CrossRules) -> Iterable[str
     """Reached at >=, like every limit. `age` None: one is unknown, or lies in the future."""
     stretch = 2 * rules.step_ns
     if age is None or age >= max(rules.params.quote_age_ms * _MS, stretch):
-        yield STALE if age is not None else f"{STALE}: age unknown"
+        yield TOO_OLD if age is not None else f"{TOO_OLD}: age unknown"
     if skew is None or skew >= max(rules.params.skew_ms * _MS, stretch):
         yield SKEWED
 

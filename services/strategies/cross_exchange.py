@@ -25,7 +25,7 @@ from services.market.crossing import (
     NO_SIZE,
     SHOWN_ONLY,
     SKEWED,
-    STALE,
+    TOO_OLD,
     CrossRules,
     Discrepancy,
     Look,
@@ -127,7 +127,7 @@ def decide(view: StrategyView, params: Cross, state: CrossState) -> tuple[tuple[
     judged = scan(view.looks, rules, view.now)
     entries = _enter(judged, rules, view)
     _count(judged, params, state)
-    state.hurry = any(text.startswith((STALE, SKEWED)) for row in judged for text in row.refusals)
+    state.hurry = any(text.startswith((TOO_OLD, SKEWED)) for row in judged for text in row.refusals)
     state.verdict = _said(judged)
     state.wake_at = _next_wake(view, params, state)
     return (*intents, *entries), state

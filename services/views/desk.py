@@ -7,6 +7,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from services.domain.enums import PairState, Severity
+from services.views.cross import CrossView
 
 
 class StopView(Struct, frozen=True, kw_only=True):
@@ -296,3 +297,5 @@ class DeskView(Struct, frozen=True, kw_only=True):
     strategies: tuple[tuple[str, str, str], ...]
     """(name, state, last reason)."""
     differences: tuple[DifferenceView, ...] = ()
+    cross: CrossView | None = None
+    """None = no strategy on prices is set up."""

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from services.views.cross import CrossView
 from services.views.desk import PairView, PositionView, StopView
 from services.views.strip import CauseView
 
@@ -204,6 +205,8 @@ class StatusView(Struct, frozen=True, kw_only=True):
     venues: tuple[VenueStatus, ...]
     funding: FundingStatus
     strategies: tuple[StrategyStatus, ...]
+    cross: CrossView | None = None
+    """Null = no strategy of kind `cross_exchange` is set up."""
 
 
 class BestRefused(Struct, frozen=True, kw_only=True):

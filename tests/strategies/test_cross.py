@@ -125,11 +125,11 @@ def test_bug_f4_ages_and_skew_of_both_quotes_are_bounded() -> None:
     """Bug F4: each quote younger than 1 000 ms and the two less than 500 ms apart; reached at the limit."""
     for ages, word in (
         ((999, 600), ""),
-        ((1_000, 600), "stale quote"),
-        ((600, 1_000), "stale quote"),
+        ((1_000, 600), "quote too old"),
+        ((600, 1_000), "quote too old"),
         ((600, 100), "quotes too far apart in time"),
         ((100, 600), "quotes too far apart in time"),
-        ((-1, 100), "stale quote: age unknown"),
+        ((-1, 100), "quote too old: age unknown"),
     ):
         pair = [replace(each, age_ns=age * MS) for each, age in zip(APART, ages, strict=True)]
         row = only(view(*pair))

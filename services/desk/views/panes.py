@@ -8,6 +8,7 @@ from services.desk.answers import difference_views
 from services.desk.core import DeskCore
 from services.desk.strategy import Strategies
 from services.desk.views.cache import ViewCache
+from services.desk.views.cross import cross_view
 from services.desk.views.figures import Figures
 from services.desk.views.flatten import plan_of
 from services.desk.views.funding import first_funding, funding_views
@@ -44,6 +45,7 @@ def view_of(figures: Figures, strategies: Strategies) -> DeskView:
         alerts=core.alerts.views(),
         flatten=plan_of(figures),
         differences=difference_views(core),
+        cross=cross_view(figures, strategies),
         strategies=tuple((row.name, row.state, row.reason) for row in strategy_views(core)),
     )
 

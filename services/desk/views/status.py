@@ -15,6 +15,7 @@ from services.desk.answers import cause_views
 from services.desk.core import DeskCore
 from services.desk.strategy import Strategies
 from services.desk.views import hedge
+from services.desk.views.cross import cross_view
 from services.desk.views.figures import (
     Figures,
     funding_rate_usd,
@@ -47,9 +48,9 @@ from services.views.status import (
 
 
 def status(core: DeskCore, strategies: Strategies, meta: Meta) -> StatusView:
-    """`strategies` is not asked anything: their states stand in the desk's own books."""
+    """`strategies` lend their states, to judge what they would do now; none is called."""
     with localcontext(DESK_CONTEXT):
-        return tidy(status_of(Figures(core), meta))
+        return tidy(status_of(Figures(core), meta, strategies))
 
 
 def positions(core: DeskCore) -> tuple[PositionStatus, ...]:
@@ -83,7 +84,7 @@ def _nearest(price: Decimal, increment: Decimal) -> Decimal:
     return (price / increment).to_integral_value() * increment
 
 
-def status_of(figures: Figures, meta: Meta) -> StatusView:
+def status_of(figures: Figures, meta: Meta, strategies: Strategies) -> StatusView:
     core = figures.core
     total, breaker = figures.total, core.breaker
     worst = figures.worst_account()
@@ -133,6 +134,7 @@ def status_of(figures: Figures, meta: Meta) -> StatusView:
             accrued=_accrued(figures),
         ),
         strategies=strategy_views(core),
+        cross=cross_view(figures, strategies),
     )
 
 

@@ -22,7 +22,7 @@ def summary(core: DeskCore, strategies: Strategies, meta: Meta, events: int, end
         counters = core.state.counters
         seen, refused, best = _opportunities(strategies)
         found = SummaryView(
-            status=status_of(figures, meta),
+            status=status_of(figures, meta, strategies),
             stamp=meta.stamp,
             trades=counters.trades,
             fills=counters.fills,
