@@ -179,6 +179,39 @@ def replay(layout: StateLayout, journal: Path | None) -> tuple[str, bool, str]:
     return to_json(result).decode(), found.ok, text
 
 
+def doctor(layout: StateLayout, profile: str) -> tuple[str, bool, str]:
+    """JSON, whether nothing would stop trading, and a table for people."""
+    from services import engine
+
+    mode, rows = engine.doctor(layout, profile)
+    stopped = [row for row in rows if row.verdict == "stop"]
+    result = {
+        "schema": 1,
+        "ok": not stopped,
+        "profile": profile,
+        "mode": mode,
+        "findings": [
+            {
+                "subject": row.subject,
+                "check": row.check,
+                "verdict": row.verdict.value,
+                "text": row.text,
+                "remedy": row.remedy,
+            }
+            for row in rows
+        ],
+    }
+    wide = [max(len(getattr(row, name)) for row in rows) for name in ("subject", "check")]
+    lines = []
+    for row in rows:
+        sign = {"ok": "✓ ok  ", "warn": "! warn", "stop": "✗ STOP"}[row.verdict.value]
+        remedy = f"  → {row.remedy}" if row.remedy else ""
+        lines.append(f"{sign}  {row.subject:<{wide[0]}}  {row.check:<{wide[1]}}  {row.text}{remedy}")
+    said = f"{len(stopped)} would stop trading" if stopped else "nothing would stop trading"
+    lines.append(f"profile {profile}, mode {mode}: {said}")
+    return to_json(result).decode(), not stopped, "\n".join(lines)
+
+
 def serve_sim(
     *,
     port: int,

@@ -270,6 +270,19 @@ def _told(json: bool, *, text: str) -> str:
     return to_json({"ok": True, "text": text}).decode() if json else text
 
 
+@app.command(epilog="Example: stableconsole doctor --profile live --json")
+def doctor(
+    profile: Profile = "sim", state_dir: StateDir = "", json: Json = False, debug: Debug = False
+) -> int:
+    """What would stop trading here, with remedies: machine, store, engines, venues, keys; status 1 then."""
+    from console import headless
+
+    chosen = asked(profile, state_dir, json)
+    text, ok, table = headless.doctor(chosen.layout, chosen.profile)
+    oneshot.print_line(text if json else table)
+    return Exit.DONE if ok else Exit.FAILED
+
+
 app.command("sim", epilog="Example: stableconsole sim --port 8300 --key trader --secret secret")(serving.sim)
 
 

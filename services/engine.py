@@ -45,6 +45,7 @@ from services.store.replay import Verdict, export_to, verify
 from services.store.why import Unknown as UnknownOrder
 from services.store.why import why
 from services.venues.history.errors import HistoryError
+from services.venues.live import Finding
 from services.venues.sim.world import WorldMismatch, read_world
 from services.views.why import WhyView
 from services.workers.wires import account_names
@@ -99,6 +100,18 @@ def why_of(store: Path, asked: str) -> WhyView:
         return _reading(lambda: why(store, asked))
     except UnknownOrder as error:
         raise ProductError(str(error), Exit.FAILED, "unknown") from None
+
+
+def doctor(layout: StateLayout, profile: str) -> tuple[str, tuple[Finding, ...]]:
+    """The profile's mode and every row, with or without a running engine. Raises ProductError (exit 2)."""
+    from services.workers.doctor import all_findings
+
+    try:
+        settings = load_settings(profile, config_file(os.environ), environ=os.environ)[0].settings
+    except SettingsError as error:
+        raise ProductError(str(error), Exit.USAGE, "settings") from None
+    found = all_findings(layout, settings, os.environ, accounts_folder(), redactor_for(os.environ))
+    return settings.mode, asyncio.run(found)
 
 
 def end_engine(layout: StateLayout) -> str:

@@ -45,11 +45,16 @@ def check_mode(settings: Settings, options: RunOptions) -> None:
         )
     if not settings.wires:
         return
-    given = [flag for name, flag in _VIRTUAL.items() if getattr(options, name) not in (None, False, ())]
+    given = [flag for name, flag in _VIRTUAL.items() if _said(getattr(options, name))]
     if given:
         raise _wrong(
             f"{', '.join(given)}: for the simulator inside the engine; profile {profile} trades over sockets"
         )
+
+
+def _said(value: object) -> bool:
+    """A seed of 0 was said."""
+    return value is not None and value is not False and value != ()
 
 
 def _wrong(text: str) -> ProductError:

@@ -32,6 +32,7 @@ from services.venues.live import KEY_RIGHTS, Finding, LiveVenue, Verdict
 from services.venues.port import VirtualVenue
 from services.venues.wire.errors import WireError
 from services.workers import doctor
+from services.workers.machine import local_findings
 from services.workers.wires import build_venues, world_of
 
 log = logging.getLogger("stableconsole.engine")
@@ -91,7 +92,7 @@ class LiveEngine:
         """The doctor's rows. Live trades only when none of them would stop it; a key that can withdraw is
         refused in every mode. Raises ProductError (exit 2).
         """
-        found = list(doctor.local_findings(self.layout, self.settings))
+        found = list(local_findings(self.layout, self.settings))
         for name, venue in self.venues.items():
             try:
                 found += await doctor.started_findings(name, venue, self.settings)

@@ -20,6 +20,7 @@ from services.protocol.exits import Exit
 from services.protocol.flags import FLAGS
 from services.settings.catalog import Entry, catalog
 from services.settings.parameters import Settings, StrategySettings
+from services.settings.venues import KINDS
 from services.strategies.cross_exchange import KIND as CROSS
 from services.views.desk import DifferenceView
 from services.views.status import OrderStatus, PairStatus, PositionStatus, StatusView, SummaryView
@@ -57,6 +58,7 @@ def commands() -> str:
         "| `stableconsole config show` | | Every parameter with its value, unit and origin. |",
         "| `stableconsole config check` | | Check the file; names line, key, value and what was expected, and where a running engine differs. |",
         "| `stableconsole config path` | | Where the file is. |",
+        "| `stableconsole doctor` | | What would stop trading, row by row with a remedy: machine, store, other engines, venues and keys; status 1 then. |",
         "| `stableconsole sim --port N [--key K --secret S]` | | Serve the simulated exchange in the FTX dialect, on this machine alone. |",
         "| `stableconsole version` | | The product's version. |",
         "",
@@ -114,12 +116,48 @@ def settings() -> str:
     lines += [
         _setting(entry) for entry in catalog(with_cross, None, with_cross) if entry.key.startswith(CROSS)
     ]
+    lines += _VENUES
+    for name, kind in KINDS.items():
+        given = ", ".join(f"`{key}`" for key in kind.needs)
+        rest = ", ".join(f"`{key}`" for key in kind.fields if key not in kind.needs)
+        lines.append(f"| `{name}` | {given} | {rest} |")
     return "\n".join(lines) + "\n"
 
 
 def _setting(entry: Entry) -> str:
     meaning = " ".join(entry.doc.split())
     return f"| `{entry.key}` | {entry.default} | {'yes' if entry.limit else ''} | {_escaped(meaning)} |"
+
+
+_VENUES = [
+    "",
+    "## Modes and venues",
+    "",
+    "Without a venue's table a profile of mode `sim` trades on the simulator inside the engine. With one table a",
+    "venue it trades over sockets:",
+    "",
+    "```toml",
+    "[profiles.sock]",
+    'mode = "sim"                            # sim | paper | live',
+    "",
+    "[profiles.sock.venue.alpha]",
+    'kind = "ftx"',
+    'rest = "http://127.0.0.1:8300"          # stableconsole sim --port 8300 --key trader --secret …',
+    'stream = "ws://127.0.0.1:8300/ws/"',
+    'key = "trader"                          # public half; left out = market data only',
+    "extensions = true                       # our own simulator: dead-man's switch, faults, books",
+    "```",
+    "",
+    "- `sim` over sockets takes nothing but our simulator on this machine; the badge says `SIM ⇄`.",
+    '- `live` needs `mode = "live"`, `--live` at the start, and no `STOP` row of `stableconsole doctor`.',
+    "- A host that is not this machine needs `allow_remote = true`, `https://` and `wss://`.",
+    "- A key that can withdraw is refused in every mode.",
+    "- No secret stands in the file. It comes from `STABLECONSOLE_SECRET_VENUE` (`STABLECONSOLE_SECRET_ALPHA`), else",
+    "  from the system keyring (extra `keyring`): service `stableconsole`, name `PROFILE/VENUE`.",
+    "",
+    "| kind | needed | may be given |",
+    "| --- | --- | --- |",
+]
 
 
 def contract() -> str:
@@ -135,8 +173,9 @@ def contract() -> str:
         "`kept[]` (a dead-man's switch that stays armed), `reconcile` with `differences[]`, `unread[]`, `accepted[]`",
         "and `refused[]{id, why}` beside them; `flatten` ends with",
         "`{flat, orders_left[], positions_left[], kept[], fresh_read_ts}`; `audit verify` with",
-        "`{ok, head, rows, first_broken}`; `replay` with `{ok, events, decisions, first_divergence, written_by[]}`; `why`",
-        "as below.",
+        "`{ok, head, rows, first_broken}`; `replay` with `{ok, events, decisions, first_divergence, written_by[]}`;",
+        "`doctor` with `{schema, ok, profile, mode, findings[]{subject, check, verdict, text, remedy}}`, verdict one of",
+        "`ok`, `warn`, `stop`; `why` as below.",
     ]
     pages: list[tuple[str, type[Struct]]] = [
         ("status", StatusView),
