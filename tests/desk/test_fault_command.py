@@ -10,7 +10,7 @@ import pytest
 from services.desk import gatekeeping
 from services.domain.effects import SetFault
 from services.domain.enums import FaultKind, Side
-from services.domain.events import MarketFrame, MarkRow, QuoteRow, Timer
+from services.domain.events import IndexRow, MarketFrame, MarkRow, QuoteRow, Timer
 from services.settings.parameters import Settings
 from tests.desk.world import DeskWorld, S
 
@@ -64,7 +64,7 @@ def test_an_impossible_number_is_never_believed() -> None:
     for number in (math.nan, math.inf, -math.inf, -1.0, 0.0, 1e15, 1e300):
         world = DeskWorld().run(20)
         picture, now = world.desk.core.picture, world.now
-        good = picture.last_mark(BTC)
+        good, usd = picture.last_mark(BTC), picture.quote_usd(BTC)
         frame = MarketFrame(
             venue="alpha",
             ts_event=now,
@@ -72,11 +72,15 @@ def test_an_impossible_number_is_never_believed() -> None:
             seq=99_999,
             quotes=(QuoteRow(BTC, number, number, number, number, number, number),),
             marks=(MarkRow(BTC, number, number),),
+            indexes=(IndexRow("USDT", number),),
         )
         world.machine.feed(frame)
         assert picture.fresh_mark(BTC, now) is None
         assert picture.mid(BTC) is None
         assert picture.last_mark(BTC) == good
+        assert picture.quote_usd(BTC) is None
+        # What bounds a slice is the last good figure: without one a whole leg went out in one order.
+        assert world.desk.submit.prices.usd(BTC) == usd
         assert world.desk.submit.prices.depth(BTC, Side.BUY) is None
 
 
