@@ -48,6 +48,11 @@ class StateLayout(Struct, frozen=True):
         return self.root / "ui.json"
 
     @property
+    def bans(self) -> Path:
+        """How long venues want to be left alone."""
+        return self.root / "bans.json"
+
+    @property
     def exchange(self) -> Path:
         return self.root / "exchange"
 

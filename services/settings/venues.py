@@ -101,6 +101,41 @@ def _hosts(wire: VenueWire) -> None:
             raise ValueError("extensions: false: only the simulator on this machine has them")
 
 
+BINANCE_HOSTS = ("production", "demo", "testnet", "local")
+
+
+def _binance(wire: VenueWire) -> None:
+    """One word names the real hosts; `local` is a server on this machine, which the addresses name."""
+    if not wire.symbols:
+        raise ValueError('symbols: markets as the venue writes them, such as ["BTCUSDT"]')
+    local = wire.options["hosts"] == "local"
+    for key, address in (("rest", wire.rest), ("stream", wire.stream)):
+        if local and urlsplit(address).hostname not in LOOPBACK:
+            raise ValueError(f'{key}: an address on this machine, for hosts = "local"')
+        if not local and address:
+            raise ValueError(f'{key}: nothing: hosts = "{wire.options["hosts"]}" names it')
+    if not local and not wire.allow_remote:
+        raise ValueError("allow_remote: true: these hosts are the real exchange's")
+
+
+def one_of(*words: str) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        if value not in words:
+            raise ValueError(f"one of: {', '.join(words)}")
+        return str(value)
+
+    return check
+
+
+def count(least: int, most: int) -> Callable[[object], int]:
+    def check(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return value
+
+    return check
+
+
 KINDS: dict[str, WireKind] = {
     "ftx": WireKind(
         fields={
@@ -114,6 +149,19 @@ KINDS: dict[str, WireKind] = {
         },
         needs=("rest", "stream"),
         check=_hosts,
+    ),
+    "binance": WireKind(
+        fields={
+            "hosts": one_of(*BINANCE_HOSTS),
+            "rest": url("http"),
+            "stream": url("ws"),
+            "key": text,
+            "symbols": symbols,
+            "allow_remote": flag,
+            "leverage": count(1, 125),
+        },
+        needs=("hosts", "symbols"),
+        check=_binance,
     ),
 }
 """Every kind that a table may name."""

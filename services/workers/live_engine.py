@@ -71,7 +71,9 @@ class LiveEngine:
         # From here on no key is to be seen: the desk's settings go into the journal.
         self.settings = replace(settings, wires=without_keys(settings.wires))
         self.session = LiveSession(layout, self.settings, code)
-        self.venues = build(settings.profile, settings.wires, environ, self.session.lobby, redactor)
+        self.venues = build(
+            settings.profile, settings.wires, environ, self.session.lobby, redactor, layout.bans
+        )
         self._told: dict[str, int | None] = {}
         self._looked = 0.0
 

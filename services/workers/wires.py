@@ -6,6 +6,7 @@ Secrets come from the environment or the system keyring and go nowhere but into 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from services.protocol.errors import ProductError
@@ -14,13 +15,16 @@ from services.runtime.redact import Redactor
 from services.settings.venues import VenueWire, secret_variable
 from services.venues.live import LiveVenue
 from services.venues.port import Outbox
+from services.venues.wire.bans import Bans
 
-Builder = Callable[[str, VenueWire, str | None, Outbox, Redactor], LiveVenue]
+Builder = Callable[[str, VenueWire, str | None, Outbox, Redactor, Bans | None], LiveVenue]
 
 KEYRING_SERVICE = "stableconsole"
 
 
-def _ftx(name: str, wire: VenueWire, secret: str | None, outbox: Outbox, redactor: Redactor) -> LiveVenue:
+def _ftx(
+    name: str, wire: VenueWire, secret: str | None, outbox: Outbox, redactor: Redactor, bans: Bans | None
+) -> LiveVenue:
     from services.venues.ftx.build import build_ftx  # noqa: PLC0415 - loads the wire: only who needs it pays
     from services.venues.ftx.venue import FtxSettings  # noqa: PLC0415
 
@@ -33,10 +37,26 @@ def _ftx(name: str, wire: VenueWire, secret: str | None, outbox: Outbox, redacto
         allow_remote=wire.allow_remote,
         extensions=wire.extensions,
     )
-    return build_ftx(name, settings, secret, outbox, redactor=redactor)
+    return build_ftx(name, settings, secret, outbox, redactor=redactor, bans=bans)
 
 
-BUILDERS: dict[str, Builder] = {"ftx": _ftx}
+def _binance(
+    name: str, wire: VenueWire, secret: str | None, outbox: Outbox, redactor: Redactor, bans: Bans | None
+) -> LiveVenue:
+    from services.venues.binance.build import build_binance  # noqa: PLC0415 - as above
+    from services.venues.binance.hosts import BinanceSettings, Hosts, hosts_of  # noqa: PLC0415
+
+    word = wire.options["hosts"]
+    settings = BinanceSettings(
+        hosts=Hosts(rest=wire.rest, stream=wire.stream) if word == "local" else hosts_of(word),
+        symbols=wire.symbols,
+        key=wire.key,
+        leverage=int(wire.options["leverage"]) if "leverage" in wire.options else None,
+    )
+    return build_binance(name, settings, secret, outbox, redactor=redactor, bans=bans)
+
+
+BUILDERS: dict[str, Builder] = {"ftx": _ftx, "binance": _binance}
 """By the kinds of `services.settings.venues`."""
 
 
@@ -46,13 +66,19 @@ def build_venues(
     environ: Mapping[str, str],
     outbox: Outbox,
     redactor: Redactor,
+    bans: Path | None = None,
 ) -> dict[str, LiveVenue]:
-    """Nothing connects yet. Raises ProductError with one line."""
+    """`bans`: the file of those that outlast a restart. Nothing connects yet. Raises ProductError with one
+    line."""
     found: dict[str, LiveVenue] = {}
+    try:
+        kept = None if bans is None else Bans(bans)
+    except ValueError as error:
+        raise ProductError(str(error), Exit.USAGE, "venue") from None
     for name, wire in wires.items():
         secret = secret_of(profile, name, environ) if wire.key else None
         try:
-            found[name] = BUILDERS[wire.kind](name, wire, secret, outbox, redactor)
+            found[name] = BUILDERS[wire.kind](name, wire, secret, outbox, redactor, kept)
         except ValueError as error:
             raise ProductError(f"venue {name}: {error}", Exit.USAGE, "venue") from None
     return found
@@ -90,7 +116,7 @@ def _from_keyring(name: str) -> tuple[str | None, str]:
 def account_names(wires: Mapping[str, VenueWire]) -> dict[str, tuple[str, str]]:
     """Venue -> (where, key id) of every account with a key: two profiles may name one venue differently."""
     return {
-        name: (f"{wire.kind} {urlsplit(wire.rest).netloc}", wire.key)
+        name: (f"{wire.kind} {urlsplit(wire.rest).netloc or wire.options.get('hosts', '')}", wire.key)
         for name, wire in wires.items()
         if wire.key
     }
@@ -99,6 +125,10 @@ def account_names(wires: Mapping[str, VenueWire]) -> dict[str, tuple[str, str]]:
 def world_of(wires: Mapping[str, VenueWire]) -> dict[str, dict[str, str]]:
     """Where each venue is, for the journal: neither keys nor secrets."""
     return {
-        name: {"kind": wire.kind, "rest": wire.rest, "subaccount": wire.subaccount}
+        name: {
+            "kind": wire.kind,
+            "rest": wire.rest or wire.options.get("hosts", ""),
+            "subaccount": wire.subaccount,
+        }
         for name, wire in wires.items()
     }

@@ -15,8 +15,8 @@ from websockets.exceptions import ConnectionClosed
 
 from services.domain.events import Event
 from services.venues.binance.build import build_binance
-from services.venues.binance.hosts import Hosts
-from services.venues.binance.venue import BinanceSettings, BinanceVenue
+from services.venues.binance.hosts import BinanceSettings, Hosts
+from services.venues.binance.venue import BinanceVenue
 from services.venues.wire.stream import Habits
 from tests.wire.server import Asked, Script, encoded, serving
 

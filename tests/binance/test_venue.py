@@ -12,10 +12,10 @@ from services.domain.events import (
     OrderRejected,
     VenueLink,
 )
-from services.domain.venue_events import VenueFacts
+from services.domain.venue_events import RequestFailed, VenueFacts
 from services.venues.binance.build import build_binance
-from services.venues.binance.hosts import Hosts, hosts_of
-from services.venues.binance.venue import BinanceSettings
+from services.venues.binance.hosts import BinanceSettings, Hosts, hosts_of
+from services.venues.live import Verdict
 from services.venues.wire.errors import WireError
 from tests.binance.samples import HOUR_MS, NS, OTHER, D, order, reply
 from tests.binance.server import SYMBOL, FakeBinance, Heard, fake, settings_of, symbol_row, trading
@@ -75,6 +75,7 @@ async def test_a_wrong_mode_keeps_the_venue_read_only_with_its_reason(
     async with trading(server) as (_, venue, heard):
         assert not venue.capabilities.orders
         assert reason in "; ".join(venue.reasons)
+        assert Verdict.STOP in {row.verdict for row in await venue.examine()}
         await heard.until(MarketFrame, lambda frame: frame.marks)
         venue.submit(0, order())
         refused = await heard.until(OrderRejected)
@@ -124,8 +125,15 @@ async def test_without_a_key_it_is_market_data_only() -> None:
         assert not venue.capabilities.orders
         (spec,) = venue.instruments()
         assert (spec.taker_fee, spec.tiers) == (None, None)
-        with pytest.raises(RuntimeError, match="market data only"):
-            venue.submit(0, order())
+        venue.submit(0, order())
+        assert "market data only" in (await heard.until(OrderRejected)).reason
+        venue.submit(0, order(OTHER, reduce_only=True))
+        refused = await heard.until(OrderRejected, lambda event: event.client_order_id == OTHER)
+        assert refused.reason.startswith("auth: ")
+        venue.read_account(0, "r", 0)
+        assert (await heard.until(RequestFailed)).what == "read"
+        (finding,) = await venue.examine()
+        assert finding.verdict is Verdict.WARN
         assert not any("signature" in query for _, query in server.asked)
 
 

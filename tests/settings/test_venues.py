@@ -93,5 +93,39 @@ def test_another_machine_is_named_twice_and_never_in_the_clear() -> None:
         read(remote + "extensions = true\n")
 
 
+BINANCE = """
+[profiles.sock]
+mode = "live"
+
+[profiles.sock.venue.binance]
+kind = "binance"
+hosts = "demo"
+symbols = ["BTCUSDT"]
+allow_remote = true
+leverage = 3
+"""
+
+
+def test_binance_is_named_by_a_word_that_says_which_hosts() -> None:
+    wire = read(BINANCE).settings.wires["binance"]
+    assert wire.options == {"hosts": "demo", "leverage": "3"}
+    for change, said in (
+        (('hosts = "demo"\n', ""), "kind binance has no default"),
+        (('"demo"', '"live"'), "one of: production, demo, testnet, local"),
+        (("allow_remote = true", ""), "these hosts are the real exchange's"),
+        (('symbols = ["BTCUSDT"]', "symbols = []"), "markets as the venue writes them"),
+        (("leverage = 3", "leverage = 0"), "a whole number from 1 to 125"),
+        (("leverage = 3", 'rest = "http://127.0.0.1:1"'), "names it"),
+        (('"demo"', '"local"'), "an address on this machine"),
+    ):
+        with pytest.raises(SettingsError) as caught:
+            read(BINANCE.replace(*change))
+        assert said in str(caught.value)
+    local = (
+        BINANCE.replace('"demo"', '"local"') + 'rest = "http://127.0.0.1:1"\nstream = "ws://127.0.0.1:1"\n'
+    )
+    assert read(local).settings.wires["binance"].rest == "http://127.0.0.1:1"
+
+
 def test_a_secret_of_the_environment_is_no_parameter() -> None:
     assert read(ALPHA, STABLECONSOLE_SECRET_ALPHA="abc", STABLECONSOLE_SECRET_A__B="abc").settings.wires

@@ -17,6 +17,7 @@ from services.venues.binance import parse
 from services.venues.binance import schemas as wire
 from services.venues.binance.api import BinanceApi
 from services.venues.binance.filters import Filters, filters_of
+from services.venues.live import KEY_RIGHTS, Finding, Verdict, key_rights
 from services.venues.wire.errors import ErrorKind, WireError
 
 ONE = Decimal(1)
@@ -134,3 +135,21 @@ def reasons(
             " contracts of one of them"
         )
     return tuple(out)
+
+
+def findings(venue: str, facts: Facts) -> tuple[Finding, ...]:
+    """What `doctor` shows. The futures interface does not tell a key's rights: a person has to look."""
+
+    def row(check: str, verdict: Verdict, text: str, remedy: str = "") -> Finding:
+        return Finding(subject=venue, check=check, verdict=verdict, text=text, remedy=remedy)
+
+    if facts.multi_assets is None:
+        return (row(KEY_RIGHTS, Verdict.WARN, "no key: market data only"),)
+    pool = "multi-assets mode: one pool of USDT and USDC" if facts.multi_assets else "single-asset mode"
+    wrong = [why.partition(": ") for why in facts.reasons]
+    return (
+        key_rights(venue, None),
+        *(row("account mode", Verdict.STOP, head, rest) for head, _, rest in wrong),
+        *(() if wrong else (row("account mode", Verdict.OK, "one-way, cross margin"),)),
+        row("margin mode", Verdict.OK, pool),
+    )

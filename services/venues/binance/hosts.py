@@ -42,3 +42,13 @@ def check_hosts(hosts: Hosts) -> None:
             raise ValueError(f"{url!r:.60}: no host")
         if parts.scheme != safe and parts.hostname not in LOOPBACK:
             raise ValueError(f"{url}: a host that is not this machine needs {safe}")
+
+
+class BinanceSettings(Struct, frozen=True, kw_only=True):
+    hosts: Hosts
+    """No default: a profile names them (`hosts_of`)."""
+    symbols: tuple[str, ...]
+    """As the venue writes them: BTCUSDT."""
+    key: str = ""
+    leverage: int | None = None
+    """Set at the start and read back; None = as it is."""

@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from services.domain.events import Event, VenueLink
 from services.domain.instrument import Instrument
@@ -24,14 +23,14 @@ from services.venues.binance import errors, parse
 from services.venues.binance.account import Reader
 from services.venues.binance.api import BinanceApi
 from services.venues.binance.ears import Ears
-from services.venues.binance.facts import Facts, learn
+from services.venues.binance.facts import Facts, findings, learn
 from services.venues.binance.feed import Feed
-from services.venues.binance.hosts import Hosts, check_hosts
+from services.venues.binance.hosts import BinanceSettings, check_hosts
 from services.venues.binance.links import Links
 from services.venues.binance.market import MarketEars, PublicEars
 from services.venues.binance.private import PrivateEars
 from services.venues.binance.trading import Trading
-from services.venues.live import Capabilities, VenueHealth
+from services.venues.live import Capabilities, Finding, VenueHealth
 from services.venues.port import Outbox
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber
@@ -42,21 +41,11 @@ log = logging.getLogger("stableconsole.binance")
 
 KEEP_LISTENING_S = 1_800.0
 """A listen key lives for an hour; it is prolonged twice in it."""
-RESYNC_S = 300.0
+RESYNC_S = 60.0
 
 Address = Callable[[], Awaitable[str]]
 MakeStream = Callable[[str, Ears, Callable[[], None], Callable[[str], None], Address], Stream]
 """Entry point, ears, up, down, and what finds the address of each connection."""
-
-
-class BinanceSettings(Struct, frozen=True, kw_only=True):
-    hosts: Hosts
-    """No default: a profile names them (`hosts_of`)."""
-    symbols: tuple[str, ...]
-    """As the venue writes them: BTCUSDT."""
-    key: str = ""
-    leverage: int | None = None
-    """Set at the start and read back; None = as it is."""
 
 
 class BinanceVenue:
@@ -134,8 +123,9 @@ class BinanceVenue:
             with contextlib.suppress(parse.ParseError, BadNumber):
                 market.take_index(row.symbol, row.index, row.bidBuffer)
         ears: dict[str, Ears] = {"public": public, "market": market}
+        private = self._trade(market)
         if self._keyed:
-            ears["private"] = self._trade(market)
+            ears["private"] = private
         self._links = Links(tuple(ears), up=self._up, down=self._down)
         for entry, heard in ears.items():
             self._streams[entry] = self._make_stream(
@@ -196,7 +186,7 @@ class BinanceVenue:
             venue_now=self.venue_now,
             wall=self._wall,
         )
-        self.reasons = facts.reasons
+        self.reasons = facts.reasons if self._keyed else ("no key: market data only",)
         if self.reasons:
             trading.refuse("; ".join(self.reasons))
             self.capabilities = msgspec.structs.replace(self.capabilities, orders=False)
@@ -259,6 +249,9 @@ class BinanceVenue:
             await asyncio.sleep(1)
             public.filled(symbol, None)
 
+    async def examine(self) -> tuple[Finding, ...]:
+        return findings(self.name, self._facts)
+
     def venue_now(self) -> int:
         """Our wall clock, corrected by what is known of the venue's, ns."""
         offset = self._offset.offset_ms(time.monotonic_ns())
@@ -288,6 +281,7 @@ class BinanceVenue:
                 conditional=can.conditional,
                 dead_man=can.dead_man,
                 conditional_survives_dead_man=can.conditional_survives_dead_man,
+                own_clock=True,
             )
         )
         self._tell(VenueLink(venue=self.name, ts=now, up=True, reason="connected"))
@@ -323,9 +317,9 @@ class BinanceVenue:
         """Real time wakes by itself."""
 
     def _account(self) -> Trading:
-        """Raises RuntimeError: without a key `capabilities.orders` says no, and nobody asks."""
+        """Without a key it is there too: all that it asks fails, and is told as failed."""
         if self._trading is None:
-            raise RuntimeError(f"{self.name} has no key: market data only")
+            raise RuntimeError(f"{self.name} was not started")
         return self._trading
 
     # --- inside ------------------------------------------------------------------------------------------

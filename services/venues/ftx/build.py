@@ -12,6 +12,7 @@ from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.rest import WINDOWS, FtxDialect, FtxRest
 from services.venues.ftx.venue import FtxSettings, FtxVenue, check_hosts
 from services.venues.port import Outbox
+from services.venues.wire.bans import Bans
 from services.venues.wire.budget import Budget
 from services.venues.wire.offset import ClockOffset
 from services.venues.wire.pool import Pool, transport_maker
@@ -26,6 +27,7 @@ def build_ftx(
     secret: str | None,
     outbox: Outbox,
     *,
+    bans: Bans | None = None,
     redactor: Redactor | None = None,
     wall: Callable[[], int] = time.time_ns,
     timings: Timings | None = None,
@@ -40,14 +42,23 @@ def build_ftx(
 
     # Authentication uses the wall's time on both sides: a simulated market may have a time of its own.
     dialect = FtxDialect(settings.rest, settings.key, held, settings.subaccount, lambda: wall() // 1_000_000)
+    spent = budget if budget is not None else Budget(WINDOWS)
+    if bans is not None:
+        spent.pause(time.monotonic_ns() + bans.left_ms(settings.rest, wall() // 1_000_000) * 1_000_000)
+
+    def paused(seconds: float) -> None:
+        if bans is not None:
+            bans.note(settings.rest, seconds, wall() // 1_000_000)
+
     pool = Pool(transport_maker(tls if tls is not None else False))
     rest = Rest(
         settings.rest,
         dialect,
-        budget if budget is not None else Budget(WINDOWS),
+        spent,
         pool,
         timings=timings,
         random=random.random,
+        on_pause=paused,
     )
 
     def make_stream(ears: FtxEars, up: Callable[[], None], down: Callable[[str], None]) -> Stream:
