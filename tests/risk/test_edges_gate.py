@@ -416,3 +416,11 @@ def test_a_reason_from_outside_refuses_what_would_have_passed_and_keeps_the_firs
     assert failed(passed) == ["blackout"]
     denied = refused_too(check_order(context(usage=Usage(last_second=9)), order(BTC)), outside)
     assert (denied.binding, failed(denied)) == ("order rate", ["order rate", "blackout"])
+
+
+@pytest.mark.parametrize("field", ["min_size", "min_notional"])
+@pytest.mark.parametrize("bad", [D("NaN"), D("Infinity"), D(-1)])
+def test_a_venues_minimum_that_is_none_makes_it_untradable(field: str, bad: Decimal) -> None:
+    spec = msgspec.structs.replace(WORLD[BTC], **{field: bad})
+    answer = check_order(context(instruments={**WORLD, BTC: spec}), order(BTC, Side.BUY, "0.1"))
+    assert "instrument" in failed(answer)
