@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from msgspec.structs import replace
 
 from services.domain.enums import PairState
-from services.domain.money import BPS, ONE
+from services.domain.money import BPS
 from services.market.board import HeldPair
 from services.market.crossing import (
     NO_QUOTE,
@@ -47,14 +47,13 @@ from services.strategies.base import (
     ThawPair,
 )
 from services.strategies.exits import DELISTING, MAX_HOLD, PAIR_STOP, pair_loss_bps
+from services.strategies.funding_arb import strength
 
 KIND = "cross_exchange"
 MET = "prices met"
 
 _MINUTE_NS = 60 * SECOND_NS
 _MS = 1_000_000
-_STEP = Decimal("0.0001")
-_WEAKEST = Decimal("0.1")
 _WATCHED = (PairState.HEDGED, PairState.FROZEN)
 _LEAVING = (PairState.CLOSING, PairState.CLOSED, PairState.UNWINDING)
 _MISSING = (NO_QUOTE, NO_SIZE, "no ", "unknown ", "inventory unknown")
@@ -212,13 +211,6 @@ def _proposal(row: Discrepancy, dear: Look, cheap: Look, params: Cross, depeg_d:
         reason=f"{row.gross:.1f} bps apart, net {row.net:.1f} after costs of {row.costs:.1f}",
         most=row.quantity,
     )
-
-
-def strength(net: Decimal, costs: Decimal) -> Decimal:
-    """Net edge over twice the costs, in [0.1, 1]; without costs the weakest, for nothing is free."""
-    if costs <= 0:
-        return _WEAKEST
-    return min(max((net / (2 * costs)).quantize(_STEP, rounding=ROUND_HALF_EVEN), _WEAKEST), ONE)
 
 
 # -- open pairs ------------------------------------------------------------------------------------------

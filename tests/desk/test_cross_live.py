@@ -9,14 +9,19 @@ from msgspec.structs import replace
 
 from screens.draw import cross
 from screens.draw.context import Context
-from services.desk.core import MINUTE
+from services.desk import blackout
+from services.desk.core import MINUTE, SECOND
+from services.desk.desk import Desk
 from services.desk.looks import REBALANCE
 from services.desk.views import desk_view, status
 from services.domain.effects import Decision, Effect
-from services.domain.enums import PairState
+from services.domain.enums import PairState, Purpose
 from services.domain.events import Event
+from services.market.crossing import Discrepancy
 from services.settings.cross import Cross
 from services.settings.parameters import Settings, StrategySettings
+from services.strategies import cross_exchange
+from services.strategies.base import OpenPair
 from services.venues.sim.scenarios import SCENARIOS, apart
 from services.views.desk import DeskView
 from tests.desk.builders import META, Rig
@@ -138,3 +143,129 @@ def test_what_runs_low_is_an_alert_with_the_transfer_to_make_and_nobody_makes_it
     assert {row.verdict for row in low} == {"BLOCK"}
     assert {type(each).__name__ for each in heard} & {"Send", "SaveIntent"} == set()
     assert core.ledger.account("alpha").balances["USDT"] == D(3_000)
+
+
+def test_two_strategies_never_stand_on_two_sides_of_one_instrument() -> None:
+    """The second is refused: by its own verdict, and by the pair machine whatever it proposes."""
+    rig = Rig("calm", 7, SETTINGS)
+    rig.start()
+    rig.run(3 * MINUTE)
+    core, strategies = rig.desk.core, rig.desk.strategies
+    params = SETTINGS.strategies["cross"]
+
+    def rows() -> dict[str, Discrepancy]:
+        found = cross_exchange.rows(
+            strategies.view("cross", params), params.cross, cross_exchange.CrossState()
+        )
+        return {row.key: row for row in found}
+
+    key = "BTC-USDT-PERP.alpha|BTC-USDT-PERP.beta"
+    before = rows()[key]
+    held, _, why = core.pairs.plan(
+        strategy="another",
+        kind="hedge",
+        short=before.buy,
+        long=before.sell,
+        short_quantity=D("0.1"),
+        long_quantity=D("0.1"),
+        capital=D(50_000),
+        origin="strategy:another",
+        reason="",
+        now=core.now,
+    )
+    assert held is not None, why
+    after = rows()
+    assert f"leg held on the other side: {held.id}" in after[key].refusals
+    others = [text for row in after.values() if row.underlying == "ETH" for text in row.refusals]
+    assert not any(text.startswith("leg held") for text in others)
+    slot = core.state.strategies["cross"]
+    strategies.admission.open("cross", slot, proposal(before.sell, before.buy))
+    assert slot.last_reason.startswith(f"pair {held.id} holds BTC-USDT-PERP.")
+    assert slot.last_reason.endswith("on the other side")
+    assert [pair.id for pair in core.pairs.live()] == [held.id]
+
+
+def proposal(short: str, long: str, most: str = "0.05") -> OpenPair:
+    return OpenPair(
+        short=short,
+        long=long,
+        group="BTC",
+        kind="hedge",
+        strength=D("0.5"),
+        stop_distance=D("0.006"),
+        spread=D(40),
+        gross=D(40),
+        costs=D(22),
+        net_edge=D(18),
+        break_even_h=None,
+        reason="40 bps apart",
+        most=D(most),
+    )
+
+
+def test_no_more_is_opened_than_the_edge_was_reckoned_for() -> None:
+    rig = Rig("calm", 7, SETTINGS)
+    rig.start()
+    rig.run(3 * MINUTE)
+    core = rig.desk.core
+    rig.desk.strategies.admission.open(
+        "cross", core.state.strategies["cross"], proposal("BTC-USDT-PERP.beta", "BTC-USDT-PERP.alpha")
+    )
+    assert core.pairs.live(), core.state.strategies["cross"].last_reason
+    (pair,) = core.pairs.live()
+    assert D("0.04") < pair.short.target <= D("0.05")
+
+
+def test_no_entry_slice_near_a_settlement_of_either_leg() -> None:
+    rig = Rig("calm", 7, SETTINGS)
+    rig.start()
+    rig.run(3 * MINUTE)
+    core = rig.desk.core
+    rig.desk.strategies.admission.open(
+        "cross", core.state.strategies["cross"], proposal("BTC-USDT-PERP.beta", "BTC-USDT-PERP.alpha")
+    )
+    (pair,) = core.pairs.live()
+    asked = core.pairs.admission(pair.id, rig.desk.submit.prices)
+    rate = core.picture.rate("BTC-USDT-PERP.beta")
+    assert asked is not None
+    assert rate is not None
+    assert rate.next_ts is not None
+    for before_s, passes in ((121, True), (120, False), (1, False)):
+        core.state.now = rate.next_ts - before_s * SECOND
+        assert (blackout.entry_check(core, asked[0]) is None) is passes, before_s
+        assert blackout.entry_check(core, replace(asked[0], purpose=Purpose.HEDGE)) is None
+
+
+def test_a_silent_venue_freezes_the_pair_and_calls_and_closes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    short_scenario(monkeypatch)
+    rig = Rig("dislocation", 7, SETTINGS)
+    rig.start()
+    rig.run(3 * MINUTE)
+    core = rig.desk.core
+    pairs = [pair.id for pair in core.pairs.live()]
+    assert pairs
+    rig.ear.deaf = ["beta"]
+    rig.run(75 * SECOND)
+    assert {pair.state for pair in core.pairs.live()} == {PairState.FROZEN}
+    assert [pair.id for pair in core.pairs.live()] == pairs
+    assert {f"frozen:{pair}" for pair in pairs} <= {alert.key for alert in core.alerts.open()}
+    said = status(core, rig.desk.strategies, META).cross
+    assert said is not None
+    assert {row.verdict for row in said.rows if row.pair is None} <= {"STALE"}
+    rig.ear.deaf = []
+    rig.run(10 * SECOND)
+    assert PairState.FROZEN not in {pair.state for pair in core.pairs.live()}
+
+
+def test_its_state_survives_a_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    short_scenario(monkeypatch)
+    rig = Rig("dislocation", 7, SETTINGS)
+    rig.start()
+    rig.run(150 * SECOND)
+    before = rig.desk.strategies.states["cross"]
+    assert before.opportunities > 0
+    state = Desk.restore(rig.desk.export())
+    again = Desk(SETTINGS, {each.id: each for each in rig.world.instruments}, state)
+    assert again.strategies.states["cross"] == before
