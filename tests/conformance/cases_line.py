@@ -66,7 +66,7 @@ async def an_order_into_a_dead_line_is_never_told_as_accepted(venue: Subject) ->
     assert (await venue.read()).orders == ()
 
 
-@case(Can.CUT, Can.ORDERS, Can.MOVES, Can.TRUTH)
+@case(Can.CUT, Can.UNHEARD, Can.ORDERS, Can.MOVES, Can.TRUTH)
 async def a_fill_that_was_missed_comes_with_the_account_read(venue: Subject) -> None:
     await venue.first(VenueLink, up=True)
     request = await venue.rest_near(Side.BUY)

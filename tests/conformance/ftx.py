@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -15,6 +16,7 @@ from services.venues.ftx import feed
 from services.venues.ftx.build import build_ftx
 from services.venues.ftx.rest import WINDOWS
 from services.venues.ftx.venue import FtxSettings, FtxVenue
+from services.venues.port import Outbox
 from services.venues.wire.budget import Budget, Window
 from services.venues.wire.rest import Timings
 from services.venues.wire.stream import Habits
@@ -30,30 +32,34 @@ TICK_NS = NS // 20
 PATIENCE_S = 15.0
 
 
-class FtxSubject(Subject):
+class WireSubject(Subject):
+    """A client of ours behind a wire that can be cut, in front of the served exchange; also its outbox."""
+
     def __init__(self, house: House, wire: Wire) -> None:
         super().__init__()
         self.name, self.perp = VENUE, PERP
         self.house, self.wire = house, wire
-        self.client: FtxVenue = build_ftx(
+        self._changed = asyncio.Event()
+
+    def build(self, outbox: Outbox, *, keyed: bool, wall: Callable[[], int] = time.time_ns) -> FtxVenue:
+        return build_ftx(
             VENUE,
             FtxSettings(
-                rest=f"http://127.0.0.1:{wire.port}",
-                stream=f"ws://127.0.0.1:{wire.port}/ws/",
-                key=KEY.key,
+                rest=f"http://127.0.0.1:{self.wire.port}",
+                stream=f"ws://127.0.0.1:{self.wire.port}/ws/",
+                key=KEY.key if keyed else "",
                 symbols=("BTC-USDT-PERP", "BTC/USD"),
-                extensions=True,
+                extensions=keyed,
             ),
-            KEY.secret,
-            self,
+            KEY.secret if keyed else None,
+            outbox,
+            wall=wall,
             timings=Timings(read_s=1.0, total_s=1.5),
             habits=Habits(beat_s=0.3, silence_s=1.0, ready_s=2.0),
             budget=Budget(
                 tuple(Window(name=each.name, span_s=each.span_s, limit=10_000) for each in WINDOWS)
             ),
         )
-        self.door = self.client
-        self._changed = asyncio.Event()
 
     # The client's outbox.
 
@@ -65,11 +71,6 @@ class FtxSubject(Subject):
         raise AssertionError("a live venue wakes by itself")
 
     # The harness.
-
-    async def run_clock(self) -> None:
-        while True:
-            self.house.advance(self.house.now + TICK_NS)
-            await asyncio.sleep(TICK_S)
 
     def now(self) -> int:
         return self.house.now
@@ -96,6 +97,22 @@ class FtxSubject(Subject):
         # What has happened is under way.
         await asyncio.sleep(0.02)
 
+    async def cut(self) -> None:
+        self.wire.refusing = True
+        self.wire.cut()
+
+    async def mend(self) -> None:
+        self.wire.refusing = False
+
+
+class FtxSubject(WireSubject):
+    """The client with a key: it trades on the server."""
+
+    def __init__(self, house: House, wire: Wire) -> None:
+        super().__init__(house, wire)
+        self.client = self.build(self, keyed=True)
+        self.door = self.client
+
     def truth(self) -> AccountReport:
         return self.house.seat(KEY.key, "").exchange.books(VENUE)
 
@@ -111,13 +128,6 @@ class FtxSubject(Subject):
     async def fail_questions(self, *, on: bool) -> None:
         self._fault(FaultKind.SERVER_ERROR, on=on)
 
-    async def cut(self) -> None:
-        self.wire.refusing = True
-        self.wire.cut()
-
-    async def mend(self) -> None:
-        self.wire.refusing = False
-
     async def say_twice(self, *, on: bool) -> None:
         self._fault(FaultKind.DUPLICATE, on=on)
 
@@ -126,23 +136,37 @@ class FtxSubject(Subject):
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Subject]:
-    world = tested_world()
+async def wired() -> AsyncIterator[tuple[House, Wire]]:
+    """The served exchange behind a wire, its market under way."""
     with patch.multiple(feed, STATS_S=0.3, MARKS_S=0.3, COINS_S=0.5):
-        async with serving(world, lockstep=True) as (house, server):
+        async with serving(tested_world(), lockstep=True) as (house, server):
             wire = Wire(server.ports[VENUE])
             await wire.listen()
             house.advance(house.now + NS)
-            subject = FtxSubject(house, wire)
-            clock = asyncio.create_task(subject.run_clock())
+            clock = asyncio.create_task(run_clock(house))
             try:
-                await subject.client.start()
-                yield subject
+                yield house, wire
             finally:
                 clock.cancel()
                 await asyncio.gather(clock, return_exceptions=True)
-                await subject.client.close()
                 await wire.close()
+
+
+async def run_clock(house: House) -> None:
+    while True:
+        house.advance(house.now + TICK_NS)
+        await asyncio.sleep(TICK_S)
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[Subject]:
+    async with wired() as (house, wire):
+        subject = FtxSubject(house, wire)
+        try:
+            await subject.client.start()
+            yield subject
+        finally:
+            await subject.client.close()
 
 
 FTX = Entry("ftx", opened, frozenset(Can), cases=34)

@@ -47,6 +47,7 @@ class Can(StrEnum):
     LOSE_REPLY = "the reply to an order can be lost"
     FAIL_QUESTIONS = "questions can be made to fail"
     CUT = "the line can be cut"
+    UNHEARD = "orders are filled while its line is cut"
     DUPLICATE = "private words can come twice"
     REORDER = "private words can be overtaken"
 

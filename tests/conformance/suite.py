@@ -11,10 +11,11 @@ from tests.conformance import (
     cases_stops,
 )
 from tests.conformance.ftx import FTX
+from tests.conformance.paper import PAPER
 from tests.conformance.sim import SIM
 from tests.conformance.subject import Entry
 
 CASES = (cases_market, cases_orders, cases_doubt, cases_stops, cases_account, cases_line)
 """Imported for what they register."""
 
-ENTRIES: tuple[Entry, ...] = (SIM, FTX)
+ENTRIES: tuple[Entry, ...] = (SIM, FTX, PAPER)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from msgspec.structs import replace
 
 from services.domain.enums import Side
@@ -28,9 +30,12 @@ class Clearing:
         self._board = board
         self._send = emit
 
-    def settle(self, ts: int, row: RateRow) -> None:
-        """Pay or take one perp's funding: -size x mark x rate in the settle coin, to whoever holds it now."""
-        size = self._floor.state.account.size(row.instrument)
+    def settle(self, ts: int, row: RateRow, held: Decimal | None = None) -> None:
+        """Pay or take one perp's funding: -size x mark x rate in the settle coin, to whoever holds it now.
+
+        `held`: what was held at the instant, where it is told later than it happened.
+        """
+        size = self._floor.state.account.size(row.instrument) if held is None else held
         if size == 0:
             return
         instrument, price = self._floor.listed[row.instrument], self._floor.mark(row.instrument)

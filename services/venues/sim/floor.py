@@ -38,7 +38,7 @@ from services.venues.sim.matching import (
     reducible_lots,
     working,
 )
-from services.venues.sim.source import Board
+from services.venues.sim.source import Board, Cell
 from services.venues.sim.state import VenueState
 
 NOTHING_LEFT = "reduce-only: nothing left to reduce"
@@ -78,11 +78,13 @@ class TradingFloor:
         state: VenueState,
         write: Writer,
         emit: Emit,
+        book: Callable[[Cell], Book] = Book,
     ) -> None:
+        """`book`: what an instrument's orders are matched against."""
         self.name = name
         self.state = state
         self.listed = {i.id: i for i in instruments}
-        self.books = {i.id: Book(board.cells[i.id]) for i in instruments}
+        self.books: dict[str, Book] = {i.id: book(board.cells[i.id]) for i in instruments}
         self._board = board
         self._write = write
         self._send = emit

@@ -1,0 +1,181 @@
+"""A paper venue: the live market of another venue, and an account that exists only here.
+
+The data venue is asked for its market and for nothing else: it is held by the few methods of `DataVenue`, so
+no order, cancel or question of ours can reach it, whatever key it has. Orders are matched by the simulated
+exchange's floor, fundings and liquidations are its clearing's, both at the live marks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from services.domain.events import Event, MarketFrame, VenueLink
+from services.domain.instrument import Instrument
+from services.domain.orders import OrderRequest
+from services.domain.venue_events import VenueFacts
+from services.venues.live import Capabilities, VenueHealth
+from services.venues.paper.account import PaperAccount, PaperSettings
+from services.venues.paper.books import PaperStore
+from services.venues.port import Outbox
+from services.venues.sim.facts import CAPABILITIES, MS
+
+log = logging.getLogger("stableconsole.paper")
+
+
+class DataVenue(Protocol):
+    """All that paper knows of the venue whose market it uses. No method of it trades."""
+
+    name: str
+    capabilities: Capabilities
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def instruments(self) -> tuple[Instrument, ...]: ...
+
+    def health(self) -> VenueHealth: ...
+
+
+class PaperVenue:
+    """Implements `LiveVenue`; also the outbox that the data venue tells its market to."""
+
+    def __init__(
+        self,
+        make_data: Callable[[Outbox], DataVenue],
+        settings: PaperSettings,
+        folder: Path | None,
+        outbox: Outbox,
+        *,
+        wall: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """`folder` keeps the account's books; None = in memory only. Nothing connects before `start`."""
+        self._data = make_data(self)
+        self.name = self._data.name
+        self.capabilities = Capabilities(
+            orders=True,
+            conditional=True,
+            dead_man=True,
+            conditional_survives_dead_man=True,
+            client_id_forever=True,
+            funding_price="mark",
+            history=self._data.capabilities.history,
+        )
+        self._settings = settings
+        self._outbox = outbox
+        self._wall = wall
+        self._store = PaperStore(folder, self.name)
+        self._listed: tuple[Instrument, ...] = ()
+        self._account: PaperAccount | None = None
+        self._early: list[Event] = []
+        self._calls: set[asyncio.TimerHandle] = set()
+
+    # --- life --------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """The data venue first, then the books. Raises WireError, OSError, ValueError."""
+        await self._data.start()
+        self._listed = tuple(self._with_fees(each) for each in self._data.instruments())
+        self._account = PaperAccount(
+            self.name, self._listed, self._store, self._settings, self._tell, self._wall()
+        )
+        early, self._early = self._early, []
+        for event in early:
+            self.deliver(self._wall(), event)
+        self._watch_switch()
+
+    def _with_fees(self, spec: Instrument) -> Instrument:
+        chosen = self._settings
+        maker = spec.maker_fee if spec.maker_fee is not None else chosen.maker_fee
+        taker = spec.taker_fee if spec.taker_fee is not None else chosen.taker_fee
+        return replace(spec, maker_fee=maker, taker_fee=taker)
+
+    async def close(self) -> None:
+        for call in self._calls:
+            call.cancel()
+        await self._data.close()
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        return self._listed
+
+    def health(self) -> VenueHealth:
+        return self._data.health()
+
+    # --- the desk's side ---------------------------------------------------------------------------------
+
+    def submit(self, now: int, order: OrderRequest) -> None:
+        self._later(lambda ts: self._open.take(ts, order))
+
+    def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
+        self._later(lambda ts: self._open.cancel(ts, instrument, client_order_id, venue_order_id))
+
+    def query(self, now: int, instrument: str, client_order_id: str) -> None:
+        self._later(lambda ts: self._open.query(ts, instrument, client_order_id))
+
+    def read_account(self, now: int, request: str, fills_since: int) -> None:
+        self._later(lambda ts: self._open.read(ts, request, fills_since))
+
+    def dead_man(self, now: int, timeout_ms: int) -> None:
+        def arm(ts: int) -> None:
+            self._open.arm(ts, timeout_ms)
+            self._watch_switch()
+
+        self._later(arm)
+
+    def wake(self, now: int, token: object) -> None:
+        """Real time wakes by itself; as the data venue's outbox this is never asked for."""
+
+    # --- the market --------------------------------------------------------------------------------------
+
+    def deliver(self, due: int, event: Event) -> None:
+        """A word of the data venue. Its market is ours too; what it says of an account is nobody's here."""
+        if self._account is None:
+            self._early.append(event)
+            return
+        match event:
+            case MarketFrame():
+                self._account.frame(self._wall(), event)
+                self._outbox.deliver(due, event)
+            case VenueFacts():
+                self._outbox.deliver(due, VenueFacts(venue=self.name, ts=event.ts, **CAPABILITIES))
+            case VenueLink():
+                if not event.up:
+                    self._account.hide()
+                self._outbox.deliver(due, event)
+            case _:
+                log.debug("%s: %s of the data venue is no word on the paper account", self.name, type(event))
+
+    # --- inside ------------------------------------------------------------------------------------------
+
+    @property
+    def _open(self) -> PaperAccount:
+        if self._account is None:
+            raise RuntimeError(f"{self.name} has not been started")
+        return self._account
+
+    def _watch_switch(self) -> None:
+        due = self._open.fires_at
+        if due is not None:
+            self._at(max(0, due - self._wall()) / 1e9, self._open.switch_due)
+
+    def _tell(self, event: Event) -> None:
+        """On its way back for one latency."""
+        self._outbox.deliver(self._wall() + self._settings.latency_ms * MS, event)
+
+    def _later(self, act: Callable[[int], None]) -> None:
+        self._at(self._settings.latency_ms / 1_000, act)
+
+    def _at(self, seconds: float, act: Callable[[int], None]) -> None:
+        def run() -> None:
+            self._calls.discard(handle)
+            act(self._wall())
+
+        handle = asyncio.get_running_loop().call_later(seconds, run)
+        self._calls.add(handle)
