@@ -17,6 +17,7 @@ from services.domain.venue_events import DeadManReport, RequestFailed, VenueFact
 from services.settings.catalog import set_value
 from services.settings.errors import SettingsError
 from services.settings.parameters import DeadMan, Settings
+from tests.desk.test_protection import resting, trade
 from tests.desk.world import Answers, DeskWorld, S, quick
 
 PERP = "BTC-USDT-PERP.alpha"
@@ -170,6 +171,24 @@ def test_fail_open_dead_man_removes_stops_it_is_never_armed_where_it_would_cance
     tell(w, armed=True)
     rest(w, "abc123000000903s0000", Purpose.STOP)
     assert arms(w) == [60_000, 0], "taken off before it could fire"
+
+
+@pytest.mark.parametrize("survives", [True, False])
+def test_fail_open_a_backstop_that_waits_keeps_it_off_unless_it_survives_it(survives: bool) -> None:
+    w = world(survives=survives)
+    facts = w.desk.state.venues["alpha"].facts
+    assert facts is not None
+    w.machine.feed(replace(facts, conditional=True, ts=w.now))
+    trade(w, "0.5")
+    w.run(3)
+    (stop,) = resting(w)
+    assert w.desk.core.backstops.waiting(stop.client_order_id)
+    rest(w)
+    w.run(30)
+    assert arms(w)[-1] == (60_000 if survives else 0)
+    if survives:
+        tell(w, armed=True)
+    assert state(w) == ("armed" if survives else "withheld")
 
 
 def test_a_disarming_that_was_lost_is_asked_for_again() -> None:

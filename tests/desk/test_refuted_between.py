@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -15,8 +16,10 @@ from services.domain.events import (
     PositionRow,
     WorkingRow,
 )
+from services.domain.venue_events import RequestFailed
 from tests.desk.test_protection import PERP, Marks, desk, local_orders, resting, trade
-from tests.desk.world import Answers, DeskWorld, S, on_leg, quick, refuse
+from tests.desk.test_quotes import maker_world, quoted
+from tests.desk.world import MS, Answers, DeskWorld, S, on_leg, quick, refuse
 
 D = Decimal
 
@@ -219,4 +222,53 @@ def test_a_backstop_rests_while_a_flatten_meets_no_answer_and_no_book() -> None:
     w.until(lambda w: name in w.done, 120)
     assert w.done[name].exit == 0, w.done[name].text
     assert resting(w) == []
+    assert w.positions() == {}
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("part", ["0.5", "1"])
+def test_a_leg_that_is_taken_while_its_pair_opens_leaves_nothing_naked(part: str, number: int) -> None:
+    w = DeskWorld(settings=quick())
+    w.until(lambda w: any(each.leg(number).size for each in w.desk.core.pairs.live()))
+    pair = w.pair()
+    assert pair is not None
+    assert pair.state is PairState.OPENING
+    leg = pair.leg(number)
+    spec = w.desk.core.instruments[leg.instrument]
+    taken = spec.round_size(abs(w.position(leg.instrument)) * D(part))
+    w.foreign(leg.instrument, leg.side.opposite, str(taken))
+    w.run(60)
+    assert not any(w.naked().values()), w.naked()
+    w.books_agree()
+
+
+def test_a_flatten_ends_though_every_cancel_brings_an_error_at_first() -> None:
+    """Ours and somebody else's: asked again until they are gone."""
+    w = maker_world(post_only_window_s=120, post_only_requotes=20)
+    w.until(quoted, 600)
+    w.foreign("ETH-USDT-PERP.beta", Side.BUY, "1", price="1200.00")
+    w.run(3)
+    left = dict.fromkeys(w.exchange.venues, 4)
+
+    def failing(name: str, passed: Callable[[int, str, str, str], None]) -> Callable[..., None]:
+        def cancel(now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
+            if left[name]:
+                left[name] -= 1
+                due = now + 20 * MS
+                said = client_order_id or venue_order_id
+                w.queue.deliver(
+                    due, RequestFailed(venue=name, what="cancel", subject=said, reason="500", ts=due)
+                )
+                return
+            passed(now, instrument, client_order_id, venue_order_id)
+
+        return cancel
+
+    for name, venue in w.exchange.venues.items():
+        venue.cancel = failing(name, venue.cancel)  # type: ignore[method-assign]
+    identity = w.command("flatten")
+    w.until(lambda w: identity in w.done, 120)
+    assert w.done[identity].exit == 0, w.done[identity].text
+    assert min(left.values()) == 0
+    assert all(not w.exchange.books(name).orders for name in w.exchange.venues)
     assert w.positions() == {}
