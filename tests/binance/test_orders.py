@@ -115,6 +115,18 @@ async def test_a_definite_no_is_a_rejection(status: int, body: object, kind: str
         assert len(server.queries("POST /fapi/v1/order")) == 1
 
 
+async def test_a_client_id_leaves_once_though_the_venue_would_take_it_again() -> None:
+    server = FakeBinance()
+    server.say("POST /fapi/v1/order", reply())
+    async with trading(server) as (_, venue, heard):
+        await heard.until(MarketFrame, lambda frame: frame.marks)
+        venue.submit(0, order())
+        await heard.until(OrderAccepted)
+        venue.submit(0, order(quantity=D("0.020")))
+        assert "sent before" in (await heard.until(OrderUnknown)).reason
+        assert len(server.queries("POST /fapi/v1/order")) == 1
+
+
 async def test_a_post_only_that_would_take_is_nobodys_fault() -> None:
     server = FakeBinance()
     server.say("POST /fapi/v1/order", {"code": -5022, "msg": "Post Only order will be rejected."}, 400)

@@ -90,6 +90,10 @@ class Trading:
 
     async def submit(self, order: OrderRequest) -> None:
         name, symbol = order.client_order_id, self._symbol(order.instrument)
+        if name in self.orders.sent:
+            # The venue takes an id again once its first order has ended: here it is never a second one.
+            self._tell(OrderUnknown(self._venue, name, "this client id was sent before", self._wall()))
+            return
         denied = self._denied(order, symbol)
         if denied:
             now = self._wall()

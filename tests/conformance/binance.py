@@ -1,0 +1,124 @@
+"""Our Binance client over real sockets against a scripted server with a small exchange behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from services.domain.events import Event
+from services.venues.binance.build import build_binance
+from services.venues.binance.hosts import BinanceSettings, Hosts
+from services.venues.binance.rest import WINDOWS
+from services.venues.wire.budget import Budget, Window
+from services.venues.wire.rest import Timings
+from services.venues.wire.stream import Habits
+from tests.binance.exchange import Exchange
+from tests.binance.server import SYMBOL, fake
+from tests.conformance.subject import Can, Entry, Subject
+from tests.conformance.wire import Wire
+
+PATIENCE_S = 15.0
+STEP_S = 0.02
+"""Its clock is the wall's: time that is to pass is only made long enough to tell two stamps apart."""
+
+
+class BinanceSubject(Subject):
+    def __init__(self, server: Exchange, rest: Wire, stream: Wire) -> None:
+        super().__init__()
+        self.name, self.perp = "binance", f"{SYMBOL}.binance"
+        self.server = server
+        self.wires = (rest, stream)
+        hosts = Hosts(rest=f"http://127.0.0.1:{rest.port}", stream=f"ws://127.0.0.1:{stream.port}")
+        self.client = build_binance(
+            self.name,
+            BinanceSettings(hosts=hosts, symbols=(SYMBOL,), key="key"),
+            "secret",
+            self,
+            timings=Timings(read_s=1.0, total_s=1.5),
+            habits=Habits(beat_s=0.3, silence_s=1.0, ready_s=2.0),
+            budget=Budget(
+                tuple(Window(name=each.name, span_s=each.span_s, limit=10_000) for each in WINDOWS)
+            ),
+        )
+        self.door = self.client
+        self._changed = asyncio.Event()
+
+    def deliver(self, due: int, event: Event) -> None:
+        self.heard.append((self.now(), event))
+        self._changed.set()
+
+    def wake(self, due: int, token: object) -> None:
+        raise AssertionError("a live venue wakes by itself")
+
+    def now(self) -> int:
+        return time.time_ns()
+
+    async def until(self, found: Callable[[], Any], what: str) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not found():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            told = [event for event in self.events if type(event).__name__ != "MarketFrame"]
+            raise AssertionError(f"{what} never came; heard {told}") from None
+
+    async def elapse(self, seconds: float) -> None:
+        await asyncio.sleep(min(seconds, STEP_S))
+
+    async def lose_reply(self) -> None:
+        self.wires[0].mute_next = b"POST /fapi/v1/order"
+
+    async def fail_questions(self, *, on: bool) -> None:
+        self.server.failing = on
+
+    async def cut(self) -> None:
+        for wire in self.wires:
+            wire.refusing = True
+            wire.cut()
+
+    async def mend(self) -> None:
+        for wire in self.wires:
+            wire.refusing = False
+
+    async def say_twice(self, *, on: bool) -> None:
+        self.server.twice = on
+
+    async def overtake(self, *, on: bool) -> None:
+        self.server.backwards = on
+
+
+def _port(address: str) -> int:
+    port = urlsplit(address).port
+    assert port is not None
+    return port
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[Subject]:
+    server = Exchange()
+    async with fake(server):
+        rest, stream = Wire(_port(server.rest)), Wire(_port(server.stream))
+        await rest.listen()
+        await stream.listen()
+        subject = BinanceSubject(server, rest, stream)
+        marks = asyncio.create_task(server.run_marks())
+        try:
+            await subject.client.start()
+            yield subject
+        finally:
+            marks.cancel()
+            await asyncio.gather(marks, return_exceptions=True)
+            await subject.client.close()
+            await rest.close()
+            await stream.close()
+
+
+MISSING = frozenset({Can.TRUTH, Can.MOVES, Can.FUNDING})
+"""The exchange behind the script has a still market and settles nothing; conditional orders and funding are
+held against scripted replies (tests/binance)."""
+BINANCE = Entry("binance", opened, frozenset(Can) - MISSING, cases=24, without=MISSING)
