@@ -55,7 +55,7 @@ FLAGS: tuple[Flag, ...] = (
         field="scenario",
         metavar="NAME",
         help="Simulated market: funding-harvest (default), funding-flip, calm, usdc-depeg-2023, flash-crash, "
-        "outage, adl.",
+        "outage, adl, dislocation.",
         parse=parse_name,
     ),
     Flag(

@@ -313,7 +313,8 @@ def _said(judged: tuple[Discrepancy, ...]) -> str:
         return "no instrument is listed on two venues"
     best = next((row for row in judged if SHOWN_ONLY not in row.refusals), judged[0])
     figures = "" if best.net is None else f" net {best.net:.1f} bps"
-    against = best.refusals[0] if best.refusals else "enter"
+    told = [text for text in best.refusals if not text.startswith((TOO_OLD, SKEWED))] or best.refusals
+    against = told[0] if told else "enter"
     return f"sell {best.sell}, buy {best.buy}{figures}: {against}"
 
 

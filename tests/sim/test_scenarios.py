@@ -145,6 +145,28 @@ def test_the_flash_crash_falls_fifteen_percent_and_comes_partly_back() -> None:
     assert sim.world.step_ns == NS
 
 
+def test_a_dislocation_moves_prices_and_marks_of_one_venue_off_and_back() -> None:
+    """Nothing else of the market moves: index, the other venue, and the other instruments stay."""
+    source = GeneratedSource(make_world("dislocation"))
+    cells = source.board.cells
+    seen: dict[int, tuple[float, float, float]] = {}
+    ts: int | None = source.start
+    while ts is not None and ts < source.start + 40 * 60 * NS:
+        source.advance(ts)
+        one, other = cells["BTC-USDT-PERP.alpha"], cells["BTC-USDT-PERP.beta"]
+        apart = (other.fair / one.fair - 1) * BPS
+        marks = (other.mark_ticks / one.mark_ticks - 1) * BPS
+        ether = (cells["ETH-USDT-PERP.beta"].fair / cells["ETH-USDT-PERP.alpha"].fair - 1) * BPS
+        seen[(ts - source.start) // NS] = apart, marks, ether
+        assert one.index == other.index
+        ts = source.next_ts(ts)
+    for second, level in ((120, 0), (600, 60), (1_200, 0), (1_800, -60), (2_380, 0)):
+        apart, marks, ether = seen[second]
+        assert apart == pytest.approx(level, abs=8), second
+        assert marks == pytest.approx(level, abs=8), second
+        assert abs(ether) < 8
+
+
 def test_stable_prices_hug_one_and_the_venues_stay_close() -> None:
     sim = Sim(make_world("calm"))
     source = sim.exchange._source
