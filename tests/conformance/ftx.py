@@ -40,6 +40,7 @@ class WireSubject(Subject):
         self.name, self.perp = VENUE, PERP
         self.house, self.wire = house, wire
         self._changed = asyncio.Event()
+        self.patience_s = PATIENCE_S
 
     def build(self, outbox: Outbox, *, keyed: bool, wall: Callable[[], int] = time.time_ns) -> FtxVenue:
         return build_ftx(
@@ -77,7 +78,7 @@ class WireSubject(Subject):
 
     async def until(self, found: Callable[[], Any], what: str) -> None:
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self.patience_s):
                 while not found():
                     self._changed.clear()
                     # What the books of the server say is not told: looked at now and then.
