@@ -173,6 +173,11 @@ def test_the_sum_adds_symbols_takes_the_larger_setting_and_forgets_what_one_does
         assert unknown.symbol_notional == {}
         assert unknown.symbol_leverage == {BTC.symbol: None}
         assert unknown.infinite
+    assert merge_margins((part(symbol_setting={BTC.symbol: D("0.001")}),)).symbol_setting == {
+        BTC.symbol: D("0.001")
+    }
+    low = msgspec.structs.replace(account(held()), leverage_settings={BTC.id: D("0.5")})
+    assert account_margin(low).symbol_setting == {BTC.symbol: D("0.5")}
     small = merge_margins((part(symbol_setting={BTC.symbol: D("0.001")}), one))
     assert small.symbol_setting == {BTC.symbol: D(3)}
 

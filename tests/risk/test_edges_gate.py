@@ -249,6 +249,23 @@ def test_only_the_orders_own_reservation_is_left_out_of_the_question() -> None:
     assert notional(own, sell) == D(18_000)
 
 
+def test_a_hedge_without_a_price_is_refused() -> None:
+    ctx = context(working=(resting(BTC_B, Side.BUY, "0.2", stage=Stage.RESERVED, pair="P-01"),))
+    ask = msgspec.structs.replace(hedge(), price=None)
+    assert failed(check_hedge(ctx, ask)) == ["outer band"]
+
+
+def test_the_repeat_throttle_disables_its_origin_whatever_else_refuses() -> None:
+    answer = check_order(context(usage=Usage(repeats=9, last_second=9)), order(BTC))
+    assert answer.disable_origin
+    assert len(answer.failed) == 2
+
+
+def test_one_account_alone_has_no_share_to_warn_of() -> None:
+    alone = check_order(context(account("alpha")), order(BTC))
+    assert "venue share" not in {check.name for check in alone.checks}
+
+
 def test_an_order_on_a_venue_without_an_account_is_refused_by_name() -> None:
     answer = check_order(context(account("alpha")), order(BTC_B, Side.BUY, "0.1"))
     assert "account" in failed(answer)

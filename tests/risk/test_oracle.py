@@ -281,7 +281,8 @@ def test_every_figure_of_a_pair_agrees_and_a_reversal_is_paid_for(
 def test_rows_of_one_venue_bind_its_own_position_and_leverage() -> None:
     """A limit row may name an instrument: then it holds there, beside the symbol's own."""
     wallets = {venue: dict.fromkeys(("USD", "USDT", "USDC", "BUSD"), 12) for venue in VENUES}
-    ctx, books = worlds({"ETH-USDC-PERP.beta": (5, 0), "ETH-USDC-PERP.alpha": (7, 0)}, [], wallets)
+    positions = {"BTC-USDC-PERP.beta": (1, 0), "ETH-USDC-PERP.beta": (5, 0), "ETH-USDC-PERP.alpha": (7, 0)}
+    ctx, books = worlds(positions, [], wallets)
     spec = SPECS["ETH-USDC-PERP.beta"]
     answer = check_order(ctx, order(spec.id, Side.BUY, quantity(spec, 3), limit_price(spec, Side.BUY, 0)))
     own = {check.name: check for check in answer.checks if check.subject == spec.id}

@@ -18,7 +18,7 @@ from services.domain.instrument import Instrument
 from services.domain.money import DESK_CONTEXT
 from services.portfolio.inputs import AccountInput
 from services.risk.context import GateContext
-from tests.safety.gate_cases import BTC, NO_INPUTS, WORLD, Case, cases
+from tests.safety.gate_cases import BTC, BTC_B, NO_INPUTS, WORLD, Case, cases
 from tests.safety.spoil import Spoilt, fields_of, spoiled
 
 CASES = cases()
@@ -32,23 +32,24 @@ def _desk_arithmetic() -> Iterator[None]:
 
 
 def instrument_spoilt(ctx: GateContext) -> Iterator[Spoilt]:
-    """One fact of the instrument asked about, everywhere it is known."""
-    for one in spoiled(ctx.instruments[BTC], path="instrument"):
-        yield one._replace(value=_with_instrument(ctx, one.value))
-    without = {name: spec for name, spec in ctx.instruments.items() if name != BTC}
-    yield Spoilt("instrument", "missing", replace(ctx, instruments=without))
+    """One fact of an instrument asked about, everywhere it is known."""
+    for asked in (BTC, BTC_B):
+        for one in spoiled(ctx.instruments[asked], path=asked):
+            yield one._replace(value=_with_instrument(ctx, one.value))
+        without = {name: spec for name, spec in ctx.instruments.items() if name != asked}
+        yield Spoilt(asked, "missing", replace(ctx, instruments=without))
 
 
 def _with_instrument(ctx: GateContext, spec: Instrument) -> GateContext:
     def fixed(account: AccountInput) -> AccountInput:
         positions = tuple(
-            msgspec.structs.replace(held, instrument=spec) if held.instrument.id == BTC else held
+            msgspec.structs.replace(held, instrument=spec) if held.instrument.id == spec.id else held
             for held in account.positions
         )
         return msgspec.structs.replace(account, positions=positions)
 
     accounts = {venue: fixed(account) for venue, account in ctx.accounts.items()}
-    return replace(ctx, instruments={**ctx.instruments, BTC: spec}, accounts=accounts)
+    return replace(ctx, instruments={**ctx.instruments, spec.id: spec}, accounts=accounts)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
