@@ -127,15 +127,33 @@ def end_engine(layout: StateLayout) -> str:
 def flatten_direct(layout: StateLayout, profile: str, what: str, say: Callable[[str], None]) -> Done:
     """Flatten with the venues alone, in this process. Raises ProductError."""
     try:
+        resolved, _ = load_settings(profile, config_file(os.environ), environ=os.environ)
+        if resolved.settings.wires:
+            return _flatten_over_sockets(layout, resolved.settings, what, say)
         world = read_world(layout.exchange)
         if world is None:
             raise ProductError(f"{layout.exchange} holds no exchange: nothing to flatten", Exit.FAILED)
-        resolved, _ = load_settings(profile, config_file(os.environ), environ=os.environ)
         return direct.flatten(layout, world, resolved.settings, _holder(layout, profile), what, say)
     except SettingsError as error:
         raise ProductError(str(error), Exit.USAGE, "settings") from None
     except (LockError, ValueError, OSError) as error:
         raise ProductError(str(error), Exit.HELD, "direct") from None
+
+
+def _flatten_over_sockets(
+    layout: StateLayout, settings: Settings, what: str, say: Callable[[str], None]
+) -> Done:
+    from services.workers import live_direct
+
+    lock = EngineLock(layout.root, _holder(layout, settings.profile, tuple(settings.wires)))
+    try:
+        for where, key in account_names(settings.wires).values():
+            lock.lock_account(accounts_folder(), where, key)
+        return asyncio.run(
+            live_direct.flatten(layout, settings, os.environ, redactor_for(os.environ), what, say)
+        )
+    finally:
+        lock.release()
 
 
 def _holder(layout: StateLayout, profile: str, accounts: tuple[str, ...] = ()) -> Holder:

@@ -45,7 +45,7 @@ BADGES = {"sim": "SIM ⇄", "paper": "PAPER", "live": "LIVE"}
 """Where others show a speed: `⇄` is the simulator behind real sockets."""
 
 
-class _NobodyWakes:
+class NobodyWakes:
     """Real time wakes by itself."""
 
     def wake(self, now: int, token: object) -> None:
@@ -80,6 +80,27 @@ class LiveEngine:
     async def start(self) -> None:
         """Connect all venues. Raises ProductError naming the first that cannot be used."""
         await asyncio.gather(*(self._start(name, venue) for name, venue in self.venues.items()))
+
+    async def start_reachable(self) -> dict[str, str]:
+        """As `start`, but what cannot be reached is left out and named with its reason.
+
+        Raises ProductError when nothing can be reached.
+        """
+        names = list(self.venues)
+        ends = await asyncio.gather(
+            *(self._start(name, self.venues[name]) for name in names), return_exceptions=True
+        )
+        missing: dict[str, str] = {}
+        for name, end in zip(names, ends, strict=True):
+            if isinstance(end, ProductError):
+                missing[name] = end.text
+            elif end is not None:
+                raise end
+        if len(missing) == len(names):
+            raise ProductError("; ".join(missing.values()), Exit.FAILED, "venue")
+        for name in missing:
+            await self.venues.pop(name).close()
+        return missing
 
     async def _start(self, name: str, venue: LiveVenue) -> None:
         try:
@@ -117,7 +138,7 @@ class LiveEngine:
         return LiveMachine(
             self.session.desk,
             venues,
-            _NobodyWakes(),
+            NobodyWakes(),
             self.session.queue,
             self.session.keeper,
             on_notify=notify,
@@ -130,7 +151,7 @@ class LiveEngine:
 
         def turn() -> None:
             beat()
-            self._tell_clocks(machine)
+            self.tell_clocks(machine)
 
         return LiveRunner(
             machine,
@@ -162,7 +183,7 @@ class LiveEngine:
         """Give what is under way its end, a fatal halt's cancels among it; then hang up."""
         await asyncio.gather(*(venue.close() for venue in self.venues.values()), return_exceptions=True)
 
-    def _tell_clocks(self, machine: LiveMachine) -> None:
+    def tell_clocks(self, machine: LiveMachine) -> None:
         """A measurement of the shell reaches the desk as an input like any other (RUNTIME 2)."""
         now = time.monotonic()
         if now - self._looked < CLOCK_LOOK_S:

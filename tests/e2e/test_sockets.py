@@ -69,15 +69,22 @@ def test_hedged_halted_killed_recovered_and_flat_over_sockets() -> None:
             for venue in told["venues"]:
                 assert venue["connected"]
                 assert abs(venue["clock_offset_ms"]) < 1_000
-            ended = ask(folder, "flatten", "--yes", "--json", *flags, **known)
+            # By the engine while it answers, by the venues alone once it hangs.
+            some = next(iter(held(told)))
+            ended = ask(folder, "flatten", some, "--yes", "--json", *flags, **known)
             assert ended.returncode == 0, ended.stderr
-            assert json.loads(ended.stdout)["flat"]
+            assert some not in server.all_books()
+            os.killpg(engine.pid, signal.SIGSTOP)
+            direct = ask(folder, "flatten", "--direct", "--yes", "--json", *flags, **known)
+            assert direct.returncode == 0, direct.stderr
+            assert json.loads(direct.stdout)["flat"]
             assert server.all_books() == {}
-            assert ask(folder, "stop", *flags, **known).returncode == 0
-            out, err = engine.communicate(timeout=30)
-            assert engine.returncode == 0, err
-            assert json.loads(out.splitlines()[-1])["stamp"] == "SIM OVER SOCKETS"
-            assert "SIM ⇄" in err
+        ran = ask(folder, "run", "--no-ui", "--for", "2s", *flags, **known)
+        out, err = ran.stdout, ran.stderr
+        assert ran.returncode == 0, err
+        summary = json.loads(out.splitlines()[-1])
+        assert (summary["stamp"], summary["trading_state"]) == ("SIM OVER SOCKETS", "HALTED")
+        assert "SIM ⇄" in err
         exported = folder / "journal.jsonl"
         assert ask(folder, "audit", "export", str(exported), *flags, **known).returncode == 0
         for text in (out, err, exported.read_text(), ask(folder, "config", "show", *flags, **known).stdout):

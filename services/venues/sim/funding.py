@@ -42,8 +42,10 @@ class PremiumState:
 class FundingModel:
     """All perps of a generated world. `state` at a full hour is all that has to be kept."""
 
-    def __init__(self, scenario: Scenario, instruments: tuple[Instrument, ...]) -> None:
+    def __init__(self, scenario: Scenario, instruments: tuple[Instrument, ...], start: int) -> None:
+        """`start`: the world's, ns. A served market begins now and not at its scenario's own instant."""
         self.scenario = scenario
+        self.start = start
         self.perps = tuple(i for i in instruments if interval_hours(i))
         self.state = PremiumState()
 
@@ -58,7 +60,7 @@ class FundingModel:
             state.own[instrument.id] = rng.gauss(0.0, 1.0)
             state.last[instrument.id] = state.coming[instrument.id] = fair.PREMIUM_MEAN
             state.summed[instrument.id], state.hours[instrument.id] = 0.0, 0
-        last_hour = self.scenario.start // HOUR_NS
+        last_hour = self.start // HOUR_NS
         first_hour = last_hour - BACKFILL_HOURS
         for hour in range(first_hour + 1, last_hour + 1):
             for row in self.settle(hour * HOUR_NS, rng):
@@ -116,7 +118,7 @@ class FundingModel:
             state.coming[key] = fair.premium_of(state.size, state.common[instrument.symbol], state.own[key])
 
     def _rate(self, instrument: Instrument, premium: float, ts: int) -> Decimal:
-        offset = (ts - self.scenario.start) // NS
+        offset = (ts - self.start) // NS
         hours = interval_hours(instrument)
         for regime in self.scenario.regimes:
             if instrument.underlying in regime.underlyings and regime.begin_s <= offset < regime.end_s:

@@ -82,7 +82,7 @@ class GeneratedSource:
         self._board = Board(cells=cells, indexes={venue: {} for venue in world.venues})
         priced = {*STABLECOINS, *(i.underlying for i in world.instruments)}
         self._index_coins = tuple(coin for coin in WEIGHTS if coin in priced)
-        self.funding = FundingModel(self.scenario, world.instruments)
+        self.funding = FundingModel(self.scenario, world.instruments, world.start)
         underlyings = dict.fromkeys(i.underlying for i in world.instruments)
         self.state = GeneratorState(
             ts=world.start - world.step_ns,
