@@ -45,15 +45,19 @@ def crossable(core: DeskCore) -> tuple[Instrument, ...]:
 
 
 def inventory(core: DeskCore, params: Cross) -> tuple[Stock, ...]:
-    """The coins that the perps are settled in, on each venue."""
-    coins = dict.fromkeys(each.settle for each in crossable(core) if each.kind is InstrumentKind.PERP)
+    """The coins that the perps are settled in, each on the venues where one of them is."""
+    perps = [each for each in crossable(core) if each.kind is InstrumentKind.PERP]
     balances = {}
     for venue in core.settings.venues:
         account = core.ledger.account(venue)
         read = account.balance_ts
         fresh = read is not None and core.now - read < core.picture.balance_limit_ns
         balances[venue] = account.balances if fresh else None
-    return stocks(balances, tuple(coins), params.inventory_low)
+    out: list[Stock] = []
+    for coin in dict.fromkeys(each.settle for each in perps):
+        where = dict.fromkeys(each.venue for each in perps if each.settle == coin)
+        out += stocks({venue: balances[venue] for venue in where}, (coin,), params.inventory_low)
+    return tuple(out)
 
 
 def suggested(core: DeskCore, rows: tuple[Stock, ...]) -> tuple[Transfer, ...]:

@@ -9,10 +9,9 @@ from msgspec.structs import replace
 
 from screens.draw import cross
 from screens.draw.context import Context
-from services.desk import blackout
+from services.desk import blackout, looks
 from services.desk.core import MINUTE, SECOND
 from services.desk.desk import Desk
-from services.desk.looks import REBALANCE
 from services.desk.views import desk_view, status
 from services.domain.effects import Decision, Effect
 from services.domain.enums import PairState, Purpose
@@ -128,8 +127,8 @@ def test_what_runs_low_is_an_alert_with_the_transfer_to_make_and_nobody_makes_it
     rig.start()
     rig.run(MINUTE)
     core = rig.desk.core
-    (alert,) = [each for each in core.alerts.open() if each.key.startswith(REBALANCE)]
-    assert alert.key == f"{REBALANCE}:USDT alpha"
+    (alert,) = [each for each in core.alerts.open() if each.key.startswith(looks.REBALANCE)]
+    assert alert.key == f"{looks.REBALANCE}:USDT alpha"
     assert alert.text == "USDT on alpha is down to 20 % of its target"
     assert alert.do == "transfer 12000 USDT from beta to alpha yourself"
     said = status(core, rig.desk.strategies, META)
@@ -269,3 +268,16 @@ def test_its_state_survives_a_checkpoint(monkeypatch: pytest.MonkeyPatch) -> Non
     state = Desk.restore(rig.desk.export())
     again = Desk(SETTINGS, {each.id: each for each in rig.world.instruments}, state)
     assert again.strategies.states["cross"] == before
+
+
+def test_a_coin_has_its_target_only_where_a_perp_is_settled_in_it() -> None:
+    rig = Rig("calm", 7, SETTINGS)
+    rig.start()
+    rig.run(30 * SECOND)
+    core = rig.desk.core
+    for name in ("BTC-USDC-PERP.beta", "ETH-USDC-PERP.beta"):
+        del core.instruments[name]
+    stocks = {(row.coin, row.venue): row.target for row in looks.inventory(core, Cross())}
+    assert ("USDC", "beta") not in stocks
+    assert stocks["USDC", "alpha"] == D(15_000)
+    assert stocks["USDT", "beta"] == D(15_000)
