@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from services.store.migrate import open_store
+from services.store.schema import SCHEMA_VERSION
 from tests.e2e.builders import PROGRAM, ask, environment, headless, state_folder, status, until
 
 SHORT = ("--speed", "max", "--for-sim", "10s")
@@ -111,9 +113,10 @@ def test_history_that_is_not_there() -> None:
 
 def test_store_of_a_newer_version_is_refused() -> None:
     with state_folder() as folder:
-        (folder / "store.sqlite").write_bytes(b"this is no database, and long enough to be looked at" * 40)
+        open_store(folder / "store.sqlite", "abc123", version=SCHEMA_VERSION + 1)
         line = complaint(run(folder, *SHORT), 1)
         assert "store.sqlite" in line
+        assert "upgrade stableconsole" in line
 
 
 def test_no_engine_is_three() -> None:
