@@ -234,6 +234,9 @@ def test_resume_is_refused_while_a_breaker_holds_unless_overridden_or_rebased(he
     assert core.causes.overall() is TradingState.ACTIVE
     hedged.run(60)
     assert core.causes.overall() is TradingState.ACTIVE, hedged.causes()
+    loss = core.breaker.loss("daily")
+    assert loss is not None
+    assert loss < core.settings.breaker.daily / 2, "measured from here, not from the old start"
 
 
 def test_an_override_by_name_lifts_a_breaker_that_still_holds(hedged: DeskWorld) -> None:
