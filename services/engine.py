@@ -197,8 +197,9 @@ class _Engine:
         lock = EngineLock(layout.root, _holder(layout, options.profile, tuple(settings.wires)))
         try:
             if settings.wires:
-                for where, key in account_names(settings.wires).values():
-                    lock.lock_account(accounts_folder(), where, key)
+                if settings.mode != "paper":  # which uses no key
+                    for where, key in account_names(settings.wires).values():
+                        lock.lock_account(accounts_folder(), where, key)
                 write_ui(layout, ui)
                 return await self._over_sockets(settings)
             if options.new_world:

@@ -38,11 +38,6 @@ def check_mode(settings: Settings, options: RunOptions) -> None:
             f"profile {profile} has mode {mode} and no venue: "
             f"name each in a table [profiles.{profile}.venue.NAME]"
         )
-    if mode == "paper":
-        raise _wrong(
-            f"profile {profile} has mode paper: this version cannot match orders against live data yet; "
-            'use mode = "sim"'
-        )
     if not settings.wires:
         return
     given = [flag for name, flag in _VIRTUAL.items() if _said(getattr(options, name))]

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec import structs
+
 from services.domain.events import Event
 from services.protocol.errors import ProductError
 from services.runtime.redact import Redactor
@@ -133,10 +135,16 @@ async def all_findings(
 
 
 async def _venue(
-    name: str, wire: VenueWire, settings: Settings, environ: Mapping[str, str], redactor: Redactor
+    name: str,
+    wire: VenueWire,
+    settings: Settings,
+    environ: Mapping[str, str],
+    redactor: Redactor,
 ) -> tuple[Finding, ...]:
     try:
-        built = build_venues(settings.profile, {name: wire}, environ, Deaf(), redactor)
+        # Paper uses the market alone; its own account is this machine's, and nothing is to be asked of it.
+        used = structs.replace(wire, key="", subaccount="") if settings.mode == "paper" else wire
+        built = build_venues(settings.profile, {name: used}, environ, Deaf(), redactor)
     except ProductError as error:
         return (row(name, "key", Verdict.STOP, error.text.removeprefix(f"venue {name}: ")),)
     return await venue_findings(name, built[name], settings)

@@ -72,7 +72,13 @@ class LiveEngine:
         self.settings = replace(settings, wires=without_keys(settings.wires))
         self.session = LiveSession(layout, self.settings, code)
         self.venues = build(
-            settings.profile, settings.wires, environ, self.session.lobby, redactor, layout.bans
+            settings.profile,
+            settings.wires,
+            environ,
+            self.session.lobby,
+            redactor,
+            layout.bans,
+            layout.exchange if settings.mode == "paper" else None,
         )
         self._told: dict[str, int | None] = {}
         self._looked = 0.0

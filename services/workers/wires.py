@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from msgspec import structs
+
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.runtime.redact import Redactor
@@ -67,21 +69,40 @@ def build_venues(
     outbox: Outbox,
     redactor: Redactor,
     bans: Path | None = None,
+    paper: Path | None = None,
 ) -> dict[str, LiveVenue]:
-    """`bans`: the file of those that outlast a restart. Nothing connects yet. Raises ProductError with one
-    line."""
+    """`bans`: the file of those that outlast a restart. `paper`: where the accounts of paper mode lie; their
+    orders are matched here, so no key is used. Nothing connects yet. Raises ProductError with one line.
+    """
     found: dict[str, LiveVenue] = {}
     try:
         kept = None if bans is None else Bans(bans)
     except ValueError as error:
         raise ProductError(str(error), Exit.USAGE, "venue") from None
     for name, wire in wires.items():
-        secret = secret_of(profile, name, environ) if wire.key else None
         try:
+            if paper is not None:
+                found[name] = _on_paper(name, wire, paper, outbox, redactor, kept)
+                continue
+            secret = secret_of(profile, name, environ) if wire.key else None
             found[name] = BUILDERS[wire.kind](name, wire, secret, outbox, redactor, kept)
         except ValueError as error:
             raise ProductError(f"venue {name}: {error}", Exit.USAGE, "venue") from None
     return found
+
+
+def _on_paper(
+    name: str, wire: VenueWire, folder: Path, outbox: Outbox, redactor: Redactor, bans: Bans | None
+) -> LiveVenue:
+    from services.venues.paper.account import PaperSettings  # noqa: PLC0415 - as above
+    from services.venues.paper.venue import PaperVenue  # noqa: PLC0415
+
+    public = structs.replace(wire, key="", subaccount="")
+
+    def market(inner: Outbox) -> LiveVenue:
+        return BUILDERS[wire.kind](name, public, None, inner, redactor, bans)
+
+    return PaperVenue(market, PaperSettings(), folder, outbox)
 
 
 def secret_of(profile: str, venue: str, environ: Mapping[str, str]) -> str:

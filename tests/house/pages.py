@@ -149,6 +149,7 @@ _VENUES = [
     "```",
     "",
     "- `sim` over sockets takes nothing but our simulator on this machine; the badge says `SIM ⇄`.",
+    "- `paper` takes the live public market of any venue and matches orders here; it uses no key.",
     '- `live` needs `mode = "live"`, `--live` at the start, and no `STOP` row of `stableconsole doctor`.',
     "- A host that is not this machine needs `allow_remote = true`, `https://` and `wss://`.",
     "- A key that can withdraw is refused in every mode.",

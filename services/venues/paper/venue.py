@@ -20,7 +20,7 @@ from services.domain.events import Event, MarketFrame, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import VenueFacts
-from services.venues.live import Capabilities, VenueHealth
+from services.venues.live import Capabilities, Finding, VenueHealth, Verdict
 from services.venues.paper.account import PaperAccount, PaperSettings
 from services.venues.paper.books import PaperStore
 from services.venues.port import Outbox
@@ -102,6 +102,10 @@ class PaperVenue:
             call.cancel()
         await self._data.close()
 
+    async def examine(self) -> tuple[Finding, ...]:
+        text = "orders are matched here against the live market; no key is used"
+        return (Finding(subject=self.name, check="paper account", verdict=Verdict.OK, text=text),)
+
     def instruments(self) -> tuple[Instrument, ...]:
         return self._listed
 
@@ -144,7 +148,7 @@ class PaperVenue:
                 self._account.frame(self._wall(), event)
                 self._outbox.deliver(due, event)
             case VenueFacts():
-                self._outbox.deliver(due, VenueFacts(venue=self.name, ts=event.ts, **CAPABILITIES))
+                self._outbox.deliver(due, replace(event, venue=self.name, **CAPABILITIES))
             case VenueLink():
                 if not event.up:
                     self._account.hide()
