@@ -14,6 +14,7 @@ from tests.binance.server import SYMBOL, FakeBinance, filters, now_ms, symbol_ro
 D = Decimal
 BID, ASK = D("60000"), D("60001")
 BID_SIZE, ASK_SIZE = D(2), D(3)
+MARK = D("60000.5")
 TAKER = D("0.0005")
 Reply = tuple[int, dict[str, str], object]
 
@@ -29,6 +30,10 @@ class Exchange(FakeBinance):
         self.size = self.entry = D(0)
         self.orders: list[dict[str, Any]] = []
         self.trades: list[dict[str, Any]] = []
+        self.algos: list[dict[str, Any]] = []
+        self.seconds = 0.0
+        self.fires_at: float | None = None
+        """Of the dead-man's switch, by `seconds`."""
         self.failing = self.twice = self.backwards = False
         self._tasks: set[asyncio.Task[None]] = set()
         wide = [
@@ -42,7 +47,11 @@ class Exchange(FakeBinance):
             "GET /fapi/v1/order": self.look,
             "GET /fapi/v1/openOrders": lambda query: (200, {}, [self.row(each) for each in self.open()]),
             "GET /fapi/v1/userTrades": self.traded,
-            "GET /fapi/v1/algoOrder": lambda query: refused(-2013, "Order does not exist."),
+            "POST /fapi/v1/algoOrder": self.place_algo,
+            "GET /fapi/v1/algoOrder": self.look_algo,
+            "DELETE /fapi/v1/algoOrder": self.cancel_algo,
+            "GET /fapi/v1/openAlgoOrders": lambda query: (200, {}, self.open_algos()),
+            "POST /fapi/v1/countdownCancelAll": self.arm,
             "GET /fapi/v3/account": lambda query: (
                 200, {}, {"assets": [{"asset": "USDT", "walletBalance": str(self.wallet)}]},
             ),
@@ -180,3 +189,59 @@ class Exchange(FakeBinance):
             and int(query.get("startTime", "0")) <= row["time"] <= int(query.get("endTime", str(10**15)))
         ]
         return 200, {}, rows
+
+    # --- conditional orders, the switch ------------------------------------------------------------------
+
+    def open_algos(self) -> list[dict[str, Any]]:
+        return [each for each in self.algos if each["algoStatus"] == "NEW"]
+
+    def place_algo(self, query: dict[str, str]) -> Reply:
+        sign = 1 if query["side"] == "BUY" else -1
+        if (MARK - D(query["triggerPrice"])) * sign >= 0:
+            return refused(-2021, "Order would immediately trigger.")
+        algo = {
+            "algoId": len(self.algos) + 1, "clientAlgoId": query["clientAlgoId"], "symbol": SYMBOL,
+            "side": query["side"], "algoStatus": "NEW", "triggerPrice": query["triggerPrice"],
+            "quantity": query["quantity"], "reduceOnly": query["reduceOnly"] == "true",
+            "workingType": query["workingType"], "createTime": now_ms(),
+        }  # fmt: skip
+        self.algos.append(algo)
+        self.send([self.algo_frame(algo)])
+        return 200, {}, algo
+
+    def algo_frame(self, algo: dict[str, Any]) -> dict[str, object]:
+        told = {"caid": algo["clientAlgoId"], "aid": algo["algoId"], "s": SYMBOL, "X": algo["algoStatus"]}
+        return {"e": "ALGO_UPDATE", "E": now_ms(), "T": now_ms(), "o": told}
+
+    def found_algo(self, query: dict[str, str]) -> dict[str, Any] | None:
+        wanted = (query.get("algoId"), query.get("clientAlgoId"))
+        return next(
+            (a for a in self.algos if str(a["algoId"]) == wanted[0] or a["clientAlgoId"] == wanted[1]), None
+        )
+
+    def look_algo(self, query: dict[str, str]) -> Reply:
+        algo = self.found_algo(query)
+        return refused(-2013, "Order does not exist.") if algo is None else (200, {}, algo)
+
+    def cancel_algo(self, query: dict[str, str]) -> Reply:
+        algo = self.found_algo(query)
+        if algo is None or algo["algoStatus"] != "NEW":
+            return refused(-2011, "Unknown order sent.")
+        algo["algoStatus"] = "CANCELED"
+        self.send([self.algo_frame(algo)])
+        return 200, {}, {"algoId": algo["algoId"]}
+
+    def arm(self, query: dict[str, str]) -> Reply:
+        countdown = int(query["countdownTime"])
+        self.fires_at = self.seconds + countdown / 1000 if countdown else None
+        return 200, {}, {"symbol": query["symbol"], "countdownTime": countdown}
+
+    def passed(self, seconds: float) -> None:
+        """Time of the switch goes by: fired, it takes ordinary orders alone."""
+        self.seconds += seconds
+        if self.fires_at is None or self.seconds < self.fires_at:
+            return
+        self.fires_at = None
+        for order in self.open():
+            order["status"] = "CANCELED"
+            self.send([self.frame(order, "CANCELED")])
