@@ -25,12 +25,12 @@ from tests.binance.server import SYMBOL, FakeBinance, Heard, fake, now_ms, setti
 
 async def test_the_dead_mans_switch_is_one_per_symbol_and_tells_when_it_fires() -> None:
     server = FakeBinance()
-    server.say("POST /fapi/v1/countdownCancelAll", {"symbol": SYMBOL, "countdownTime": "60000"})
+    server.say("POST /fapi/v1/countdownCancelAll", {"symbol": SYMBOL, "countdownTime": "5"})
     async with trading(server) as (_, venue, heard):
         venue.dead_man(0, 60_000)
         failed = await heard.until(RequestFailed)
-        assert failed.what == "dead man", "a count that is text is no count"
-        server.say("POST /fapi/v1/countdownCancelAll", {"symbol": SYMBOL, "countdownTime": 60000})
+        assert failed.what == "dead man", "it counts something else"
+        server.say("POST /fapi/v1/countdownCancelAll", {"symbol": SYMBOL, "countdownTime": "60000"})
         venue.dead_man(0, 60_000)
         report = await heard.until(DeadManReport)
         assert report.armed

@@ -11,7 +11,7 @@ from services.venues.binance import errors
 from services.venues.binance import schemas as wire
 from services.venues.binance.rest import FUNDING, LIMIT_NAMES, ORDERS_1M, ORDERS_10S, WEIGHT, Calls
 from services.venues.wire.budget import Lane
-from services.venues.wire.errors import WireError
+from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.rest import Rest
 
 R = TypeVar("R")
@@ -182,7 +182,7 @@ class BinanceApi:
 
     async def _countdown(self, symbol: str, timeout_ms: int) -> None:
         query = {"symbol": symbol, "countdownTime": str(timeout_ms)}
-        await self._calls.send(
+        told = await self._calls.send(
             wire.Countdown,
             "POST",
             "/fapi/v1/countdownCancelAll",
@@ -191,6 +191,9 @@ class BinanceApi:
             weights={WEIGHT: 10},
             repeat=True,
         )
+        if str(told.countdownTime) != str(timeout_ms):
+            text = f"{symbol}: the switch counts {told.countdownTime!r:.20} ms, not {timeout_ms}"
+            raise WireError(ErrorKind.UNKNOWN, text)
 
     async def _signed(
         self,

@@ -213,7 +213,8 @@ class Income(Struct, frozen=True):
 
 class Countdown(Struct, frozen=True):
     symbol: str
-    countdownTime: int
+    countdownTime: int | str
+    """The documents write it as text."""
 
 
 class ListenKey(Struct, frozen=True):
