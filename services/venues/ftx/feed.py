@@ -57,6 +57,8 @@ class Feed:
         self._wall = wall
         self._seq = 0
         self._stopped = asyncio.Event()
+        self._anew = asyncio.Event()
+        """Set, and replaced, when nothing that was asked before counts any more."""
         self._marks: dict[str, MarkRow] = {}
         self._indexes: dict[str, IndexRow] = {}
         self._rates: list[RateRow] = []
@@ -66,10 +68,13 @@ class Feed:
 
     def stop(self) -> None:
         self._stopped.set()
+        self._anew.set()
 
     def restate(self) -> None:
         """The connection is new: everything that was asked for is asked again and told again."""
         self._marks, self._indexes = {}, {}
+        anew, self._anew = self._anew, asyncio.Event()
+        anew.set()
 
     async def fill_back(self, venue_now: int) -> None:
         """Settled rates of the last thirty days, told with the first frame."""
@@ -88,6 +93,7 @@ class Feed:
 
     async def _every(self, seconds: float, work: Callable[[], object]) -> None:
         while not self._stopped.is_set():
+            anew = self._anew
             try:
                 done = work()
                 if asyncio.iscoroutine(done):
@@ -96,7 +102,7 @@ class Feed:
                 # Nothing is told, so what this would have brought goes stale by itself.
                 await asyncio.sleep(0)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), seconds)
+                await asyncio.wait_for(anew.wait(), seconds)
 
     # --- going out ---------------------------------------------------------------------------------------
 
