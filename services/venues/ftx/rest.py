@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -260,6 +261,11 @@ class FtxRest:
         """Marked extension of our server."""
         body = {"timeoutMs": timeout_ms}
         return await self._send(wire.DeadMan, "POST", "/ext/dead_man", body, Lane.SAFE)
+
+    async def fault(self, kind: str, chance: Decimal) -> None:
+        """Marked extension of our server: misbehave from now on, or no more (0)."""
+        body = {"kind": kind, "chance": chance}
+        await self._send(str, "POST", "/ext/fault", body, Lane.SAFE)
 
 
 def decode_result(kind: type[T], body: bytes, what: str) -> T:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from services.domain.effects import SetFault
 from services.domain.events import Event, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
@@ -267,6 +268,16 @@ class FtxVenue:
 
     def dead_man(self, now: int, timeout_ms: int) -> None:
         self._spawn(self._trading.arm(timeout_ms))
+
+    def set_fault(self, effect: SetFault) -> None:
+        """Of our own server; any other has none to be set."""
+        self._spawn(self._set_fault(effect))
+
+    async def _set_fault(self, effect: SetFault) -> None:
+        try:
+            await self._api.fault(effect.kind.value, effect.chance)
+        except WireError as error:
+            log.error("%s: the fault %s was not set: %s", self.name, effect.kind.value, error)
 
     def wake(self, now: int, token: object) -> None:
         """Real time wakes by itself."""
