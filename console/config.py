@@ -14,6 +14,7 @@ from services.settings.layout import config_file
 from services.settings.resolve import Resolved, default_settings, resolve
 from services.settings.toml import Document, read_document
 from services.settings.ui import ui_settings
+from services.settings.venues import secret_variable
 
 SAMPLE = """\
 # stableconsole's configuration. Every key may be left out: the defaults hold then
@@ -44,6 +45,14 @@ min_spread = "1.0bps/8h"
 # [profiles.sim.strategies.cross_exchange]
 # kind = "cross_exchange"
 # threshold = "5bps"
+
+# A venue over sockets, here the simulator as a server (stableconsole sim); secrets never stand here:
+# [profiles.sock.venue.alpha]
+# kind = "ftx"
+# rest = "http://127.0.0.1:8300"
+# stream = "ws://127.0.0.1:8300/ws/"
+# key = "trader"
+# extensions = true
 
 # Other tables of a profile: pair exec ladder fresh size stop breaker depeg reconcile engine
 
@@ -121,8 +130,14 @@ def show(profile: str, path: Path | None = None, overrides: Mapping[str, str] | 
     lines = [
         f"profile {profile}  mode {settings.mode}  venues {', '.join(settings.venues)}",
         f"file {path or config_file(os.environ)}",
-        "",
     ]
+    for name, wire in settings.wires.items():
+        # Whether the environment has the secret, and never the secret.
+        secret = "set" if os.environ.get(secret_variable(name)) else "not set"
+        where = wire.rest or wire.options.get("hosts", "")
+        key = f"  key {wire.key}, {secret_variable(name)} {secret}" if wire.key else "  no key"
+        lines.append(f"venue {name}  {wire.kind} {where}{key}")
+    lines.append("")
     listed = entries(profile, path, overrides)
     wide = max(len(entry.key) for entry in listed)
     for entry in listed:

@@ -171,3 +171,17 @@ def test_a_console_reads_what_the_engine_wrote(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["ui.json"]
     layout.ui.write_text("{")
     assert paths.read_ui(layout) == UiSettings()
+
+
+def test_a_venue_is_shown_with_its_key_and_without_its_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        '[profiles.sock]\nmode = "sim"\n[profiles.sock.venue.alpha]\nkind = "ftx"\nextensions = true\n'
+        'rest = "http://127.0.0.1:8300"\nstream = "ws://127.0.0.1:8300/ws/"\nkey = "trader"\n'
+    )
+    monkeypatch.setenv("STABLECONSOLE_SECRET_ALPHA", "hush-hush")
+    shown = config.show("sock", file)
+    assert "venue alpha  ftx http://127.0.0.1:8300  key trader, STABLECONSOLE_SECRET_ALPHA set" in shown
+    assert "hush" not in shown
