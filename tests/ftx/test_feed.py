@@ -38,7 +38,7 @@ async def turns() -> None:
 
 async def test_a_new_connection_asks_again_at_once_and_not_at_the_next_round() -> None:
     api, deaf = Counting(), Deaf()
-    feed = Feed("alpha", api, {}, {}, deaf, deaf, lambda _: None, lambda: 0)  # type: ignore[arg-type]
+    feed = Feed("alpha", api, {}, {}, deaf, deaf, lambda _: None, lambda: 0, turns)  # type: ignore[arg-type]
     running = asyncio.create_task(feed.run())
     await turns()
     assert sorted(api.asked) == ["coins", "futures"]
