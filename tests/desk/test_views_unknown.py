@@ -229,7 +229,9 @@ def test_naked_at_an_unknown_price_is_unknown_never_zero() -> None:
     pair.long.size = pair.long.size / 2
     pair.naked.since = core.now
     spec = core.instruments[pair.short.instrument]
+    # Nothing was ever known of its quote coin: a last good index would still bound the amount.
     core.state.picture.feeds[spec.venue].indexes.clear()
+    core.state.picture.feeds[spec.venue].good_indexes.clear()
     bar = strip(core, META)
     assert bar.naked_notional is None
     assert bar.residual is None
@@ -241,6 +243,7 @@ def test_an_order_in_doubt_is_counted_listed_and_first_to_do() -> None:
     core = rig.desk.core
     entry = next(iter(core.orders.state.orders.values()))
     entry.state = OrderState.IN_DOUBT
+    core.bind(core.settings)
     core.raise_cause("halt", "all", TradingState.HALTED, "by a test", latched=True, severity=Severity.ALARM)
     bar = strip(core, META)
     assert bar.in_doubt == 1

@@ -258,7 +258,7 @@ def marked(marks: Marks, policy: str, folder: Path) -> Iterator[None]:
         marks("exchange checkpoint after")
 
     with (
-        mock.patch("services.drive.session.StoreWriter", kind),
+        mock.patch("services.drive.standing.StoreWriter", kind),
         mock.patch("services.drive.direct.VirtualMachine", machine),
         mock.patch.object(CommandLog, "append", torn),
         mock.patch.object(exchange_log, "write_atomically", halfway),

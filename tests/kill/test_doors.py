@@ -36,6 +36,8 @@ FILES_WRITTEN_BY = {
     "drive/rebuild.py": "a damaged store is set aside, and which instances there were",
     "venues/sim/log.py": "the exchange's own books",
     "venues/sim/world.py": "world.json and the exchange's checkpoint",
+    "venues/wire/bans.py": "bans that outlast a restart",
+    "workers/machine.py": "doctor measures a sync on a file of its own",
     "store/migrate.py": "the copy before a migration",
     "store/replay.py": "audit export, into a file that a person named",
 }
