@@ -127,8 +127,6 @@ async def test_a_half_open_line_is_noticed_by_its_silence() -> None:
         down = await venue.first(VenueLink, up=False)
         # Noticed by us, or, where the burst is the shorter one, ended by the venue.
         assert "silent" in down.reason or "1012" in down.reason
-        venue.door.read_account(venue.now(), "r", 0)
-        await venue.first(RequestFailed, what="read")
         fault(venue, FaultKind.HALF_OPEN, 0)
         await venue.until(lambda: len(venue.of(VenueLink, up=True)) >= 2, "the line again")
         await venue.read()
