@@ -323,6 +323,9 @@ def test_what_a_reducing_order_leaves_is_journaled_and_refuses_nothing() -> None
     assert equity.value == before - D("0.4") * (100 + D(19_900) * D("0.0005"))
     (notional,) = [check for check in beside if check.name == "position notional"]
     assert notional.value == D(20_000), "it may stay unfilled"
+    large = check_order(ctx, order(BTC, Side.SELL, "3", "19900", purpose=Purpose.EXIT))
+    (notional,) = [check for check in large.checks if check.name == "position notional"]
+    assert (large.quantity, notional.value) == (1, D(20_000)), "it takes off, whatever it says"
 
 
 # -- reducing orders ------------------------------------------------------------------------------------
@@ -441,3 +444,52 @@ def test_a_venues_minimum_that_is_none_makes_it_untradable(field: str, bad: Deci
     spec = msgspec.structs.replace(WORLD[BTC], **{field: bad})
     answer = check_order(context(instruments={**WORLD, BTC: spec}), order(BTC, Side.BUY, "0.1"))
     assert "instrument" in failed(answer)
+
+
+# -- conditional and foreign orders ---------------------------------------------------------------------
+
+
+def conditional(trigger: str, price: str, **changes: Any) -> Any:
+    facts = {"purpose": Purpose.STOP, "origin": "desk", "reduce_only": True, "trigger": D(trigger), **changes}
+    return order(BTC, Side.SELL, "1", price, **facts)
+
+
+def test_a_conditional_order_is_judged_from_its_trigger_and_only_where_the_flag_exists() -> None:
+    held = account("alpha", position(WORLD[BTC], "1"))
+    ctx = context(held, account("beta"))
+    assert check_order(ctx, conditional("15000", "14000")).allowed
+    assert failed(check_order(ctx, conditional("15000", "13500"))) == ["outer band"]
+    assert "instrument" in failed(check_order(ctx, conditional("15000.05", "14000")))
+    assert "instrument" in failed(check_order(ctx, conditional("-1", "14000")))
+    spec = msgspec.structs.replace(WORLD[BTC], reduce_only_supported=False)
+    bare = context(account("alpha", position(spec, "1")), account("beta"), instruments={**WORLD, BTC: spec})
+    assert "instrument" in failed(check_order(bare, conditional("15000", "14000")))
+    assert check_order(bare, order(BTC, Side.SELL, "1", purpose=Purpose.STOP)).allowed
+
+
+@pytest.mark.parametrize(("size", "passes"), [("1", True), ("-1", False), ("0", False), ("NaN", False)])
+def test_a_conditional_order_needs_a_position_against_it_however_much_else_reduces(
+    size: str, passes: bool
+) -> None:
+    held = account("alpha", msgspec.structs.replace(position(WORLD[BTC], "1"), size=D(size)))
+    on_its_way = resting(BTC, Side.SELL, "1", "20400", reduce_only=True)
+    ctx = context(held, account("beta"), working=(on_its_way,))
+    answer = check_order(ctx, conditional("15000", "14000"))
+    assert answer.allowed is passes
+    assert answer.quantity == (1 if passes else 0)
+    half = account("alpha", position(WORLD[BTC], "0.4"))
+    assert check_order(context(half, account("beta")), conditional("15000", "14000")).quantity == D("0.4")
+
+
+def test_a_foreign_order_takes_our_reduction_only_where_no_flag_protects() -> None:
+    foreign = resting(BTC, Side.SELL, "0.7", origin="foreign")
+    held = context(account("alpha", position(WORLD[BTC], "1")), account("beta"), working=(foreign,))
+    assert reducible(held, BTC, Side.SELL) == 1
+    spec = msgspec.structs.replace(WORLD[BTC], reduce_only_supported=False)
+    bare = context(
+        account("alpha", position(spec, "1")),
+        account("beta"),
+        working=(foreign,),
+        instruments={**WORLD, BTC: spec},
+    )
+    assert reducible(bare, BTC, Side.SELL) == D("0.3")

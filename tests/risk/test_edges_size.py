@@ -114,6 +114,8 @@ def test_a_pair_stands_on_the_dearer_leg_and_the_coarser_lot() -> None:
     assert answer.quantity == answer.second_quantity
     assert answer.quantity % D("0.01") == 0
     assert answer.notional == answer.quantity * 20_000
+    bound = min(amount for _, amount in answer.bounds)
+    assert bound - 200 < answer.notional <= bound, "on the dearer leg"
     one = double(leg(BTC_B, quote_usd=D(1)), leg(price=None))
     assert one.refused == "price or index unknown"
     other = double(leg(price=None), leg(BTC_B))
@@ -127,9 +129,10 @@ def test_a_pair_of_two_stablecoins_is_equal_in_dollars_and_one_of_the_same_coin_
     assert answer.quantity > answer.second_quantity
     assert abs(answer.quantity * D("0.9") - answer.second_quantity * D("1.1")) < D("1.1")
     assert answer.notional == max(answer.quantity * D("0.9"), answer.second_quantity * D("1.1"))
-    same = double(usdc, SizeLeg(**{**_fields(usdc), "instrument": WORLD["USDC-PERP.beta"]}))
+    beta = {**_fields(usdc), "instrument": WORLD["USDC-PERP.beta"], "price": D("0.9")}
+    same = double(usdc, SizeLeg(**beta))
     assert same.quantity == same.second_quantity
-    hedge = double(leg(), leg(BTC_B))
+    hedge = double(leg(), leg(BTC_B, price=D(19_000)))
     assert hedge.quantity == hedge.second_quantity
 
 
@@ -275,6 +278,7 @@ def test_a_tenth_of_the_collateral_counts_by_weight_and_index() -> None:
     assert collateral_coins(held, D("0.101")) == ["USD"]
     assert collateral_coins(wallet(USDT="2500", USD="8999"), D("0.1")) == ["USDT", "USD"]
     assert collateral_coins(wallet(USDT="2500", USD="9001"), D("0.1")) == ["USD"]
+    assert collateral_coins(wallet(USDT="2500", USD="9000"), D("0.1")) == ["USDT", "USD"], "at the share"
     assert collateral_coins(wallet(USDC="0", USD="0"), D("0.1")) == []
 
 

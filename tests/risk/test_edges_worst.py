@@ -13,6 +13,7 @@ from services.domain.enums import InstrumentKind, Purpose, Side
 from services.portfolio.inputs import AccountInput, PositionInput
 from services.risk.context import GateContext
 from services.risk.gate import check_order
+from services.risk.lines import Claim, Line, book, widen
 from services.risk.worst import worst_fill
 from tests.risk.builders import D, account, context, market, order, perp, resting
 
@@ -86,8 +87,6 @@ def test_a_swap_without_a_mark_makes_its_money_unknown(changes: dict[str, Any]) 
 
 
 def test_a_pair_of_swaps_pays_its_fee_on_every_trip() -> None:
-    from services.risk.lines import Claim
-
     claim = Claim(SPOT, Side.SELL, D(1), D(20_000), round_trips=2)
     held = worst_fill(at(wallet()), (), (claim,)).accounts["alpha"].account
     assert held.balances["USDT"] == D(50_000) - 20
@@ -138,8 +137,6 @@ def test_a_position_grown_or_turned_keeps_todays_profit() -> None:
 
 
 def test_an_account_after_the_question_is_touched_and_orders_elsewhere_count_too() -> None:
-    from services.risk.lines import Claim
-
     ctx = at(wallet())
     stray = msgspec.structs.replace(resting(PLAIN.id, Side.BUY, "1"), instrument="DOGE.alpha")
     worst = worst_fill(ctx, (stray, resting(PLAIN.id, Side.BUY, "1")), ())
@@ -147,3 +144,47 @@ def test_an_account_after_the_question_is_touched_and_orders_elsewhere_count_too
     assert worst.accounts["alpha"].lines[PLAIN.id].buys == 1
     assert not worst.accounts["alpha"].touched
     assert worst_fill(ctx, (), (Claim(PLAIN, Side.BUY, D(1), None),)).accounts["alpha"].touched
+
+
+# -- one line -------------------------------------------------------------------------------------------
+
+
+def line(size: str, **amounts: str) -> Line:
+    made = Line(PLAIN, D(size), D(20_000), D("0.8"), D("0.8"), D(20_000))
+    for name, amount in amounts.items():
+        setattr(made, name, D(amount))
+    return made
+
+
+def test_reduce_only_orders_never_take_a_line_past_flat() -> None:
+    assert line("-1", buys="0.2", buys_reduce="5").high() == 0
+    assert line("-1", buys="0.2", buys_reduce="0.5").high() == D("-0.3")
+    assert line("-1", buys="1.5", buys_reduce="5").high() == D("0.5")
+    assert line("1", buys="0.2", buys_reduce="5").high() == D("1.2")
+    assert line("1", sells="0.2", sells_reduce="5").low() == 0
+    assert line("1", sells="0.2", sells_reduce="0.5").low() == D("0.3")
+    assert line("1", sells="1.5", sells_reduce="5").low() == D("-0.5")
+    assert line("-1", sells="0.2", sells_reduce="5").low() == D("-1.2")
+    assert line("1", sells="3", buys="0.5").worst() == -2
+    assert line("-1", sells="0.5", buys="3").worst() == 2
+
+
+def test_a_claim_is_booked_on_its_side_and_as_what_it_is() -> None:
+    for side, reduces, field in (
+        (Side.BUY, False, "buys"), (Side.BUY, True, "buys_reduce"),
+        (Side.SELL, False, "sells"), (Side.SELL, True, "sells_reduce"),
+    ):  # fmt: skip
+        made = line("0")
+        book(made, Claim(PLAIN, side, D(3), D(20_000), reduces), D("0.1"))
+        amounts = {name: getattr(made, name) for name in ("buys", "sells", "buys_reduce", "sells_reduce")}
+        assert amounts == {**dict.fromkeys(amounts, D(0)), field: D(3)}
+
+
+def test_ranges_add_up_end_by_end_and_one_unknown_part_makes_them_unknown() -> None:
+    found: dict[str, Any] = {}
+    widen(found, "USDT", (D(-3), D(5)))
+    widen(found, "USDT", (D(-1), D(2)))
+    assert found == {"USDT": (D(-4), D(7))}
+    widen(found, "USDT", None)
+    widen(found, "USDT", (D(1), D(1)))
+    assert found == {"USDT": None}

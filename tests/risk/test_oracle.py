@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
@@ -298,6 +299,28 @@ def test_rows_of_one_venue_bind_its_own_position_and_leverage() -> None:
     assert own["symbol leverage"].limit == D("0.4")
     other = check_order(ctx, order("BTC-USDT-PERP.beta", Side.BUY, "0.1", "20000"))
     assert [check.name for check in other.checks if check.subject == spec.id] == ["symbol leverage"]
+
+
+def test_a_distance_and_an_equity_at_their_limits_pass_and_a_share_at_its_limit_warns() -> None:
+    wallets = {venue: dict.fromkeys(("USD", "USDT", "USDC", "BUSD"), 2) for venue in VENUES}
+    ctx, _ = worlds({"BTC-USDC-PERP.alpha": (9, 0), "ETH-USDC-PERP.alpha": (9, 0)}, [], wallets)
+    request = order("BTC-USDC-PERP.alpha", Side.BUY, "0.1", "20137.4")
+    found = {f"{check.name} {check.subject}": check for check in check_order(ctx, request).checks}
+    distance, equity = found["liquidation distance alpha"].value, found["minimum equity alpha"].value
+    share = found["venue share alpha"].value
+    assert distance is not None
+    assert equity is not None
+    assert share is not None
+    for change, at, key in (
+        ("min_joint_distance", distance, "liquidation distance alpha"),
+        ("min_equity", equity, "minimum equity alpha"),
+        ("max_venue_share", share, "venue share alpha"),
+    ):
+        for limit, inside in ((at, True), (at + D("1e-9"), False)):
+            gate = msgspec.structs.replace(GATE, **{change: limit})
+            answer = check_order(replace(ctx, settings=Settings(gate=gate)), request)
+            (check,) = [each for each in answer.checks if f"{each.name} {each.subject}" == key]
+            assert (check.warns if change == "max_venue_share" else check.passed) is inside, key
 
 
 def test_the_board_with_nothing_asked_counts_what_may_fill_on_every_account() -> None:
