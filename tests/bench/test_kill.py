@@ -68,7 +68,9 @@ def test_key_to_last_cancel() -> None:
     folder = Path(tempfile.mkdtemp(prefix="sc-kill-"))
     output = folder / "bench.log"
     env = environment(
-        STABLECONSOLE_GATE__ORDERS_PER_SECOND="60", STABLECONSOLE_GATE__ORDERS_PER_MINUTE="100000"
+        STABLECONSOLE_GATE__ORDERS_PER_SECOND="60",
+        STABLECONSOLE_GATE__ORDERS_PER_MINUTE="100000",
+        STABLECONSOLE_GATE__VENUE_ORDERS_PER_SECOND="100",
     )
     flags = ["--state-dir", str(folder), "--instruments", "20", "--debug", "--log-json", "--speed", SPEED]
     with output.open("wb") as sink:
