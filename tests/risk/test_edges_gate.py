@@ -289,9 +289,10 @@ def test_the_lower_of_the_gates_usage_and_the_ladders_first_rung_binds() -> None
 
 
 def test_rooms_in_dollars_count_the_steepest_bracket_of_anything_held() -> None:
-    steep = tuple(
-        msgspec.structs.replace(tier, initial=D("0.25"), maintenance=D("0.2"))
-        for tier in WORLD[ETH].tiers or ()
+    low, high = WORLD[ETH].tiers or ()
+    steep = (
+        msgspec.structs.replace(low, initial=D("0.2"), maintenance=D("0.1")),
+        msgspec.structs.replace(high, initial=D("0.25"), maintenance=D("0.2")),
     )
     spec = msgspec.structs.replace(WORLD[ETH], tiers=steep)
     held = account("alpha", position(spec, "1"))
@@ -467,7 +468,7 @@ def test_a_conditional_order_is_judged_from_its_trigger_and_only_where_the_flag_
     assert check_order(bare, order(BTC, Side.SELL, "1", purpose=Purpose.STOP)).allowed
 
 
-@pytest.mark.parametrize(("size", "passes"), [("1", True), ("-1", False), ("0", False), ("NaN", False)])
+@pytest.mark.parametrize(("size", "passes"), [("1", True), ("-0.5", False), ("0", False), ("NaN", False)])
 def test_a_conditional_order_needs_a_position_against_it_however_much_else_reduces(
     size: str, passes: bool
 ) -> None:

@@ -95,7 +95,9 @@ def test_losses_agree_with_a_second_reckoning(seed: int) -> None:
 def test_an_absence_over_midnight_measures_the_day_from_the_last_value_before_it() -> None:
     """Longer away than the samples' own gap; a value that was gone is no start of a day."""
     midnight = NOW // DAY * DAY + DAY
-    for before, gap, start in ((D("1.25"), 301, D("1.25")), (D("1.25"), 300, D(1)), (D(-1), 301, D(1))):
+    for before, gap, start in (
+        (D("1.25"), 301, D("1.25")), (D("1.25"), 300, D(1)), (D(-1), 301, D(1)), (D(0), 301, D(1)),
+    ):  # fmt: skip
         subject = Breaker(PARAMS, 15)
         subject.on_equity(before, stale=False, anything_open=True, now=midnight - SECOND)
         subject.on_equity(D(1), stale=False, anything_open=True, now=midnight + (gap - 1) * SECOND)
@@ -214,6 +216,22 @@ def test_a_rebase_measures_from_the_last_value_and_says_whether_there_was_one() 
     assert not gone.rebase(DAILY)
 
 
+def test_a_rebased_peak_stays_where_it_was_put() -> None:
+    """It follows nothing down: only the very first peak does, until it was held once."""
+    subject, now = tripped("0.95")
+    subject.release()
+    subject.rebase(DRAWDOWN)
+    see(subject, "0.9", now + SECOND)
+    assert subject.loss(DRAWDOWN) == 1 - D("0.9") / D("0.95")
+
+
+def test_with_days_between_two_samples_the_rolling_loss_is_from_the_last_of_them() -> None:
+    subject = Breaker(PARAMS, 15)
+    for hours, value in ((0, "1"), (30, "0.97"), (60, "0.96")):
+        see(subject, value, NOW + hours * HOUR)
+    assert subject.loss(ROLLING) == 1 - D("0.96") / D("0.97")
+
+
 def test_warnings_end_once_when_the_loss_has_gone_under_the_first() -> None:
     subject, now = tripped("1")
     assert see(subject, "0.97", now + SECOND) == ["warn daily", "warn rolling"]
@@ -292,6 +310,12 @@ def test_a_dip_starts_a_levels_clock_again_on_either_side() -> None:
     assert run(DepegMonitor(Depeg()), above_half) == "block"
     at_half = [*blocked, (31, sources("0.995")), (31 + half, sources("0.995"))]
     assert run(DepegMonitor(Depeg()), at_half) != "block"
+
+
+def test_a_coin_taken_at_par_stands_at_one_by_no_source() -> None:
+    monitor = DepegMonitor(Depeg(), assume_par=("USDC",))
+    run(monitor, [(0, sources("0.5"))])
+    assert (monitor.level("USDC"), monitor.deviation("USDC"), monitor.sources("USDC")) == ("ok", 0, 0)
 
 
 # -- causes ---------------------------------------------------------------------------------------------

@@ -146,6 +146,13 @@ def test_an_account_after_the_question_is_touched_and_orders_elsewhere_count_too
     assert worst_fill(ctx, (), (Claim(PLAIN, Side.BUY, D(1), None),)).accounts["alpha"].touched
 
 
+def test_a_working_order_of_unknown_fee_makes_its_account_unknown() -> None:
+    dear = msgspec.structs.replace(PLAIN, taker_fee=None)
+    ctx = replace(at(wallet()), instruments={**WORLD, PLAIN.id: dear})
+    working = (resting(PLAIN.id, Side.BUY, "0.1"), resting(PLAIN.id, Side.BUY, "0.1", client_order_id="b"))
+    assert worst_fill(ctx, working, ()).accounts["alpha"].margin.collateral is None
+
+
 # -- one line -------------------------------------------------------------------------------------------
 
 
