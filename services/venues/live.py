@@ -11,6 +11,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from services.domain.events import Event, VenueLink
+from services.domain.venue_events import VenueFacts
 from services.venues.port import VirtualVenue
 
 
@@ -28,6 +30,21 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """`mark`, `oracle` or `index`: what a settlement multiplies the size with."""
     history: bool
     """Tells settled funding rates of the past."""
+
+
+def connected(venue: str, can: Capabilities, now: int) -> tuple[Event, ...]:
+    """What a venue over real sockets tells when its streams are up: its facts first, then the line."""
+    return (
+        VenueFacts(
+            venue=venue,
+            ts=now,
+            conditional=can.conditional,
+            dead_man=can.dead_man,
+            conditional_survives_dead_man=can.conditional_survives_dead_man,
+            own_clock=True,
+        ),
+        VenueLink(venue=venue, ts=now, up=True, reason="connected"),
+    )
 
 
 class VenueHealth(Struct, frozen=True, kw_only=True):

@@ -78,6 +78,9 @@ class Subject(ABC):
     async def elapse(self, seconds: float) -> None:
         """Let market time pass, whatever happens."""
 
+    # Not abstract: a harness brings only those whose `Can` its entry declares, and a case runs only where
+    # all that it needs is declared. Reaching one of these is an entry that promises too much.
+
     def truth(self) -> AccountReport:
         raise NotImplementedError
 

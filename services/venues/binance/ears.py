@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -21,8 +22,8 @@ CHUNK = 100
 """Streams in one subscription frame; a client may say only a few frames a second."""
 
 
-class Ears:
-    """One connection's ears. A venue's part derives and gives `streams` and `event`."""
+class Ears(ABC):
+    """One connection's ears. A venue's part derives and gives `streams`, `event` and `patience`."""
 
     streams: tuple[str, ...] = ()
     must_speak: tuple[str, ...] = ()
@@ -116,21 +117,21 @@ class Ears:
 
     # For the derived.
 
-    def forget(self) -> None:
+    def forget(self) -> None:  # noqa: B027 - not every ear remembers
         """The connection is new: nothing that the old one told is known any more."""
 
+    @abstractmethod
     def event(self, name: str, body: bytes) -> bool:
         """One frame by its `e`. True = applied, False = known and passed over; unknown ones are refused.
 
         Raises ParseError, BadNumber, DecodeError, Renew."""
-        raise NotImplementedError
 
-    def unreadable(self, name: str, text: str) -> None:
+    def unreadable(self, name: str, text: str) -> None:  # noqa: B027 - not every frame matters
         """A frame of a known name could not be read. May raise Renew."""
 
+    @abstractmethod
     def patience(self, stream: str, spoke: bool) -> float:
         """Seconds that a stream may be silent; `spoke`: it has said something already."""
-        raise NotImplementedError
 
     def _spoken(self, stream: str) -> None:
         if stream in self._spoke:

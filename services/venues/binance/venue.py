@@ -18,7 +18,6 @@ import msgspec
 from services.domain.events import Event, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
-from services.domain.venue_events import VenueFacts
 from services.venues.binance import errors, parse
 from services.venues.binance.account import Reader
 from services.venues.binance.api import BinanceApi
@@ -30,7 +29,7 @@ from services.venues.binance.links import Links
 from services.venues.binance.market import MarketEars, PublicEars
 from services.venues.binance.private import PrivateEars
 from services.venues.binance.trading import Trading
-from services.venues.live import Capabilities, Finding, VenueHealth
+from services.venues.live import Capabilities, Finding, VenueHealth, connected
 from services.venues.port import Outbox
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber
@@ -273,18 +272,8 @@ class BinanceVenue:
         )
 
     def _up(self) -> None:
-        now, can = self._wall(), self.capabilities
-        self._tell(
-            VenueFacts(
-                venue=self.name,
-                ts=now,
-                conditional=can.conditional,
-                dead_man=can.dead_man,
-                conditional_survives_dead_man=can.conditional_survives_dead_man,
-                own_clock=True,
-            )
-        )
-        self._tell(VenueLink(venue=self.name, ts=now, up=True, reason="connected"))
+        for word in connected(self.name, self.capabilities, self._wall()):
+            self._tell(word)
         if self._feed is not None:
             self._feed.restate()
 

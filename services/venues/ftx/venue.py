@@ -19,14 +19,21 @@ from services.domain.effects import SetFault
 from services.domain.events import Event, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
-from services.domain.venue_events import VenueFacts
 from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.feed import Feed
 from services.venues.ftx.rest import FtxRest
 from services.venues.ftx.trading import Trading
-from services.venues.live import KEY_RIGHTS, Capabilities, Finding, VenueHealth, Verdict, key_rights
+from services.venues.live import (
+    KEY_RIGHTS,
+    Capabilities,
+    Finding,
+    VenueHealth,
+    Verdict,
+    connected,
+    key_rights,
+)
 from services.venues.port import Outbox
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.offset import ClockOffset
@@ -226,19 +233,8 @@ class FtxVenue:
         )
 
     def _up(self) -> None:
-        now = self._wall()
-        can = self.capabilities
-        self._tell(
-            VenueFacts(
-                venue=self.name,
-                ts=now,
-                conditional=can.conditional,
-                dead_man=can.dead_man,
-                conditional_survives_dead_man=can.conditional_survives_dead_man,
-                own_clock=True,
-            )
-        )
-        self._tell(VenueLink(venue=self.name, ts=now, up=True, reason="connected"))
+        for word in connected(self.name, self.capabilities, self._wall()):
+            self._tell(word)
         if self._feed is not None:
             self._feed.restate()
 
