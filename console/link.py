@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -43,6 +44,8 @@ from services.protocol.version import PROTOCOL, VERSION
 from services.settings.layout import StateLayout
 from services.views.desk import DeskView
 from services.views.strip import StripView
+
+log = logging.getLogger("stableconsole")
 
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Waits before the tries to reconnect; then always the last."""
@@ -203,6 +206,10 @@ class SocketLink:
                 self._fail(ProductError(f"what answers on {self._layout.socket} is no engine: {error.text}"))
             except OSError:
                 attempt += 1
+            except Exception as error:
+                # A screen without a reader would stand still, and no key of it would be answered.
+                log.exception("the link to the engine broke")
+                self._fail(ProductError(f"the console broke ({error!r}); the engine runs on: attach again"))
             finally:
                 self._drop()
             if self._state == "connected":

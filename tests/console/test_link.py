@@ -200,3 +200,22 @@ async def test_views_of_a_known_topic_are_typed_or_not_shown(
     await until(link, lambda: "strip" in link._slots)
     assert link.view("strip") is None
     assert "cannot be read" in link.text
+
+
+async def test_a_reader_that_breaks_ends_the_console_and_not_in_silence(
+    server: ControlServer, engine: PaperEngine, link: SocketLink
+) -> None:
+    def screen(topic: str) -> None:
+        if topic == "orders":
+            raise LookupError("no such row")
+
+    failed = asyncio.Event()
+    link.on_failure = failed.set
+    link.listen(screen)
+    link.watch(("orders",), 10)
+    link.start()
+    await asyncio.wait_for(failed.wait(), 10)
+    assert link.state == "closed"
+    assert link.failure is not None
+    assert "the engine runs on" in link.failure.text
+    assert not (await asyncio.wait_for(link.send("status", {}), 10)).ok
