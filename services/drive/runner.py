@@ -45,6 +45,12 @@ class Wish(Struct, frozen=True, kw_only=True):
     origin: str
 
 
+def _hear(answer: asyncio.Future[None]) -> None:
+    """A commit that was given up may fail later: told once when it was given up, and not by the loop."""
+    if not answer.cancelled():
+        answer.exception()
+
+
 class Runner:
     """Runs the machine until a limit, `request_stop`, or the end of the world."""
 
@@ -68,6 +74,8 @@ class Runner:
         self._stop_wall: float | None = None
         self._force = False
         self._commit_waited = 0.0
+        self._waited_for: tuple[Future[None], asyncio.Future[None]] | None = None
+        """The commit that is outstanding and its future of this loop, made once: every look waits for it."""
         self._given_up: Future[None] | None = None
         """A commit nobody waits for any more; when it succeeds after all, the store is well again."""
         self.ended_by = ""
@@ -128,9 +136,12 @@ class Runner:
 
     async def _await_commit(self, commit: Future[None]) -> None:
         """Virtual time stands; halts and stops are taken all the same. A store that hangs is given up."""
-        try:
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(commit)), timeout=_COMMIT_LOOK_S)
-        except TimeoutError:
+        if self._waited_for is None or self._waited_for[0] is not commit:
+            self._waited_for = commit, asyncio.wrap_future(commit)
+            self._waited_for[1].add_done_callback(_hear)
+        answer = self._waited_for[1]
+        done, _ = await asyncio.wait({answer}, timeout=_COMMIT_LOOK_S)
+        if not done:
             self._commit_waited += _COMMIT_LOOK_S
             self._take_wishes()
             if self._commit_waited >= COMMIT_PATIENCE_S and self.machine.commit is not None:
@@ -138,9 +149,11 @@ class Runner:
                 self._given_up = commit
                 self.machine.give_up(f"the store has not answered for {COMMIT_PATIENCE_S:g} s")
             return
-        except OSError as error:
+        error = answer.exception()
+        if isinstance(error, OSError):
             self.machine.give_up(str(error))
             return
+        answer.result()
         self._commit_waited = 0.0
         if self.machine.commit is commit:
             self.machine.durable()

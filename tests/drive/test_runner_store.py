@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -14,11 +16,14 @@ from services.drive.runner import Limits, Runner, Wish
 from tests.desk.world import DeskWorld, S, quick
 
 
-async def _waiting(world: DeskWorld) -> tuple[Runner, asyncio.Task[bool], list[str]]:
+async def _waiting(
+    world: DeskWorld, beat: Callable[[], None] = lambda: None
+) -> tuple[Runner, asyncio.Task[bool], list[str]]:
     """A runner that stands still because the first intent's commit hangs."""
     world.keeper.hang = True
     pacer = Pacer(None, time.monotonic(), world.now)
-    runner = Runner(world.machine, pacer, Limits(virtual_end=world.now + 300 * S), beat=lambda: None)
+    limits = Limits(virtual_end=world.now + 300 * S)
+    runner = Runner(world.machine, pacer, limits, beat=beat)
     task = asyncio.create_task(runner.run())
     for _ in range(2_000):
         if world.machine.commit is not None:
@@ -65,3 +70,26 @@ async def test_a_store_that_hangs_too_long_is_trouble_and_the_run_goes_on(
     entry = world.desk.core.orders.get(waiting[0])
     assert entry is None or entry.state is OrderState.DENIED
     assert world.seconds > 200, "virtual time went on"
+
+
+async def test_a_commit_that_fails_after_several_looks_is_heard_once_and_not_by_the_loop() -> None:
+    """A store locked by another program: every look at the commit once left a future nobody asked."""
+    heard: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
+    world = DeskWorld(settings=quick())
+    beats: list[None] = []
+    _, task, waiting = await _waiting(world, lambda: beats.append(None))
+    before = len(beats)
+    while len(beats) < before + 4:
+        await asyncio.sleep(0.005)
+    world.keeper.hang = False
+    while world.keeper.hanging:
+        world.keeper.hanging.pop().set_exception(OSError("another program holds the database locked"))
+    assert await task
+    gc.collect()
+    await asyncio.sleep(0)
+    assert heard == []
+    assert world.sent == []
+    entry = world.desk.core.orders.get(waiting[0])
+    assert entry is None or entry.state is OrderState.DENIED
+    assert any(name == "store" for name, *_ in world.causes())
