@@ -8,9 +8,10 @@ the order their table names (VISUAL, dropped first to last).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Generic, TypeVar
 
 from screens.format import cut
 from screens.ink import Line, Span, Spans, first_that_fits, flow, measure
@@ -35,9 +36,46 @@ class Column:
     """Free text: may be cut with `…` down to `least`. Never set for figures."""
 
 
+Made = TypeVar("Made")
+
+
+class Remembered(Generic[Made]):
+    """What was made of each row the last time. Most rows of a frame are as they were, and a key waits while
+    the others are drawn.
+    """
+
+    MOST = 2_000
+    """Rows; a table with more is drawn anew now and then."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[object, Made]] = {}
+
+    def of(self, key: str, given: object, make: Callable[[], Made]) -> Made:
+        """The same object as long as `given` is equal: the caller must not change it."""
+        known = self._made.get(key)
+        if known is not None and known[0] == given:
+            return known[1]
+        if len(self._made) >= self.MOST:
+            self._made.clear()
+        made = make()
+        self._made[key] = (given, made)
+        return made
+
+
 Cell = Sequence[Spans]
 """The wordings of a cell, from wide to narrow."""
 Cells = Mapping[str, Cell]
+
+
+class Measured(dict[str, Cell]):
+    """Cells that are kept from frame to frame, with the widths of their widest and narrowest wordings."""
+
+    __slots__ = ("narrow", "wide")
+
+    def __init__(self, cells: Cells) -> None:
+        super().__init__(cells)
+        self.wide = {name: measure(cell[0]) for name, cell in cells.items() if cell}
+        self.narrow = {name: measure(cell[-1]) for name, cell in cells.items() if cell}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +95,8 @@ class Fit:
 def fit(columns: Sequence[Column], rows: Sequence[Cells], width: int, drop: Sequence[str]) -> Fit:
     """Drops columns in the order of `drop` until the rest fits; then shares out what is left."""
     shown = list(columns)
-    narrow = {c.id: _narrow(c, rows) for c in columns}
+    known = [cells if isinstance(cells, Measured) else Measured(cells) for cells in rows]
+    narrow = {c.id: _narrow(c, known) for c in columns}
     for gone in ("", *drop):
         shown = [c for c in shown if c.id != gone]
         if _total(shown, narrow) <= width:
@@ -67,8 +106,8 @@ def fit(columns: Sequence[Column], rows: Sequence[Cells], width: int, drop: Sequ
     spare = width - _total(shown, narrow)
     sizes = {c.id: narrow[c.id] for c in shown}
     gaps = {c.id: c.gap if at else 0 for at, c in enumerate(shown)}
-    spare = _grow([c for c in shown if c.text], rows, sizes, spare)
-    spare = _grow([c for c in shown if not c.text], rows, sizes, spare, most=True)
+    spare = _grow([c for c in shown if c.text], known, sizes, spare)
+    spare = _grow([c for c in shown if not c.text], known, sizes, spare, most=True)
     for before, column in pairwise(shown):
         if before.right and not column.right and gaps[column.id] < 2 and spare:
             gaps[column.id] += 1
@@ -77,7 +116,7 @@ def fit(columns: Sequence[Column], rows: Sequence[Cells], width: int, drop: Sequ
         for column in [c for c in shown[1:] if gaps[c.id] < 3][:spare]:
             gaps[column.id] += 1
             spare -= 1
-    spare = _grow([c for c in shown if c.text], rows, sizes, spare, most=True)
+    spare = _grow([c for c in shown if c.text], known, sizes, spare, most=True)
     for column in shown:
         if column.flex:
             sizes[column.id] += spare
@@ -87,7 +126,7 @@ def fit(columns: Sequence[Column], rows: Sequence[Cells], width: int, drop: Sequ
 
 
 def _grow(
-    columns: Sequence[Column], rows: Sequence[Cells], sizes: dict[str, int], spare: int, most: bool = False
+    columns: Sequence[Column], rows: Sequence[Measured], sizes: dict[str, int], spare: int, most: bool = False
 ) -> int:
     """Gives columns room for their widest wording, from left to right; returns what is left."""
     for column in columns:
@@ -140,15 +179,15 @@ def row(layout: Fit, cells: Cells, ink: str = "text") -> list[Line]:
     return [line]
 
 
-def _narrow(column: Column, rows: Sequence[Cells]) -> int:
+def _narrow(column: Column, rows: Sequence[Measured]) -> int:
     if column.text:
         return column.least
-    widest = max((measure(cells[column.id][-1]) for cells in rows if cells.get(column.id)), default=0)
+    widest = max([cells.narrow.get(column.id, 0) for cells in rows], default=0)
     return max(column.least, len(column.title), widest)
 
 
-def _wide(column: Column, rows: Sequence[Cells]) -> int:
-    return max((measure(cells[column.id][0]) for cells in rows if cells.get(column.id)), default=0)
+def _wide(column: Column, rows: Sequence[Measured]) -> int:
+    return max([cells.wide.get(column.id, 0) for cells in rows], default=0)
 
 
 def _total(columns: Sequence[Column], sizes: Mapping[str, int]) -> int:

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from msgspec import structs
+
 from screens import format as f
 from screens.draw import cross
 from screens.draw.context import Context
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
-from screens.table import Column, Fit, fit, header, row
+from screens.table import Cells, Column, Fit, Measured, Remembered, fit, header, row
 from services.views.desk import DeskView, FundingRowView
 from themes import glyphs as g
 
@@ -80,7 +82,7 @@ def _spreads(view: DeskView, width: int, context: Context, order: Sequence[str])
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     narrow = width < NARROW_BELOW
-    cells = {key_of(r): _cells(r) for r in rows}
+    cells = {key_of(r): _remembered(r) for r in rows}
     layout = fit(_NARROW if narrow else _titled(view, width), list(cells.values()), width, DROP)
     if not layout.wrapped:
         content.head = [header(layout)]
@@ -89,14 +91,13 @@ def _spreads(view: DeskView, width: int, context: Context, order: Sequence[str])
     ranked = [r for r in rows if r.rank is not None]
     rest = [r for r in rows if r.rank is None]
     for number, r in enumerate(ranked, 1):
-        cells[key_of(r)]["rank"] = ((Span(str(number), "muted"),),)
-        content.rows.append(_row(r, cells[key_of(r)], layout))
+        content.rows.append(_row(r, cells[key_of(r)], layout, number))
     if rest:
         if ranked or not layout.wrapped:
             content.rows.append(
                 Row([Line([Span(" not ranked ", "muted"), Span("─" * max(0, width - 12), "border")])])
             )
-        content.rows += [_row(r, cells[key_of(r)], layout) for r in rest]
+        content.rows += [_row(r, cells[key_of(r)], layout, 0) for r in rest]
     return content
 
 
@@ -183,7 +184,17 @@ def _why_ink(r: FundingRowView) -> str:
     return {"ENTER": "text", "HOLD": "text", "BLOCK": "warn", "STALE": "warn"}.get(r.verdict, "muted")
 
 
-def _cells(r: FundingRowView) -> dict[str, Sequence[Spans]]:
+_CELLS: Remembered[Measured] = Remembered()
+_ROWS: Remembered[Row] = Remembered()
+
+
+def _remembered(r: FundingRowView) -> Measured:
+    """The time to settlement runs on in every frame; it is another cell only when its wording is."""
+    given = (structs.replace(r, settles_ns=None), f.until(r.settles_ns))
+    return _CELLS.of(key_of(r), given, lambda: Measured(_cells(r)))
+
+
+def _cells(r: FundingRowView) -> Cells:
     known = r.spread is not None and not r.stale
     ink = "strong" if known else "stale"
     short, long = _leg(r.short, ink), _leg(r.long, ink)
@@ -223,7 +234,14 @@ def _cells(r: FundingRowView) -> dict[str, Sequence[Spans]]:
     return figures
 
 
-def _row(r: FundingRowView, cells: dict[str, Sequence[Spans]], layout: Fit) -> Row:
+def _row(r: FundingRowView, cells: Cells, layout: Fit, number: int) -> Row:
+    """`number` = its place among the ranked; 0 = not ranked."""
+    return _ROWS.of(key_of(r), (cells, layout, number), lambda: _drawn(r, cells, layout, number))
+
+
+def _drawn(r: FundingRowView, cells: Cells, layout: Fit, number: int) -> Row:
+    if number:
+        cells = {**cells, "rank": ((Span(str(number), "muted"),),)}
     lines = row(layout, cells)
     if r.stale or r.spread is None:
         spoken = {_verdict_ink(r), _why_ink(r), "warn"} - {"muted", "text"}

@@ -12,7 +12,7 @@ from screens.draw.context import Context
 from screens.draw.risk_tables import accounts, breakers, collateral, denied, stress, tables
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, wrap
-from screens.table import Column, fit, header, row
+from screens.table import Cells, Column, Fit, Measured, Remembered, fit, header, row
 from services.views.desk import DeskView, LimitView, RiskView
 from themes import glyphs as g
 
@@ -58,10 +58,10 @@ def draw(view: DeskView, width: int, height: int, context: Context, order: Seque
         return content
     beside = width >= TABLES_FROM
     own = width - TABLES_WIDTH - 3 if beside else width
-    cells = {one.name: _cells(one) for one in limits}
+    cells = {one.name: _remembered(one) for one in limits}
     layout = fit(COLUMNS, list(cells.values()), own, DROP)
     limits = _ordered(limits, context.sort, crowded=len(limits) > height - 1, order=order)
-    rows = [Row(row(layout, cells[one.name]), key=one.name) for one in limits]
+    rows = [_row(one.name, cells[one.name], layout) for one in limits]
     head = Line() if layout.wrapped else header(layout)
     if not beside:
         content.head = [] if layout.wrapped else [head]
@@ -143,7 +143,19 @@ def figure(value: Decimal | None, unit: str) -> str:
     return f.number(value, 0 if unit == "count" else min(4, f.places_of(value) if value.is_finite() else 0))
 
 
-def _cells(one: LimitView) -> dict[str, Sequence[Spans]]:
+_CELLS: Remembered[Measured] = Remembered()
+_ROWS: Remembered[Row] = Remembered()
+
+
+def _remembered(one: LimitView) -> Measured:
+    return _CELLS.of(one.name, one, lambda: Measured(_cells(one)))
+
+
+def _row(name: str, cells: Cells, layout: Fit) -> Row:
+    return _ROWS.of(name, (cells, layout), lambda: Row(row(layout, cells), key=name))
+
+
+def _cells(one: LimitView) -> Cells:
     loud = "*alarm" if one.level in ("OVER", "STOP") else "text"
     lost = one.level == "UNKNOWN"
     if one.unit == "state":
