@@ -9,8 +9,9 @@ rates inside are hourly fractions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from itertools import combinations
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,8 +27,8 @@ from services.market.legs import (
     entry_rates,
     group_of,
     in_blackout,
+    leads,
     may_pair,
-    oriented,
     same_coin,
 )
 from services.settings.parameters import Funding
@@ -289,6 +290,17 @@ def book_refusals(group: str, short: Instrument, long: Instrument, rules: BoardR
     return out
 
 
+def _candidates(sides: Sequence[Side]) -> Iterator[tuple[Side, Side]]:
+    """Every two that may hedge each other. Only legs of one hedge group are looked at."""
+    groups: dict[str, list[Side]] = {}
+    for side in sides:
+        groups.setdefault(side.leg.instrument.hedge_group, []).append(side)
+    for group in groups.values():
+        for one, other in combinations(group, 2):
+            if may_pair(one.leg.instrument, other.leg.instrument):
+                yield one, other
+
+
 def board(legs: Sequence[LegFacts], rules: BoardRules, now: int) -> tuple[Evaluation, ...]:
     """All pairs, the best net edge first; pairs that cannot be ranked come last, by name.
 
@@ -296,14 +308,10 @@ def board(legs: Sequence[LegFacts], rules: BoardRules, now: int) -> tuple[Evalua
     """
     ranked: list[Evaluation] = []
     rest: list[Evaluation] = []
-    sides = [Side(leg, rules, now) for leg in legs]
-    for index, one in enumerate(sides):
-        for other in sides[index + 1 :]:
-            if not may_pair(one.leg.instrument, other.leg.instrument):
-                continue
-            short, _ = oriented(one.leg, other.leg)
-            row = _judge(*((one, other) if short is one.leg else (other, one)), rules, now)
-            (rest if row.net_edge is None or row.stale else ranked).append(row)
+    for one, other in _candidates([Side(leg, rules, now) for leg in legs]):
+        first = leads(one.leg, (one.receives, one.pays), other.leg, (other.receives, other.pays))
+        row = _judge(*((one, other) if first else (other, one)), rules, now)
+        (rest if row.net_edge is None or row.stale else ranked).append(row)
     ranked.sort(key=lambda row: (-(row.net_edge or ZERO), row.short, row.long))
     rest.sort(key=lambda row: (row.group, row.short, row.long))
     return (*(replace(row, rank=place) for place, row in enumerate(ranked, 1)), *rest)

@@ -130,29 +130,32 @@ def coins_of(first: Instrument, second: Instrument) -> tuple[str, ...]:
     return tuple(coins)
 
 
-def oriented(first: LegFacts, second: LegFacts) -> tuple[LegFacts, LegFacts]:
-    """(short, long): short the higher hourly rate, long the lower (SEMANTICS 5.2).
+EntryRates = tuple[Decimal | None, Decimal | None]
+"""(what a short here receives, what a long here pays), per hour."""
 
-    By the entry rates, which are each direction's cautious reading; at most one direction can have a positive
-    spread. Equal spreads fall back on the current rates, then on the ids, so that the answer does not depend
-    on the order of the arguments.
+
+def leads(first: LegFacts, ours: EntryRates, second: LegFacts, theirs: EntryRates) -> bool:
+    """The first leg is the short one: the higher hourly rate is short, the lower long (SEMANTICS 5.2).
+
+    By the entry rates `ours` and `theirs`, each direction's cautious reading; at most one direction can have
+    a positive spread. Equal spreads fall back on the current rates, then on the ids, so that the answer does
+    not depend on the order of the arguments.
     """
-    forth, back = _entry_spread(first, second), _entry_spread(second, first)
+    forth, back = _gap(ours[0], theirs[1]), _gap(theirs[0], ours[1])
     if forth is not None and back is not None and forth != back:
-        return (first, second) if forth > back else (second, first)
+        return forth > back
     one, other = first.hourly, second.hourly
     if one is not None and other is not None and one.is_finite() and other.is_finite() and one != other:
-        return (first, second) if one > other else (second, first)
-    return (first, second) if first.instrument.id <= second.instrument.id else (second, first)
+        return one > other
+    return first.instrument.id <= second.instrument.id
 
 
-def _entry_spread(short: LegFacts, long: LegFacts) -> Decimal | None:
-    receives, pays = entry_rates(short)[0], entry_rates(long)[1]
+def _gap(receives: Decimal | None, pays: Decimal | None) -> Decimal | None:
     return None if receives is None or pays is None else receives - pays
 
 
-def entry_rates(leg: LegFacts) -> tuple[Decimal | None, Decimal | None]:
-    """(what a short here receives, what a long here pays), per hour: min and max of smoothed and current."""
+def entry_rates(leg: LegFacts) -> EntryRates:
+    """Min and max of smoothed and current: each direction's cautious reading."""
     if leg.hourly is None or leg.smoothed is None:
         return None, None
     if not leg.hourly.is_finite() or not leg.smoothed.is_finite():

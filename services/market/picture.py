@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from services.domain.events import MarketFrame, MarkRow, QuoteRow, RateRow, VenueLink
 from services.domain.instrument import Instrument
@@ -55,6 +56,15 @@ class PictureState:
     """The latest time seen on any frame."""
 
 
+class Sides(NamedTuple):
+    """A sane two-sided quote on its instrument's grid, in the quote coin."""
+
+    bid: Decimal
+    ask: Decimal
+    mid: Decimal
+    """Half way; it need not be on the grid."""
+
+
 class MarketPicture:
     """The market by instrument id and by (venue, coin)."""
 
@@ -81,6 +91,7 @@ class MarketPicture:
         self._heartbeat_ns = self.stretched(fresh.heartbeat_s * _SECOND)
         self.balance_limit_ns = self.stretched(fresh.balance_ms * _MS)
         self._grid_marks: dict[str, tuple[float, Decimal | None]] = {}
+        self._grid_quotes: dict[str, tuple[QuoteRow, Sides | None]] = {}
         self._grid_indexes: dict[tuple[str, str], tuple[float, Decimal | None]] = {}
         self._smoothed: dict[tuple[str, Decimal], tuple[int, Decimal | None]] = {}
 
@@ -176,13 +187,26 @@ class MarketPicture:
         good = self._feed(instrument).good_marks.get(instrument)
         return None if good is None else positive_on_grid(good, spec.price_increment)
 
+    def sides(self, instrument: str) -> Sides | None:
+        """The last known quote on the grid, worked out once; None unless the book has two sane sides."""
+        row = self.quote(instrument)
+        if row is None:
+            return None
+        cached = self._grid_quotes.get(instrument)
+        if cached is not None and cached[0] is row:
+            return cached[1]
+        spec = self.instruments.get(instrument)
+        found = None
+        if spec is not None and two_sided(row):
+            bid, ask = spec.price_of(row.bid), spec.price_of(row.ask)
+            found = Sides(bid, ask, (bid + ask) / 2)
+        self._grid_quotes[instrument] = (row, found)
+        return found
+
     def mid(self, instrument: str) -> Decimal | None:
         """Half way between bid and ask, both on the grid; None unless the book has two sane sides."""
-        row = self.quote(instrument)
-        spec = self.instruments.get(instrument)
-        if row is None or spec is None or not two_sided(row):
-            return None
-        return (spec.price_of(row.bid) + spec.price_of(row.ask)) / 2
+        sides = self.sides(instrument)
+        return None if sides is None else sides.mid
 
     def index(self, venue: str, coin: str) -> Decimal | None:
         """USD per coin, as this venue values it. USD is 1; so are coins that a history run takes at par."""

@@ -107,11 +107,9 @@ def _reading(picture: MarketPicture, spec: Instrument, now: int, depeg: Depeg) -
     age = picture.quote_age(spec.id, now)
     if age is None or age > picture.stretched(depeg.source_age_s * _SECOND):
         return None
-    row = picture.quote(spec.id)
-    mid = picture.mid(spec.id)
-    if row is None or mid is None or mid <= 0:
+    sides = picture.sides(spec.id)
+    if sides is None or sides.mid <= 0:
         return None
-    spread = spec.price_of(row.ask) - spec.price_of(row.bid)
-    if spread > mid * depeg.max_source_spread * BPS:
+    if sides.ask - sides.bid > sides.mid * depeg.max_source_spread * BPS:
         return None
-    return mid, age
+    return sides.mid, age

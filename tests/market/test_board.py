@@ -15,8 +15,8 @@ from services.domain.enums import RateKind
 from services.domain.events import QuoteRow, RateRow
 from services.market.board import HeldPair, board, evaluate
 from services.market.funding import hourly_rate, projected, realised_spreads, settlements_inside
-from services.market.legs import half_spread, oriented
-from tests.strategies.legs import HOUR, MIDNIGHT, PARAMS, SECOND, WINDOW, leg, perp_of, rules
+from services.market.legs import half_spread
+from tests.strategies.legs import HOUR, MIDNIGHT, PARAMS, SECOND, WINDOW, leg, oriented, perp_of, rules
 
 rates = st.decimals("-60", "60", places=2, allow_nan=False)
 intervals = st.sampled_from(["1", "2", "4", "8"])

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from services.market.board import evaluate
 from services.market.costs import FillCosts, LegCost, leg_cost, pair_costs
-from services.market.legs import LegFacts, oriented
-from tests.strategies.legs import WINDOW, leg, perp_of, rules
+from services.market.legs import LegFacts
+from tests.strategies.legs import WINDOW, leg, oriented, perp_of, rules
 
 D = Decimal
 rates = st.decimals("-60", "60", places=2, allow_nan=False)

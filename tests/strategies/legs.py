@@ -12,7 +12,7 @@ from services.domain.events import RateRow
 from services.domain.instrument import Instrument
 from services.market.board import BoardRules
 from services.market.funding import hours_ns
-from services.market.legs import LegFacts
+from services.market.legs import LegFacts, entry_rates, leads
 from services.settings.parameters import Funding
 from services.strategies.base import PairFacts, StrategyView
 from services.venues.sim.facts import perp
@@ -31,6 +31,12 @@ PARAMS = Funding()
 def perp_of(venue: str, base: str = "BTC", quote: str = "USDT") -> Instrument:
     symbol = f"{base}-PERP" if quote == "USD" else f"{base}-{quote}-PERP"
     return perp(venue, symbol, base, quote)
+
+
+def oriented(first: LegFacts, second: LegFacts) -> tuple[LegFacts, LegFacts]:
+    """(short, long), as the board puts them."""
+    short = leads(first, entry_rates(first), second, entry_rates(second))
+    return (first, second) if short else (second, first)
 
 
 def leg(
