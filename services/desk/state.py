@@ -20,7 +20,7 @@ from services.execution.pair_state import PairBookState
 from services.execution.reconcile import AdoptionDay, Difference
 from services.execution.stops import StopBookState
 from services.execution.table import OrderTableState
-from services.market.picture import PictureState
+from services.market.feeds import PictureState
 from services.portfolio.episodes import EpisodesState
 from services.portfolio.ledger import LedgerState
 from services.portfolio.unit_value import UnitState

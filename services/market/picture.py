@@ -12,13 +12,13 @@ frame's time is the earlier of the venue's and ours, so a venue clock running ah
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
 from services.domain.events import MarketFrame, MarkRow, QuoteRow, RateRow, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.money import INDEX_INCREMENT, ONE
+from services.market.feeds import PictureState, VenueFeed
 from services.market.possible import IMPOSSIBLE, positive_on_grid, two_sided
 from services.market.rates import RateState, accept, current_rate, known_caps, smoothed_hourly
 from services.settings.parameters import Freshness
@@ -26,34 +26,6 @@ from services.settings.parameters import Freshness
 USD = "USD"
 _MS = 1_000_000
 _SECOND = 1_000_000_000
-
-
-@dataclass(slots=True)
-class VenueFeed:
-    """One venue's public data as last stated, and how far its connection vouches for it."""
-
-    up: bool = True
-    last_ts: int | None = None
-    """Time of the last frame; None = never one."""
-    ahead_ns: int = 0
-    """The venue's stamp on it less our time of it: its clock against ours, less the time of travel."""
-    intact_since: int = 0
-    """No frame was lost after this; a datum older than it is no longer vouched for."""
-    seq: int | None = None
-    quotes: dict[str, tuple[QuoteRow, int]] = field(default_factory=dict)
-    marks: dict[str, tuple[MarkRow, int]] = field(default_factory=dict)
-    good_marks: dict[str, float] = field(default_factory=dict)
-    """The last possible mark of instruments whose present one is not."""
-    good_indexes: dict[str, float] = field(default_factory=dict)
-    indexes: dict[str, tuple[float, int]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class PictureState:
-    feeds: dict[str, VenueFeed] = field(default_factory=dict)
-    rates: dict[str, RateState] = field(default_factory=dict)
-    clock: int = 0
-    """The latest time seen on any frame."""
 
 
 class Sides(NamedTuple):

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from services.domain.enums import RateKind
 from services.domain.events import IndexRow, MarketFrame, QuoteRow, VenueLink
 from services.domain.money import grid_decimal
-from services.market.picture import MarketPicture, PictureState
+from services.market.feeds import PictureState
+from services.market.picture import MarketPicture
 from services.settings.parameters import Freshness
 from tests.market.feed import (
     BTC,

@@ -1,0 +1,39 @@
+"""What every venue's public connection last stated, and how far it vouches for it: the picture's state.
+
+Figures are floats as they came; `services/market/picture.py` reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from services.domain.events import MarkRow, QuoteRow
+from services.market.rates import RateState
+
+
+@dataclass(slots=True)
+class VenueFeed:
+    """One venue's public data as last stated, and how far its connection vouches for it."""
+
+    up: bool = True
+    last_ts: int | None = None
+    """Time of the last frame; None = never one."""
+    ahead_ns: int = 0
+    """The venue's stamp on it less our time of it: its clock against ours, less the time of travel."""
+    intact_since: int = 0
+    """No frame was lost after this; a datum older than it is no longer vouched for."""
+    seq: int | None = None
+    quotes: dict[str, tuple[QuoteRow, int]] = field(default_factory=dict)
+    marks: dict[str, tuple[MarkRow, int]] = field(default_factory=dict)
+    good_marks: dict[str, float] = field(default_factory=dict)
+    """The last possible mark of instruments whose present one is not."""
+    good_indexes: dict[str, float] = field(default_factory=dict)
+    indexes: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class PictureState:
+    feeds: dict[str, VenueFeed] = field(default_factory=dict)
+    rates: dict[str, RateState] = field(default_factory=dict)
+    clock: int = 0
+    """The latest time seen on any frame."""
