@@ -15,6 +15,7 @@ os.environ.setdefault("TEXTUAL_FPS", "240")  # a key's own effect is painted at 
 
 # isort: split
 from rich.console import RenderableType
+from textual import events
 from textual.app import App
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
@@ -22,8 +23,9 @@ from textual.theme import BUILTIN_THEMES, Theme
 import themes
 from console import keymap
 from console.cells import only_cells
-from screens.desk import DeskScreen
+from screens.acts import ConsoleScreen
 from screens.link import Link
+from screens.memory import Memory
 from screens.paint import Paint
 from screens.ui import Terminal, UiSettings, terminal
 from themes.palette import CYCLE, PALETTES, Palette
@@ -40,7 +42,15 @@ class StableConsole(App[str], inherit_bindings=False):
     AUTO_FOCUS = None
     NOTIFICATION_TIMEOUT = 3
 
-    def __init__(self, link: Link, ui: UiSettings, found: Terminal, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        ui: UiSettings,
+        found: Terminal,
+        clock: Callable[[], float],
+        memory: Memory | None = None,
+        save: Callable[[Memory], None] = lambda _memory: None,
+    ) -> None:
         palette = PALETTES.get(found.palette, PALETTES["dark"])
         super().__init__(ansi_color=palette.native)
         for one in PALETTES.values():
@@ -49,14 +59,24 @@ class StableConsole(App[str], inherit_bindings=False):
         self.link = link
         self.palette = palette
         self.animation_level = "none"
-        self.desk = DeskScreen(link, ui, found, Paint(palette, found.ascii), keymap.KEYS, clock)
+        self.desk = ConsoleScreen(
+            link, ui, found, Paint(palette, found.ascii), keymap.KEYS, clock, memory, save
+        )
         self.set_keymap(keymap.overrides(ui.keymap))
 
-    def get_default_screen(self) -> DeskScreen:
+    def get_default_screen(self) -> ConsoleScreen:
         return self.desk
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, only_cells(renderable))  # type: ignore[arg-type]
+
+    async def _on_key(self, event: events.Key) -> None:
+        """A key that nothing has taken is told, not swallowed."""
+        event.prevent_default()  # else the base class would run the bindings a second time
+        if await self._check_bindings(event.key):
+            return
+        if self.desk.dialog is None and self.desk.field is None and event.is_printable:
+            self.desk.say(f"{event.character} does nothing here; ? shows the keys")
 
     def action_tell_quit(self) -> None:
         self.desk.say("q quits: detach, stop, or flatten and stop", "text")
@@ -113,14 +133,16 @@ def make_app(
     env: Mapping[str, str] | None = None,
     found: Terminal | None = None,
     clock: Callable[[], float] = time.monotonic,
+    memory: Memory | None = None,
+    save: Callable[[Memory], None] = lambda _memory: None,
 ) -> StableConsole:
     """The console over a link. `env` and `found` say what the terminal is; tests give them, the program
-    does not.
+    does not. `save` writes down what the console is to remember.
     """
     ui = ui or UiSettings()
     if found is None:
         found = _look(ui, os.environ if env is None else env)
-    return StableConsole(link, ui, found, clock)
+    return StableConsole(link, ui, found, clock, memory, save)
 
 
 def _look(ui: UiSettings, env: Mapping[str, str]) -> Terminal:

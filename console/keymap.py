@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from textual.binding import Binding
 
 from screens.keys import Key
+from screens.rooms import ROOMS
 
 KEYS: tuple[Key, ...] = (
     Key(
@@ -37,6 +38,18 @@ KEYS: tuple[Key, ...] = (
         ink="*alarm",
     ),
     Key("resume", "R", "resume", "R", "resume", "Trade again; asks for the reason", "safety", 1, ink="*pos"),
+    *(
+        Key(
+            f"screen.{entry.name}",
+            entry.key,
+            f"show('{entry.name}')",
+            entry.key,
+            entry.title,
+            f"{entry.title}: {entry.help}",
+            "move",
+        )
+        for entry in ROOMS
+    ),
     Key("pane.next", "tab", "pane(1)", "tab", "pane", "Next pane", "move", 2),
     Key("pane.previous", "shift+tab", "pane(-1)", "shift+tab", "", "Previous pane", "move"),
     Key("row.down", "down,j", "row(1)", "↑↓", "row", "Next row, next line (also j and k)", "move", 8),

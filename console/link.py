@@ -42,16 +42,12 @@ from services.protocol.frames import (
 from services.protocol.options import RunOptions
 from services.protocol.version import PROTOCOL, VERSION
 from services.settings.layout import StateLayout
-from services.views.desk import DeskView
-from services.views.strip import StripView
+from services.views.topics import view_type
 
 log = logging.getLogger("stableconsole")
 
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Waits before the tries to reconnect; then always the last."""
-
-VIEW_TYPES: dict[str, type] = {"strip": StripView, "desk": DeskView}
-"""Topics with a type of their own; others come as plain JSON values."""
 
 
 @dataclass(slots=True)
@@ -126,8 +122,8 @@ class SocketLink:
             return None
         if slot.decoded is None:
             try:
-                slot.decoded = msgspec.json.decode(slot.raw, type=VIEW_TYPES.get(topic, object))
-            except msgspec.DecodeError as error:
+                slot.decoded = msgspec.json.decode(slot.raw, type=view_type(topic.partition(":")[0]))
+            except (msgspec.DecodeError, KeyError) as error:
                 # Another version's view: show nothing rather than something misread.
                 del self._slots[topic]
                 self._become(self._state, f"view {topic} of engine {self._version()} cannot be read: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from functools import partial
 
 from console.link import SocketLink
 from console.paths import make_state_folder, read_ui
@@ -22,13 +23,14 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
         make_state_folder(layout)
         found = find_or_spawn(options, layout)
         starting = found if isinstance(found, Starting) else None
+    from console import memory
     from console.app import make_app
     from screens.ui import UiSettings
 
     chosen = read_ui(layout)
     ui = UiSettings(theme=chosen.theme, fps=chosen.fps, keymap=chosen.keymap, profile=options.profile)
     link = SocketLink(layout, options, starting=starting, read_only=read_only)
-    app = make_app(link, ui)
+    app = make_app(link, ui, memory=memory.load(layout), save=partial(memory.save, layout))
     link.on_failure = app.exit
     if not options.debug:
         # Textual prints a fault of the screen as a traceback; people get the one line of `cli.guarded`.

@@ -7,11 +7,12 @@ from functools import partial
 
 from textual.app import SystemCommand
 
-from screens.desk import DeskScreen
+from screens.acts import ConsoleScreen
+from screens.rooms import ROOMS
 from services.protocol.commands import SPECS
 
 
-def system_commands(desk: DeskScreen) -> Iterator[SystemCommand]:
+def system_commands(desk: ConsoleScreen) -> Iterator[SystemCommand]:
     """Keys first, as on the footer; then the commands, which open the line with their name typed."""
     for title, help_text, run in (
         ("Halt", "At once, no question", desk.action_halt),
@@ -24,6 +25,8 @@ def system_commands(desk: DeskScreen) -> Iterator[SystemCommand]:
         ("Quit", "Detach, stop, or flatten and stop", desk.action_quit),
     ):
         yield SystemCommand(title, help_text, run)
+    for entry in ROOMS:
+        yield SystemCommand(f"{entry.key} {entry.title}", entry.help, partial(desk.show_room, entry.name))
     for spec in SPECS:
         if spec.line:
             yield SystemCommand(f":{spec.name}", spec.help, partial(desk.action_command, spec.name + " "))

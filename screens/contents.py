@@ -1,55 +1,54 @@
-"""What each pane of the desk shows: filters, orders and the rule that rows do not move under the cursor."""
+"""What each pane of a room shows: filters, orders, its foot; rows do not move under the cursor.
+
+The drawing itself is the room's. Whatever goes wrong in one pane stays in that pane.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from screens.draw import alerts, cross, funding, positions, risk
 from screens.draw.context import Context
 from screens.frame import INSET, Content, Row
 from screens.ink import Line, Span, Spans, wrap
-from screens.layout import PANES, Needs, Plan, Rect, SizeClass
-from services.views.desk import DeskView
+from screens.layout import Plan, Rect
+from screens.room import Look, PaneSpec, Room, kind_of
 
 STILL_S = 2.0
 """Rank changes wait until no key came for so long …"""
 RERANK_S = 5.0
 """… and are at most this often."""
 
-SORTS = {
-    "positions": positions.SORTS,
-    "funding": funding.SORTS,
-    "risk": risk.SORTS,
-    "alerts": alerts.SORTS,
-}
-TITLES = {"positions": "Positions", "funding": "Funding", "risk": "Limits", "alerts": "Alerts"}
-_DRAWERS: dict[str, Callable[[DeskView, str, int, Context], list[Line]]] = {
-    "positions": positions.drawer,
-    "funding": funding.drawer,
-    "risk": risk.drawer,
-    "alerts": alerts.drawer,
-}
 _LEAST_ROWS = 4
 """Rows a pane keeps when its foot opens."""
 
 
 @dataclass(slots=True)
 class Contents:
+    room: Room
     needles: dict[str, str] = field(default_factory=dict)
-    sorts: dict[str, int] = field(default_factory=dict)
+    sorts: dict[str, str] = field(default_factory=dict)
+    """The chosen order by pane; missing = its own."""
+    hidden: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Columns that a person hides, by pane."""
     expanded: bool = False
-    """Small layouts: the foot takes what it needs instead of what is left."""
+    """The foot takes what it needs instead of what is left."""
+    selected: dict[str, str] = field(default_factory=dict)
+    """Key of the selected row by pane, as last drawn."""
     _orders: dict[str, tuple[list[str], float]] = field(default_factory=dict)
     _touched: float = -1e9
     _now: float = 0.0
 
+    def spec(self, pane: str) -> PaneSpec:
+        return next(spec for spec in self.room.panes if spec.name == pane)
+
     def sort(self, pane: str) -> str:
-        names = SORTS.get(pane, ("",))
-        return names[self.sorts.get(pane, 0) % len(names)]
+        chosen = self.sorts.get(pane, "")
+        return chosen if any(chosen in spec.sorts for spec in self.room.panes if spec.name == pane) else ""
 
     def next_sort(self, pane: str) -> str:
-        self.sorts[pane] = (self.sorts.get(pane, 0) + 1) % len(SORTS[pane])
+        names = self.spec(pane).sorts
+        self.sorts[pane] = names[(names.index(self.sort(pane)) + 1) % len(names)]
         return self.sort(pane)
 
     def touched(self, now: float) -> None:
@@ -59,67 +58,44 @@ class Contents:
     def at(self, now: float) -> None:
         self._now = now
 
-    def needs(self, view: DeskView | None, plan: Plan) -> Needs:
-        """What the panes would like, so that the plan can share the rows out."""
-        if view is None:
-            return Needs()
-        groups = len(view.pairs) + (1 if any(p.pair is None for p in view.positions) else 0)
-        rows = 1 + len(view.positions) + len(view.pairs) + 1
-        return Needs(
-            positions=rows,
-            positions_spaced=rows + max(0, groups - 1),
-            funding=2 + len(view.funding) + cross.count(view),
-        )
-
     def build(
-        self, pane: str, view: DeskView | None, plan: Plan, rect: Rect, context: Context, key: str
+        self,
+        pane: str,
+        views: Mapping[str, object],
+        plan: Plan,
+        rect: Rect,
+        context: Context,
+        key: str,
     ) -> Content:
-        width, inside = rect.width - INSET, rect.height - 2
-        if view is None:
-            title = {"positions": "Positions", "funding": "Funding spreads", "risk": "Risk limits"}
-            content = Content(title=title.get(pane, "Alerts"))
+        spec = self.spec(pane)
+        look = self.look(pane, views, plan, rect, context, key)
+        if any(views.get(kind_of(topic)) is None for topic in self.room.topics()[:1]):
+            content = Content(title=spec.title)
             content.rows = [
-                Row([line]) for line in wrap("Waiting for the engine's first view.", width, "muted")
+                Row([line]) for line in wrap("Waiting for the engine's first view.", look.width, "muted")
             ]
+            known = False
         else:
+            known = True
             try:
-                content = self._drawn(pane, view, plan, width, inside, context)
+                content = self.room.draw(pane, look)
             except ArithmeticError as error:
                 # One figure that is no number must not take the other panes and the safety keys with it.
-                return self._undrawable(pane, width, error)
+                return _undrawable(spec, look.width, error)
         if plan.tabs:
-            content.tabs = self._tabs(view, pane)
-            content.summary = ((Span("tab ", "muted"), Span("›", "muted")),)
-            if view is not None:
-                self._foot(content, pane, view, width, inside, context, key)
-        elif pane == "alerts" and view is not None and plan.size is SizeClass.WIDE:
-            self._foot(content, pane, view, width, inside, context, key)
+            content.tabs = self._tabs(views, pane)
+            if len(self.room.panes) > 1:
+                content.summary = ((Span("tab ", "muted"), Span("›", "muted")),)
+        if known and (plan.tabs or plan.size in spec.foot):
+            self._foot(content, pane, look, key)
         self._mark(content, pane)
         return content
 
-    def _undrawable(self, pane: str, width: int, error: ArithmeticError) -> Content:
-        text = (
-            f"A figure of this pane is no number ({type(error).__name__}). The engine goes on; F and H work."
-        )
-        rows = [Row([line]) for line in wrap(text, width, "*alarm")]
-        return Content(title=TITLES[pane], rows=rows, alarm=True)
-
-    def _drawn(
-        self, pane: str, view: DeskView, plan: Plan, width: int, inside: int, context: Context
-    ) -> Content:
-        if pane == "positions":
-            needs = self.needs(view, plan)
-            tight = plan.tabs and inside < needs.positions_spaced + 3
-            spaced = replace(context, room=needs.positions_spaced <= inside and not tight)
-            return positions.draw(view, width, spaced)
-        if pane == "funding":
-            return funding.draw(
-                view, width, context, self.held(pane, [funding.key_of(r) for r in view.funding])
-            )
-        if pane == "risk":
-            return risk.draw(view, width, inside, context, self.held(pane, risk.natural(view)))
-        two = plan.size is SizeClass.WIDE and inside >= 2 * len(view.alerts)
-        return alerts.draw(view, width, context, two_lines=two)
+    def look(
+        self, pane: str, views: Mapping[str, object], plan: Plan, rect: Rect, context: Context, key: str
+    ) -> Look:
+        selected = self.selected | {pane: key}
+        return Look(views, rect.width - INSET, rect.height - 2, plan, context, selected, self.held)
 
     def held(self, pane: str, keys: list[str]) -> list[str]:
         """The order shown: the present one, once nobody touched a key and the last change is old enough."""
@@ -130,49 +106,34 @@ class Contents:
             return keys
         return order
 
-    def _tabs(self, view: DeskView | None, active: str) -> tuple[tuple[str, str, str, bool], ...]:
-        counts = dict.fromkeys(PANES, ("", "muted"))
-        if view is not None:
-            over = sum(limit.level == "OVER" for limit in view.risk.limits)
-            total = len(view.risk.limits)
-            alarms, warnings, _ = alerts.counts(view)
-            ink = "*alarm" if alarms else "*warn" if warnings else "muted"
-            counts = {
-                "positions": (str(len(view.positions)), "muted"),
-                "funding": (str(len(view.funding)), "muted"),
-                "risk": (f"{over} over", "*alarm") if over else (f"{total}/{total}", "muted"),
-                "alerts": (str(alarms + warnings), ink),
-            }
-        return tuple(
-            (
-                TITLES[p],
-                counts[p][0],
-                "accent" if p == active and counts[p][1] == "muted" else counts[p][1],
-                p == active,
-            )
-            for p in PANES
-        )
+    def _tabs(self, views: Mapping[str, object], active: str) -> tuple[tuple[str, str, str, bool], ...]:
+        out = []
+        for spec in self.room.panes:
+            count, ink = self.room.tab(spec.name, views)
+            here = spec.name == active
+            out.append((spec.tab or spec.title, count, "accent" if here and ink == "muted" else ink, here))
+        return tuple(out)
 
-    def _foot(
-        self, content: Content, pane: str, view: DeskView, width: int, inside: int, context: Context, key: str
-    ) -> None:
+    def _foot(self, content: Content, pane: str, look: Look, key: str) -> None:
         """The drawer at the foot of the pane: in the rows left, or as far as asked."""
         keys = [row.key for row in content.rows if row.key]
         key = key if key in keys else keys[0] if keys else ""
-        lines = self.drawer(pane, view, key, width, context)
+        lines = self.drawer(pane, key, look)
+        if not lines:
+            return
         used = len(content.head) + sum(len(row.lines) for row in content.rows)
-        left = inside - used - 1
+        left = look.height - used - 1
         if self.expanded:
-            left = max(left, inside - len(content.head) - _LEAST_ROWS - 1)
-        if pane == "alerts" or left >= 1:
+            left = max(left, look.height - len(content.head) - _LEAST_ROWS - 1)
+        if not look.plan.tabs or left >= 1:
             content.foot = lines[: max(0, left)]
 
-    def drawer(self, pane: str, view: DeskView, key: str, width: int, context: Context) -> list[Line]:
-        draw = _DRAWERS[pane]
+    def drawer(self, pane: str, key: str, look: Look) -> list[Line]:
         try:
-            return draw(view, key, width, context)
+            return self.room.drawer(pane, key, look)
         except ArithmeticError as error:
-            return wrap(f"A figure of this row is no number ({type(error).__name__}).", width, "*alarm")
+            text = f"A figure of this row is no number ({type(error).__name__})."
+            return wrap(text, look.width, "*alarm")
 
     def _mark(self, content: Content, pane: str) -> None:
         """The summary says how the rows were chosen, when it was not their own order."""
@@ -186,7 +147,7 @@ class Contents:
             content.summary = (note, *content.summary)
 
     def aged(self, content: Content, silence: str) -> Content:
-        """The engine is silent: everything shown is the past."""
+        """The engine is silent, or nobody asked for this view for a while: what is shown is the past."""
         content.head = [line.recoloured("stale") for line in content.head]
         content.rows = [
             Row([line.recoloured("stale") for line in row.lines], row.key) for row in content.rows
@@ -194,3 +155,9 @@ class Contents:
         content.foot = [line.recoloured("stale") for line in content.foot]
         content.summary = ((Span(f"○ {silence} old", "*alarm"),),)
         return content
+
+
+def _undrawable(spec: PaneSpec, width: int, error: ArithmeticError) -> Content:
+    text = f"A figure of this pane is no number ({type(error).__name__}). The engine goes on; F and H work."
+    rows = [Row([line]) for line in wrap(text, width, "*alarm")]
+    return Content(title=spec.tab or spec.title, rows=rows, alarm=True)

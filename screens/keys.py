@@ -24,3 +24,5 @@ class Key:
     short: str = ""
     """The word at 80 columns."""
     ink: str = "*accent"
+    on: tuple[str, ...] = ()
+    """Screens on which it does something; empty = on every one."""

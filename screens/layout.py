@@ -8,11 +8,15 @@ to give.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
 PANES = ("positions", "funding", "risk", "alerts")
+"""Of the Desk."""
+LEAST_PANE = 3
+"""A frame and one line."""
 
 
 class SizeClass(Enum):
@@ -38,6 +42,8 @@ class Plan:
     answer_rows: int
     rects: dict[str, Rect]
     """By name: topbar, strip, the panes that show, command, footer, drawer (where it would open)."""
+    body: Rect
+    """What is between the answer bar and the command line: where panes may go."""
 
     @property
     def tabs(self) -> bool:
@@ -66,52 +72,71 @@ def size_class(width: int, height: int) -> SizeClass:
     return SizeClass.TABS
 
 
-def plan(width: int, height: int, active: str = "positions", needs: Needs | None = None) -> Plan:
+def base(width: int, height: int) -> Plan:
+    """What every screen has at this size: top bar, answer bar, command line, keys; a body for its panes."""
     size = size_class(width, height)
     if size is SizeClass.TINY:
-        return Plan(size, width, height, 1, {"tiny": Rect(0, 0, width, height)})
-    if size in (SizeClass.TABS, SizeClass.WORDS):
-        return _tabs(size, width, height, active)
-    return _ledger(size, width, height, needs or Needs())
-
-
-def _tabs(size: SizeClass, width: int, height: int, active: str) -> Plan:
-    rows = 3 if size is SizeClass.TABS else 1
-    below = 2 if size is SizeClass.TABS else 1
-    top = 1 + rows
-    body = Rect(0, top, width, height - top - below)
+        return Plan(size, width, height, 1, {"tiny": Rect(0, 0, width, height)}, Rect(0, 0, width, 0))
+    small = size in (SizeClass.TABS, SizeClass.WORDS)
+    rows = 1 if size is SizeClass.WORDS else 3 if small else 4
+    below = 1 if size is SizeClass.WORDS else 2
+    top = 1 + rows + (1 if size is SizeClass.WIDE else 0)
     rects = {
         "topbar": Rect(0, 0, width, 1),
         "strip": Rect(0, 1, width, rows),
-        active: body,
         "footer": Rect(0, height - 1, width, 1),
+        "command": Rect(0, height - below, width, 1),
     }
-    rects["command"] = Rect(0, height - below, width, 1)
-    return Plan(size, width, height, rows, rects)
+    return Plan(size, width, height, rows, rects, Rect(0, top, width, height - top - below))
 
 
-def _ledger(size: SizeClass, width: int, height: int, needs: Needs) -> Plan:
-    wide = size is SizeClass.WIDE
-    blank = 1 if wide else 0
-    top = 1 + 4 + blank
-    room = height - top - 2
-    positions, funding = _heights(room, needs, wide)
-    rest = room - positions - funding
-    share = 66 if wide else 56
-    left = width * share // 100
-    lower = top + positions + funding
-    rects = {
-        "topbar": Rect(0, 0, width, 1),
-        "strip": Rect(0, 1, width, 4),
-        "positions": Rect(0, top, width, positions),
-        "funding": Rect(0, top + positions, width, funding),
-        "risk": Rect(0, lower, left, rest),
-        "alerts": Rect(left, lower, width - left, rest),
-        "command": Rect(0, height - 2, width, 1),
-        "footer": Rect(0, height - 1, width, 1),
-        "drawer": Rect(0, lower, width, rest),
-    }
-    return Plan(size, width, height, 4, rects)
+def with_panes(made: Plan, panes: Mapping[str, Rect], drawer: Rect | None = None) -> Plan:
+    """The plan with its panes; a drawer opens over the lower half when no place is named."""
+    rects = dict(made.rects) | dict(panes)
+    if not made.tabs:
+        half = made.body.height // 2
+        rects["drawer"] = drawer or Rect(0, made.body.y + made.body.height - half, made.width, half)
+    return replace(made, rects=rects)
+
+
+def stacked(body: Rect, heights: Mapping[str, int]) -> dict[str, Rect]:
+    """Panes below each other; the last one takes what is left. A pane with no row to stand on is left out."""
+    out: dict[str, Rect] = {}
+    top, last = body.y, list(heights)[-1]
+    for name, height in heights.items():
+        left = body.y + body.height - top
+        rows = left if name == last else min(height, left)
+        if rows >= LEAST_PANE:
+            out[name] = Rect(body.x, top, body.width, rows)
+            top += rows
+    return out
+
+
+def beside(body: Rect, shares: Mapping[str, int]) -> dict[str, Rect]:
+    """Panes beside each other, by shares of the width; the last one takes what is left."""
+    out: dict[str, Rect] = {}
+    whole, left, last = sum(shares.values()), body.x, list(shares)[-1]
+    for name, share in shares.items():
+        end = body.x + body.width
+        width = end - left if name == last else body.width * share // whole
+        out[name] = Rect(left, body.y, width, body.height)
+        left += width
+    return out
+
+
+def plan(width: int, height: int, active: str = "positions", needs: Needs | None = None) -> Plan:
+    """The Desk's: a ledger, wide tables above, what binds and what calls below."""
+    made = base(width, height)
+    if made.size is SizeClass.TINY:
+        return made
+    if made.tabs:
+        return with_panes(made, {active: made.body})
+    wide, body = made.size is SizeClass.WIDE, made.body
+    positions, funding = _heights(body.height, needs or Needs(), wide)
+    panes = stacked(body, {"positions": positions, "funding": funding, "lower": 0})
+    lower = panes.pop("lower")
+    panes |= beside(lower, {"risk": 66, "alerts": 34} if wide else {"risk": 56, "alerts": 44})
+    return with_panes(made, panes, lower)
 
 
 def _heights(room: int, needs: Needs, wide: bool) -> tuple[int, int]:

@@ -1,8 +1,8 @@
-"""The one layout of the desk: every widget goes where the plan says."""
+"""The one layout of the stage: every widget goes where the plan says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
 from textual.layout import Layout, WidgetPlacement
@@ -10,13 +10,15 @@ from textual.widget import Widget
 
 from screens.layout import Rect
 
+Rects = Mapping[str, Rect]
+
 
 class PlanLayout(Layout):
     """Puts each widget where the plan says; what the plan does not name is not there."""
 
     name = "plan"
 
-    def __init__(self, rects: Callable[[], dict[str, Rect]]) -> None:
+    def __init__(self, rects: Callable[[], Rects]) -> None:
         super().__init__()
         self._rects = rects
 
@@ -27,5 +29,5 @@ class PlanLayout(Layout):
         return [
             WidgetPlacement(Region(*rects[child.id]), NULL_OFFSET, NULL_SPACING, child, order)
             for order, child in enumerate(children)
-            if child.id in rects
+            if child.id is not None and child.id in rects
         ]

@@ -1,6 +1,7 @@
-"""The stage of the Desk screen: places the parts and feeds them views at the frame cap.
+"""The stage: one screen of Textual on which every room plays. It places the parts and feeds them views.
 
-It draws what the link has and decides nothing. What keys do is in `screens/desk.py`.
+It draws what the link has and decides nothing. What is drawn where is in `screens/picture.py`, what is asked
+of a person in `screens/asking.py`, what keys do in `screens/acts.py`.
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.timer import Timer
 
-from screens import format as f
 from screens.contents import Contents
 from screens.dialogs import Dialog
-from screens.draw.answers import SILENT_AFTER, answers, tightest
+from screens.draw.answers import SILENT_AFTER, tightest
 from screens.draw.context import Context
-from screens.ink import Line, Span
 from screens.keys import Key
-from screens.layout import PANES, Needs, Plan, Rect, SizeClass, plan
+from screens.layout import Plan, base
 from screens.link import LINK, Link
+from screens.memory import Memory
 from screens.paint import Paint
-from screens.places import PlanLayout
+from screens.places import PlanLayout, Rects
+from screens.room import Room, kind_of, load
+from screens.rooms import BY_NAME, ROOMS
 from screens.ui import Terminal, UiSettings
 from screens.widgets.commandline import CommandLine, LineField, Said
 from screens.widgets.drawer import Drawer
@@ -32,14 +34,13 @@ from screens.widgets.grid import LineGrid
 from screens.widgets.panes import Pane
 from screens.widgets.strip import AnswerBar
 from screens.widgets.topbar import TopBar
-from services.domain.enums import TradingState
 from services.views.desk import DeskView
 from services.views.strip import StripView
 
-FieldMode = Literal["", ":", "/", "reason"]
+FieldMode = Literal["", ":", "/", "reason", "ask"]
 
 
-class DeskStage(Screen[None], inherit_bindings=False):
+class Stage(Screen[None], inherit_bindings=False):
     def __init__(
         self,
         link: Link,
@@ -48,24 +49,34 @@ class DeskStage(Screen[None], inherit_bindings=False):
         paint: Paint,
         keys: Sequence[Key],
         clock: Callable[[], float],
+        memory: Memory | None = None,
+        save: Callable[[Memory], None] = lambda _memory: None,
     ) -> None:
-        super().__init__(id="desk")
+        super().__init__(id="stage")
         self.link, self.ui, self.terminal, self.keys, self.clock = link, ui, terminal, keys, clock
         self.paint = paint
-        self.contents = Contents()
-        self.active = PANES[0]
-        self.plan: Plan = plan(80, 24)
+        self.memory = memory or Memory()
+        self._save = save
+        self.rooms: dict[str, tuple[Room, Contents, dict[str, Pane]]] = {}
+        """Those that were shown once."""
+        self.room, self.contents, self.panes = self._made(ROOMS[0].name)
+        self.active = self.room.panes[0].name
+        self.plan: Plan = base(80, 24)
         self.dialog: Dialog | None = None
         self.field: LineField | None = None
         self.field_mode: FieldMode = ""
         self.drawer_open = False
         self.said: Said | None = None
         self.hint: Said | None = None
-        self.history: list[str] = []
+        self.history: list[str] = self.memory.history
+        self.wants_desk = False
+        """Something beside the room asks for the Desk's view: a dialog, a typed command, a key."""
+        self.topics: tuple[str, ...] = ()
+        self.past: set[str] = set()
+        """Topics whose view is from an earlier look: nobody asked for them meanwhile."""
         self._dirty: set[str] = set()
         self._frame: Timer | None = None
         self._last_frame = -1.0
-        self._alarms: int | None = None
         self._quiet_until = -1.0
         self._unlisten: Callable[[], None] | None = None
         self.styles.set_rule("layout", PlanLayout(self._rects))
@@ -76,8 +87,7 @@ class DeskStage(Screen[None], inherit_bindings=False):
         paint = self.paint
         yield TopBar(paint, id="topbar")
         yield AnswerBar(paint, id="strip")
-        for name in PANES:
-            yield Pane(name, paint)
+        yield from self.panes.values()
         yield CommandLine(paint, id="command")
         yield KeyBar(paint, id="footer")
         yield Drawer(paint, id="drawer")
@@ -86,13 +96,12 @@ class DeskStage(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self.topbar = self.query_one("#topbar", TopBar)
         self.strip_bar = self.query_one("#strip", AnswerBar)
-        self.panes = {name: self.query_one(f"#{name}", Pane) for name in PANES}
         self.command_line = self.query_one("#command", CommandLine)
         self.key_bar = self.query_one("#footer", KeyBar)
         self.drawer = self.query_one("#drawer", Drawer)
         self.tiny = self.query_one("#tiny", LineGrid)
         self._unlisten = self.link.listen(self._changed)
-        self.link.watch(("strip", "desk"), float(self.terminal.fps))
+        self.watch_views()
         self.set_interval(1.0, self._each_second)
         self.lay_out()
         self.panes[self.active].focus()
@@ -102,7 +111,57 @@ class DeskStage(Screen[None], inherit_bindings=False):
         if self._unlisten is not None:
             self._unlisten()
 
+    def remember(self) -> None:
+        """Writes down what a person has just chosen."""
+        self._save(self.memory)
+
+    # ---- rooms
+
+    def _made(self, name: str) -> tuple[Room, Contents, dict[str, Pane]]:
+        found = self.rooms.get(name)
+        if found is None:
+            room = load(BY_NAME[name])
+            names = [spec.name for spec in room.panes]
+            hidden = {pane: frozenset(self.memory.hidden.get(pane, ())) for pane in names}
+            sorts = {pane: order for pane, order in self.memory.sorts.items() if pane in names}
+            contents = Contents(room, hidden=hidden, sorts=sorts)
+            found = self.rooms[name] = (room, contents, {pane: Pane(pane, self.paint) for pane in names})
+        return found
+
+    def show_room(self, name: str) -> None:
+        """Another screen. Its last views stand, marked as old, until new ones are there."""
+        if name == self.room.name:
+            return
+        for pane in self.panes.values():
+            pane.display = False
+        known = name in self.rooms
+        self.room, self.contents, self.panes = self._made(name)
+        if not known:
+            self.mount_all(self.panes.values(), before=self.command_line)
+        self.active = next(
+            (spec.name for spec in self.room.panes if spec.name == self.active), self.room.panes[0].name
+        )
+        self.drawer_open = False
+        self.watch_views()
+        self.lay_out()
+        self.panes[self.active].focus()
+
     # ---- views
+
+    def watch_views(self) -> None:
+        """Asks for exactly what is looked at: the engine builds nothing else."""
+        wanted = ["strip", *self.room.topics(), *(("desk",) if self.wants_desk else ())]
+        topics = tuple(dict.fromkeys(wanted))
+        if topics != self.topics:
+            self.past |= {topic for topic in self.topics if topic not in topics}
+            self.topics = topics
+            self.link.watch(topics, float(self.terminal.fps))
+
+    @property
+    def views(self) -> dict[str, object]:
+        """What the room asked for, by kind; what has not come yet is missing."""
+        found = {kind_of(topic): self.link.view(topic) for topic in self.room.topics()}
+        return {kind: view for kind, view in found.items() if view is not None}
 
     @property
     def strip(self) -> StripView | None:
@@ -111,7 +170,8 @@ class DeskStage(Screen[None], inherit_bindings=False):
 
     @property
     def desk(self) -> DeskView | None:
-        view = self.link.view("desk")
+        """The Desk's view while it is the present one: for dialogs, completion and keys of every screen."""
+        view = self.link.view("desk") if "desk" in self.topics and "desk" not in self.past else None
         return view if isinstance(view, DeskView) else None
 
     @property
@@ -120,11 +180,16 @@ class DeskStage(Screen[None], inherit_bindings=False):
         return self.link.state == "connected" and self.link.silence() < SILENT_AFTER
 
     def context(self, pane: str = "") -> Context:
-        strip, desk = self.strip, self.desk
-        now = strip.ts if strip is not None else desk.ts if desk is not None else 0
+        strip = self.strip
+        now = (
+            strip.ts
+            if strip is not None
+            else max((int(getattr(view, "ts", 0)) for view in self.views.values()), default=0)
+        )
         return Context(
             now=now,
             remote=self.terminal.remote,
+            hidden=self.contents.hidden.get(pane, frozenset()),
             needle=self.contents.needles.get(pane, "").casefold(),
             sort=self.contents.sort(pane),
             tightest=tightest(strip),
@@ -134,6 +199,7 @@ class DeskStage(Screen[None], inherit_bindings=False):
     def _changed(self, topic: str) -> None:
         """New data: painted at the frame cap, and at once when the last frame is long ago."""
         self._dirty.add(topic)
+        self.past.discard(topic)
         if self._frame is None and self.is_attached:
             wait = self._last_frame + 1 / self.terminal.fps - self.clock()
             self._frame = self.set_timer(max(0.001, wait), self._paint_data)
@@ -142,13 +208,15 @@ class DeskStage(Screen[None], inherit_bindings=False):
         self._frame = None
         self._last_frame = self.clock()
         dirty, self._dirty = self._dirty, set()
+        if "desk" in dirty and self.desk is not None:
+            self.desk_came()
         if LINK in dirty:
             self.draw_all()
             return
         if "strip" in dirty:
             self.draw_strip()
-        if "desk" in dirty:
-            if self.contents.needs(self.desk, self.plan) != self._needs:
+        if not dirty.isdisjoint(self.room.topics()):
+            if self.room.shape(self.views) != self._shape:
                 self.lay_out()
             else:
                 self.draw_panes()
@@ -160,175 +228,30 @@ class DeskStage(Screen[None], inherit_bindings=False):
         if self.strip is not None and (not self.trusted or not self._was_trusted):
             self.draw_all()
 
-    # ---- drawing
+    # ---- what the floors above bring
 
-    _needs = Needs()
+    _shape: object = None
     _was_trusted = False
+
+    def desk_came(self) -> None:
+        """The Desk's view is there, whoever asked for it."""
 
     def lay_out(self) -> None:
         """A new size, another active pane, other needs: everything goes to its place."""
-        size = self.app.size
-        self._needs = self.contents.needs(self.desk, self.plan)
-        self.plan = plan(size.width, size.height, self.active, self._needs)
-        for name in PANES:
-            self.panes[name].display = name in self.plan.rects
-        self.drawer.display = self._drawer_shows()
-        self.tiny.display = self.plan.size is SizeClass.TINY
-        for widget in (self.topbar, self.strip_bar, self.command_line, self.key_bar):
-            widget.display = not self.tiny.display
-        self.draw_all()
-        self.refresh(layout=True)
 
-    def draw_all(self) -> None:
-        self.draw_strip()
-        self.draw_panes()
-        self.draw_command()
-        self.draw_dialog()
+    def draw_all(self) -> None: ...
 
-    def draw_strip(self) -> None:
-        width, strip = self.plan.width, self.strip
-        self._was_trusted = self.trusted
-        found = answers(strip, self.link.state, self.link.text, self.link.silence(), self.context())
-        if strip is not None:
-            if self._alarms is not None and strip.open_alarms > self._alarms:
-                self.strip_bar.alarm_opened()
-                if self.ui.bell:
-                    self.app.bell()
-            self._alarms = strip.open_alarms
-        if self.plan.size is SizeClass.TINY:
-            trade = found[0]
-            lines = [
-                Line([Span(f"{trade.glyph} {trade.word}", trade.ink)]),
-                Line([Span("terminal too small", "muted")]),
-            ]
-            self.tiny.show([line.fitted(width) for line in lines[: self.plan.height]], width)
-            return
-        self.topbar.draw(strip, width, self.field is not None, self.link.read_only, self.ui.profile)
-        self.strip_bar.draw(found, width, self.plan.answer_rows)
-        greyed = set()
-        if strip is not None and strip.trading_state is TradingState.HALTED:
-            greyed.add("halt")
-        if strip is None or strip.trading_state is TradingState.ACTIVE:
-            greyed.add("resume")
-        if self.link.read_only:
-            greyed |= {"halt", "flatten", "resume", "pause", "ack"}
-        self.key_bar.draw(self.keys, width, frozenset(greyed))
+    def draw_strip(self) -> None: ...
 
-    def draw_panes(self) -> None:
-        self.contents.at(self.clock())
-        for name in PANES:
-            if name in self.plan.rects:
-                self.draw_pane(name)
-        self.draw_drawer()
+    def draw_panes(self) -> None: ...
 
-    def draw_pane(self, name: str) -> None:
-        rect = self.plan.rects[name]
-        pane = self.panes[name]
-        content = self.contents.build(name, self.desk, self.plan, rect, self.context(name), pane.cursor.key)
-        if not self.trusted and self.desk is not None:
-            content = self.contents.aged(content, f.coarse(int(self.link.silence() * 1e9)))
-        pane.draw(content, rect.width, rect.height)
+    def draw_dialog(self) -> None: ...
 
-    def draw_drawer(self) -> None:
-        rect = self.plan.rects.get("drawer")
-        if rect is None or not self._drawer_shows() or self.desk is None:
-            return
-        rect = self._drawer_rect(rect)
-        key = self.panes[self.active].cursor.key
-        lines = self.contents.drawer(self.active, self.desk, key, rect.width - 4, self.context(self.active))
-        self.drawer.draw("Detail", lines, rect.width, rect.height)
-
-    def draw_command(self) -> None:
-        width = self.plan.width
-        prompt = {":": ":", "/": "/"}.get(self.field_mode, "")
-        said = self.hint if prompt else self.said
-        self.command_line.draw(
-            width, prompt, self._field_width(), said, self.contents.needles.get(self.active, "")
-        )
-
-    def draw_dialog(self) -> None:
-        dialog = self.dialog
-        if dialog is None or self.plan.size is SizeClass.TINY:
-            return
-        dialog.strip, dialog.desk, dialog.context = self.strip, self.desk, self.context()
-        rect = self._dialog_rect(dialog)
-        if dialog.is_mounted and (dialog.size.width, dialog.size.height) != (rect.width, rect.height):
-            self.refresh(layout=True)
-        dialog.draw(rect.width, rect.height)
-
-    def repaint(self, paint: Paint) -> None:
-        """Another palette."""
-        self.paint = paint
-        for widget in self.query(LineGrid):
-            widget.repaint(paint)
-
-    def dim(self, dimmed: bool) -> None:
-        """Everything below the answer bar, behind a dialog."""
-        for widget in (*self.panes.values(), self.command_line, self.key_bar, self.drawer):
-            widget.repaint(dimmed=dimmed)
-
-    # ---- places
-
-    def _rects(self) -> dict[str, Rect]:
-        rects = dict(self.plan.rects)
-        drawer = rects.pop("drawer", None)
-        if drawer is not None and self._drawer_shows():
-            rects["drawer"] = self._drawer_rect(drawer)
-        if self.plan.size is SizeClass.TINY:
-            return rects
-        if self.dialog is not None:
-            rects["dialog"] = self._dialog_rect(self.dialog)
-        if self.field is not None:
-            rects["field"] = self._field_rect()
-        return rects
-
-    def _drawer_shows(self) -> bool:
-        return self.drawer_open and "drawer" in self.plan.rects and self.desk is not None
-
-    def _drawer_rect(self, rect: Rect) -> Rect:
-        """As tall as its lines need; over what stands below positions, never over the selected row's pane."""
-        if self.desk is None:
-            return rect
-        key = self.panes[self.active].cursor.key
-        lines = self.contents.drawer(self.active, self.desk, key, rect.width - 4, self.context(self.active))
-        top = self.plan.rects["positions"].y if self.active in ("risk", "alerts") else rect.y
-        bottom = rect.y if self.active in ("risk", "alerts") else rect.y + rect.height
-        height = max(4, min(len(lines) + 2, bottom - top))
-        return Rect(rect.x, bottom - height, rect.width, height)
-
-    def _dialog_rect(self, dialog: Dialog) -> Rect:
-        top = 1 + self.plan.answer_rows
-        room = max(3, self.plan.height - top - (1 if self.plan.tabs else 2))
-        width, lines = dialog.wish(self.plan.width)
-        height = min(lines, room)
-        return Rect((self.plan.width - width) // 2, top + max(0, (room - height) // 3), width, height)
-
-    def _field_width(self) -> int:
-        return max(10, self.plan.width // 2)
-
-    def _field_rect(self) -> Rect:
-        if self.field_mode == "reason" and self.dialog is not None:
-            rect = self._dialog_rect(self.dialog)
-            row = min(self.dialog.field_row or 1, rect.height - 4)
-            left = 2 + self.dialog.field_column
-            return Rect(rect.x + left, rect.y + row, max(4, rect.width - left - 3), 1)
-        return Rect(3, self.plan.rects["command"].y, min(self._field_width(), self.plan.width - 3), 1)
+    def _rects(self) -> Rects:
+        return self.plan.rects
 
     # ---- events of the parts
 
     def on_resize(self, event: events.Resize) -> None:
-        if self.is_mounted and hasattr(self, "panes"):
+        if self.is_mounted and hasattr(self, "tiny"):
             self.lay_out()
-
-    def on_pane_focused(self, message: Pane.Focused) -> None:
-        if message.pane.pane_name != self.active and message.pane.display:
-            self.active = message.pane.pane_name
-            self.draw_panes()
-            self.draw_command()
-
-    def on_pane_selected(self, message: Pane.Selected) -> None:
-        self.contents.touched(self.clock())
-        self.draw_pane(message.pane.pane_name)
-        if self._drawer_shows():
-            self.refresh(layout=True)
-            self.draw_drawer()

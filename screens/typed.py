@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from screens.rooms import ROOMS
 from services.protocol.commands import SPECS, Takes
 from services.views.desk import DeskView
 from services.views.strip import StripView
@@ -13,11 +14,20 @@ def hint(text: str) -> tuple[str, str] | None:
     if not body:
         return None
     found = [s for s in SPECS if s.line and (body.startswith(s.name + " ") or s.name.startswith(body))]
+    if not found and (body.split()[0] == "screen" or own(body)):
+        return ("screen NAME: " + "  ".join(entry.name for entry in ROOMS), "muted")
     if not found:
         return (f"no command starts with {body.split()[0]}", "warn")
     if len(found) == 1 or found[0].name == body:
         return (found[0].usage if text.endswith(" ") or " " in body else found[0].help, "muted")
     return ("  ".join(s.name for s in found), "muted")
+
+
+def own(text: str) -> tuple[str, ...]:
+    """Whole lines of the console's own that continue this one."""
+    body = text.strip().removeprefix(":").lstrip()
+    lines = ("help", "quit", "theme", *(f"screen {entry.name}" for entry in ROOMS))
+    return tuple(line for line in lines if line.startswith(body) and line != body) if body else ()
 
 
 def candidates(takes: Takes, desk: DeskView | None, strip: StripView | None) -> list[str]:

@@ -13,6 +13,8 @@ class Context:
     """Over ssh: ages under a second are not spelled out, so that a fresh screen repaints nothing."""
     room: bool = True
     """Spare rows: blank lines between groups, second lines."""
+    hidden: frozenset[str] = frozenset()
+    """Columns of this pane that a person hides."""
     needle: str = ""
     """The filter: only rows that contain it, in any case."""
     sort: str = ""

@@ -9,19 +9,23 @@ from decimal import Decimal
 
 from screens import format as f
 from screens.ink import Line, Span, Spans, measure
+from screens.rooms import BY_NAME, ROOMS, Entry
 from services.views.strip import StripView
 from themes import glyphs as g
 
-SCREENS = (("1", "Desk"),)
-"""Screens that exist: (key, name)."""
-
 
 def draw(
-    strip: StripView | None, width: int, typing: bool = False, read_only: bool = False, profile: str = ""
+    strip: StripView | None,
+    width: int,
+    typing: bool = False,
+    read_only: bool = False,
+    profile: str = "",
+    room: str = "desk",
 ) -> Line:
+    """`room` = the screen that is shown; the others stand beside it by key and name while there is room."""
     live = strip is not None and strip.mode == "live"
     ground = "mode_live" if live else "bg"
-    lefts = _lefts(strip, typing, read_only, profile, live)
+    lefts = _lefts(strip, typing, read_only, profile, live, room)
     rights = _rights(strip, live)
     found = _chosen(lefts, rights, width)
     if found is None:
@@ -38,7 +42,7 @@ def _chosen(lefts: list[Spans], rights: list[Spans], width: int) -> tuple[Spans,
     """The full stamp as long as the day's result fits beside it; then the stamp's first word, then the
     rest.
     """
-    reach = (4, 4, 7, len(rights), len(rights))
+    reach = (1, 1, 3, 4, 4, 7, len(rights), len(rights))
     for left, last in zip(lefts, reach, strict=True):
         for right in rights[:last]:
             if measure(left) + measure(right) + 1 <= width:
@@ -60,11 +64,14 @@ def _on_live(ink: str) -> str:
     return ink if "@accent" in ink else "*on_mode"
 
 
-def _lefts(strip: StripView | None, typing: bool, read_only: bool, profile: str, live: bool) -> list[Spans]:
+def _lefts(
+    strip: StripView | None, typing: bool, read_only: bool, profile: str, live: bool, room: str
+) -> list[Spans]:
     mark: list[Span] = [Span(f" {g.LIVE} LIVE  ", "*on_mode")] if live else [badge(strip)]
-    screens: list[Span] = []
-    for key, name in SCREENS:
-        screens += [Span(f" {key} ", "*accent@raised"), Span(f"{name} ", "*strong@raised")]
+    screens = _named(room)
+    every = [span for entry in ROOMS for span in (_named(room) if entry.name == room else _other(entry))]
+    keys = [entry.key for entry in ROOMS if entry.name != room]
+    few = [*screens, Span(f" {keys[0]}…{keys[-1]} screens", "muted")] if len(keys) > 1 else screens
     notes: list[Span] = []
     if typing:
         notes += [Span(" ", "text"), Span(" TYPING ", "*bg@accent")]
@@ -79,12 +86,25 @@ def _lefts(strip: StripView | None, typing: bool, read_only: bool, profile: str,
         else []
     )
     return [
+        [*mark, *every, *notes, *stamped, *named],
+        [*mark, *every, *notes, *stamped],
+        [*mark, *few, *notes, *stamped],
         [*mark, *screens, *notes, *stamped, *named],
         [*mark, *screens, *notes, *stamped],
         [*mark, *screens, *notes, *tight],
         [*mark, *notes, *tight],
         [*mark, *notes],
     ]
+
+
+def _named(room: str) -> list[Span]:
+    """The screen that is shown."""
+    entry = BY_NAME[room]
+    return [Span(f" {entry.key} ", "*accent@raised"), Span(f"{entry.title} ", "*strong@raised")]
+
+
+def _other(entry: Entry) -> list[Span]:
+    return [Span(f" {entry.key} ", "accent"), Span(f"{entry.title} ", "muted")]
 
 
 def _rights(strip: StripView | None, live: bool) -> list[Spans]:

@@ -8,5 +8,7 @@ from services.views.strip import StripView
 
 
 class TopBar(LineGrid):
-    def draw(self, strip: StripView | None, width: int, typing: bool, read_only: bool, profile: str) -> None:
-        self.show([topbar.draw(strip, width, typing, read_only, profile)], width)
+    def draw(
+        self, strip: StripView | None, width: int, typing: bool, read_only: bool, profile: str, room: str
+    ) -> None:
+        self.show([topbar.draw(strip, width, typing, read_only, profile, room)], width)

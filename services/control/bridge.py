@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import decimal
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -16,7 +16,8 @@ from msgspec import Struct
 from services.control.ports import Reply
 from services.desk.answers import still_open
 from services.desk.desk import Desk
-from services.desk.views import Meta, ViewCache, desk_view, orders, pairs, positions, status, strip
+from services.desk.views import Meta, ViewCache, orders, pairs, positions, status
+from services.desk.views.topics import BUILDERS, Books
 from services.domain.effects import Done, Progress
 from services.domain.money import DESK_CONTEXT
 from services.drive.runner import Runner, Wish
@@ -31,8 +32,18 @@ from services.views.status import SCHEMA
 class Bridge:
     """The engine's `CommandSink` and `ViewSource`."""
 
-    def __init__(self, desk: Desk, runner: Runner, meta: Callable[[], Meta], cache: ViewCache) -> None:
-        """`cache`: what is dear to compute is kept for its step of the desk's time."""
+    def __init__(
+        self,
+        desk: Desk,
+        runner: Runner,
+        meta: Callable[[], Meta],
+        cache: ViewCache,
+        more: Mapping[str, Callable[[str], Struct | None]] | None = None,
+    ) -> None:
+        """`cache`: what is dear to compute is kept for its step of the desk's time. `more`: builders of views
+        that rest on more than the desk's books, by kind of topic; they take the topic's argument.
+        """
+        self._more = dict(more or {})
         self._desk = desk
         self._cache = cache
         self._runner = runner
@@ -136,11 +147,13 @@ class Bridge:
 
     def build(self, topic: str) -> Struct | None:
         """The view of a topic as it stands; None = this engine has no such topic."""
-        if topic == "strip":
-            return strip(self._desk.core, self._meta(), self._cache)
-        if topic == "desk":
-            return desk_view(self._desk.core, self._desk.strategies, self._meta(), self._cache)
-        return None
+        kind, _, argument = topic.partition(":")
+        if kind in self._more:
+            return self._more[kind](argument)
+        builder = BUILDERS.get(kind)
+        if builder is None:
+            return None
+        return builder(Books(self._desk.core, self._desk.strategies, self._meta(), self._cache), argument)
 
 
 def _failed(code: str, text: str, status_: Exit) -> Done:

@@ -1,6 +1,7 @@
 """Views pulled for whoever watches: at most 10 Hz, built and encoded once for all, only what changed.
 
-One slot for each topic: the newest frame. A client that cannot take it now gets whatever is newest when it
+What they may cost a tick is bounded: what is over waits for the next. One slot for each topic: the newest
+frame. A client that cannot take it now gets whatever is newest when it
 can; frames between are never queued. Between two topics the loop runs free, so that a command that has just
 come in goes first.
 """
@@ -8,8 +9,10 @@ come in goes first.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -21,7 +24,13 @@ from services.protocol.frames import MAX_HZ, View, encode, to_json, topic_known
 
 log = logging.getLogger("stableconsole.control")
 
+BUDGET_S = 0.002
+"""What building and encoding may take of each tick (0.1 s), whatever the number of consoles."""
+SAVED_S = 0.004
+"""Budget that idle ticks may leave for a busy one."""
+
 MIN_HZ = 0.1
+FIRST = "strip"
 MAX_TOPICS = 64
 """Topics that one client may watch."""
 
@@ -46,6 +55,29 @@ class _Slot:
     broken: bool = False
 
 
+class Budget:
+    """Seconds that views may still take of the loop."""
+
+    __slots__ = ("_left", "_since")
+
+    def __init__(self) -> None:
+        self._left = BUDGET_S
+        self._since: float | None = None
+
+    def earn(self, now: float) -> None:
+        """`BUDGET_S` for each tick that has passed."""
+        if self._since is not None:
+            self._left = min(SAVED_S, self._left + BUDGET_S * (now - self._since) * MAX_HZ)
+        self._since = now
+
+    def pay(self, seconds: float) -> None:
+        self._left -= seconds
+
+    @property
+    def spent(self) -> bool:
+        return self._left <= 0
+
+
 class Views:
     """The pump. It sleeps while nobody watches."""
 
@@ -54,6 +86,10 @@ class Views:
         self._watchers: list[Watcher] = []
         self._slots: dict[str, _Slot] = {}
         self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._late: list[str] = []
+        """Topics for which the budget of their tick was spent: first in the next."""
+        self._budget = Budget()
 
     def watch(self, watcher: Watcher, topics: Sequence[str], hz: float) -> tuple[str, ...]:
         """Replaces what this client watches; the unknown topics are given back."""
@@ -70,6 +106,7 @@ class Views:
         elif self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
         self._drop_unwatched()
+        self._wake.set()
         return unknown
 
     def forget(self, watcher: Watcher) -> None:
@@ -87,19 +124,36 @@ class Views:
         loop = asyncio.get_running_loop()
         while self._watchers:
             started = loop.time()
+            self._wake.clear()
+            self._budget.earn(started)
             await self._round(started)
-            await asyncio.sleep(max(0.0, started + 1 / MAX_HZ - loop.time()))
+            # A new wish is served at once: another screen must not wait for the next tick.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), max(0.0, started + 1 / MAX_HZ - loop.time()))
         self._task = None
 
     async def _round(self, now: float) -> None:
         """One pull: each watched topic of a client that is due and can take it."""
         due = [watcher for watcher in self._watchers if watcher.writable and watcher.next_due <= now]
-        for topic in {topic: None for watcher in due for topic in watcher.topics}:
+        asked = dict.fromkeys(topic for watcher in due for topic in watcher.topics)
+        still = [topic for topic in self._late if any(topic in each.topics for each in self._watchers)]
+        # The answer bar first: it says whether one may trade.
+        order = dict.fromkeys([*(t for t in asked if t == FIRST), *still, *asked])
+        self._late = []
+        for topic in order:
+            if topic != FIRST and self._budget.spent:
+                self._late.append(topic)
+                continue
+            before = time.perf_counter()
             self._refresh(topic)
+            self._budget.pay(time.perf_counter() - before)
             await asyncio.sleep(0)
-        for watcher in due:
-            # A tenth of a period early still counts: timers are never exact.
-            watcher.next_due = now + watcher.period_s * 0.9
+        for watcher in self._watchers:
+            if watcher in due:
+                # A tenth of a period early still counts: timers are never exact.
+                watcher.next_due = now + watcher.period_s * 0.9
+            elif not watcher.writable or not any(topic in watcher.topics for topic in still):
+                continue
             self._deliver(watcher)
 
     def _deliver(self, watcher: Watcher) -> None:
@@ -141,5 +195,9 @@ class Views:
 
     def _drop_unwatched(self) -> None:
         watched = {topic for watcher in self._watchers for topic in watcher.topics}
-        for topic in [topic for topic in self._slots if topic not in watched and not self._slots[topic].seq]:
+        for topic in [
+            topic
+            for topic, slot in self._slots.items()
+            if topic not in watched and (not slot.seq or ":" in topic)
+        ]:
             del self._slots[topic]

@@ -42,6 +42,11 @@ TOPICS = (
 )
 """Beside them `book:INSTRUMENT`."""
 
+WITH_ARGUMENT = ("book", "performance", "journal", "stress")
+"""Kinds that may carry an argument after a colon; `book` always does."""
+MAX_TOPIC = 400
+"""Characters of a topic with its argument."""
+
 _LENGTH = struct.Struct(">I")
 
 
@@ -191,11 +196,11 @@ class FrameBuffer:
 
 
 def topic_known(topic: str) -> bool:
-    """One of the fixed topics, or a book with a named instrument."""
+    """One of the fixed topics, or one with an argument."""
     if topic in TOPICS:
         return True
-    kind, colon, instrument = topic.partition(":")
-    return kind == "book" and bool(colon) and bool(instrument)
+    kind, _, argument = topic.partition(":")
+    return kind in WITH_ARGUMENT and bool(argument) and len(topic) <= MAX_TOPIC
 
 
 def protocol_problem(ours: int, theirs: int, *, we_are: str) -> str | None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from screens import frame
 from screens.contents import Contents
+from screens.desk import DeskRoom
 from screens.draw import funding, topbar
 from screens.draw import strip as strip_drawing
 from screens.draw.answers import answers
@@ -32,11 +33,11 @@ def context(**more: object) -> Context:
 
 def pane_lines(state: str, name: str, width: int, height: int, key: str = "") -> tuple[list[Line], Rect]:
     _, desk = STATES[state]
-    contents = Contents()
-    first = plan(width, height, name)
-    made = plan(width, height, name, contents.needs(desk, first))
+    contents = Contents(DeskRoom())
+    views = {"desk": desk} if desk is not None else {}
+    made = contents.room.plan(width, height, name, views)
     rect = made.rects[name]
-    content = contents.build(name, desk, made, rect, context(), key)
+    content = contents.build(name, views, made, rect, context(), key)
     cursor = Cursor(key)
     cursor.settle(content)
     return frame.draw(content, cursor, rect.width, rect.height, focused=True), rect
@@ -185,9 +186,10 @@ def test_columns_go_in_the_written_order(width: int) -> None:
 
 
 def test_a_detail_never_takes_the_last_rows_of_its_pane() -> None:
-    contents = Contents(expanded=True)
+    contents = Contents(DeskRoom(), expanded=True)
     made = plan(80, 24, "positions")
-    content = contents.build("positions", quiet_desk(), made, made.rects["positions"], context(), "")
+    views = {"desk": quiet_desk()}
+    content = contents.build("positions", views, made, made.rects["positions"], context(), "")
     assert len(content.foot) + len(content.head) + 5 <= made.rects["positions"].height
 
 
@@ -196,7 +198,7 @@ def held(contents: Contents, view: DeskView) -> list[str]:
 
 
 def test_rows_do_not_move_under_the_cursor() -> None:
-    contents = Contents()
+    contents = Contents(DeskRoom())
     view = quiet_desk()
     contents.at(100.0)
     before = held(contents, view)
@@ -209,7 +211,7 @@ def test_rows_do_not_move_under_the_cursor() -> None:
 
 
 def test_rank_changes_wait_for_five_seconds() -> None:
-    contents = Contents()
+    contents = Contents(DeskRoom())
     view = quiet_desk()
     contents.at(100.0)
     before = held(contents, view)

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from services.control.server import ControlServer
-from services.control.views import Watcher
-from services.protocol.frames import Cmd, Done, Fault, Ping, Sub, View
+from services.control.views import SAVED_S, Budget, Views, Watcher
+from services.protocol.frames import Cmd, Done, Fault, Ping, Sub, View, decode_server
 from tests.control.builders import PaperEngine, good, joined, started
 
 
@@ -55,7 +55,7 @@ async def test_unchanged_topics_are_not_built_again(server: ControlServer, engin
         view = await client.next()
         assert isinstance(view, View)
         assert (view.topic, view.seq) == ("strip", version)
-    assert engine.built == ["desk", "strip", "strip", "strip"]
+    assert engine.built == ["strip", "desk", "strip", "strip"], "the answer bar goes first"
     await client.close()
 
 
@@ -166,3 +166,60 @@ async def test_no_more_than_ten_a_second(server: ControlServer, engine: PaperEng
         server.views.watch(watcher, ("strip",), asked)
         assert watcher.period_s == pytest.approx(period_s)
     server.views.forget(watcher)
+
+
+def test_a_tick_earns_two_milliseconds_and_saves_at_most_two_ticks() -> None:
+    budget = Budget()
+    budget.earn(10.0)
+    budget.pay(0.0025)
+    assert budget.spent
+    budget.earn(10.1)
+    assert not budget.spent
+    budget.earn(60.0)
+    budget.pay(SAVED_S)
+    assert budget.spent
+
+
+async def test_what_is_over_the_budget_waits_for_the_next_tick_and_the_answer_bar_never_does(
+    engine: PaperEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(1_000_000))
+    monkeypatch.setattr("services.control.views.time.perf_counter", lambda: next(clock) * 0.003)
+    views = Views(engine)
+    got: list[str] = []
+    watcher = Watcher(lambda frame: got.append(decode_server(frame[4:]).topic))  # type: ignore[union-attr]
+    watcher.topics = dict.fromkeys(("desk", "markets", "strip"), 0)
+    views._watchers.append(watcher)
+    await views._round(0.0)
+    assert got == ["strip"]
+    views._budget.earn(0.1)
+    views._budget.earn(10.0)
+    await views._round(10.0)
+    assert got == ["strip", "desk", "markets"][: len(got)]
+    assert "desk" in got
+    views._budget.earn(20.0)
+    await views._round(20.0)
+    assert set(got) == {"strip", "desk", "markets"}
+
+
+async def test_a_new_wish_is_served_at_once(server: ControlServer, engine: PaperEngine) -> None:
+    client = await joined(server.path)
+    client.send(Sub(topics=("strip",), hz=0.1))
+    await client.next()
+    client.send(Sub(topics=("strip", "markets"), hz=0.1))
+    view = await client.next()
+    assert isinstance(view, View)
+    assert view.topic == "markets"
+    await client.close()
+
+
+async def test_a_view_with_an_argument_is_forgotten_when_nobody_watches(
+    server: ControlServer, engine: PaperEngine
+) -> None:
+    client = await joined(server.path)
+    client.send(Sub(topics=("book:BTC-USDT-PERP.alpha",)))
+    await client.next()
+    client.send(Sub(topics=("strip",)))
+    await client.next()
+    assert list(server.views._slots) == ["strip"]
+    await client.close()

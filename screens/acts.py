@@ -1,0 +1,180 @@
+"""What keys do. Safety first: a command leaves before anything is drawn."""
+
+from __future__ import annotations
+
+from screens import format as f
+from screens.asking import Asking
+from screens.dialogs import FlattenDialog, QuitDialog, ResumeDialog
+from screens.help import HelpDialog
+from screens.rooms import BY_NAME
+from screens.widgets.panes import Pane
+from screens.widgets.strip import AnswerBar
+
+
+class ConsoleScreen(Asking, inherit_bindings=False):
+    # ---- safety
+
+    def action_flatten(self) -> None:
+        if self.clock() >= self._quiet_until:
+            self.open_dialog(FlattenDialog(self.paint, self.clock))
+
+    def action_resume(self) -> None:
+        dialog = ResumeDialog(self.paint, self.clock)
+        self.open_dialog(dialog)
+        if self.dialog is dialog:
+            self.open_field("reason")
+
+    def action_quit(self) -> None:
+        self.open_dialog(QuitDialog(self.paint, self.clock))
+
+    # ---- screens
+
+    def action_show(self, name: str) -> None:
+        self.show_room(name)
+
+    def own_line(self, word: str, rest: str) -> bool:
+        if word == "screen":
+            entry = BY_NAME.get(rest) or next((each for each in BY_NAME.values() if each.key == rest), None)
+            if entry is None:
+                self.hint = (f"no screen {rest or 'named'}: {', '.join(BY_NAME)}", "*warn")
+                self.draw_command()
+                return False
+            self.close_field()
+            self.show_room(entry.name)
+            return False
+        self.close_field()
+        {"help": self.action_help, "theme": self.action_theme}.get(word, self.action_quit)()
+        return False
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A room's own key does nothing on another screen; it may be another room's key there."""
+        if action == "room":
+            return any(key.action == f"room('{parameters[0]}')" for key in self.keys_here())
+        return super().check_action(action, parameters)
+
+    def action_room(self, action: str) -> None:
+        pane = self.active
+        self.room.act(action, self, pane, self.panes[pane].cursor.key)
+
+    def redraw(self) -> None:
+        self.watch_views()
+        self.lay_out()
+
+    # ---- moving
+
+    def action_pane(self, by: int) -> None:
+        names = [name for name in self.panes if self.plan.tabs or name in self.plan.rects]
+        at = names.index(self.active) if self.active in names else 0
+        self.go_to(names[(at + by) % len(names)])
+
+    def go_to(self, name: str) -> None:
+        self.active = name
+        if self.plan.tabs:
+            self.lay_out()
+        self.panes[name].focus()
+        self.draw_panes()
+        self.draw_command()
+
+    def action_row(self, by: int) -> None:
+        self.panes[self.active].move(by)
+
+    def action_page(self, by: int) -> None:
+        pane = self.panes[self.active]
+        pane.move(by * pane.page())
+
+    def action_detail(self) -> None:
+        if self.room.detail(self.active, self.panes[self.active].cursor.key, self):
+            return
+        if self.plan.tabs or self.plan.size in self.contents.spec(self.active).foot:
+            self.contents.expanded = not self.contents.expanded
+            self.draw_panes()
+            return
+        self.drawer_open = not self.drawer_open
+        self.lay_out()
+
+    def on_pane_selected(self, message: Pane.Selected) -> None:
+        self.contents.touched(self.clock())
+        name = message.pane.pane_name
+        if name not in self.plan.rects or name not in self.panes:
+            return
+        self.contents.selected[name] = message.pane.cursor.key
+        self.room.chose(name, message.pane.cursor.key, self)
+        self.draw_pane(name)
+        if self._drawer_shows():
+            self.refresh(layout=True)
+            self.draw_drawer()
+
+    def action_filter(self) -> None:
+        self.open_field("/", self.contents.needles.get(self.active, ""))
+
+    def action_sort(self) -> None:
+        order = self.contents.next_sort(self.active)
+        self.memory.sorts[self.active] = order
+        self.remember()
+        self.draw_pane(self.active)
+        self.say(f"{self.active}: by {order}" if order else f"{self.active}: own order")
+
+    def action_command(self, text: str = "") -> None:
+        self.open_field(":", text)
+
+    # ---- doing
+
+    def action_ack(self) -> None:
+        self.with_desk(self._ack)
+
+    def _ack(self) -> None:
+        desk = self.desk
+        waiting = [a for a in desk.alerts if a.state == "OPEN"] if desk is not None else []
+        if not waiting:
+            self.say("no open alert")
+            return
+        keys = [a.key for a in waiting]
+        key = keys[0]
+        if "alerts" in self.panes:
+            pane = self.panes["alerts"]
+            chosen = pane.cursor.key
+            shown = [row.key for row in pane.content.rows if row.key in keys]
+            key = chosen if self.active == "alerts" and chosen in keys else shown[0] if shown else key
+        text = next(a.text for a in waiting if a.key == key)
+        self.send("ack", {"key": key}, f"acknowledging: {f.clean(text)}")
+
+    def action_pause(self) -> None:
+        self.with_desk(self._pause)
+
+    def _pause(self) -> None:
+        desk = self.desk
+        names = {name: state for name, state, _ in desk.strategies} if desk is not None else {}
+        name = self.room.strategy(self.active, self.panes[self.active].cursor.key, self.views)
+        if name not in names:
+            name = next(iter(names)) if len(names) == 1 else ""
+        if not name:
+            self.open_field(":", "pause ")
+        elif names[name] == "running":
+            self.send("pause", {"name": name}, f"pausing {name}")
+        else:
+            self.open_field(":", f"enable {name} ")
+
+    def action_copy(self) -> None:
+        pane = self.panes[self.active]
+        row = next((r for r in pane.content.rows if r.key and r.key == pane.cursor.key), None)
+        if row is None:
+            self.say("nothing to copy")
+            return
+        text = " ".join(" ".join(line.plain.split()) for line in row.lines)
+        self.app.copy_to_clipboard(text)
+        self.say(f"copied: {text}")
+
+    def action_theme(self) -> None:
+        self.app.run_worker(self.app.run_action("app.next_palette"), exit_on_error=False)
+
+    def action_help(self) -> None:
+        self.open_dialog(HelpDialog(self.paint, self.clock, self.keys))
+
+    # ---- the mouse
+
+    def on_pane_opened(self, message: Pane.Opened) -> None:
+        self.action_detail()
+
+    def on_answer_bar_chosen(self, message: AnswerBar.Chosen) -> None:
+        self.show_room("desk")
+        self.go_to(("risk", "positions", "positions", "positions", "alerts")[message.cell])

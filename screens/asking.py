@@ -1,0 +1,280 @@
+"""What the stage asks of a person and sends for them: commands and their answers, dialogs, the field.
+
+It holds no trading logic: it sends what a person asked for and shows the answer. A command leaves before
+anything is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from screens import format as f
+from screens import typed
+from screens.dialogs import Dialog
+from screens.link import Answer
+from screens.outcome import said
+from screens.paint import Paint
+from screens.picture import Picture
+from screens.reconcile_dialog import ReconcileDialog
+from screens.stage import FieldMode
+from screens.widgets.commandline import LineField
+from services.protocol.errors import UsageError
+from services.protocol.grammar import complete, parse
+from themes import glyphs as g
+
+AFTER_FLATTEN_S = 0.5
+"""A key that bounces after the confirming `F` opens no second dialog."""
+OURS = ("q", "quit", "help", "theme", "screen")
+"""Words of the `:` line that are the console's own."""
+
+
+class Asking(Picture, inherit_bindings=False):
+    _done: Callable[[str], str | None] | None = None
+    """Takes what an `ask` field has entered."""
+    _later: Callable[[], None] | None = None
+    """Waits for the Desk's view."""
+
+    # ---- the Desk's view, from any screen
+
+    def need_desk(self, wanted: bool) -> None:
+        if wanted != self.wants_desk:
+            self.wants_desk = wanted
+            self.watch_views()
+
+    def with_desk(self, then: Callable[[], None]) -> None:
+        """At once when the Desk's view is the present one, else when it has come."""
+        if self.desk is not None or not self.trusted:
+            then()
+            return
+        self._later = then
+        self.need_desk(True)
+
+    def desk_came(self) -> None:
+        later, self._later = self._later, None
+        if later is not None:
+            later()
+            self.need_desk(self.dialog is not None or self.field_mode == ":")
+
+    # ---- commands
+
+    def send(self, name: str, args: Mapping[str, str], doing: str) -> None:
+        """One command on its way. `doing` is shown until its answer is there."""
+        if self.link.read_only:
+            self.say(f"read-only console: {name} was not sent", "*warn")
+            return
+        # On the wire first; painting and waiting come after.
+        waiting = self.link.send(name, args, lambda text: self.say(text, "muted"))
+        self.run_worker(
+            self._hear(name, dict(args), waiting), name=name, group="commands", exit_on_error=False
+        )
+        self.say(doing, "muted")
+
+    async def _hear(self, name: str, args: dict[str, str], waiting: Coroutine[Any, Any, Answer]) -> Answer:
+        answer = await waiting
+        self.heard(name, args, answer)
+        return answer
+
+    def heard(self, name: str, args: Mapping[str, str], answer: Answer) -> None:
+        text = said(name, args, answer)
+        strip = self.strip
+        at = f"{f.clock(strip.ts)} " if strip is not None else ""
+        if answer.ok:
+            tick = "ok" if self.terminal.ascii else g.TICK
+            self.say(f"{tick} {at}{text}", "muted")
+        else:
+            self.say(f"{g.ALARM} {text}", "*alarm" if answer.exit not in (2, 4) else "*warn")
+
+    def say(self, text: str, ink: str = "muted") -> None:
+        self.said = (text, ink)
+        if self.is_attached:
+            self.draw_command()
+
+    # ---- dialogs
+
+    def open_dialog(self, dialog: Dialog) -> None:
+        if self.dialog is not None:
+            return
+        self.close_field()
+        self.dialog = dialog
+        self.need_desk(True)
+        self.dim(True)
+        dialog.strip, dialog.desk, dialog.context = self.strip, self.desk, self.context()
+        self.mount(dialog)
+        self.refresh(layout=True)
+        self.draw_dialog()
+        dialog.focus()
+
+    def close_dialog(self) -> None:
+        if self.dialog is None:
+            return
+        dialog, self.dialog = self.dialog, None
+        self.close_field()
+        dialog.remove()
+        self.dim(False)
+        self.need_desk(False)
+        self.refresh(layout=True)
+        self.panes[self.active].focus()
+
+    def open(self, make: Callable[[Paint, Callable[[], float]], Dialog]) -> None:
+        """What a room opens."""
+        self.open_dialog(make(self.paint, self.clock))
+
+    def action_halt(self) -> None:
+        self.send("halt", {}, "halting …")
+
+    def on_dialog_chose(self, message: Dialog.Chose) -> None:
+        message.stop()
+        if message.dialog is not self.dialog:
+            return
+        if message.choice == "halt":
+            self.action_halt()
+            return
+        if message.choice == "read":
+            self.send("reconcile", {}, "reading every venue …")
+            return
+        shown = getattr(message.dialog, "shown", None)
+        self.close_dialog()
+        if message.choice == "accept" and shown:
+            self.send("reconcile accept", {"ids": " ".join(shown)}, "accepting …")
+        elif message.choice == "flatten":
+            self._quiet_until = self.clock() + AFTER_FLATTEN_S
+            self.send("flatten", {}, "flattening …")
+        elif message.choice == "detach":
+            self.run_worker(self._leave(()), name="leave", group="leave", exit_on_error=False)
+        elif message.choice in ("stop", "flatten_stop"):
+            steps = ("stop",) if message.choice == "stop" else ("flatten", "stop")
+            self._quiet_until = self.clock() + AFTER_FLATTEN_S
+            if self.link.read_only:
+                self.say("read-only console: stop was not sent", "*warn")
+            else:
+                self.run_worker(self._leave(steps), name="leave", group="leave", exit_on_error=False)
+
+    async def _leave(self, steps: Sequence[str]) -> None:
+        """Sends the steps in order and leaves when all are done; one that fails keeps the console open."""
+        for step in steps:
+            self.say(f"{step} …", "muted")
+            answer = await self.link.send(step, {}, lambda text: self.say(text, "muted"))
+            if not answer.ok:
+                self.heard(step, {}, answer)
+                return
+        await self.link.close()
+        self.app.exit(steps[-1] if steps else "detach")
+
+    # ---- the field
+
+    def open_field(self, mode: FieldMode, text: str = "") -> None:
+        self.close_field()
+        complete = self.complete if mode == ":" else None
+        self.field_mode = mode
+        if mode == ":":
+            self.need_desk(True)
+        self.hint = None
+        self.field = field = LineField(text, complete, self.history if mode == ":" else None)
+        if self.dialog is not None:
+            field.add_class("-dialog")
+        self.mount(field)
+        self.refresh(layout=True)
+        field.focus()
+        field.cursor_position = len(text)
+        self.draw_strip()
+        self.draw_command()
+
+    def ask(self, prompt: str, text: str, done: Callable[[str], str | None]) -> None:
+        """A field behind a prompt. `done` gives an error to show beside it, or None when it was taken."""
+        self.prompt = prompt
+        self.open_field("ask", text)
+        self._done = done
+
+    def close_field(self) -> None:
+        if self.field is None:
+            return
+        field, self.field, self.field_mode = self.field, None, ""
+        self._done = None
+        field.remove()
+        self.refresh(layout=True)
+        if self.dialog is None:
+            self.need_desk(False)
+            self.panes[self.active].focus()
+        self.draw_strip()
+        self.draw_command()
+
+    def on_line_field_left(self, message: LineField.Left) -> None:
+        message.stop()
+        if self.field_mode == "reason":
+            self.close_dialog()
+            return
+        if self.field_mode == "/":
+            self.contents.needles.pop(self.active, None)
+            self.draw_panes()
+        self.close_field()
+
+    def on_line_field_typed(self, message: LineField.Typed) -> None:
+        message.stop()
+        if self.field_mode == "/":
+            self.contents.needles[self.active] = message.text
+            self.draw_panes()
+        elif self.field_mode == ":":
+            self.hint = typed.hint(message.text)
+            self.draw_command()
+
+    def on_line_field_entered(self, message: LineField.Entered) -> None:
+        message.stop()
+        mode, text = self.field_mode, message.text.strip()
+        if mode == "/":
+            self.close_field()
+        elif mode == "reason":
+            self._resume_with(text)
+        elif mode == "ask":
+            self._entered(text)
+        elif mode == ":" and (not text or self.run_line(text)):
+            self.close_field()
+            self.remember()
+
+    def _entered(self, text: str) -> None:
+        error = self._done(text) if self._done is not None else None
+        if error is None:
+            self.close_field()
+        else:
+            self.hint = (error, "*warn")
+            self.draw_command()
+
+    def _resume_with(self, text: str) -> None:
+        if not text:
+            return
+        if self.run_line(f"resume {text}"):
+            self.close_dialog()
+
+    def run_line(self, text: str) -> bool:
+        """Parses and sends; what cannot be parsed stays in the field with the error beside it."""
+        word, _, rest = text.partition(" ")
+        if word in OURS and self.field_mode == ":":
+            return self.own_line(word, rest.strip())
+        try:
+            command = parse(text)
+        except UsageError as error:
+            self.hint = (error.text, "*warn")
+            if self.field_mode == "reason":
+                self.say(error.text, "*warn")
+            self.draw_command()
+            return False
+        args = command.args
+        if command.name == "reconcile accept" and not args:
+            # Accepting names what this screen shows: a line that came after it is nobody's word.
+            shown = [line.id for line in self.desk.differences if line.waits] if self.desk is not None else []
+            if not shown:
+                self.say("no difference is shown: nothing to accept", "*warn")
+                return True
+            args = {"ids": " ".join(shown)}
+        self.send(command.name, args, f"{command.name} …")
+        if command.name == "reconcile":
+            self.call_after_refresh(self.open_dialog, ReconcileDialog(self.paint, self.clock))
+        return True
+
+    def own_line(self, word: str, rest: str) -> bool:
+        """A line for the console itself, nothing of which reaches the engine. True = the field may close."""
+        raise NotImplementedError  # the floor above knows the actions
+
+    def complete(self, text: str) -> Sequence[str]:
+        offers = complete(text, lambda takes: typed.candidates(takes, self.desk, self.strip))
+        return (*offers, *typed.own(text))

@@ -1,0 +1,214 @@
+"""The stage's picture: every part drawn from the newest views, and where each part stands."""
+
+from __future__ import annotations
+
+from screens import format as f
+from screens.dialogs import Dialog
+from screens.draw.answers import answers
+from screens.ink import Line, Span
+from screens.keys import Key
+from screens.layout import Rect, SizeClass
+from screens.paint import Paint
+from screens.places import Rects
+from screens.room import Look
+from screens.stage import Stage
+from screens.widgets.grid import LineGrid
+from screens.widgets.panes import Pane
+from services.domain.enums import TradingState
+
+WRITES = frozenset({"halt", "flatten", "resume", "pause", "ack"})
+"""Keys that send something: grey on a read-only console."""
+
+
+class Picture(Stage, inherit_bindings=False):
+    _alarms: int | None = None
+
+    def lay_out(self) -> None:
+        size = self.app.size
+        self._shape = self.room.shape(self.views)
+        self.plan = self.room.plan(size.width, size.height, self.active, self.views)
+        for name, pane in self.panes.items():
+            pane.display = name in self.plan.rects
+        if self.active not in self.plan.rects and self.plan.size is not SizeClass.TINY:
+            self.active = next(name for name in self.panes if name in self.plan.rects)
+            self.panes[self.active].focus()
+        self.drawer.display = self._drawer_shows()
+        self.tiny.display = self.plan.size is SizeClass.TINY
+        for widget in (self.topbar, self.strip_bar, self.command_line, self.key_bar):
+            widget.display = not self.tiny.display
+        self.draw_all()
+        self.refresh(layout=True)
+
+    def draw_all(self) -> None:
+        self.draw_strip()
+        self.draw_panes()
+        self.draw_command()
+        self.draw_dialog()
+
+    def draw_strip(self) -> None:
+        width, strip = self.plan.width, self.strip
+        self._was_trusted = self.trusted
+        found = answers(strip, self.link.state, self.link.text, self.link.silence(), self.context())
+        if strip is not None:
+            if self._alarms is not None and strip.open_alarms > self._alarms:
+                self.strip_bar.alarm_opened()
+                if self.ui.bell:
+                    self.app.bell()
+            self._alarms = strip.open_alarms
+        if self.plan.size is SizeClass.TINY:
+            trade = found[0]
+            lines = [
+                Line([Span(f"{trade.glyph} {trade.word}", trade.ink)]),
+                Line([Span("terminal too small", "muted")]),
+            ]
+            self.tiny.show([line.fitted(width) for line in lines[: self.plan.height]], width)
+            return
+        self.topbar.draw(
+            strip, width, self.field is not None, self.link.read_only, self.ui.profile, self.room.name
+        )
+        self.strip_bar.draw(found, width, self.plan.answer_rows)
+        greyed = set()
+        if strip is not None and strip.trading_state is TradingState.HALTED:
+            greyed.add("halt")
+        if strip is None or strip.trading_state is TradingState.ACTIVE:
+            greyed.add("resume")
+        if self.link.read_only:
+            greyed |= WRITES
+        self.key_bar.draw(self.keys_here(), width, frozenset(greyed))
+
+    def keys_here(self) -> list[Key]:
+        """The keys that do something on this screen."""
+        return [key for key in self.keys if not key.on or self.room.name in key.on]
+
+    def draw_panes(self) -> None:
+        self.contents.at(self.clock())
+        for name in self.panes:
+            if name in self.plan.rects:
+                self.draw_pane(name)
+        self.draw_drawer()
+
+    def draw_pane(self, name: str) -> None:
+        rect, pane, views = self.plan.rects[name], self.panes[name], self.views
+        contents = self.contents
+        content = contents.build(name, views, self.plan, rect, self.context(name), pane.cursor.key)
+        old = [topic for topic in self.room.topics() if topic in self.past]
+        if views and not self.trusted:
+            content = contents.aged(content, f.coarse(int(self.link.silence() * 1e9)))
+        elif views and old:
+            ts = min(int(getattr(self.link.view(topic), "ts", 0)) for topic in old)
+            content = contents.aged(content, f.coarse(self.context().now - ts))
+        pane.draw(content, rect.width, rect.height)
+        contents.selected[name] = pane.cursor.key
+
+    def draw_drawer(self) -> None:
+        rect = self.plan.rects.get("drawer")
+        if rect is None or not self._drawer_shows():
+            return
+        rect = self._drawer_rect(rect)
+        self.drawer.draw("Detail", self._detail_lines(rect), rect.width, rect.height)
+
+    def draw_command(self) -> None:
+        width = self.plan.width
+        prompt = {":": ":", "/": "/", "ask": self.prompt}.get(self.field_mode, "")
+        said = self.hint if prompt else self.said
+        needle = self.contents.needles.get(self.active, "")
+        self.command_line.draw(width, prompt, self._field_width(), said, needle)
+
+    prompt = ""
+    """What an `ask` field stands behind."""
+
+    def draw_dialog(self) -> None:
+        dialog = self.dialog
+        if dialog is None or self.plan.size is SizeClass.TINY:
+            return
+        dialog.strip, dialog.desk, dialog.context = self.strip, self.desk, self.context()
+        rect = self._dialog_rect(dialog)
+        if dialog.is_mounted and (dialog.size.width, dialog.size.height) != (rect.width, rect.height):
+            self.refresh(layout=True)
+        dialog.draw(rect.width, rect.height)
+
+    def repaint(self, paint: Paint) -> None:
+        """Another palette."""
+        self.paint = paint
+        for _, _, panes in self.rooms.values():
+            for pane in panes.values():
+                pane.repaint(paint)
+        for widget in self.query(LineGrid):
+            widget.repaint(paint)
+
+    def dim(self, dimmed: bool) -> None:
+        """Everything below the answer bar, behind a dialog."""
+        for widget in (*self.panes.values(), self.command_line, self.key_bar, self.drawer):
+            widget.repaint(dimmed=dimmed)
+
+    # ---- places
+
+    def _rects(self) -> Rects:
+        rects = dict(self.plan.rects)
+        drawer = rects.pop("drawer", None)
+        if drawer is not None and self._drawer_shows():
+            rects["drawer"] = self._drawer_rect(drawer)
+        if self.plan.size is SizeClass.TINY:
+            return rects
+        if self.dialog is not None:
+            rects["dialog"] = self._dialog_rect(self.dialog)
+        if self.field is not None:
+            rects["field"] = self._field_rect()
+        return rects
+
+    def _drawer_shows(self) -> bool:
+        return self.drawer_open and "drawer" in self.plan.rects and bool(self.views)
+
+    def _detail_lines(self, rect: Rect) -> list[Line]:
+        key = self.panes[self.active].cursor.key
+        look = self.contents.look(self.active, self.views, self.plan, rect, self.context(self.active), key)
+        return self.contents.drawer(self.active, key, look)
+
+    def look(self, pane: str) -> Look:
+        """What the room may look at when one of its keys was pressed."""
+        rect = self.plan.rects[pane]
+        key = self.panes[pane].cursor.key
+        return self.contents.look(pane, self.views, self.plan, rect, self.context(pane), key)
+
+    def _drawer_rect(self, rect: Rect) -> Rect:
+        """As tall as its lines need; never over the selected row's pane, unless that is the whole body."""
+        body, pane = self.plan.body, self.plan.rects[self.active]
+        below = body.y + body.height - pane.y - pane.height
+        above = pane.y - body.y
+        lines = len(self._detail_lines(rect))
+        if max(above, below) < min(lines + 2, 6):  # no room beside it: over its lower rows
+            height = max(4, min(lines + 2, rect.height))
+            return Rect(body.x, body.y + body.height - height, body.width, height)
+        if above > below:
+            height = max(4, min(lines + 2, above))
+            return Rect(body.x, pane.y - height, body.width, height)
+        height = max(4, min(lines + 2, below, rect.height))
+        return Rect(body.x, body.y + body.height - height, body.width, height)
+
+    def _dialog_rect(self, dialog: Dialog) -> Rect:
+        top = 1 + self.plan.answer_rows
+        room = max(3, self.plan.height - top - (1 if self.plan.tabs else 2))
+        width, lines = dialog.wish(self.plan.width)
+        height = min(lines, room)
+        return Rect((self.plan.width - width) // 2, top + max(0, (room - height) // 3), width, height)
+
+    def _field_width(self) -> int:
+        return max(10, self.plan.width // 2)
+
+    def _field_rect(self) -> Rect:
+        if self.field_mode == "reason" and self.dialog is not None:
+            rect = self._dialog_rect(self.dialog)
+            row = min(self.dialog.field_row or 1, rect.height - 4)
+            left = 2 + self.dialog.field_column
+            return Rect(rect.x + left, rect.y + row, max(4, rect.width - left - 3), 1)
+        left = 2 + max(1, len(self.prompt)) if self.field_mode == "ask" else 3
+        return Rect(left, self.plan.rects["command"].y, min(self._field_width(), self.plan.width - left), 1)
+
+    # ---- events of the parts
+
+    def on_pane_focused(self, message: Pane.Focused) -> None:
+        name = message.pane.pane_name
+        if name != self.active and name in self.panes and message.pane.display:
+            self.active = name
+            self.draw_panes()
+            self.draw_command()

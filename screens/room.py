@@ -1,0 +1,154 @@
+"""What a screen is: a room of panes over views. The stage asks a room; the room draws lines and sends nothing
+by itself.
+
+How to add a screen, here and in `docs/architecture.md`:
+
+1. `services/views/NAME.py`: the frozen view, with `ts`; its type in `services/views/topics.py`.
+2. `services/desk/views/NAME.py`: the builder; its topic in `services/desk/views/topics.py` (a view from
+   outside the desk: in the engine's `more` topics). A topic may carry an argument: `book:INSTRUMENT`.
+3. `screens/draw/NAME.py`: pure drawings, view and width in, lines out.
+4. `screens/NAME.py`: a `Room` with its panes, topics, places, drawings, drawers and what its own keys do.
+5. One line in `screens/rooms.py` (the key, the name, the class); own keys in `console/keymap.py` with
+   `on=(NAME,)` and the action `room('ID')`.
+6. A fixture view in `tests/console/rooms.py`: pictures at three sizes in three palettes follow by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import ClassVar, Protocol, TypeVar
+
+from screens import layout
+from screens.dialogs import Dialog
+from screens.draw.context import Context
+from screens.frame import Content
+from screens.ink import Line
+from screens.layout import Plan, Rect, SizeClass
+from screens.paint import Paint
+from screens.rooms import Entry
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class PaneSpec:
+    name: str
+    """Unique over all screens: it is the widget's id and what a person's choices are kept by."""
+    title: str
+    tab: str = ""
+    """Its name in the tabs of a small terminal; empty = the title."""
+    sorts: tuple[str, ...] = ("",)
+    """Orders that `s` walks through; empty = the pane's own."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Columns a person may hide: id and how the choice names it."""
+    foot: tuple[SizeClass, ...] = ()
+    """Sizes at which the detail of the selected row stands at its foot, beside those with tabs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All that a drawing may look at."""
+
+    views: Mapping[str, object]
+    """The newest views by the kind of their topic (`book` for `book:X`)."""
+    width: int
+    """Cells inside the frame."""
+    height: int
+    """Lines inside the frame."""
+    plan: Plan
+    context: Context
+    selected: Mapping[str, str]
+    """Key of the selected row by pane."""
+    held: Callable[[str, list[str]], list[str]]
+    """(pane, keys as they rank now) -> keys in the order to show: rows do not move under the cursor."""
+
+    def view(self, kind: str, of: type[V]) -> V | None:
+        found = self.views.get(kind)
+        return found if isinstance(found, of) else None
+
+
+class Host(Protocol):
+    """What a room's own keys may ask of the console."""
+
+    def send(self, name: str, args: Mapping[str, str], doing: str) -> None:
+        """One command; its answer is said on the line above the keys."""
+
+    def say(self, text: str, ink: str = "muted") -> None: ...
+
+    def ask(self, prompt: str, text: str, done: Callable[[str], str | None]) -> None:
+        """A field on the line above the keys. `done` takes what was entered and gives an error, or None."""
+
+    def open(self, make: Callable[[Paint, Callable[[], float]], Dialog]) -> None:
+        """A dialog over the dimmed panes."""
+
+    def redraw(self) -> None:
+        """The room has changed what it shows or which views it wants."""
+
+
+class Room:
+    """One screen. It lives as long as the console, so it may remember what a person chose on it."""
+
+    name: ClassVar[str]
+    panes: ClassVar[tuple[PaneSpec, ...]]
+
+    def topics(self) -> tuple[str, ...]:
+        """Which views it wants now, beside the answer bar's."""
+        raise NotImplementedError  # abstract: each room names its own
+
+    def plan(self, width: int, height: int, active: str, views: Mapping[str, object]) -> Plan:
+        """Where its panes go; small terminals show one pane, with the others as tabs."""
+        made = layout.base(width, height)
+        if made.size is SizeClass.TINY:
+            return made
+        if made.tabs:
+            return layout.with_panes(made, {active: made.body})
+        return layout.with_panes(made, self.places(made.size, made.body, views))
+
+    def places(self, size: SizeClass, body: Rect, views: Mapping[str, object]) -> dict[str, Rect]:
+        """WIDE and MEDIUM: a place for every pane inside `body`; a pane that is left out does not show."""
+        raise NotImplementedError  # abstract: each room has its own places
+
+    def shape(self, views: Mapping[str, object]) -> object:
+        """Anything that differs when new views ask for other places."""
+        return None
+
+    def draw(self, pane: str, look: Look) -> Content:
+        """One pane. A figure that is no number may raise ArithmeticError: only this pane goes."""
+        raise NotImplementedError  # abstract: each room draws its own panes
+
+    def drawer(self, pane: str, key: str, look: Look) -> list[Line]:
+        """The detail of a row: all that its columns may have dropped. Empty = it has none."""
+        return []
+
+    def tab(self, pane: str, views: Mapping[str, object]) -> tuple[str, str]:
+        """(count, ink) beside the pane's name in the tabs."""
+        return ("", "muted")
+
+    def chose(self, pane: str, key: str, host: Host) -> None:
+        """The cursor came to another row: it may want other views now."""
+
+    def detail(self, pane: str, key: str, host: Host) -> bool:
+        """`enter` on a row. True = the room has done something of its own instead of the drawer."""
+        return False
+
+    def act(self, action: str, host: Host, pane: str, key: str) -> None:
+        """One of its own keys (`room('action')` in the keymap) on the selected row of the focused pane."""
+
+    def strategy(self, pane: str, key: str, views: Mapping[str, object]) -> str:
+        """The strategy of the selected row, for `p`."""
+        return ""
+
+
+def load(entry: Entry) -> Room:
+    """The room of a registered screen. Raises TypeError when what stands there is none."""
+    module, _, name = entry.where.partition(":")
+    made = getattr(import_module(module), name)()
+    if not isinstance(made, Room):
+        raise TypeError(f"{entry.where} is no room")
+    return made
+
+
+def kind_of(topic: str) -> str:
+    return topic.partition(":")[0]

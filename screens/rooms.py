@@ -1,0 +1,25 @@
+"""The screens of the console: a key, a name, and where the room is. A room is loaded when it is first shown.
+
+Only what is listed here exists: a key without a line is told as any unknown key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    key: str
+    name: str
+    """As `:screen` takes it, and the room's own name."""
+    title: str
+    where: str
+    """`module:Class`."""
+    help: str
+
+
+ROOMS: tuple[Entry, ...] = (
+    Entry("1", "desk", "Desk", "screens.desk:DeskRoom", "Positions, funding spreads, risk limits, alerts"),
+)
+BY_NAME = {entry.name: entry for entry in ROOMS}

@@ -1,0 +1,17 @@
+"""Every screen with a view to show: its pictures, its walk and its promises are tested from this table.
+
+A new screen adds one entry: the views it asks for, by topic, as `tests/console/fixtures.py` makes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tests.console.fixtures import quiet_desk
+
+Views = Mapping[str, object]
+
+ROOM_VIEWS: dict[str, Callable[[], Views]] = {
+    "desk": lambda: {"desk": quiet_desk()},
+}
+"""By the screen's name: what the engine would send, by whole topic."""
