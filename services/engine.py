@@ -30,6 +30,7 @@ from services.drive.pace import NS, Pacer
 from services.drive.pulse import Pulse
 from services.drive.runner import Limits, Runner
 from services.drive.session import Session
+from services.drive.slow_disk import SlowDisk
 from services.drive.standing import SessionNote, Standing
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
@@ -263,6 +264,8 @@ class _Engine:
             on_notify=_notify,
             on_handled=session.handled,
             on_fault=session.exchange.set_fault,
+            disk=SlowDisk(str(choice.world.seed)),
+            intent_timeout_ms=choice.settings.engine.intent_timeout_ms,
         )
         pacer = Pacer(choice.speed, time.monotonic(), session.queue.now)
         beat = Pulse(session, machine, watchdog).beat

@@ -99,6 +99,8 @@ async def _serve(options: SimOptions, say: Callable[[str], None]) -> int:
         late_ns=0 if options.scenario_time else wall_ns() - world.start,
     )
     for fault in options.faults:
+        if fault.kind == FaultKind.SLOW_FSYNC:
+            raise UsageError(f"--fault {fault}: the disk is the engine's: set it there")
         venues = (fault.venue,) if fault.venue is not None else world.venues
         for venue in venues:
             if venue not in world.venues:

@@ -1,4 +1,4 @@
-"""Faults of the simulated exchange, set by command: told to the exchange, and shown for as long as they last.
+"""Faults of simulated venues and of the disk, set by command: told to whose they are, shown while they last.
 
 Whoever looks at the desk must not take a made failure for a real one, so every fault that is set is an open
 alert. They end with the engine: a start begins without any.
@@ -14,6 +14,8 @@ from services.domain.enums import FaultKind, Severity
 from services.domain.money import ONE, ZERO
 
 ALL_VENUES = "all"
+DISK = "disk"
+"""Stands where a venue's name would: the fault is the engine's own."""
 
 
 class FaultRefused(Exception):
@@ -33,6 +35,13 @@ def set_fault(core: DeskCore, kind: str, venue: str, chance: str) -> tuple[str, 
         )
     if kind not in list(FaultKind):
         raise FaultRefused(f"fault {kind!r}: expected one of {', '.join(FaultKind)}", usage=True)
+    if kind == FaultKind.SLOW_FSYNC:
+        if venue not in (ALL_VENUES, DISK):
+            raise FaultRefused(
+                f"fault {kind}: the disk is no venue's; say {ALL_VENUES} or {DISK}", usage=True
+            )
+        _set(core, FaultKind(kind), DISK, _share(chance))
+        return tuple(core.state.faults)
     known = core.settings.venues
     if venue != ALL_VENUES and venue not in known:
         raise FaultRefused(f"fault: no venue {venue!r}; there are {', '.join(known)}, or all", usage=True)
@@ -64,7 +73,13 @@ def _set(core: DeskCore, kind: FaultKind, venue: str, chance: Decimal) -> None:
     core.emit(SetFault(kind=kind, venue=venue, chance=chance))
     if chance > ZERO:
         core.state.faults[name] = str(chance)
-        core.alert(f"fault:{name}", Severity.WARNING, f"{venue} is made to misbehave: {kind.value} {chance}")
+        core.alert(
+            f"fault:{name}", Severity.WARNING, f"{_whose(venue)} is made to misbehave: {kind.value} {chance}"
+        )
     elif core.state.faults.pop(name, None) is not None:
         core.resolve(f"fault:{name}")
     core.risk_event("fault", name, str(chance))
+
+
+def _whose(venue: str) -> str:
+    return "the engine's disk" if venue == DISK else venue

@@ -61,10 +61,11 @@ class ArmDeadMan(Struct, frozen=True, tag="dead_man"):
 
 
 class SetFault(Struct, frozen=True, tag="fault"):
-    """Make the simulated exchange misbehave (simulator only)."""
+    """Make the simulated exchange, or the engine's disk, misbehave (simulator only)."""
 
     kind: FaultKind
     venue: str
+    """`disk` for a fault that is no venue's."""
     chance: Decimal
     """Share of the chances it is given, 0 to 1; 0 ends the fault."""
 

@@ -128,6 +128,8 @@ class FaultKind(StrEnum):
     REJECT = "reject"
     ADL = "adl"
     OUTAGE = "outage"
+    SLOW_FSYNC = "fsync"
+    """Of the engine's own disk: a commit that an order waits for takes long."""
 
 
 class RateKind(StrEnum):

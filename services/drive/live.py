@@ -30,6 +30,11 @@ class _Intent(Struct):
     seq: int
     commit: Future[None]
     since: float
+    slow_until: float = 0.0
+    """Not on disk before that, whatever the real one says: the fault `fsync`."""
+
+    def written(self, now: float) -> bool:
+        return now >= self.slow_until and self.commit.done()
 
 
 class LiveMachine(VirtualMachine):
@@ -42,7 +47,7 @@ class LiveMachine(VirtualMachine):
         super().__init__(*args, **more)
         self._clock = clock
         self._intents: list[_Intent] = []
-        self._late: list[Future[None]] = []
+        self._late: list[_Intent] = []
         self.on_written: Callable[[], None] = lambda: None
         """Called from the writer's thread when a commit has ended."""
 
@@ -50,34 +55,37 @@ class LiveMachine(VirtualMachine):
         commit = self.keeper.commit()
         if all(order.purpose.protective for order in effect.orders):
             return
-        self._intents.append(_Intent(effect.seq, commit, self._clock()))
+        now = self._clock()
+        slow_until = now + self.disk.lag(int(now * NS)) / NS
+        self._intents.append(_Intent(effect.seq, commit, now, slow_until))
         commit.add_done_callback(lambda _: self.on_written())
 
     def settle_intents(self, timeout_s: float) -> None:
         """Deliver what is on disk; give up what has waited too long, and everything that waits with it."""
         trouble = ""
         waiting: list[_Intent] = []
+        clock = self._clock()
         for intent in self._intents:
-            if intent.commit.done():
+            if intent.written(clock):
                 error = intent.commit.exception() if not intent.commit.cancelled() else None
                 if error is None and not intent.commit.cancelled():
                     now = self.queue.now
                     self.queue.deliver(now, IntentDurable(seq=intent.seq, ts=now))
                 else:
                     trouble = trouble or str(error or "the write was given up")
-            elif self._clock() - intent.since >= timeout_s:
+            elif clock - intent.since >= timeout_s:
                 trouble = trouble or f"an intent was not on disk within {timeout_s * 1000:.0f} ms"
-                self._late.append(intent.commit)
+                self._late.append(intent)
             else:
                 waiting.append(intent)
         self._intents = waiting
         if trouble:
             # The desk denies all intents that wait: none of them may become durable later and go out.
-            self._late.extend(intent.commit for intent in self._intents)
+            self._late.extend(self._intents)
             self._intents = []
             self.feed(StoreHealth(ok=False, text=trouble, ts=self.queue.now))
-        elif self._late and all(commit.done() for commit in self._late):
-            late, self._late = self._late, []
+        elif self._late and all(intent.written(clock) for intent in self._late):
+            late, self._late = [intent.commit for intent in self._late], []
             if all(not each.cancelled() and each.exception() is None for each in late):
                 self.feed(StoreHealth(ok=True, text="", ts=self.queue.now))
 

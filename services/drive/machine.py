@@ -29,10 +29,9 @@ from services.domain.effects import (
     Stopped,
     WriteLatch,
 )
-from services.domain.enums import TradingState
+from services.domain.enums import FaultKind, TradingState
 from services.domain.events import (
     Event,
-    IntentDurable,
     LatchHealth,
     StoreHealth,
     StrategyOverrun,
@@ -41,6 +40,7 @@ from services.domain.events import (
 from services.domain.instrument import venue_of
 from services.drive.ports import DeskPort, Keeper
 from services.drive.queue import Kind, VirtualQueue
+from services.drive.slow_disk import SlowDisk
 from services.drive.working import WorkingOrders
 from services.venues.port import VirtualVenue
 
@@ -78,7 +78,11 @@ class VirtualMachine:
         on_notify: Callable[[Notify], None] = _ignore,
         on_handled: Callable[[int], None] = _ignore,
         on_fault: Callable[[SetFault], None] = _ignore,
+        *,
+        disk: SlowDisk | None = None,
+        intent_timeout_ms: int = 250,
     ) -> None:
+        """`disk`: what the fault `fsync` does; `intent_timeout_ms`: virtual, binds only while it is slow."""
         self.desk = desk
         self.venues = venues
         self.waker = waker
@@ -88,6 +92,8 @@ class VirtualMachine:
         self.on_notify = on_notify
         self.on_handled = on_handled
         self.on_fault = on_fault
+        self.disk = disk if disk is not None else SlowDisk()
+        self.intent_timeout_ns = intent_timeout_ms * 1_000_000
         self.waiting: list[int] = []
         self.commit: Future[None] | None = None
         self.stopped: Stopped | None = None
@@ -174,11 +180,12 @@ class VirtualMachine:
         return True
 
     def durable(self) -> None:
-        """All waiting intents are on disk: say so to the desk, at the same virtual time."""
+        """All waiting intents are on disk: say so to the desk, now or when the fault `fsync` has it."""
         waiting, self.waiting = self.waiting, []
         self.commit = None
         for seq in waiting:
-            self.queue.deliver(self.queue.now, IntentDurable(seq=seq, ts=self.queue.now))
+            for due, event in self.disk.told(seq, self.queue.now, self.intent_timeout_ns):
+                self.queue.deliver(due, event)
 
     def give_up(self, text: str, kind: str = "") -> None:
         """The store cannot: what waits for it is never sent, and the desk is told (SEMANTICS 14)."""
@@ -231,6 +238,9 @@ class VirtualMachine:
         self.venues[effect.venue].read_account(self.queue.now, effect.request, effect.fills_since)
 
     def _set_fault(self, effect: SetFault) -> None:
+        if effect.kind is FaultKind.SLOW_FSYNC:
+            self.disk.chance = float(effect.chance)
+            return
         self.on_fault(effect)
 
     def _arm_dead_man(self, effect: ArmDeadMan) -> None:

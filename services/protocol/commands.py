@@ -179,10 +179,10 @@ SPECS: tuple[Spec, ...] = (
         name="fault",
         args=(
             Argument("kind", Takes.FAULT, "how it misbehaves"),
-            Argument("venue", Takes.VENUE, "a venue, or all"),
+            Argument("venue", Takes.VENUE, "a venue, or all (fsync: all)"),
             Argument("chance", Takes.WORD, "from 0 (ends it) to 1, for each occasion"),
         ),
-        help="Make a simulated venue misbehave (simulator only); 0 ends it.",
+        help="Make a simulated venue, or with fsync the disk, misbehave (simulator only); 0 ends it.",
         example="fault drop alpha 0.1",
         shell=False,
     ),

@@ -94,7 +94,7 @@ FLAGS: tuple[Flag, ...] = (
         name="--fault",
         field="fault",
         metavar="KIND[@VENUE]=P",
-        help="Make the simulated venues misbehave; may be repeated.",
+        help="Make the simulated venues, or with fsync the disk, misbehave; may be repeated.",
         parse=parse_fault,
         many=True,
     ),

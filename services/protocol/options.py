@@ -32,6 +32,7 @@ FAULT_KINDS = (
     "reject",
     "adl",
     "outage",
+    "fsync",
 )
 
 WORLD_FLAGS = ("scenario", "history", "seed", "step", "instruments")

@@ -205,3 +205,32 @@ async def test_a_flood_of_private_events_makes_the_venue_stale_until_it_is_worke
     links = [event for event in desk.heard if isinstance(event, VenueLink)]
     assert [link.up for link in links] == [False, True]
     assert len([event for event in desk.heard if isinstance(event, OrderAccepted)]) == PRIVATE_MOST + 5
+
+
+def test_slow_fsync_holds_an_intent_back_and_a_stall_is_store_trouble() -> None:
+    """The fault `fsync` against a simulator over sockets: the real disk has written, the made one has not."""
+    desk, keeper, clock = Scripted(), SlowKeeper(), Clock()
+    machine = machine_of(desk, keeper, clock)
+    machine.disk.chance = 1.0
+    waits: list[float] = []
+    for seq in range(30):
+        desk.answers = {"one": (SaveIntent(seq=seq, orders=(order(),), pair=None, text=""),)}
+        clock.now += 10
+        began = clock.now
+        machine.feed(Timer(name="one", ts=START))
+        keeper.commits[-1].set_result(None)
+        while machine.queue.next_due() is None and not isinstance(desk.heard[-1], StoreHealth):
+            clock.now += 0.001
+            machine.settle_intents(0.25)
+        waits.append(clock.now - began)
+        clock.now += 5
+        machine.settle_intents(0.25)
+        while machine.queue.next_due() is not None:
+            machine.step()
+    durable = [event.seq for event in desk.heard if isinstance(event, IntentDurable)]
+    trouble = [event for event in desk.heard if isinstance(event, StoreHealth) and not event.ok]
+    assert len(durable) + len(trouble) == 30
+    assert trouble
+    assert len(durable) > len(trouble)
+    assert min(waits) >= 0.004
+    assert isinstance(desk.heard[-1], IntentDurable | StoreHealth)

@@ -129,7 +129,7 @@ DAMAGES = [_header, _middle, _truncated, _log, _chain, _checkpoint, _gone, _empt
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda each: each.__name__.strip("_"))
-def test_a_damaged_store_is_rebuilt_from_the_venues(folder: Path, damage: Callable[[Path], None]) -> None:
+def test_a_corrupt_store_is_rebuilt_from_the_venues(folder: Path, damage: Callable[[Path], None]) -> None:
     damage(folder)
     session, machine = engine(folder, quick())
     assert session.rebuilt is not None

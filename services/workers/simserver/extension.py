@@ -62,6 +62,8 @@ def fault(q: Question) -> str:
         chance = Decimal(str(body.get("chance")))
     except (ValueError, InvalidOperation):
         raise Refused(400, "Invalid parameter kind or chance") from None
+    if kind is FaultKind.SLOW_FSYNC:
+        raise Refused(400, "The disk is the engine's own")
     if not (chance.is_finite() and 0 <= chance <= 1):
         raise Refused(400, "Invalid parameter chance")
     q.house.set_fault(kind, q.venue, chance)
