@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
+
 from screens import format as f
 from screens.dialogs import Dialog
 from screens.draw.answers import answers
@@ -81,13 +84,17 @@ class Picture(Stage, inherit_bindings=False):
         return [key for key in self.keys if not key.on or self.room.name in key.on]
 
     def draw_panes(self) -> None:
+        for step in self.pane_steps():
+            step()
+
+    def pane_steps(self) -> Iterator[Callable[[], None]]:
         self.contents.at(self.clock())
-        for name in self.panes:
-            if name in self.plan.rects:
-                self.draw_pane(name)
-        self.draw_drawer()
+        yield from [partial(self.draw_pane, name) for name in self.panes]
+        yield self.draw_drawer
 
     def draw_pane(self, name: str) -> None:
+        if name not in self.panes or name not in self.plan.rects:
+            return  # it does not show, or no more: another screen or size came between two steps of a frame
         rect, pane, views = self.plan.rects[name], self.panes[name], self.views
         contents = self.contents
         content = contents.build(name, views, self.plan, rect, self.context(name), pane.cursor.key)

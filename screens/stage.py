@@ -6,7 +6,8 @@ of a person in `screens/asking.py`, what keys do in `screens/acts.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from textual import events
@@ -36,6 +37,11 @@ from screens.widgets.strip import AnswerBar
 from screens.widgets.topbar import TopBar
 from services.views.desk import DeskView
 from services.views.strip import StripView
+
+STEP_S = 0.004
+"""So long at most are steps of a frame painted without looking at the keys; a long step stands alone."""
+BREATH_S = 0.002
+"""Between two such spells: the keys' way through the program takes less."""
 
 FieldMode = Literal["", ":", "/", "reason", "ask"]
 
@@ -75,6 +81,8 @@ class Stage(Screen[None], inherit_bindings=False):
         self.past: set[str] = set()
         """Topics whose view is from an earlier look: nobody asked for them meanwhile."""
         self._dirty: set[str] = set()
+        self._steps: deque[Callable[[], None]] = deque()
+        """What is left to paint of the present frame."""
         self._frame: Timer | None = None
         self._last_frame = -1.0
         self._quiet_until = -1.0
@@ -202,26 +210,42 @@ class Stage(Screen[None], inherit_bindings=False):
         self.past.discard(topic)
         if self._frame is None and self.is_attached:
             wait = self._last_frame + 1 / self.terminal.fps - self.clock()
-            self._frame = self.set_timer(max(0.001, wait), self._paint_data)
+            self._frame = self.set_timer(max(BREATH_S, wait), self._paint_data)
 
     def _paint_data(self) -> None:
         self._frame = None
         self._last_frame = self.clock()
         dirty, self._dirty = self._dirty, set()
+        self._steps.extend(self._to_paint(dirty))
+        self._paint_on()
+
+    def _to_paint(self, dirty: set[str]) -> Iterator[Callable[[], None]]:
         if "desk" in dirty and self.desk is not None:
             self.desk_came()
         if LINK in dirty:
-            self.draw_all()
+            yield self.draw_all
             return
         if "strip" in dirty:
-            self.draw_strip()
+            yield self.draw_strip
         if not dirty.isdisjoint(self.room.topics()):
             if self.room.shape(self.views) != self._shape:
-                self.lay_out()
+                yield self.lay_out
             else:
-                self.draw_panes()
+                yield from self.pane_steps()
         if self.dialog is not None:
-            self.draw_dialog()
+            yield self.draw_dialog
+
+    def _paint_on(self) -> None:
+        """Step by step: a key that comes while a frame is painted waits for one step, not for the frame."""
+        began = self.clock()
+        while self._steps:
+            self._steps.popleft()()
+            if self._steps and self.clock() - began > STEP_S:
+                self._frame = self.set_timer(BREATH_S, self._paint_on)
+                return
+        self._frame = None
+        if self._dirty:
+            self._changed(next(iter(self._dirty)))
 
     def _each_second(self) -> None:
         """The engine's silence is seen without a word from it."""
@@ -243,7 +267,9 @@ class Stage(Screen[None], inherit_bindings=False):
 
     def draw_strip(self) -> None: ...
 
-    def draw_panes(self) -> None: ...
+    def pane_steps(self) -> Iterator[Callable[[], None]]:
+        """The panes that show, each a step of its own."""
+        return iter(())
 
     def draw_dialog(self) -> None: ...
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import msgspec
 import pytest
+from textual import events
 
 from console.app import make_app
 from screens.ink import Line, Span
@@ -39,18 +41,42 @@ async def test_many_views_are_one_frame() -> None:
     async with open_desk() as d:
         d.app.desk._last_frame = d.clock.now
         frames = 0
-        draw = d.app.desk.draw_panes
+        steps = d.app.desk.pane_steps
 
-        def counted() -> None:
+        def counted() -> Iterator[Callable[[], None]]:
             nonlocal frames
             frames += 1
-            draw()
+            return steps()
 
-        d.app.desk.draw_panes = counted  # type: ignore[method-assign]
+        d.app.desk.pane_steps = counted  # type: ignore[method-assign]
         for _ in range(50):
             d.link.put(desk=quiet_desk())
         await d.pilot.pause(0.3)
         assert frames == 1
+
+
+async def test_a_key_is_heard_between_two_steps_of_a_frame() -> None:
+    """A frame of many rows takes long; the halt key waits for one pane of it at most."""
+    async with open_desk() as d:
+        desk, drawn = d.app.desk, []
+        draw = desk.draw_pane
+
+        def slow(name: str) -> None:
+            drawn.append((name, len(d.link.sent)))
+            if len(drawn) == 1:
+                key = events.Key("H", "H")
+                key.set_sender(d.app)
+                d.app._driver.send_message(key)  # as a terminal's reader does
+            d.clock.now += 0.02
+            draw(name)
+
+        desk.draw_pane = slow  # type: ignore[method-assign]
+        desk._last_frame = d.clock.now
+        d.link.put(desk=quiet_desk())
+        await d.pilot.pause(0.3)
+        assert [name for name, _ in drawn] == list(desk.panes)
+        assert [one[0] for one in d.link.sent] == ["halt"]
+        assert [sent for _, sent in drawn][-1] == 1, "halted before the frame was whole"
 
 
 async def test_the_newest_view_is_shown() -> None:
