@@ -29,6 +29,33 @@ def recorded_folder() -> Path:
     return Path(os.environ.get("STABLECONSOLE_RECORDED", str(ROOT.parent / "shared" / "data")))
 
 
+SLOW_FIRST = (
+    "history/test_engine_recorded.py",
+    "e2e/test_main_job.py",
+    "adversary/test_lines_a.py",
+    "adversary/test_lines_b.py",
+    "kill/test_boundaries.py",
+    "desk/test_halt_states.py",
+    "strategies/test_recorded.py",
+    "e2e/test_sockets.py",
+    "e2e/test_store_trouble.py",
+    "drive/test_crash.py",
+    "e2e/test_signals.py",
+    "e2e/test_commands.py",
+    "e2e/test_tmux.py",
+    "kill/test_deaths.py",
+    "e2e/test_hung_strategy.py",
+    "e2e/test_direct.py",
+)
+"""Files that take longest. Files are handed to the workers whole: a long one at the end keeps one worker busy
+while the other has nothing to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {ROOT / "tests" / name: at for at, name in enumerate(SLOW_FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
 def _missing(item: pytest.Item) -> str | None:
     if item.get_closest_marker("recorded") and not (recorded_folder() / "funding").is_dir():
         return f"no recorded data at {recorded_folder()} (set STABLECONSOLE_RECORDED)"
