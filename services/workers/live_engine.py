@@ -19,6 +19,7 @@ from services.domain.effects import Notify, SetFault
 from services.domain.venue_events import VenueClock
 from services.drive.live import LiveMachine, LiveRunner
 from services.drive.live_session import LiveSession
+from services.drive.machine import VirtualMachine
 from services.drive.pace import Pacer
 from services.drive.runner import Limits
 from services.drive.standing import SessionNote
@@ -64,13 +65,14 @@ class LiveEngine:
         redactor: Redactor,
         *,
         build: Callable[..., dict[str, LiveVenue]] = build_venues,
+        wall: Callable[[], int] = time.time_ns,
     ) -> None:
         """`settings`: as the profile has them, keys included. Raises ProductError. Nothing connects yet."""
         self.wires: dict[str, VenueWire] = settings.wires
         self.layout = layout
         # From here on no key is to be seen: the desk's settings go into the journal.
         self.settings = replace(settings, wires=without_keys(settings.wires))
-        self.session = LiveSession(layout, self.settings, code)
+        self.session = LiveSession(layout, self.settings, code, wall=wall)
         self.venues = build(
             settings.profile,
             settings.wires,
@@ -189,7 +191,7 @@ class LiveEngine:
         """Give what is under way its end, a fatal halt's cancels among it; then hang up."""
         await asyncio.gather(*(venue.close() for venue in self.venues.values()), return_exceptions=True)
 
-    def tell_clocks(self, machine: LiveMachine) -> None:
+    def tell_clocks(self, machine: VirtualMachine) -> None:
         """A measurement of the shell reaches the desk as an input like any other (RUNTIME 2)."""
         now = time.monotonic()
         if now - self._looked < CLOCK_LOOK_S:

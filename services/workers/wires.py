@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from msgspec import structs
@@ -19,6 +20,9 @@ from services.venues.live import LiveVenue
 from services.venues.port import Outbox
 from services.venues.wire.bans import Bans
 
+if TYPE_CHECKING:
+    from services.venues.ftx.venue import FtxSettings
+
 Builder = Callable[[str, VenueWire, str | None, Outbox, Redactor, Bans | None], LiveVenue]
 
 KEYRING_SERVICE = "stableconsole"
@@ -28,9 +32,14 @@ def _ftx(
     name: str, wire: VenueWire, secret: str | None, outbox: Outbox, redactor: Redactor, bans: Bans | None
 ) -> LiveVenue:
     from services.venues.ftx.build import build_ftx  # noqa: PLC0415 - loads the wire: only who needs it pays
-    from services.venues.ftx.venue import FtxSettings  # noqa: PLC0415
 
-    settings = FtxSettings(
+    return build_ftx(name, ftx_settings(wire), secret, outbox, redactor=redactor, bans=bans)
+
+
+def ftx_settings(wire: VenueWire) -> FtxSettings:
+    from services.venues.ftx.venue import FtxSettings  # noqa: PLC0415 - as above
+
+    return FtxSettings(
         rest=wire.rest,
         stream=wire.stream,
         key=wire.key,
@@ -39,7 +48,6 @@ def _ftx(
         allow_remote=wire.allow_remote,
         extensions=wire.extensions,
     )
-    return build_ftx(name, settings, secret, outbox, redactor=redactor, bans=bans)
 
 
 def _binance(

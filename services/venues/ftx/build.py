@@ -33,8 +33,13 @@ def build_ftx(
     timings: Timings | None = None,
     habits: Habits | None = None,
     budget: Budget | None = None,
+    market_time: Callable[[], int] | None = None,
+    make: Callable[..., FtxVenue] = FtxVenue,
 ) -> FtxVenue:
-    """Raises ValueError with one line for hosts that are not allowed. Nothing connects before `start`."""
+    """Raises ValueError with one line for hosts that are not allowed. Nothing connects before `start`.
+
+    `market_time`: what is told is stamped with it, where the market's time is not the wall's.
+    """
     check_hosts(settings)
     held = Secret(secret, redactor) if secret else None
     tls = ssl.create_default_context() if settings.rest.startswith("https") else None
@@ -72,7 +77,7 @@ def build_ftx(
             tls=tls if settings.stream.startswith("wss") else None,
         )
 
-    return FtxVenue(
+    return make(
         name,
         settings,
         FtxRest(rest),
@@ -81,5 +86,6 @@ def build_ftx(
         offset,
         make_stream=make_stream,
         close=pool.close,
-        wall=wall,
+        wall=market_time if market_time is not None else wall,
+        signs=wall,
     )

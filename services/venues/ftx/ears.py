@@ -75,6 +75,8 @@ class FtxEars:
         """When each market's book was subscribed."""
         self._changed: dict[str, None] = {}
         self.refused = 0
+        self.frames = 0
+        """Of any kind, over all connections."""
         self.newest_ns = 0
         """Venue time of the newest public datum."""
 
@@ -124,6 +126,7 @@ class FtxEars:
         return None
 
     def heard(self, raw: str | bytes) -> None:
+        self.frames += 1
         try:
             frame = wire.FRAME.decode(raw)
         except msgspec.DecodeError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from decimal import Decimal
 
 from services.domain.events import Event, IndexRow, MarketFrame, MarkRow, RateRow
@@ -91,6 +91,19 @@ class Feed:
             group.create_task(self._every(STATS_S, self._ask_funding))
             group.create_task(self._every(CLOCK_S, self._resync))
 
+    async def refresh(self, *, marks: bool, coins: bool, rates: Container[str]) -> None:
+        """Ask now for what is said to have changed, and tell it with the quotes: lock-step has no timers.
+
+        Raises WireError, ParseError, BadNumber.
+        """
+        if marks:
+            await self._ask_marks()
+        if coins:
+            await self._ask_coins()
+        if rates:
+            await self._ask_funding(rates)
+        self._flush(always=True)
+
     async def _every(self, seconds: float, work: Callable[[], object]) -> None:
         while not self._stopped.is_set():
             anew = self._anew
@@ -106,7 +119,7 @@ class Feed:
 
     # --- going out ---------------------------------------------------------------------------------------
 
-    def _flush(self) -> None:
+    def _flush(self, *, always: bool = False) -> None:
         age = self._stream.age()
         if age is None or not self._ears.ready():
             return
@@ -115,7 +128,7 @@ class Feed:
         indexes, self._indexes = tuple(self._indexes.values()), {}
         rates, self._rates = tuple(self._rates), []
         now = self._wall()
-        if not (quotes or marks or indexes or rates) and now - self._last_frame < LIFE_S * NS:
+        if not (always or quotes or marks or indexes or rates) and now - self._last_frame < LIFE_S * NS:
             return
         # An empty frame is worth as much as the stream's last word, no more.
         heard = now - int(age * NS)
@@ -145,9 +158,12 @@ class Feed:
                 price = float(wire_positive(coin.indexPrice, f"{coin.id} indexPrice"))
                 self._indexes[coin.id] = IndexRow(coin.id, price)
 
-    async def _ask_funding(self) -> None:
+    async def _ask_funding(self, of: Container[str] | None = None) -> None:
+        """`of`: these markets alone."""
         now = self._wall()
         for name, spec in self._perps().items():
+            if of is not None and name not in of:
+                continue
             interval = spec.funding_interval_h or Decimal(1)
             row = parse.predicted(self._venue, name, await self._api.stats(name), interval, now)
             if row is not None:

@@ -267,6 +267,10 @@ class FtxRest:
         body = {"kind": kind, "chance": chance}
         await self._send(str, "POST", "/ext/fault", body, Lane.SAFE)
 
+    async def step(self, until: int) -> wire.Step:
+        """Marked extension of our server: on to the next word for this account, or to `until`."""
+        return await self._send(wire.Step, "POST", "/ext/step", {"until": until}, Lane.SAFE)
+
 
 def decode_result(kind: type[T], body: bytes, what: str) -> T:
     """The envelope's result. Raises WireError(UNKNOWN): something was done, and we cannot read what."""

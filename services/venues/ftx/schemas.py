@@ -225,6 +225,31 @@ class Candle(Struct, frozen=True):
     volume: Decimal
 
 
+# Lock-step, a marked extension.
+
+
+class Shown(Struct, frozen=True):
+    """What of the market a step has changed, beside the books."""
+
+    marks: bool
+    coins: bool
+    rates: tuple[str, ...]
+
+
+class Step(Struct, frozen=True):
+    now: int
+    """Market time, ns."""
+    next: int | None
+    told: str
+    """What the account was told, by the name of its kind; empty = nothing, time is where it was asked for."""
+    venue: str
+    shown: Shown | None
+    frames: dict[str, int]
+    """Handed to the account's streams so far, by venue."""
+    waiting: dict[str, int]
+    """Requests that wait for the exchange's word, by venue."""
+
+
 # The stream.
 
 

@@ -87,7 +87,9 @@ class FtxVenue:
         make_stream: Callable[[FtxEars, Callable[[], None], Callable[[str], None]], Stream],
         close: Callable[[], Awaitable[None]],
         wall: Callable[[], int] = time.time_ns,
+        signs: Callable[[], int] = time.time_ns,
     ) -> None:
+        """`wall` stamps what is told; `signs` is the wall's time in ns, which a log-in is signed with."""
         check_hosts(settings)
         self.name = name
         self.capabilities = Capabilities(
@@ -107,6 +109,7 @@ class FtxVenue:
         self._make_stream = make_stream
         self._close_pool = close
         self._wall = wall
+        self._signs = signs
         self._account: wire.Account | None = None
         self._by_market: dict[str, Instrument] = {}
         self._coins: dict[str, wire.Coin] = {}
@@ -154,7 +157,7 @@ class FtxVenue:
             self._secret,
             self._settings.subaccount,
             self._trading,
-            now_ms=lambda: self._wall() // 1_000_000,
+            now_ms=lambda: self._signs() // 1_000_000,
             say=lambda text: self._spawn(self._say(text)),
             trouble=lambda text: log.warning("%s: %s", self.name, text),
         )
@@ -172,7 +175,10 @@ class FtxVenue:
         )
         await self._feed.fill_back(self.venue_now())
         self._stream.start()
-        self._spawn(self._feed.run())
+        self._begin(self._feed)
+
+    def _begin(self, feed: Feed) -> None:
+        self._spawn(feed.run())
 
     async def close(self) -> None:
         """What is under way is given its end; nothing is cancelled at the venue."""

@@ -18,9 +18,9 @@ from starlette.websockets import WebSocket
 from services.workers.simserver import extension, private, public
 from services.workers.simserver.auth import Refused, caller_of
 from services.workers.simserver.candles import Candles
+from services.workers.simserver.connections import Streams
 from services.workers.simserver.house import House
 from services.workers.simserver.question import Answer, Question
-from services.workers.simserver.streams import Streams
 from services.workers.simserver.trouble import answered
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -70,6 +70,7 @@ PRIVATE: tuple[tuple[str, str, Answer], ...] = (
     ("POST", "/ext/dead_man", extension.dead_man),
     ("GET", "/ext/books", extension.books),
     ("POST", "/ext/advance", extension.advance),
+    ("POST", "/ext/step", extension.step),
     ("POST", "/ext/fault", extension.fault),
 )
 

@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from services.domain.enums import FaultKind
+from services.domain.events import MarketFrame
 from services.domain.venue_events import DeadManReport
 from services.workers.simserver import orders, shown
 from services.workers.simserver.auth import Refused
@@ -28,6 +29,38 @@ def advance(q: Question) -> str:
         raise Refused(400, "Invalid parameter: at most a day at a time, and never back")
     q.house.advance(until)
     return shown.iso(q.house.now)
+
+
+def step(q: Question) -> Any:
+    """Lock-step, word by word: time moves to the next thing that this account is told, or to `until`.
+
+    The answer says what it was and how much of it is under way to the client, who waits for all of that
+    before it goes on: frames handed to its streams, requests that still wait for the exchange.
+    """
+    if not q.house.lockstep:
+        raise Refused(400, "Invalid parameter: the time of this server moves by itself")
+    until = orders.body_of(q.body).get("until")
+    if not isinstance(until, int) or not 0 <= until - q.house.now <= 86_400 * NS:
+        raise Refused(400, "Invalid parameter until")
+    told = q.house.step(q.seat, until)
+    return {
+        "now": q.house.now,
+        "next": q.seat.queue.next_due(),
+        "told": "" if told is None else type(told).__name__,
+        "venue": getattr(told, "venue", ""),
+        "shown": _shown(told) if isinstance(told, MarketFrame) else None,
+        "frames": q.seat.said,
+        "waiting": q.seat.waiting(),
+    }
+
+
+def _shown(frame: MarketFrame) -> Any:
+    """What of the market has changed, beside the books, which the streams tell."""
+    return {
+        "marks": bool(frame.marks),
+        "coins": bool(frame.indexes),
+        "rates": sorted({row.instrument.rpartition(".")[0] for row in frame.rates}),
+    }
 
 
 async def dead_man(q: Question) -> Any:

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from services.domain.effects import SetFault
 from services.domain.enums import FaultKind
-from services.domain.events import Event, OrderAccepted, OrderRejected, OrderUnknown
+from services.domain.events import Event, MarketFrame, OrderAccepted, OrderRejected, OrderUnknown
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport, RequestFailed
 from services.drive.queue import Kind, VirtualQueue
@@ -50,14 +50,33 @@ Listener = Callable[[str, Event], None]
 """Hears (venue, event)."""
 
 
+class _SeatQueue(VirtualQueue):
+    """Tells when a frame is cut, which is before it arrives: what it shows is the market of that instant."""
+
+    __slots__ = ("on_cut",)
+
+    def __init__(self, now: int, on_cut: Callable[[str], None]) -> None:
+        super().__init__(now)
+        self.on_cut = on_cut
+
+    def deliver(self, due: int, event: Event) -> None:
+        if isinstance(event, MarketFrame):
+            self.on_cut(event.venue)
+        super().deliver(due, event)
+
+
 class Seat:
     """One account: its exchange, its queue, who listens and who waits."""
 
     def __init__(self, world: World, folder: Path | None, start: int) -> None:
-        self.queue = VirtualQueue(start)
+        self.listeners: list[Listener] = []
+        self.watchers: list[Callable[[str], None]] = []
+        """Hear of each frame of a venue at the instant of the market that it shows."""
+        self.said: dict[str, int] = {}
+        """Stream frames handed to this account's connections, by venue."""
+        self.queue = _SeatQueue(start, self._cut)
         self.exchange: SimExchange = build_exchange(world, folder, self.queue, start)
         self.exchange.start(start)
-        self.listeners: list[Listener] = []
         self.leverage = Decimal(10)
         self.triggers: dict[str, Decimal] = {}
         """Venue order id -> the trigger price that a conditional order was asked for with."""
@@ -75,14 +94,30 @@ class Seat:
     def advance(self, until: int) -> None:
         """Everything up to and including `until` happens."""
         while (due := self.queue.next_due()) is not None and due <= until:
-            entry = self.queue.pop()
-            if entry is None:
-                break
-            if entry[2] is Kind.EVENT:
-                self._hear(entry[3])  # type: ignore[arg-type] # the queue's kind says so
-            elif entry[2] is Kind.WAKE:
-                self.exchange.wake(due, entry[3])
+            self.happen()
         self.queue.now = max(self.queue.now, until)
+
+    def happen(self) -> Event | None:
+        """The next thing; the event that the account was told, if it was one."""
+        entry = self.queue.pop()
+        if entry is not None and entry[2] is Kind.EVENT:
+            event: Event = entry[3]  # type: ignore[assignment] # the queue's kind says so
+            self._hear(event)
+            return event
+        if entry is not None and entry[2] is Kind.WAKE:
+            self.exchange.wake(entry[0], entry[3])
+        return None
+
+    def waiting(self) -> dict[str, int]:
+        """Requests that wait for the exchange's word, by venue."""
+        found: dict[str, int] = {}
+        for venue, _ in self._waiting:
+            found[venue] = found.get(venue, 0) + 1
+        return found
+
+    def _cut(self, venue: str) -> None:
+        for watcher in list(self.watchers):
+            watcher(venue)
 
     def _hear(self, event: Event) -> None:
         venue = getattr(event, "venue", "")
@@ -141,6 +176,8 @@ class House:
         self.world = world
         self.keys = {key.key: key for key in keys}
         self.lockstep = lockstep
+        self.stepped = False
+        """A client moves the time from word to word."""
         self._folder = folder
         self._speed = speed
         self._latency_ms = latency_ms
@@ -183,6 +220,20 @@ class House:
         self.now = max(self.now, until)
         for seat in list(self._seats.values()):
             seat.advance(self.now)
+
+    def step(self, seat: Seat, until: int) -> Event | None:
+        """Move on to the next word that `seat` is told, or to `until`; all others go along."""
+        self.stepped = True
+        while (due := seat.queue.next_due()) is not None and due <= until:
+            self.now = max(self.now, due)
+            for other in self._seats.values():
+                if other is not seat:
+                    other.advance(self.now)
+            told = seat.happen()
+            if told is not None:
+                return told
+        self.advance(until)
+        return None
 
     def next_due(self) -> int | None:
         """The next market time at which anything happens."""

@@ -30,7 +30,6 @@ MARKET_CHANNELS = ("ticker", "trades", "orderbook")
 PRIVATE_CHANNELS = ("orders", "fills")
 WIDE_CHANNELS = ("markets",)
 DEPTH = 100
-PUSH_S = 0.1
 WAITING_MOST = 5_000
 """Frames that wait for a socket that does not read; then it is closed."""
 
@@ -62,7 +61,7 @@ class Socket:
 
     async def listen(self) -> None:
         """Until the client goes."""
-        self.seat.listeners.append(self._hear)
+        self._attend(self.seat)
         writer = asyncio.create_task(self._write())
         try:
             while True:
@@ -71,9 +70,18 @@ class Socket:
         except (WebSocketDisconnect, RuntimeError, KeyError):
             return
         finally:
-            self.seat.listeners.remove(self._hear)
+            self._leave()
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
+
+    def _attend(self, seat: Seat) -> None:
+        self.seat = seat
+        seat.listeners.append(self._hear)
+        seat.watchers.append(self._cut)
+
+    def _leave(self) -> None:
+        self.seat.listeners.remove(self._hear)
+        self.seat.watchers.remove(self._cut)
 
     def _take(self, text: str) -> None:
         try:
@@ -110,9 +118,8 @@ class Socket:
             self._error(refused.status, refused.text)
             return
         self._caller = True
-        self.seat.listeners.remove(self._hear)
-        self.seat = self._house.seat(caller.key.key, caller.subaccount)
-        self.seat.listeners.append(self._hear)
+        self._leave()
+        self._attend(self._house.seat(caller.key.key, caller.subaccount))
         if self.seat.venue(self._venue).line.down(self.seat.queue.now):
             self.hang_up()
 
@@ -164,6 +171,7 @@ class Socket:
             return
         try:
             self._out.put_nowait(frame)
+            self.seat.said[self._venue] = self.seat.said.get(self._venue, 0) + 1
         except asyncio.QueueFull:
             self._out = asyncio.Queue()
             self.hang_up()
@@ -250,6 +258,11 @@ class Socket:
 
     # --- what happens ------------------------------------------------------------------------------------
 
+    def _cut(self, venue: str) -> None:
+        """The market has moved. In lock-step it is told at that instant, and at no other."""
+        if venue == self._venue and self._house.stepped:
+            self.push()
+
     def _hear(self, venue: str, event: Event) -> None:
         if venue != self._venue:
             return
@@ -316,31 +329,3 @@ class Socket:
 
 def _texts(rows: list[Level]) -> list[str]:
     return [f"{float(price)!r}:{float(size)!r}" for price, size in rows]
-
-
-class Streams:
-    """All connections of one venue."""
-
-    def __init__(self, house: House, venue: str) -> None:
-        self._house = house
-        self._venue = venue
-        self._open: dict[int, Socket] = {}
-
-    async def serve(self, socket: WebSocket) -> None:
-        if self._house.public.venue(self._venue).line.down(self._house.now):
-            await socket.close(RESTARTS)
-            return
-        await socket.accept()
-        one = Socket(self._house, self._venue, socket)
-        self._open[id(one)] = one
-        try:
-            await one.listen()
-        finally:
-            del self._open[id(one)]
-
-    async def run(self) -> None:
-        """Push what has changed, ten times a second, until cancelled."""
-        while True:
-            for one in list(self._open.values()):
-                one.push()
-            await asyncio.sleep(PUSH_S)
