@@ -106,27 +106,45 @@ class SteppedDoor:
         raise RuntimeError("a venue over sockets asks for no wake")
 
 
-class Errands(deque[Errand]):
-    """What has been asked and has not left; the machine's waker for those that were on their way."""
+class OnTheWay:
+    """What was on its way and has arrived: the machine's waker."""
+
+    def __init__(self, errands: deque[Errand], queue: Callable[[], VirtualQueue]) -> None:
+        self._errands = errands
+        self._queue = queue
 
     def wake(self, now: int, token: object) -> None:
         if isinstance(token, Errand):
-            self.append(token)
+            self._errands.append(token)
+        else:
+            self._queue().deliver(now, token)  # type: ignore[arg-type] # `Mail` puts events in
 
 
 class Mail:
     """The venues' outbox: a word that comes at once while the market stands is heard its ways later."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, queue: Callable[[], VirtualQueue]) -> None:
         self._outbox = outbox
+        self._queue = queue
+        self._greeting: list[Event] = []
         self.late_ns = 0
 
+    def greet(self, now: int) -> None:
+        """The market says that the line is up: the client's own word on it is heard now."""
+        greeting, self._greeting = self._greeting, []
+        for event in greeting:
+            self._outbox.deliver(now, structs.replace(event, ts=now))
+
     def deliver(self, due: int, event: Event) -> None:
-        if isinstance(event, MarketFrame | VenueFacts | VenueLink) or not self.late_ns:
+        if isinstance(event, VenueFacts | VenueLink):
+            self._greeting.append(event)
+            return
+        if isinstance(event, MarketFrame) or not self.late_ns:
             self._outbox.deliver(due, event)
             return
+        # Behind whatever else the venue says at that very instant: its answers keep their order.
         at = due + self.late_ns
-        self._outbox.deliver(at, structs.replace(event, ts=at))
+        self._queue().wake(at, structs.replace(event, ts=at))
 
     def wake(self, due: int, token: object) -> None:
         self._outbox.wake(due, token)
@@ -150,9 +168,9 @@ class Lockstep:
         self._clock = MarketClock()
         self._way_ns = way_ns
         self._notify = notify
-        self._errands = Errands()
-        self._venues: dict[str, SteppedFtx] = {}
-        self._mails: list[Mail] = []
+        self._errands: deque[Errand] = deque()
+        self.venues: dict[str, SteppedFtx] = {}
+        self._mails: dict[str, Mail] = {}
         self.steps = 0
         self.engine = LiveEngine(
             layout, settings, code, environ, redactor, build=self._build, wall=self._clock
@@ -169,8 +187,7 @@ class Lockstep:
         paper: Path | None,
     ) -> dict[str, LiveVenue]:
         for name, wire in wires.items():
-            mail = Mail(outbox)
-            self._mails.append(mail)
+            mail = self._mails[name] = Mail(outbox, lambda: self.engine.session.queue)
             secret = secret_of(profile, name, environ)
             made = build_ftx(
                 name,
@@ -186,8 +203,8 @@ class Lockstep:
             )
             if not isinstance(made, SteppedFtx):
                 raise TypeError(f"{name}: not built for steps")
-            self._venues[name] = made
-        return dict(self._venues)
+            self.venues[name] = made
+        return dict(self.venues)
 
     async def open(self, note: SessionNote) -> None:
         """Connect, recover, and hear what the venues have said. Raises ProductError, StoreError, OSError."""
@@ -197,12 +214,12 @@ class Lockstep:
         engine.open(note)
         doors: dict[str, VirtualVenue] = {
             name: SteppedDoor(venue, self._errands, lambda: engine.session.queue, self._way_ns)
-            for name, venue in self._venues.items()
+            for name, venue in self.venues.items()
         }
         self.machine = VirtualMachine(
             engine.session.desk,
             doors,
-            self._errands,
+            OnTheWay(self._errands, lambda: engine.session.queue),
             engine.session.queue,
             engine.session.keeper,
             on_notify=self._notify,
@@ -244,13 +261,15 @@ class Lockstep:
     async def _step(self, until: int) -> Step:
         word = await self._ask(until)
         await self._until(lambda: self._arrived(word), "what the server has said")
-        if word.told == MarketFrame.__name__ and word.shown is not None:
-            await self._venues[word.venue].refresh(word.shown)
+        if word.told == VenueLink.__name__:
+            self._mails[word.venue].greet(word.now)
+        elif word.told == MarketFrame.__name__ and word.shown is not None:
+            await self.venues[word.venue].refresh(word.shown)
         return word
 
     async def _ask(self, until: int) -> Step:
         self.steps += 1
-        word = await next(iter(self._venues.values())).step(until)
+        word = await next(iter(self.venues.values())).step(until)
         self._clock.now = word.now
         self.engine.session.queue.tick(word.now)
         return word
@@ -258,16 +277,16 @@ class Lockstep:
     def _arrived(self, word: Step) -> bool:
         return all(
             venue.frames >= word.frames.get(name, 0) and venue.under_way <= word.waiting.get(name, 0)
-            for name, venue in self._venues.items()
+            for name, venue in self.venues.items()
         )
 
     async def _carry_out(self) -> None:
         """One after the other, each only when the one before it has arrived."""
         while self._errands:
             errand = self._errands.popleft()
-            venue = self._venues[errand.venue]
+            venue = self.venues[errand.venue]
             before = venue.under_way
-            for mail in self._mails:
+            for mail in self._mails.values():
                 mail.late_ns = errand.late_ns
             errand.go()
             if errand.waits:
@@ -276,13 +295,13 @@ class Lockstep:
                     word = await self._ask(self._clock.now)
             else:
                 await self._until(lambda: venue.under_way <= before, f"an answer of {venue.name}")  # noqa: B023
-            for mail in self._mails:
+            for mail in self._mails.values():
                 mail.late_ns = 0
 
     async def _until(self, done: Callable[[], bool], what: str) -> None:
         end = time.monotonic() + PATIENCE_S
         while not done():
-            if any(venue.broken for venue in self._venues.values()):
+            if any(venue.broken for venue in self.venues.values()):
                 raise LockstepLost(f"a stream was lost while {what} was under way")
             if time.monotonic() > end:
                 raise LockstepLost(f"{what} has not arrived")

@@ -68,14 +68,16 @@ class _SeatQueue(VirtualQueue):
 class Seat:
     """One account: its exchange, its queue, who listens and who waits."""
 
-    def __init__(self, world: World, folder: Path | None, start: int) -> None:
+    def __init__(self, world: World, folder: Path | None, start: int, latency_ns: int | None = None) -> None:
         self.listeners: list[Listener] = []
         self.watchers: list[Callable[[str], None]] = []
         """Hear of each frame of a venue at the instant of the market that it shows."""
         self.said: dict[str, int] = {}
         """Stream frames handed to this account's connections, by venue."""
         self.queue = _SeatQueue(start, self._cut)
-        self.exchange: SimExchange = build_exchange(world, folder, self.queue, start)
+        self.exchange: SimExchange = build_exchange(world, folder, self.queue)
+        if latency_ns is not None:
+            self.exchange.set_latency(latency_ns)
         self.exchange.start(start)
         self.leverage = Decimal(10)
         self.triggers: dict[str, Decimal] = {}
@@ -198,9 +200,8 @@ class House:
             if self._folder is not None and key:
                 folder = self._folder / f"{key[:16]}-{subaccount}".replace("/", "_")
                 folder.mkdir(parents=True, exist_ok=True)
-            found = self._seats[name] = Seat(self.world, folder, self._start)
-            if self._latency_ms is not None:
-                found.exchange.set_latency(int(self._latency_ms * 1e6))
+            latency = None if self._latency_ms is None else int(self._latency_ms * 1e6)
+            found = self._seats[name] = Seat(self.world, folder, self._start, latency)
             for fault in self._faults:
                 found.exchange.set_fault(fault)
             found.advance(self.now)
