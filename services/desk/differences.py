@@ -272,6 +272,21 @@ def cannot_accept(core: DeskCore, line: Difference) -> str:
     """Why a line cannot be adopted; empty = it can."""
     if line.kind is DifferenceKind.POSITION and line.subject not in core.instruments:
         return "the desk knows no facts of this instrument and keeps no book of it: close it at the venue"
+    waiting = _unheard(core, line)
+    if waiting:
+        return f"order {waiting} has no last word yet, and its fill would count twice: accept after it"
+    return ""
+
+
+def _unheard(core: DeskCore, line: Difference) -> str:
+    """An order of ours whose fill, unheard so far, may be what the line shows; empty = there is none."""
+    if line.kind not in (DifferenceKind.POSITION, DifferenceKind.BALANCE):
+        return ""
+    for entry in core.orders.open_orders(venue=line.venue):
+        name = entry.request.instrument
+        touched = name if line.kind is DifferenceKind.POSITION else core.instruments[name].settle
+        if touched == line.subject and (entry.in_doubt or (entry.immediate and entry.sent is not None)):
+            return entry.id
     return ""
 
 

@@ -7,9 +7,12 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+from msgspec.structs import replace
+
 from services.domain.effects import ReadAccount
-from services.domain.enums import PairState, TradingState
+from services.domain.enums import PairState, Purpose, TradingState
 from services.domain.events import AccountReport, Event, VenueLink
+from services.domain.orders import OrderRequest
 from tests.desk.world import Answers, DeskWorld, S, quick
 
 
@@ -146,3 +149,42 @@ def test_accounts_are_reconciled_at_start_after_each_reconnect_and_at_least_ever
     world.machine.feed(VenueLink("alpha", world.now, True))
     reads = world.keeper.of(ReadAccount)[before:]
     assert [read.venue for read in reads if isinstance(read, ReadAccount)] == ["alpha"]
+
+
+def test_a_line_that_an_order_in_doubt_may_explain_is_refused_until_its_last_word() -> None:
+    """Accepted before, and heard of after it, a fill would count twice until the next read."""
+    world = hedged()
+    doubtful: list[str] = []
+
+    def take(w: DeskWorld, order: OrderRequest) -> OrderRequest:
+        if not doubtful and order.purpose is Purpose.EXIT:
+            doubtful.append(order.client_order_id)
+        return order
+
+    def unheard(due: int, event: Event) -> Answers:
+        """Its fill moves the venue's position, and every list that would name it is late."""
+        if isinstance(event, AccountReport):
+            fills = tuple(fill for fill in event.fills if fill.client_order_id not in doubtful)
+            return ((due, replace(event, fills=fills)),)
+        return () if getattr(event, "client_order_id", None) in doubtful else ((due, event),)
+
+    world.on_submit, world.wire.hook = take, unheard
+    (pair,) = world.desk.core.pairs.live()
+    world.command("pair close", id=pair.id)
+    world.until(lambda w: any(entry.in_doubt for entry in w.desk.core.orders.open_orders()))
+    _, shown = ask(world)
+    position = next(line for line in shown["differences"] if line["kind"] == "position")
+    assert not position["acceptable"]
+    entry = world.desk.core.orders.get(doubtful[0])
+    assert entry is not None
+    assert entry.request.instrument == position["subject"]
+    spec = world.desk.core.instruments[position["subject"]]
+    before = world.desk.core.ledger.size(spec)
+    _, answer = ask(world, "reconcile accept", ids=position["id"])
+    (refused,) = answer["refused"]
+    assert refused["id"] == position["id"]
+    assert f"order {doubtful[0]} has no last word yet" in refused["why"]
+    assert world.desk.core.ledger.size(spec) == before
+    world.wire.hook = lambda due, event: ((due, event),)
+    world.run(70)
+    world.books_agree()
