@@ -16,10 +16,10 @@ from services.desk.submit import Submitter
 from services.domain.effects import Cancel
 from services.domain.enums import Severity, TradingState
 from services.domain.events import AccountReport, WorkingRow
-from services.domain.instrument import Instrument
 from services.domain.money import ZERO
 from services.domain.records import FundingRecord, TransferRecord
 from services.domain.store_events import StoreRebuilt
+from services.execution.flatten_step import hedge_group
 from services.risk.causes import ALL
 
 CAUSE = "store corrupt"
@@ -171,7 +171,7 @@ def _unhedged(core: DeskCore, own: dict[str, Decimal]) -> list[tuple[str, Decima
     for name, size in own.items():
         spec = core.instruments.get(name)
         if spec is not None and spec.is_perp:
-            groups.setdefault(_group(spec), []).append((name, size))
+            groups.setdefault(hedge_group(spec), []).append((name, size))
     found: list[tuple[str, Decimal]] = []
     for rows in groups.values():
         left = sum((size for _, size in rows), ZERO)
@@ -181,11 +181,6 @@ def _unhedged(core: DeskCore, own: dict[str, Decimal]) -> list[tuple[str, Decima
                 left -= part
                 found.append((name, part))
     return found
-
-
-def _group(spec: Instrument) -> str:
-    """Perps on different stablecoins hedge each other: the pair is a bet on the peg between them."""
-    return "peg" if spec.pegged else spec.underlying
 
 
 def _what(found: str, aside: str) -> str:

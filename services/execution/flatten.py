@@ -5,7 +5,8 @@ How the desk calls it, after it has halted the scope and written the latch:
 - `start(…)` once. Then `on_order(entry, …)` for every change of any order of ours, `on_timer(id, …)` for
   timers `flatten:ID`, and `on_report(report, …)` for every `AccountReport`, *after* reconciliation booked it.
 - `Ask` wants a `ReadAccount`. Pairs in scope are closed through the pair machine (purpose FLATTEN, both legs
-  in step); everything else by reducing orders of our own with widening bands.
+  in step); everything else by reducing orders of our own with widening bands, what hedges each other in step
+  too (`flatten_step`).
 - It ends with one `Flattened`: flat with a fresh read of every venue as proof, or, after
   `exec.flatten_no_progress_s` without progress, exactly what remains and why.
 
@@ -22,6 +23,7 @@ from decimal import Decimal
 from services.domain.enums import PairState, Purpose
 from services.domain.events import AccountReport
 from services.domain.instrument import Instrument
+from services.domain.money import ZERO
 from services.execution.actions import (
     Action,
     Actions,
@@ -45,6 +47,7 @@ from services.execution.flatten_state import (
     Scope,
     Target,
 )
+from services.execution.flatten_step import in_step
 from services.execution.ids import IdCounter
 from services.execution.pairs import PairMachine
 from services.settings.parameters import Settings
@@ -138,8 +141,9 @@ class FlattenMachine:
         out.extend(self._close_pairs(run, now, view))
         sizes = open_sizes(run, view, self._instruments, self._pairs)
         waiting = {order.instrument for order in resting if not order.reducing and not order.in_doubt}
+        most = in_step(sizes, self._under_way(), self._instruments, view, self._settings)
         for name, size in sizes.items():
-            out.extend(self._close(run, name, size, waiting, resting, now, view))
+            out.extend(self._close(run, name, size, most.get(name), waiting, resting, now, view))
         busy = any(target.order for target in run.targets.values())
         closed = not sizes and not busy and not self._live_pairs(run)
         if closed:
@@ -200,6 +204,7 @@ class FlattenMachine:
         run: Flatten,
         name: str,
         size: Decimal,
+        most: Decimal | None,
         waiting: set[str],
         resting: tuple[RestingOrder, ...],
         now: int,
@@ -215,6 +220,9 @@ class FlattenMachine:
             return []
         if name in waiting and now - run.started < _ASK_AGAIN:
             return []  # an order of ours against us is on its way out
+        if most == ZERO:
+            target.last_refusal = target.last_refusal or "waits for what hedges it"
+            return []
         out: list[Action] = []
         if target.refusals:
             # Something reducing that rests may hold the quantity the venue would let us reduce. What waits
@@ -229,6 +237,7 @@ class FlattenMachine:
             target,
             self._instruments[name],
             size,
+            most,
             self._settings,
             self._ids,
             now,
@@ -239,6 +248,13 @@ class FlattenMachine:
         if order is not None:
             out.append(Place(order))
         return out
+
+    def _under_way(self) -> dict[str, Decimal]:
+        found: dict[str, Decimal] = {}
+        for run in self.running():
+            for name, target in run.targets.items():
+                found[name] = found.get(name, ZERO) + target.under_way
+        return found
 
     def _ask(self, run: Flatten, now: int) -> list[Action]:
         out: list[Action] = []

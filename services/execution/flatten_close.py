@@ -32,6 +32,7 @@ def closing_order(
     target: Target,
     instrument: Instrument,
     size: Decimal,
+    most: Decimal | None,
     settings: Settings,
     ids: IdCounter,
     now: int,
@@ -39,7 +40,10 @@ def closing_order(
     origin: str,
     reason: str,
 ) -> OrderRequest | None:
-    """The next order of a target, or None while there is no price. Moves the target's clock."""
+    """The next order of a target, or None while there is no price. Moves the target's clock.
+
+    `most`: what may go out now of a position that others hedge; None = all of it.
+    """
     mid = view.mid(instrument.id)
     base = mid if mid is not None else view.last(instrument.id)
     target.next_at = now + settings.exec.band_dwell_ms * MILLISECOND
@@ -48,6 +52,8 @@ def closing_order(
         return None
     side = Side.SELL if size > ZERO else Side.BUY
     quantity = floor_to(abs(size), instrument.size_increment)
+    if most is not None:
+        quantity = min(quantity, most)
     depth = view.depth(instrument.id, side)
     if depth is not None and target.band < _WHOLE_FROM_BAND:
         usd = view.usd(instrument.id)
@@ -72,6 +78,7 @@ def closing_order(
         reason=reason,
     )
     target.order = order.client_order_id
+    target.under_way = quantity
     target.sent = now
     return order
 
@@ -79,9 +86,11 @@ def closing_order(
 def take_news(target: Target, entry: OrderEntry, now: int) -> None:
     """An order of the target has news: widen after nothing filled, go on at once after something did."""
     target.in_doubt = entry.in_doubt
+    target.under_way = max(entry.request.quantity - entry.filled, ZERO)
     if not entry.settled:
         return
     target.order = ""
+    target.under_way = ZERO
     target.in_doubt = False
     target.blocked = entry.state is OrderState.REJECTED and entry.answered is not None
     if entry.filled > ZERO:

@@ -81,6 +81,8 @@ class Target:
     next_at: int = 0
     order: str = ""
     """Our order on it that has not settled."""
+    under_way: Decimal = Decimal(0)
+    """What that order may still take off the position, base units."""
     in_doubt: bool = False
     sent: int = 0
     refusals: int = 0

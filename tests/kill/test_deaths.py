@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.settings.parameters import Pair
 from services.store.reader import StoreReader
 from tests.kill.doors import LATE, PROMPT
 from tests.kill.killer import SOAK, Killer, killer, target_of
@@ -132,17 +133,17 @@ def test_killed_four_times_at_once_after_an_order_no_id_is_drawn_again(hand: Kil
 def test_killed_while_it_flattens_directly(hand: Killer, target: Decimal) -> None:
     """The engine died hedged; `flatten --direct` dies too, and the next start is halted and only reduces.
 
-    A direct flatten knows no pairs: it closes both legs whole at once, so one may be alone for a moment.
+    It knows no pairs: it closes both legs in step, so one slice at most is alone between two sends.
     """
-    leg = target * 25_000
+    alone = Pair().slice_notional * Decimal("1.02")
     dead, _ = remains(hand, "harvest", "submit beta exit leg 1 before")
     names = hand.marks(DIRECT, folder=hand.copy(dead))["end"]
     assert len([name for name in names if name.startswith("submit")]) >= 4
     failed: list[str] = []
-    for number in range(0, len(names), 1 if SOAK else 3):
+    for number in range(0, len(names), 1 if SOAK else 5):
         folder = hand.copy(dead)
         killed = hand.kill(folder, DIRECT, number)
-        failed += [f"{number} ({killed.at}): {text}" for text in hand.judge(folder, killed, target, leg)]
+        failed += [f"{number} ({killed.at}): {text}" for text in hand.judge(folder, killed, target, alone)]
         hand.drop(folder)
     assert not failed, "\n".join(failed)
 
