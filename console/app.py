@@ -23,12 +23,13 @@ from textual.theme import BUILTIN_THEMES, Theme
 import themes
 from console import keymap
 from console.cells import only_cells
+from console.themer import Themer
 from screens.acts import ConsoleScreen
 from screens.link import Link
 from screens.memory import Memory
 from screens.paint import Paint
 from screens.ui import Terminal, UiSettings, terminal
-from themes.palette import CYCLE, PALETTES, Palette
+from themes.palette import Palette
 
 
 class StableConsole(App[str], inherit_bindings=False):
@@ -51,17 +52,20 @@ class StableConsole(App[str], inherit_bindings=False):
         memory: Memory | None = None,
         save: Callable[[Memory], None] = lambda _memory: None,
     ) -> None:
-        palette = PALETTES.get(found.palette, PALETTES["dark"])
+        memory = memory or Memory()
+        self.themer = Themer(ui, found, memory, save, self._use_palette)
+        palette = self.themer.palette
         super().__init__(ansi_color=palette.native)
-        for one in PALETTES.values():
-            self.register_theme(textual_theme(one))
+        self.register_theme(textual_theme(palette))
         self.theme = f"stable-{palette.name}"
         self.link = link
-        self.palette = palette
         self.animation_level = "none"
         self.desk = ConsoleScreen(
             link, ui, found, Paint(palette, found.ascii), keymap.KEYS, clock, memory, save
         )
+        self.desk.themes = self.themer
+        if self.themer.problem:
+            self.desk.said = (self.themer.problem, "*warn")
         self.set_keymap(keymap.overrides(ui.keymap))
 
     def get_default_screen(self) -> ConsoleScreen:
@@ -81,19 +85,13 @@ class StableConsole(App[str], inherit_bindings=False):
     def action_tell_quit(self) -> None:
         self.desk.say("q quits: detach, stop, or flatten and stop", "text")
 
-    def action_next_palette(self) -> None:
-        """Walks dark, light, sixteen colours; without colour there is only one."""
-        if self.palette.name == "plain":
-            self.desk.say("NO_COLOR is set: there is no theme to change")
-            return
-        names = list(CYCLE)
-        at = names.index(self.palette.name) + 1 if self.palette.name in names else 0
-        self.use_palette(PALETTES[names[at % len(names)]])
-        self.desk.say(f"theme: {self.palette.title}")
+    @property
+    def palette(self) -> Palette:
+        return self.themer.palette
 
-    def use_palette(self, palette: Palette) -> None:
-        self.palette = palette
+    def _use_palette(self, palette: Palette) -> None:
         self.ansi_color = palette.native
+        self.register_theme(textual_theme(palette))
         self.theme = f"stable-{palette.name}"
         self.desk.repaint(Paint(palette, self.desk.paint.ascii_only))
 

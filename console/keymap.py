@@ -89,7 +89,7 @@ KEYS: tuple[Key, ...] = (
         short="cmd",
     ),
     Key("palette", "ctrl+p", "app.command_palette", "^p", "palette", "Every command by name", "app", 13),
-    Key("theme", "t", "theme", "t", "theme", "Dark, light, sixteen colours", "app", 7),
+    Key("theme", "t", "theme", "t", "theme", "Choose a theme: the arrows show it, enter keeps it", "app", 7),
     Key("help", "question_mark", "help", "?", "help", "This page", "app", 3),
     Key("quit", "q", "quit", "q", "quit", "Detach, stop, or flatten and stop", "app", 3),
 )

@@ -6,7 +6,7 @@ import gc
 from functools import partial
 
 from console.link import SocketLink
-from console.paths import make_state_folder, read_ui
+from console.paths import config_path, make_state_folder, read_ui
 from console.places import layout_of
 from console.running import connect
 from console.spawn import Starting, find_or_spawn
@@ -28,7 +28,16 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
     from screens.ui import UiSettings
 
     chosen = read_ui(layout)
-    ui = UiSettings(theme=chosen.theme, fps=chosen.fps, keymap=chosen.keymap, profile=options.profile)
+    ui = UiSettings(
+        theme=chosen.theme,
+        folder=str(config_path().parent / "themes"),
+        ascii=chosen.ascii,
+        fps=chosen.fps,
+        bell=chosen.bell,
+        title=chosen.title,
+        keymap=chosen.keymap,
+        profile=options.profile,
+    )
     link = SocketLink(layout, options, starting=starting, read_only=read_only)
     app = make_app(link, ui, memory=memory.load(layout), save=partial(memory.save, layout))
     link.on_failure = app.exit

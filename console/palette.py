@@ -20,7 +20,7 @@ def system_commands(desk: ConsoleScreen) -> Iterator[SystemCommand]:
         ("Resume", "Asks for the reason", desk.action_resume),
         ("Acknowledge", "The selected alert, else the first open one", desk.action_ack),
         ("Pause or enable", "The strategy of the selected row", desk.action_pause),
-        ("Theme", "Dark, light, sixteen colours", desk.action_theme),
+        ("Theme", "Choose on the screen itself", desk.action_theme),
         ("Help", "Keys, commands, signs", desk.action_help),
         ("Quit", "Detach, stop, or flatten and stop", desk.action_quit),
     ):

@@ -7,6 +7,7 @@ from screens.asking import Asking
 from screens.dialogs import FlattenDialog, QuitDialog, ResumeDialog
 from screens.help import HelpDialog
 from screens.rooms import BY_NAME
+from screens.theme_dialog import ThemeDialog
 from screens.widgets.panes import Pane
 from screens.widgets.strip import AnswerBar
 
@@ -43,7 +44,10 @@ class ConsoleScreen(Asking, inherit_bindings=False):
             self.show_room(entry.name)
             return False
         self.close_field()
-        {"help": self.action_help, "theme": self.action_theme}.get(word, self.action_quit)()
+        if word == "theme":
+            self.action_theme(rest)
+        else:
+            {"help": self.action_help}.get(word, self.action_quit)()
         return False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -164,8 +168,17 @@ class ConsoleScreen(Asking, inherit_bindings=False):
         self.app.copy_to_clipboard(text)
         self.say(f"copied: {text}")
 
-    def action_theme(self) -> None:
-        self.app.run_worker(self.app.run_action("app.next_palette"), exit_on_error=False)
+    def action_theme(self, name: str = "") -> None:
+        """Chooses on the screen itself; with a name at once."""
+        if self.themes is None:
+            return
+        if len(self.themes.offered()) == 1:
+            self.say(self.themes.use(name or "dark") or "there is one theme here")
+        elif name:
+            problem = self.themes.use(name)
+            self.say(*((problem, "*warn") if problem else (self.themes.keep(name), "muted")))
+        else:
+            self.open_dialog(ThemeDialog(self.paint, self.clock, self.themes))
 
     def action_help(self) -> None:
         self.open_dialog(HelpDialog(self.paint, self.clock, self.keys))

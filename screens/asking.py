@@ -18,6 +18,7 @@ from screens.paint import Paint
 from screens.picture import Picture
 from screens.reconcile_dialog import ReconcileDialog
 from screens.stage import FieldMode
+from screens.theme_dialog import ThemeDialog, Themes
 from screens.widgets.commandline import LineField
 from services.protocol.errors import UsageError
 from services.protocol.grammar import complete, parse
@@ -30,6 +31,8 @@ OURS = ("q", "quit", "help", "theme", "screen")
 
 
 class Asking(Picture, inherit_bindings=False):
+    themes: Themes | None = None
+    """The application's colours."""
     _done: Callable[[str], str | None] | None = None
     """Takes what an `ask` field has entered."""
     _later: Callable[[], None] | None = None
@@ -98,7 +101,7 @@ class Asking(Picture, inherit_bindings=False):
         self.close_field()
         self.dialog = dialog
         self.need_desk(True)
-        self.dim(True)
+        self.dim(dialog.dims)
         dialog.strip, dialog.desk, dialog.context = self.strip, self.desk, self.context()
         self.mount(dialog)
         self.refresh(layout=True)
@@ -133,6 +136,8 @@ class Asking(Picture, inherit_bindings=False):
         if message.choice == "read":
             self.send("reconcile", {}, "reading every venue …")
             return
+        if isinstance(message.dialog, ThemeDialog) and message.choice == "kept" and self.themes is not None:
+            self.say(self.themes.keep(message.dialog.kept))
         shown = getattr(message.dialog, "shown", None)
         self.close_dialog()
         if message.choice == "accept" and shown:

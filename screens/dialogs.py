@@ -43,6 +43,8 @@ class Dialog(LineGrid, can_focus=True):
 
     choices: ClassVar[dict[str, str]] = {}
     """Key to choice. `n` and `escape` are always `no`, `H` is always `halt`."""
+    dims = True
+    """The body behind it goes back; False where the body is what is looked at."""
     alarm = False
     """Money moves: alarm border."""
     field_row: int | None = None

@@ -15,5 +15,7 @@ class Memory(Struct, kw_only=True):
     """Pane -> its order."""
     told: list[str] = []
     """What was shown once and is not shown again (`tour`)."""
+    theme: str = ""
+    """Kept in the theme dialog; holds while the configuration says `auto`."""
     history: list[str] = []
     """Lines of the `:` line, oldest first."""

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from services.settings.errors import SettingsError
 
-UI_KEYS = ("theme", "fps", "keymap", "columns")
+UI_KEYS = ("theme", "fps", "ascii", "bell", "title", "keymap", "columns")
 FPS_MOST = 60
 
 
@@ -21,6 +21,12 @@ class UiSettings(Struct, frozen=True, kw_only=True):
     """A theme's name; `auto` = by the terminal's background."""
     fps: int | None = None
     """Frames a second; None = auto: 4 with SSH_CONNECTION or TMUX, else 10."""
+    ascii: bool = False
+    """Only ASCII signs."""
+    bell: bool = False
+    """The terminal's bell when an alarm opens."""
+    title: bool = True
+    """The terminal's title says the trading state."""
     keymap: dict[str, str] = {}
     """Binding id to key."""
     columns: dict[str, tuple[str, ...]] = {}
@@ -36,6 +42,11 @@ def ui_settings(document: Mapping[str, Any] | None) -> UiSettings:
     fps = table.get("fps", "auto")
     if fps != "auto" and (isinstance(fps, bool) or not isinstance(fps, int) or not 1 <= fps <= FPS_MOST):
         raise SettingsError("ui.fps", fps, f"auto, or frames a second from 1 to {FPS_MOST}")
+    flags = {}
+    for name, default in (("ascii", False), ("bell", False), ("title", True)):
+        flags[name] = table.get(name, default)
+        if not isinstance(flags[name], bool):
+            raise SettingsError(f"ui.{name}", flags[name], "true or false")
     keymap = table.get("keymap", {})
     if not isinstance(keymap, Mapping) or not all(isinstance(key, str) and key for key in keymap.values()):
         raise SettingsError("ui.keymap", keymap, 'a table of keys such as halt = "H"')
@@ -45,6 +56,7 @@ def ui_settings(document: Mapping[str, Any] | None) -> UiSettings:
     return UiSettings(
         theme=theme,
         fps=None if fps == "auto" else fps,
+        **flags,
         keymap=dict(keymap),
         columns={pane: tuple(names) for pane, names in columns.items()},
     )

@@ -292,15 +292,6 @@ async def test_sort_walks_through_the_orders_of_the_pane() -> None:
         assert "by spread" in d.text
 
 
-async def test_the_theme_key_walks_the_palettes() -> None:
-    async with open_desk() as d:
-        seen = [d.app.palette.name]
-        for _ in range(3):
-            await d.press("t")
-            seen.append(d.app.palette.name)
-        assert seen == ["dark", "light", "sixteen", "dark"]
-
-
 async def test_enter_opens_and_closes_the_detail() -> None:
     async with open_desk() as d:
         await d.press("enter")

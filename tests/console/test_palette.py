@@ -12,10 +12,12 @@ from screens.paint import Paint
 from themes.glyphs import to_ascii
 from themes.palette import (
     BAR_TOKENS,
+    CONTRAST,
     DARK,
     LIGHT,
     PALETTES,
     PLAIN,
+    SAFE,
     SIXTEEN,
     TEXT_GROUNDS,
     TEXT_TOKENS,
@@ -24,27 +26,27 @@ from themes.palette import (
 )
 
 
-@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda p: p.name)
+@pytest.mark.parametrize("palette", [DARK, LIGHT, CONTRAST, SAFE], ids=lambda p: p.name)
 @pytest.mark.parametrize("ground", TEXT_GROUNDS)
 @pytest.mark.parametrize("token", TEXT_TOKENS)
 def test_text_is_readable_on_every_ground(palette: Palette, token: str, ground: str) -> None:
     assert contrast(palette.colors[token], palette.colors[ground]) >= 4.5
 
 
-@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda p: p.name)
+@pytest.mark.parametrize("palette", [DARK, LIGHT, CONTRAST, SAFE], ids=lambda p: p.name)
 @pytest.mark.parametrize("token", BAR_TOKENS)
 def test_bars_and_edges_stand_out(palette: Palette, token: str) -> None:
     assert round(contrast(palette.colors[token], palette.colors["bg"]), 1) >= 3.0
 
 
-@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda p: p.name)
+@pytest.mark.parametrize("palette", [DARK, LIGHT, CONTRAST, SAFE], ids=lambda p: p.name)
 def test_filled_words_are_readable(palette: Palette) -> None:
     assert contrast(palette.colors["on_alarm"], palette.colors["alarm_fill"]) >= 4.5
     for mode in ("mode_sim", "mode_paper", "mode_live"):
         assert contrast(palette.colors["on_mode"], palette.colors[mode]) >= 4.5
 
 
-@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda p: p.name)
+@pytest.mark.parametrize("palette", [DARK, LIGHT, CONTRAST, SAFE], ids=lambda p: p.name)
 def test_words_stay_readable_on_256_colours(palette: Palette) -> None:
     def nearest(token: str) -> str:
         return Color.parse(palette.colors[token]).downgrade(ColorSystem.EIGHT_BIT).get_truecolor().hex
@@ -74,7 +76,7 @@ def test_no_colour_says_halted_by_reverse_and_bold() -> None:
 
 
 def test_magenta_is_used_for_live_alone() -> None:
-    for palette in (DARK, LIGHT, SIXTEEN):
+    for palette in (DARK, LIGHT, CONTRAST, SAFE, SIXTEEN):
         live = palette.colors["mode_live"]
         assert [token for token, color in palette.colors.items() if color == live] == ["mode_live"]
 
