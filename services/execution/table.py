@@ -67,7 +67,6 @@ class OrderTable:
     """See the module's docstring for the order of calls."""
 
     def __init__(self, settings: Execution, state: OrderTableState | None = None) -> None:
-        self._settings = settings
         self._patience = Patience(settings)
         self._settling = settings.in_doubt_settling_s * _SECOND
         self.state = state if state is not None else OrderTableState()
