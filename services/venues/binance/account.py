@@ -7,7 +7,7 @@ together when no private frame came between the first question and the last answ
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 
 from services.domain.events import (
@@ -22,7 +22,6 @@ from services.domain.instrument import Instrument
 from services.venues.binance import parse
 from services.venues.binance import schemas as wire
 from services.venues.binance.api import BinanceApi
-from services.venues.binance.errors import NOT_FOUND
 from services.venues.binance.orders import ALGO, OrderBook
 from services.venues.binance.parse import MS, ZERO, ParseError
 from services.venues.wire.errors import ErrorKind, WireError
@@ -46,17 +45,20 @@ class Reader:
         leverages: Mapping[str, int],
         weight_of: Callable[[str], Decimal | None],
         *,
+        name_trades: Callable[[list[wire.Trade]], Awaitable[None]],
         frames: Callable[[], int],
         venue_now: Callable[[], int],
         wall: Callable[[], int],
     ) -> None:
-        """`weight_of`: what a coin counts for as collateral; `frames` counts private frames; times in ns."""
+        """`weight_of`: what a coin counts for as collateral; `name_trades` finds out whose they are; `frames`
+        counts private frames; times in ns."""
         self._venue = venue
         self._api = api
         self._orders = orders
         self._by_symbol = by_symbol
         self._leverages = leverages
         self._weight_of = weight_of
+        self._name_trades = name_trades
         self._frames = frames
         self._venue_now = venue_now
         self._wall = wall
@@ -84,7 +86,7 @@ class Reader:
             asyncio.gather(*(self._api.trades(symbol, since, until) for symbol in self._by_symbol)),
         )
         rows = [row for found in trades for row in found]
-        await self._name(rows)
+        await self._name_trades(rows)
         await self._learn_rates(incomes)
         ts = self._wall()
         return AccountReport(
@@ -111,16 +113,6 @@ class Reader:
             ts_event=at,
             ts=ts,
         )
-
-    async def _name(self, rows: list[wire.Trade]) -> None:
-        """Trades name the venue's order only: after a restart it may be ours all the same."""
-        unknown = dict.fromkeys(
-            (row.symbol, row.orderId)
-            for row in rows
-            if self._orders.name_of((row.symbol, row.orderId)) is None
-        )
-        for symbol, order_id in unknown:
-            self._orders.whose((symbol, order_id), await owner_of(self._api, self._orders, symbol, order_id))
 
     async def _learn_rates(self, incomes: list[wire.Income]) -> None:
         first: dict[str, int] = {}
@@ -223,27 +215,3 @@ class Reader:
 def _key(row: wire.Income) -> str:
     """`tranId` alone is unique within one type of income only."""
     return f"{row.incomeType}:{row.tranId}:{row.symbol}:{row.asset}"
-
-
-async def owner_of(api: BinanceApi, orders: OrderBook, symbol: str, order_id: int) -> str:
-    """The client id of a venue order; "" = nobody's here. Raises WireError when the venue does not say."""
-    for name, (of_symbol, _) in tuple(orders.conditionals.items()):
-        if of_symbol == symbol and await _became(api, name) == str(order_id):
-            return name
-    try:
-        return (await api.order(symbol, order_id)).clientOrderId
-    except WireError as error:
-        if error.code != NOT_FOUND:
-            raise
-        # The venue knows the trade and not the order: older than it keeps orders, or its own.
-        return ""
-
-
-async def _became(api: BinanceApi, client_order_id: str) -> str:
-    """The number of the ordinary order that a conditional one was released as; "" = none, or not found."""
-    try:
-        return str((await api.conditional(client_order_id)).actualOrderId)
-    except WireError as error:
-        if error.code != NOT_FOUND:
-            raise
-        return ""

@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 from services.runtime.redact import Redactor
 from services.venues.binance.api import BinanceApi
+from services.venues.binance.base import Address
 from services.venues.binance.ears import Ears
 from services.venues.binance.hosts import BinanceSettings, check_hosts
 from services.venues.binance.rest import WINDOWS, BinanceDialect
 from services.venues.binance.sign import signer_of
-from services.venues.binance.venue import Address, BinanceVenue
+from services.venues.binance.venue import BinanceVenue
 from services.venues.port import Outbox
 from services.venues.wire.bans import Bans
 from services.venues.wire.budget import Budget

@@ -38,6 +38,13 @@ LONGEST_BAN_S = 3 * 86_400.0 + 60
 """Bans last three days at most; a longer one is a mistaken clock."""
 
 
+def would_take(error: WireError) -> bool:
+    """A post-only order that met the book: futures have a code for it, spot has words."""
+    return error.code == WOULD_TAKE or (
+        error.code == SPOT_REJECTED and "would immediately match and take" in error.text
+    )
+
+
 class Said(Struct, frozen=True):
     """`{"code":-2013,"msg":"…"}`."""
 

@@ -1,19 +1,22 @@
-"""Orders, cancels, questions and reads of a Binance account, and what its private frames mean.
+"""Orders, cancels, questions and reads of a Binance account, and whose its private frames are.
 
 Every outcome is told as an event, whatever happens: accepted, refused, or unknown, which is never followed by
 a second send. While something is wrong with the account's configuration no order that adds risk leaves.
+What only futures or only spot has is in the deriving class.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from services.domain.enums import OrderState
 from services.domain.events import (
+    AccountReport,
     CancelRejected,
     Event,
     OrderFilled,
@@ -23,13 +26,10 @@ from services.domain.events import (
 )
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
-from services.domain.venue_events import DeadManReport, RequestFailed
+from services.domain.venue_events import RequestFailed
 from services.venues.binance import errors, frames, parse
 from services.venues.binance import schemas as wire
-from services.venues.binance.account import Reader, owner_of
-from services.venues.binance.api import BinanceApi
-from services.venues.binance.filters import Filters
-from services.venues.binance.orders import ALGO, OrderBook, conditional_query, order_query
+from services.venues.binance.orders import OrderBook
 from services.venues.binance.parse import MS
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import WireError
@@ -38,23 +38,38 @@ from services.venues.wire.numbers import wire_count
 
 ORPHAN_WAIT_S = 0.5
 """Frames whose order nobody has named wait so long for the algo service before the venue is asked."""
-_ALGO_STATES = {
-    "NEW": parse.STATES["NEW"],
-    "TRIGGERING": parse.STATES["NEW"],
-    "CANCELED": parse.STATES["CANCELED"],
-    "EXPIRED": parse.STATES["EXPIRED"],
-    "REJECTED": parse.STATES["CANCELED"],
-}
-"""Released ones are asked for under the number of the order that they became."""
+
+Read = Callable[[str, int], Awaitable[AccountReport]]
+"""Request and the instant of the oldest fill wanted -> the whole account, of one moment."""
 
 
-class Trading:
+class OrderApi(Protocol):
+    """What is asked of an account in the same words on futures and on spot. All raise WireError."""
+
+    async def cancel(self, symbol: str, client_order_id: str, order_id: str) -> wire.Order: ...
+
+    async def order(self, symbol: str, order_id: int) -> wire.Order: ...
+
+    async def order_by_client_id(self, symbol: str, client_order_id: str) -> wire.Order: ...
+
+    async def trades_of(self, symbol: str, order_id: int) -> list[wire.Trade]: ...
+
+    async def trades(self, symbol: str, since_ms: int, now_ms: int) -> list[wire.Trade]: ...
+
+
+class Filtering(Protocol):
+    """A symbol's filters."""
+
+    def refusal(self, order: OrderRequest, mark: Decimal | None) -> str: ...
+
+
+class Trading(ABC):
     def __init__(
         self,
         venue: str,
-        api: BinanceApi,
+        api: OrderApi,
         by_symbol: Mapping[str, Instrument],
-        filters: Mapping[str, Filters],
+        filters: Mapping[str, Filtering],
         mark: Callable[[str], Decimal | None],
         *,
         tell: Callable[[Event], None],
@@ -64,14 +79,15 @@ class Trading:
         venue_now: Callable[[], int],
         wall: Callable[[], int],
     ) -> None:
-        """`spawn` runs what answers later; `venue_now` is the venue's clock, ns."""
+        """`mark`: the price that a limit is held against; `spawn` runs what answers later; `venue_now` is the
+        venue's clock, ns."""
         self.latencies = Latencies()
         self.frames = 0
         """Grows with every private frame: a read during which it grew is not of one moment."""
         self.refuses = ""
         """Why nothing that adds risk is sent; "" = nothing is wrong."""
         self._venue = venue
-        self._api = api
+        self._ask = api
         self._by_symbol = by_symbol
         self._filters = filters
         self._mark = mark
@@ -103,15 +119,14 @@ class Trading:
         self.orders.sending(order, self._venue_now() // MS)
         started = time.monotonic_ns()
         try:
-            if order.trigger is not None:
-                self.orders.placed_conditional(
-                    await self._api.place_conditional(conditional_query(order, symbol), lane), name
-                )
-            else:
-                self.orders.placed(await self._api.place(order_query(order, symbol), lane), name)
+            await self._send(order, symbol, lane)
         except (WireError, parse.ParseError, parse.BadNumber) as error:
             self._not_placed(name, error)
         self.latencies.add(time.monotonic_ns() - started)
+
+    @abstractmethod
+    async def _send(self, order: OrderRequest, symbol: str, lane: Lane) -> None:
+        """Once, and note the reply. Raises WireError, ParseError, BadNumber."""
 
     def _denied(self, order: OrderRequest, symbol: str) -> str:
         filters = self._filters.get(symbol)
@@ -127,7 +142,7 @@ class Trading:
     def _not_placed(self, name: str, error: Exception) -> None:
         now = self._wall()
         if isinstance(error, WireError) and not error.kind.executed:
-            crossed = error.code == errors.WOULD_TAKE
+            crossed = errors.would_take(error)
             text = f"{error.kind.value}: {error.text}"
             self._tell(OrderRejected(self._venue, name, text, now, now, would_cross=crossed))
             return
@@ -136,17 +151,8 @@ class Trading:
 
     async def cancel(self, instrument: str, client_order_id: str, venue_order_id: str) -> None:
         symbol = self._symbol(instrument)
-        conditional = venue_order_id.startswith(ALGO) or client_order_id in self.orders.conditionals
         try:
-            if conditional:
-                await self._api.cancel_conditional(client_order_id, venue_order_id.removeprefix(ALGO))
-                self.orders.canceled(client_order_id, Decimal(0), self._wall())
-            else:
-                row = await self._api.cancel(symbol, client_order_id, venue_order_id)
-                filled = wire_count(row.executedQty, "executedQty")
-                if row.status == "CANCELED" and filled == 0:
-                    # With fills the stream tells the end, behind them.
-                    self.orders.canceled(client_order_id, filled, self._wall())
+            await self._cancel(symbol, client_order_id, venue_order_id)
         except (parse.ParseError, parse.BadNumber) as error:
             self._failed("cancel", client_order_id, error)
         except WireError as error:
@@ -157,6 +163,13 @@ class Trading:
                     await self.query(instrument, client_order_id)
                 return
             self._failed("cancel", client_order_id, error)
+
+    async def _cancel(self, symbol: str, client_order_id: str, venue_order_id: str) -> None:
+        row = await self._ask.cancel(symbol, client_order_id, venue_order_id)
+        filled = wire_count(row.executedQty, "executedQty")
+        if row.status == "CANCELED" and filled == 0:
+            # With fills the stream tells the end, behind them.
+            self.orders.canceled(client_order_id, filled, self._wall())
 
     # --- asking ------------------------------------------------------------------------------------------
 
@@ -171,25 +184,22 @@ class Trading:
         order = await self._found(symbol, name)
         if order is not None:
             return await self._reported(order, name, asked)
-        algo = await self._found_conditional(name)
-        if algo is not None and str(algo.actualOrderId) not in ("", "0"):
-            self.orders.conditionals.setdefault(name, (symbol, algo.algoId))
-            became = await self._api.order(symbol, int(algo.actualOrderId))
-            return await self._reported(became, name, asked)
-        if algo is not None:
-            state = _ALGO_STATES.get(algo.algoStatus)
-            if state is None:
-                raise parse.ParseError(f"{name}: algo status {algo.algoStatus!r:.30}")
-            return self._answer(name, asked, found=True, state=state, venue_order_id=f"{ALGO}{algo.algoId}")
+        elsewhere = await self._elsewhere(symbol, name, asked)
+        if elsewhere is not None:
+            return elsewhere
         traded = await self._traded(symbol, name)
         if traded:
             raise parse.ParseError(f"{name}: the venue knows its trades and not the order")
         return self._answer(name, asked, found=False)
 
+    async def _elsewhere(self, symbol: str, name: str, asked: int) -> OrderReport | None:
+        """An order that another service of the venue keeps."""
+        return None
+
     async def _reported(self, order: wire.Order, name: str, asked: int) -> OrderReport:
         state, filled = parse.state_of(order), wire_count(order.executedQty, "executedQty")
         self.orders.whose((order.symbol, order.orderId), name)
-        trades = await self._api.trades_of(order.symbol, order.orderId) if filled > 0 else []
+        trades = await self._ask.trades_of(order.symbol, order.orderId) if filled > 0 else []
         fills = tuple(self.orders.ours(row) for row in trades)
         return self._answer(
             name,
@@ -226,15 +236,7 @@ class Trading:
 
     async def _found(self, symbol: str, name: str) -> wire.Order | None:
         try:
-            return await self._api.order_by_client_id(symbol, name)
-        except WireError as error:
-            if error.code != errors.NOT_FOUND:
-                raise
-            return None
-
-    async def _found_conditional(self, name: str) -> wire.AlgoOrder | None:
-        try:
-            return await self._api.conditional(name)
+            return await self._ask.order_by_client_id(symbol, name)
         except WireError as error:
             if error.code != errors.NOT_FOUND:
                 raise
@@ -245,40 +247,45 @@ class Trading:
         sent = self.orders.sent.get(name)
         if sent is None:
             return False
-        for row in await self._api.trades(symbol, sent - 1_000, self._venue_now() // MS):
+        for row in await self._ask.trades(symbol, sent - 1_000, self._venue_now() // MS):
             key = (row.symbol, row.orderId)
             if self.orders.name_of(key) is None:
-                self.orders.whose(key, await owner_of(self._api, self.orders, *key))
+                self.orders.whose(key, await self.owner_of(*key))
             if self.orders.name_of(key) == name:
                 return True
         return False
 
-    async def read(self, reader: Reader, request: str, fills_since: int) -> None:
+    async def owner_of(self, symbol: str, order_id: int) -> str:
+        """The client id of a venue order; "" = of nobody here. Raises WireError: the venue does not say."""
         try:
-            report = await reader.read(request, fills_since)
+            return (await self._ask.order(symbol, order_id)).clientOrderId
+        except WireError as error:
+            if error.code != errors.NOT_FOUND:
+                raise
+            # The venue knows the trade and not the order: older than it keeps orders, or its own.
+            return ""
+
+    async def name_trades(self, rows: list[wire.Trade]) -> None:
+        """Trades name the venue's order only: after a restart it may be ours all the same."""
+        unknown = dict.fromkeys(
+            (row.symbol, row.orderId)
+            for row in rows
+            if self.orders.name_of((row.symbol, row.orderId)) is None
+        )
+        for key in unknown:
+            self.orders.whose(key, await self.owner_of(*key))
+
+    async def read(self, read: Read, request: str, fills_since: int) -> None:
+        try:
+            report = await read(request, fills_since)
         except (WireError, parse.ParseError, parse.BadNumber) as error:
             self._failed("read", request, error)
             return
         self._tell(report)
 
+    @abstractmethod
     async def arm(self, timeout_ms: int) -> None:
-        """The venue's switch is one per symbol; told as armed when all of them are."""
-        asked = self._venue_now()
-        try:
-            await self._api.dead_man(tuple(self._by_symbol), timeout_ms)
-        except WireError as error:
-            self._failed("dead man", "", error)
-            return
-        self._tell(
-            DeadManReport(
-                venue=self._venue,
-                armed=timeout_ms > 0,
-                # From the question on: the earliest that it may fire.
-                fires_at=asked + timeout_ms * MS if timeout_ms > 0 else None,
-                ts_event=self._venue_now(),
-                ts=self._wall(),
-            )
-        )
+        """The dead-man's switch; answered with a DeadManReport or a RequestFailed."""
 
     def _failed(self, what: str, subject: str, error: Exception) -> None:
         self._tell(
@@ -289,26 +296,10 @@ class Trading:
 
     # --- private frames ----------------------------------------------------------------------------------
 
-    def order_frame(self, frame: frames.OrderFrame) -> None:
+    def order_word(self, order: frames.OrderFields) -> None:
         self.frames += 1
-        if frame.o.ps != "BOTH":
-            self.refuse(f"the account is in hedge mode: a {frame.o.ps} order in {frame.o.s}")
-        if not self.orders.frame(frame.o):
-            self._spawn(self._ask_whose((frame.o.s, frame.o.i)))
-
-    def algo_frame(self, frame: frames.AlgoFrame) -> None:
-        self.frames += 1
-        self.orders.algo(frame.o, parse.time_ns(frame.T, "T"))
-
-    def account_frame(self, frame: frames.AccountFrame) -> None:
-        self.frames += 1
-        for row in frame.a.P:
-            if row.ps != "BOTH" and row.pa:
-                self.refuse(f"the account is in hedge mode: a {row.ps} position in {row.s}")
-
-    def changed(self, text: str) -> None:
-        self.frames += 1
-        self.refuse(f"the account's configuration was changed elsewhere: {text}")
+        if not self.orders.frame(order):
+            self._spawn(self._ask_whose((order.s, order.i)))
 
     def refuse(self, why: str) -> None:
         """From now on nothing leaves that adds risk; a new start looks again."""
@@ -321,7 +312,7 @@ class Trading:
         if key not in self.orders.waiting():
             return
         try:
-            self.orders.whose(key, await owner_of(self._api, self.orders, *key))
+            self.orders.whose(key, await self.owner_of(*key))
         except (WireError, parse.ParseError, parse.BadNumber) as error:
             # It goes on waiting here; the next read of the account tells it too.
             self._failed("query", str(key[1]), error)

@@ -1,0 +1,233 @@
+"""What the futures and the spot venue have in common: their tasks, their clock, and the desk's side.
+
+A venue's part derives: it learns its facts in `start`, makes its streams and its `Trading`, and says in
+`examine` what a person has to know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
+
+from services.domain.events import Event, VenueLink
+from services.domain.instrument import Instrument
+from services.domain.orders import OrderRequest
+from services.venues.binance import schemas as wire
+from services.venues.binance.ears import Ears
+from services.venues.binance.links import Links
+from services.venues.binance.market import PublicEars
+from services.venues.binance.trading import Read, Trading
+from services.venues.live import Capabilities, Finding, VenueHealth, connected
+from services.venues.port import Outbox
+from services.venues.wire.errors import WireError
+from services.venues.wire.offset import ClockOffset
+from services.venues.wire.rest import Rest
+from services.venues.wire.stream import Stream
+
+log = logging.getLogger("stableconsole.binance")
+
+RESYNC_S = 60.0
+
+Address = Callable[[], Awaitable[str]]
+MakeStream = Callable[[str, Ears, Callable[[], None], Callable[[str], None], Address], Stream]
+"""Entry point, ears, up, down, and what finds the address of each connection."""
+
+
+class MarketApi(Protocol):
+    """What is asked without a key."""
+
+    rest: Rest
+
+    async def time_ms(self) -> int: ...
+
+    async def depth(self, symbol: str) -> wire.Depth: ...
+
+
+class Restated(Protocol):
+    """The feed of public data."""
+
+    def restate(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class WiredVenue(ABC):
+    """Implements `LiveVenue` but for `start` and `examine`."""
+
+    def __init__(
+        self,
+        name: str,
+        capabilities: Capabilities,
+        api: MarketApi,
+        outbox: Outbox,
+        offset: ClockOffset,
+        *,
+        make_stream: MakeStream,
+        close: Callable[[], Awaitable[None]],
+        wall: Callable[[], int],
+    ) -> None:
+        self.name = name
+        self.capabilities = capabilities
+        self.reasons: tuple[str, ...] = ()
+        """Why the venue is read-only; shown by `doctor`."""
+        self._market_api = api
+        self._outbox = outbox
+        self._offset = offset
+        self._make_stream = make_stream
+        self._close_pool = close
+        self._wall = wall
+        self._listed: dict[str, Instrument] = {}
+        """By symbol."""
+        self._trading: Trading | None = None
+        self._read: Read | None = None
+        self._restated: Restated | None = None
+        self._streams: dict[str, Stream] = {}
+        self._links: Links | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = asyncio.Event()
+
+    # --- life --------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def start(self) -> None: ...
+
+    @abstractmethod
+    async def examine(self) -> tuple[Finding, ...]: ...
+
+    def _connect(self, ears: dict[str, Ears], addresses: dict[str, Address]) -> None:
+        """Make the streams, not yet started: up when all of them are."""
+        self._links = Links(tuple(ears), up=self._up, down=self._down)
+        for entry, heard in ears.items():
+            self._streams[entry] = self._make_stream(
+                entry, heard, self._links.up_of(entry), self._links.down_of(entry), addresses[entry]
+            )
+
+    def _all_up(self) -> bool:
+        return self._links is not None and self._links.all_up
+
+    async def close(self) -> None:
+        """What is under way is given its end; nothing is cancelled at the venue."""
+        self._stopped.set()
+        if self._restated is not None:
+            self._restated.stop()
+        for stream in self._streams.values():
+            await stream.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2)
+        for task in self._tasks:
+            task.cancel()
+        await self._close_pool()
+
+    async def resync(self) -> None:
+        """Measure the venue's clock."""
+        sent = self._wall()
+        server = await self._market_api.time_ms()
+        received = self._wall()
+        self._offset.measured(sent / 1e6, received / 1e6, float(server), time.monotonic_ns())
+
+    def clock_known(self) -> bool:
+        """Well enough to trade by."""
+        return self._offset.usable(time.monotonic_ns())
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while not self._stopped.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), seconds)
+                return
+            try:
+                await work()
+            except WireError as error:
+                self._trouble(error.text)
+
+    async def _snapshot(self, public: PublicEars, symbol: str) -> None:
+        try:
+            public.filled(symbol, await self._market_api.depth(symbol))
+        except WireError as error:
+            self._trouble(f"no snapshot of {symbol}: {error.text}")
+            await asyncio.sleep(1)
+            public.filled(symbol, None)
+
+    def venue_now(self) -> int:
+        """Our wall clock, corrected by what is known of the venue's, ns."""
+        offset = self._offset.offset_ms(time.monotonic_ns())
+        return self._wall() + int((offset or 0.0) * 1e6)
+
+    def health(self) -> VenueHealth:
+        ages = [stream.age() for stream in self._streams.values()]
+        known = [age for age in ages if age is not None]
+        offset = self._offset.offset_ms(time.monotonic_ns())
+        latencies = self._trading.latencies if self._trading is not None else None
+        return VenueHealth(
+            connected=self._all_up(),
+            data_age_ms=int(max(known) * 1000) if ages and len(known) == len(ages) else None,
+            latency_ms_p50=None if latencies is None else latencies.quantile(0.5),
+            latency_ms_p95=None if latencies is None else latencies.quantile(0.95),
+            clock_offset_ms=None if offset is None else round(offset),
+            budget=self._market_api.rest.budget.used(time.monotonic_ns()),
+            reconnects=sum(max(0, stream.connects - 1) for stream in self._streams.values()),
+        )
+
+    def _up(self) -> None:
+        for word in connected(self.name, self.capabilities, self._wall()):
+            self._tell(word)
+        if self._restated is not None:
+            self._restated.restate()
+
+    def _down(self, reason: str) -> None:
+        self._tell(VenueLink(venue=self.name, ts=self._wall(), up=False, reason=reason))
+
+    # --- the desk's side ---------------------------------------------------------------------------------
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        return tuple(self._listed.values())
+
+    def submit(self, now: int, order: OrderRequest) -> None:
+        self._spawn(self._account().submit(order))
+
+    def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
+        self._spawn(self._account().cancel(instrument, client_order_id, venue_order_id))
+
+    def query(self, now: int, instrument: str, client_order_id: str) -> None:
+        self._spawn(self._account().query(instrument, client_order_id))
+
+    def read_account(self, now: int, request: str, fills_since: int) -> None:
+        trading, read = self._account(), self._read
+        assert read is not None  # noqa: S101 # made together with the trading
+        self._spawn(trading.read(read, request, fills_since))
+
+    def dead_man(self, now: int, timeout_ms: int) -> None:
+        self._spawn(self._account().arm(timeout_ms))
+
+    def wake(self, now: int, token: object) -> None:  # noqa: B027 - nothing is to be derived
+        """Real time wakes by itself."""
+
+    def _account(self) -> Trading:
+        """Without a key it is there too: all that it asks fails, and is told as failed."""
+        if self._trading is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self._trading
+
+    # --- inside ------------------------------------------------------------------------------------------
+
+    def _trouble(self, text: str) -> None:
+        log.warning("%s: %s", self.name, text)
+
+    def _tell(self, event: Event) -> None:
+        self._outbox.deliver(self._wall(), event)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A fault of ours: nobody knows what it has left undone, so the venue counts as lost.
+            log.error("%s: %s", self.name, error, exc_info=error)
+            self._down(f"internal error: {type(error).__name__}")

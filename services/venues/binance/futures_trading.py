@@ -1,0 +1,150 @@
+"""What only futures have: conditional orders of the algo service, the venue's switch, position modes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from decimal import Decimal
+from typing import Any
+
+from services.domain.events import Event, OrderReport
+from services.domain.instrument import Instrument
+from services.domain.orders import OrderRequest
+from services.domain.venue_events import DeadManReport
+from services.venues.binance import errors, frames, parse
+from services.venues.binance import schemas as wire
+from services.venues.binance.api import BinanceApi
+from services.venues.binance.filters import Filters
+from services.venues.binance.orders import ALGO, conditional_query, order_query
+from services.venues.binance.parse import MS
+from services.venues.binance.trading import Trading
+from services.venues.wire.budget import Lane
+from services.venues.wire.errors import WireError
+
+_ALGO_STATES = {
+    "NEW": parse.STATES["NEW"],
+    "TRIGGERING": parse.STATES["NEW"],
+    "CANCELED": parse.STATES["CANCELED"],
+    "EXPIRED": parse.STATES["EXPIRED"],
+    "REJECTED": parse.STATES["CANCELED"],
+}
+"""Released ones are asked for under the number of the order that they became."""
+
+
+class FuturesTrading(Trading):
+    def __init__(
+        self,
+        venue: str,
+        api: BinanceApi,
+        by_symbol: Mapping[str, Instrument],
+        filters: Mapping[str, Filters],
+        mark: Callable[[str], Decimal | None],
+        *,
+        tell: Callable[[Event], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        trouble: Callable[[str], None],
+        clock_known: Callable[[], bool],
+        venue_now: Callable[[], int],
+        wall: Callable[[], int],
+    ) -> None:
+        super().__init__(
+            venue,
+            api,
+            by_symbol,
+            filters,
+            mark,
+            tell=tell,
+            spawn=spawn,
+            trouble=trouble,
+            clock_known=clock_known,
+            venue_now=venue_now,
+            wall=wall,
+        )
+        self._api = api
+
+    # --- conditional orders ------------------------------------------------------------------------------
+
+    async def _send(self, order: OrderRequest, symbol: str, lane: Lane) -> None:
+        name = order.client_order_id
+        if order.trigger is not None:
+            row = await self._api.place_conditional(conditional_query(order, symbol), lane)
+            self.orders.placed_conditional(row, name)
+        else:
+            self.orders.placed(await self._api.place(order_query(order, symbol), lane), name)
+
+    async def _cancel(self, symbol: str, client_order_id: str, venue_order_id: str) -> None:
+        if venue_order_id.startswith(ALGO) or client_order_id in self.orders.conditionals:
+            await self._api.cancel_conditional(client_order_id, venue_order_id.removeprefix(ALGO))
+            self.orders.canceled(client_order_id, Decimal(0), self._wall())
+        else:
+            await super()._cancel(symbol, client_order_id, venue_order_id)
+
+    async def _elsewhere(self, symbol: str, name: str, asked: int) -> OrderReport | None:
+        algo = await self._found_conditional(name)
+        if algo is None:
+            return None
+        if str(algo.actualOrderId) not in ("", "0"):
+            self.orders.conditionals.setdefault(name, (symbol, algo.algoId))
+            became = await self._api.order(symbol, int(algo.actualOrderId))
+            return await self._reported(became, name, asked)
+        state = _ALGO_STATES.get(algo.algoStatus)
+        if state is None:
+            raise parse.ParseError(f"{name}: algo status {algo.algoStatus!r:.30}")
+        return self._answer(name, asked, found=True, state=state, venue_order_id=f"{ALGO}{algo.algoId}")
+
+    async def owner_of(self, symbol: str, order_id: int) -> str:
+        for name, (of_symbol, _) in tuple(self.orders.conditionals.items()):
+            if of_symbol == symbol:
+                algo = await self._found_conditional(name)
+                if algo is not None and str(algo.actualOrderId) == str(order_id):
+                    return name
+        return await super().owner_of(symbol, order_id)
+
+    async def _found_conditional(self, name: str) -> wire.AlgoOrder | None:
+        try:
+            return await self._api.conditional(name)
+        except WireError as error:
+            if error.code != errors.NOT_FOUND:
+                raise
+            return None
+
+    # --- the switch --------------------------------------------------------------------------------------
+
+    async def arm(self, timeout_ms: int) -> None:
+        """The venue's switch is one per symbol; told as armed when all of them are."""
+        asked = self._venue_now()
+        try:
+            await self._api.dead_man(tuple(self._by_symbol), timeout_ms)
+        except WireError as error:
+            self._failed("dead man", "", error)
+            return
+        self._tell(
+            DeadManReport(
+                venue=self._venue,
+                armed=timeout_ms > 0,
+                # From the question on: the earliest that it may fire.
+                fires_at=asked + timeout_ms * MS if timeout_ms > 0 else None,
+                ts_event=self._venue_now(),
+                ts=self._wall(),
+            )
+        )
+
+    # --- private frames ----------------------------------------------------------------------------------
+
+    def order_frame(self, frame: frames.OrderFrame) -> None:
+        if frame.o.ps != "BOTH":
+            self.refuse(f"the account is in hedge mode: a {frame.o.ps} order in {frame.o.s}")
+        self.order_word(frame.o)
+
+    def algo_frame(self, frame: frames.AlgoFrame) -> None:
+        self.frames += 1
+        self.orders.algo(frame.o, parse.time_ns(frame.T, "T"))
+
+    def account_frame(self, frame: frames.AccountFrame) -> None:
+        self.frames += 1
+        for row in frame.a.P:
+            if row.ps != "BOTH" and row.pa:
+                self.refuse(f"the account is in hedge mode: a {row.ps} position in {row.s}")
+
+    def changed(self, text: str) -> None:
+        self.frames += 1
+        self.refuse(f"the account's configuration was changed elsewhere: {text}")
