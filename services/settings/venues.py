@@ -104,18 +104,26 @@ def _hosts(wire: VenueWire) -> None:
 BINANCE_HOSTS = ("production", "demo", "testnet", "local")
 
 
-def _binance(wire: VenueWire) -> None:
-    """One word names the real hosts; `local` is a server on this machine, which the addresses name."""
+def _binance(wire: VenueWire, *more: str) -> None:
+    """One word names the real hosts; `local` is a server on this machine, which the addresses name. `more`:
+    addresses beside `rest` and `stream`; the last of them may be missing."""
     if not wire.symbols:
         raise ValueError('symbols: markets as the venue writes them, such as ["BTCUSDT"]')
     local = wire.options["hosts"] == "local"
-    for key, address in (("rest", wire.rest), ("stream", wire.stream)):
-        if local and urlsplit(address).hostname not in LOOPBACK:
+    named = [("rest", wire.rest), ("stream", wire.stream)]
+    named += [(key, wire.options.get(key, "")) for key in more]
+    for key, address in named:
+        spared = more and key == more[-1] and not address
+        if local and not spared and urlsplit(address).hostname not in LOOPBACK:
             raise ValueError(f'{key}: an address on this machine, for hosts = "local"')
         if not local and address:
             raise ValueError(f'{key}: nothing: hosts = "{wire.options["hosts"]}" names it')
     if not local and not wire.allow_remote:
         raise ValueError("allow_remote: true: these hosts are the real exchange's")
+
+
+def _binance_spot(wire: VenueWire) -> None:
+    _binance(wire, "api", "index")
 
 
 def one_of(*words: str) -> Callable[[object], str]:
@@ -162,6 +170,20 @@ KINDS: dict[str, WireKind] = {
         },
         needs=("hosts", "symbols"),
         check=_binance,
+    ),
+    "binance_spot": WireKind(
+        fields={
+            "hosts": one_of(*BINANCE_HOSTS),
+            "rest": url("http"),
+            "stream": url("ws"),
+            "api": url("ws"),
+            "index": url("http"),
+            "key": text,
+            "symbols": symbols,
+            "allow_remote": flag,
+        },
+        needs=("hosts", "symbols"),
+        check=_binance_spot,
     ),
 }
 """Every kind that a table may name."""

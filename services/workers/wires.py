@@ -66,7 +66,24 @@ def _binance(
     return build_binance(name, settings, secret, outbox, redactor=redactor, bans=bans)
 
 
-BUILDERS: dict[str, Builder] = {"ftx": _ftx, "binance": _binance}
+def _binance_spot(
+    name: str, wire: VenueWire, secret: str | None, outbox: Outbox, redactor: Redactor, bans: Bans | None
+) -> LiveVenue:
+    from services.venues.binance.hosts import SpotHosts, SpotSettings, spot_hosts_of  # noqa: PLC0415
+    from services.venues.binance.spot.build import build_spot  # noqa: PLC0415 - as above
+
+    word, options = wire.options["hosts"], wire.options
+    local = word == "local"
+    hosts = (
+        SpotHosts(rest=wire.rest, stream=wire.stream, api=options["api"], index=options.get("index", ""))
+        if local
+        else spot_hosts_of(word)
+    )
+    settings = SpotSettings(hosts=hosts, symbols=wire.symbols, key=wire.key)
+    return build_spot(name, settings, secret, outbox, redactor=redactor, bans=bans)
+
+
+BUILDERS: dict[str, Builder] = {"ftx": _ftx, "binance": _binance, "binance_spot": _binance_spot}
 """By the kinds of `services.settings.venues`."""
 
 

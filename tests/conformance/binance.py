@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from services.domain.enums import Side
@@ -28,25 +28,24 @@ STEP_S = 0.02
 """Its clock is the wall's: time that is to pass is only made long enough to tell two stamps apart."""
 
 
-class BinanceSubject(Subject):
-    def __init__(self, server: Exchange, rest: Wire, stream: Wire) -> None:
+class FakeLike(Protocol):
+    """An exchange that misbehaves when it is told to."""
+
+    failing: bool
+    twice: bool
+    backwards: bool
+
+
+class SocketSubject(Subject):
+    """A client over two relays, one before REST and one before the streams."""
+
+    server: FakeLike
+    wires: tuple[Wire, Wire]
+    order_line: bytes
+    """How a request that sends an order begins."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self.name, self.perp = "binance", f"{SYMBOL}.binance"
-        self.server = server
-        self.wires = (rest, stream)
-        hosts = Hosts(rest=f"http://127.0.0.1:{rest.port}", stream=f"ws://127.0.0.1:{stream.port}")
-        self.client = build_binance(
-            self.name,
-            BinanceSettings(hosts=hosts, symbols=(SYMBOL,), key="key"),
-            "secret",
-            self,
-            timings=Timings(read_s=1.0, total_s=1.5),
-            habits=Habits(beat_s=0.3, silence_s=1.0, ready_s=2.0),
-            budget=Budget(
-                tuple(Window(name=each.name, span_s=each.span_s, limit=10_000) for each in WINDOWS)
-            ),
-        )
-        self.door = self.client
         self._changed = asyncio.Event()
 
     def deliver(self, due: int, event: Event) -> None:
@@ -70,8 +69,54 @@ class BinanceSubject(Subject):
             raise AssertionError(f"{what} never came; heard {told}") from None
 
     async def elapse(self, seconds: float) -> None:
-        self.server.passed(seconds)
         await asyncio.sleep(min(seconds, STEP_S))
+
+    async def lose_reply(self) -> None:
+        self.wires[0].mute_next = self.order_line
+
+    async def fail_questions(self, *, on: bool) -> None:
+        self.server.failing = on
+
+    async def cut(self) -> None:
+        for wire in self.wires:
+            wire.refusing = True
+            wire.cut()
+
+    async def mend(self) -> None:
+        for wire in self.wires:
+            wire.refusing = False
+
+    async def say_twice(self, *, on: bool) -> None:
+        self.server.twice = on
+
+    async def overtake(self, *, on: bool) -> None:
+        self.server.backwards = on
+
+
+class BinanceSubject(SocketSubject):
+    def __init__(self, server: Exchange, rest: Wire, stream: Wire) -> None:
+        super().__init__()
+        self.name, self.perp = "binance", f"{SYMBOL}.binance"
+        self.server: Exchange = server
+        self.order_line = b"POST /fapi/v1/order"
+        self.wires = (rest, stream)
+        hosts = Hosts(rest=f"http://127.0.0.1:{rest.port}", stream=f"ws://127.0.0.1:{stream.port}")
+        self.client = build_binance(
+            self.name,
+            BinanceSettings(hosts=hosts, symbols=(SYMBOL,), key="key"),
+            "secret",
+            self,
+            timings=Timings(read_s=1.0, total_s=1.5),
+            habits=Habits(beat_s=0.3, silence_s=1.0, ready_s=2.0),
+            budget=Budget(
+                tuple(Window(name=each.name, span_s=each.span_s, limit=10_000) for each in WINDOWS)
+            ),
+        )
+        self.door = self.client
+
+    async def elapse(self, seconds: float) -> None:
+        self.server.passed(seconds)
+        await super().elapse(seconds)
 
     def mark(self) -> Decimal:
         return MARK
@@ -121,29 +166,8 @@ class BinanceSubject(Subject):
             ts=at,
         )
 
-    async def lose_reply(self) -> None:
-        self.wires[0].mute_next = b"POST /fapi/v1/order"
 
-    async def fail_questions(self, *, on: bool) -> None:
-        self.server.failing = on
-
-    async def cut(self) -> None:
-        for wire in self.wires:
-            wire.refusing = True
-            wire.cut()
-
-    async def mend(self) -> None:
-        for wire in self.wires:
-            wire.refusing = False
-
-    async def say_twice(self, *, on: bool) -> None:
-        self.server.twice = on
-
-    async def overtake(self, *, on: bool) -> None:
-        self.server.backwards = on
-
-
-def _port(address: str) -> int:
+def port_of(address: str) -> int:
     port = urlsplit(address).port
     assert port is not None
     return port
@@ -153,7 +177,7 @@ def _port(address: str) -> int:
 async def opened() -> AsyncIterator[Subject]:
     server = Exchange()
     async with fake(server):
-        rest, stream = Wire(_port(server.rest)), Wire(_port(server.stream))
+        rest, stream = Wire(port_of(server.rest)), Wire(port_of(server.stream))
         await rest.listen()
         await stream.listen()
         subject = BinanceSubject(server, rest, stream)

@@ -39,7 +39,7 @@ async def a_line_that_comes_back_tells_all_again(venue: Subject) -> None:
         return (
             any(row.instrument == spec.id and row.bid > 0 for each in frames for row in each.quotes)
             and any(row.instrument == spec.id for each in frames for row in each.marks)
-            and any(row.instrument == spec.id for each in frames for row in each.rates)
+            and (not spec.is_perp or any(row.instrument == spec.id for each in frames for row in each.rates))
             and {spec.settle} <= {row.coin for each in frames for row in each.indexes}
         )
 

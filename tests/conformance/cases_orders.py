@@ -28,14 +28,14 @@ async def an_order_is_accepted_and_filled_and_the_account_agrees(venue: Subject)
     request = await venue.take(Side.BUY)
     accepted = await venue.first(OrderAccepted, client_order_id=request.client_order_id)
     fills = venue.fills(request).values()
-    spec = venue.spec()
     assert {fill.venue_order_id for fill in fills} == {accepted.venue_order_id}
     assert {(fill.side, fill.instrument, fill.fee_coin, fill.maker) for fill in fills} == {
-        (Side.BUY, venue.perp, spec.settle, False)
+        (Side.BUY, venue.perp, venue.fee_coin(Side.BUY), False)
     }
     assert all(fill.fee > 0 for fill in fills)
     report = await venue.read()
-    assert {row.instrument: row.size for row in report.positions} == {venue.perp: request.quantity}
+    assert venue.held(report) == request.quantity
+    assert {row.instrument for row in report.positions} <= {venue.perp}
     assert {fill.trade_id for fill in report.fills} == set(venue.fills(request))
     assert {fill.client_order_id for fill in report.fills} == {request.client_order_id}
     assert report.orders == ()
@@ -118,7 +118,7 @@ async def a_client_id_is_never_a_second_order(venue: Subject) -> None:
     )
     accepted = venue.of(OrderAccepted, client_order_id=first.client_order_id)
     assert len({each.venue_order_id for each in accepted}) == 1
-    assert {row.size for row in (await venue.read()).positions} == {first.quantity}
+    assert venue.held(await venue.read()) == first.quantity
 
 
 @case(Can.ORDERS)

@@ -58,7 +58,7 @@ class Subject(ABC):
     name: str
     door: VirtualVenue
     perp: str
-    """The perpetual to trade; the account begins flat in it."""
+    """The perpetual to trade, the account flat in it at first; a spot pair where a venue has nothing else."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[int, Event]] = []
@@ -122,6 +122,14 @@ class Subject(ABC):
     async def first(self, kind: type[E], **facts: object) -> E:
         await self.until(lambda: self.of(kind, **facts), f"{kind.__name__} {facts}")
         return self.of(kind, **facts)[0]
+
+    def held(self, report: AccountReport) -> Decimal:
+        """Signed size of what was traded, as a read of the account tells it."""
+        return sum((row.size for row in report.positions if row.instrument == self.perp), D(0))
+
+    def fee_coin(self, side: Side) -> str:
+        """What the venue takes a taker's fee in."""
+        return self.spec().settle
 
     def spec(self) -> Instrument:
         return next(each for each in self.door.instruments() if each.id == self.perp)

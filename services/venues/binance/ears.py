@@ -92,6 +92,10 @@ class Ears(ABC):
         if head.stream and bytes(head.data):
             self._spoken(head.stream)
             self.heard(bytes(head.data), head.stream)
+        elif bytes(head.event)[:1] == b"{":
+            self.heard(bytes(head.event))
+        elif name == "serverShutdown":
+            raise Renew("the venue says that it shuts this connection down")
         elif name:
             try:
                 if self.event(name, body):
@@ -107,8 +111,8 @@ class Ears(ABC):
             self.refuse(f"a frame without a name: {body[:60]!r}")
 
     def _answer(self, head: frames.Head) -> None:
-        if bytes(head.error) not in (b"", b"null"):
-            raise Renew(f"a subscription was refused: {bytes(head.error)[:120]!r}")
+        if bytes(head.error) not in (b"", b"null") or head.status != 200:
+            raise Renew(f"a subscription was refused: {head.status} {bytes(head.error)[:120]!r}")
         if not isinstance(head.id, int) or head.id not in self._asked:
             self.refuse(f"an answer to nothing asked: {head.id!r:.40}")
             return

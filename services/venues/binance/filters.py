@@ -6,6 +6,7 @@ What the venue would refuse anyway costs a request, an error and half a second o
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -23,6 +24,9 @@ class FilterError(ValueError):
 
 class Filters(Struct, frozen=True, kw_only=True):
     """0 = no such bound, as the venue writes it."""
+
+    reference: ClassVar[str] = "mark"
+    """What a limit's distance is measured from."""
 
     tick: Decimal
     least_price: Decimal
@@ -77,13 +81,19 @@ class Filters(Struct, frozen=True, kw_only=True):
         if order.price is None or order.trigger is not None:
             # A conditional order's limit is judged when it is released.
             return ""
+        up, down = self._band(order)
+        if not up and not down:
+            return ""
         if mark is None:
-            return "" if order.reduce_only else "PERCENT_PRICE: the mark is not known"
-        if self.up and order.price > mark * self.up:
-            return f"PERCENT_PRICE: {order.price} is above the mark {mark} x {self.up}"
-        if self.down and order.price < mark * self.down:
-            return f"PERCENT_PRICE: {order.price} is below the mark {mark} x {self.down}"
+            return "" if order.reduce_only else f"PERCENT_PRICE: the {self.reference} is not known"
+        if up and order.price > mark * up:
+            return f"PERCENT_PRICE: {order.price} is above the {self.reference} {mark} x {up}"
+        if down and order.price < mark * down:
+            return f"PERCENT_PRICE: {order.price} is below the {self.reference} {mark} x {down}"
         return ""
+
+    def _band(self, order: OrderRequest) -> tuple[Decimal, Decimal]:
+        return self.up, self.down
 
     def _notional(self, order: OrderRequest, mark: Decimal | None) -> str:
         if order.reduce_only or order.trigger is not None:
@@ -98,31 +108,44 @@ class Filters(Struct, frozen=True, kw_only=True):
 
 def filters_of(row: wire.Symbol) -> Filters:
     """Raises FilterError, BadNumber. Tick and step come from the filters, never from the precisions."""
-    by_type = {found.filterType: found for found in row.filters}
+    read = Read(row)
+    return Filters(
+        min_notional=read.figure("MIN_NOTIONAL", "notional"),
+        up=read.optional("PERCENT_PRICE", "multiplierUp", ZERO),
+        down=read.optional("PERCENT_PRICE", "multiplierDown", ZERO),
+        **read.grid(),
+    )
 
-    def figure(kind: str, field: str) -> Decimal:
-        found = by_type.get(kind)
+
+class Read:
+    """A symbol's filter rows by their types. Raises FilterError, BadNumber."""
+
+    def __init__(self, row: wire.Symbol) -> None:
+        self._symbol = row.symbol
+        self.rows = {found.filterType: found for found in row.filters}
+
+    def figure(self, kind: str, field: str) -> Decimal:
+        found = self.rows.get(kind)
         value = getattr(found, field) if found is not None else None
         if value is None:
-            raise FilterError(f"{row.symbol}: no {kind} {field}")
-        return wire_count(value, f"{row.symbol} {kind} {field}")
+            raise FilterError(f"{self._symbol}: no {kind} {field}")
+        return wire_count(value, f"{self._symbol} {kind} {field}")
 
-    def optional(kind: str, field: str, otherwise: Decimal) -> Decimal:
-        return figure(kind, field) if kind in by_type else otherwise
+    def optional(self, kind: str, field: str, otherwise: Decimal) -> Decimal:
+        return self.figure(kind, field) if kind in self.rows else otherwise
 
-    step = wire_positive(figure("LOT_SIZE", "stepSize"), f"{row.symbol} stepSize")
-    least, most = figure("LOT_SIZE", "minQty"), figure("LOT_SIZE", "maxQty")
-    return Filters(
-        tick=wire_positive(figure("PRICE_FILTER", "tickSize"), f"{row.symbol} tickSize"),
-        least_price=figure("PRICE_FILTER", "minPrice"),
-        most_price=figure("PRICE_FILTER", "maxPrice"),
-        step=step,
-        least=least,
-        most=most,
-        market_step=optional("MARKET_LOT_SIZE", "stepSize", step),
-        market_least=optional("MARKET_LOT_SIZE", "minQty", least),
-        market_most=optional("MARKET_LOT_SIZE", "maxQty", most),
-        min_notional=figure("MIN_NOTIONAL", "notional"),
-        up=optional("PERCENT_PRICE", "multiplierUp", ZERO),
-        down=optional("PERCENT_PRICE", "multiplierDown", ZERO),
-    )
+    def grid(self) -> dict[str, Decimal]:
+        """What prices and sizes have to lie on and within."""
+        step = wire_positive(self.figure("LOT_SIZE", "stepSize"), f"{self._symbol} stepSize")
+        least, most = self.figure("LOT_SIZE", "minQty"), self.figure("LOT_SIZE", "maxQty")
+        return {
+            "tick": wire_positive(self.figure("PRICE_FILTER", "tickSize"), f"{self._symbol} tickSize"),
+            "least_price": self.figure("PRICE_FILTER", "minPrice"),
+            "most_price": self.figure("PRICE_FILTER", "maxPrice"),
+            "step": step,
+            "least": least,
+            "most": most,
+            "market_step": self.optional("MARKET_LOT_SIZE", "stepSize", step),
+            "market_least": self.optional("MARKET_LOT_SIZE", "minQty", least),
+            "market_most": self.optional("MARKET_LOT_SIZE", "maxQty", most),
+        }

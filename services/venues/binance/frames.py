@@ -14,13 +14,15 @@ from services.venues.binance.schemas import Level
 
 
 class Head(Struct, frozen=True):
-    """What every frame tells of itself. `id` marks an answer, `stream` the wrapped form."""
+    """What every frame tells of itself. `id` marks an answer, `stream` and `event` the wrapped forms."""
 
     e: str = ""
     id: int | str | None = None
+    status: int = 200
     stream: str = ""
     data: msgspec.Raw = msgspec.Raw(b"")
     error: msgspec.Raw = msgspec.Raw(b"")
+    event: msgspec.Raw = msgspec.Raw(b"")
 
 
 class BookTickerFrame(Struct, frozen=True):

@@ -26,6 +26,43 @@ USDM: dict[str, Hosts] = {
 }
 
 
+class SpotHosts(Hosts, frozen=True, kw_only=True):
+    api: str
+    """The WebSocket API, with its path: the account's own events come there alone (binance.md 0.3)."""
+    index: str = ""
+    """The futures service beside it: spot knows no dollar, its sister tells what coins are worth in it."""
+
+
+SPOT: dict[str, SpotHosts] = {
+    "production": SpotHosts(
+        rest="https://api.binance.com",
+        stream="wss://stream.binance.com:9443",
+        api="wss://ws-api.binance.com:443/ws-api/v3",
+        index=USDM["production"].rest,
+    ),
+    "demo": SpotHosts(
+        rest="https://demo-api.binance.com",
+        stream="wss://demo-stream.binance.com:9443",
+        api="wss://demo-ws-api.binance.com/ws-api/v3",
+        index=USDM["demo"].rest,
+    ),
+    "testnet": SpotHosts(
+        rest="https://testnet.binance.vision",
+        stream="wss://stream.testnet.binance.vision",
+        api="wss://ws-api.testnet.binance.vision/ws-api/v3",
+        index=USDM["testnet"].rest,
+    ),
+}
+
+
+def spot_hosts_of(profile: str) -> SpotHosts:
+    """Raises ValueError with one line."""
+    found = SPOT.get(profile)
+    if found is None:
+        raise ValueError(f"binance spot has no hosts called {profile!r:.40}: {', '.join(SPOT)}")
+    return found
+
+
 def hosts_of(profile: str) -> Hosts:
     """Raises ValueError with one line."""
     found = USDM.get(profile)
@@ -36,7 +73,12 @@ def hosts_of(profile: str) -> Hosts:
 
 def check_hosts(hosts: Hosts) -> None:
     """Raises ValueError with one line: plain text only on this machine (bug row B12)."""
-    for url, safe in ((hosts.rest, "https"), (hosts.stream, "wss")):
+    named = [(hosts.rest, "https"), (hosts.stream, "wss")]
+    if isinstance(hosts, SpotHosts):
+        named.append((hosts.api, "wss"))
+        if hosts.index:
+            named.append((hosts.index, "https"))
+    for url, safe in named:
         parts = urlsplit(url)
         if not parts.hostname:
             raise ValueError(f"{url!r:.60}: no host")
@@ -52,3 +94,11 @@ class BinanceSettings(Struct, frozen=True, kw_only=True):
     key: str = ""
     leverage: int | None = None
     """Set at the start and read back; None = as it is."""
+
+
+class SpotSettings(Struct, frozen=True, kw_only=True):
+    hosts: SpotHosts
+    """No default: a profile names them (`spot_hosts_of`)."""
+    symbols: tuple[str, ...]
+    """As the venue writes them: USDCUSDT."""
+    key: str = ""

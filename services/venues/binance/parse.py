@@ -116,8 +116,8 @@ def instrument_of(
         size_increment=max(limits.step, limits.market_step),
         min_size=max(limits.least, limits.market_least, limits.step),
         min_notional=limits.min_notional,
-        maker_fee=None if fees is None else _fee(fees.makerCommissionRate, f"{name} maker"),
-        taker_fee=None if fees is None else _fee(fees.takerCommissionRate, f"{name} taker"),
+        maker_fee=None if fees is None else fee_of(fees.makerCommissionRate, f"{name} maker"),
+        taker_fee=None if fees is None else fee_of(fees.takerCommissionRate, f"{name} taker"),
         tiers=tiers_of(brackets, leverage),
         funding_interval_h=Decimal(interval_h),
         delisting_ts=None
@@ -126,7 +126,7 @@ def instrument_of(
     )
 
 
-def _fee(value: Decimal, field: str) -> Decimal:
+def fee_of(value: Decimal, field: str) -> Decimal:
     fee = wire_decimal(value, field)
     if abs(fee) > Decimal("0.05"):
         raise ParseError(f"{field}: a fee of {fee}")

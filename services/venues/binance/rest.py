@@ -16,6 +16,7 @@ from services.venues.wire.rest import Prepared, Reply, Request, Rest
 T = TypeVar("T")
 
 WEIGHT, ORDERS_10S, ORDERS_1M, FUNDING = "weight-1m", "orders-10s", "orders-1m", "funding-5m"
+ORDERS_1D = "orders-1d"
 WINDOWS = (
     Window(name=WEIGHT, span_s=60, limit=2_400),
     Window(name=ORDERS_1M, span_s=60, limit=1_200),
@@ -24,12 +25,21 @@ WINDOWS = (
 )
 """Until `exchangeInfo` tells the real ones (binance.md 3)."""
 
+SPOT_WINDOWS = (
+    Window(name=WEIGHT, span_s=60, limit=6_000),
+    Window(name=ORDERS_10S, span_s=10, limit=50),
+    Window(name=ORDERS_1D, span_s=86_400, limit=160_000),
+)
+"""The count of raw requests (61 000 in five minutes) is never reached: each weighs one at least."""
+
 _HEADERS = {
     "x-mbx-used-weight-1m": WEIGHT,
     "x-mbx-order-count-10s": ORDERS_10S,
     "x-mbx-order-count-1m": ORDERS_1M,
+    "x-mbx-order-count-1d": ORDERS_1D,
 }
 LIMIT_NAMES = {
+    ("ORDERS", "DAY", 1): ORDERS_1D,
     ("REQUEST_WEIGHT", "MINUTE", 1): WEIGHT,
     ("ORDERS", "MINUTE", 1): ORDERS_1M,
     ("ORDERS", "SECOND", 10): ORDERS_10S,
@@ -41,11 +51,15 @@ _DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 class BinanceDialect:
     """All parameters go into the query; a signed one is stamped with the venue's time."""
 
-    def __init__(self, host: str, key: str, sign: Sign | None, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, host: str, key: str, sign: Sign | None, now_ms: Callable[[], int], *, spot: bool = False
+    ) -> None:
+        """`spot`: there any 5xx may have been executed (binance.md 3.1)."""
         self._authority = host.partition("://")[2]
         self._key = key
         self._sign = sign
         self._now_ms = now_ms
+        self._spot = spot
 
     def prepare(self, request: Request) -> Prepared:
         headers = [("host", self._authority), ("accept", "application/json")]
@@ -73,7 +87,7 @@ class BinanceDialect:
             found = errors.said(reply.body) if reply.body.startswith(b'{"code"') else None
             if found is None or found.code >= 0:
                 return None
-        return errors.refusal(reply.status, reply.headers, reply.body, self._now_ms())
+        return errors.refusal(reply.status, reply.headers, reply.body, self._now_ms(), spot=self._spot)
 
     def usage(self, reply: Reply) -> Mapping[str, int]:
         found: dict[str, int] = {}

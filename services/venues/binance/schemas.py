@@ -39,6 +39,17 @@ class Filter(Struct, frozen=True):
     notional: Decimal | None = None
     multiplierUp: Decimal | None = None
     multiplierDown: Decimal | None = None
+    # Spot alone.
+    minNotional: Decimal | None = None
+    maxNotional: Decimal | None = None
+    applyMinToMarket: bool = True
+    applyMaxToMarket: bool = True
+    applyToMarket: bool = True
+    bidMultiplierUp: Decimal | None = None
+    bidMultiplierDown: Decimal | None = None
+    askMultiplierUp: Decimal | None = None
+    askMultiplierDown: Decimal | None = None
+    maxPosition: Decimal | None = None
 
 
 class Symbol(Struct, frozen=True):

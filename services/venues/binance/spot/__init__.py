@@ -1,0 +1,1 @@
+"""Binance spot: the same house, another account: coins instead of positions."""

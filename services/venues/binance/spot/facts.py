@@ -1,0 +1,77 @@
+"""What is learnt of spot and of the account before anything is traded; any doubt keeps it read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from services.domain.instrument import Instrument
+from services.venues.binance.parse import ParseError
+from services.venues.binance.spot import schemas as spot
+from services.venues.binance.spot.api import SpotApi
+from services.venues.binance.spot.filters import SpotFilters, spot_filters_of
+from services.venues.binance.spot.parse import instrument_of
+from services.venues.live import KEY_RIGHTS, Finding, Verdict, key_rights
+from services.venues.wire.errors import ErrorKind, WireError
+
+
+class SpotFacts(Struct, kw_only=True):
+    instruments: dict[str, Instrument]
+    filters: dict[str, SpotFilters]
+    account: spot.Account | None = None
+    """None = no key."""
+    reasons: tuple[str, ...] = ()
+    """Why nothing that adds risk is sent; empty = all is as required."""
+
+
+async def learn(
+    venue: str, api: SpotApi, symbols: tuple[str, ...], *, keyed: bool, say: Callable[[str], None]
+) -> SpotFacts:
+    """Raises WireError, BadNumber."""
+    info = await api.exchange_info(symbols)
+    listed = {row.symbol: row for row in info.symbols if row.symbol in symbols}
+    missing = [name for name in symbols if name not in listed]
+    if missing:
+        raise WireError(ErrorKind.REJECTED, f"{venue} lists no symbol {', '.join(missing)}")
+    account = await api.account() if keyed else None
+    facts = SpotFacts(instruments={}, filters={}, account=account)
+    for name in symbols:
+        try:
+            rates = None if account is None else account.commissionRates
+            facts.instruments[name] = instrument_of(venue, listed[name], rates)
+        except ParseError as error:
+            say(f"left out: {error}")
+            continue
+        facts.filters[name] = spot_filters_of(listed[name])
+    if not facts.instruments:
+        raise WireError(ErrorKind.REJECTED, f"{venue}: none of {', '.join(symbols)} can be used")
+    if account is not None:
+        facts.reasons = reasons(account)
+    return facts
+
+
+def reasons(account: spot.Account) -> tuple[str, ...]:
+    """What keeps the account from trading, each with its remedy. Pure."""
+    out = []
+    if not account.canTrade:
+        out.append("the key may not trade: give it the spot permission, and no other")
+    if account.accountType != "SPOT":
+        out.append(f"a {account.accountType} account: use the key of a spot account")
+    return tuple(out)
+
+
+def findings(venue: str, facts: SpotFacts) -> tuple[Finding, ...]:
+    """What `doctor` shows. `canWithdraw` is the account's; only where it is false does it clear the key."""
+
+    def row(check: str, verdict: Verdict, text: str, remedy: str = "") -> Finding:
+        return Finding(subject=venue, check=check, verdict=verdict, text=text, remedy=remedy)
+
+    if facts.account is None:
+        return (row(KEY_RIGHTS, Verdict.WARN, "no key: market data only"),)
+    wrong = [why.partition(": ") for why in facts.reasons]
+    return (
+        key_rights(venue, False if facts.account.canWithdraw is False else None),
+        *(row("account mode", Verdict.STOP, head, rest) for head, _, rest in wrong),
+        *(() if wrong else (row("account mode", Verdict.OK, "spot: coins, no positions, nothing lent"),)),
+    )
