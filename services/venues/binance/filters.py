@@ -110,10 +110,10 @@ def filters_of(row: wire.Symbol) -> Filters:
     """Raises FilterError, BadNumber. Tick and step come from the filters, never from the precisions."""
     read = Read(row)
     return Filters(
+        **read.grid(),
         min_notional=read.figure("MIN_NOTIONAL", "notional"),
         up=read.optional("PERCENT_PRICE", "multiplierUp", ZERO),
         down=read.optional("PERCENT_PRICE", "multiplierDown", ZERO),
-        **read.grid(),
     )
 
 
