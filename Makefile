@@ -45,7 +45,7 @@ screens: $(STAMP) ## draw the screenshots of the README again
 	@$(BIN)/python -m tests.screens.export docs/screens
 
 soak: $(STAMP) ## the long random runs
-	@STABLECONSOLE_SOAK=1 $(BIN)/python -m pytest -q -m "not bench and not tmux" tests/execution tests/kill tests/risk tests/safety tests/sim tests/desk tests/adversary $(ARGS)
+	@STABLECONSOLE_SOAK=1 $(BIN)/python -m pytest -q -m "not bench and not tmux" tests/execution tests/kill tests/risk tests/safety tests/sim tests/desk tests/adversary tests/storm tests/lockstep $(ARGS)
 
 mutants: $(STAMP) ## change the rooms that guard the money, a little at a time: does a test notice? (hours)
 	@$(BIN)/python -m tests.mutation.run $(or $(ROOMS),services/risk services/execution services/portfolio/margin.py) $(ARGS)

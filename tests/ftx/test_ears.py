@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -183,6 +184,8 @@ def test_every_recorded_frame_is_understood_and_every_book_proves_itself(
         kinds[frame.get("channel", "")] = kinds.get(frame.get("channel", ""), 0) + (
             frame["type"] != "subscribed"
         )
+    received = [line for line in lines if re.match(r"[\d.]+: ", line)]
+    assert len(frames) == len(received), "a line of the capture was not heard"
     assert kinds["orderbook"] == books
     assert kinds["ticker"] > 300
     assert heard.troubles == []

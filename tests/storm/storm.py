@@ -21,6 +21,7 @@ from services.domain.venue_events import RequestFailed
 from tests.conformance.ftx import FtxSubject
 from tests.conformance.sim import VENUE
 from tests.simserver.served import KEY
+from tests.storm.believer import Believer
 
 FRESH_S = 3.0
 """`max_age` of a quote (PARAMETERS)."""
@@ -39,8 +40,12 @@ class Storm:
         self.known: dict[str, OrderFilled] = {}
         """Fills told by the stream or by a read that a desk would have asked for."""
         self.reads = 0
+        self.blown_s = 0.0
         self.stale_looks = 0
         """How often a line that had been dead for `max_age` was looked at."""
+        self.blocked_looks = 0
+        """How often the gate was asked for an entry meanwhile, or with the line down, and refused it."""
+        self.believer = Believer(VENUE, {spec.id: spec for spec in subject.door.instruments()}, subject.perp)
         self._up = False
         self._stamp = 0.0
         self._heard = 0
@@ -57,6 +62,7 @@ class Storm:
             self._one(event)
 
     def _one(self, event: Event) -> None:
+        self.believer.hear(event)
         match event:
             case VenueLink():
                 self._up = event.up
@@ -85,13 +91,18 @@ class Storm:
     def look(self) -> None:
         """A line that has carried nothing for as long as a quote may be old must not look alive."""
         self.take()
-        if self._dead_at is not None and time.monotonic() - self._dead_at > FRESH_S:
+        dead = self._dead_at is not None and time.monotonic() - self._dead_at > FRESH_S
+        if dead:
             self.stale_looks += 1
             assert not self.fresh(), "a dead line looks alive"
+        if dead or not self._up:
+            assert self.believer.refusal(time.time_ns()), "the gate would let an entry out"
+            self.blocked_looks += 1
 
     # What happens.
 
     async def blow(self, blows: int, gap_s: float, long_every: int) -> None:
+        began = time.monotonic()
         for number in range(1, blows + 1):
             self._trade()
             if number % long_every == 0:
@@ -110,6 +121,7 @@ class Storm:
                 self.done[name] += 1
                 await blow()
             await self._pass(self.draw.uniform(0.2, 1.8) * gap_s)
+        self.blown_s = time.monotonic() - began
 
     def _trade(self) -> None:
         """One order of the account that no reply here tells of, and one of ours into whatever there is."""
