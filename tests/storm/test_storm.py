@@ -80,7 +80,8 @@ async def calm(subject: FtxSubject, storm: Storm) -> None:
             assert report.found == (mine in lived)
     counts = ", ".join(f"{name} {count}" for name, count in sorted(storm.done.items()))
     print(  # noqa: T201
-        f"storm: {sum(storm.done.values())} blows in {storm.blown_s:.0f} s ({counts}), {len(truth)} fills all known,"
+        f"storm: {sum(storm.done.values())} blows in {storm.blown_s:.0f} s ({counts}),"
+        f" {len(truth)} fills all known,"
         f" {len(subject.of(VenueLink, up=False))} times down, {doubts} of {len(storm.sent)} orders in doubt,"
         f" {storm.stale_looks} looks at a dead line, {storm.blocked_looks} entries refused"
     )
