@@ -73,6 +73,17 @@ KEYS: tuple[Key, ...] = (
     Key("filter", "slash", "filter", "/", "filter", "Show only rows that contain a text", "move", 9),
     Key("sort", "s", "sort", "s", "sort", "The next order of this pane's rows", "move", 10),
     Key(
+        "markets.width",
+        "i",
+        "room('candle_width')",
+        "i",
+        "interval",
+        "The next width of the candles: 1, 5, 15 minutes, 1 hour",
+        "move",
+        9,
+        on=("markets",),
+    ),
+    Key(
         "pause", "p", "pause", "p", "pause", "Pause the selected row's strategy, or enable it again", "do", 11
     ),
     Key("ack", "a", "ack", "a", "ack", "Acknowledge the selected alert, else the first open one", "do", 4),

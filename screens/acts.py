@@ -101,9 +101,8 @@ class ConsoleScreen(Asking, inherit_bindings=False):
         name = message.pane.pane_name
         if name not in self.plan.rects or name not in self.panes:
             return
-        self.contents.selected[name] = message.pane.cursor.key
-        self.room.chose(name, message.pane.cursor.key, self)
         self.draw_pane(name)
+        self.watch_views()
         if self._drawer_shows():
             self.refresh(layout=True)
             self.draw_drawer()

@@ -84,8 +84,10 @@ class Contents:
                 return _undrawable(spec, look.width, error)
         if plan.tabs:
             content.tabs = self._tabs(views, pane)
+            more: Spans = (Span("tab ", "muted"), Span("›", "muted"))
             if len(self.room.panes) > 1:
-                content.summary = ((Span("tab ", "muted"), Span("›", "muted")),)
+                own = content.summary if spec.telling else ()
+                content.summary = (*((*words, Span("   ", "muted"), *more) for words in own if words), more)
         if known and (plan.tabs or plan.size in spec.foot):
             self._foot(content, pane, look, key)
         self._mark(content, pane)

@@ -136,12 +136,13 @@ def _top(content: Content, width: int, focused: bool, border: str, position: str
         for at, (name, count, ink, active) in enumerate(content.tabs):
             if line.width + len(name) + len(count) + 4 > width - 2:
                 break
+            shown, gap = f" {name} ", " " if count else ""
             if at:
                 line.add("─", border)
             if active:
-                line.add(f" {name} ", "*strong@sel").add(count, f"{ink}@sel").add(" ", "text@sel")
+                line.add(shown, "*strong@sel").add(count, f"{ink}@sel").add(gap, "text@sel")
             else:
-                line.add(f" {name} ", "muted").add(count, ink).add(" ", "muted")
+                line.add(shown, "muted").add(count, ink).add(gap, "muted")
     else:
         mark = f"{glyphs.ALARM} " if content.alarm and not content.title_ink else ""
         line.add(f" {mark}", "alarm" if content.alarm else "text")

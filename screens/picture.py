@@ -90,6 +90,7 @@ class Picture(Stage, inherit_bindings=False):
     def pane_steps(self) -> Iterator[Callable[[], None]]:
         self.contents.at(self.clock())
         yield from [partial(self.draw_pane, name) for name in self.panes]
+        yield self.watch_views  # another row may want another view
         yield self.draw_drawer
 
     def draw_pane(self, name: str) -> None:
@@ -105,7 +106,9 @@ class Picture(Stage, inherit_bindings=False):
             ts = min(int(getattr(self.link.view(topic), "ts", 0)) for topic in old)
             content = contents.aged(content, f.coarse(self.context().now - ts))
         pane.draw(content, rect.width, rect.height)
-        contents.selected[name] = pane.cursor.key
+        if contents.selected.get(name) != pane.cursor.key:
+            contents.selected[name] = pane.cursor.key
+            self.room.chose(name, pane.cursor.key)
 
     def draw_drawer(self) -> None:
         rect = self.plan.rects.get("drawer")

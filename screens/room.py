@@ -43,6 +43,8 @@ class PaneSpec:
     """Orders that `s` walks through; empty = the pane's own."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """Columns a person may hide: id and how the choice names it."""
+    telling: bool = False
+    """Its summary says what it is about, so it stands in the border beside the tabs, too."""
     foot: tuple[SizeClass, ...] = ()
     """Sizes at which the detail of the selected row stands at its foot, beside those with tabs."""
 
@@ -126,7 +128,7 @@ class Room:
         """(count, ink) beside the pane's name in the tabs."""
         return ("", "muted")
 
-    def chose(self, pane: str, key: str, host: Host) -> None:
+    def chose(self, pane: str, key: str) -> None:
         """The cursor came to another row: it may want other views now."""
 
     def detail(self, pane: str, key: str, host: Host) -> bool:

@@ -21,5 +21,6 @@ class Entry:
 
 ROOMS: tuple[Entry, ...] = (
     Entry("1", "desk", "Desk", "screens.desk:DeskRoom", "Positions, funding spreads, risk limits, alerts"),
+    Entry("2", "markets", "Markets", "screens.markets:MarketsRoom", "Quotes, books, candles, basis, funding"),
 )
 BY_NAME = {entry.name: entry for entry in ROOMS}

@@ -92,6 +92,11 @@ class Fit:
         return any(c.id == column for c, _, _ in self.columns)
 
 
+def visible(columns: Sequence[Column], hidden: frozenset[str]) -> tuple[Column, ...]:
+    """Without what a person hides; never an empty table."""
+    return tuple(column for column in columns if column.id not in hidden) or tuple(columns)
+
+
 def fit(columns: Sequence[Column], rows: Sequence[Cells], width: int, drop: Sequence[str]) -> Fit:
     """Drops columns in the order of `drop` until the rest fits; then shares out what is left."""
     shown = list(columns)

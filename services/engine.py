@@ -282,6 +282,7 @@ class _Engine:
             begin=lambda: session.first_events(made_faults(self.options, session.queue.now)),
             close=session.close,
             guarded=choice.durable,
+            depth=session.depth,
         )
         return await Running(parts, self.options).run()
 

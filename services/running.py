@@ -18,10 +18,13 @@ from msgspec import Struct
 from services.control.bridge import Bridge
 from services.control.server import ControlServer
 from services.desk.views import Meta, ViewCache, summary
+from services.desk.views.markets import Depth
+from services.desk.views.topics import no_depth
 from services.drive.guard import Watchdog
 from services.drive.machine import VirtualMachine
 from services.drive.runner import Runner
 from services.drive.standing import Standing
+from services.market.tape import Tape
 from services.protocol.exits import Exit
 from services.protocol.frames import Hello
 from services.protocol.options import RunOptions
@@ -57,9 +60,11 @@ class Parts:
         close: Callable[[], bool],
         hang_up: Callable[[], Awaitable[None]] | None = None,
         guarded: bool = True,
+        depth: Depth = no_depth,
     ) -> None:
         """`begin` queues the first events; `hang_up` closes venues over sockets, `close` the books: False =
-        something could not be written. `guarded`: the watchdog runs.
+        something could not be written. `guarded`: the watchdog runs. `depth`: the venues' books,
+        for pictures.
         """
         self.session = session
         self.machine = machine
@@ -73,6 +78,7 @@ class Parts:
         self.close = close
         self.hang_up = hang_up
         self.guarded = guarded
+        self.depth = depth
 
 
 class Running:
@@ -87,7 +93,9 @@ class Running:
         """Until the loop ends. Raises ProductError when the socket cannot be bound, DeskFailed."""
         parts = self._parts
         session, machine, runner, watchdog = parts.session, parts.machine, parts.runner, parts.watchdog
-        bridge = Bridge(session.desk, runner, parts.meta, parts.cache)
+        tape = Tape()
+        machine.on_market = tape.hear
+        bridge = Bridge(session.desk, runner, parts.meta, parts.cache, tape=tape, depth=parts.depth)
         machine.on_answer = bridge.answer
         session.desk.strategies.guard = watchdog.guard
         server = ControlServer(session.layout.socket, self._hello(), bridge, bridge)

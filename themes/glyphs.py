@@ -63,6 +63,16 @@ _ASCII = {
     "↓": "v",
     "∞": "*",
     "╌": "-",
+    "┄": ".",
+    "╵": "'",
+    "╷": ".",
+    "┃": "H",
+    "╹": "H",
+    "╻": "H",
+    "╽": "H",
+    "╿": "H",
+    "▀": "#",
+    "—": "-",
     TICK: "+",
     "▁": ".",
     "▂": ":",
@@ -95,4 +105,6 @@ def to_ascii(text: str, ink: str) -> str:
     else:
         table = FRAME_ASCII
     out = text.translate(table)
+    if not out.isascii():
+        out = "".join("*" if "\u2800" < char <= "\u28ff" else char for char in out)
     return out if out.isascii() else out.encode("ascii", "replace").decode("ascii")

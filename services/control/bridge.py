@@ -17,10 +17,12 @@ from services.control.ports import Reply
 from services.desk.answers import still_open
 from services.desk.desk import Desk
 from services.desk.views import Meta, ViewCache, orders, pairs, positions, status
-from services.desk.views.topics import BUILDERS, Books
+from services.desk.views.markets import Depth
+from services.desk.views.topics import BUILDERS, Books, no_depth
 from services.domain.effects import Done, Progress
 from services.domain.money import DESK_CONTEXT
 from services.drive.runner import Runner, Wish
+from services.market.tape import Tape
 from services.protocol.errors import UsageError
 from services.protocol.exits import Exit
 from services.protocol.frames import Cmd
@@ -39,10 +41,15 @@ class Bridge:
         meta: Callable[[], Meta],
         cache: ViewCache,
         more: Mapping[str, Callable[[str], Struct | None]] | None = None,
+        tape: Tape | None = None,
+        depth: Depth = no_depth,
     ) -> None:
         """`cache`: what is dear to compute is kept for its step of the desk's time. `more`: builders of views
         that rest on more than the desk's books, by kind of topic; they take the topic's argument.
+        `tape` has heard the market's frames, `depth` knows the venues' books.
         """
+        self._tape = tape or Tape()
+        self._depth = depth
         self._more = dict(more or {})
         self._desk = desk
         self._cache = cache
@@ -153,7 +160,9 @@ class Bridge:
         builder = BUILDERS.get(kind)
         if builder is None:
             return None
-        return builder(Books(self._desk.core, self._desk.strategies, self._meta(), self._cache), argument)
+        desk = self._desk
+        books = Books(desk.core, desk.strategies, self._meta(), self._cache, self._tape, self._depth)
+        return builder(books, argument)
 
 
 def _failed(code: str, text: str, status_: Exit) -> Done:

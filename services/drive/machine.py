@@ -33,6 +33,7 @@ from services.domain.enums import FaultKind, TradingState
 from services.domain.events import (
     Event,
     LatchHealth,
+    MarketFrame,
     StoreHealth,
     StrategyOverrun,
     Timer,
@@ -97,6 +98,8 @@ class VirtualMachine:
         self.waiting: list[int] = []
         self.commit: Future[None] | None = None
         self.stopped: Stopped | None = None
+        self.on_market: Callable[[MarketFrame], None] | None = None
+        """Hears the market's frames after the desk: pictures are made of them, no decision."""
         self.working = WorkingOrders()
         self.events = 0
         self._carry: dict[type, Callable[..., None]] = {
@@ -145,6 +148,8 @@ class VirtualMachine:
         if overran is not None:
             # The very next input: a replay drops the strategy at the same place (RUNTIME 3).
             self.feed(StrategyOverrun(strategy=overran, ts=self.queue.now))
+        if self.on_market is not None and type(event) is MarketFrame:
+            self.on_market(event)
         self.on_handled(self.queue.now)
 
     def _fail(self, error: Exception, event: Event) -> None:

@@ -11,12 +11,14 @@ import msgspec
 
 from services.desk.desk import Desk
 from services.domain.events import Command
+from services.domain.instrument import venue_of
 from services.drive.queue import VirtualQueue
 from services.drive.rebuild import world_instance
 from services.drive.standing import SessionNote, Standing
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.venues.history.history import HistorySource
+from services.venues.sim.depth import Level, levels
 from services.venues.sim.exchange import SimExchange, build_exchange
 from services.venues.sim.world import World
 
@@ -68,6 +70,13 @@ class Session(Standing):
         for command in commands:
             self.queue.deliver(now, command)
         self.exchange.start(now)
+
+    def depth(self, instrument: str, count: int) -> tuple[list[Level], list[Level]] | None:
+        """The exchange's book as anybody sees it, best first; None = no such instrument."""
+        venue = self.exchange.venues.get(venue_of(instrument))
+        if venue is None or instrument not in venue.floor.books:
+            return None
+        return levels(venue.floor, instrument, count)
 
     def close(self) -> bool:
         """Flush and close, the exchange last. False = something could not be written."""

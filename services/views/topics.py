@@ -8,6 +8,8 @@ from importlib import import_module
 TYPES: dict[str, str] = {
     "strip": "services.views.strip:StripView",
     "desk": "services.views.desk:DeskView",
+    "markets": "services.views.markets:MarketsView",
+    "book": "services.views.markets:BookView",
 }
 """By kind: `book` for `book:BTC-USDT-PERP.alpha`."""
 

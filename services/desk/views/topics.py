@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec import Struct
 
 from services.desk.core import DeskCore
 from services.desk.strategy import Strategies
 from services.desk.views.cache import ViewCache
+from services.desk.views.markets import Depth, Levels, book_view, markets_view
 from services.desk.views.meta import Meta
 from services.desk.views.panes import desk_view
 from services.desk.views.strip import strip
+from services.market.tape import Tape
+
+
+def no_depth(_instrument: str, _count: int) -> tuple[Levels, Levels] | None:
+    """A venue that shows no levels: the book is what its quote says."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,8 @@ class Books:
     strategies: Strategies
     meta: Meta
     cache: ViewCache
+    tape: Tape = field(default_factory=Tape)
+    depth: Depth = no_depth
 
 
 Builder = Callable[[Books, str], Struct | None]
@@ -31,5 +40,7 @@ Builder = Callable[[Books, str], Struct | None]
 BUILDERS: dict[str, Builder] = {
     "strip": lambda books, _: strip(books.core, books.meta, books.cache),
     "desk": lambda books, _: desk_view(books.core, books.strategies, books.meta, books.cache),
+    "markets": lambda books, _: markets_view(books.core, books.cache),
+    "book": lambda books, asked: book_view(books.core, asked, books.tape, books.depth),
 }
 """By kind of topic."""

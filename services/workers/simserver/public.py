@@ -6,6 +6,7 @@ from typing import Any
 
 from services.domain.events import RateRow
 from services.domain.instrument import Instrument
+from services.venues.sim.depth import levels
 from services.venues.sim.facts import WEIGHTS
 from services.workers.simserver import shown
 from services.workers.simserver.auth import Refused
@@ -33,7 +34,7 @@ def orderbook(q: Question) -> Any:
     except ValueError:
         raise Refused(400, "Invalid parameter depth") from None
     spec = spec_of(q, q.names["name"])
-    bids, asks = shown.levels(q.floor, spec.id, max(1, min(depth, 100)))
+    bids, asks = levels(q.floor, spec.id, max(1, min(depth, 100)))
     return {"bids": bids, "asks": asks}
 
 

@@ -20,7 +20,6 @@ from services.venues.sim.facts import WEIGHTS
 from services.venues.sim.floor import TradingFloor
 
 Row = dict[str, Any]
-Level = tuple[Decimal, Decimal]
 """(price, size)."""
 ZERO = Decimal(0)
 _DIGITS = re.compile(r"(\d+)$")
@@ -54,20 +53,6 @@ def top_of(floor: TradingFloor, name: str) -> tuple[Decimal | None, Decimal | No
     bid, bid_lots, ask, ask_lots, _, _ = book.top()
     tick, lot = spec.price_increment, spec.size_increment
     return bid * tick, ask * tick, bid_lots * lot, ask_lots * lot
-
-
-def levels(floor: TradingFloor, name: str, depth: int) -> tuple[list[Level], list[Level]]:
-    """Bids and asks, best first: the background with our resting orders in it."""
-    book, spec = floor.books[name], floor.listed[name]
-    out: list[list[Level]] = []
-    for asks in (False, True):
-        sizes = dict(book.levels(asks)) if book.priced else {}
-        for order in book.asks if asks else book.bids:
-            if order.ticks is not None:
-                sizes[order.ticks] = sizes.get(order.ticks, 0) + order.leaves
-        ordered = [row for row in sorted(sizes.items(), reverse=not asks) if row[1] > 0][:depth]
-        out.append([(ticks * spec.price_increment, lots * spec.size_increment) for ticks, lots in ordered])
-    return out[0], out[1]
 
 
 def market(floor: TradingFloor, spec: Instrument) -> Row:

@@ -20,11 +20,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from services.domain.enums import FaultKind
 from services.domain.events import Event, OrderAccepted, OrderCanceled, OrderFilled, VenueLink
 from services.venues.ftx.book import checksum_of
+from services.venues.sim.depth import Level, levels
 from services.venues.sim.faults import VenueFaults
 from services.workers.simserver import orders, shown
 from services.workers.simserver.auth import Refused, login
 from services.workers.simserver.house import House, Seat
-from services.workers.simserver.shown import Level, Row
+from services.workers.simserver.shown import Row
 
 MARKET_CHANNELS = ("ticker", "trades", "orderbook")
 PRIVATE_CHANNELS = ("orders", "fills")
@@ -209,7 +210,7 @@ class Socket:
 
     def _book(self, market: str) -> None:
         floor = self.seat.venue(self._venue).floor
-        bids, asks = shown.levels(floor, f"{market}.{self._venue}", DEPTH)
+        bids, asks = levels(floor, f"{market}.{self._venue}", DEPTH)
         now = (dict(bids), dict(asks))
         told = self._told.get(market)
         if told == now:

@@ -1,0 +1,100 @@
+"""Screen 2, Markets: what is quoted where, and the selected instrument looked at closely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from screens.draw import markets
+from screens.frame import Content, Row
+from screens.ink import Line, wrap
+from screens.layout import Rect, SizeClass, beside, stacked
+from screens.room import Host, Look, PaneSpec, Room
+from services.views.markets import BookView, MarketsView
+
+WIDTHS = (1, 5, 15, 60)
+"""Minutes of a candle, as `i` walks them."""
+
+_CLOSE: dict[str, Callable[[BookView, int, int], Content]] = {
+    "book": markets.ladder,
+    "candles": markets.candles,
+    "basis": markets.basis,
+    "rates": markets.funding,
+    "spreads": markets.spreads,
+}
+
+
+class MarketsRoom(Room):
+    name = "markets"
+    panes: ClassVar[tuple[PaneSpec, ...]] = (
+        PaneSpec("instruments", "Markets", sorts=markets.SORTS, columns=markets.NAMES),
+        PaneSpec("book", "Book", telling=True),
+        PaneSpec("candles", "Candles", telling=True),
+        PaneSpec("basis", "Basis", telling=True),
+        PaneSpec("rates", "Funding", telling=True),
+        PaneSpec("spreads", "Spread", telling=True),
+    )
+
+    def __init__(self) -> None:
+        self._instrument = ""
+        self._minutes = WIDTHS[0]
+
+    def topics(self) -> tuple[str, ...]:
+        if not self._instrument:
+            return ("markets",)
+        return ("markets", f"book:{self._instrument}@{self._minutes}")
+
+    def chose(self, pane: str, key: str) -> None:
+        if pane == "instruments":
+            self._instrument = key
+
+    def places(self, size: SizeClass, body: Rect, views: Mapping[str, object]) -> dict[str, Rect]:
+        view = views.get("markets")
+        rows = len(view.rows) if isinstance(view, MarketsView) else 0
+        top = max(8, min(rows + 3, body.height * 2 // 5))
+        parts = stacked(body, {"instruments": top, "rest": 0})
+        sides = beside(
+            parts.pop("rest"),
+            {"book": 32, "right": 68} if size is SizeClass.WIDE else {"book": 40, "right": 60},
+        )
+        right = sides.pop("right")
+        halves = stacked(right, {"candles": right.height * 55 // 100, "low": 0})
+        return (
+            parts
+            | sides
+            | {"candles": halves["candles"]}
+            | beside(halves["low"], {"basis": 30, "rates": 40, "spreads": 30})
+        )
+
+    def shape(self, views: Mapping[str, object]) -> object:
+        view = views.get("markets")
+        return len(view.rows) if isinstance(view, MarketsView) else 0
+
+    def draw(self, pane: str, look: Look) -> Content:
+        view = look.view("markets", MarketsView)
+        if pane == "instruments":
+            return Content(title="") if view is None else markets.table(view, look.width, look.context)
+        book = look.view("book", BookView)
+        if book is None:
+            title = next(spec.title for spec in self.panes if spec.name == pane)
+            text = f"Waiting for {self._instrument}." if self._instrument else "No instrument is selected."
+            return Content(title=title, rows=[Row([line]) for line in wrap(text, look.width, "muted")])
+        return _CLOSE[pane](book, look.width, look.height)
+
+    def drawer(self, pane: str, key: str, look: Look) -> list[Line]:
+        view = look.view("markets", MarketsView)
+        if view is None or pane != "instruments":
+            return []
+        return markets.drawer(view, key, look.width, look.context)
+
+    def tab(self, pane: str, views: Mapping[str, object]) -> tuple[str, str]:
+        view = views.get("markets")
+        if pane != "instruments" or not isinstance(view, MarketsView):
+            return ("", "muted")
+        return (str(len(view.rows)), "muted")
+
+    def act(self, action: str, host: Host, pane: str, key: str) -> None:
+        if action == "candle_width":
+            self._minutes = WIDTHS[(WIDTHS.index(self._minutes) + 1) % len(WIDTHS)]
+            host.redraw()
+            host.say(f"candles of {self._minutes} m" if self._minutes < 60 else "candles of 1 h")
