@@ -12,6 +12,7 @@ from screens.reconcile_dialog import ReconcileDialog
 from screens.ui import Terminal
 from services.domain.enums import TradingState
 from tests.console.differing import COIN, LEG, SMALL, STRANGE, differing_desk
+from tests.console.eight import eight_screens  # noqa: F401 - a fixture
 from tests.console.fixtures import quiet_desk, quiet_strip
 from tests.console.stub import StubLink
 from tests.console.test_keys import open_desk

@@ -12,6 +12,7 @@ from console.app import make_app
 from screens.memory import Memory
 from screens.rooms import BY_NAME, ROOMS
 from screens.ui import Terminal
+from tests.console.eight import eight_screens  # noqa: F401 - a fixture
 from tests.console.fixtures import calm_strip, quiet_desk, quiet_strip
 from tests.console.rooms import ROOM_VIEWS
 from tests.console.stub import StubLink

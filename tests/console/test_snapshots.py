@@ -9,6 +9,7 @@ from textual.app import App
 
 from console.app import make_app
 from screens.ui import Terminal
+from tests.console.eight import eight_screens  # noqa: F401 - a fixture
 from tests.console.fixtures import STATES
 from tests.console.stub import StubLink
 
