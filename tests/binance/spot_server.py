@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from services.venues.binance.hosts import SpotHosts, SpotSettings
 from services.venues.binance.spot.build import build_spot
 from services.venues.binance.spot.venue import SpotVenue
-from tests.binance.server import QUICK, FakeBinance, Heard, fake, now_ms
+from tests.binance.server import PATIENCE_S, QUICK, FakeBinance, Heard, fake, now_ms
 
 SYMBOL = "BTCUSDT"
 KEY, SECRET = "key", "secret"
@@ -65,6 +66,7 @@ class FakeSpot(FakeBinance):
         self.sockets = {"stream": [], "ws-api": []}
         self.subscribed: list[dict[str, Any]] = []
         """What the account's stream was asked with."""
+        self._subscribing = asyncio.Event()
         clock = self.routes["GET /fapi/v1/time"]
         indexes = self.routes["GET /fapi/v1/assetIndex"]
         self.routes = {"GET /api/v3/time": clock, "GET /fapi/v1/assetIndex": indexes}
@@ -110,6 +112,7 @@ class FakeSpot(FakeBinance):
     def subscribe(self, asked: dict[str, Any]) -> dict[str, object]:
         """As the venue judges it: sorted by name, joined, signed; the key one of its parameters."""
         self.subscribed.append(asked)
+        self._subscribing.set()
         params = dict(asked["params"])
         signature = params.pop("signature", "")
         text = "&".join(f"{name}={params[name]}" for name in sorted(params))
@@ -130,6 +133,10 @@ class FakeSpot(FakeBinance):
     def diff(self, first: int = 9, last: int = 11, before: int = 8) -> dict[str, object]:
         return {"e": "depthUpdate", "E": now_ms(), "s": SYMBOL, "U": first, "u": last,
                 "b": [["59999", "4"]], "a": []}  # fmt: skip
+
+    async def asked_for_events(self) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            await self._subscribing.wait()
 
     async def event(self, frame: object) -> None:
         await self.tell("ws-api", {"subscriptionId": 0, "event": frame})

@@ -121,7 +121,18 @@ def settings() -> str:
         given = ", ".join(f"`{key}`" for key in kind.needs)
         rest = ", ".join(f"`{key}`" for key in kind.fields if key not in kind.needs)
         lines.append(f"| `{name}` | {given} | {rest} |")
+    lines += _BINANCE
     return "\n".join(lines) + "\n"
+
+
+_BINANCE = (
+    "",
+    "`binance` is USDⓈ-M futures, `binance_spot` the spot market; both may stand in one profile, each with its own",
+    "key. `hosts` is `production`, `demo`, `testnet`, or `local` with addresses on this machine: `rest`, `stream`,",
+    "for spot `api` (the WebSocket API) and, where coins are to have a price in dollars, `index` (the futures",
+    "service). A PEM private key as the secret signs with Ed25519 (extra `ed25519`). Spot has no positions, no",
+    "reduce-only, no conditional orders and no dead-man's switch here. Neither has been run against the real venue.",
+)
 
 
 def _setting(entry: Entry) -> str:

@@ -129,3 +129,37 @@ def test_binance_is_named_by_a_word_that_says_which_hosts() -> None:
 
 def test_a_secret_of_the_environment_is_no_parameter() -> None:
     assert read(ALPHA, STABLECONSOLE_SECRET_ALPHA="abc", STABLECONSOLE_SECRET_A__B="abc").settings.wires
+
+
+SPOT = """
+[profiles.sock]
+mode = "paper"
+
+[profiles.sock.venue.spot]
+kind = "binance_spot"
+hosts = "local"
+symbols = ["USDCUSDT"]
+rest = "http://127.0.0.1:1"
+stream = "ws://127.0.0.1:2"
+api = "ws://127.0.0.1:2/ws-api/v3"
+"""
+
+
+def test_binance_spot_names_one_address_more_and_may_name_where_coins_are_priced() -> None:
+    wire = read(SPOT).settings.wires["spot"]
+    assert wire.options == {"hosts": "local", "api": "ws://127.0.0.1:2/ws-api/v3"}
+    priced = read(SPOT + 'index = "http://127.0.0.1:3"\n').settings.wires["spot"]
+    assert priced.options["index"] == "http://127.0.0.1:3"
+    for change, said in (
+        (('api = "ws://127.0.0.1:2/ws-api/v3"\n', ""), "an address on this machine"),
+        (("ws://127.0.0.1:2/ws-api/v3", "ws://10.0.0.1:2/ws-api/v3"), "an address on this machine"),
+        (('"local"', '"testnet"'), "names it"),
+        (("symbols", "leverage = 3\nsymbols"), "one of: kind"),
+    ):
+        with pytest.raises(SettingsError, match=said):
+            read(SPOT.replace(*change))
+    named = SPOT.replace('"local"', '"demo"').replace('"paper"', '"live"')
+    short = "\n".join(line for line in named.splitlines() if "127.0.0.1" not in line)
+    with pytest.raises(SettingsError, match="these hosts are the real exchange's"):
+        read(short)
+    assert read(short + "\nallow_remote = true\n").settings.wires["spot"].options == {"hosts": "demo"}

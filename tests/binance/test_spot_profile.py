@@ -1,0 +1,63 @@
+"""From a profile's table to a spot venue that is examined, and traded on paper by an engine."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from services.runtime.redact import Redactor
+from services.settings.layout import StateLayout
+from services.settings.parameters import Settings
+from services.settings.venues import VenueWire
+from services.venues.live import Verdict
+from services.workers.doctor import all_findings
+from services.workers.wires import account_names, build_venues, world_of
+from tests.binance.server import PATIENCE_S, Heard, fake
+from tests.binance.spot_server import KEY, SECRET, SYMBOL, FakeSpot
+
+SECRETS = {"STABLECONSOLE_SECRET_SPOT": SECRET}
+
+
+def wire(server: FakeSpot, **options: str) -> VenueWire:
+    return VenueWire(
+        kind="binance_spot",
+        rest=server.rest,
+        stream=server.stream,
+        key=KEY,
+        symbols=(SYMBOL,),
+        options={"hosts": "local", "api": f"{server.stream}/ws-api/v3", **options},
+    )
+
+
+async def test_doctor_names_what_spot_lacks_and_stops_nothing(tmp_path: Path) -> None:
+    server = FakeSpot()
+    async with fake(server):
+        chosen = Settings(profile="p", mode="live", venues=("spot",), wires={"spot": wire(server)})
+        async with asyncio.timeout(PATIENCE_S):
+            found = await all_findings(StateLayout(tmp_path), chosen, SECRETS, tmp_path / "a", Redactor())
+    rows = {row.check: row for row in found if row.subject == "spot"}
+    assert not [row for row in rows.values() if row.verdict is Verdict.STOP]
+    assert rows["reachable"].text == "1 markets"
+    assert rows["key rights"].verdict is Verdict.WARN
+    assert rows["account mode"].verdict is Verdict.OK
+    assert "dead-man's switch" in rows["capabilities"].text
+    assert "weight-1m" in rows["rate budget"].text
+    assert SECRET not in repr(found)
+
+
+def test_every_word_for_hosts_builds_a_venue_and_paper_takes_no_key(tmp_path: Path) -> None:
+    server = FakeSpot()
+    server.rest, server.stream = "http://127.0.0.1:1", "ws://127.0.0.1:2"
+    wires = {"spot": wire(server)} | {
+        name: VenueWire(
+            kind="binance_spot", symbols=(SYMBOL,), allow_remote=True, key=KEY, options={"hosts": name}
+        )
+        for name in ("production", "demo", "testnet")
+    }
+    environ = {f"STABLECONSOLE_SECRET_{name.upper()}": SECRET for name in wires}
+    built = build_venues("p", wires, environ, Heard(), Redactor())
+    assert all(venue.capabilities.orders and not venue.capabilities.conditional for venue in built.values())
+    on_paper = build_venues("p", wires, {}, Heard(), Redactor(), paper=tmp_path)
+    assert on_paper.keys() == wires.keys()
+    assert account_names(wires)["demo"] == ("binance_spot demo", KEY)
+    assert world_of(wires)["testnet"] == {"kind": "binance_spot", "rest": "testnet", "subaccount": ""}
