@@ -43,6 +43,13 @@ class ConsoleScreen(Asking, inherit_bindings=False):
             self.close_field()
             self.show_room(entry.name)
             return False
+        if word == "shock":
+            self.show_room("stress")
+            error = self.room.line(rest, self)
+            if error is not None:
+                self.hint = (error, "*warn")
+                self.draw_command()
+            return error is None
         self.close_field()
         if word == "theme":
             self.action_theme(rest)

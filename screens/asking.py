@@ -26,7 +26,7 @@ from themes import glyphs as g
 
 AFTER_FLATTEN_S = 0.5
 """A key that bounces after the confirming `F` opens no second dialog."""
-OURS = ("q", "quit", "help", "theme", "screen")
+OURS = ("q", "quit", "help", "theme", "screen", "shock")
 """Words of the `:` line that are the console's own."""
 
 

@@ -12,7 +12,7 @@ from screens.draw.context import Context
 from screens.frame import INSET, Content, Row
 from screens.ink import Line, Span, Spans, wrap
 from screens.layout import Plan, Rect
-from screens.room import Look, PaneSpec, Room, kind_of
+from screens.room import Look, PaneSpec, Room
 
 STILL_S = 2.0
 """Rank changes wait until no key came for so long …"""
@@ -69,7 +69,7 @@ class Contents:
     ) -> Content:
         spec = self.spec(pane)
         look = self.look(pane, views, plan, rect, context, key)
-        if any(views.get(kind_of(topic)) is None for topic in self.room.topics()[:1]):
+        if not self.room.ready(views):
             content = Content(title=spec.title)
             content.rows = [
                 Row([line]) for line in wrap("Waiting for the engine's first view.", look.width, "muted")

@@ -116,6 +116,10 @@ class Room:
         """Anything that differs when new views ask for other places."""
         return None
 
+    def ready(self, views: Mapping[str, object]) -> bool:
+        """There is something to draw: the view of its first topic, unless the room says otherwise."""
+        return all(views.get(kind_of(topic)) is not None for topic in self.topics()[:1])
+
     def draw(self, pane: str, look: Look) -> Content:
         """One pane. A figure that is no number may raise ArithmeticError: only this pane goes."""
         raise NotImplementedError  # abstract: each room draws its own panes
@@ -137,6 +141,10 @@ class Room:
 
     def act(self, action: str, host: Host, pane: str, key: str) -> None:
         """One of its own keys (`room('action')` in the keymap) on the selected row of the focused pane."""
+
+    def line(self, text: str, host: Host) -> str | None:
+        """A `:` line for this room, its first word off. Gives what is wrong with it, or None."""
+        return f"{self.name} takes no line"
 
     def strategy(self, pane: str, key: str, views: Mapping[str, object]) -> str:
         """The strategy of the selected row, for `p`."""

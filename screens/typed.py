@@ -7,6 +7,8 @@ from services.protocol.commands import SPECS, Takes
 from services.views.desk import DeskView
 from services.views.strip import StripView
 
+SHOCK = "shock COIN PERCENT: what if? for example shock USDC -3%; alone it clears"
+
 
 def hint(text: str) -> tuple[str, str] | None:
     """(words, ink): the usage of the command that is being typed, or the commands that start so."""
@@ -14,6 +16,8 @@ def hint(text: str) -> tuple[str, str] | None:
     if not body:
         return None
     found = [s for s in SPECS if s.line and (body.startswith(s.name + " ") or s.name.startswith(body))]
+    if not found and (body.split()[0] == "shock" or "shock".startswith(body)):
+        return (SHOCK, "muted")
     if not found and (body.split()[0] == "screen" or own(body)):
         return ("screen NAME: " + "  ".join(entry.name for entry in ROOMS), "muted")
     if not found:
@@ -26,7 +30,7 @@ def hint(text: str) -> tuple[str, str] | None:
 def own(text: str) -> tuple[str, ...]:
     """Whole lines of the console's own that continue this one."""
     body = text.strip().removeprefix(":").lstrip()
-    lines = ("help", "quit", "theme", *(f"screen {entry.name}" for entry in ROOMS))
+    lines = ("help", "quit", "theme", "shock", *(f"screen {entry.name}" for entry in ROOMS))
     return tuple(line for line in lines if line.startswith(body) and line != body) if body else ()
 
 

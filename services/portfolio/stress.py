@@ -72,6 +72,8 @@ class StressRow(Struct, frozen=True, kw_only=True):
     worst_venue: str | None
     leverage: Decimal | None
     infinite: bool
+    shock: Shock | None = None
+    """What moved; None where no price did."""
 
 
 def stress_table(
@@ -104,10 +106,12 @@ def stress_table(
 
 
 def _row(name: str, accounts: Sequence[AccountInput], shock: Shock, before: Decimal | None) -> StressRow:
-    return _judged(name, [shocked(account, shock) for account in accounts], before)
+    return _judged(name, [shocked(account, shock) for account in accounts], before, shock)
 
 
-def _judged(name: str, accounts: Iterable[AccountInput], before: Decimal | None) -> StressRow:
+def _judged(
+    name: str, accounts: Iterable[AccountInput], before: Decimal | None, shock: Shock | None = None
+) -> StressRow:
     margins: dict[str, Margin] = {account.venue: account_margin(account) for account in accounts}
     total = merge_margins(margins.values())
     worst = worst_usage(margins)
@@ -120,6 +124,7 @@ def _judged(name: str, accounts: Iterable[AccountInput], before: Decimal | None)
         worst_venue=None if worst is None else worst[0],
         leverage=total.leverage,
         infinite=total.infinite or any(margin.infinite for margin in margins.values()),
+        shock=shock,
     )
 
 

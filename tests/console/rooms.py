@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tests.console.fixtures import quiet_desk
+from tests.console.labs import quiet_lab
 from tests.console.market_fixtures import quiet_book, quiet_markets
 
 Views = Mapping[str, object]
@@ -15,5 +16,6 @@ Views = Mapping[str, object]
 ROOM_VIEWS: dict[str, Callable[[], Views]] = {
     "desk": lambda: {"desk": quiet_desk()},
     "markets": lambda: {"markets": quiet_markets(), "book:BTC-USDT-PERP.alpha@1": quiet_book()},
+    "stress": lambda: {"stress": quiet_lab()},
 }
 """By the screen's name: what the engine would send, by whole topic."""

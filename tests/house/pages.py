@@ -47,6 +47,7 @@ def commands() -> str:
         line = f"`:{_escaped(spec.usage)}`" if spec.line else ""
         lines.append(f"| {shell} | {line} | {spec.help} |")
     lines += [
+        "| | `:shock COIN PERCENT` | What if? Screen 8 on the present books; alone it clears. Nothing reaches the engine. |",
         "| `stableconsole run [FLAGS]` | | Start an engine, or attach to the one that runs; `run` may be left out. |",
         "| `stableconsole run --no-ui` | | The engine in the foreground; its last line is the summary as JSON. |",
         "| `stableconsole attach [--read-only]` | | The screen alone, on an engine that runs. |",

@@ -151,16 +151,19 @@ def breaker_views(core: DeskCore) -> tuple[BreakerView, ...]:
     return tuple(rows)
 
 
-def _stress(figures: Figures) -> tuple[StressView, ...]:
-    """At the last known figures; the accounts say whether those are stale."""
+def stress_rows(figures: Figures) -> tuple[StressRow, ...]:
+    """The standing table at the last known figures; the accounts say whether those are stale."""
 
     def compute() -> tuple[StressRow, ...]:
         return stress_table(tuple(figures.last_books.values()), None, _funding_legs(figures.core))
 
-    rows = figures.cache.get("stress", figures.token, compute)
+    return figures.cache.get("stress", figures.token, compute)
+
+
+def _stress(figures: Figures) -> tuple[StressView, ...]:
     return tuple(
         StressView(name=row.name, equity_change=row.equity_change, usage=row.usage, leverage=row.leverage)
-        for row in rows
+        for row in stress_rows(figures)
     )
 
 

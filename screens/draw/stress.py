@@ -1,0 +1,273 @@
+"""Stress: which coins are shocked, what would be left, how it grows with the shock, the standing cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from screens import format as f
+from screens.draw.context import Context
+from screens.frame import Content, Row
+from screens.ink import Line, Span, Spans, flow, wrap
+from screens.table import Cells, Column, fit, header, row
+from services.views.stress import CaseView, OutcomeView, ShockView, StepView, StressLab
+from themes import glyphs as g
+
+Tell = Callable[[Decimal], str]
+
+_SHOCKS = (
+    Column("coin", "Coin", 6),
+    Column("price", "Price $", 10, right=True),
+    Column("change", "Shock", 8, right=True),
+    Column("after", "Then $", 10, right=True),
+    Column("word", "", 4, gap=2),
+)
+_OUTCOME = (
+    Column("venue", "Account", 12),
+    Column("equity", "Equity $ then", 13, right=True),
+    Column("change", "change", 9, right=True),
+    Column("lev", "Leverage", 13, right=True),
+    Column("usage", "Usage", 15, right=True),
+    Column("liq", "Liq away", 15, right=True),
+    Column("word", "", 4, gap=2),
+)
+_STEPS = (
+    Column("share", "Shocks", 6),
+    Column("equity", "Equity $", 9, right=True),
+    Column("lev", "Lev", 6, right=True),
+    Column("bar", "Usage of the worst account", 8, most=40, gap=2),
+    Column("usage", "", 7, right=True),
+    Column("liq", "Liq away", 8, right=True),
+    Column("word", "", 4, gap=2),
+)
+_CASES = (
+    Column("name", "Case", 18, most=34, text=True),
+    Column("equity", "Equity $", 9, right=True),
+    Column("usage", "Usage", 7, right=True),
+    Column("lev", "Lev", 6, right=True),
+    Column("word", "", 4, gap=2),
+)
+NEAR = Decimal("0.8")
+"""Of usage: the same share at which a limit is NEAR."""
+NOTHING = "Nothing is shocked. Select a coin and press e, or + and - for 1 %; enter on a case takes it over."
+
+
+def shocks(lab: StressLab, width: int, context: Context) -> Content:
+    content = Content(title="Shocks", summary=_summary(lab))
+    rows = [one for one in lab.shocks if context.keeps(one.coin)]
+    if not rows:
+        content.rows = [Row([line]) for line in wrap(_no_match(context, "coin"), width, "muted")]
+        return content
+    cells = [_shock_cells(one) for one in rows]
+    layout = fit(_SHOCKS, cells, width, ("word", "price"))
+    content.head = [] if layout.wrapped else [header(layout)]
+    content.rows = [Row(row(layout, each), key=one.coin) for one, each in zip(rows, cells, strict=True)]
+    return content
+
+
+def _summary(lab: StressLab) -> tuple[Spans, ...]:
+    active = [one for one in lab.shocks if one.change]
+    if not active:
+        return ((Span("nothing shocked", "muted"),),)
+    return ((Span(", ".join(told(one) for one in active), "*accent"),), (Span(f"{len(active)}", "accent"),))
+
+
+def told(one: ShockView) -> str:
+    """`USDC −3 %`."""
+    return f"{f.clean(one.coin)} {percents(one.change)}"
+
+
+def percents(change: Decimal) -> str:
+    places = min(2, f.places_of((change * 100).normalize()))
+    return f.signed_percent(change, places)
+
+
+def _shock_cells(one: ShockView) -> Cells:
+    quiet = "text" if one.held else "muted"
+    after = None if one.price is None else one.price * (1 + one.change)
+    return {
+        "coin": _one(f.clean(one.coin), "*strong" if one.held else "muted"),
+        "price": _price(one.price, quiet),
+        "change": _one(percents(one.change), "*accent") if one.change else _one(g.NONE, "faint"),
+        "after": _price(after, "text") if one.change else ((),),
+        "word": _one("held", "muted") if one.held else ((),),
+    }
+
+
+def _price(price: Decimal | None, ink: str) -> Sequence[Spans]:
+    if price is None:
+        return _one(f.UNKNOWN, "muted")
+    return _one(f.number(price, 4 if price < 100 else 2), ink)
+
+
+def outcome(lab: StressLab, width: int, context: Context) -> Content:
+    """Now and then, account by account; without a shock both are the present."""
+    content = Content(title="Outcome", alarm=any(each.infinite for each in lab.outcomes))
+    if any(each.stale and each.holds for each in lab.outcomes):
+        content.summary = ((Span("~ on last known figures", "warn"),),)
+    rows = [each for each in lab.outcomes if context.keeps(each.venue or "all accounts")]
+    if not rows:
+        content.rows = [Row([line]) for line in wrap(_no_match(context, "account"), width, "muted")]
+        return content
+    cells = [_outcome_cells(each) for each in rows]
+    layout = fit(_OUTCOME, cells, width, ("lev", "change"))
+    content.head = [] if layout.wrapped else [header(layout)]
+    content.rows = [
+        Row(row(layout, each), key=one.venue or "all") for one, each in zip(rows, cells, strict=True)
+    ]
+    if not any(one.change for one in lab.shocks):
+        content.rows.append(Row([Line()]))
+        content.rows += [Row([line]) for line in wrap(NOTHING, width, "muted")]
+    return content
+
+
+def _outcome_cells(one: OutcomeView) -> Cells:
+    mark = g.LAST_KNOWN if one.stale and one.holds else ""
+    change = None if one.equity is None or one.equity_now is None else one.equity - one.equity_now
+    gone = one.infinite
+    cells: dict[str, Sequence[Spans]] = {
+        "venue": _one(f.clean(one.venue) or "all accounts", "text" if one.venue else "*strong"),
+        "equity": _known(one.equity, lambda v: mark + f.number(v, 0), "*strong"),
+        "change": _known(change, lambda v: f.signed(v, 0), _sign(change)),
+    }
+    if not one.holds:
+        return cells | {"word": _one("holds nothing", "muted")}
+    none = g.NONE if one.usage is not None else f.UNKNOWN
+    none_now = g.NONE if one.usage_now is not None else f.UNKNOWN
+    cells |= {
+        "lev": _moved(one.leverage_now, one.leverage, f.times, f.UNKNOWN, f.UNKNOWN),
+        "usage": _moved(one.usage_now, one.usage, f.percent, f.UNKNOWN, f.UNKNOWN),
+        "liq": _moved(one.distance_now, one.distance, f.percent, none_now, none),
+        "word": _one(*_word(one.usage, gone)),
+    }
+    return cells
+
+
+def _word(usage: Decimal | None, gone: bool) -> tuple[str, str]:
+    if gone or (usage is not None and usage >= 1):
+        return "LIQUIDATED", "*alarm"
+    if usage is None:
+        return f.UNKNOWN, "*warn"
+    return ("NEAR", "*warn") if usage >= NEAR else ("OK", "*pos")
+
+
+def _moved(
+    now: Decimal | None, then: Decimal | None, tell: Tell, no_now: str, no_then: str
+) -> Sequence[Spans]:
+    """`31.0 % › 44.2 %`; the present alone when nothing moves."""
+    before = no_now if now is None else tell(now)
+    after = no_then if then is None else tell(then)
+    if before == after:
+        return _one(before, "text")
+    return (
+        (Span(before, "muted"), Span(f" {g.INTO} ", "faint"), Span(after, "*strong")),
+        (Span(after, "*strong"),),
+    )
+
+
+def outcome_lines(lab: StressLab, width: int) -> list[Line]:
+    """The whole in a few words, under the shocks where there is no room for the outcome beside them."""
+    whole = lab.outcomes[0] if lab.outcomes else None
+    if whole is None:
+        return []
+    cells = _outcome_cells(whole)
+    said = (("equity $ ", "equity"), ("", "change"), ("usage ", "usage"), ("liq away ", "liq"), ("", "word"))
+    facts: list[Spans] = [
+        ((Span(name, "muted"),) if name else ()) + tuple(cells[column][0])
+        for name, column in said
+        if column in cells
+    ]
+    return flow(facts, width)
+
+
+def steps(lab: StressLab, width: int, context: Context) -> Content:
+    """How the outcome grows with the shocks, as a chart of bars: where would it end?"""
+    del context  # nothing here is filtered: it is one line of thought
+    content = Content(
+        title="From none to twice the shocks", summary=((Span("bar full = liquidation", "muted"),),)
+    )
+    if len(lab.steps) < 2:
+        content.title = "Scale"
+        content.summary = ()
+        content.rows = [Row([line]) for line in wrap("The chart comes with the first shock.", width, "muted")]
+        return content
+    cells = [_step_cells(one) for one in lab.steps]
+    layout = fit(_STEPS, cells, width, ("lev", "equity", "liq"))
+    content.head = [] if layout.wrapped else [header(layout)]
+    content.rows = [
+        Row(row(layout, each), key=str(one.share)) for one, each in zip(lab.steps, cells, strict=True)
+    ]
+    return content
+
+
+def _step_cells(one: StepView) -> Cells:
+    word, ink = _word(one.usage, one.infinite)
+    bar_ink = {"LIQUIDATED": "alarm_bar", "NEAR": "warn_bar", "OK": "ok_bar"}.get(word, "faint")
+    full = one.infinite or (one.usage is not None and one.usage > 1)
+    share = Decimal(1) if full else one.usage
+    return {
+        "share": _one(f"{one.share.normalize():f}{g.TIMES}", "*strong" if one.share == 1 else "muted"),
+        "equity": _known(one.equity, lambda v: f.number(v, 0), "text"),
+        "lev": _known(one.leverage, f.times, "text"),
+        "bar": [
+            (Span(f.bar(share, w)[0], bar_ink), Span(f.bar(share, w)[1], "track")) for w in range(40, 7, -4)
+        ],
+        "usage": _known(one.usage, f.percent, "text"),
+        "liq": _known(one.distance, f.percent, "text", g.NONE if one.usage is not None else f.UNKNOWN),
+        "word": _one(word, ink),
+    }
+
+
+def cases(lab: StressLab, width: int, context: Context) -> Content:
+    content = Content(title="Standing cases", summary=((Span("enter takes a case over", "muted"),),))
+    rows = [one for one in lab.cases if context.keeps(one.name)]
+    if not rows:
+        text = _no_match(context, "case") if lab.cases else "No cases: nothing is held."
+        content.rows = [Row([line]) for line in wrap(text, width, "muted")]
+        return content
+    cells = [_case_cells(one) for one in rows]
+    layout = fit(_CASES, cells, width, ("lev", "equity"))
+    content.head = [] if layout.wrapped else [header(layout)]
+    content.rows = [Row(row(layout, each), key=one.name) for one, each in zip(rows, cells, strict=True)]
+    return content
+
+
+def _case_cells(one: CaseView) -> Cells:
+    return {
+        "name": _one(f.clean(one.name), "text"),
+        "equity": _known(one.equity_change, lambda v: f.signed(v, 0), _sign(one.equity_change)),
+        "usage": _known(one.usage, f.percent, "text"),
+        "lev": _known(one.leverage, f.times, "text"),
+        "word": _one(*_word(one.usage, one.infinite)),
+    }
+
+
+def case_drawer(lab: StressLab, key: str, width: int) -> list[Line]:
+    found = next((one for one in lab.cases if one.name == key), None)
+    if found is None:
+        return []
+    if not found.changes:
+        return wrap("Every held pair pays for 24 h what it receives now; no price moves.", width, "muted")
+    moved = [
+        (Span(f"{f.clean(coin)} ", "muted"), Span(percents(change), "*strong"))
+        for coin, change in found.changes.items()
+    ]
+    return flow([(Span("moves", "muted"),), *moved], width)
+
+
+def _no_match(context: Context, what: str) -> str:
+    return f"No {what} matches {context.needle}."
+
+
+def _one(text: str, ink: str) -> Sequence[Spans]:
+    return ((Span(text, ink),),)
+
+
+def _sign(change: Decimal | None) -> str:
+    return "muted" if not change else "pos" if change > 0 else "neg"
+
+
+def _known(value: Decimal | None, shown: Tell, ink: str, missing: str = f.UNKNOWN) -> Sequence[Spans]:
+    if value is None:
+        return _one(missing, "muted")
+    return _one(shown(value), ink)

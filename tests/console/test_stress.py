@@ -1,0 +1,113 @@
+"""The Stress screen by its keys: which shocks are asked of the engine, and that nothing is ever sent."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from services.views.stress import topic_of
+from tests.console.labs import quiet_lab
+from tests.console.test_keys import Desk, open_desk
+
+
+async def stress(d: Desk) -> None:
+    d.link.views["stress"] = quiet_lab(shocked=False)
+    await d.press("8")
+
+
+def asked(d: Desk) -> str:
+    """The topic of this screen that is watched now."""
+    found = [topic for topic in d.link.watched if topic.partition(":")[0] == "stress"]
+    assert len(found) == 1
+    return found[0]
+
+
+async def test_plus_and_minus_shock_the_selected_coin_by_one_percent() -> None:
+    async with open_desk() as d:
+        await stress(d)
+        assert asked(d) == "stress"
+        await d.press("down", "minus", "minus", "minus")
+        assert asked(d) == topic_of({"USDC": Decimal("-0.03")})
+        await d.press("plus", "plus", "plus")
+        assert asked(d) == "stress"
+        assert d.link.sent == []
+
+
+async def test_e_asks_for_percent_and_x_clears() -> None:
+    async with open_desk() as d:
+        await stress(d)
+        await d.press("e", "=-12.5", "enter")
+        assert asked(d) == "stress:USDT=-0.125"
+        await d.press("x")
+        assert asked(d) == "stress"
+        assert d.link.sent == []
+
+
+async def test_a_shock_out_of_bounds_stays_in_the_field_with_its_error() -> None:
+    async with open_desk() as d:
+        await stress(d)
+        await d.press("e", "=-100", "enter")
+        assert "out of bounds" in d.text
+        assert d.app.desk.field is not None
+        await d.press("escape")
+        assert asked(d) == "stress"
+
+
+async def test_enter_on_a_case_takes_its_shocks_over() -> None:
+    async with open_desk() as d:
+        await stress(d)
+        d.app.desk.go_to("cases")
+        await d.press("down", "down", "down", "enter")
+        assert asked(d) == topic_of({"BTC": Decimal("0.05"), "ETH": Decimal("0.05")})
+        await d.press("down", "down", "enter")
+        assert "moves no price" in d.text
+        assert asked(d) == topic_of({"BTC": Decimal("0.05"), "ETH": Decimal("0.05")})
+
+
+@pytest.mark.parametrize(
+    ("line", "topic"),
+    [
+        ("shock USDC -3%", "stress:USDC=-0.03"),
+        ("shock usdc −3 %", "stress:USDC=-0.03"),
+        ("shock BTC 12.5", "stress:BTC=0.125"),
+        ("shock", "stress"),
+    ],
+)
+async def test_the_line_shocks_from_any_screen(line: str, topic: str) -> None:
+    async with open_desk() as d:
+        await stress(d)
+        await d.press("1", "colon", f"={line}", "enter")
+        assert d.app.desk.room.name == "stress"
+        assert asked(d) == topic
+        assert d.link.sent == []
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("shock XYZ -3%", "no coin XYZ"),
+        ("shock USDC", "shock COIN PERCENT"),
+        ("shock USDC much", "shock COIN PERCENT"),
+        ("shock USDC -100%", "out of bounds"),
+    ],
+)
+async def test_a_line_that_is_no_shock_says_why_and_changes_nothing(line: str, error: str) -> None:
+    async with open_desk() as d:
+        await stress(d)
+        await d.press("colon", f"={line}", "enter")
+        assert error in d.text
+        assert asked(d) == "stress"
+
+
+async def test_until_the_engine_answers_the_last_outcome_stands() -> None:
+    async with open_desk(size=(200, 60)) as d:
+        await stress(d)
+        assert "94,250" in d.text
+        await d.press("minus")
+        assert "Waiting" not in d.text
+        assert "94,250" in d.text
+        d.link.put(**{asked(d): quiet_lab()})
+        await d.pilot.pause(0.3)
+        assert "92,118" in d.text
+        assert "LIQUIDATED" in d.text
