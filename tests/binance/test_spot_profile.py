@@ -1,20 +1,24 @@
-"""From a profile's table to a spot venue that is examined, and traded on paper by an engine."""
+"""From a profile's table to a spot venue that is examined, and whose account an engine reads."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
 
+from services.drive.standing import SessionNote
 from services.runtime.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire
 from services.venues.live import Verdict
 from services.workers.doctor import all_findings
+from services.workers.live_engine import LiveEngine
 from services.workers.wires import account_names, build_venues, world_of
 from tests.binance.server import PATIENCE_S, Heard, fake
+from tests.binance.spot_exchange import SpotExchange
 from tests.binance.spot_server import KEY, SECRET, SYMBOL, FakeSpot
 
+PAIR = f"{SYMBOL}.spot"
 SECRETS = {"STABLECONSOLE_SECRET_SPOT": SECRET}
 
 
@@ -52,7 +56,7 @@ def test_every_word_for_hosts_builds_a_venue_and_paper_takes_no_key(tmp_path: Pa
         name: VenueWire(
             kind="binance_spot", symbols=(SYMBOL,), allow_remote=True, key=KEY, options={"hosts": name}
         )
-        for name in ("production", "demo", "testnet")
+        for name in ("demo", "testnet")
     }
     environ = {f"STABLECONSOLE_SECRET_{name.upper()}": SECRET for name in wires}
     built = build_venues("p", wires, environ, Heard(), Redactor())
@@ -61,3 +65,39 @@ def test_every_word_for_hosts_builds_a_venue_and_paper_takes_no_key(tmp_path: Pa
     assert on_paper.keys() == wires.keys()
     assert account_names(wires)["demo"] == ("binance_spot demo", KEY)
     assert world_of(wires)["testnet"] == {"kind": "binance_spot", "rest": "testnet", "subaccount": ""}
+
+
+async def test_an_engine_reads_the_account_of_coins_and_values_it(tmp_path: Path) -> None:
+    server = SpotExchange()
+    async with fake(server):
+        chosen = Settings(
+            profile="p",
+            mode="live",
+            venues=("spot",),
+            wires={"spot": wire(server, index=server.rest)},
+            strategies={},
+        )
+        engine = LiveEngine(StateLayout(tmp_path), chosen, "test", SECRETS, Redactor())
+        try:
+            await engine.start()
+            await engine.examine()
+            engine.open(SessionNote(pid="1", speed="1", state_dir=str(tmp_path)))
+            machine = engine.machine(lambda _: None)
+            core = engine.session.desk.core
+
+            def look() -> None:
+                book = core.state.venues.get("spot")
+                known = core.picture.fresh_index("spot", "USDT", core.now) is not None
+                if book is not None and book.agreed_ts and known and core.picture.mark_fresh(PAIR, core.now):
+                    runner.request_stop("seen")
+
+            runner = engine.runner(machine, look, 20.0)
+            engine.session.first_events()
+            assert await runner.run()
+            assert runner.ended_by == "seen"
+            held = core.ledger.state.accounts["spot"].balances
+            assert held == {"USDT": 1_000_000, "BTC": 5, "BNB": 10}
+            assert core.state.venues["spot"].differences == ()
+        finally:
+            await engine.close_venues()
+            engine.session.close()

@@ -46,7 +46,10 @@ def build_spot(
     check_hosts(hosts)
     if bool(secret) != bool(settings.key):
         raise ValueError(f"{name}: a key needs its secret, and a secret its key")
-    tls = ssl.create_default_context()
+    secure = any(
+        url.startswith(("https", "wss")) for url in (hosts.rest, hosts.stream, hosts.api, hosts.index)
+    )
+    tls = ssl.create_default_context() if secure else None
     offset = ClockOffset()
     sign = signer_of(Secret(secret, redactor)) if secret else None
     pools: list[Pool] = []
@@ -65,7 +68,7 @@ def build_spot(
 
         if bans is not None:
             spent.pause(time.monotonic_ns() + bans.left_ms(host, wall() // MS) * MS)
-        pool = Pool(transport_maker(tls if host.startswith("https") else False))
+        pool = Pool(transport_maker(tls if tls is not None and host.startswith("https") else False))
         pools.append(pool)
         return Rest(
             host,
