@@ -54,7 +54,8 @@ def opening(work: Work, pair: Pair) -> None:
     if pair.unsettled:
         wake_at_timeout(work, pair)
         return
-    calm(leg)
+    if leg.band:
+        calm(leg)  # its chase is over; the dwell of a leg that leads is not its chase's
     _next_entry_slice(work, pair)
 
 
