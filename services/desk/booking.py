@@ -88,7 +88,10 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
     """One fill into the ledger, the pair's costs and the table `trades`. Booking twice is harmless."""
     spec = core.instruments[fill.instrument]
     settle_usd = core.picture.settle_usd(fill.instrument)
-    booked = core.ledger.apply_fill(fill, spec, settle_usd, core.picture.quote_usd(fill.instrument))
+    fee_coin_usd = core.picture.index(fill.venue, fill.fee_coin)
+    booked = core.ledger.apply_fill(
+        fill, spec, settle_usd, core.picture.quote_usd(fill.instrument), fee_coin_usd
+    )
     if booked.duplicate:
         return booked
     counters = core.state.counters
@@ -105,7 +108,7 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
         pair=pair,
         strategy=origin.removeprefix("strategy:"),
         quote_usd=core.picture.quote_usd(fill.instrument),
-        fee_usd=core.picture.index(fill.venue, fill.fee_coin),
+        fee_usd=fee_coin_usd,
         reason=entry.request.reason if entry is not None else FOREIGN,
     )
     episode = core.episodes.id_of(fill.instrument, pair) or (closed[-1].id if closed else "")

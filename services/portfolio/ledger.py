@@ -98,7 +98,7 @@ class FillBooked(Struct, frozen=True, kw_only=True):
     fee: Decimal = ZERO
     """Paid > 0, in the fill's fee coin."""
     fee_usd: Decimal | None = ZERO
-    """None = fee coin is not the settle coin, or its index was unknown."""
+    """None = the fee coin's index was unknown."""
     size_before: Decimal = ZERO
     size_after: Decimal = ZERO
     entry_before: Decimal = ZERO
@@ -150,19 +150,20 @@ class Ledger:
         instrument: Instrument,
         settle_usd: Decimal | None,
         quote_usd: Decimal | None = None,
+        fee_coin_usd: Decimal | None = None,
     ) -> FillBooked:
-        """Book a fill once. `quote_usd` is needed only where quote and settle coin differ."""
+        """Book a fill once. `quote_usd` is needed only where quote and settle coin differ; `fee_coin_usd`
+        where the fee is paid in another than the settle coin: BNB, or the coin that was bought."""
         account = self.account(fill.venue)
         if not _first_time(account.trades, f"{fill.instrument}|{fill.trade_id}", fill.ts_event):
             return FillBooked(duplicate=True)
         account.last_fill_ts = max(account.last_fill_ts, fill.ts_event)
         change = fill.quantity if fill.side is Side.BUY else -fill.quantity
         _move(account, fill.fee_coin, -fill.fee)
-        fee_usd = None
+        fee_index = settle_usd if fill.fee_coin == instrument.settle else fee_coin_usd
+        fee_usd = None if fee_index is None else fill.fee * fee_index
         if fill.fee == ZERO:
             fee_usd = ZERO
-        elif settle_usd is not None and fill.fee_coin == instrument.settle:
-            fee_usd = fill.fee * settle_usd
         if not instrument.is_perp:
             _move(account, instrument.underlying, change)
             _move(account, instrument.quote, -round_coin(change * fill.price))

@@ -92,6 +92,7 @@ async def test_an_order_is_accepted_filled_and_told_once() -> None:
         (refused(-1007, "Timeout waiting for response from backend server."), OrderUnknown, "-1007"),
         (None, OrderUnknown, "no answer"),
         ((200, {}, {"symbol": SYMBOL, "orderId": 1}), OrderUnknown, "cannot be read"),
+        ((200, {}, '{"a":' * 5_000 + "1" + "}" * 5_000), OrderUnknown, "cannot be read"),
         (refused(-2010, "Duplicate order sent."), OrderUnknown, "Duplicate"),
         (refused(-2010, "Account has insufficient balance for requested action."), OrderRejected, "balance"),
         (refused(-1013, "Filter failure: NOTIONAL"), OrderRejected, "NOTIONAL"),

@@ -114,6 +114,20 @@ def test_spot_moves_base_and_quote_balances() -> None:
     assert ledger.account("alpha").positions == {}
 
 
+def test_a_fee_in_another_coin_is_booked_in_it_and_counted_at_its_index() -> None:
+    """On spot a buy pays in the bought coin, anywhere BNB may pay: 0.001 BTC of fee was counted as no fee."""
+    pair = spot("BTC", "USDT")
+    ledger = Ledger()
+    bought = fill(pair, Side.BUY, "1", "20000", fee="0.001", fee_coin="BTC")
+    answer = ledger.apply_fill(bought, pair, d("0.99"), d("0.99"), d(20_000))
+    assert ledger.account("alpha").balances == {"BTC": d("0.999"), "USDT": d(-20_000)}
+    assert answer.fee_usd == d(20)
+    paid = fill(BTC, Side.BUY, "1", "20000", fee="0.02", fee_coin="BNB", trade_id="x")
+    assert ledger.apply_fill(paid, BTC, d(1), d(1), d(300)).fee_usd == d(6)
+    unknown = fill(BTC, Side.BUY, "1", "20000", fee="0.02", fee_coin="BNB", trade_id="y")
+    assert ledger.apply_fill(unknown, BTC, d(1)).fee_usd is None
+
+
 def test_profit_in_one_coin_settled_in_another_needs_both_indexes() -> None:
     mixed = perp("BTC", "USD", settle="USDT")
     ledger = Ledger()

@@ -82,7 +82,7 @@ class Ears(ABC):
                     self._one(bytes(one), stream)
             else:
                 self._one(body, stream)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             self.refuse(f"a frame that is no frame: {error}")
 
     def _one(self, body: bytes, stream: str) -> None:
@@ -102,7 +102,7 @@ class Ears(ABC):
                     self.applied += 1
                 else:
                     self.passed[name] = self.passed.get(name, 0) + 1
-            except (msgspec.DecodeError, ParseError, BadNumber) as error:
+            except (msgspec.DecodeError, ParseError, BadNumber, RecursionError) as error:
                 self.refuse(f"{name}: {error}")
                 self.unreadable(name, str(error))
         elif head.id is not None:

@@ -59,7 +59,7 @@ def said(body: bytes) -> Said | None:
     """The venue's code and words; None = the body is none of its errors."""
     try:
         return _SAID.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 

@@ -165,6 +165,6 @@ def decode(kind: type[T], body: bytes, what: str) -> T:
         decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
     try:
         result: T = decoder.decode(body)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise WireError(ErrorKind.UNKNOWN, f"{what}: the reply cannot be read ({error})") from None
     return result
