@@ -7,13 +7,14 @@ thousands of runs are cheap. A scripted strategy opens a pair whenever it may an
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from decimal import Decimal
 from unittest import mock
 
 from services.desk import gatekeeping
 from services.desk.desk import Desk
-from services.domain.effects import Decision, Done, Effect
+from services.domain.effects import Decision, Done, Effect, WriteLatch
 from services.domain.enums import (
     FaultKind,
     PairState,
@@ -22,110 +23,25 @@ from services.domain.enums import (
     TimeInForce,
     TradingState,
 )
-from services.domain.events import Command, Timer
+from services.domain.events import Command, Event, Timer
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
 from services.domain.records import FillRecord, Row
 from services.drive.machine import VirtualMachine
 from services.drive.ports import NullKeeper
 from services.drive.queue import VirtualQueue
-from services.settings.parameters import Execution, Freshness, Pair, Settings, Sizing, StrategySettings
-from services.strategies.base import ClosePair, Intent, OpenPair, StrategyView
+from services.drive.slow_disk import SlowDisk
 from services.strategies.kinds import KINDS
 from services.venues.port import VirtualVenue
 from services.venues.sim import funding
 from services.venues.sim.exchange import SimExchange, build_exchange
-from services.venues.sim.facts import perp, spot
-from services.venues.sim.scenarios import SCENARIOS
-from services.venues.sim.world import World
-from tests.adversary.plan import Deed, FaultPlan, Plan
+from tests.adversary import lives
+from tests.adversary.plan import Deed, FaultPlan, Plan, Restart
+from tests.adversary.script import KIND, LEGS, SCRIPT, VENUES, S, lean_settings, lean_world
 
-S = 1_000_000_000
-VENUES = ("alpha", "beta")
-LEGS = ("BTC-USDT-PERP.beta", "BTC-USDT-PERP.alpha")
-"""Short, long."""
-STEP_S = 2.5
 SLACK = Decimal("1.02")
 """A slice is bounded at its limit price; the mark that values it later may have moved."""
-KIND = "scripted"
-
-
-@dataclass
-class ScriptState:
-    wake_at: int | None = None
-
-
-class Scripted:
-    """Opens its one pair whenever entries are welcome, closes it when it has stood for a while."""
-
-    kind = KIND
-    close_after_ns = 0
-    until = 0
-    """Of the run at hand: how long a pair stands, and when the last one may be opened."""
-
-    def initial(self) -> ScriptState:
-        return ScriptState()
-
-    def decide(
-        self, view: StrategyView, params: object, state: ScriptState
-    ) -> tuple[tuple[Intent, ...], ScriptState]:
-        nap = ScriptState(view.now + (4 * S if view.now < self.until else 8 * S))
-        for pair in view.pairs:
-            stood = pair.opened_ts is not None and view.now - pair.opened_ts >= self.close_after_ns
-            if stood and pair.state is PairState.HEDGED:
-                return (ClosePair(pair=pair.id, reason="script", discretionary=True),), nap
-        if view.pairs or view.blocked or view.now >= self.until:
-            return (), nap if view.pairs or view.now < self.until else ScriptState()
-        return (entry(),), nap
-
-
-def entry() -> OpenPair:
-    return OpenPair(
-        short=LEGS[0],
-        long=LEGS[1],
-        group="BTC",
-        kind="hedge",
-        strength=Decimal(1),
-        stop_distance=Decimal("0.01"),
-        spread=Decimal(10),
-        gross=Decimal(100),
-        costs=Decimal(20),
-        net_edge=Decimal(60),
-        break_even_h=Decimal(5),
-        reason="script",
-    )
-
-
-SCRIPT = Scripted()
-
-
-def lean_settings(plan: Plan) -> Settings:
-    """The defaults but for the clearing times, so that a run of a minute and a half sees entries."""
-    return Settings(
-        strategies={KIND: StrategySettings(kind=KIND)},
-        pair=Pair(entry_policy=plan.entry_policy),
-        exec=Execution(entry_style=plan.entry_style, exit_style=plan.exit_style),
-        fresh=Freshness(self_clear_s=2, outage_settle_s=5),
-        size=Sizing(max_pair_fraction=Decimal("0.12")),
-    )
-
-
-def lean_world(plan: Plan) -> World:
-    name = "flash-crash" if plan.crash else "funding-harvest"
-    offset = 30 * 60 - 10 if plan.crash else (9 * 60 + 25 if plan.settles else 0)
-    return World(
-        scenario=name,
-        history=None,
-        seed=plan.market,
-        step_ns=int(STEP_S * S),
-        start=SCENARIOS[name].start + offset * S,
-        instruments=tuple(
-            each
-            for venue in VENUES
-            for each in (perp(venue, "BTC-USDT-PERP", "BTC", "USDT"), spot(venue, "USDT/USD", "USDT", "USD"))
-        ),
-        balances={venue: {"USD": Decimal(30_000), "USDT": Decimal(20_000)} for venue in VENUES},
-    )
+STOPPED = "stopped by policy"
 
 
 @dataclass
@@ -143,6 +59,21 @@ class Keeper(NullKeeper):
     def __init__(self) -> None:
         self.fills: list[FillRecord] = []
         self.decided: list[Decision] = []
+        self.inputs: list[Event] = []
+        self.sure = 0
+        """So many of them are on the disk, whatever it is like."""
+        self.latched: WriteLatch | None = None
+
+    def input(self, event: Event) -> None:
+        self.inputs.append(event)
+
+    def commit(self) -> Future[None]:
+        self.sure = len(self.inputs)
+        return super().commit()
+
+    def latch(self, effect: WriteLatch) -> str | None:
+        self.latched = effect
+        return None
 
     def record(self, row: Row) -> None:
         if isinstance(row, FillRecord):
@@ -187,6 +118,8 @@ class Arena:
     complaints: list[str] = field(default_factory=list)
     """What was wrong at the moment at which it happened."""
     worst_naked: Decimal = ZERO
+    happened: set[str] = field(default_factory=set)
+    """Restarts, switches that fired, legs stopped by policy."""
 
     def __post_init__(self) -> None:
         KINDS[KIND] = SCRIPT
@@ -198,8 +131,19 @@ class Arena:
             self.exchange: SimExchange = build_exchange(self.world, None, self.queue)
         self.keeper = Keeper()
         facts = {each.id: each for each in self.world.instruments}
-        self.desk = Desk(lean_settings(self.plan), facts, instance="adv000")
-        self.machine = VirtualMachine(
+        self.settings = lean_settings(self.plan)
+        self.disk = SlowDisk(str(self.plan.seed))
+        self.desk = Desk(self.settings, facts, instance="adv000")
+        self.machine = self.build()
+        # The same market, another line: every run draws its own faults.
+        for number, name in enumerate(VENUES):
+            self.exchange.faults(name).draw.seed(self.plan.seed * 2 + number)
+        self.queue.deliver(self.world.start, Timer(name="start", ts=self.world.start))
+        self.exchange.start(self.world.start)
+
+    def build(self) -> VirtualMachine:
+        """The machine of one life, over the desk at hand."""
+        return VirtualMachine(
             self.desk,
             {name: Watched(self, door) for name, door in self.exchange.doors.items()},  # type: ignore[misc]
             self.exchange,
@@ -208,32 +152,42 @@ class Arena:
             on_answer=self._answer,
             on_handled=self._look,
             on_fault=self.exchange.set_fault,
+            disk=self.disk,
         )
-        # The same market, another line: every run draws its own faults.
-        for number, name in enumerate(VENUES):
-            self.exchange.faults(name).draw.seed(self.plan.seed * 2 + number)
-        self.queue.deliver(self.world.start, Timer(name="start", ts=self.world.start))
-        self.exchange.start(self.world.start)
 
     # -- running -----------------------------------------------------------------------------------------
 
     def run(self) -> Arena:
-        steps: list[tuple[float, int, FaultPlan | Deed, bool]] = []
+        steps: list[tuple[float, int, FaultPlan | Deed | Restart, bool]] = []
         for number, fault in enumerate(self.plan.faults):
             steps += [(fault.begin, number, fault, True), (fault.end, number, fault, False)]
         steps += [(deed.at, number, deed, True) for number, deed in enumerate(self.plan.deeds)]
+        if self.plan.restart is not None:
+            steps.append((self.plan.restart.at, len(steps), self.plan.restart, True))
         for at, _, what, begins in sorted(steps, key=lambda step: step[:2]):
             self.until(at)
             if isinstance(what, FaultPlan):
                 self._fault(what, begins)
+            elif isinstance(what, Restart):
+                lives.restart(self, what)
             else:
                 self._do(what)
         self.until(self.plan.faulty_until)
+        self.command("fault", kind=FaultKind.SLOW_FSYNC.value, venue="all", chance="0")
         for kind in FaultKind:
             if any(kind in self.exchange.faults(name).chances for name in VENUES):
                 self.command("fault", kind=kind.value, venue="all", chance="0")
+        for wait in (4, 10, 16, 25, 35):
+            self.until(self.plan.faulty_until + wait)
+            self._look_after()
         self.until(self.plan.end)
         return self
+
+    def _look_after(self) -> None:
+        """What the policy `cancel` has stopped waits for a person: here is one."""
+        for pair in self.desk.core.pairs.live():
+            if pair.state is PairState.FROZEN and pair.frozen_reason.find(STOPPED) >= 0:
+                self.command("pair close", id=pair.id)
 
     def until(self, seconds: float) -> None:
         self.machine.run_until(self.world.start + int(seconds * S))
@@ -334,7 +288,13 @@ class Arena:
     # -- looks -------------------------------------------------------------------------------------------
 
     def fired(self) -> Counter[FaultKind]:
-        return self.exchange.faults("alpha").fired + self.exchange.faults("beta").fired
+        found = self.exchange.faults("alpha").fired + self.exchange.faults("beta").fired
+        return found + Counter({FaultKind.SLOW_FSYNC: self.disk.fired})
+
+    def rare(self) -> set[str]:
+        """Of what a line does not do: what really happened."""
+        stopped = any(STOPPED in each.text for each in self.keeper.decided if each.kind == "escalate")
+        return self.happened | ({"cancel policy"} if stopped else set())
 
     def ours(self, instrument: str) -> bool:
         """Did an order of ours trade on it?"""

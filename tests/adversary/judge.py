@@ -8,7 +8,8 @@ from decimal import Decimal
 from services.domain.enums import PairState, TradingState
 from services.domain.money import ZERO
 from services.execution.pair_legs import within_residual
-from tests.adversary.arena import VENUES, Arena
+from tests.adversary.arena import Arena
+from tests.adversary.script import VENUES
 
 QUIET = (PairState.HEDGED, PairState.CLOSED)
 

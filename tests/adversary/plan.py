@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from services.domain.enums import FaultKind
@@ -15,7 +15,10 @@ CALM_S = 60.0
 _GENTLE = (FaultKind.OUTAGE, FaultKind.HALF_OPEN, FaultKind.ADL, FaultKind.SKEW)
 """Drawn at each frame, and lasting or final: a smaller chance does as much."""
 
-_KINDS = (*FaultKind, FaultKind.PARTIAL, FaultKind.PARTIAL, FaultKind.REJECT, FaultKind.TIMEOUT)
+_LINE = tuple(kind for kind in FaultKind if kind is not FaultKind.SLOW_FSYNC)
+"""What a line does; the disk is drawn beside it, so that a seed keeps what it drew before there was one."""
+
+_KINDS = (*_LINE, FaultKind.PARTIAL, FaultKind.PARTIAL, FaultKind.REJECT, FaultKind.TIMEOUT)
 """Those that hit orders alone have fewer occasions: they are drawn more often."""
 _GENTLE_CHANCES = ("0.05", "0.1", "0.25")
 _CHANCES = ("0.05", "0.1", "0.15", "0.3", "0.3", "0.6", "1")
@@ -34,6 +37,23 @@ class FaultPlan:
     begin: float
     end: float
     """Seconds from the start."""
+
+
+DEAD_MAN_S = 4.0
+"""Time-out of the dead-man's switches where the engine is to be dead for longer."""
+
+
+@dataclass(frozen=True)
+class Restart:
+    """The engine is killed and started again."""
+
+    at: float
+    down_s: float
+    """The venues go on meanwhile; with `dead_man` so much longer than its time-out."""
+    late: bool
+    """The disk holds only what somebody waited for; else all."""
+    dead_man: bool
+    """Killed while orders rest under an armed switch, and away until it has fired."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +81,8 @@ class Plan:
     exit_style: str
     """`taker`, or `maker`: leg 1 rests post-only."""
     entry_policy: str
+    exit_policy: str = "proceed"
+    restart: Restart | None = None
 
     @property
     def end(self) -> float:
@@ -71,11 +93,50 @@ class Plan:
             f"{f.kind.value}@{f.venue}={f.chance} {f.begin:.1f}-{f.end:.1f}s" for f in self.faults
         )
         deeds = ", ".join(f"{d.what} at {d.at:.1f}s" for d in self.deeds)
-        how = f"{self.entry_style}/{self.exit_style}/{self.entry_policy}{' crash' * self.crash}"
+        how = f"{self.entry_style}/{self.exit_style}/{self.entry_policy}/{self.exit_policy}"
+        how = f"{how}{' crash' * self.crash}"
+        how = f"{how}, {self.restart}" if self.restart is not None else how
         return f"seed {self.seed}: {how}, faults [{faults}], deeds [{deeds}] until {self.faulty_until:.1f}s"
 
 
 def plan(seed: int) -> Plan:
+    """What the line, the operator and the strategy do, and beside it the disk, restarts and leg policies."""
+    found = base(seed)
+    draw = Random(f"{seed}:more")
+    close_after = found.close_after
+    faults, policies, exit_style = found.faults, (found.entry_policy, found.exit_policy), found.exit_style
+    if draw.random() < 0.17:
+        begin = 12.3 + draw.random() * 3
+        chance = draw.choice(("0.3", "0.6", "1"))
+        faults = (*faults, FaultPlan(FaultKind.SLOW_FSYNC, "all", chance, begin, found.faulty_until))
+    if draw.random() < 0.16:
+        # The thick leg's venue refuses while a pair closes, or, less often, opens: leg 2 is late.
+        policies, close_after = ("cancel", "cancel"), 2.0
+        exit_style = "taker"
+        begin = 8.0 + draw.random() * 3 if draw.random() < 0.15 else 14.5 + draw.random()
+        faults = (
+            *faults,
+            FaultPlan(FaultKind.REJECT, "alpha", "1", begin, min(begin + 8, found.faulty_until)),
+        )
+    again = None
+    if draw.random() < 0.18:
+        dead_man = draw.random() < 0.7
+        if dead_man:  # what rests is leg 1 of an exit, so that both legs have traded before
+            close_after, exit_style = 2.0, "maker"
+        at = WARM_S + 1 + draw.random() * (found.faulty_until - WARM_S - 3)
+        again = Restart(at, draw.choice((0.05, 0.5, 1.0, 3.0)), draw.random() < 0.5, dead_man)
+    return replace(
+        found,
+        faults=faults,
+        entry_policy=policies[0],
+        exit_policy=policies[1],
+        close_after=close_after,
+        exit_style=exit_style,
+        restart=again,
+    )
+
+
+def base(seed: int) -> Plan:
     draw = Random(seed)
     until = WARM_S + 8 + draw.random() * 18
     faults = tuple(_fault(draw, until) for _ in range(draw.choice((1, 2, 2, 3, 3, 4, 5))))

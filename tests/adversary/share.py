@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 
 from services.domain.enums import FaultKind
-from tests.adversary.arena import LEGS, Arena
+from tests.adversary.arena import Arena
 from tests.adversary.judge import broken
-from tests.adversary.plan import plan
+from tests.adversary.plan import Plan, plan
+from tests.adversary.script import LEGS
 
 SOAK = os.environ.get("STABLECONSOLE_SOAK") == "1"
 RUNS = 25_000 if SOAK else 1_000
@@ -20,7 +22,8 @@ RUNS = 25_000 if SOAK else 1_000
 LEAST_BOTH = 0.60
 """Share of the runs in which both legs traded."""
 LEAST_FIRED = 0.05
-"""Share of the runs in which each kind of fault was really done."""
+"""Share of the runs in which each kind of fault, and each of what is rare, was really done."""
+RARE = ("restart", "dead man", "cancel policy")
 
 
 @dataclass
@@ -28,16 +31,19 @@ class Share:
     runs: int = 0
     both: int = 0
     fired: Counter[FaultKind] = field(default_factory=Counter)
+    rare: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
     def words(self) -> str:
         fired = ", ".join(f"{kind.value} {self.fired[kind] / self.runs:.1%}" for kind in FaultKind)
-        return f"{self.runs} runs, both legs traded in {self.both / self.runs:.1%}; fired: {fired}"
+        rare = ", ".join(f"{name} {self.rare[name] / self.runs:.1%}" for name in RARE)
+        both = f"{self.both / self.runs:.1%}"
+        return f"{self.runs} runs, both legs traded in {both}; fired: {fired}; happened: {rare}"
 
 
-def one(seed: int) -> tuple[Arena | None, str]:
+def one(seed: int, draw: Callable[[int], Plan] = plan) -> tuple[Arena | None, str]:
     """The run, and what it broke; empty = nothing. An engine that fell over broke everything."""
-    arena = Arena(plan(seed))
+    arena = Arena(draw(seed))
     try:
         wrong = broken(arena.run())
     except Exception as error:  # the seed belongs into the report, whatever it was
@@ -56,6 +62,7 @@ def run(first: int, count: int) -> Share:
         if arena is not None:
             share.both += all(arena.ours(leg) for leg in LEGS)
             share.fired += Counter(set(arena.fired()))
+            share.rare += Counter(arena.rare())
     return share
 
 
@@ -69,4 +76,5 @@ def check(first: int, capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert share.both >= LEAST_BOTH * share.runs, share.words()
     rare = [kind.value for kind in FaultKind if share.fired[kind] < LEAST_FIRED * share.runs]
+    rare += [name for name in RARE if share.rare[name] < LEAST_FIRED * share.runs]
     assert not rare, f"{rare} hardly happened: {share.words()}"

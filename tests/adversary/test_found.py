@@ -10,7 +10,7 @@ import hashlib
 
 import pytest
 
-from tests.adversary.plan import plan
+from tests.adversary.plan import base
 from tests.adversary.share import one
 
 GARBAGE = "a quote of 1e300 or NaN on one side of the book ended the engine (half_spread)"
@@ -18,15 +18,15 @@ OPPOSED = "a pair opened over somebody else's opposite position could not be clo
 FOREIGN = "somebody else's resting order counted as reducing, and kept a leg naked for ever"
 
 SEEDS = {62: GARBAGE, 233: GARBAGE, 353: OPPOSED, 453: OPPOSED, 87: FOREIGN, 532: FOREIGN}
-PLANS = "d5fa6e06d96cb31b"
+PLANS = "1ffb4e6d2d3e3495"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_a_seed_found_stays_mended(seed: int) -> None:
-    _, wrong = one(seed)
+    _, wrong = one(seed, base)
     assert wrong == "", SEEDS[seed]
 
 
 def test_the_seeds_still_draw_the_plans_that_found_it() -> None:
-    told = "\n".join(repr(plan(seed)) for seed in SEEDS)
+    told = "\n".join(repr(base(seed)) for seed in SEEDS)
     assert hashlib.sha256(told.encode()).hexdigest()[:16] == PLANS

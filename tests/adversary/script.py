@@ -1,0 +1,112 @@
+"""The world, the settings and the strategy of an adversarial run, as small as one pair needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from services.domain.enums import PairState
+from services.settings.parameters import (
+    Breaker,
+    DeadMan,
+    Execution,
+    Freshness,
+    Pair,
+    Settings,
+    Sizing,
+    StrategySettings,
+)
+from services.strategies.base import ClosePair, Intent, OpenPair, StrategyView
+from services.venues.sim.facts import perp, spot
+from services.venues.sim.scenarios import SCENARIOS
+from services.venues.sim.world import World
+from tests.adversary.plan import DEAD_MAN_S, Plan
+
+S = 1_000_000_000
+VENUES = ("alpha", "beta")
+LEGS = ("BTC-USDT-PERP.beta", "BTC-USDT-PERP.alpha")
+"""Short, long."""
+STEP_S = 2.5
+KIND = "scripted"
+
+
+@dataclass
+class ScriptState:
+    wake_at: int | None = None
+
+
+class Scripted:
+    """Opens its one pair whenever entries are welcome, closes it when it has stood for a while."""
+
+    kind = KIND
+    close_after_ns = 0
+    until = 0
+    """Of the run at hand: how long a pair stands, and when the last one may be opened."""
+
+    def initial(self) -> ScriptState:
+        return ScriptState()
+
+    def decide(
+        self, view: StrategyView, params: object, state: ScriptState
+    ) -> tuple[tuple[Intent, ...], ScriptState]:
+        nap = ScriptState(view.now + (4 * S if view.now < self.until else 8 * S))
+        for pair in view.pairs:
+            stood = pair.opened_ts is not None and view.now - pair.opened_ts >= self.close_after_ns
+            if stood and pair.state is PairState.HEDGED:
+                return (ClosePair(pair=pair.id, reason="script", discretionary=True),), nap
+        if view.pairs or view.blocked or view.now >= self.until:
+            return (), nap if view.pairs or view.now < self.until else ScriptState()
+        return (entry(),), nap
+
+
+def entry() -> OpenPair:
+    return OpenPair(
+        short=LEGS[0],
+        long=LEGS[1],
+        group="BTC",
+        kind="hedge",
+        strength=Decimal(1),
+        stop_distance=Decimal("0.01"),
+        spread=Decimal(10),
+        gross=Decimal(100),
+        costs=Decimal(20),
+        net_edge=Decimal(60),
+        break_even_h=Decimal(5),
+        reason="script",
+    )
+
+
+SCRIPT = Scripted()
+
+
+def lean_settings(plan: Plan) -> Settings:
+    """The defaults but for the clearing times, so that a run of a minute and a half sees entries."""
+    dead_man = plan.restart is not None and plan.restart.dead_man
+    patient = Breaker(rejects_in_row=40, rejects_count=80) if plan.exit_policy == "cancel" else Breaker()
+    return Settings(
+        breaker=patient,
+        strategies={KIND: StrategySettings(kind=KIND)},
+        pair=Pair(entry_policy=plan.entry_policy, exit_policy=plan.exit_policy),
+        deadman=DeadMan(timeout_s=int(DEAD_MAN_S), beat_s=1) if dead_man else DeadMan(),
+        exec=Execution(entry_style=plan.entry_style, exit_style=plan.exit_style),
+        fresh=Freshness(self_clear_s=2, outage_settle_s=5),
+        size=Sizing(max_pair_fraction=Decimal("0.12")),
+    )
+
+
+def lean_world(plan: Plan) -> World:
+    name = "flash-crash" if plan.crash else "funding-harvest"
+    offset = 30 * 60 - 10 if plan.crash else (9 * 60 + 25 if plan.settles else 0)
+    return World(
+        scenario=name,
+        history=None,
+        seed=plan.market,
+        step_ns=int(STEP_S * S),
+        start=SCENARIOS[name].start + offset * S,
+        instruments=tuple(
+            each
+            for venue in VENUES
+            for each in (perp(venue, "BTC-USDT-PERP", "BTC", "USDT"), spot(venue, "USDT/USD", "USDT", "USD"))
+        ),
+        balances={venue: {"USD": Decimal(30_000), "USDT": Decimal(20_000)} for venue in VENUES},
+    )
