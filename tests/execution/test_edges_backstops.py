@@ -85,6 +85,7 @@ def test_a_size_that_changes_is_followed_once_a_second_and_the_timer_says_when()
     at_once = Desk()
     at_once.sync(want("0.5"))
     at_once.now += SECOND
+    at_once.book.state.armed = None
     assert at_once.book.sync({BTC_A: want("0.5")}, at_once.now) == (), "a time that has come is not set again"
 
 
@@ -112,6 +113,8 @@ def test_an_order_found_by_the_read_joins_what_is_known_and_changes_nothing_of_i
     desk.book.adopt(want("0.5"), desk.table.adopt(plain, "v8", D(0), desk.now, desk.now), desk.now)
     stop = desk.book.state.stops[BTC_A]
     assert list(stop.orders) == [other.client_order_id, known.client_order_id]
+    desk.book.adopt(want("0.5"), entry, desk.now)
+    assert list(stop.orders) == [other.client_order_id, known.client_order_id], "the newest stays the newest"
     assert desk.book.level(BTC_A) == D(22100)
     desk.accept(known)
     desk.book.triggered(other.client_order_id)

@@ -62,6 +62,11 @@ def test_small_lines_are_adopted_up_to_the_bound_itself_and_large_ones_spend_not
     (exact,) = run(held(), read("0", "1010")).differences
     assert (exact.adopted, exact.usd) == (True, D(10))
     assert run(held(), read("0", "1010"), AdoptionDay(TODAY, D(40))).differences[0].adopted
+    dear = reconcile(
+        held("0"), read("0.001"), INSTRUMENTS, Reconcile(), AdoptionDay(), {BTC_A: D(10_000)}, INDEXES,
+        settling_ns=1,
+    ).differences[0]  # fmt: skip
+    assert (dear.adopted, dear.usd) == (True, D(10))
     over = run(held(), read("0", "1010"), AdoptionDay(TODAY, D("40.01")))
     assert not over.differences[0].adopted
     assert "used up" in over.differences[0].text
@@ -109,7 +114,8 @@ def test_events_of_one_moment_come_as_transfer_fill_payment_and_a_row_told_twice
     transfer = TransferBooked(
         venue="alpha", transfer_id="z", coin="USDT", amount=D(1), ts_event=START, ts=START
     )
-    report = read(fills=(fill("t", "1"), fill("t", "1")), payments=(payment,), transfers=(transfer,))
+    again = msgspec.structs.replace(fill("t", "1"), price=D(7))
+    report = read(fills=(fill("t", "1"), again), payments=(payment,), transfers=(transfer,))
     kinds = [type(event).__name__ for event in run(held(), report).events]
     assert kinds == ["TransferBooked", "OrderFilled", "OrderFilled", "FundingSettled"]
     assert run(held(), report).differences == ()
@@ -131,6 +137,7 @@ def test_fills_newer_than_the_picture_are_taken_out_and_older_ones_it_does_not_l
         DifferenceKind.GHOST_FILL, f"{BTC_A}|first", False, None,
     )  # fmt: skip
     assert (ghost.ours, ghost.theirs) == (D("0.5"), 0)
+    assert ghost.text.endswith("the venue's 0")
 
 
 def test_foreign_orders_are_found_behind_ours() -> None:

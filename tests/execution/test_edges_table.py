@@ -130,7 +130,7 @@ def test_sent_is_when_it_went_out_the_first_time() -> None:
 def test_an_end_is_told_once_whoever_tells_it() -> None:
     table = table_of(request("a"), request("b"), sent=False)
     assert [table.denied("a", "no", T).ended for _ in range(2)] == [True, False]
-    table.sent("b", T)
+    assert not table.sent("b", T).ended
     told = [accept("b"), gone("b"), gone("b"), fill("9", "0.2", "b"), fill("9", "0.2", "b")]
     assert [table.apply(event, T).ended for event in told] == [False, True, False, False, False]
     other = table_of(request("c"))
