@@ -232,6 +232,12 @@ def test_the_percentile_looks_at_the_last_fills_alone() -> None:
             fee_usd=D(0),
         )  # fmt: skip
     assert len(stats.slips) == KEPT
+    fine = FillStats()
+    note_fill(
+        fine, purpose=Purpose.HEDGE, maker=False, side=Side.SELL, price=D("100.012345"), mid=D(100),
+        notional=D(7), fee_usd=D(0),
+    )  # fmt: skip
+    assert fine.slips == [D("-1.23")]
     assert p90(stats) == stats.slips[179]
     for count, nearest in ((1, 1), (9, 9), (10, 9), (11, 10), (20, 18), (21, 19)):
         assert p90(FillStats(slips=[D(each) for each in range(count, 0, -1)])) == nearest

@@ -60,7 +60,9 @@ def test_a_triggered_stop_from_the_first_band_to_the_longest_wait(sign: int, sid
         assert order.client_order_id.endswith(f"s0{'0123456789abc'[attempt].zfill(3)}")
         due = now + DWELL * 2 ** min(max(attempt - 5, 0), 5)
         assert other(actions, Arm) == [Arm(f"stop:{BTC_A}", due)]
-        pages += len(other(actions, Escalate))
+        found = other(actions, Escalate)
+        assert all(isinstance(page, Escalate) and page.reducing for page in found)
+        pages += len(found)
         assert pages == (1 if attempt > 5 else 0)
         assert stops.on_mark(BTC_A, D(23_000 - 1000 * sign), due, prices) == (), "one at a time"
         assert stops.on_timer(BTC_A, due, prices) == ()
@@ -174,6 +176,11 @@ def test_it_stands_down_for_a_backstop_at_work_and_goes_on_after_it() -> None:
     assert stops.on_mark(BTC_A, D(22_000), START, Book()) == ()
     assert stops.stand_down(BTC_A, True, START, Book()) == ()
     assert len(places(stops.stand_down(BTC_A, False, START, Book()))) == 1
+    went, actions = triggered()
+    went.on_order(ended(places(actions)[0].order), START, Book())
+    assert went.stand_down(BTC_A, False, START + SECOND, Book()) == (), (
+        "it has not stood down: its timer fires"
+    )
     quiet = book()
     quiet.on_position(BTC_A, D("0.5"), D(23_000), D(23_000), START)
     quiet.stand_down(BTC_A, True, START, Book())
