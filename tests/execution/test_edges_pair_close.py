@@ -14,6 +14,7 @@ from services.execution.pair_state import LONG, SHORT, LegPolicy
 from services.settings.parameters import Settings
 from tests.execution.builders import BTC_A, BTC_B, SECOND, START
 from tests.execution.hand import DWELL, MAKER, Hand, cancels, orders, pages
+from tests.execution.test_edges_pair_open import Sided
 
 D = Decimal
 S = PairState
@@ -107,6 +108,14 @@ def test_the_next_slice_is_of_the_thin_leg_that_has_enough_left(
     hand.pair.long.keep = D(keep)
     (order,) = orders(hand.tick())
     assert (order.leg, hand.pair.first, order.quantity) == (number, number, D(quantity))
+
+
+def test_the_thin_leg_of_an_exit_is_that_of_the_side_it_takes() -> None:
+    hand = out()
+    sides = {(BTC_A, Side.SELL): D("0.001"), (BTC_A, Side.BUY): D(10)}
+    hand.prices = Sided(sides=sides)
+    (order,) = orders(hand.tick())
+    assert (order.leg, order.quantity) == (LONG, D("0.216"))
 
 
 def test_a_rest_below_the_joint_least_goes_whole() -> None:
