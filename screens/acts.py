@@ -110,6 +110,8 @@ class ConsoleScreen(Asking, inherit_bindings=False):
             return
         self.draw_pane(name)
         self.watch_views()
+        if name in self.room.steers:
+            self.draw_panes()
         if self._drawer_shows():
             self.refresh(layout=True)
             self.draw_drawer()

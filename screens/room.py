@@ -94,6 +94,8 @@ class Room:
 
     name: ClassVar[str]
     panes: ClassVar[tuple[PaneSpec, ...]]
+    steers: ClassVar[frozenset[str]] = frozenset()
+    """Panes whose selected row the other panes are about: they follow it at once."""
 
     def topics(self) -> tuple[str, ...]:
         """Which views it wants now, beside the answer bar's."""

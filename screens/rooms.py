@@ -22,6 +22,13 @@ class Entry:
 ROOMS: tuple[Entry, ...] = (
     Entry("1", "desk", "Desk", "screens.desk:DeskRoom", "Positions, funding spreads, risk limits, alerts"),
     Entry("2", "markets", "Markets", "screens.markets:MarketsRoom", "Quotes, books, candles, basis, funding"),
+    Entry(
+        "4",
+        "strategies",
+        "Strategies",
+        "screens.strategies:StrategiesRoom",
+        "What each does and why, its parameters, its pairs",
+    ),
     Entry("8", "stress", "Stress", "screens.stress:StressRoom", "What if: shocks, and what would be left"),
 )
 BY_NAME = {entry.name: entry for entry in ROOMS}

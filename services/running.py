@@ -30,6 +30,7 @@ from services.protocol.frames import Hello
 from services.protocol.options import RunOptions
 from services.protocol.ready import Ready, tell_ready
 from services.protocol.version import PROTOCOL, VERSION
+from services.settings.catalog import catalog
 
 log = logging.getLogger("stableconsole.engine")
 
@@ -105,6 +106,7 @@ class Running:
         self._take_signals(runner)
         try:
             parts.begin()
+            catalog(session.settings)  # reads its own texts once: not when a console first asks for them
             gc.collect()
             gc.freeze()
             tell_ready(self._options.ready_fd, Ready(ok=True, pid=os.getpid()))

@@ -10,6 +10,7 @@ TYPES: dict[str, str] = {
     "desk": "services.views.desk:DeskView",
     "markets": "services.views.markets:MarketsView",
     "book": "services.views.markets:BookView",
+    "strategies": "services.views.strategies:StrategiesView",
     "stress": "services.views.stress:StressLab",
 }
 """By kind: `book` for `book:BTC-USDT-PERP.alpha`."""

@@ -2,17 +2,63 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from services.desk.core import DeskCore
 from services.desk.state import StrategySlot
-from services.domain.money import ONE, ZERO
+from services.desk.views.cache import ViewCache
+from services.desk.views.pairs import pair_views
+from services.domain.money import DESK_CONTEXT, ONE, ZERO
 from services.execution.measured import FillStats, p90
+from services.settings.catalog import catalog
 from services.views.status import FillStatus, StrategyStatus
+from services.views.strategies import ParameterView, StrategiesView, StrategyView
 
 OFF = "off"
 _SHARE = Decimal("0.0001")
 _BPS = Decimal("0.01")
+
+
+def strategies_view(core: DeskCore, cache: ViewCache | None = None) -> StrategiesView:
+    """The Strategies screen. Settings change by overrides alone: only then is their list made anew."""
+    with localcontext(DESK_CONTEXT):
+        kept = cache if cache is not None else ViewCache()
+        token = tuple(core.state.overrides.items())
+        found = kept.get("parameters", token, lambda: _parameters(core))
+        pairs = pair_views(core)
+        return StrategiesView(
+            ts=core.now,
+            strategies=tuple(
+                StrategyView(
+                    status=status,
+                    parameters=found.get(status.name, ()),
+                    pairs=sum(1 for pair in pairs if pair.strategy == status.name),
+                )
+                for status in strategy_views(core)
+            ),
+            pairs=pairs,
+        )
+
+
+def _parameters(core: DeskCore) -> dict[str, tuple[ParameterView, ...]]:
+    before = {entry.key: entry.value for entry in catalog(core.base_settings)}
+    found: dict[str, list[ParameterView]] = {}
+    for entry in catalog(core.settings):
+        name = entry.key.partition(".")[0]
+        if name in core.settings.strategies:
+            found.setdefault(name, []).append(
+                ParameterView(
+                    key=entry.key,
+                    value=entry.value,
+                    before=before.get(entry.key, entry.value),
+                    default=entry.default,
+                    unit=entry.unit,
+                    doc=entry.doc,
+                    overridden=entry.key in core.state.overrides,
+                    limit=entry.limit,
+                )
+            )
+    return {name: tuple(rows) for name, rows in found.items()}
 
 
 def strategy_views(core: DeskCore) -> tuple[StrategyStatus, ...]:

@@ -13,6 +13,7 @@ from services.desk.views.cache import ViewCache
 from services.desk.views.markets import Depth, Levels, book_view, markets_view
 from services.desk.views.meta import Meta
 from services.desk.views.panes import desk_view
+from services.desk.views.strategies import strategies_view
 from services.desk.views.stress import stress_lab
 from services.desk.views.strip import strip
 from services.market.tape import Tape
@@ -43,6 +44,7 @@ BUILDERS: dict[str, Builder] = {
     "desk": lambda books, _: desk_view(books.core, books.strategies, books.meta, books.cache),
     "markets": lambda books, _: markets_view(books.core, books.cache),
     "book": lambda books, asked: book_view(books.core, asked, books.tape, books.depth),
+    "strategies": lambda books, _: strategies_view(books.core, books.cache),
     "stress": lambda books, shocks: stress_lab(books.core, books.cache, shocks),
 }
 """By kind of topic."""
