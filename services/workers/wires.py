@@ -119,15 +119,15 @@ def build_venues(
 def _on_paper(
     name: str, wire: VenueWire, folder: Path, outbox: Outbox, redactor: Redactor, bans: Bans | None
 ) -> LiveVenue:
-    from services.venues.paper.account import PaperSettings  # noqa: PLC0415 - as above
-    from services.venues.paper.venue import PaperVenue  # noqa: PLC0415
+    from services.venues.paper.venue import PaperVenue  # noqa: PLC0415 - as above
+    from services.workers.paper import terms_of  # noqa: PLC0415
 
     public = structs.replace(wire, key="", subaccount="")
 
     def market(inner: Outbox) -> LiveVenue:
         return BUILDERS[wire.kind](name, public, None, inner, redactor, bans)
 
-    return PaperVenue(market, PaperSettings(), folder, outbox)
+    return PaperVenue(market, terms_of(wire.kind), folder, outbox)
 
 
 def secret_of(profile: str, venue: str, environ: Mapping[str, str]) -> str:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
-from services.domain.enums import Side, TimeInForce
+import pytest
+
+from services.desk.gatekeeping import order_context
+from services.domain.enums import Purpose, Side, TimeInForce
 from services.domain.events import AccountReport, MarketFrame, OrderFilled
+from services.drive.standing import SessionNote
+from services.risk.context import GateAnswer
+from services.risk.gate import check_order
+from services.runtime.redact import Redactor
+from services.settings.layout import StateLayout
+from services.settings.parameters import Settings
+from services.settings.venues import VenueWire
 from services.venues.binance.build import build_binance
 from services.venues.paper.account import PaperSettings
 from services.venues.paper.venue import PaperVenue
+from services.workers.live_engine import LiveEngine
 from tests.binance.samples import NAME, order
-from tests.binance.server import QUICK, Heard, fake, settings_of
+from tests.binance.server import QUICK, SYMBOL, FakeBinance, Heard, fake, settings_of
+from tests.binance.spot_server import FakeSpot
 
 D = Decimal
 
@@ -39,3 +52,59 @@ async def test_an_order_is_met_by_the_live_book_and_the_venue_hears_of_none() ->
         finally:
             await venue.close()
     assert not any(name.startswith(("POST /fapi/v1/order", "DELETE")) for name, _ in server.asked)
+
+
+WAITING = {"trading state", "depeg"}
+"""A minute of good data comes first; and Binance has no dollar: some venue beside it has to quote one."""
+FIRST_COIN = {"symbol leverage", "minimum equity"}
+"""The gate puts no price on a coin that the account does not hold yet: it refuses to buy it."""
+
+
+@pytest.mark.parametrize("kind", ["binance", "binance_spot"])
+async def test_a_profile_without_a_key_can_trade_on_paper(kind: str, tmp_path: Path) -> None:
+    """Fees and brackets are told to keys alone: paper has terms of its own, or nothing could be entered."""
+    spot = kind == "binance_spot"
+    expected = WAITING | FIRST_COIN if spot else WAITING
+    server = FakeSpot() if spot else FakeBinance()
+    priced = [{"symbol": f"{coin}USD", "index": "0.9998", "bidBuffer": "0.0001"} for coin in ("USDT", "USDC")]
+    server.say("GET /fapi/v1/assetIndex", priced)
+    async with fake(server):
+        options = {"hosts": "local"}
+        if spot:
+            options |= {"api": server.stream, "index": server.rest}
+        wire = VenueWire(
+            kind=kind, rest=server.rest, stream=server.stream, symbols=(SYMBOL,), options=options
+        )
+        chosen = Settings(profile="p", mode="paper", venues=("v",), wires={"v": wire}, strategies={})
+        engine = LiveEngine(StateLayout(tmp_path), chosen, "test", {}, Redactor())
+        asked = order(
+            instrument=f"{SYMBOL}.v", quantity=D("0.01"), price=D(60_010), tif=TimeInForce.IOC,
+            purpose=Purpose.TICKET,
+        )  # fmt: skip
+        answers: list[GateAnswer] = []
+        try:
+            await engine.start()
+            await engine.examine()
+            engine.open(SessionNote(pid="1", speed="1", state_dir=str(tmp_path)))
+            machine = engine.machine(lambda _: None)
+            core = engine.session.desk.core
+
+            def look() -> None:
+                book = core.state.venues.get("v")
+                if book is None or not book.agreed_ts:
+                    return
+                answers.append(check_order(order_context(core, asked), asked))
+                if not _failed(answers[-1]).keys() - expected:
+                    runner.request_stop("seen")
+
+            runner = engine.runner(machine, look, 4.0)
+            engine.session.first_events()
+            assert await runner.run()
+        finally:
+            await engine.close_venues()
+            engine.session.close()
+    assert not _failed(answers[-1]).keys() - expected, _failed(answers[-1])
+
+
+def _failed(answer: GateAnswer) -> dict[str, str]:
+    return {check.name: check.text for check in answer.checks if not check.passed}

@@ -17,7 +17,8 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from services.domain.events import Event, MarketFrame, VenueLink
-from services.domain.instrument import Instrument
+from services.domain.instrument import Instrument, MarginTier
+from services.domain.money import ONE
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import VenueFacts
 from services.venues.live import Capabilities, Finding, VenueHealth, Verdict
@@ -27,6 +28,9 @@ from services.venues.port import Outbox
 from services.venues.sim.facts import CAPABILITIES, MS
 
 log = logging.getLogger("stableconsole.paper")
+
+FULL_MARGIN = (MarginTier(cap=None, initial=ONE, maintenance=ONE),)
+"""Nothing is lent on paper where the venue's brackets are not known: never more than the venue would lend."""
 
 
 class DataVenue(Protocol):
@@ -82,7 +86,7 @@ class PaperVenue:
     async def start(self) -> None:
         """The data venue first, then the books. Raises WireError, OSError, ValueError."""
         await self._data.start()
-        self._listed = tuple(self._with_fees(each) for each in self._data.instruments())
+        self._listed = tuple(self._on_our_terms(each) for each in self._data.instruments())
         self._account = PaperAccount(
             self.name, self._listed, self._store, self._settings, self._tell, self._wall()
         )
@@ -91,11 +95,13 @@ class PaperVenue:
             self.deliver(self._wall(), event)
         self._watch_switch()
 
-    def _with_fees(self, spec: Instrument) -> Instrument:
+    def _on_our_terms(self, spec: Instrument) -> Instrument:
         chosen = self._settings
         maker = spec.maker_fee if spec.maker_fee is not None else chosen.maker_fee
         taker = spec.taker_fee if spec.taker_fee is not None else chosen.taker_fee
-        return replace(spec, maker_fee=maker, taker_fee=taker)
+        # Brackets are told to keys alone. The paper exchange itself asks for full margin then.
+        tiers = FULL_MARGIN if spec.tiers is None and spec.is_perp else spec.tiers
+        return replace(spec, maker_fee=maker, taker_fee=taker, tiers=tiers)
 
     async def close(self) -> None:
         for call in self._calls:

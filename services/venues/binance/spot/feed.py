@@ -132,8 +132,7 @@ class SpotFeed:
         for row in await self._api.coin_indexes():
             with contextlib.suppress(parse.ParseError, BadNumber):
                 index = parse.index_of(row.symbol, row.index)
-                if index.coin in self._coins:
-                    found[index.coin] = index.index
+                found[index.coin] = index.index
         for spec in self._by_symbol.values():
             row_here, usd = self._quotes.get(spec.id), found.get(spec.quote)
             if spec.underlying not in found and usd is not None and row_here is not None and row_here.bid > 0:

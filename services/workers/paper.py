@@ -1,0 +1,24 @@
+"""On what terms paper trades at each kind of venue: without a key nobody tells them.
+
+Fees are those of an ordinary customer without discount (ftx.md 6, binance.md 9; spot: market.md F2), so paper
+never pays less than the same trade would. A kind that is not listed trades only what its venue tells fees of.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from services.venues.paper.account import PaperSettings
+
+DOLLARS = {"USDT": Decimal(25_000), "USDC": Decimal(25_000)}
+"""A new account where no other coin has a price: one that nobody prices would leave all of it unvalued."""
+
+TERMS: dict[str, PaperSettings] = {
+    "ftx": PaperSettings(maker_fee=Decimal("0.0002"), taker_fee=Decimal("0.0007")),
+    "binance": PaperSettings(maker_fee=Decimal("0.0002"), taker_fee=Decimal("0.0005"), balances=DOLLARS),
+    "binance_spot": PaperSettings(maker_fee=Decimal("0.001"), taker_fee=Decimal("0.001"), balances=DOLLARS),
+}
+
+
+def terms_of(kind: str) -> PaperSettings:
+    return TERMS.get(kind, PaperSettings())
