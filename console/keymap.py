@@ -84,6 +84,17 @@ KEYS: tuple[Key, ...] = (
         on=("markets",),
     ),
     Key(
+        "cancel",
+        "c",
+        "room('cancel_order')",
+        "c",
+        "cancel",
+        "Cancel the selected working order",
+        "do",
+        4,
+        on=("orders",),
+    ),
+    Key(
         "pause", "p", "pause", "p", "pause", "Pause the selected row's strategy, or enable it again", "do", 11
     ),
     Key("ack", "a", "ack", "a", "ack", "Acknowledge the selected alert, else the first open one", "do", 4),

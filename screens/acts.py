@@ -67,6 +67,9 @@ class ConsoleScreen(Asking, inherit_bindings=False):
         pane = self.active
         self.room.act(action, self, pane, self.panes[pane].cursor.key)
 
+    def view(self, topic: str) -> object | None:
+        return self.link.view(topic)
+
     def redraw(self) -> None:
         self.watch_views()
         self.lay_out()

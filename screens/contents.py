@@ -132,7 +132,8 @@ class Contents:
 
     def drawer(self, pane: str, key: str, look: Look) -> list[Line]:
         try:
-            return self.room.drawer(pane, key, look)
+            lines = self.room.drawer(pane, key, look)
+            return lines or ([] if look.plan.tabs else wrap("Nothing is selected.", look.width, "muted"))
         except ArithmeticError as error:
             text = f"A figure of this row is no number ({type(error).__name__})."
             return wrap(text, look.width, "*alarm")

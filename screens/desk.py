@@ -99,3 +99,9 @@ class DeskRoom(Room):
         if not isinstance(view, DeskView) or pane != "positions":
             return ""
         return next((p.strategy for p in view.positions if p.key == key), "")
+
+    def instrument(self, pane: str, key: str, views: Mapping[str, object]) -> str:
+        view = views.get("desk")
+        if not isinstance(view, DeskView) or pane != "positions":
+            return ""
+        return next((p.instrument for p in view.positions if p.key == key), "")

@@ -93,6 +93,9 @@ class MarketsRoom(Room):
             return ("", "muted")
         return (str(len(view.rows)), "muted")
 
+    def instrument(self, pane: str, key: str, views: Mapping[str, object]) -> str:
+        return self._instrument
+
     def act(self, action: str, host: Host, pane: str, key: str) -> None:
         if action == "candle_width":
             self._minutes = WIDTHS[(WIDTHS.index(self._minutes) + 1) % len(WIDTHS)]

@@ -85,6 +85,9 @@ class Host(Protocol):
     def open(self, make: Callable[[Paint, Callable[[], float]], Dialog]) -> None:
         """A dialog over the dimmed panes."""
 
+    def view(self, topic: str) -> object | None:
+        """The newest view of a topic that the room watches."""
+
     def redraw(self) -> None:
         """The room has changed what it shows or which views it wants."""
 
@@ -150,6 +153,10 @@ class Room:
 
     def strategy(self, pane: str, key: str, views: Mapping[str, object]) -> str:
         """The strategy of the selected row, for `p`."""
+        return ""
+
+    def instrument(self, pane: str, key: str, views: Mapping[str, object]) -> str:
+        """`SYMBOL.VENUE` of the selected row, for the ticket."""
         return ""
 
 

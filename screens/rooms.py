@@ -22,6 +22,7 @@ class Entry:
 ROOMS: tuple[Entry, ...] = (
     Entry("1", "desk", "Desk", "screens.desk:DeskRoom", "Positions, funding spreads, risk limits, alerts"),
     Entry("2", "markets", "Markets", "screens.markets:MarketsRoom", "Quotes, books, candles, basis, funding"),
+    Entry("3", "orders", "Orders", "screens.orders:OrdersRoom", "Working, in doubt, ended orders; fills"),
     Entry(
         "4",
         "strategies",

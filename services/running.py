@@ -6,11 +6,13 @@ The same for every mode; what differs stands in `Parts`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from types import FrameType
 
 from msgspec import Struct
@@ -18,6 +20,7 @@ from msgspec import Struct
 from services.control.bridge import Bridge
 from services.control.server import ControlServer
 from services.desk.views import Meta, ViewCache, summary
+from services.desk.views.lately import FILLS, ORDERS, Lately
 from services.desk.views.markets import Depth
 from services.desk.views.topics import no_depth
 from services.drive.guard import Watchdog
@@ -31,6 +34,8 @@ from services.protocol.options import RunOptions
 from services.protocol.ready import Ready, tell_ready
 from services.protocol.version import PROTOCOL, VERSION
 from services.settings.catalog import catalog
+from services.store.migrate import StoreError
+from services.store.reader import StoreReader
 
 log = logging.getLogger("stableconsole.engine")
 
@@ -82,6 +87,15 @@ class Parts:
         self.depth = depth
 
 
+def _fill(lately: Lately, store: Path) -> None:
+    """Yesterday's orders and fills for the screen; a store that cannot be read is told elsewhere."""
+    try:
+        with contextlib.closing(StoreReader(store)) as reader:
+            lately.fill(reader.orders(ORDERS), reader.fills(limit=FILLS))
+    except StoreError as error:
+        log.debug("the last orders are not shown: %s", error)
+
+
 class Running:
     """One run of one engine."""
 
@@ -95,8 +109,12 @@ class Running:
         parts = self._parts
         session, machine, runner, watchdog = parts.session, parts.machine, parts.runner, parts.watchdog
         tape = Tape()
-        machine.on_market = tape.hear
-        bridge = Bridge(session.desk, runner, parts.meta, parts.cache, tape=tape, depth=parts.depth)
+        lately = Lately()
+        machine.on_market, machine.on_record = tape.hear, lately.hear
+        _fill(lately, session.layout.store)
+        bridge = Bridge(
+            session.desk, runner, parts.meta, parts.cache, tape=tape, lately=lately, depth=parts.depth
+        )
         machine.on_answer = bridge.answer
         session.desk.strategies.guard = watchdog.guard
         server = ControlServer(session.layout.socket, self._hello(), bridge, bridge)

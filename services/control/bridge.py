@@ -16,8 +16,11 @@ from msgspec import Struct
 from services.control.ports import Reply
 from services.desk.answers import still_open
 from services.desk.desk import Desk
+from services.desk.tickets import TicketError
 from services.desk.views import Meta, ViewCache, orders, pairs, positions, status
+from services.desk.views.lately import Lately
 from services.desk.views.markets import Depth
+from services.desk.views.ticket import preview
 from services.desk.views.topics import BUILDERS, Books, no_depth
 from services.domain.effects import Done, Progress
 from services.domain.money import DESK_CONTEXT
@@ -25,7 +28,7 @@ from services.drive.runner import Runner, Wish
 from services.market.tape import Tape
 from services.protocol.errors import UsageError
 from services.protocol.exits import Exit
-from services.protocol.frames import Cmd
+from services.protocol.frames import Cmd, to_json
 from services.protocol.grammar import check
 from services.settings.catalog import catalog
 from services.views.status import SCHEMA
@@ -42,13 +45,15 @@ class Bridge:
         cache: ViewCache,
         more: Mapping[str, Callable[[str], Struct | None]] | None = None,
         tape: Tape | None = None,
+        lately: Lately | None = None,
         depth: Depth = no_depth,
     ) -> None:
         """`cache`: what is dear to compute is kept for its step of the desk's time. `more`: builders of views
         that rest on more than the desk's books, by kind of topic; they take the topic's argument.
-        `tape` has heard the market's frames, `depth` knows the venues' books.
+        `tape` has heard the market's frames, `lately` the store's rows, `depth` knows the venues' books.
         """
         self._tape = tape or Tape()
+        self._lately = lately or Lately()
         self._depth = depth
         self._more = dict(more or {})
         self._desk = desk
@@ -69,7 +74,10 @@ class Bridge:
             reply.done(_failed("usage", error.text, Exit.USAGE))
             return
         if spec.reads:
-            reply.done(Done(command="", ok=True, result=self._read(command.name)))
+            try:
+                reply.done(Done(command="", ok=True, result=self._read(command.name, command.args)))
+            except TicketError as error:
+                reply.done(_failed("usage", str(error), Exit.USAGE))
             return
         if command.name == "stop":
             self._stops.append(reply)
@@ -125,11 +133,13 @@ class Bridge:
         self._replies.clear()
         self._stops.clear()
 
-    def _read(self, name: str) -> str:
+    def _read(self, name: str, args: dict[str, str]) -> str:
         core = self._desk.core
         view: object
         if name == "status":
             view = status(core, self._desk.strategies, self._meta())
+        elif name == "preview":
+            view = preview(core, self._desk.submit, args)
         elif name == "settings":
             view = {
                 "schema": SCHEMA,
@@ -142,7 +152,7 @@ class Bridge:
             view = {"schema": SCHEMA, "orders": orders(core)}
         else:
             view = {"schema": SCHEMA, "pairs": pairs(core)}
-        return msgspec.json.encode(view).decode()
+        return to_json(view).decode()
 
     # -- views -------------------------------------------------------------------------------------------
 
@@ -161,7 +171,9 @@ class Bridge:
         if builder is None:
             return None
         desk = self._desk
-        books = Books(desk.core, desk.strategies, self._meta(), self._cache, self._tape, self._depth)
+        books = Books(
+            desk.core, desk.strategies, self._meta(), self._cache, self._tape, self._lately, self._depth
+        )
         return builder(books, argument)
 
 

@@ -11,12 +11,12 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
-from services.desk import controls, differences, faults, reconciling
+from services.desk import controls, differences, faults, reconciling, tickets
 from services.desk.answers import LEFT_OPEN, OK, REFUSED, USAGE, FlattenAnswer, state_answer
 from services.desk.core import DeskCore
 from services.desk.submit import Submitter
 from services.domain.effects import Done
-from services.domain.enums import PairState, TradingState
+from services.domain.enums import PairState, Side, TradingState
 from services.domain.events import Command
 from services.execution.actions import Flattened
 from services.execution.flatten import Scope
@@ -30,6 +30,9 @@ _NEEDED = {
     "unset": ("key",),
     "limit": ("symbol", "key", "value"),
     "fault": ("kind", "venue", "chance"),
+    "buy": ("symbol", "size"),
+    "sell": ("symbol", "size"),
+    "cancel": ("what",),
 }
 """Arguments without which a command means nothing: whoever sent it, it must not end the engine."""
 
@@ -61,6 +64,9 @@ class Commands:
             "reconcile": self._reconcile,
             "reconcile accept": self._accept,
             "fault": self._fault,
+            "buy": self._ticket,
+            "sell": self._ticket,
+            "cancel": self._cancel,
         }
 
     def handle(self, command: Command) -> None:
@@ -233,6 +239,30 @@ class Commands:
             core.pairs.request_close(name, "operator", core.now, self.submit.prices, origin="operator")
         )
         self._done(command, {"ok": True, "pair": name, "state": pair.state.value})
+
+    # -- orders by hand ----------------------------------------------------------------------------------
+
+    def _ticket(self, command: Command) -> None:
+        side = Side.BUY if command.name == "buy" else Side.SELL
+        try:
+            ticket = tickets.read(self.core, side, command.args)
+            entry = tickets.place(self.core, self.submit, ticket)
+        except tickets.TicketError as error:
+            self._fail(command, "usage", str(error), USAGE)
+            return
+        if not tickets.sent(entry):
+            self._fail(command, "denied", f"denied: {entry.text}", REFUSED)
+            return
+        words = f"{ticket.side.value} {entry.request.quantity} {ticket.spec.id} at {ticket.price}"
+        self._done(command, {"ok": True, "order": entry.id, "text": f"{words}: on its way"})
+
+    def _cancel(self, command: Command) -> None:
+        try:
+            ids = tickets.cancel(self.core, self.submit, command.args["what"])
+        except tickets.TicketError as error:
+            self._fail(command, "unknown", str(error), USAGE)
+            return
+        self._done(command, {"ok": True, "cancelled": ids})
 
     def _ack(self, command: Command) -> None:
         key = command.args.get("key", "")

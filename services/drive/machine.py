@@ -39,6 +39,7 @@ from services.domain.events import (
     Timer,
 )
 from services.domain.instrument import venue_of
+from services.domain.records import Row
 from services.drive.ports import DeskPort, Keeper
 from services.drive.queue import Kind, VirtualQueue
 from services.drive.slow_disk import SlowDisk
@@ -98,6 +99,8 @@ class VirtualMachine:
         self.waiting: list[int] = []
         self.commit: Future[None] | None = None
         self.stopped: Stopped | None = None
+        self.on_record: Callable[[Row], None] | None = None
+        """Hears the rows that go to the store: pictures are made of them, no decision."""
         self.on_market: Callable[[MarketFrame], None] | None = None
         """Hears the market's frames after the desk: pictures are made of them, no decision."""
         self.working = WorkingOrders()
@@ -265,6 +268,8 @@ class VirtualMachine:
 
     def _record(self, effect: Record) -> None:
         self.keeper.record(effect.row)
+        if self.on_record is not None:
+            self.on_record(effect.row)
 
     def _notify(self, effect: Notify) -> None:
         self.on_notify(effect)

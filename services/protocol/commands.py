@@ -21,6 +21,7 @@ class Takes(StrEnum):
     SCOPE = "scope"
     """A symbol, an instrument, a venue or a pair."""
     SYMBOL = "symbol"
+    ORDER = "order"
     ALERT = "alert"
     CAUSE = "cause"
     SETTING = "setting"
@@ -86,6 +87,10 @@ _NAME = Argument("name", Takes.STRATEGY, "the strategy")
 _REASON = Argument("reason", Takes.REST, "why, for the journal")
 _MAYBE_REASON = Argument("reason", Takes.REST, "why; needed to loosen", optional=True)
 
+_SYMBOL = Argument("symbol", Takes.SYMBOL, "a symbol that one venue has, or SYMBOL.VENUE")
+_SIZE = Argument("size", Takes.WORD, "in base units")
+_TERMS = Argument("terms", Takes.REST, "@ PRICE, post, ioc, reduce", optional=True)
+
 SPECS: tuple[Spec, ...] = (
     Spec(
         name="halt",
@@ -125,6 +130,37 @@ SPECS: tuple[Spec, ...] = (
         args=(_NAME, _REASON),
         help="Let a paused or stopped strategy trade again; after `no edge` with a new sample.",
         example="enable funding_arb spread is back",
+    ),
+    Spec(
+        name="buy",
+        args=(_SYMBOL, _SIZE, _TERMS),
+        help="Buy by hand, as the gate allows; without a price it takes within the first band or not at all.",
+        example="buy USDT-PERP.alpha 1000 @ 0.9995 post",
+        shell=False,
+    ),
+    Spec(
+        name="sell",
+        args=(_SYMBOL, _SIZE, _TERMS),
+        help="Sell by hand, as the gate allows.",
+        example="sell BTC-USDT-PERP.alpha 0.05 reduce",
+        shell=False,
+    ),
+    Spec(
+        name="cancel",
+        args=(Argument("what", Takes.ORDER, "an order's id or its end, a symbol, or all"),),
+        help="Cancel working orders of ours; those that protect a position stay.",
+        example="cancel BTC-USDT-PERP",
+        shell=False,
+        safety=True,
+    ),
+    Spec(
+        name="preview",
+        args=(Argument("side", Takes.WORD, "buy or sell"), _SYMBOL, _SIZE, _TERMS),
+        help="What the gate would say to an order; nothing is placed or reserved.",
+        example="preview buy USDT-PERP.alpha 1000",
+        line=False,
+        shell=False,
+        reads=True,
     ),
     Spec(
         name="pair close",

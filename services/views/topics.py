@@ -9,6 +9,7 @@ TYPES: dict[str, str] = {
     "strip": "services.views.strip:StripView",
     "desk": "services.views.desk:DeskView",
     "markets": "services.views.markets:MarketsView",
+    "orders": "services.views.orders:OrdersView",
     "book": "services.views.markets:BookView",
     "strategies": "services.views.strategies:StrategiesView",
     "stress": "services.views.stress:StressLab",

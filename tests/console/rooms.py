@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from tests.console.fixtures import quiet_desk
 from tests.console.labs import quiet_lab
 from tests.console.market_fixtures import quiet_book, quiet_markets
+from tests.console.order_fixtures import busy_orders
 from tests.console.strategy_fixtures import quiet_strategies
 
 Views = Mapping[str, object]
@@ -19,5 +20,6 @@ ROOM_VIEWS: dict[str, Callable[[], Views]] = {
     "markets": lambda: {"markets": quiet_markets(), "book:BTC-USDT-PERP.alpha@1": quiet_book()},
     "strategies": lambda: {"strategies": quiet_strategies()},
     "stress": lambda: {"stress": quiet_lab()},
+    "orders": lambda: {"orders": busy_orders()},
 }
 """By the screen's name: what the engine would send, by whole topic."""

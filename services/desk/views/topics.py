@@ -10,8 +10,10 @@ from msgspec import Struct
 from services.desk.core import DeskCore
 from services.desk.strategy import Strategies
 from services.desk.views.cache import ViewCache
+from services.desk.views.lately import Lately
 from services.desk.views.markets import Depth, Levels, book_view, markets_view
 from services.desk.views.meta import Meta
+from services.desk.views.orders import orders_view
 from services.desk.views.panes import desk_view
 from services.desk.views.strategies import strategies_view
 from services.desk.views.stress import stress_lab
@@ -33,6 +35,7 @@ class Books:
     meta: Meta
     cache: ViewCache
     tape: Tape = field(default_factory=Tape)
+    lately: Lately = field(default_factory=Lately)
     depth: Depth = no_depth
 
 
@@ -46,5 +49,6 @@ BUILDERS: dict[str, Builder] = {
     "book": lambda books, asked: book_view(books.core, asked, books.tape, books.depth),
     "strategies": lambda books, _: strategies_view(books.core, books.cache),
     "stress": lambda books, shocks: stress_lab(books.core, books.cache, shocks),
+    "orders": lambda books, _: orders_view(books.core, books.lately),
 }
 """By kind of topic."""

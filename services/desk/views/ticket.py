@@ -1,0 +1,75 @@
+"""A ticket's preview: the gate's own question at present figures, asked without placing or reserving.
+
+It runs between two events and changes nothing: the same functions judge the order when it is placed.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+
+from services.desk import gatekeeping, tickets
+from services.desk.core import DeskCore
+from services.desk.submit import Submitter
+from services.desk.views.figures import mark_usd
+from services.domain.enums import Side
+from services.domain.money import BPS, DESK_CONTEXT, ONE
+from services.risk.context import Check
+from services.risk.rooms import head_rooms
+from services.views.ticket import BoundView, CheckView, TicketView
+
+BOUNDS = 6
+ASKED = "preview"
+"""Stands where an order's id would: no order has it."""
+
+
+def preview(core: DeskCore, submit: Submitter, args: dict[str, str]) -> TicketView:
+    """Raises TicketError for what cannot be understood."""
+    with localcontext(DESK_CONTEXT):
+        side = Side.BUY if args.get("side") == "buy" else Side.SELL
+        return _view(core, submit, tickets.read(core, side, args))
+
+
+def _view(core: DeskCore, submit: Submitter, ticket: tickets.Ticket) -> TicketView:
+    spec = ticket.spec
+    answer = submit.ask_gate(tickets.request(core, ticket, ASKED))
+    unit, mid = mark_usd(core, spec.id), core.picture.mid(spec.id)
+    notional = None if unit is None else ticket.quantity * unit
+    bounds: tuple[tuple[str, Decimal], ...] = ()
+    if not answer.reducing:
+        ctx = gatekeeping.context(core, spec.id, ticket.side, tickets.ORIGIN, None, asked=ASKED)
+        slack = None
+        if mid is not None and mid > 0:
+            slack = max(Decimal(0), (ticket.price / mid - ONE) * ticket.side.sign)
+        bounds = tuple(sorted(head_rooms(ctx, spec.id, ticket.side, price_slack=slack), key=lambda b: b[1]))
+    return TicketView(
+        ts=core.now,
+        instrument=spec.id,
+        side=ticket.side.value,
+        quantity=ticket.quantity,
+        price=ticket.price,
+        stated=ticket.stated,
+        notional=notional,
+        fee=None if notional is None or spec.taker_fee is None else notional * spec.taker_fee,
+        from_mid_bps=None if mid is None else (ticket.price / mid - ONE) * ticket.side.sign / BPS,
+        allowed=answer.allowed,
+        quantity_allowed=answer.quantity,
+        reducing=answer.reducing,
+        refusal=answer.refusal,
+        failed=tuple(_check(check) for check in answer.failed),
+        bounds=tuple(BoundView(name=name, notional=room) for name, room in bounds[:BOUNDS]),
+        binding=answer.binding,
+        price_increment=spec.price_increment,
+        size_increment=spec.size_increment,
+    )
+
+
+def _check(check: Check) -> CheckView:
+    return CheckView(
+        name=check.name,
+        subject=check.subject,
+        value=check.value,
+        limit=check.limit,
+        unit=check.unit,
+        passed=check.passed,
+        text=check.text,
+    )
