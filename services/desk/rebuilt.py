@@ -1,15 +1,15 @@
 """A desk whose store was lost begins with what the venues say, and says what they cannot tell (SEMANTICS 14).
 
-Positions are the venues' own; which pair they belong to is not known any more. So nothing is closed and
-nothing opened: two legs that hedge each other keep doing so without a stop of their own, as legs of a pair
-do, and only what is ours and hedged by nothing gets a stop. New risk waits for a person.
+Positions are the venues' own; which pair they belonged to is not known any more. So nothing is closed and
+nothing opened: what is ours and hedges each other is a pair again (`rebuilt_pairs`), and only what is ours
+and hedged by nothing gets a stop. New risk waits for a person.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import protection
+from services.desk import protection, rebuilt_pairs
 from services.desk.core import DeskCore
 from services.desk.state import Rebuild
 from services.desk.submit import Submitter
@@ -19,7 +19,6 @@ from services.domain.events import AccountReport, WorkingRow
 from services.domain.money import ZERO
 from services.domain.records import FundingRecord, TransferRecord
 from services.domain.store_events import StoreRebuilt
-from services.execution.flatten_step import hedge_group
 from services.risk.causes import ALL
 
 CAUSE = "store corrupt"
@@ -144,7 +143,8 @@ def _finish(core: DeskCore, submit: Submitter, rebuild: Rebuild) -> None:
     """Every venue has been read: stops for what nothing hedges, and the report."""
     core.state.rebuild = None
     bare: list[str] = []
-    for name, size in _unhedged(core, rebuild.own):
+    alone = _unhedged(core, rebuild.own)
+    for name, size in alone:
         spec = core.instruments[name]
         if spec.round_size(abs(size)) < max(spec.min_size, spec.size_increment):
             continue
@@ -154,11 +154,17 @@ def _finish(core: DeskCore, submit: Submitter, rebuild: Rebuild) -> None:
         if held is not None:
             core.state.unpaired_entry[name] = held.entry
         protection.settle_unpaired(core, submit, name, changed=True)
+    hedged = dict(rebuild.own)
+    for name, size in alone:
+        hedged[name] -= size
+    pairs = rebuilt_pairs.make(core, hedged)
+    again = ", ".join(f"{pair.id} {pair.short.instrument} / {pair.long.instrument}" for pair in pairs)
     stands = ", ".join(rebuild.positions) or "no position"
     text = (
         f"{_what(rebuild.found, rebuild.aside)}; rebuilt from the venues: {stands}; "
         f"{rebuild.orders} resting orders of before, {rebuild.fills} fills known by id; "
-        f"hedged by nothing: {', '.join(bare) or 'nothing'}; {LOST}"
+        f"hedged by nothing: {', '.join(bare) or 'nothing'}; "
+        f"pairs made again: {again or 'none'}; {LOST}"
     )
     _tell(core, text)
     core.decide("store rebuilt", "venues", text)
@@ -171,7 +177,7 @@ def _unhedged(core: DeskCore, own: dict[str, Decimal]) -> list[tuple[str, Decima
     for name, size in own.items():
         spec = core.instruments.get(name)
         if spec is not None and spec.is_perp:
-            groups.setdefault(hedge_group(spec), []).append((name, size))
+            groups.setdefault(spec.hedge_group, []).append((name, size))
     found: list[tuple[str, Decimal]] = []
     for rows in groups.values():
         left = sum((size for _, size in rows), ZERO)

@@ -139,6 +139,7 @@ class FlattenMachine:
         resting = tuple(order for order in view.resting() if self._concerns(run, order))
         out.extend(self._cancel(run, [order for order in resting if not order.reducing], now))
         out.extend(self._close_pairs(run, now, view))
+        out.extend(self._cancel(run, self._in_the_way(run, view), now))
         sizes = open_sizes(run, view, self._instruments, self._pairs)
         waiting = {order.instrument for order in resting if not order.reducing and not order.in_doubt}
         most = in_step(sizes, self._under_way(), self._instruments, view, self._settings)
@@ -198,6 +199,19 @@ class FlattenMachine:
                 )
             )
         return out
+
+    def _in_the_way(self, run: Flatten, view: FlattenView) -> list[RestingOrder]:
+        """Reducing orders that rest on a leg whose close does not go through: the venue may keep for them
+        what we want to take. What waits for its trigger holds nothing back and protects until all is flat."""
+        pairs = (self._pairs.get(pair) for pair in run.pairs)
+        held = {leg.instrument for pair in pairs if pair is not None for leg in pair.legs if leg.refusals}
+        own = {target.order for each in self.running() for target in each.targets.values()} - {""}
+        return [
+            order
+            for order in view.resting()
+            if order.reducing and not order.conditional and order.pair is None and order.instrument in held
+            if order.client_order_id not in own
+        ]
 
     def _close(
         self,

@@ -17,13 +17,6 @@ from services.execution.flatten_state import FlattenView
 from services.execution.pricing import smallest
 from services.settings.parameters import Settings
 
-PEG = "peg"
-
-
-def hedge_group(instrument: Instrument) -> str:
-    """Perps on different stablecoins hedge each other: the pair is a bet on the peg between them."""
-    return PEG if instrument.pegged else instrument.underlying
-
 
 def in_step(
     sizes: Mapping[str, Decimal],
@@ -39,7 +32,7 @@ def in_step(
     """
     groups: dict[str, list[str]] = {}
     for name in sizes:
-        groups.setdefault(hedge_group(instruments[name]), []).append(name)
+        groups.setdefault(instruments[name].hedge_group, []).append(name)
     most: dict[str, Decimal] = {}
     for names in groups.values():
         if any(sizes[name] > ZERO for name in names) and any(sizes[name] < ZERO for name in names):

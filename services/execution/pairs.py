@@ -309,6 +309,10 @@ class PairMachine:
             start_unwinding(work, found, reason)
         return self._advance(work, found)
 
+    def adopt(self, pair: Pair) -> None:
+        """Take over a hedged pair whose fills were counted before this store was made."""
+        self.state.pairs[pair.id] = pair
+
     def forget(self, pair: str) -> None:
         """Drop a closed pair whose orders are all settled. Dust it holds is unpaired from then on."""
         found = self.get(pair)

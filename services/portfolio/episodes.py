@@ -98,6 +98,10 @@ class EpisodeBook:
                 capital_at_risk=capital_at_risk,
             )
 
+    def hold(self, pair: str, instrument: str, size: Decimal, entry: Decimal) -> None:
+        """What a pair held when its episode begins: `size` signed, entered at `entry`."""
+        self.state.open[pair].legs[instrument] = LegBook(size, entry)
+
     def fill(
         self,
         fill: OrderFilled,
