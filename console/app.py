@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TEXTUAL_FPS", "240")  # a key's own effect is painted at once; data have their own cap
@@ -21,8 +22,9 @@ from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
 
 import themes
-from console import keymap
+from console import keymap, keyrules
 from console.cells import only_cells
+from console.files import Files
 from console.themer import Themer
 from screens.acts import ConsoleScreen
 from screens.link import Link
@@ -60,13 +62,16 @@ class StableConsole(App[str], inherit_bindings=False):
         self.theme = f"stable-{palette.name}"
         self.link = link
         self.animation_level = "none"
-        self.desk = ConsoleScreen(
-            link, ui, found, Paint(palette, found.ascii), keymap.KEYS, clock, memory, save
-        )
+        own, problem = keyrules.usable(ui.keymap, keymap.KEYS)
+        keys = keyrules.effective(keymap.KEYS, own)
+        self.desk = ConsoleScreen(link, ui, found, Paint(palette, found.ascii), keys, clock, memory, save)
         self.desk.themes = self.themer
-        if self.themer.problem:
-            self.desk.said = (self.themer.problem, "*warn")
-        self.set_keymap(keymap.overrides(ui.keymap))
+        self.desk.files = Files(Path(ui.saves)) if ui.saves else None
+        if ui.title:
+            self.desk.titled = self._title
+        if self.themer.problem or problem:
+            self.desk.said = (self.themer.problem or problem, "*warn")
+        self.set_keymap(own)
 
     def get_default_screen(self) -> ConsoleScreen:
         return self.desk
@@ -81,6 +86,11 @@ class StableConsole(App[str], inherit_bindings=False):
             return
         if self.desk.dialog is None and self.desk.field is None and event.is_printable:
             self.desk.say(f"{event.character} does nothing here; ? shows the keys")
+
+    def _title(self, text: str) -> None:
+        """The terminal's own title (OSC 2)."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(f"\x1b]2;{text}\x07")
 
     def action_tell_quit(self) -> None:
         self.desk.say("q quits: detach, stop, or flatten and stop", "text")

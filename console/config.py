@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from console.looks import check as check_looks
+from console.looks import check_themes
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.settings.catalog import Entry, catalog
@@ -13,7 +15,6 @@ from services.settings.errors import SettingsError
 from services.settings.layout import config_file
 from services.settings.resolve import Resolved, default_settings, resolve
 from services.settings.toml import Document, read_document
-from services.settings.ui import ui_settings
 from services.settings.venues import secret_variable
 
 SAMPLE = """\
@@ -165,12 +166,7 @@ def check(
     """
     where = path or config_file(os.environ)
     document = load(where)
-    if document is not None:
-        try:
-            ui_settings(document.data)
-        except SettingsError as error:
-            line = document.line_of(tuple(error.key.split(".")))
-            raise _refused(error.at(document.file, line)) from None
+    check_themes(check_looks(document), where.parent / "themes")
     lines = []
     for name in profiles(profile, where):
         found = resolved(name, document)

@@ -76,11 +76,13 @@ def run(options: RunOptions) -> int:
     """Runs until the engine ends; returns the exit status. Never raises but for `--debug`."""
     set_up_logging(as_json=options.log_json, debug=options.debug)
     try:
+        from console import config, looks
         from console.paths import make_state_folder
         from console.places import layout_of
         from services import engine
 
         make_state_folder(layout_of(options.profile, options.state_dir))
+        looks.check(config.load())
         end = engine.run(options)
     except (ProductError, UsageError) as error:
         return _failed(options, error.text, error.exit)

@@ -1,18 +1,18 @@
 """The keys of the console, as data. Every binding has an id (a keymap names it), a help line and a group.
 
 Nothing that matters lies on esc, a ctrl combination or an F-key: terminals, tmux and screen eat them.
-`ctrl+q`
-is unbound on purpose and `ctrl+c` only tells how to quit.
+`ctrl+q` is unbound on purpose and `ctrl+c` only tells how to quit. A person's own keys: `keyrules.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from textual.binding import Binding
+from typing import TYPE_CHECKING
 
 from screens.keys import Key
 from screens.rooms import ROOMS
+
+if TYPE_CHECKING:
+    from textual.binding import Binding
 
 KEYS: tuple[Key, ...] = (
     Key(
@@ -71,7 +71,7 @@ KEYS: tuple[Key, ...] = (
         6,
     ),
     Key("filter", "slash", "filter", "/", "filter", "Show only rows that contain a text", "move", 9),
-    Key("sort", "s", "sort", "s", "sort", "The next order of this pane's rows", "move", 10),
+    Key("sort", "s", "sort", "s", "sort", "The next order of this pane's rows", "move", 10, needs="sorts"),
     Key(
         "markets.width",
         "i",
@@ -95,9 +95,27 @@ KEYS: tuple[Key, ...] = (
         on=("orders",),
     ),
     Key(
-        "pause", "p", "pause", "p", "pause", "Pause the selected row's strategy, or enable it again", "do", 11
+        "pause",
+        "p",
+        "pause",
+        "p",
+        "pause",
+        "Pause the selected row's strategy, or enable it again",
+        "do",
+        11,
+        needs="strategy",
     ),
-    Key("ack", "a", "ack", "a", "ack", "Acknowledge the selected alert, else the first open one", "do", 4),
+    Key(
+        "ack",
+        "a",
+        "ack",
+        "a",
+        "ack",
+        "Acknowledge the selected alert, else the first open one",
+        "do",
+        4,
+        needs="alert",
+    ),
     Key(
         "strategies.edit",
         "e",
@@ -155,7 +173,9 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("stress.less", "minus", "room('less')", "-", "", "The selected coin 1 % lower", "do", on=("stress",)),
     Key("stress.clear", "x", "room('clear')", "x", "clear", "No shocks", "do", 6, on=("stress",)),
-    Key("copy", "y", "copy", "y", "copy", "Copy the selected row", "do", 12),
+    Key("copy", "y", "copy", "y", "copy", "Copy the selected row", "do", 12, needs="row"),
+    Key("write", "w", "write", "w", "write", "Write this pane's table to a CSV file", "do", 14, needs="row"),
+    Key("picture", "W", "picture", "W", "", "Save the whole screen as SVG and as text", "do"),
     Key(
         "command",
         "colon",
@@ -173,12 +193,11 @@ KEYS: tuple[Key, ...] = (
     Key("quit", "q", "quit", "q", "quit", "Detach, stop, or flatten and stop", "app", 3),
 )
 
-EATEN = ("ctrl+", "escape", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9", "f10", "f11", "f12")
-"""Keys on which nothing that matters may lie."""
-
 
 def bindings() -> list[Binding]:
     """The application's bindings: desk actions run on the screen."""
+    from textual.binding import Binding  # the table itself is read by commands that show no screen
+
     made = [
         Binding(
             key.keys,
@@ -194,16 +213,3 @@ def bindings() -> list[Binding]:
         if key.id != "palette"
     ]
     return [*made, Binding("ctrl+c", "tell_quit", "how to quit", show=False, priority=True, system=True)]
-
-
-def overrides(keymap: Mapping[str, str]) -> dict[str, str]:
-    """A person's keymap without what it may not do: ids that do not exist, safety keys on keys that get
-    eaten.
-    """
-    safety = {key.id for key in KEYS if key.group == "safety"}
-    known = {key.id for key in KEYS if key.id != "palette"}
-    return {
-        name: keys
-        for name, keys in keymap.items()
-        if name in known and not (name in safety and keys.lower().startswith(EATEN))
-    }

@@ -38,6 +38,7 @@ from services.protocol.frames import (
     decode_server,
     encode,
     protocol_problem,
+    release_problem,
 )
 from services.protocol.options import RunOptions
 from services.protocol.version import PROTOCOL, VERSION
@@ -85,6 +86,7 @@ class SocketLink:
         self._read_only = read_only
         self._state: LinkState = "starting"
         self._text = "engine starting"
+        self._warning = ""
         self._heard: float | None = None
         self._slots: dict[str, _Slot] = {}
         self._listeners: list[Callable[[str], None]] = []
@@ -112,6 +114,10 @@ class SocketLink:
     def hello(self) -> Hello | None:
         """Who the engine said it is; None before the first connection."""
         return self._hello
+
+    @property
+    def warning(self) -> str:
+        return self._warning
 
     def silence(self) -> float:
         return 0.0 if self._heard is None else time.monotonic() - self._heard
@@ -267,6 +273,7 @@ class SocketLink:
     def _joined(self, hello: Hello) -> None:
         self._hello = hello
         problem = protocol_problem(PROTOCOL, hello.protocol, we_are="console")
+        self._warning = problem or release_problem(VERSION, hello.version)
         self._become("connected", problem or f"engine PID {hello.pid}")
         if self._topics:
             self._say(Sub(topics=self._topics, hz=self._hz))

@@ -31,6 +31,7 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
     ui = UiSettings(
         theme=chosen.theme,
         folder=str(config_path().parent / "themes"),
+        saves=str(layout.root / "saved"),
         ascii=chosen.ascii,
         fps=chosen.fps,
         bell=chosen.bell,

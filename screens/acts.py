@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from screens import format as f
-from screens.asking import Asking
 from screens.dialogs import FlattenDialog, QuitDialog, ResumeDialog
 from screens.help import HelpDialog
 from screens.rooms import BY_NAME
+from screens.taking import Taking
 from screens.theme_dialog import ThemeDialog
 from screens.widgets.panes import Pane
 from screens.widgets.strip import AnswerBar
 
 
-class ConsoleScreen(Asking, inherit_bindings=False):
+class ConsoleScreen(Taking, inherit_bindings=False):
     # ---- safety
 
     def action_flatten(self) -> None:
@@ -37,8 +37,7 @@ class ConsoleScreen(Asking, inherit_bindings=False):
         if word == "screen":
             entry = BY_NAME.get(rest) or next((each for each in BY_NAME.values() if each.key == rest), None)
             if entry is None:
-                self.hint = (f"no screen {rest or 'named'}: {', '.join(BY_NAME)}", "*warn")
-                self.draw_command()
+                self.told_wrong(f"no screen {rest or 'named'}: {', '.join(BY_NAME)}")
                 return False
             self.close_field()
             self.show_room(entry.name)
@@ -47,9 +46,11 @@ class ConsoleScreen(Asking, inherit_bindings=False):
             self.show_room("stress")
             error = self.room.line(rest, self)
             if error is not None:
-                self.hint = (error, "*warn")
-                self.draw_command()
+                self.told_wrong(error)
             return error is None
+        if word == "save":
+            self.save_line(rest)
+            return False
         self.close_field()
         if word == "theme":
             self.action_theme(rest)
@@ -87,6 +88,7 @@ class ConsoleScreen(Asking, inherit_bindings=False):
             self.lay_out()
         self.panes[name].focus()
         self.draw_panes()
+        self.draw_keys()
         self.draw_command()
 
     def action_row(self, by: int) -> None:
@@ -115,6 +117,8 @@ class ConsoleScreen(Asking, inherit_bindings=False):
         self.watch_views()
         if name in self.room.steers:
             self.draw_panes()
+
+        self.draw_keys()
         if self._drawer_shows():
             self.refresh(layout=True)
             self.draw_drawer()
@@ -169,16 +173,6 @@ class ConsoleScreen(Asking, inherit_bindings=False):
         else:
             self.open_field(":", f"enable {name} ")
 
-    def action_copy(self) -> None:
-        pane = self.panes[self.active]
-        row = next((r for r in pane.content.rows if r.key and r.key == pane.cursor.key), None)
-        if row is None:
-            self.say("nothing to copy")
-            return
-        text = " ".join(" ".join(line.plain.split()) for line in row.lines)
-        self.app.copy_to_clipboard(text)
-        self.say(f"copied: {text}")
-
     def action_theme(self, name: str = "") -> None:
         """Chooses on the screen itself; with a name at once."""
         if self.themes is None:
@@ -192,7 +186,7 @@ class ConsoleScreen(Asking, inherit_bindings=False):
             self.open_dialog(ThemeDialog(self.paint, self.clock, self.themes))
 
     def action_help(self) -> None:
-        self.open_dialog(HelpDialog(self.paint, self.clock, self.keys))
+        self.open_dialog(HelpDialog(self.paint, self.clock, self.keys, self.room.name))
 
     # ---- the mouse
 

@@ -11,26 +11,24 @@ from typing import Any
 
 from screens import format as f
 from screens import typed
-from screens.dialogs import Dialog
+from screens.dialogs import Dialog, FlattenDialog
 from screens.link import Answer
 from screens.outcome import said
 from screens.paint import Paint
-from screens.picture import Picture
+from screens.prompt import Prompt
 from screens.reconcile_dialog import ReconcileDialog
 from screens.stage import FieldMode
 from screens.theme_dialog import ThemeDialog, Themes
 from screens.widgets.commandline import LineField
 from services.protocol.errors import UsageError
-from services.protocol.grammar import complete, parse
+from services.protocol.grammar import parse
 from themes import glyphs as g
 
 AFTER_FLATTEN_S = 0.5
 """A key that bounces after the confirming `F` opens no second dialog."""
-OURS = ("q", "quit", "help", "theme", "screen", "shock")
-"""Words of the `:` line that are the console's own."""
 
 
-class Asking(Picture, inherit_bindings=False):
+class Asking(Prompt, inherit_bindings=False):
     themes: Themes | None = None
     """The application's colours."""
     _done: Callable[[str], str | None] | None = None
@@ -88,11 +86,6 @@ class Asking(Picture, inherit_bindings=False):
         else:
             self.say(f"{g.ALARM} {text}", "*alarm" if answer.exit not in (2, 4) else "*warn")
 
-    def say(self, text: str, ink: str = "muted") -> None:
-        self.said = (text, ink)
-        if self.is_attached:
-            self.draw_command()
-
     # ---- dialogs
 
     def open_dialog(self, dialog: Dialog) -> None:
@@ -103,10 +96,16 @@ class Asking(Picture, inherit_bindings=False):
         self.need_desk(True)
         self.dim(dialog.dims)
         dialog.strip, dialog.desk, dialog.context = self.strip, self.desk, self.context()
+        dialog.halts = self._keys_of("halt") | {"H"}
+        if isinstance(dialog, FlattenDialog):
+            dialog.again = self._keys_of("flatten")
         self.mount(dialog)
         self.refresh(layout=True)
         self.draw_dialog()
         dialog.focus()
+
+    def _keys_of(self, name: str) -> frozenset[str]:
+        return frozenset(part for key in self.keys if key.id == name for part in key.keys.split(","))
 
     def close_dialog(self) -> None:
         if self.dialog is None:
@@ -175,6 +174,8 @@ class Asking(Picture, inherit_bindings=False):
         if mode == ":":
             self.need_desk(True)
         self.hint = None
+        self.problem = ""
+        self._asked = False
         self.field = field = LineField(text, complete, self.history if mode == ":" else None)
         if self.dialog is not None:
             field.add_class("-dialog")
@@ -221,7 +222,11 @@ class Asking(Picture, inherit_bindings=False):
             self.draw_panes()
         elif self.field_mode == ":":
             self.hint = typed.hint(message.text)
+            self.problem = ""
+            if message.text.lstrip(" :").startswith(("set ", "unset ")):
+                self.learn_settings()
             self.draw_command()
+            self.draw_keys()
 
     def on_line_field_entered(self, message: LineField.Entered) -> None:
         message.stop()
@@ -232,9 +237,11 @@ class Asking(Picture, inherit_bindings=False):
             self._resume_with(text)
         elif mode == "ask":
             self._entered(text)
-        elif mode == ":" and (not text or self.run_line(text)):
-            self.close_field()
-            self.remember()
+        elif mode == ":":
+            if not text or self.run_line(text):
+                self.close_field()
+            if text and self.field is None:
+                self.keep_line(text)
 
     def _entered(self, text: str) -> None:
         error = self._done(text) if self._done is not None else None
@@ -253,15 +260,12 @@ class Asking(Picture, inherit_bindings=False):
     def run_line(self, text: str) -> bool:
         """Parses and sends; what cannot be parsed stays in the field with the error beside it."""
         word, _, rest = text.partition(" ")
-        if word in OURS and self.field_mode == ":":
+        if word in (*typed.OURS, "q") and self.field_mode == ":":
             return self.own_line(word, rest.strip())
         try:
             command = parse(text)
         except UsageError as error:
-            self.hint = (error.text, "*warn")
-            if self.field_mode == "reason":
-                self.say(error.text, "*warn")
-            self.draw_command()
+            self.told_wrong(error.text)
             return False
         args = command.args
         if command.name == "reconcile accept" and not args:
@@ -275,11 +279,3 @@ class Asking(Picture, inherit_bindings=False):
         if command.name == "reconcile":
             self.call_after_refresh(self.open_dialog, ReconcileDialog(self.paint, self.clock))
         return True
-
-    def own_line(self, word: str, rest: str) -> bool:
-        """A line for the console itself, nothing of which reaches the engine. True = the field may close."""
-        raise NotImplementedError  # the floor above knows the actions
-
-    def complete(self, text: str) -> Sequence[str]:
-        offers = complete(text, lambda takes: typed.candidates(takes, self.desk, self.strip))
-        return (*offers, *typed.own(text))

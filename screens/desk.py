@@ -29,7 +29,7 @@ class DeskRoom(Room):
     panes: ClassVar[tuple[PaneSpec, ...]] = (
         PaneSpec("positions", "Positions", sorts=positions.SORTS),
         PaneSpec("funding", "Funding spreads", tab="Funding", sorts=funding.SORTS),
-        PaneSpec("risk", "Risk limits", tab="Limits", sorts=risk.SORTS),
+        PaneSpec("risk", "Risk limits", tab="Limits", sorts=risk.SORTS, table="desk.risk.limits"),
         PaneSpec("alerts", "Alerts", sorts=alerts.SORTS, foot=(SizeClass.WIDE,)),
     )
 

@@ -57,6 +57,10 @@ class Dialog(LineGrid, can_focus=True):
         self._since = clock()
         self._cursor = Cursor()
         self._content = Content(title="")
+        self.halts = frozenset({"H"})
+        """Keys that halt: a person may have moved `H`, which goes on halting here."""
+        self.again: frozenset[str] = frozenset()
+        """The keys of flatten, which confirm it as `F` does."""
         self.strip: StripView | None = None
         self.desk: DeskView | None = None
         self.context = Context(now=0)
@@ -94,12 +98,14 @@ class Dialog(LineGrid, can_focus=True):
             return
         elif event.key == "escape":
             self.post_message(self.Chose(self, "no"))
-        elif event.character == "H":
+        elif event.character == "H" or event.key in self.halts:
             self.post_message(self.Chose(self, "halt"))
         elif event.key in ("down", "up", "pagedown", "pageup"):
             self._scroll({"down": 1, "up": -1, "pagedown": 10, "pageup": -10}[event.key])
         else:
             choice = self.choices.get(event.character or event.key)
+            if choice is None and event.key in self.again:
+                choice = self.choices.get("F")
             if choice is not None:
                 self.post_message(self.Chose(self, choice))
 

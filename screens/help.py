@@ -10,6 +10,8 @@ from screens.frame import Content, Row
 from screens.ink import Line, Span, sides, wrap
 from screens.keys import Key
 from screens.paint import Paint
+from screens.rooms import BY_NAME
+from screens.typed import OWN_HELP
 from services.protocol.commands import SPECS
 from themes import glyphs as g
 
@@ -26,20 +28,26 @@ _LEGEND = (
 class HelpDialog(Dialog):
     choices: ClassVar[dict[str, str]] = {"?": "no", "q": "no"}
 
-    def __init__(self, paint: Paint, clock: Callable[[], float], keys: Sequence[Key]) -> None:
+    def __init__(self, paint: Paint, clock: Callable[[], float], keys: Sequence[Key], screen: str) -> None:
         super().__init__(paint, clock)
-        self._keys = keys
+        self._keys = [key for key in keys if not key.on]
+        self._here = [key for key in keys if screen in key.on]
+        """Keys of the screen that shows."""
+        self._elsewhere = [key for key in keys if key.on and screen not in key.on]
+        self._screen = BY_NAME[screen].title
 
     def body(self, width: int) -> Content:
         lines: list[Line] = [Line()]
+        lines += _section(f"On this screen, {self._screen}", self._here, width)
         for group, title in _GROUPS.items():
-            lines.append(Line([Span(title, "*strong")]))
-            for key in (key for key in self._keys if key.group == group):
-                lines += _entry(key.shown, key.help, 16, width, key.ink)
-            lines.append(Line())
+            lines += _section(title, [key for key in self._keys if key.group == group], width)
+        lines += _section("On other screens", self._elsewhere, width)
         lines.append(Line([Span("Commands, after :", "*strong")]))
         for spec in (spec for spec in SPECS if spec.line):
             lines += _entry(spec.usage, spec.help, 16, width, "accent")
+        for line in OWN_HELP.values():
+            usage, _, meaning = line.partition(": ")
+            lines += _entry(usage, meaning, 16, width, "accent")
         lines += [Line(), Line([Span("Signs", "*strong")])]
         for sign, meaning in _LEGEND:
             lines += _entry(sign, meaning, 16, width, "text")
@@ -52,6 +60,16 @@ class HelpDialog(Dialog):
             )
         ]
         return content
+
+
+def _section(title: str, keys: Sequence[Key], width: int) -> list[Line]:
+    if not keys:
+        return []
+    lines = [Line([Span(title, "*strong")])]
+    for key in keys:
+        place = f" ({', '.join(BY_NAME[name].title for name in key.on)})" if key.on else ""
+        lines += _entry(key.shown, key.help + place, 16, width, key.ink)
+    return [*lines, Line()]
 
 
 def _entry(word: str, text: str, column: int, width: int, ink: str) -> list[Line]:

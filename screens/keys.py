@@ -24,5 +24,8 @@ class Key:
     short: str = ""
     """The word at 80 columns."""
     ink: str = "*accent"
+    needs: str = ""
+    """The footer offers it only where there is: `sorts` more than one order, a `strategy` of the selected
+    row, an open `alert`, a selected `row`. The key itself always answers."""
     on: tuple[str, ...] = ()
     """Screens on which it does something; empty = on every one."""

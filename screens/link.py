@@ -39,6 +39,13 @@ class Link(Protocol):
     def text(self) -> str:
         """What the connection is doing, for a person: `engine starting`, `reconnecting, try 2`."""
 
+    @property
+    def warning(self) -> str:
+        """What is wrong between this console and its engine although they are connected: other versions.
+
+        Empty = nothing.
+        """
+
     def silence(self) -> float:
         """Wall seconds since the engine was last heard; 0 before it first answered."""
 

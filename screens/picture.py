@@ -8,13 +8,15 @@ from functools import partial
 from screens import format as f
 from screens.dialogs import Dialog
 from screens.draw.answers import answers
-from screens.ink import Line, Span
+from screens.frame import INSET, Row
+from screens.ink import Line, Span, wrap
 from screens.keys import Key
 from screens.layout import Rect, SizeClass
 from screens.paint import Paint
 from screens.places import Rects
 from screens.room import Look
 from screens.stage import Stage
+from screens.widgets.commandline import Said
 from screens.widgets.grid import LineGrid
 from screens.widgets.panes import Pane
 from services.domain.enums import TradingState
@@ -25,6 +27,8 @@ WRITES = frozenset({"halt", "flatten", "resume", "pause", "ack"})
 
 class Picture(Stage, inherit_bindings=False):
     _alarms: int | None = None
+    _entitled = ""
+    """What the title says."""
 
     def lay_out(self) -> None:
         size = self.app.size
@@ -66,10 +70,39 @@ class Picture(Stage, inherit_bindings=False):
             ]
             self.tiny.show([line.fitted(width) for line in lines[: self.plan.height]], width)
             return
+        self._entitle()
         self.topbar.draw(
             strip, width, self.field is not None, self.link.read_only, self.ui.profile, self.room.name
         )
         self.strip_bar.draw(found, width, self.plan.answer_rows)
+        self.draw_keys()
+
+    def _entitle(self) -> None:
+        """The terminal's title: what a person sees of us in a row of windows. Written when it changes."""
+        strip = self.strip
+        if self.titled is None:
+            return
+        if strip is None or not self.trusted:
+            said = "? no engine" if strip is None else "? engine silent"
+        else:
+            alarms = strip.open_alarms
+            count = f", {alarms} alarm{'s' if alarms > 1 else ''}" if alarms else ""
+            said = f"{strip.trading_state.value}{count}"
+            said = f"! {said}" if alarms or strip.trading_state is TradingState.HALTED else said
+        title = f"{said} - stableconsole {f.clean(self.ui.profile)}"
+        if title != self._entitled:
+            self._entitled = title
+            self.titled(title)
+
+    def draw_keys(self) -> None:
+        """The keys that do something where the cursor stands; while a command is typed, its help."""
+        width, strip = self.plan.width, self.strip
+        if self.plan.size is SizeClass.TINY:
+            return
+        under = self.under()
+        if under is not None:
+            self.key_bar.say(under, width)
+            return
         greyed = set()
         if strip is not None and strip.trading_state is TradingState.HALTED:
             greyed.add("halt")
@@ -77,11 +110,28 @@ class Picture(Stage, inherit_bindings=False):
             greyed.add("resume")
         if self.link.read_only:
             greyed |= WRITES
-        self.key_bar.draw(self.keys_here(), width, frozenset(greyed))
+        self.key_bar.draw(self.offered(), width, frozenset(greyed))
 
     def keys_here(self) -> list[Key]:
         """The keys that do something on this screen."""
         return [key for key in self.keys if not key.on or self.room.name in key.on]
+
+    def offered(self) -> list[Key]:
+        """Of those the ones that have something to work on in the focused pane."""
+        pane, strip = self.panes[self.active], self.strip
+        alert = self.active == "alerts" or (strip is not None and strip.open_alarms + strip.open_warnings > 0)
+        there = {
+            "": True,
+            "sorts": len(self.contents.spec(self.active).sorts) > 1,
+            "strategy": bool(self.room.strategy(self.active, pane.cursor.key, self.views)),
+            "alert": alert,
+            "row": bool(pane.cursor.key),
+        }
+        return [key for key in self.keys_here() if there[key.needs]]
+
+    def under(self) -> Said | None:
+        """What stands below the line in place of the keys; None = the keys."""
+        return None
 
     def draw_panes(self) -> None:
         for step in self.pane_steps():
@@ -100,6 +150,8 @@ class Picture(Stage, inherit_bindings=False):
         contents = self.contents
         content = contents.build(name, views, self.plan, rect, self.context(name), pane.cursor.key)
         old = [topic for topic in self.room.topics() if topic in self.past]
+        if not views and self.link.warning:
+            content.rows = [Row([line]) for line in wrap(self.link.warning, rect.width - INSET, "*warn")]
         if views and not self.trusted:
             content = contents.aged(content, f.coarse(int(self.link.silence() * 1e9)))
         elif views and old:
@@ -221,4 +273,5 @@ class Picture(Stage, inherit_bindings=False):
         if name != self.active and name in self.panes and message.pane.display:
             self.active = name
             self.draw_panes()
+            self.draw_keys()
             self.draw_command()

@@ -223,6 +223,9 @@ class Stage(Screen[None], inherit_bindings=False):
         if "desk" in dirty and self.desk is not None:
             self.desk_came()
         if LINK in dirty:
+            if self.link.warning and self.link.warning != self._warned:
+                self.said = (self.link.warning, "*warn")
+            self._warned = self.link.warning
             yield self.draw_all
             return
         if "strip" in dirty:
@@ -252,10 +255,14 @@ class Stage(Screen[None], inherit_bindings=False):
         if self.strip is not None and (not self.trusted or not self._was_trusted):
             self.draw_all()
 
+    titled: Callable[[str], None] | None = None
+    """Takes what the terminal's title should say; None = the title is not ours."""
+
     # ---- what the floors above bring
 
     _shape: object = None
     _was_trusted = False
+    _warned = ""
 
     def desk_came(self) -> None:
         """The Desk's view is there, whoever asked for it."""

@@ -1,57 +1,133 @@
-"""Help while typing a command: what stands beside the line, and what an argument may be at this moment."""
+"""Help while typing a command: what stands beside the line and below it, what an argument may be now.
+
+And what may be remembered of a line.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
+
 from screens.rooms import ROOMS
 from services.protocol.commands import SPECS, Takes
+from services.protocol.grammar import expects
 from services.views.desk import DeskView
 from services.views.strip import StripView
 
+Said = tuple[str, str]
+OURS = ("help", "quit", "theme", "tour", "save", "screen", "shock")
+"""Words of the `:` line that are the console's own: nothing of them reaches the engine."""
+SAVES = ("svg", "text", "csv")
+IDLE = "enter runs it   tab completes   ↑↓ recall   esc leaves"
+
 SHOCK = "shock COIN PERCENT: what if? for example shock USDC -3%; alone it clears"
+OWN_HELP = {
+    "help": "help: the keys of this screen and every command",
+    "quit": "quit: detach, stop, or flatten and stop",
+    "theme": "theme [NAME]: choose on the screen, or take one by name",
+    "tour": "tour: a walk over the screens",
+    "screen": "screen NAME: another screen, as its digit does",
+    "shock": SHOCK,
+    "save": f"save {'|'.join(SAVES)} [FILE]: the screen, or this pane's table, to a file",
+}
+_SECRET_WORD = re.compile(r"secret|passw|passphrase|api[_-]?key|private|token|bearer", re.IGNORECASE)
+_SECRET_SHAPE = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[A-Za-z0-9+/=_-]{24,}")
 
 
-def hint(text: str) -> tuple[str, str] | None:
-    """(words, ink): the usage of the command that is being typed, or the commands that start so."""
+def hint(text: str) -> Said | None:
+    """Beside the line: the usage of the command that is being typed, or the commands that start so."""
     body = text.strip().removeprefix(":").strip()
     if not body:
         return None
     found = [s for s in SPECS if s.line and (body.startswith(s.name + " ") or s.name.startswith(body))]
-    if not found and (body.split()[0] == "shock" or "shock".startswith(body)):
-        return (SHOCK, "muted")
-    if not found and (body.split()[0] == "screen" or own(body)):
-        return ("screen NAME: " + "  ".join(entry.name for entry in ROOMS), "muted")
+    first = body.split()[0]
+    mine = [word for word in OURS if word.startswith(body) or word == first]
+    if not found and mine:
+        if mine == ["screen"]:
+            return ("screen NAME: " + "  ".join(entry.name for entry in ROOMS), "muted")
+        return (OWN_HELP[mine[0]] if len(mine) == 1 else "  ".join(mine), "muted")
     if not found:
-        return (f"no command starts with {body.split()[0]}", "warn")
+        return (f"no command starts with {first}", "warn")
     if len(found) == 1 or found[0].name == body:
         return (found[0].usage if text.endswith(" ") or " " in body else found[0].help, "muted")
     return ("  ".join(s.name for s in found), "muted")
 
 
+def below(text: str, settings: Mapping[str, str], offers: Iterable[str]) -> Said:
+    """Below the line: what the argument under the cursor is, and what `tab` would put there."""
+    found = expects(text)
+    if found is None:
+        return (IDLE, "muted")
+    spec, argument = found
+    if argument is None:
+        return (f"{spec.help} enter runs it", "muted")
+    words = [f"{argument.name.upper()}: {argument.help}"]
+    if argument.takes is Takes.WORD and spec.name == "set":
+        key = text.split()[1] if len(text.split()) > 1 else ""
+        if key in settings:
+            words.append(settings[key])
+    cut = len(text.lstrip().removeprefix(":").lstrip()) - len(_last(text))
+    choices = [offer[cut:] for offer in offers]
+    if choices:
+        words.append("tab: " + "  ".join(choices[:6]) + (" …" if len(choices) > 6 else ""))
+    return ("   ".join(words), "muted")
+
+
+def _last(text: str) -> str:
+    """The word under the cursor."""
+    return "" if not text or text.endswith(" ") else text.rsplit(maxsplit=1)[-1]
+
+
 def own(text: str) -> tuple[str, ...]:
     """Whole lines of the console's own that continue this one."""
     body = text.strip().removeprefix(":").lstrip()
-    lines = ("help", "quit", "theme", "shock", *(f"screen {entry.name}" for entry in ROOMS))
+    lines = (
+        *(word for word in OURS if word not in ("screen", "save")),
+        *(f"save {kind}" for kind in SAVES),
+        *(f"screen {entry.name}" for entry in ROOMS),
+    )
     return tuple(line for line in lines if line.startswith(body) and line != body) if body else ()
 
 
-def candidates(takes: Takes, desk: DeskView | None, strip: StripView | None) -> list[str]:
+def worth_keeping(line: str) -> bool:
+    """Whether the history may hold a line. Nothing that looks like a secret is written anywhere: no line that
+    speaks of one, no word of the length and mix of a key.
+    """
+    return not _SECRET_WORD.search(line) and not _SECRET_SHAPE.search(line)
+
+
+def candidates(
+    takes: Takes, desk: DeskView | None, strip: StripView | None, settings: Iterable[str] = ()
+) -> list[str]:
     """From the views on screen; an argument they say nothing about has none."""
+    venues = [dot.name for dot in strip.venues] if strip is not None else []
     if takes is Takes.CAUSE:
         return [cause.name for cause in strip.causes] if strip is not None else []
     if takes is Takes.VENUE:
-        return [*(dot.name for dot in strip.venues), "all"] if strip is not None else []
+        return [*venues, "all"] if strip is not None else []
+    if takes is Takes.SETTING:
+        return list(settings)
     if desk is None:
         return []
-    symbols = sorted({p.symbol for p in desk.positions})
     pairs = [pair.id for pair in desk.pairs]
     if takes is Takes.STRATEGY:
         return [name for name, _, _ in desk.strategies]
     if takes is Takes.PAIR:
         return pairs
     if takes is Takes.SYMBOL:
-        return symbols
+        return _instruments(desk)
     if takes is Takes.SCOPE:
-        return [*symbols, *pairs, *sorted({p.venue for p in desk.positions})]
+        held = sorted({p.symbol for p in desk.positions})
+        return [*held, *pairs, *(venues or sorted({p.venue for p in desk.positions}))]
     if takes is Takes.ALERT:
         return [alert.key for alert in desk.alerts if alert.state == "OPEN"]
     return []
+
+
+def _instruments(desk: DeskView) -> list[str]:
+    """Symbols that are held or ranked, then each with its venue."""
+    full = {p.instrument for p in desk.positions}
+    for row in desk.funding:
+        full |= {row.short, row.long}
+    whole = sorted(name for name in full if "." in name)
+    return [*sorted({name.rpartition(".")[0] or name for name in full}), *whole]

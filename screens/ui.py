@@ -20,6 +20,8 @@ class UiSettings(Struct, frozen=True, kw_only=True):
     """Frames a second for data; None = 4 with SSH_CONNECTION or TMUX, else 10."""
     bell: bool = False
     """The terminal's bell when an alarm opens."""
+    saves: str = ""
+    """Where `w` and `:save` write; empty = nowhere."""
     title: bool = True
     """The terminal's title says the trading state."""
     tour: bool = False

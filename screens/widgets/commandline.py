@@ -17,9 +17,6 @@ from screens.ink import Line, Span, measure
 from screens.widgets.grid import LineGrid
 from themes import glyphs as g
 
-HISTORY = 200
-"""Lines kept."""
-
 Said = tuple[str, str]
 """(text, ink) of an answer or a hint."""
 
@@ -100,9 +97,6 @@ class LineField(Input):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if self._history is not None and self.value.strip() and self._history[-1:] != [self.value]:
-            self._history.append(self.value)
-            del self._history[:-HISTORY]
         self.post_message(self.Entered(self.value))
 
     async def _on_key(self, event: events.Key) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from screens import format as f
 from screens.ink import Line, Span, measure
 from screens.keys import Key
+from screens.widgets.commandline import Said
 from screens.widgets.grid import LineGrid
 
 GROUPS = ("safety", "move", "do", "app")
@@ -14,6 +16,11 @@ GROUPS = ("safety", "move", "do", "app")
 class KeyBar(LineGrid):
     def draw(self, keys: Sequence[Key], width: int, greyed: frozenset[str]) -> None:
         self.show([line(keys, width, greyed)], width)
+
+    def say(self, said: Said, width: int) -> None:
+        """Words below the line that is typed, in place of the keys."""
+        text, ink = said
+        self.show([Line([Span(" ", "text"), Span(f.cut(text, width - 2), ink)]).fitted(width)], width)
 
 
 def line(keys: Sequence[Key], width: int, greyed: frozenset[str] = frozenset()) -> Line:

@@ -219,3 +219,13 @@ def protocol_problem(ours: int, theirs: int, *, we_are: str) -> str | None:
         f"the {we_are} speaks protocol {ours}, the {other} {theirs}: upgrade the {older} ({remedy}); "
         f"{kept} work meanwhile"
     )
+
+
+def release_problem(console: str, engine: str) -> str:
+    """Both speak, and are not the same release: what one shows or sends the other may not know. Empty = same."""
+    if console == engine:
+        return ""
+    return (
+        f"the engine is version {engine}, this console {console}: stop the engine and start it again when it "
+        "suits, so that both are the same"
+    )

@@ -96,10 +96,34 @@ def complete(line: str, candidates: Candidates) -> tuple[str, ...]:
     return (*names, *(prefix + option for option in options if option.startswith(last) and option != last))
 
 
-def _next_words(spec: Spec, words: list[str], last: str, candidates: Candidates) -> list[str]:
+def expects(line: str) -> tuple[Spec, Argument | Switch | None] | None:
+    """The command whose name stands complete at the front, and the argument at the end of the line.
+
+    No argument = it takes nothing more. None = no command's name is complete yet.
+    """
+    body = line.lstrip().removeprefix(":").lstrip()
+    spec = max(
+        (s for s in SPECS if s.line and (body == s.name or body.startswith(s.name + " "))),
+        key=lambda found: len(found.name),
+        default=None,
+    )
+    if spec is None:
+        return None
+    words = body[len(spec.name) :].split()
+    if words and not body.endswith(" "):
+        words.pop()
     by_flag = {f"--{switch.name}": switch for switch in spec.switches}
     if words and words[-1] in by_flag:
-        return _offers(by_flag[words[-1]].takes, candidates)
+        return spec, by_flag[words[-1]]
+    position = _position(words, by_flag)
+    args = spec.args
+    if position < len(args):
+        return spec, args[position]
+    return spec, args[-1] if args and args[-1].takes is Takes.REST else None
+
+
+def _position(words: list[str], by_flag: Iterable[str]) -> int:
+    """How many plain arguments stand in `words`."""
     position = 0
     skip = False
     for word in words:
@@ -109,6 +133,14 @@ def _next_words(spec: Spec, words: list[str], last: str, candidates: Candidates)
             skip = True
         else:
             position += 1
+    return position
+
+
+def _next_words(spec: Spec, words: list[str], last: str, candidates: Candidates) -> list[str]:
+    by_flag = {f"--{switch.name}": switch for switch in spec.switches}
+    if words and words[-1] in by_flag:
+        return _offers(by_flag[words[-1]].takes, candidates)
+    position = _position(words, by_flag)
     offers: list[str] = []
     if position < len(spec.args):
         offers = _offers(spec.args[position].takes, candidates)

@@ -21,6 +21,7 @@ class StubLink:
         self.read_only = read_only
         self.state: LinkState = state
         self.text = "engine starting" if state == "starting" else ""
+        self.warning = ""
         self.quiet_s = 0.0
         self.answers: dict[str, Answer] = {}
         self.watched: tuple[str, ...] = ()

@@ -1,0 +1,24 @@
+"""What the `:` line knows of the settings: each key with its value, else its default, and its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def settings(running: Mapping[str, str]) -> dict[str, str]:
+    """Key to words for the line below. `running`: what the engine says it has; empty = it was not asked.
+
+    Slow the first time (it reads the table of parameters): not for the thread that paints.
+    """
+    from services.settings.catalog import catalog  # noqa: PLC0415 - not on the way to a first frame
+    from services.settings.parameters import Settings  # noqa: PLC0415 - as above
+
+    found: dict[str, str] = {}
+    for entry in catalog(Settings()):
+        value = running.get(entry.key)
+        state = f"now {value}" if value is not None else f"default {entry.default}"
+        if not running or value is not None:
+            found[entry.key] = f"{state}   {' '.join(entry.doc.split())}"
+    for key, value in running.items():
+        found.setdefault(key, f"now {value}")
+    return found

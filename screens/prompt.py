@@ -1,0 +1,76 @@
+"""What surrounds the `:` line: help beside and below it, completion, its history, what it says afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from screens import known, typed
+from screens.layout import SizeClass
+from screens.picture import Picture
+from screens.widgets.commandline import Said
+from services.protocol.grammar import complete
+
+HISTORY = 200
+"""Lines kept."""
+
+
+class Prompt(Picture, inherit_bindings=False):
+    problem = ""
+    """What is wrong with the line as it was entered."""
+    settings: Mapping[str, str] = MappingProxyType({})
+    """Key to value and meaning, once asked for."""
+    _asked = False
+    """… since the line was opened."""
+
+    def say(self, text: str, ink: str = "muted") -> None:
+        self.said = (text, ink)
+        if self.is_attached:
+            self.draw_command()
+
+    def keep_line(self, text: str) -> None:
+        """Into the history: only what was taken, for what was refused may be anything pasted; no secret."""
+        if typed.worth_keeping(text) and self.history[-1:] != [text]:
+            self.history.append(text)
+            del self.history[:-HISTORY]
+            self.remember()
+
+    def told_wrong(self, text: str) -> None:
+        """What is wrong with the line stands below it, in the full width; the line stays to be mended."""
+        self.problem = text
+        if self.field_mode == "reason" or self.plan.size is SizeClass.WORDS:
+            self.hint = (text, "*warn")
+            self.say(text, "*warn")
+        self.draw_command()
+        self.draw_keys()
+
+    def under(self) -> Said | None:
+        if self.field is None or self.field_mode != ":" or self.plan.size is SizeClass.WORDS:
+            return None
+        if self.problem:
+            return (self.problem, "*warn")
+        return typed.below(self.field.value, self.settings, self.complete(self.field.value))
+
+    def learn_settings(self) -> None:
+        """Asks the engine what its settings are; a read-only console asks nothing and offers defaults."""
+        if not self._asked:
+            self._asked = True
+            self.run_worker(self._learn(), name="settings", group="settings", exit_on_error=False)
+
+    async def _learn(self) -> None:
+        running: dict[str, str] = {}
+        if not self.link.read_only and self.link.state == "connected":
+            answer = await self.link.send("settings", {})
+            result = answer.result if isinstance(answer.result, dict) else {}
+            running = {str(key): str(value) for key, value in (result.get("parameters") or {}).items()}
+        self.settings = await asyncio.to_thread(known.settings, running)
+        self.draw_keys()
+
+    def own_line(self, word: str, rest: str) -> bool:
+        """A line for the console itself, nothing of which reaches the engine. True = the field may close."""
+        raise NotImplementedError  # the floor above knows the actions
+
+    def complete(self, text: str) -> Sequence[str]:
+        offers = complete(text, lambda takes: typed.candidates(takes, self.desk, self.strip, self.settings))
+        return (*offers, *typed.own(text))

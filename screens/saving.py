@@ -1,0 +1,100 @@
+"""A pane's table as CSV. Made here, written by the console.
+
+A table is taken from the view itself, so that it holds every column in full precision, also those that the
+width of the terminal had to drop. Where a pane has no table its lines are taken as they stand.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from enum import Enum
+from typing import Protocol
+
+from msgspec import Struct
+
+from screens.frame import Content
+from screens.room import PaneSpec
+
+
+class Files(Protocol):
+    def write(self, name: str, kind: str, text: str, where: str) -> str:
+        """A new file, never over one that exists; `where` = a name that a person gave, or empty. Gives its
+        path. Raises OSError.
+        """
+
+
+def table(spec: PaneSpec, views: Mapping[str, object], needle: str) -> list[list[str]]:
+    """Header and rows of a pane's table; empty when the views hold none. `needle`: the filter that holds."""
+    found = _source(spec, views)
+    flat = [dict(_flat(row)) for row in found]
+    if needle:
+        flat = [row for row in flat if needle in " ".join(row.values()).casefold()]
+    header = list(dict.fromkeys(key for row in flat for key in row))
+    return [header, *([row.get(key, "") for key in header] for row in flat)] if header else []
+
+
+def lines(content: Content) -> list[list[str]]:
+    """A pane as it stands, one line a row."""
+    drawn = [*content.head, *(line for row in content.rows for line in row.lines)]
+    return [["text"], *([_safe(line.plain.rstrip())] for line in drawn if line.plain.strip())]
+
+
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+def _source(spec: PaneSpec, views: Mapping[str, object]) -> Sequence[Struct]:
+    kind, _, path = spec.table.partition(".")
+    if path:
+        node: object = views.get(kind)
+        for name in path.split("."):
+            node = getattr(node, name, None)
+        return _structs(node)
+    for view in views.values():
+        found = _structs(getattr(view, spec.name, None))
+        if found:
+            return found
+    return ()
+
+
+def _structs(value: object) -> Sequence[Struct]:
+    if not isinstance(value, tuple | list):
+        return ()
+    return [each for each in value if isinstance(each, Struct)]
+
+
+def _flat(row: Struct, prefix: str = "") -> Iterable[tuple[str, str]]:
+    for name in row.__struct_fields__:
+        value = getattr(row, name)
+        if isinstance(value, Struct):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", _text(value)
+
+
+def _text(value: object) -> str:
+    """One cell: numbers in full, nothing for what is not known."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, tuple | list):
+        return " ".join(_text(each) for each in value)
+    if isinstance(value, Struct):
+        return " ".join(f"{key}={text}" for key, text in _flat(value))
+    return str(value) if isinstance(value, int | float) else _safe(str(value))
+
+
+def _safe(text: str) -> str:
+    """Words stay words: a spreadsheet would run what begins like a formula."""
+    clean = "".join(char if char.isprintable() else " " for char in text)
+    return f"'{clean}" if clean[:1] in ("=", "+", "-", "@") else clean

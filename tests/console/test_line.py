@@ -1,0 +1,180 @@
+"""The `:` line: completion, help below it, its history; and the palette, made from the same tables."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.app import make_app
+from console.palette import system_commands
+from screens.link import Answer
+from screens.memory import Memory
+from screens.rooms import ROOMS
+from screens.typed import OWN_HELP, worth_keeping
+from screens.ui import Terminal
+from services.protocol.commands import SPECS
+from services.protocol.grammar import expects
+from tests.console.fixtures import quiet_desk, quiet_strip
+from tests.console.stub import StubLink
+from tests.console.test_keys import Desk, open_desk
+
+FOUND = Terminal(fps=10, remote=False, ascii=False, palette="dark")
+
+
+def under(d: Desk) -> str:
+    """The row below the line."""
+    return d.text.splitlines()[-1].strip()
+
+
+def offers(d: Desk, text: str) -> tuple[str, ...]:
+    return tuple(d.app.desk.complete(text))
+
+
+async def test_completion_knows_commands_instruments_strategies_venues_pairs_and_settings() -> None:
+    async with open_desk() as d:
+        await d.press("colon")
+        assert "halt" in offers(d, "ha")
+        assert offers(d, "pause mom") == ("pause momentum",)
+        assert {"fault drop alpha", "fault drop all"} <= set(offers(d, "fault drop "))
+        assert "limit BTC-USDT-PERP" in offers(d, "limit B")
+        assert "limit BTC-USDT-PERP.alpha" in offers(d, "limit BTC-USDT-PERP.")
+        assert "flatten alpha" in offers(d, "flatten al")
+        assert "screen desk" in offers(d, "scr")
+        assert "save csv" in offers(d, "save c")
+        d.link.answers["settings"] = Answer(
+            ok=True,
+            text="",
+            result={"parameters": {"my_arb.min_spread": "1.5bps/8h", "gate.order_rate": "5"}},
+        )
+        await d.press("=set my", after=0.1)
+        await d.app.workers.wait_for_complete(
+            [worker for worker in d.app.workers if worker.name == "settings"]
+        )
+        assert d.link.sent == [("settings", {})], "asked once, and nothing else sent"
+        assert offers(d, "set my") == ("set my_arb.min_spread",)
+        await d.press("tab", "=  ")
+        assert "VALUE: with its unit   now 1.5bps/8h" in under(d)
+
+
+async def test_a_read_only_console_offers_the_default_settings_and_asks_nothing() -> None:
+    async with open_desk(read_only=True) as d:
+        await d.press("colon", "=set gate.", after=0.1)
+        await d.app.workers.wait_for_complete(
+            [worker for worker in d.app.workers if worker.name == "settings"]
+        )
+        assert "set gate.max_order_notional" in offers(d, "set gate.max")
+        assert d.link.sent == []
+
+
+async def test_each_argument_is_explained_below_the_line_while_it_is_typed() -> None:
+    async with open_desk() as d:
+        await d.press("colon")
+        assert under(d).startswith("enter runs it")
+        await d.press("=limit ")
+        assert under(d).startswith("SYMBOL: a symbol, or SYMBOL.VENUE")
+        await d.press("=USDT-PERP ")
+        assert (
+            under(d) == "KEY: max_position (USD) or max_leverage   tab: max_position  max_size  max_leverage"
+        )
+        await d.press("=max_size ")
+        assert under(d) == "VALUE: the limit"
+        await d.press("escape")
+        assert "H halt" in under(d)
+
+
+async def test_an_error_stands_below_the_line_in_full_and_goes_when_it_is_mended() -> None:
+    async with open_desk() as d:
+        await d.press("colon", "=limit USDT-PERP", "enter")
+        assert d.link.sent == []
+        assert under(d) == (
+            "limit: KEY is missing (max_position (USD) or max_leverage); "
+            "usage: limit SYMBOL KEY VALUE [REASON]"
+        )
+        await d.press("= ")
+        assert under(d).startswith("KEY: max_position")
+
+
+def test_every_argument_of_every_command_is_expected_in_its_turn() -> None:
+    for spec in (spec for spec in SPECS if spec.line):
+        line = spec.name
+        for argument in spec.args:
+            assert expects(f"{line} ") == (spec, argument)
+            line += " x"
+        for switch in spec.switches:
+            assert expects(f"{spec.name} --{switch.name} ") == (spec, switch)
+        if not spec.args:
+            assert expects(spec.name) == (spec, None)
+    assert expects("hal") is None
+    assert expects("") is None
+
+
+async def test_the_history_outlives_the_console_and_holds_only_what_was_taken() -> None:
+    kept: list[Memory] = []
+    link = StubLink(quiet_strip(), quiet_desk())
+    app = make_app(link, found=FOUND, memory=Memory(), save=kept.append)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for text in ("halt", "nonsense", "halt", "set gate.note AKIA1234567890ABCDEFGHIJKLMN", "screen desk"):
+            await pilot.press("colon")
+            assert app.desk.field is not None
+            app.desk.field.insert_text_at_cursor(text)
+            await pilot.press("enter")
+            await pilot.press("escape")
+    assert kept[-1].history == ["halt", "screen desk"]
+    again = make_app(link, found=FOUND, memory=kept[-1])
+    async with again.run_test(size=(120, 40)) as pilot:
+        await pilot.press("colon", "up")
+        assert again.desk.field is not None
+        assert again.desk.field.value == "screen desk"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "set venue.secret x",
+        "resume my password is hunter2",
+        "halt api_key abc",
+        "halt API-KEY abc",
+        "resume 3f2a9c4b7d1e8f60a1b2c3d4e5f60718",
+        "resume zDMoWgNyvfDgPQ0ct3kCrIwwQDbT8KymAnd8q5uZ1vc=",
+    ],
+)
+def test_no_secret_enters_the_history(line: str) -> None:
+    assert not worth_keeping(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "resume checked both venues, all is well",
+        "limit BTC-USDT-PERP.alpha max_position 50000",
+        "ack depeg:USDC",
+    ],
+)
+def test_what_traders_type_enters_it(line: str) -> None:
+    assert worth_keeping(line)
+
+
+async def test_the_palette_holds_every_key_every_screen_and_every_command() -> None:
+    async with open_desk() as d:
+        names = [command.title for command in system_commands(d.app.desk)]
+        for key in d.app.desk.keys_here():
+            if key.id != "palette" and not key.action.startswith("show("):
+                assert f"{key.id}  {key.shown}" in names
+        assert {f"{entry.key} {entry.title}" for entry in ROOMS} <= set(names)
+        assert {f":{spec.name}" for spec in SPECS if spec.line} <= set(names)
+        assert {f":{word}" for word in OWN_HELP} <= set(names)
+        for command in system_commands(d.app.desk):
+            if command.title == "halt  H":
+                await command.callback()  # type: ignore[misc]
+        await d.pilot.pause()
+        assert d.link.sent == [("halt", {})]
+
+
+async def test_the_palette_opens_and_runs_what_is_chosen() -> None:
+    async with open_desk() as d:
+        await d.press("ctrl+p")
+        await d.pilot.press(*"ack  a")
+        await d.pilot.pause(0.3)
+        await d.press("enter")
+        await d.pilot.pause(0.1)
+        assert d.link.sent
+        assert d.link.sent[0][0] == "ack"

@@ -1,0 +1,166 @@
+"""What leaves the console: a copied row, tables, pictures, the terminal's title and bell."""
+
+from __future__ import annotations
+
+import csv
+import io
+import stat
+from pathlib import Path
+
+import pytest
+
+from console.app import make_app
+from screens.rooms import ROOMS
+from screens.saving import csv_text, table
+from screens.ui import Terminal, UiSettings
+from tests.console.fixtures import calm_strip, halted_desk, halted_strip, quiet_desk, quiet_strip
+from tests.console.rooms import ROOM_VIEWS
+from tests.console.stub import StubLink
+from tests.console.test_keys import open_desk
+
+FOUND = Terminal(fps=10, remote=False, ascii=False, palette="dark")
+
+
+def only(folder: Path, ending: str) -> Path:
+    found = sorted(folder.glob(f"*.{ending}"))
+    assert len(found) == 1, found
+    return found[0]
+
+
+async def test_w_writes_the_whole_table_with_every_column(tmp_path: Path) -> None:
+    async with open_desk(size=(80, 24), ui=UiSettings(saves=str(tmp_path / "saved"))) as d:
+        await d.press("w")
+        assert d.link.sent == []
+        file = only(tmp_path / "saved", "csv")
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
+        held = quiet_desk().positions
+        assert [row["instrument"] for row in rows] == [p.instrument for p in held]
+        assert [row["size"] for row in rows] == [f"{p.size:f}" for p in held]
+        assert [row["stop.kind"] for row in rows] == [p.stop.kind for p in held]
+        assert d.app.desk.said == (f"wrote {file}", "muted")
+        await d.press("w")
+        assert len(list((tmp_path / "saved").iterdir())) == 2, "nothing is written over"
+
+
+async def test_a_table_is_written_as_it_is_filtered(tmp_path: Path) -> None:
+    async with open_desk(ui=UiSettings(saves=str(tmp_path))) as d:
+        await d.press("slash", "=eth", "enter", "w")
+        text = only(tmp_path, "csv").read_text(encoding="utf-8")
+        assert "ETH-USDC-PERP" in text
+        assert "BTC-USDT-PERP" not in text
+
+
+@pytest.mark.parametrize("entry", ROOMS, ids=lambda entry: entry.name)
+async def test_every_pane_of_every_screen_can_be_written(entry: object, tmp_path: Path) -> None:
+    name, key = entry.name, entry.key  # type: ignore[attr-defined]
+    async with open_desk(ui=UiSettings(saves=str(tmp_path))) as d:
+        d.link.views |= ROOM_VIEWS[name]()
+        await d.press(key)
+        for _ in d.app.desk.room.panes:
+            await d.press("w", "tab")
+        written = sorted(tmp_path.glob("*.csv"))
+        assert len(written) == len(d.app.desk.room.panes)
+        for file in written:
+            rows = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8"))))
+            assert len({len(row) for row in rows}) == 1, file
+
+
+async def test_capital_w_saves_the_screen_as_drawing_and_as_text(tmp_path: Path) -> None:
+    async with open_desk(ui=UiSettings(saves=str(tmp_path))) as d:
+        shown = d.text
+        await d.press("W")
+        text = only(tmp_path, "txt").read_text(encoding="utf-8")
+        assert [line.rstrip() for line in shown.splitlines()[:-3]] == text.splitlines()[:-3]
+        drawing = only(tmp_path, "svg").read_text(encoding="utf-8")
+        assert "BTC-USDT-PERP" in drawing
+        assert drawing.startswith("<svg")
+        links = [word for word in drawing.split() if "http" in word and "www.w3.org" not in word]
+        assert all("textualize" in word for word in links), "a drawing loads nothing from anywhere"
+        assert "@font-face" not in drawing
+
+
+async def test_the_save_line_takes_a_file_and_never_writes_over_one(tmp_path: Path) -> None:
+    async with open_desk(ui=UiSettings(saves=str(tmp_path / "saved"))) as d:
+        await d.press("colon", f"=save csv {tmp_path / 'mine.csv'}", "enter")
+        assert (tmp_path / "mine.csv").read_text(encoding="utf-8").startswith("instrument,symbol,")
+        await d.press("colon", f"=save csv {tmp_path / 'mine.csv'}", "enter")
+        assert d.app.desk.said is not None
+        assert "File exists" in d.app.desk.said[0]
+        await d.press("colon", "=save gif", "enter")
+        assert "expected one of svg, text, csv" in d.text
+        assert d.link.sent == []
+
+
+def test_cells_are_exact_and_words_cannot_become_formulas() -> None:
+    desk = halted_desk()
+    rows = table(type("Spec", (), {"name": "alerts", "table": ""})(), {"desk": desk}, "")
+    assert len(rows) == 1 + len(desk.alerts)
+    assert csv_text([["a", "1,000"], ["b", ""]]) == 'a,"1,000"\nb,\n'
+    from screens.saving import _text
+
+    assert _text("=HYPERLINK(1)") == "'=HYPERLINK(1)"
+    assert _text("two\nlines") == "two lines"
+
+
+async def test_the_copied_row_goes_to_the_terminals_clipboard() -> None:
+    async with open_desk() as d:
+        await d.press("y")
+        assert d.app.clipboard.startswith("│ BTC-USDT-PERP alpha ▼ short 0.620")
+        assert "copied: " in d.text
+
+
+async def test_the_title_says_the_state_and_is_written_only_when_it_changes() -> None:
+    async with open_desk(calm_strip()) as d:
+        said: list[str] = []
+        d.app.desk.titled, d.app.desk._entitled = said.append, ""
+        d.app.desk.draw_strip()
+        d.link.put(strip=calm_strip())
+        await d.pilot.pause(0.2)
+        d.link.put(strip=halted_strip())
+        await d.pilot.pause(0.2)
+        d.link.quiet_s, d.link.state = 12.0, "reconnecting"
+        d.link.tell()
+        await d.pilot.pause(0.2)
+        alarms = halted_strip().open_alarms
+        assert said == [
+            "ACTIVE - stableconsole sim",
+            f"! HALTED, {alarms} alarm{'s' if alarms > 1 else ''} - stableconsole sim",
+            "? engine silent - stableconsole sim",
+        ]
+
+
+async def test_title_and_bell_are_a_persons_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wanted in (True, False):
+        link = StubLink(calm_strip(), quiet_desk())
+        app = make_app(link, UiSettings(bell=wanted, title=wanted), found=FOUND)
+        rung: list[int] = []
+        monkeypatch.setattr(app, "bell", lambda rung=rung: rung.append(1))
+        async with app.run_test(size=(120, 40)) as pilot:
+            assert (app.desk.titled is not None) is wanted
+            link.put(strip=halted_strip())
+            await pilot.pause(0.2)
+        assert len(rung) == int(wanted)
+
+
+async def test_other_versions_are_told() -> None:
+    link = StubLink(quiet_strip(), quiet_desk())
+    link.warning = "the engine is version 0.0.9, this console 0.1.0: stop the engine and start it again"
+    app = make_app(link, found=FOUND)
+    async with app.run_test(size=(200, 60)) as pilot:
+        link.tell()
+        await pilot.pause(0.2)
+        assert app.desk.said == (link.warning, "*warn")
+
+
+async def test_another_protocol_is_told_where_the_views_would_be() -> None:
+    link = StubLink(None, None)
+    link.warning = "the console speaks protocol 1, the engine 2: upgrade the console"
+    app = make_app(link, found=FOUND)
+    async with app.run_test(size=(120, 40)) as pilot:
+        link.tell()
+        await pilot.pause(0.2)
+        shown = "\n".join(
+            "".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()
+        )
+        assert shown.count("upgrade the console") >= 2
