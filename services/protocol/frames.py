@@ -222,7 +222,7 @@ def protocol_problem(ours: int, theirs: int, *, we_are: str) -> str | None:
 
 
 def release_problem(console: str, engine: str) -> str:
-    """Both speak, and are not the same release: what one shows or sends the other may not know. Empty = same."""
+    """Both speak, but are of other releases: what one shows the other may not know. Empty = the same."""
     if console == engine:
         return ""
     return (
