@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
+import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from services.venues.wire.stream import Habits, Renew, Stream
@@ -147,6 +148,21 @@ async def test_pongs_keep_a_quiet_connection() -> None:
     assert told.log == ["up"]
     assert age is not None
     assert age < QUICK.silence_s
+
+
+def test_a_connection_is_asked_before_its_silence_counts_for_death() -> None:
+    """It was asked every 15 s and given up after 10: a private stream without orders fell again and again."""
+    usual = Habits()
+    assert usual.beat_s * 2 <= usual.silence_s
+    with pytest.raises(ValueError, match="taken for dead"):
+        Stream(
+            "ws://127.0.0.1:1/ws",
+            Listener(),
+            up=lambda: None,
+            down=lambda reason: None,
+            random=lambda: 0.5,
+            habits=Habits(beat_s=15.0, silence_s=10.0),
+        )
 
 
 async def test_an_acknowledgement_that_never_comes_is_no_connection() -> None:

@@ -59,7 +59,9 @@ class Habits(Struct, frozen=True, kw_only=True):
     """Seconds."""
 
     open_s: float = 10.0
-    beat_s: float = 15.0
+    beat_s: float = 2.0
+    """Well before `silence_s`: a private stream says nothing for hours, and its answer alone proves its life.
+    A quote that has not changed is as fresh as the last answer."""
     silence_s: float = 10.0
     """No frame at all for this long: the connection is dead, whatever the socket says."""
     ready_s: float = 10.0
@@ -92,6 +94,8 @@ class Stream:
         self._up = up
         self._down = down
         self._habits = habits if habits is not None else Habits()
+        if self._habits.beat_s * 2 > self._habits.silence_s:
+            raise ValueError("a connection that is asked so seldom is taken for dead before it can answer")
         self._tls = tls
         self._clock = clock
         self._backoff = Backoff(first=0.25, most=30.0, random=random)
