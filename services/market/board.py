@@ -23,11 +23,11 @@ from services.market.costs import FillCosts, leg_cost, pair_costs
 from services.market.funding import BPS_8H, HOURS_A_YEAR, SECOND_NS, hours_ns, interval_of, projected
 from services.market.legs import (
     LegFacts,
-    coins_of,
     entry_rates,
     group_of,
     in_blackout,
     leads,
+    leg_coins,
     may_pair,
     same_coin,
 )
@@ -144,10 +144,26 @@ def _fact_refusals(leg: LegFacts, now: int) -> list[str]:
     return out
 
 
+class Ground:
+    """What the pairs of one evaluation have in common: the rules, their wording, our own book."""
+
+    __slots__ = ("edge", "even", "longs", "now", "params", "rules", "sample", "shorts", "taken")
+
+    def __init__(self, rules: BoardRules, now: int) -> None:
+        params = rules.params
+        self.rules, self.params, self.now = rules, params, now
+        self.edge = f"edge < {params.min_edge_multiple:f}× cost"
+        self.even = f"break-even > {params.max_break_even_h:f} h"
+        self.sample = f"sample < {params.persistence_sample}"
+        self.taken = {(pair.group, _venues(_venue(pair.short), _venue(pair.long))) for pair in rules.held}
+        self.shorts = {pair.short for pair in rules.held}
+        self.longs = {pair.long for pair in rules.held}
+
+
 class Side:
     """What one leg brings into every pair it is judged in, worked out once per evaluation."""
 
-    __slots__ = ("blackout", "cost", "faults", "hours", "leg", "pays", "receives")
+    __slots__ = ("blackout", "coins", "cost", "faults", "hours", "leg", "pays", "receives")
 
     def __init__(self, leg: LegFacts, rules: BoardRules, now: int) -> None:
         params, row = rules.params, leg.rate
@@ -161,20 +177,22 @@ class Side:
         """Hours that this leg's own settlements inside (now, now + H] pay for."""
         self.cost = leg_cost(leg.instrument, leg.half_spread, rules.costs)
         self.receives, self.pays = entry_rates(leg)
+        self.coins = leg_coins(leg.instrument)
 
 
 def evaluate(short: LegFacts, long: LegFacts, rules: BoardRules, now: int) -> Evaluation:
     """Judge shorting `short` against a long in `long`. All refusals are listed; timing is told last."""
-    return _judge(Side(short, rules, now), Side(long, rules, now), rules, now)
+    return _judge(Side(short, rules, now), Side(long, rules, now), Ground(rules, now))
 
 
-def _judge(sell: Side, buy: Side, rules: BoardRules, now: int) -> Evaluation:
+def _judge(sell: Side, buy: Side, ground: Ground) -> Evaluation:
     """The formulas of SEMANTICS 5.2 to 5.4.
 
     The window hangs on the leg with the larger expected receipt: the larger of (entry rate of the short x its
     interval) and (-entry rate of the long x its interval), i.e. of the next payments; a tie is the short's.
     """
-    params, short, long = rules.params, sell.leg, buy.leg
+    rules, params, now = ground.rules, ground.params, ground.now
+    short, long = sell.leg, buy.leg
     group, kind = group_of(short.instrument, long.instrument)
     same = same_coin(short.instrument, long.instrument)
     buffer = params.basis_buffer_same if same else params.basis_buffer_cross
@@ -198,20 +216,20 @@ def _judge(sell: Side, buy: Side, rules: BoardRules, now: int) -> Evaluation:
         if spread < params.min_spread:
             refusals.append(SMALL_SPREAD)
         if net_edge is not None and costs is not None and net_edge < params.min_edge_multiple * costs:
-            refusals.append(f"edge < {params.min_edge_multiple:f}× cost")
+            refusals.append(ground.edge)
         if costs is not None and (break_even is None or break_even > params.max_break_even_h):
-            refusals.append(f"break-even > {params.max_break_even_h:f} h")
+            refusals.append(ground.even)
 
     sample = min(short.sample, long.sample)
     if sample < params.persistence_sample:
-        refusals.append(f"sample < {params.persistence_sample}")
+        refusals.append(ground.sample)
     refusals += [
         f"depeg: {coin}"
-        for coin in coins_of(short.instrument, long.instrument)
+        for coin in (*sell.coins, *(coin for coin in buy.coins if coin not in sell.coins))
         if rules.depeg.get(coin, "unknown") not in ("ok", "warn")
     ]
     held = holding(short.instrument, long.instrument, rules.held)
-    refusals += book_refusals(group, short.instrument, long.instrument, rules, now)
+    refusals += _book_refusals(group, short.instrument, long.instrument, ground)
     if sell.blackout or buy.blackout:
         refusals.append(BLACKOUT)
     if settles is None or not (
@@ -251,8 +269,7 @@ def _receipt_ts(short_rate: Decimal, short: RateRow, long_rate: Decimal, long: R
 
 
 def _venues(first: str, second: str) -> tuple[str, str]:
-    pair = sorted((first, second))
-    return pair[0], pair[1]
+    return (first, second) if first <= second else (second, first)
 
 
 def _venue(instrument_id: str) -> str:
@@ -266,25 +283,25 @@ def holding(short: Instrument, long: Instrument, held: Iterable[HeldPair]) -> st
 
 
 def book_refusals(group: str, short: Instrument, long: Instrument, rules: BoardRules, now: int) -> list[str]:
-    """What our own book says against a new pair: state, cooldown, pairs already there.
+    """What our own book says against a new pair: state, cooldown, pairs already there."""
+    return _book_refusals(group, short, long, Ground(rules, now))
 
-    One pair per (group, pair of venues); an instrument is never short in one pair and long in another, for a
-    venue nets them into one position that neither pair could then close by a reducing order.
+
+def _book_refusals(group: str, short: Instrument, long: Instrument, ground: Ground) -> list[str]:
+    """One pair per (group, pair of venues); an instrument is never short in one pair and long in another, for
+    a venue nets them into one position that neither pair could then close by a reducing order.
     """
     out: list[str] = []
+    rules, now = ground.rules, ground.now
     if rules.blocked:
         out.append(rules.blocked)
     if rules.cooldowns.get(group, now) > now:
         out.append(COOLDOWN)
-    if not rules.held and rules.params.max_pairs > 0:
-        return out
-    venues = _venues(short.venue, long.venue)
-    for pair in rules.held:
-        if pair.group == group and _venues(_venue(pair.short), _venue(pair.long)) == venues:
+    if rules.held:
+        if (group, _venues(short.venue, long.venue)) in ground.taken:
             out.append(PAIR_OPEN)
-            break
-    if any(pair.short == long.id or pair.long == short.id for pair in rules.held):
-        out.append(OPPOSITE)
+        if long.id in ground.shorts or short.id in ground.longs:
+            out.append(OPPOSITE)
     if len(rules.held) >= rules.params.max_pairs:
         out.append(MAX_PAIRS)
     return out
@@ -308,9 +325,10 @@ def board(legs: Sequence[LegFacts], rules: BoardRules, now: int) -> tuple[Evalua
     """
     ranked: list[Evaluation] = []
     rest: list[Evaluation] = []
+    ground = Ground(rules, now)
     for one, other in _candidates([Side(leg, rules, now) for leg in legs]):
         first = leads(one.leg, (one.receives, one.pays), other.leg, (other.receives, other.pays))
-        row = _judge(*((one, other) if first else (other, one)), rules, now)
+        row = _judge(*((one, other) if first else (other, one)), ground)
         (rest if row.net_edge is None or row.stale else ranked).append(row)
     ranked.sort(key=lambda row: (-(row.net_edge or ZERO), row.short, row.long))
     rest.sort(key=lambda row: (row.group, row.short, row.long))

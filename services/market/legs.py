@@ -121,13 +121,14 @@ def same_coin(first: Instrument, second: Instrument) -> bool:
 
 
 def coins_of(first: Instrument, second: Instrument) -> tuple[str, ...]:
-    """The coins whose depeg touches the pair: quotes, settle coins, pegged underlyings; never USD."""
-    coins: list[str] = []
-    for leg in (first, second):
-        for coin in (leg.quote, leg.settle, leg.underlying if leg.pegged else "USD"):
-            if coin != "USD" and coin not in coins:
-                coins.append(coin)
-    return tuple(coins)
+    """The coins whose depeg touches the pair."""
+    return tuple(dict.fromkeys((*leg_coins(first), *leg_coins(second))))
+
+
+def leg_coins(leg: Instrument) -> tuple[str, ...]:
+    """The coins whose depeg touches a leg: quote, settle coin, a pegged underlying; never USD."""
+    coins = dict.fromkeys((leg.quote, leg.settle, leg.underlying if leg.pegged else "USD"))
+    return tuple(coin for coin in coins if coin != "USD")
 
 
 EntryRates = tuple[Decimal | None, Decimal | None]
