@@ -80,6 +80,8 @@ def test_the_heavier_side_leads_the_largest_first_and_then_one_of_each_side_in_t
     assert list(found.items()) == [(BTC_C, D("0.400")), (BTC_B, D("0.200")), (BTC_A, D(0))]
     found = steps({BTC_A: "0.4", BTC_B: "-1.4", BTC_C: "0.9"}, view=view)
     assert list(found.items()) == [(BTC_B, D("0.400")), (BTC_C, D("0.200")), (BTC_A, D(0))]
+    level = steps({BTC_A: "0.4", BTC_B: "-1.3", BTC_C: "0.9"}, view=view)
+    assert list(level) == [BTC_C, BTC_B, BTC_A], "where they are even, the longs"
     found = steps({BTC_A: "-0.4", BTC_B: "1.3", BTC_C: "-0.9"}, view=view)
     assert list(found.items()) == [(BTC_B, D("0.300")), (BTC_C, D("0.300")), (BTC_A, D(0))]
 

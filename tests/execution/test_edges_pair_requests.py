@@ -220,8 +220,7 @@ def doors(hand: Hand, name: str) -> list[Callable[[], Actions]]:
 
 
 def test_nothing_is_done_to_a_closed_pair_or_to_one_that_is_not_known() -> None:
-    hand = put(S.CLOSED)
-    hand.pair.short.size = D("0.4")
+    hand = put(S.CLOSED, close_reason="was")
     before = copy.deepcopy(hand.machine.state)
     for name in (hand.id, "P-99"):
         for number, door in enumerate(doors(hand, name)):
@@ -263,6 +262,10 @@ def test_a_cut_of_all_is_a_close(fraction: str) -> None:
     hand = put(S.HEDGED)
     hand.machine.request_reduce(hand.id, D(fraction), "r", hand.now, hand.prices)
     assert (hand.pair.state, hand.pair.shrink, hand.pair.close_reason) == (S.CLOSING, 0, "r")
+    cutting = put(S.CLOSING, close_reason="cut", close_purpose=STOP)
+    cutting.pair.short.keep = cutting.pair.long.keep = D("0.3")
+    cutting.machine.request_reduce(cutting.id, D(fraction), "r", cutting.now, cutting.prices)
+    assert [leg.keep for leg in cutting.pair.legs] == [0, 0], "of a pair that is being cut too"
 
 
 def test_a_freeze_withdraws_what_rests_and_a_timer_that_fired_is_set_again() -> None:
