@@ -83,6 +83,13 @@ def test_a_read_says_nothing_of_an_instrument_on_which_any_run_has_an_order_out(
     assert not desk.machine.state.runs[run].done
 
 
+def test_a_pair_that_is_not_there_holds_nothing_and_needs_no_venues_word() -> None:
+    desk = Wide()
+    _, actions = desk.start(Scope(pair="P-99"))
+    (end,) = of(actions, Flattened)
+    assert (end.flat, end.left, end.proof) == (True, (), ())
+
+
 def test_what_moves_stands_against_the_proof_though_the_figures_agree() -> None:
     desk = Wide()
     run, _ = desk.start(ALL)

@@ -102,6 +102,13 @@ def test_a_slice_is_twice_the_least_order_at_least_and_nothing_without_a_price()
         assert steps(sizes, view=one) == {BTC_A: D("0.233"), BTC_B: D("0.232")}, "the other's slice holds"
         both = Coins(lasts={BTC_A: gone, BTC_B: gone})
         assert steps(sizes, view=both) == {BTC_A: D(0), BTC_B: D(0)}
+    coarse = {**ALL, BTC_A: msgspec.structs.replace(ALL[BTC_A], min_size=D("0.005"))}
+    for room, most in ((D("0.004"), D(0)), (D("0.006"), D("0.006"))):
+        found = in_step(
+            {BTC_A: D("0.9"), BTC_B: D("-0.9")}, {BTC_A: D(5000) / 23_100 - room}, coarse,
+            Coins(lasts={BTC_A: None}), Settings(),
+        )  # fmt: skip
+        assert found[BTC_A] == most, "without a price the least size and the lot say what can be sent"
     for worth in (None, "0", "-1"):
         coins = None if worth is None else D(worth)
         one = Coins(worth={BTC_A: coins, BTC_B: D("1.1")})

@@ -132,6 +132,9 @@ def test_without_the_worth_of_a_coin_only_protection_goes_on() -> None:
         assert [order.quantity for order in orders(hand.tick())] == quantities
         assert hand.pair.long.last_refusal == ("" if quantities else "no price to measure a limit from")
         assert (hand.pair.long.band, hand.pair.armed) == (1, START + DWELL)
+    least = out(short="0.004", long="0.004")
+    least.prices.worth[BTC_B] = None
+    assert orders(least.tick()) == [], "the least slice, but of a worth that nobody knows"
     blind = out(STOP)
     blind.prices.mids[BTC_B] = None
     assert orders(blind.tick()) == []
