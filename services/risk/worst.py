@@ -112,6 +112,8 @@ def _account_worst(
     balances = account.balances
     if claims:
         balances = dict(balances)
+        # A coin that is bought for the first time has no index on its account yet: its own market prices it.
+        account = structs.replace(account, indexes=dict(account.indexes))
         for claim in claims:
             if claim.instrument.kind is InstrumentKind.SPOT:
                 _spot(account, balances, claim, ctx.markets.get(claim.instrument.id), band)
@@ -168,7 +170,8 @@ def _spot(
     facts: MarketFacts | None,
     band: Decimal,
 ) -> None:
-    """A spot order swaps coins: the swap is counted when it lowers collateral, its fee always."""
+    """A spot order swaps coins: the swap is counted when it lowers collateral, its fee always. `balances` and
+    the account's indexes are changed in place."""
     instrument, quantity = claim.instrument, claim.quantity
     base, quote, fee = instrument.underlying, instrument.quote, instrument.taker_fee
     mark = positive(facts.mark) if facts is not None and facts.mark_fresh else None
@@ -189,6 +192,8 @@ def _spot(
         lowers = lowers or change < ZERO
     goes, comes = (quote, base) if claim.side is Side.BUY else (base, quote)
     out, back = (money, quantity) if claim.side is Side.BUY else (quantity, money)
+    if claim.side is Side.BUY and not account.balances.get(base):
+        account.indexes.setdefault(base, base_usd)
     if lowers or balances.get(goes, ZERO) < out:  # a balance below zero counts at weight 1
         balances[goes] = balances.get(goes, ZERO) - out
         balances[comes] = balances.get(comes, ZERO) + back

@@ -374,6 +374,28 @@ def test_a_spot_order_pays_its_fee_and_swaps_only_where_that_costs() -> None:
     assert at_band.balances["USD"] == D(12_500) - 900 * band * D("1.0005")
 
 
+def test_a_coin_that_is_bought_for_the_first_time_is_priced_by_its_own_market_and_only_then() -> None:
+    indexes = {"USD": D(1), "USDT": D(1), "USDC": D(1)}
+    kept = {"USD": D(12_500), "USDT": D(15_000)}
+
+    def after(side: Side, balances: dict[str, Decimal]) -> GateContext:
+        held = account("alpha", indexes=dict(indexes), balances=balances)
+        return replace(spot_world(), accounts={"alpha": held})
+
+    def equity(ctx: GateContext, side: Side) -> Decimal | None:
+        return worst_fill(ctx, (resting(SPOT, side, "1000", "0.9"),), ()).accounts["alpha"].margin.equity
+
+    fresh = after(Side.BUY, kept)
+    assert equity(fresh, Side.BUY) == D(27_500) - D("0.45")
+    assert fresh.accounts["alpha"].indexes == indexes, "the question leaves the account as it is"
+    assert equity(after(Side.BUY, {**kept, "BUSD": D(0)}), Side.BUY) == D(27_500) - D("0.45")
+    unpriced = after(Side.BUY, {**kept, "BUSD": D(5)})
+    assert equity(unpriced, Side.BUY) is None, "what is held and has no index stays unknown"
+    owed = after(Side.BUY, {**kept, "BUSD": D(-5)})
+    assert equity(owed, Side.BUY) is None
+    assert equity(fresh, Side.SELL) is None, "nothing is sold that is not there"
+
+
 # -- the worst fill -------------------------------------------------------------------------------------
 
 
