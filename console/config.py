@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from console import questions
 from console.looks import check as check_looks
 from console.looks import check_themes
 from services.protocol.errors import ProductError
@@ -60,6 +61,11 @@ min_spread = "1.0bps/8h"
 [ui]
 theme = "auto"
 fps = "auto"
+bell = false
+
+# Keys of your own; help, footer and palette follow:
+# [ui.keymap]
+# sort = "o"
 """
 
 
@@ -100,19 +106,36 @@ def resolved(
         raise _refused(error) from None
 
 
-def init(path: Path | None = None) -> str:
-    """Write a commented file; never over one that exists."""
+def init(path: Path | None = None, answers: Mapping[str, str] | None = None) -> str:
+    """Write a commented file with the answers given; never over one that exists."""
     where = path or config_file(os.environ)
+    _absent(where)
     try:
         where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with where.open("x", encoding="utf-8") as file:
-            file.write(SAMPLE)
+            file.write(questions.written(SAMPLE, dict(answers or {})))
         where.chmod(0o600)
     except FileExistsError:
-        raise ProductError(f"{where} exists already; edit it, or move it aside first") from None
+        raise _exists(where) from None
     except OSError as error:
         raise ProductError(f"{where}: {error.strerror or error}") from None
     return f"wrote {where}"
+
+
+def ask_for_init(ask: questions.Ask, tell: Callable[[str], None], path: Path | None = None) -> str:
+    """`init` with questions. Raises ProductError before the first one where a file stands already."""
+    where = path or config_file(os.environ)
+    _absent(where)
+    return init(where, questions.answers(ask, tell))
+
+
+def _absent(where: Path) -> None:
+    if where.exists():
+        raise _exists(where)
+
+
+def _exists(where: Path) -> ProductError:
+    return ProductError(f"{where} exists already; edit it, or move it aside first")
 
 
 def entries(

@@ -132,6 +132,12 @@ def print_line(text: str) -> None:
     sys.stdout.flush()
 
 
+def tell(text: str) -> None:
+    """Words for a person, beside what is printed."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
 def _progress(text: str) -> None:
     sys.stderr.write(f"… {text}\n")
     sys.stderr.flush()

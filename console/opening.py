@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from functools import partial
 
 from console.link import SocketLink
@@ -23,11 +24,12 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
         make_state_folder(layout)
         found = find_or_spawn(options, layout)
         starting = found if isinstance(found, Starting) else None
-    from console import memory
+    from console import memory as kept
     from console.app import make_app
     from screens.ui import UiSettings
 
     chosen = read_ui(layout)
+    memory = kept.load(layout)
     ui = UiSettings(
         theme=chosen.theme,
         folder=str(config_path().parent / "themes"),
@@ -37,10 +39,11 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
         bell=chosen.bell,
         title=chosen.title,
         keymap=chosen.keymap,
+        tour="tour" not in memory.told and os.environ.get("STABLECONSOLE_TOUR") != "off",
         profile=options.profile,
     )
     link = SocketLink(layout, options, starting=starting, read_only=read_only)
-    app = make_app(link, ui, memory=memory.load(layout), save=partial(memory.save, layout))
+    app = make_app(link, ui, memory=memory, save=partial(kept.save, layout))
     link.on_failure = app.exit
     if not options.debug:
         # Textual prints a fault of the screen as a traceback; people get the one line of `cli.guarded`.

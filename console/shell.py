@@ -222,11 +222,16 @@ def reconcile(
 
 
 @config_app.command("init", epilog="Example: stableconsole config init")
-def config_init(profile: Profile = "sim", json: Json = False, debug: Debug = False) -> int:
-    """Write a commented configuration file; never over one that exists."""
-    from console import config
+def config_init(
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: take the safe answers.")] = False,
+    profile: Profile = "sim",
+    json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Ask a few questions and write a commented configuration file; never over one that exists."""
+    from console import config, questions
 
-    text = config.init()
+    text = config.init() if yes else config.ask_for_init(questions.terminal_ask, oneshot.tell)
     oneshot.print_line(_told(json, text=text))
     return Exit.DONE
 

@@ -6,13 +6,13 @@ from screens import format as f
 from screens.dialogs import FlattenDialog, QuitDialog, ResumeDialog
 from screens.help import HelpDialog
 from screens.rooms import BY_NAME
-from screens.taking import Taking
 from screens.theme_dialog import ThemeDialog
+from screens.tour import Touring
 from screens.widgets.panes import Pane
 from screens.widgets.strip import AnswerBar
 
 
-class ConsoleScreen(Taking, inherit_bindings=False):
+class ConsoleScreen(Touring, inherit_bindings=False):
     # ---- safety
 
     def action_flatten(self) -> None:
@@ -55,7 +55,7 @@ class ConsoleScreen(Taking, inherit_bindings=False):
         if word == "theme":
             self.action_theme(rest)
         else:
-            {"help": self.action_help}.get(word, self.action_quit)()
+            {"help": self.action_help, "tour": self.action_tour}.get(word, self.action_quit)()
         return False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

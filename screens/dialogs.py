@@ -43,6 +43,8 @@ class Dialog(LineGrid, can_focus=True):
 
     choices: ClassVar[dict[str, str]] = {}
     """Key to choice. `n` and `escape` are always `no`, `H` is always `halt`."""
+    low = False
+    """It stands at the bottom, so that what it speaks of is seen."""
     dims = True
     """The body behind it goes back; False where the body is what is looked at."""
     alarm = False

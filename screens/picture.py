@@ -58,7 +58,7 @@ class Picture(Stage, inherit_bindings=False):
         found = answers(strip, self.link.state, self.link.text, self.link.silence(), self.context())
         if strip is not None:
             if self._alarms is not None and strip.open_alarms > self._alarms:
-                self.strip_bar.alarm_opened()
+                self.alarm_opened()
                 if self.ui.bell:
                     self.app.bell()
             self._alarms = strip.open_alarms
@@ -76,6 +76,9 @@ class Picture(Stage, inherit_bindings=False):
         )
         self.strip_bar.draw(found, width, self.plan.answer_rows)
         self.draw_keys()
+
+    def alarm_opened(self) -> None:
+        self.strip_bar.alarm_opened()
 
     def _entitle(self) -> None:
         """The terminal's title: what a person sees of us in a row of windows. Written when it changes."""
@@ -252,7 +255,8 @@ class Picture(Stage, inherit_bindings=False):
         room = max(3, self.plan.height - top - (1 if self.plan.tabs else 2))
         width, lines = dialog.wish(self.plan.width)
         height = min(lines, room)
-        return Rect((self.plan.width - width) // 2, top + max(0, (room - height) // 3), width, height)
+        below = room - height if dialog.low else (room - height) // 3
+        return Rect((self.plan.width - width) // 2, top + max(0, below), width, height)
 
     def _field_width(self) -> int:
         return max(10, self.plan.width // 2)

@@ -30,6 +30,7 @@ def environment(**more: str) -> dict[str, str]:
         "COLORTERM": "truecolor",
         "PYTHONPATH": str(ROOT),
         "STABLECONSOLE_CONFIG": "/nonexistent/config.toml",
+        "STABLECONSOLE_TOUR": "off",
     }
     return kept | fixed | more
 

@@ -24,7 +24,8 @@ PATIENCE_S = 60.0
 def environment(**more: str) -> dict[str, str]:
     """A clean user: no configuration of whoever runs the tests."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
-    return kept | {"LANG": "C.UTF-8", "STABLECONSOLE_CONFIG": "/nonexistent/config.toml"} | more
+    fixed = {"STABLECONSOLE_CONFIG": "/nonexistent/config.toml", "STABLECONSOLE_TOUR": "off"}
+    return kept | {"LANG": "C.UTF-8"} | fixed | more
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
