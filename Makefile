@@ -1,7 +1,7 @@
 # Everything a person does here. The environment is made on the first use and made anew when
 # pyproject.toml or .ci/constraints.txt changes; nothing outside this folder is touched.
 SHELL := /bin/bash
-.PHONY: run test lint bench screens soak foreign mutants constraints clean
+.PHONY: run test lint bench screens soak fuzz foreign mutants constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -46,6 +46,11 @@ screens: $(STAMP) ## draw the screenshots of the README again
 
 soak: $(STAMP) ## the long random runs
 	@STABLECONSOLE_SOAK=1 $(BIN)/python -m pytest -q -m "not bench and not tmux" tests/execution tests/kill tests/risk tests/safety tests/sim tests/desk tests/adversary tests/storm tests/lockstep $(ARGS)
+
+fuzz: $(STAMP) ## every parser under a coverage-guided fuzzer, a minute each (ARGS="--seconds N TARGET …")
+	@$(BIN)/python -c 'import atheris' 2>/dev/null \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris==3.0.0' || true
+	@$(BIN)/python -m tests.fuzz.run $(ARGS)
 
 mutants: $(STAMP) ## change the rooms that guard the money, a little at a time: does a test notice? (hours)
 	@$(BIN)/python -m tests.mutation.run $(or $(ROOMS),services/risk services/execution services/portfolio/margin.py) $(ARGS)

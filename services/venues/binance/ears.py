@@ -11,10 +11,9 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from services.venues.binance import frames
 from services.venues.binance.parse import ParseError
+from services.venues.wire.errors import UNREADABLE
 from services.venues.wire.numbers import BadNumber
 from services.venues.wire.stream import Renew
 
@@ -82,7 +81,7 @@ class Ears(ABC):
                     self._one(bytes(one), stream)
             else:
                 self._one(body, stream)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             self.refuse(f"a frame that is no frame: {error}")
 
     def _one(self, body: bytes, stream: str) -> None:
@@ -102,7 +101,7 @@ class Ears(ABC):
                     self.applied += 1
                 else:
                     self.passed[name] = self.passed.get(name, 0) + 1
-            except (msgspec.DecodeError, ParseError, BadNumber, RecursionError) as error:
+            except (*UNREADABLE, ParseError, BadNumber) as error:
                 self.refuse(f"{name}: {error}")
                 self.unreadable(name, str(error))
         elif head.id is not None:

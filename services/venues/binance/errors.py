@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.errors import UNREADABLE, ErrorKind, WireError
 
 NOT_FOUND = "-2013"
 CANCEL_REJECTED = "-2011"
@@ -59,7 +59,7 @@ def said(body: bytes) -> Said | None:
     """The venue's code and words; None = the body is none of its errors."""
     try:
         return _SAID.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 

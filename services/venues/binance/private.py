@@ -13,7 +13,7 @@ from typing import Protocol
 from services.venues.binance import frames
 from services.venues.binance.ears import Ears
 from services.venues.binance.parse import ParseError
-from services.venues.wire.numbers import wire_decimal
+from services.venues.wire.numbers import wire_count, wire_decimal
 from services.venues.wire.stream import Renew
 
 BOOKED = ("ORDER_TRADE_UPDATE", "ALGO_UPDATE", "ACCOUNT_UPDATE")
@@ -58,6 +58,7 @@ class PrivateEars(Ears):
                     wire_decimal(balance.wb, f"{balance.a} wallet")
                 for position in found.a.P:
                     wire_decimal(position.pa, f"{position.s} position")
+                    wire_count(position.ep, f"{position.s} entry price")
                 self._private.account_frame(found)
             case "listenKeyExpired":
                 raise Renew("the listen key has expired")

@@ -10,7 +10,7 @@ import msgspec
 from services.venues.binance import errors
 from services.venues.binance.sign import Sign, encoded, signed
 from services.venues.wire.budget import Lane, Window
-from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.errors import UNREADABLE, ErrorKind, WireError
 from services.venues.wire.rest import Prepared, Reply, Request, Rest
 
 T = TypeVar("T")
@@ -165,6 +165,6 @@ def decode(kind: type[T], body: bytes, what: str) -> T:
         decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
     try:
         result: T = decoder.decode(body)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+    except (*UNREADABLE, ValueError) as error:
         raise WireError(ErrorKind.UNKNOWN, f"{what}: the reply cannot be read ({error})") from None
     return result

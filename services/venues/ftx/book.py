@@ -16,6 +16,9 @@ CHECKED = 100
 """Levels of each side that the checksum covers."""
 MOST_LEVELS = 5_000
 """A side longer than this is no book."""
+LARGEST = Decimal(10) ** 20
+SMALLEST = Decimal(10) ** -20
+"""Prices and sizes beyond these are none."""
 
 
 class BookError(ValueError):
@@ -88,8 +91,11 @@ class FtxBook:
     ) -> None:
         for side, rows in ((self._bids, bids), (self._asks, asks)):
             for price, size in rows:
-                if not (price > 0 and size >= 0):
-                    raise BookError(f"a level of {size} at {price}")
+                # A NaN, which msgspec takes as text, compares with nothing: it raises.
+                if not (price.is_finite() and size.is_finite() and SMALLEST <= price < LARGEST) or not (
+                    size == 0 or SMALLEST <= size < LARGEST
+                ):
+                    raise BookError(f"a level of {size!r:.40} at {price!r:.40}")
                 side.set(price, size)
         found = checksum_of(self._bids.texts(), self._asks.texts())
         if found != checksum:

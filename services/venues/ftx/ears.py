@@ -13,14 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
-import msgspec
-
 from services.domain.events import QuoteRow
 from services.domain.instrument import Instrument
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.book import BookError, FtxBook
 from services.venues.ftx.parse import ParseError, seconds_ns
 from services.venues.ftx.sign import login_signature
+from services.venues.wire.errors import UNREADABLE
 from services.venues.wire.numbers import BadNumber
 from services.venues.wire.secret import Secret
 from services.venues.wire.stream import Renew
@@ -29,6 +28,8 @@ RESTART = 20001
 """`info` code: the server restarts, connect anew."""
 DEPTH_BPS = Decimal("0.0005")
 """Depth is what rests within 5 bps of the mid."""
+LATEST_S = 1e11
+"""Seconds since 1970 from which on a time is none."""
 PARTIAL_WAIT_S = 2.0
 """A book that was subscribed and has not come whole by then is subscribed anew at the next word on it."""
 
@@ -77,8 +78,6 @@ class FtxEars:
         self.refused = 0
         self.frames = 0
         """Of any kind, over all connections."""
-        self.newest_ns = 0
-        """Venue time of the newest public datum."""
 
     # The stream's side.
 
@@ -128,8 +127,22 @@ class FtxEars:
     def heard(self, raw: str | bytes) -> None:
         self.frames += 1
         try:
+            market = wire.MARKET.decode(raw)
+        except UNREADABLE:
+            self._other(raw)
+            return
+        if market.data is None or market.type not in ("partial", "update"):
+            self._other(raw)
+        elif type(market) is wire.TickerFrame:
+            self._ticker(market.market, market.data.time)
+        else:
+            self._book(market.type, market.market, market.data)
+
+    def _other(self, raw: str | bytes) -> None:
+        """What is no public datum, or cannot be read as one: told by name."""
+        try:
             frame = wire.FRAME.decode(raw)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             self._refuse(f"a frame that is no frame: {error}")
             return
         match frame.type:
@@ -167,14 +180,14 @@ class FtxEars:
                 case "fills":
                     self._private.fill_frame(wire.FILL.decode(frame.data))
                 case "ticker":
-                    self._ticker(frame)
+                    self._ticker(frame.market, seconds_ns(wire.TICKER.decode(frame.data).time) / 1e9)
                 case "orderbook":
-                    self._book(frame)
+                    self._book(frame.type, frame.market, wire.BOOK.decode(frame.data))
                 case "trades":
                     wire.TRADES.decode(frame.data)
                 case _:
                     self._refuse(f"data of channel {frame.channel!r:.40}")
-        except (msgspec.DecodeError, ParseError, BadNumber) as error:
+        except (*UNREADABLE, ParseError, BadNumber) as error:
             self._refuse(f"{frame.channel} {frame.market}: {error}")
             if frame.channel in ("orders", "fills"):
                 # A private word we cannot read is a word we have missed: read the account.
@@ -182,37 +195,37 @@ class FtxEars:
             if frame.market in self._books:
                 self._renew_book(frame.market)
 
-    def _ticker(self, frame: wire.Frame) -> None:
-        if frame.market not in self._instruments:
-            self._refuse(f"a ticker of {frame.market!r:.40}, which was not asked for")
-            return
-        # The quote comes from the book, which proves itself; the ticker says that the market is alive.
-        self.newest_ns = max(self.newest_ns, seconds_ns(wire.TICKER.decode(frame.data).time))
-        self._spoke[frame.market] = self._clock()
+    def _ticker(self, market: str, seconds: float) -> None:
+        if market not in self._instruments:
+            self._refuse(f"a ticker of {market!r:.40}, which was not asked for")
+        elif not 0.0 < seconds < LATEST_S:
+            self._refuse(f"ticker {market}: {seconds} are no seconds since 1970")
+        else:
+            # The quote comes from the book, which proves itself; the ticker says that the market is alive.
+            self._spoke[market] = self._clock()
 
-    def _book(self, frame: wire.Frame) -> None:
-        book = self._books.get(frame.market)
+    def _book(self, kind: str, market: str, data: wire.BookData) -> None:
+        book = self._books.get(market)
         if book is None:
-            self._refuse(f"a book of {frame.market!r:.40}, which was not asked for")
+            self._refuse(f"a book of {market!r:.40}, which was not asked for")
             return
-        data = wire.BOOK.decode(frame.data)
-        if frame.type == "update" and not book.filled:
+        if kind == "update" and not book.filled:
             # On its way before the new partial; or that one was lost, and no other will come unasked.
-            if self._clock() - self._asked[frame.market] >= PARTIAL_WAIT_S:
-                self._refuse(f"book {frame.market}: updates without a whole book")
-                self._renew_book(frame.market)
+            if self._clock() - self._asked[market] >= PARTIAL_WAIT_S:
+                self._refuse(f"book {market}: updates without a whole book")
+                self._renew_book(market)
             return
         try:
-            if frame.type == "partial":
+            seconds_ns(data.time)
+            if kind == "partial":
                 book.partial(data.bids, data.asks, data.checksum)
             else:
                 book.update(data.bids, data.asks, data.checksum)
-        except BookError as error:
-            self._refuse(f"book {frame.market}: {error}")
-            self._renew_book(frame.market)
+        except (BookError, ParseError, BadNumber) as error:
+            self._refuse(f"book {market}: {error}")
+            self._renew_book(market)
             return
-        self.newest_ns = max(self.newest_ns, seconds_ns(data.time))
-        self._changed[frame.market] = None
+        self._changed[market] = None
 
     def _renew_book(self, market: str) -> None:
         """Drop it and subscribe anew; until the next partial the market has no quote."""

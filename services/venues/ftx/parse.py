@@ -26,6 +26,8 @@ from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wi
 NS = 1_000_000_000
 HOUR_NS = 3_600 * NS
 ZERO = Decimal(0)
+FIRST_YEAR, LAST_YEAR = 2000, 2200
+"""Beyond them ns since 1970 would not fit the store, and no exchange has traded."""
 
 MAINTENANCE_FLOOR = Decimal("0.03")
 MAINTENANCE_FACTOR = Decimal("0.6")
@@ -46,6 +48,8 @@ def iso_ns(text: str, field: str = "time") -> int:
         raise ParseError(f"{field}: {text!r:.40} is no ISO time") from error
     if moment.tzinfo is None:
         raise ParseError(f"{field}: {text!r:.40} names no offset")
+    if not FIRST_YEAR <= moment.year < LAST_YEAR:
+        raise ParseError(f"{field}: {text!r:.40} is no time of a market")
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * NS + since.microseconds * 1_000
 
@@ -111,7 +115,9 @@ def instrument_of(
         maker_fee=maker,
         taker_fee=taker,
         tiers=_tiers(future, account),
-        funding_interval_h=Decimal(1) if future.fundingHours is None else future.fundingHours,
+        funding_interval_h=Decimal(1)
+        if future.fundingHours is None
+        else wire_positive(future.fundingHours, "fundingHours"),
         delisting_ts=iso_ns(future.expiry, "expiry") if future.expiry else None,
     )
 
@@ -120,17 +126,22 @@ def _tiers(future: wire.Future, account: wire.Account | None) -> tuple[MarginTie
     """Our server says them; the exchange's square-root formula is bounded from above by steps."""
     if future.marginTiers is not None:
         return tuple(
-            MarginTier(cap=t.cap, initial=t.initial, maintenance=t.maintenance, cum=t.cum)
+            MarginTier(
+                cap=None if t.cap is None else wire_positive(t.cap, "cap"),
+                initial=wire_positive(t.initial, "initial"),
+                maintenance=wire_positive(t.maintenance, "maintenance"),
+                cum=wire_count(t.cum, "cum"),
+            )
             for t in future.marginTiers
         )
-    mark = future.mark
-    if account is None or account.leverage <= 0 or mark is None or mark <= 0:
+    if account is None or future.mark is None:
         return None
-    base = 1 / account.leverage
+    mark = wire_positive(future.mark, f"{future.name} mark")
+    base = 1 / wire_positive(account.leverage, "leverage")
     tiers = []
     for cap in BRACKETS:
         # Size at the upper end of the bracket: the requirement is never understated inside it.
-        root = (cap / mark).sqrt() * wire_count(future.imfFactor, "imfFactor")
+        root = wire_count((cap / mark).sqrt() * wire_count(future.imfFactor, "imfFactor"), "imfFactor")
         tiers.append(
             MarginTier(
                 cap=cap,

@@ -15,7 +15,7 @@ from services.venues.ftx import schemas as wire
 from services.venues.ftx.parse import iso_ns
 from services.venues.ftx.sign import signed_headers
 from services.venues.wire.budget import Lane, Window
-from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.errors import UNREADABLE, ErrorKind, WireError
 from services.venues.wire.rest import Prepared, Reply, Request, Rest
 from services.venues.wire.secret import Secret
 
@@ -75,7 +75,7 @@ class FtxDialect:
             # The result is decoded once, by the caller; here only the envelope's word counts.
             try:
                 envelope = _HEAD.decode(reply.body)
-            except msgspec.DecodeError as error:
+            except UNREADABLE as error:
                 return WireError(ErrorKind.UNKNOWN, f"{request.path}: no envelope ({error})", status=200)
             return None if envelope.success else errors.refusal(reply.status, envelope.error)
         return errors.refusal(reply.status, _error_text(reply.body))
@@ -91,7 +91,7 @@ class FtxDialect:
 def _error_text(body: bytes) -> str:
     try:
         return _HEAD.decode(body).error
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return body[:200].decode("utf-8", "replace")
 
 
@@ -276,7 +276,7 @@ def decode_result(kind: type[T], body: bytes, what: str) -> T:
     """The envelope's result. Raises WireError(UNKNOWN): something was done, and we cannot read what."""
     try:
         result: T | None = _decoder(_enveloped(kind)).decode(body).result
-    except (msgspec.DecodeError, ValueError) as error:
+    except (*UNREADABLE, ValueError) as error:
         raise WireError(ErrorKind.UNKNOWN, f"{what}: the reply cannot be read ({error})") from None
     if result is None:
         raise WireError(ErrorKind.UNKNOWN, f"{what}: a reply without a result")

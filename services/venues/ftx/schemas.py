@@ -291,6 +291,26 @@ class Frame(Struct, frozen=True):
     data: msgspec.Raw = msgspec.Raw(b"")
 
 
+class Moment(Struct, frozen=True, gc=False):
+    """Of a ticker: the quote comes from the book, so its time is all that is read."""
+
+    time: float
+
+
+class TickerFrame(Struct, frozen=True, tag_field="channel", tag="ticker", gc=False):
+    type: str
+    market: str
+    data: Moment | None = None
+
+
+class BookFrame(Struct, frozen=True, tag_field="channel", tag="orderbook", gc=False):
+    type: str
+    market: str
+    data: BookData | None = None
+
+
+MARKET = msgspec.json.Decoder(TickerFrame | BookFrame)
+"""The two kinds that come by the thousand, in one go; everything else, and what it refuses, is a `FRAME`."""
 FRAME = msgspec.json.Decoder(Frame)
 TICKER = msgspec.json.Decoder(Ticker)
 BOOK = msgspec.json.Decoder(BookData)

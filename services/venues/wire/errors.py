@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import msgspec
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a JSON decoder says of bytes that are none: also text of another encoding, and nests without end."""
+
 
 class ErrorKind(StrEnum):
     DENIED = "denied"

@@ -168,6 +168,9 @@ class Stream:
             return error.text
         except (WebSocketException, OSError, TimeoutError) as error:
             return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        except Exception as error:  # a fault of ours in the ears: a dead task would stay dead without a word
+            log.exception("%s: what was heard could not be handled", self.url)
+            return f"internal error: {type(error).__name__}"
         finally:
             self._socket = None
 

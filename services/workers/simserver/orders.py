@@ -56,7 +56,7 @@ def body_of(raw: bytes) -> dict[str, Any]:
     """A JSON object with exact numbers. Raises Refused."""
     try:
         return _BODY.decode(raw or b"{}")
-    except (msgspec.DecodeError, ValueError, ArithmeticError):
+    except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
         raise Refused(400, "Invalid parameter body") from None
 
 

@@ -87,7 +87,7 @@ class Socket:
     def _take(self, text: str) -> None:
         try:
             frame = _DECODER.decode(text)
-        except (msgspec.DecodeError, ValueError):
+        except (msgspec.DecodeError, ValueError, RecursionError):
             self._error(400, "Invalid JSON")
             return
         if self._dark or self._silent():
