@@ -83,6 +83,10 @@ class _Judge:
         taken = {each.client_order_id for each in self._orders()}
         self._run(began + S // 2)
         self._state_kept()
+        for wait in (5, 12, 25):
+            self._run(began + wait * S)
+            for pair in life.stopped_by_policy():
+                life.command("pair close", id=pair)  # the person for whom the policy `cancel` waits
         self._run(began + REST_S * S)
         self._at_rest()
         self._run(began + READ_S * S)

@@ -24,7 +24,16 @@ from services.drive.machine import VirtualMachine
 from services.drive.session import Session
 from services.drive.standing import SessionNote
 from services.settings.layout import StateLayout
-from services.settings.parameters import Freshness, Funding, Settings, StrategySettings
+from services.settings.parameters import (
+    Breaker,
+    DeadMan,
+    Execution,
+    Freshness,
+    Funding,
+    Pair,
+    Settings,
+    StrategySettings,
+)
 from services.venues.sim import funding
 from services.venues.sim.scenarios import MARCH_2023
 from services.venues.sim.world import World, make_world
@@ -40,6 +49,16 @@ SETTINGS = Settings(
         "funding_arb": StrategySettings(kind="funding_arb", funding=Funding(persistence_sample=2)),
     },
 )
+
+
+STOPPED = "stopped by policy"
+
+OF_PLAY = {
+    # A venue refuses every hedge, and that alone must not end the entry.
+    "canceled": replace(SETTINGS, pair=Pair(entry_policy="cancel"), breaker=Breaker(rejects_in_row=40)),
+    "dead_man": replace(SETTINGS, exec=Execution(exit_style="maker"), deadman=DeadMan(timeout_s=3, beat_s=1)),
+}
+"""Of plays that need other settings. The life after a kill has the plain ones; a pair keeps its policy."""
 
 
 def small_world(seed: int = 7) -> World:
@@ -67,6 +86,7 @@ class Life:
     marks: Marks
     policy: str
     seed: int = 7
+    settings: Settings = SETTINGS
     lost: Callable[[OrderRequest], bool] = lambda order: False
     """Orders that never reach the venue."""
     deaf: set[str] = field(default_factory=set)
@@ -76,7 +96,7 @@ class Life:
 
     def __post_init__(self) -> None:
         self.layout = StateLayout(self.folder)
-        self.session = Session(self.layout, small_world(self.seed), SETTINGS, "test")
+        self.session = Session(self.layout, small_world(self.seed), self.settings, "test")
         self.session.open(SessionNote(pid="1", speed="max", state_dir=str(self.folder)))
         session = self.session
         self.session.keeper = marked_keeper(session.keeper, self.marks, self.policy)
@@ -87,6 +107,7 @@ class Life:
             session.queue,
             session.keeper,
             on_handled=session.handled,
+            on_fault=session.exchange.set_fault,
         )
         feed = self.machine.feed
 
@@ -154,6 +175,20 @@ class Life:
 
     def one_leg(self) -> bool:
         return len(self.sizes()) == 1
+
+    def stopped_by_policy(self) -> list[str]:
+        """Pairs that wait for a person."""
+        live = self.session.desk.core.pairs.live()
+        return [
+            pair.id
+            for pair in live
+            if pair.state is PairState.FROZEN and pair.frozen_reason.find(STOPPED) >= 0
+        ]
+
+    def again(self) -> None:
+        """Ended without any last word, and started once more on what lies in the folder."""
+        self.close()
+        self.__post_init__()
 
     def close(self) -> None:
         self.session.close()
@@ -246,6 +281,43 @@ def stopped(life: Life) -> None:
     life.until(lambda: life.machine.stopped is not None)
 
 
+def canceled(life: Life) -> None:
+    """Every hedge is refused: the policy `cancel` leaves leg 1 alone until a person closes the pair."""
+    life.run(1)
+    life.command("fault", kind="reject", venue="alpha", chance="1")
+    life.until(life.one_leg)
+    life.until(lambda: bool(life.stopped_by_policy()))
+    life.command("fault", kind="reject", venue="alpha", chance="0")
+    life.run(2)
+    life.command("pair close", id=life.stopped_by_policy()[0])
+    life.until(lambda: life.sizes() == {})
+    life.run(2)
+
+
+def dead_man(life: Life) -> None:
+    """An exit rests; its venue is not heard any more, and the switch cancels it there."""
+    life.until(life.hedged)
+    life.run(3)
+    life.command("pair close", id="P-01")
+    switches = {name: venue.state.switch for name, venue in life.session.exchange.venues.items()}
+    life.until(lambda: any(switch.fires_at is not None for switch in switches.values()))
+    (venue,) = [name for name, switch in switches.items() if switch.fires_at is not None]
+    life.command("fault", kind="outage", venue=venue, chance="1")
+    life.until(lambda: switches[venue].fires_at is None, 20)
+    life.command("fault", kind="outage", venue=venue, chance="0")
+    life.until(lambda: life.hedged() or life.sizes() == {})
+    life.run(2)
+
+
+def restarted(life: Life) -> None:
+    """Ended with one leg alone, started again in the same folder, and lived on."""
+    life.until(life.one_leg)
+    life.again()
+    life.until(lambda: not life.session.desk.core.causes.has("unread", "venue:beta"))
+    life.until(lambda: life.hedged() or not life.sizes())
+    life.run(4)
+
+
 def recovering(life: Life) -> None:
     """A start on whatever lies in the folder: the second life, killed in its turn."""
     life.run(15)
@@ -283,6 +355,9 @@ PLAYS: dict[str, Callable[[Life], None]] = {
         lost,
         unheard,
         stopped,
+        canceled,
+        dead_man,
+        restarted,
         recovering,
     )
 }

@@ -44,13 +44,16 @@ def at(names: list[str], name: str, count: int = 1) -> int:
 
 
 STRIDES = {
-    "halted": 1,
-    "lost": 2,
+    "halted": 2,
+    "lost": 3,
     "unheard": 2,
-    "stopped": 1,
-    "resumed": 13,
-    "flattened": 7,
-    "pair_flattened": 9,
+    "stopped": 2,
+    "resumed": 19,
+    "flattened": 12,
+    "pair_flattened": 15,
+    "canceled": 4,
+    "dead_man": 5,
+    "restarted": 4,
 }
 """CI kills at every so manyth mark of a play; the soak at all."""
 
@@ -80,6 +83,9 @@ def test_the_plays_pass_the_places_they_are_named_for(hand: Killer) -> None:
     assert any(name.startswith("submit beta unwind") for name in met["stopped"] & met["halted"])
     assert "query alpha after" in met["lost"]
     assert "fold after" in met["stopped"]
+    assert "submit beta unwind leg 1 after" in met["canceled"] - met["dead_man"]
+    assert any(name.startswith("dead_man ") for name in met["dead_man"])
+    assert hand.marks("restarted")["end"].count("read_account beta before") >= 2
 
 
 def remains(hand: Killer, play: str, name: str, count: int = 1, policy: str = LATE) -> Any:
