@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 
 from services.drive.standing import SessionNote
@@ -19,6 +20,8 @@ from tests.binance.spot_exchange import SpotExchange
 from tests.binance.spot_server import KEY, SECRET, SYMBOL, FakeSpot
 
 PAIR = f"{SYMBOL}.spot"
+BY_HAND = {"newClientOrderId": "web_1", "type": "MARKET"}
+D = Decimal
 SECRETS = {"STABLECONSOLE_SECRET_SPOT": SECRET}
 
 
@@ -56,7 +59,7 @@ def test_every_word_for_hosts_builds_a_venue_and_paper_takes_no_key(tmp_path: Pa
         name: VenueWire(
             kind="binance_spot", symbols=(SYMBOL,), allow_remote=True, key=KEY, options={"hosts": name}
         )
-        for name in ("demo", "testnet")
+        for name in ("demo",)
     }
     environ = {f"STABLECONSOLE_SECRET_{name.upper()}": SECRET for name in wires}
     built = build_venues("p", wires, environ, Heard(), Redactor())
@@ -64,11 +67,12 @@ def test_every_word_for_hosts_builds_a_venue_and_paper_takes_no_key(tmp_path: Pa
     on_paper = build_venues("p", wires, {}, Heard(), Redactor(), paper=tmp_path)
     assert on_paper.keys() == wires.keys()
     assert account_names(wires)["demo"] == ("binance_spot demo", KEY)
-    assert world_of(wires)["testnet"] == {"kind": "binance_spot", "rest": "testnet", "subaccount": ""}
+    assert world_of(wires)["demo"] == {"kind": "binance_spot", "rest": "demo", "subaccount": ""}
 
 
 async def test_an_engine_reads_the_account_of_coins_and_values_it(tmp_path: Path) -> None:
     server = SpotExchange()
+    opening: dict[str, Decimal] = {}
     async with fake(server):
         chosen = Settings(
             profile="p",
@@ -88,15 +92,29 @@ async def test_an_engine_reads_the_account_of_coins_and_values_it(tmp_path: Path
             def look() -> None:
                 book = core.state.venues.get("spot")
                 known = core.picture.fresh_index("spot", "USDT", core.now) is not None
-                if book is not None and book.agreed_ts and known and core.picture.mark_fresh(PAIR, core.now):
+                if book is None or not book.agreed_ts or not known:
+                    return
+                held = core.ledger.state.accounts["spot"].balances
+                if not server.orders and core.picture.mark_fresh(PAIR, core.now):
+                    opening.update(held)
+                    # Somebody trades by hand on the same account, his fee taken from what he bought.
+                    server.place({**BY_HAND, "side": "BUY", "quantity": "0.0137"})
+                    server.place(
+                        {**BY_HAND, "side": "SELL", "quantity": "0.0031", "newClientOrderId": "web_2"}
+                    )
+                elif server.orders and held["BTC"] != opening["BTC"] and core.state.counters.fills == 2:
                     runner.request_stop("seen")
 
             runner = engine.runner(machine, look, 20.0)
             engine.session.first_events()
             assert await runner.run()
             assert runner.ended_by == "seen"
+            assert opening == {"USDT": 1_000_000, "BTC": 5, "BNB": 10}
             held = core.ledger.state.accounts["spot"].balances
-            assert held == {"USDT": 1_000_000, "BTC": 5, "BNB": 10}
+            assert held == {coin: server.total(coin) for coin in server.free}
+            assert held["BTC"] == 5 + D("0.0137") - D("0.0000137") - D("0.0031")
+            fees = D("0.0000137") * D("60000") + D("0.186") * D("0.9998")
+            assert core.state.counters.fees == fees, "one in the bought coin, one in dollars' coins"
             assert core.state.venues["spot"].differences == ()
         finally:
             await engine.close_venues()
