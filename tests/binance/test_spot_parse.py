@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from services.domain.events import OrderFilled
 from services.venues.binance.filters import FilterError
+from services.venues.binance.market import PublicEars
 from services.venues.binance.parse import ParseError
 from services.venues.binance.spot import schemas as spot
 from services.venues.binance.spot.filters import spot_filters_of
@@ -70,11 +71,15 @@ def test_every_word_of_the_account_is_booked_named_or_renews(name: str, fields: 
 
 
 @pytest.mark.parametrize("key", ["event", "data"])
-def test_a_frame_that_is_nested_without_end_is_refused(key: str) -> None:
+def test_a_frame_that_is_nested_without_end_is_refused_and_one_of_the_account_missed(key: str) -> None:
     troubles: list[str] = []
+    nested = f'{{"stream":"a","{key}":' * 5_000 + "1" + "}" * 5_000
     ears = ears_of(Booked(), troubles)
-    ears.heard(f'{{"stream":"a","{key}":' * 5_000 + "1" + "}" * 5_000)
-    assert (ears.refused, len(troubles)) == (1, 1)
+    with pytest.raises(Renew, match="no frame"):
+        ears.heard(nested)
+    public = PublicEars({}, trouble=troubles.append, snapshot=lambda symbol: None, spot=True)
+    public.heard(nested)
+    assert (ears.refused, public.refused, len(troubles)) == (1, 1, 2)
 
 
 @settings(max_examples=100)

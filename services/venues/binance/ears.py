@@ -83,6 +83,7 @@ class Ears(ABC):
                 self._one(body, stream)
         except UNREADABLE as error:
             self.refuse(f"a frame that is no frame: {error}")
+            self.unreadable("", str(error))
 
     def _one(self, body: bytes, stream: str) -> None:
         head = frames.HEAD.decode(body)
@@ -130,7 +131,7 @@ class Ears(ABC):
         Raises ParseError, BadNumber, DecodeError, Renew."""
 
     def unreadable(self, name: str, text: str) -> None:  # noqa: B027 - not every frame matters
-        """A frame of a known name could not be read. May raise Renew."""
+        """A frame of a known name could not be read; "" = one that is none at all. May raise Renew."""
 
     @abstractmethod
     def patience(self, stream: str, spoke: bool) -> float:

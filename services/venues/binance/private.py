@@ -76,6 +76,6 @@ class PrivateEars(Ears):
         return True
 
     def unreadable(self, name: str, text: str) -> None:
-        if name in BOOKED:
+        if not name or name in BOOKED:
             # A private word we cannot read is one we have missed: the account is read after the reconnect.
-            raise Renew(f"a private frame cannot be read: {name}: {text}"[:200])
+            raise Renew(f"a private frame cannot be read: {name or 'no frame'}: {text}"[:200])

@@ -80,5 +80,5 @@ class SpotPrivateEars(Ears):
         return True
 
     def unreadable(self, name: str, text: str) -> None:
-        if name in BOOKED:
-            raise Renew(f"a private frame cannot be read: {name}: {text}"[:200])
+        if not name or name in BOOKED:
+            raise Renew(f"a private frame cannot be read: {name or 'no frame'}: {text}"[:200])
