@@ -150,6 +150,17 @@ KEYS: tuple[Key, ...] = (
         on=("strategies",),
     ),
     Key(
+        "journal.kind",
+        "v",
+        "room('kind')",
+        "v",
+        "what",
+        "All rows, decisions, commands, refusals or orders",
+        "do",
+        5,
+        on=("journal",),
+    ),
+    Key(
         "stress.edit",
         "e",
         "room('edit')",

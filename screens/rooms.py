@@ -30,6 +30,7 @@ ROOMS: tuple[Entry, ...] = (
         "screens.strategies:StrategiesRoom",
         "What each does and why, its parameters, its pairs",
     ),
+    Entry("7", "journal", "Journal", "screens.journal:JournalRoom", "Decisions, commands, refusals, chains"),
     Entry("8", "stress", "Stress", "screens.stress:StressRoom", "What if: shocks, and what would be left"),
 )
 BY_NAME = {entry.name: entry for entry in ROOMS}

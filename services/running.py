@@ -23,6 +23,7 @@ from services.desk.views import Meta, ViewCache, summary
 from services.desk.views.lately import FILLS, ORDERS, Lately
 from services.desk.views.markets import Depth
 from services.desk.views.topics import no_depth
+from services.drive.chronicle import Chronicle, recent
 from services.drive.guard import Watchdog
 from services.drive.machine import VirtualMachine
 from services.drive.runner import Runner
@@ -87,13 +88,14 @@ class Parts:
         self.depth = depth
 
 
-def _fill(lately: Lately, store: Path) -> None:
-    """Yesterday's orders and fills for the screen; a store that cannot be read is told elsewhere."""
+def _fill(lately: Lately, chronicle: Chronicle, store: Path) -> None:
+    """Yesterday's orders and decisions for the screens; a store that cannot be read is told elsewhere."""
     try:
         with contextlib.closing(StoreReader(store)) as reader:
             lately.fill(reader.orders(ORDERS), reader.fills(limit=FILLS))
-    except StoreError as error:
-        log.debug("the last orders are not shown: %s", error)
+        chronicle.fill(recent(store))
+    except (StoreError, ValueError) as error:
+        log.debug("the last orders and decisions are not shown: %s", error)
 
 
 class Running:
@@ -110,10 +112,19 @@ class Running:
         session, machine, runner, watchdog = parts.session, parts.machine, parts.runner, parts.watchdog
         tape = Tape()
         lately = Lately()
+        chronicle = Chronicle()
         machine.on_market, machine.on_record = tape.hear, lately.hear
-        _fill(lately, session.layout.store)
+        machine.on_effect = chronicle.hear
+        _fill(lately, chronicle, session.layout.store)
         bridge = Bridge(
-            session.desk, runner, parts.meta, parts.cache, tape=tape, lately=lately, depth=parts.depth
+            session.desk,
+            runner,
+            parts.meta,
+            parts.cache,
+            more={"journal": lambda asked: chronicle.view(asked, machine.queue.now)},
+            tape=tape,
+            lately=lately,
+            depth=parts.depth,
         )
         machine.on_answer = bridge.answer
         session.desk.strategies.guard = watchdog.guard

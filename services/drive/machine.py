@@ -17,6 +17,7 @@ from services.domain.effects import (
     Cancel,
     CancelTimer,
     Done,
+    Effect,
     Notify,
     Progress,
     QueryOrder,
@@ -101,6 +102,8 @@ class VirtualMachine:
         self.stopped: Stopped | None = None
         self.on_record: Callable[[Row], None] | None = None
         """Hears the rows that go to the store: pictures are made of them, no decision."""
+        self.on_effect: Callable[[Effect, int], None] | None = None
+        """Hears every effect with its event's time, as it is journaled: pictures are made of them."""
         self.on_market: Callable[[MarketFrame], None] | None = None
         """Hears the market's frames after the desk: pictures are made of them, no decision."""
         self.working = WorkingOrders()
@@ -140,6 +143,8 @@ class VirtualMachine:
                     self.keeper.effect(effect)
                     continue
                 self.keeper.effect(effect)
+                if self.on_effect is not None:
+                    self.on_effect(effect, event.ts)
                 carry = self._carry.get(type(effect))
                 if carry is not None:
                     carry(effect)

@@ -12,6 +12,7 @@ TYPES: dict[str, str] = {
     "orders": "services.views.orders:OrdersView",
     "book": "services.views.markets:BookView",
     "strategies": "services.views.strategies:StrategiesView",
+    "journal": "services.views.journal:JournalView",
     "stress": "services.views.stress:StressLab",
 }
 """By kind: `book` for `book:BTC-USDT-PERP.alpha`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tests.console.fixtures import quiet_desk
+from tests.console.journal_fixtures import quiet_journal
 from tests.console.labs import quiet_lab
 from tests.console.market_fixtures import quiet_book, quiet_markets
 from tests.console.order_fixtures import busy_orders
@@ -19,6 +20,11 @@ ROOM_VIEWS: dict[str, Callable[[], Views]] = {
     "desk": lambda: {"desk": quiet_desk()},
     "markets": lambda: {"markets": quiet_markets(), "book:BTC-USDT-PERP.alpha@1": quiet_book()},
     "strategies": lambda: {"strategies": quiet_strategies()},
+    "journal": lambda: {
+        "journal:all/": quiet_journal(),
+        "journal:all/funding_arb": quiet_journal(name="funding_arb"),
+        "journal:all/P-10": quiet_journal(name="P-10"),
+    },
     "stress": lambda: {"stress": quiet_lab()},
     "orders": lambda: {"orders": busy_orders()},
 }

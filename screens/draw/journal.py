@@ -1,0 +1,95 @@
+"""Journal: what was decided, commanded, refused and done, newest first; the chain of the selected row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from screens import format as f
+from screens.draw.context import Context
+from screens.frame import Content, Row
+from screens.ink import Line, Span, Spans, flow, wrap
+from screens.table import Cells, Column, fit, header, row
+from services.views.journal import JournalRowView, JournalView
+from themes import glyphs as g
+
+_ROWS = (
+    Column("time", "UTC", 8),
+    Column("kind", "What", 10),
+    Column("subject", "Of", 8, most=26, text=True),
+    Column("text", "Why", 20, most=200, text=True),
+)
+_GROUP_INK = {"commands": "*accent", "refused": "*warn", "orders": "text", "decisions": "muted"}
+EMPTY = "Nothing yet. Decisions, commands, refusals and orders stand here as they happen."
+
+
+def rows(view: JournalView, width: int, context: Context) -> Content:
+    content = Content(title="Journal", summary=_summary(view))
+    shown = [one for one in view.rows if context.keeps(one.kind, one.subject, one.text)]
+    if not shown:
+        text = f"No row of the newest {len(view.rows)} matches {context.needle}." if view.rows else EMPTY
+        content.rows = [Row([line]) for line in wrap(text, width, "muted")]
+        return content
+    cells = [_cells(one) for one in shown]
+    layout = fit(_ROWS, cells, width, ("subject",))
+    content.head = [] if layout.wrapped else [header(layout)]
+    content.rows = [Row(row(layout, each), key=str(one.seq)) for one, each in zip(shown, cells, strict=True)]
+    return content
+
+
+def _summary(view: JournalView) -> tuple[Spans, ...]:
+    words = f"{view.kind} {g.DOT} newest {len(view.rows)} of {view.heard} kept {g.DOT} v: what"
+    return ((Span(words, "muted"),), (Span(view.kind, "accent"),))
+
+
+def _cells(one: JournalRowView) -> Cells:
+    return {
+        "time": _one(f.clock(one.ts), "muted"),
+        "kind": _one(f.clean(one.kind).replace("_", " "), _GROUP_INK.get(one.group, "text")),
+        "subject": _one(f.clean(one.subject), "*strong" if one.group == "commands" else "text"),
+        "text": _one(f.clean(one.text), "warn" if one.group == "refused" else "text"),
+    }
+
+
+def chain(view: JournalView, name: str, width: int) -> Content:
+    """Everything kept about one order, pair, strategy or cause, oldest first, with its figures."""
+    content = Content(title=f"Chain of {f.clean(name)}" if name else "Chain")
+    if not name:
+        text = "Select a row to see all that is kept about its order, pair, strategy or cause."
+        content.rows = [Row([line]) for line in wrap(text, width, "muted")]
+        return content
+    if view.name != name:
+        content.rows = [Row([Line([Span("…", "muted")])])]
+        return content
+    for one in view.chain:
+        head: list[Span] = [
+            Span(f"{f.clock(one.ts)} ", "muted"),
+            Span(f.clean(one.kind).replace("_", " "), _GROUP_INK.get(one.group, "text")),
+        ]
+        if one.subject != name:
+            head.append(Span(f" {f.clean(one.subject)}", "text"))
+        lines = [Line(head), *(_indented(line) for line in wrap(f.clean(one.text), max(8, width - 2)))]
+        lines += [_indented(line) for line in figures(one, max(8, width - 2))]
+        content.rows.append(Row(lines, key=f"chain {one.seq}"))
+    if not view.chain:
+        text = f"Nothing about {name} is kept here any more. The whole chain: stableconsole why {name}"
+        content.rows = [Row([line]) for line in wrap(text, width, "muted")]
+    content.summary = ((Span(f"{len(view.chain)} rows", "muted"),),)
+    return content
+
+
+def figures(one: JournalRowView, width: int) -> list[Line]:
+    """Name and value of each figure that the decision rested on."""
+    facts: list[Spans] = [
+        (Span(f"{f.clean(name)} ", "muted"), Span(f.clean(value), "text"))
+        for name, value in one.figures.items()
+        if value
+    ]
+    return flow(facts, width)
+
+
+def _indented(line: Line) -> Line:
+    return Line([Span("  ", "text"), *line.spans])
+
+
+def _one(text: str, ink: str) -> Sequence[Spans]:
+    return ((Span(text, ink),),)
