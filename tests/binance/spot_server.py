@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from services.venues.binance.hosts import SpotHosts, SpotSettings
 from services.venues.binance.spot.build import build_spot
 from services.venues.binance.spot.venue import SpotVenue
+from services.venues.wire.bans import Bans
 from tests.binance.server import PATIENCE_S, QUICK, FakeBinance, Heard, fake, now_ms
 
 SYMBOL = "BTCUSDT"
@@ -159,7 +160,12 @@ def hosts_of(server: FakeBinance) -> SpotHosts:
 
 @asynccontextmanager
 async def trading(
-    server: FakeSpot | None = None, *, keyed: bool = True, secret: str = SECRET, **more: Any
+    server: FakeSpot | None = None,
+    *,
+    keyed: bool = True,
+    secret: str = SECRET,
+    bans: Bans | None = None,
+    **more: Any,
 ) -> AsyncIterator[tuple[FakeSpot, SpotVenue, Heard]]:
     """A venue that has started against the server."""
     told = server if server is not None else FakeSpot()
@@ -168,7 +174,7 @@ async def trading(
         settings = SpotSettings(
             **{"hosts": hosts_of(told), "symbols": (SYMBOL,), "key": KEY if keyed else "", **more}
         )
-        venue = build_spot("binance", settings, secret if keyed else None, heard, habits=QUICK)
+        venue = build_spot("binance", settings, secret if keyed else None, heard, habits=QUICK, bans=bans)
         try:
             await venue.start()
             yield told, venue, heard

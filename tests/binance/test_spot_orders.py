@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from services.domain.enums import OrderState, OrderType, Side, TimeInForce
@@ -17,6 +19,7 @@ from services.domain.events import (
 )
 from services.domain.venue_events import RequestFailed
 from services.venues.binance.spot.api import DAY_MS, PAGE
+from services.venues.wire.bans import Bans
 from tests.binance.samples import NAME, OTHER, D
 from tests.binance.server import now_ms
 from tests.binance.spot_server import SYMBOL, FakeSpot, trading
@@ -242,3 +245,26 @@ async def test_trades_beyond_the_newest_page_are_walked_day_by_day_and_then_by_n
         assert [fill.trade_id for fill in report.fills] == wanted
         assert len(wanted) > 2 * PAGE
         assert len(server.queries(TRADES)) < 8
+
+
+async def test_a_stale_clock_is_measured_and_a_ban_holds_all_back_and_outlasts_a_restart(
+    tmp_path: Path,
+) -> None:
+    server = FakeSpot()
+    stale = refused(-1021, "Timestamp for this request is outside of the recvWindow.")
+    banned = f"Way too much request weight used; IP banned until {now_ms() + 90_000}."
+    server.routes[PLACE] = [stale, (200, {}, reply()), (418, {}, {"code": -1003, "msg": banned})]
+    bans = Bans(tmp_path / "bans.json")
+    async with trading(server, bans=bans) as (_, venue, heard):
+        await heard.until(VenueLink, lambda link: link.up)
+        venue.submit(0, order())
+        await heard.until(OrderAccepted)
+        assert len(server.queries(PLACE)) == 2
+        venue.submit(0, order(OTHER))
+        assert "throttled" in (await heard.until(OrderRejected)).reason
+        asked = len(server.asked)
+        venue.cancel(0, f"{SYMBOL}.binance", NAME, "77")
+        assert (await heard.until(RequestFailed)).what == "cancel"
+        assert not [name for name, _ in server.asked[asked:] if "/api/" in name], "nothing leaves"
+        host = server.rest
+    assert 80_000 < Bans(tmp_path / "bans.json").left_ms(host, now_ms()) <= 91_000

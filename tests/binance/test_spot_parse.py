@@ -38,7 +38,7 @@ def ears_of(private: Booked, troubles: list[str]) -> SpotPrivateEars:
     return SpotPrivateEars(private, "key", lambda text: "", now_ms=lambda: 1, trouble=troubles.append)
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from("lzLntqTiNcCxXSfos"), VALUES, max_size=4), st.booleans())
 def test_no_fill_of_spot_is_made_of_impossible_numbers(spoilt: dict[str, Any], wrapped: bool) -> None:
     private, troubles = Booked(), []  # type: ignore[var-annotated] # a list of texts
@@ -55,7 +55,7 @@ def test_no_fill_of_spot_is_made_of_impossible_numbers(spoilt: dict[str, Any], w
             assert value >= 0 or name == "fee"
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(
     st.sampled_from(["outboundAccountPosition", "balanceUpdate", "odd", "executionReport", "listStatus"]),
     st.dictionaries(st.sampled_from([*"EBadTsuflcC", "id", "status", "event", "stream"]), JSON, max_size=7),
@@ -82,7 +82,7 @@ def test_a_frame_that_is_nested_without_end_is_refused_and_one_of_the_account_mi
     assert (ears.refused, public.refused, len(troubles)) == (1, 1, 2)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(
     st.integers(0, 6),
     st.dictionaries(
