@@ -35,6 +35,9 @@ FAULT_KINDS = (
     "fsync",
 )
 
+OF_THE_DISK = ("fsync",)
+"""Of the fault kinds: no venue has them."""
+
 WORLD_FLAGS = ("scenario", "history", "seed", "step", "instruments")
 """The flags that name a world: an engine that runs another one is never attached to."""
 
@@ -137,6 +140,8 @@ def parse_fault(text: str) -> FaultSpec:
             f"fault {text!r}: expected KIND[@VENUE]=P with P in (0, 1] and KIND one of "
             + ", ".join(FAULT_KINDS)
         )
+    if at and kind in OF_THE_DISK:
+        raise UsageError(f"fault {text!r}: the disk is no venue's; say {kind}={probability}")
     return FaultSpec(kind, venue or None, value)
 
 

@@ -145,5 +145,6 @@ def test_slow_fsync_is_the_disks_and_no_venues() -> None:
     assert (refused.ok, refused.exit) == (False, 2)
     assert "the disk is no venue's" in refused.text
     assert parse_fault("fsync=0.5") == FaultSpec("fsync", None, Decimal("0.5"))
-    with pytest.raises(UsageError):
-        parse_fault("fsync=2")
+    for wrong in ("fsync=2", "fsync@alpha=1"):
+        with pytest.raises(UsageError):
+            parse_fault(wrong)

@@ -12,6 +12,7 @@ from services.protocol.errors import UsageError
 from services.protocol.flags import FLAGS, Flag, build, quick_parse, to_argv
 from services.protocol.options import (
     FAULT_KINDS,
+    OF_THE_DISK,
     FaultSpec,
     RunOptions,
     parse_duration,
@@ -70,8 +71,12 @@ option_values = st.builds(
     new_world=st.booleans(),
     fault=st.lists(
         st.builds(
-            FaultSpec, st.sampled_from(FAULT_KINDS), st.none() | st.just("beta"), st.just(Decimal("0.1"))
-        ),
+            FaultSpec,
+            st.sampled_from([kind for kind in FAULT_KINDS if kind not in OF_THE_DISK]),
+            st.none() | st.just("beta"),
+            st.just(Decimal("0.1")),
+        )
+        | st.builds(FaultSpec, st.sampled_from(OF_THE_DISK), st.none(), st.just(Decimal("0.2"))),
         max_size=2,
     ).map(tuple),
     assume_par=st.lists(st.sampled_from(["USDT", "USDC"]), max_size=2).map(tuple),

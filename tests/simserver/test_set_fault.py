@@ -20,3 +20,11 @@ async def test_a_fault_is_set_and_ended_over_the_wire() -> None:
             async with asyncio.timeout(LONG_S):
                 while [(each.kind.value, each.venue, each.chance) for each in house._faults] != left:
                     await asyncio.sleep(0.01)
+        # The disk is the engine's: the served exchange has none of it, whoever asks.
+        for kind in (FaultKind.SLOW_FSYNC, FaultKind.REJECT):
+            client.set_fault(SetFault(kind=kind, venue="alpha", chance=Decimal("0.5")))
+        async with asyncio.timeout(LONG_S):
+            while not house._faults:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        assert [each.kind for each in house._faults] == [FaultKind.REJECT]
