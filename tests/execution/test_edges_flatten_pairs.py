@@ -11,7 +11,7 @@ import pytest
 from services.domain.enums import InstrumentKind, OrderState, PairState
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
-from services.execution.actions import Actions, Ask, CancelOrder, Flattened
+from services.execution.actions import Actions, Ask, CancelForeign, CancelOrder, Flattened
 from services.execution.entries import OrderEntry
 from services.execution.flatten import Flatten, FlattenMachine, RestingOrder, Scope, Target
 from services.execution.flatten_close import is_dust
@@ -32,8 +32,7 @@ WIDE: dict[str, Instrument] = {
     ETH_A: perp(ETH_A, "ETH", "USDT", "0.01", "0.01"),
     ETH_B: perp(ETH_B, "ETH", "USDC", "0.01", "0.01"),
 }
-DOGE = "AAA-PERP.alpha"
-"""No instrument of ours; it stands first in every order of names."""
+DOGE = "AAA-PERP.alpha"  # no instrument of ours; it stands first in every order of names
 
 
 @dataclass
@@ -324,3 +323,28 @@ def test_of_a_pairs_orders_only_the_backstop_of_its_leg_is_the_flattens() -> Non
         rest("entry", BTC_A, pair=other.id),
     ]
     assert [each.client_order_id for each in of(desk.later(run, SECOND), CancelOrder)] == ["stop"]
+
+
+def test_what_rests_to_reduce_on_a_refused_leg_of_the_runs_pair_goes_out_of_the_way() -> None:
+    """Also on the leg outside the scope; not what waits for its trigger, nor the runs' own orders."""
+    desk = Wide()
+    mine, other = desk.pair(), desk.pair("3", ETH_A, ETH_B)
+    desk.view.held[USDT_A] = D(9)
+    _, actions = desk.start(Scope(instrument=USDT_A))
+    (own,) = orders(actions)
+    run, _ = desk.start(Scope(instrument=BTC_B))
+    desk.machine.state.runs[run].pairs.append("P-99")
+    mine.short.refusals = other.short.refusals = 1
+    desk.view.rows += [
+        rest("plain", BTC_A, reducing=True),
+        rest("waits", BTC_A, reducing=True, conditional=True),
+        rest("legs", BTC_A, reducing=True, pair=mine.id),
+        rest("opens", BTC_A),
+        rest("calm", BTC_B, reducing=True),
+        rest("theirs", ETH_A, reducing=True),
+        rest(own.client_order_id, BTC_A, reducing=True),
+        rest("", BTC_A, reducing=True, foreign=True),
+    ]
+    actions = desk.later(run, MS)
+    assert [each.client_order_id for each in of(actions, CancelOrder)] == ["plain"]
+    assert [each.venue_order_id for each in of(actions, CancelForeign)] == ["v"]
