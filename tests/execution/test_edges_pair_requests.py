@@ -249,6 +249,14 @@ def test_a_planned_pair_is_given_up_by_every_request_and_a_live_one_by_none() ->
     assert planned.pair.no_rest == ""
 
 
+def test_an_adopted_pair_is_live_and_its_legs_are_no_longer_unpaired() -> None:
+    hand, other = put(S.HEDGED), Hand()
+    other.machine.state.pairs.clear()
+    other.machine.adopt(hand.pair)
+    assert (other.machine.get(hand.id), other.machine.live()) == (hand.pair, (hand.pair,))
+    assert other.machine.size_on(BTC_A) == D("-0.4")
+
+
 def test_only_a_closed_and_settled_pair_is_forgotten() -> None:
     for state, settled, gone in ((S.CLOSED, True, True), (S.CLOSED, False, False), (S.HEDGED, True, False)):
         hand = put(state)
