@@ -83,6 +83,7 @@ KEYS: tuple[Key, ...] = (
         9,
         on=("markets",),
     ),
+    Key("ticket", "o", "ticket", "o", "order", "Open an order ticket; S in it sends", "do", 5),
     Key(
         "cancel",
         "c",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+from textual.await_remove import AwaitRemove
+
 from screens import format as f
 from screens import typed
 from screens.dialogs import Dialog, FlattenDialog
@@ -33,6 +35,8 @@ class Asking(Prompt, inherit_bindings=False):
     """The application's colours."""
     _done: Callable[[str], str | None] | None = None
     """Takes what an `ask` field has entered."""
+    _going: AwaitRemove | None = None
+    """The last field on its way out."""
     _later: Callable[[], None] | None = None
     """Waits for the Desk's view."""
 
@@ -132,6 +136,8 @@ class Asking(Prompt, inherit_bindings=False):
         if message.choice == "halt":
             self.action_halt()
             return
+        if self.ticket_chose(message.dialog, message.choice):
+            return
         if message.choice == "read":
             self.send("reconcile", {}, "reading every venue …")
             return
@@ -169,7 +175,7 @@ class Asking(Prompt, inherit_bindings=False):
 
     def open_field(self, mode: FieldMode, text: str = "") -> None:
         self.close_field()
-        complete = self.complete if mode == ":" else None
+        complete = self.complete if mode in (":", "ticket") else None
         self.field_mode = mode
         if mode == ":":
             self.need_desk(True)
@@ -197,7 +203,7 @@ class Asking(Prompt, inherit_bindings=False):
             return
         field, self.field, self.field_mode = self.field, None, ""
         self._done = None
-        field.remove()
+        self._going = field.remove()
         self.refresh(layout=True)
         if self.dialog is None:
             self.need_desk(False)
@@ -207,7 +213,7 @@ class Asking(Prompt, inherit_bindings=False):
 
     def on_line_field_left(self, message: LineField.Left) -> None:
         message.stop()
-        if self.field_mode == "reason":
+        if self.field_mode in ("reason", "ticket"):
             self.close_dialog()
             return
         if self.field_mode == "/":
@@ -220,8 +226,10 @@ class Asking(Prompt, inherit_bindings=False):
         if self.field_mode == "/":
             self.contents.needles[self.active] = message.text
             self.draw_panes()
+        elif self.field_mode == "ticket":
+            self.ticket_typed(message.text)
         elif self.field_mode == ":":
-            self.hint = typed.hint(message.text)
+            self.hint = typed.hint(message.text, self.desk)
             self.problem = ""
             if message.text.lstrip(" :").startswith(("set ", "unset ")):
                 self.learn_settings()
@@ -237,6 +245,8 @@ class Asking(Prompt, inherit_bindings=False):
             self._resume_with(text)
         elif mode == "ask":
             self._entered(text)
+        elif mode == "ticket":
+            self.ticket_entered()
         elif mode == ":":
             if not text or self.run_line(text):
                 self.close_field()
@@ -268,6 +278,12 @@ class Asking(Prompt, inherit_bindings=False):
             self.told_wrong(error.text)
             return False
         args = command.args
+        if command.name in ("buy", "sell"):
+            # An order leaves by the ticket's own key, never by a line alone.
+            self.close_field()
+            later = self._ticket_of(text.removeprefix(":").strip(), self._going)
+            self.run_worker(later, name="ticket", group="ticket", exit_on_error=False)
+            return False
         if command.name == "reconcile accept" and not args:
             # Accepting names what this screen shows: a line that came after it is nobody's word.
             shown = [line.id for line in self.desk.differences if line.waits] if self.desk is not None else []
@@ -279,3 +295,22 @@ class Asking(Prompt, inherit_bindings=False):
         if command.name == "reconcile":
             self.call_after_refresh(self.open_dialog, ReconcileDialog(self.paint, self.clock))
         return True
+
+    async def _ticket_of(self, text: str, gone: AwaitRemove | None) -> None:
+        """Two fields never stand at once: the line's has to be gone before the ticket's comes."""
+        if gone is not None:
+            await gone
+        self.open_ticket(text)
+
+    def open_ticket(self, text: str) -> None:
+        """The ticket with this line in it."""
+        raise NotImplementedError  # the floor above has the ticket
+
+    def ticket_typed(self, text: str) -> None:
+        raise NotImplementedError  # as above
+
+    def ticket_entered(self) -> None:
+        raise NotImplementedError  # as above
+
+    def ticket_chose(self, dialog: Dialog, choice: str) -> bool:
+        raise NotImplementedError  # as above

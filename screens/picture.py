@@ -21,7 +21,7 @@ from screens.widgets.grid import LineGrid
 from screens.widgets.panes import Pane
 from services.domain.enums import TradingState
 
-WRITES = frozenset({"halt", "flatten", "resume", "pause", "ack"})
+WRITES = frozenset({"halt", "flatten", "resume", "pause", "ack", "ticket", "cancel"})
 """Keys that send something: grey on a read-only console."""
 
 
@@ -262,7 +262,7 @@ class Picture(Stage, inherit_bindings=False):
         return max(10, self.plan.width // 2)
 
     def _field_rect(self) -> Rect:
-        if self.field_mode == "reason" and self.dialog is not None:
+        if self.field_mode in ("reason", "ticket") and self.dialog is not None:
             rect = self._dialog_rect(self.dialog)
             row = min(self.dialog.field_row or 1, rect.height - 4)
             left = 2 + self.dialog.field_column

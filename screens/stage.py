@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from typing import Literal, Self
 
 from textual import events
 from textual.app import ComposeResult
+from textual.geometry import Region
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -43,7 +44,7 @@ STEP_S = 0.004
 BREATH_S = 0.002
 """Between two such spells: the keys' way through the program takes less."""
 
-FieldMode = Literal["", ":", "/", "reason", "ask"]
+FieldMode = Literal["", ":", "/", "reason", "ask", "ticket"]
 
 
 class Stage(Screen[None], inherit_bindings=False):
@@ -282,6 +283,14 @@ class Stage(Screen[None], inherit_bindings=False):
 
     def _rects(self) -> Rects:
         return self.plan.rects
+
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> Self:
+        """Textual keeps an arrangement until children come or go; our places follow the views as well."""
+        if layout:
+            self._clear_arrangement_cache()
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     # ---- events of the parts
 

@@ -6,14 +6,14 @@ import re
 
 from screens import format as f
 from screens import saving
-from screens.asking import Asking
+from screens.ticketing import Ticketing
 from screens.typed import SAVES
 
 _FONTS = re.compile(r"@font-face\s*\{[^}]*\}")
 """The library's drawing loads its fonts from a host: ours asks nobody for anything."""
 
 
-class Taking(Asking, inherit_bindings=False):
+class Taking(Ticketing, inherit_bindings=False):
     files: saving.Files | None = None
     """Where files go; None = this console writes none."""
 

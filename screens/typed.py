@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
+from screens import format as f
 from screens.rooms import ROOMS
 from services.protocol.commands import SPECS, Takes
 from services.protocol.grammar import expects
@@ -34,11 +36,13 @@ _SECRET_WORD = re.compile(r"secret|passw|passphrase|api[_-]?key|private|token|be
 _SECRET_SHAPE = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[A-Za-z0-9+/=_-]{24,}")
 
 
-def hint(text: str) -> Said | None:
+def hint(text: str, desk: DeskView | None = None) -> Said | None:
     """Beside the line: the usage of the command that is being typed, or the commands that start so."""
     body = text.strip().removeprefix(":").strip()
     if not body:
         return None
+    if desk is not None and body.startswith("flatten ") and body.removeprefix("flatten ").strip():
+        return _closes(desk, body.removeprefix("flatten ").strip())
     found = [s for s in SPECS if s.line and (body.startswith(s.name + " ") or s.name.startswith(body))]
     first = body.split()[0]
     mine = [word for word in OURS if word.startswith(body) or word == first]
@@ -76,6 +80,28 @@ def below(text: str, settings: Mapping[str, str], offers: Iterable[str]) -> Said
 def _last(text: str) -> str:
     """The word under the cursor."""
     return "" if not text or text.endswith(" ") else text.rsplit(maxsplit=1)[-1]
+
+
+def _closes(desk: DeskView, what: str) -> tuple[str, str]:
+    """What `flatten WHAT` would close and about what that costs, from the dialog's own plan."""
+    pair = next((pair for pair in desk.pairs if pair.id == what), None)
+    legs = {pair.short, pair.long} if pair is not None else set()
+    rows = [
+        row
+        for row in desk.flatten.rows
+        if what in (row.instrument, row.instrument.rpartition(".")[0], row.venue) or row.instrument in legs
+    ]
+    if not rows:
+        return (f"nothing open is {f.clean(what)}", "muted")
+    costs = [row.cost for row in rows]
+    known = [cost for cost in costs if cost is not None]
+    cost = f"about {f.dollars(sum(known, Decimal(0)))}" if len(known) == len(costs) else "cost unknown"
+    if len(rows) > 1:
+        return (f"closes {len(rows)} positions, {cost}", "warn")
+    row = rows[0]
+    size = f"{row.quantity.normalize():,f}"
+    name = row.instrument.rpartition(".")[0]
+    return (f"closes {size} {f.clean(name)} on {f.clean(row.venue)}, {cost}", "warn")
 
 
 def own(text: str) -> tuple[str, ...]:

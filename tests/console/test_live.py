@@ -222,3 +222,19 @@ def test_the_first_frame_needs_no_heavy_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_a_pane_that_grows_with_its_rows_gets_the_place_for_them() -> None:
+    few = quiet_desk(positions=quiet_desk().positions[4:], pairs=())
+    async with open_desk(desk=few, size=(200, 60)) as d:
+        many = tuple(
+            msgspec.structs.replace(
+                quiet_desk().positions[4], instrument=f"X{at}-PERP.beta", symbol=f"X{at}-PERP"
+            )
+            for at in range(24)
+        )
+        d.link.put(desk=quiet_desk(positions=many, pairs=()))
+        await d.pilot.pause(0.3)
+        for name, pane in d.app.desk.panes.items():
+            assert (pane.size.width, pane.size.height) == d.app.desk.plan.rects[name][2:]
+        assert "X17-PERP" in d.text

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from decimal import Decimal, localcontext
 
-from services.desk import gatekeeping, tickets
+from services.desk import tickets
 from services.desk.core import DeskCore
 from services.desk.submit import Submitter
 from services.desk.views.figures import mark_usd
 from services.domain.enums import Side
 from services.domain.money import BPS, DESK_CONTEXT, ONE
 from services.risk.context import Check
-from services.risk.rooms import head_rooms
 from services.views.ticket import BoundView, CheckView, TicketView
 
 BOUNDS = 6
@@ -34,13 +33,7 @@ def _view(core: DeskCore, submit: Submitter, ticket: tickets.Ticket) -> TicketVi
     answer = submit.ask_gate(tickets.request(core, ticket, ASKED))
     unit, mid = mark_usd(core, spec.id), core.picture.mid(spec.id)
     notional = None if unit is None else ticket.quantity * unit
-    bounds: tuple[tuple[str, Decimal], ...] = ()
-    if not answer.reducing:
-        ctx = gatekeeping.context(core, spec.id, ticket.side, tickets.ORIGIN, None, asked=ASKED)
-        slack = None
-        if mid is not None and mid > 0:
-            slack = max(Decimal(0), (ticket.price / mid - ONE) * ticket.side.sign)
-        bounds = tuple(sorted(head_rooms(ctx, spec.id, ticket.side, price_slack=slack), key=lambda b: b[1]))
+    bounds = () if answer.reducing or notional is None else _bounds(answer.checks, notional)
     return TicketView(
         ts=core.now,
         instrument=spec.id,
@@ -56,10 +49,27 @@ def _view(core: DeskCore, submit: Submitter, ticket: tickets.Ticket) -> TicketVi
         reducing=answer.reducing,
         refusal=answer.refusal,
         failed=tuple(_check(check) for check in answer.failed),
-        bounds=tuple(BoundView(name=name, notional=room) for name, room in bounds[:BOUNDS]),
+        bounds=bounds[:BOUNDS],
         binding=answer.binding,
         price_increment=spec.price_increment,
         size_increment=spec.size_increment,
+    )
+
+
+def _bounds(checks: tuple[Check, ...], notional: Decimal) -> tuple[BoundView, ...]:
+    """What each limit leaves for this order in all, the tightest first: its room after it, and the order.
+
+    To first order, as the gate tells it; a limit that does not matter of notional has none.
+    """
+    rooms: dict[str, Decimal] = {}
+    for check in checks:
+        if check.room is None or not check.room.is_finite():
+            continue
+        name = f"{check.name} {check.subject}".strip()
+        room = max(Decimal(0), check.room + notional)
+        rooms[name] = min(room, rooms.get(name, room))
+    return tuple(
+        BoundView(name=name, notional=room) for name, room in sorted(rooms.items(), key=lambda each: each[1])
     )
 
 

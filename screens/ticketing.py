@@ -1,0 +1,88 @@
+"""The ticket on the stage: opens it, asks the gate while one types, sends what was confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from textual.timer import Timer
+
+from screens.asking import Asking
+from screens.dialogs import Dialog
+from screens.link import Answer
+from screens.ticket import ASK_AFTER_S, TicketDialog
+
+
+class Ticketing(Asking, inherit_bindings=False):
+    _ask_timer: Timer | None = None
+
+    def action_ticket(self) -> None:
+        """`o`: for the instrument of the selected row."""
+        name = self.room.instrument(self.active, self.panes[self.active].cursor.key, self.views)
+        self.open_ticket(f"buy {name} " if name else "buy ")
+
+    def open_ticket(self, text: str) -> None:
+        if self.link.read_only:
+            self.say("read-only console: it sends no orders", "*warn")
+            return
+        if self.dialog is not None:
+            return
+        dialog = TicketDialog(self.paint, self.clock, text)
+        self.open_dialog(dialog)
+        self.open_field("ticket", text)
+        self.ask_gate()
+
+    def ticket_typed(self, text: str) -> None:
+        if isinstance(self.dialog, TicketDialog):
+            self.dialog.typed(text)
+            self.draw_dialog()
+            if self._ask_timer is not None:
+                self._ask_timer.stop()
+            self._ask_timer = self.set_timer(ASK_AFTER_S, self.ask_gate)
+
+    def ticket_entered(self) -> None:
+        dialog = self.dialog
+        if isinstance(dialog, TicketDialog):
+            if dialog.enter():
+                self.close_field()
+                dialog.focus()
+            else:
+                self.ask_gate()
+            self.draw_dialog()
+
+    def ask_gate(self) -> None:
+        """What the gate would say now to the line that stands in the ticket."""
+        self._ask_timer = None
+        dialog = self.dialog
+        question = dialog.question() if isinstance(dialog, TicketDialog) else None
+        if not isinstance(dialog, TicketDialog) or question is None:
+            return
+        waiting = self.link.send("preview", question)
+        self.run_worker(
+            self._told(dialog, dialog.text, waiting), name="preview", group="preview", exit_on_error=False
+        )
+
+    async def _told(self, dialog: TicketDialog, text: str, waiting: Coroutine[Any, Any, Answer]) -> None:
+        answer = await waiting
+        if self.dialog is dialog:
+            dialog.heard(text, answer)
+            self.draw_dialog()
+
+    def ticket_chose(self, dialog: Dialog, choice: str) -> bool:
+        """A key of the ticket; False = it is none of it."""
+        if not isinstance(dialog, TicketDialog) or choice not in ("send", "edit"):
+            return False
+        command = dialog.command()
+        if choice == "send" and dialog.armed and dialog.allowed and command is not None:
+            self.close_dialog()
+            self.send(command.name, command.args, f"{command.name} …")
+        elif choice == "edit":
+            dialog.armed = False
+            self.open_field("ticket", dialog.text)
+            self.draw_dialog()
+        return True
+
+    def _each_second(self) -> None:
+        super()._each_second()
+        if isinstance(self.dialog, TicketDialog):
+            self.ask_gate()

@@ -1,0 +1,193 @@
+"""The order ticket: asked while typed, sent by its own key alone, and by no answer to another line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from screens.link import Answer
+from screens.ticket import TicketDialog
+from services.protocol.frames import to_json
+from services.views.ticket import BoundView, CheckView, TicketView
+from tests.console.fixtures import d
+from tests.console.test_keys import Desk, open_desk
+
+BTC = "BTC-USDT-PERP.alpha"
+
+
+def answer(**more: Any) -> Answer:
+    fields: dict[str, Any] = {
+        "ts": 1,
+        "instrument": BTC,
+        "side": "buy",
+        "quantity": d("0.050"),
+        "price": d("67251.1"),
+        "stated": False,
+        "notional": d("3359.20"),
+        "fee": d("1.68"),
+        "from_mid_bps": d("10.0"),
+        "allowed": True,
+        "quantity_allowed": d("0.050"),
+        "reducing": False,
+        "refusal": "",
+        "failed": (),
+        "bounds": (
+            BoundView(name="coin exposure USDT alpha", notional=d("4100")),
+            BoundView(name="order notional", notional=d("25000")),
+        ),
+        "binding": "coin exposure",
+        "price_increment": d("0.1"),
+        "size_increment": d("0.001"),
+    }
+    view = TicketView(**(fields | more))
+    return Answer(ok=True, text="", result=msgspec.json.decode(to_json(view)))
+
+
+def denied() -> Answer:
+    check = CheckView(
+        name="order notional",
+        subject="",
+        value=d("67184"),
+        limit=d("25000"),
+        unit="usd",
+        passed=False,
+        text="",
+    )
+    return answer(
+        allowed=False, quantity=d("1"), quantity_allowed=d("0"), notional=d("67184"), failed=(check,),
+        refusal="order notional 67,184 > 25,000", fee=None,
+    )  # fmt: skip
+
+
+async def opened(d: Desk, said: Answer, text: str) -> TicketDialog:
+    d.link.answers["preview"] = said
+    await d.press("o", f"={text}")
+    await d.pilot.pause(0.3)
+    dialog = d.app.desk.dialog
+    assert isinstance(dialog, TicketDialog)
+    return dialog
+
+
+def sent(d: Desk) -> list[tuple[str, dict[str, str]]]:
+    return [each for each in d.link.sent if each[0] != "preview"]
+
+
+async def test_the_gate_is_asked_while_one_types_and_its_bounds_are_shown() -> None:
+    async with open_desk() as d:
+        await opened(d, answer(), "0.05")
+        assert d.link.sent[-1] == ("preview", {"side": "buy", "symbol": BTC, "size": "0.05"})
+        for word in ("TYPING", "allowed", "$3,359", "at once, at 67,251.1 or better", "$4,100", "82 %"):
+            assert word in d.text
+        assert sent(d) == []
+
+
+async def test_enter_and_then_s_sends_it_once() -> None:
+    async with open_desk() as d:
+        dialog = await opened(d, answer(), "0.05 @ 67000 post")
+        await d.press("enter")
+        assert dialog.armed
+        assert sent(d) == []
+        assert "S  send" in d.text
+        await d.press("S")
+        assert sent(d) == [("buy", {"symbol": BTC, "size": "0.05", "terms": "@ 67000 post"})]
+        assert d.app.desk.dialog is None
+
+
+async def test_letters_are_text_until_enter_and_esc_leaves_without_a_word() -> None:
+    async with open_desk() as d:
+        await opened(d, answer(), "0.05")
+        await d.press("S", "H", "F")
+        assert sent(d) == []
+        await d.press("escape")
+        assert d.app.desk.dialog is None
+        assert sent(d) == []
+
+
+async def test_what_the_gate_denies_cannot_be_sent() -> None:
+    async with open_desk() as d:
+        dialog = await opened(d, denied(), "1")
+        await d.press("enter")
+        assert not dialog.armed
+        assert "denied: order notional 67,184 > 25,000" in d.text
+        assert "fee unknown" in d.text
+        await d.press("escape")
+        assert sent(d) == []
+
+
+async def test_an_answer_to_another_line_counts_for_nothing() -> None:
+    async with open_desk() as d:
+        dialog = await opened(d, answer(), "0.05")
+        d.link.answers["preview"] = denied()
+        dialog.typed(f"buy {BTC} 9")
+        assert not dialog.allowed
+        dialog.heard(f"buy {BTC} 0.05", answer())
+        assert not dialog.allowed
+        await d.press("enter")
+        assert not dialog.armed
+
+
+async def test_an_allowed_order_that_becomes_denied_is_not_sent() -> None:
+    async with open_desk() as d:
+        dialog = await opened(d, answer(), "0.05")
+        await d.press("enter")
+        dialog.heard(dialog.text, denied())
+        d.app.desk.draw_dialog()
+        await d.press("S")
+        assert sent(d) == []
+        assert d.app.desk.dialog is dialog
+
+
+async def test_e_goes_back_to_the_line_and_n_leaves() -> None:
+    async with open_desk() as d:
+        dialog = await opened(d, answer(), "0.05")
+        await d.press("enter", "e")
+        assert d.app.desk.field is not None
+        assert d.app.desk.field.value == f"buy {BTC} 0.05"
+        assert not dialog.armed
+        await d.press("enter", "n")
+        assert d.app.desk.dialog is None
+        assert sent(d) == []
+
+
+async def test_a_typed_order_opens_the_ticket_and_sends_nothing_by_itself() -> None:
+    async with open_desk() as d:
+        d.link.answers["preview"] = answer()
+        await d.press("colon", f"=sell {BTC} 0.05 reduce", "enter")
+        await d.pilot.pause(0.2)
+        assert isinstance(d.app.desk.dialog, TicketDialog)
+        assert sent(d) == []
+        await d.press("enter", "S")
+        assert sent(d) == [("sell", {"symbol": BTC, "size": "0.05", "terms": "reduce"})]
+
+
+async def test_what_the_engine_cannot_understand_is_said_in_the_ticket() -> None:
+    async with open_desk() as d:
+        await opened(
+            d, Answer(ok=False, text="0.0001 is less than one lot of BTC-USDT-PERP", exit=2), "0.0001"
+        )
+        assert "less than one lot" in d.text
+
+
+async def test_a_read_only_console_has_no_ticket() -> None:
+    async with open_desk(read_only=True) as d:
+        await d.press("o")
+        assert d.app.desk.dialog is None
+        assert d.link.sent == []
+        assert "read-only" in d.text
+
+
+async def test_the_line_says_what_a_flatten_would_close() -> None:
+    async with open_desk() as d:
+        await d.press("colon", "=flatten USDC-PERP")
+        assert "closes 44,970 USDC-PERP on beta, about −$21" in d.text
+        await d.press("escape", "colon", "=flatten P-07")
+        assert "closes 2 positions, about −$32" in d.text
+
+
+def test_a_figure_that_is_no_number_makes_no_ticket_pass() -> None:
+    dialog = TicketDialog.__new__(TicketDialog)
+    dialog.text, dialog._answered, dialog.view, dialog.armed = "x", "", None, False
+    dialog.heard("x", Answer(ok=True, text="", result={"allowed": True, "quantity": "much"}))
+    assert not dialog.allowed
+    assert "cannot be read" in dialog.trouble
