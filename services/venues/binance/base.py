@@ -48,7 +48,7 @@ class MarketApi(Protocol):
     async def depth(self, symbol: str) -> wire.Depth: ...
 
 
-class Restated(Protocol):
+class PublicFeed(Protocol):
     """The feed of public data."""
 
     def restate(self) -> None: ...
@@ -85,7 +85,7 @@ class WiredVenue(ABC):
         """By symbol."""
         self._trading: Trading | None = None
         self._read: Read | None = None
-        self._restated: Restated | None = None
+        self._public_feed: PublicFeed | None = None
         self._streams: dict[str, Stream] = {}
         self._links: Links | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,8 +113,8 @@ class WiredVenue(ABC):
     async def close(self) -> None:
         """What is under way is given its end; nothing is cancelled at the venue."""
         self._stopped.set()
-        if self._restated is not None:
-            self._restated.stop()
+        if self._public_feed is not None:
+            self._public_feed.stop()
         for stream in self._streams.values():
             await stream.close()
         if self._tasks:
@@ -175,8 +175,8 @@ class WiredVenue(ABC):
     def _up(self) -> None:
         for word in connected(self.name, self.capabilities, self._wall()):
             self._tell(word)
-        if self._restated is not None:
-            self._restated.restate()
+        if self._public_feed is not None:
+            self._public_feed.restate()
 
     def _down(self, reason: str) -> None:
         self._tell(VenueLink(venue=self.name, ts=self._wall(), up=False, reason=reason))

@@ -102,7 +102,7 @@ class BinanceVenue(WiredVenue):
             "private": self._private_address,
         }
         self._connect(ears, addresses)
-        feed = self._restated = Feed(
+        feed = self._public_feed = Feed(
             self.name,
             self._api,
             self._listed,

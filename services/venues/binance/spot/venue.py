@@ -83,7 +83,7 @@ class SpotVenue(WiredVenue):
                 trouble=self._trouble,
             )
         self._connect(ears, {"public": self._market_address, "private": self._private_address})
-        feed = self._restated = self._feed = SpotFeed(
+        feed = self._public_feed = self._feed = SpotFeed(
             self.name,
             self._api,
             self._listed,
