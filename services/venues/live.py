@@ -27,7 +27,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     client_id_forever: bool
     """A client order id is refused for ever once used, not only while its order is open."""
     funding_price: str
-    """`mark`, `oracle` or `index`: what a settlement multiplies the size with; `none` = it settles nothing."""
+    """`mark`, `oracle` or `index`: what a settlement multiplies the size with; `none` = there is none."""
     history: bool
     """Tells settled funding rates of the past."""
 

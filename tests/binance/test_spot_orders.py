@@ -183,6 +183,26 @@ async def test_a_cancel_has_an_id_of_its_own_and_ends_our_order_once() -> None:
     assert server.queries(CANCEL)[0]["orderId"] == "77"
 
 
+async def test_a_coin_that_a_fee_was_paid_in_stays_in_the_reads() -> None:
+    async with trading() as (server, venue, heard):
+        await heard.until(VenueLink, lambda link: link.up)
+        paid = {
+            "x": "TRADE",
+            "X": "FILLED",
+            "l": "0.01",
+            "z": "0.01",
+            "L": "60000",
+            "t": 5,
+            "n": "3",
+            "N": "DOGE",
+        }
+        await server.event(server.report(NAME, **paid))
+        await heard.until(OrderFilled)
+        venue.read_account(0, "r", 0)
+        report = await heard.until(AccountReport)
+        assert {row.coin: row.total for row in report.balances}["DOGE"] == 77
+
+
 async def test_self_trade_prevention_ends_an_order_and_lists_are_passed_over() -> None:
     async with trading() as (server, _, heard):
         await heard.until(VenueLink, lambda link: link.up)

@@ -100,6 +100,8 @@ class OrderBook:
         """Our conditional orders that are not known to have ended: client id -> symbol, algo number."""
         self.sent: dict[str, int] = {}
         """Our sends of this process: client id -> venue time, ms."""
+        self.fee_coins: dict[str, None] = {}
+        """Coins that a fill's fee was paid in."""
         self._accepted: dict[str, None] = {}
         self._ended: dict[str, None] = {}
         self._orphans: dict[Key, list[frames.OrderFields]] = {}
@@ -300,6 +302,8 @@ class OrderBook:
         maker: bool,
         at_ms: int,
     ) -> OrderFilled:
+        if fee:
+            self.fee_coins[coin] = None
         if name.startswith((LIQUIDATION, ADL, *CLOSED_BY_VENUE)):
             self._trouble(f"{symbol}: the venue has closed {quantity} ({name})")
         return OrderFilled(

@@ -72,15 +72,16 @@ class SpotReader:
         )
         rows = [row for found in trades for row in found]
         await self._name_trades(rows)
+        fills = tuple(self._orders.ours(row) for row in rows)
         # Whatever a fee was paid in belongs to our books from then on.
-        self._coins.update(row.commissionAsset for row in rows if row.commission)
+        self._coins.update(self._orders.fee_coins)
         return AccountReport(
             venue=self._venue,
             request=request,
             balances=tuple(found for row in account.balances if (found := self._balance(row)) is not None),
             positions=(),
             orders=tuple(self._working(row) for row in working),
-            fills=tuple(self._orders.ours(row) for row in rows),
+            fills=fills,
             payments=(),
             transfers=tuple(each for each in self._transfers() if each.ts_event >= fills_since),
             ts_event=at,
