@@ -22,6 +22,8 @@ from services.venues.wire.pool import Pool
 TRIES = 3
 """Of an idempotent request (DESIGN 6)."""
 FIRST_WAIT_S = 0.25
+MOST_ADDRESSES = 256
+"""Remembered as the transport wants them: the path of an order is always the same."""
 MOST_REPLY = 32 * 1024 * 1024
 """Bytes; a venue's whole instrument list has a few MiB."""
 _RETRY = (429, 500, 502, 503, 504)
@@ -99,6 +101,7 @@ class Rest:
         """`host`: scheme and authority, `https://…`. `resync` measures the venue's clock; `on_pause` hears
         how many seconds the venue wants to be left alone, so that it outlasts a restart."""
         self._base = httpx.URL(host)
+        self._addresses: dict[str, httpx.URL] = {}
         self._dialect = dialect
         self.budget = budget
         self._pool = pool
@@ -187,7 +190,7 @@ class Rest:
         name = f"{request.method} {request.path}"
         outgoing = httpx.Request(
             request.method,
-            self._base.copy_with(raw_path=prepared.target.encode("ascii")),
+            self._address(prepared.target),
             headers=list(prepared.headers),
             content=prepared.body,
             extensions={"timeout": self._timeout},
@@ -209,6 +212,14 @@ class Rest:
             headers={key.lower(): value for key, value in response.headers.items()},
             body=body,
         )
+
+    def _address(self, target: str) -> httpx.URL:
+        found = self._addresses.get(target)
+        if found is None:
+            found = self._base.copy_with(raw_path=target.encode("ascii"))
+            if len(self._addresses) < MOST_ADDRESSES and "?" not in target:
+                self._addresses[target] = found
+        return found
 
     def _wait_before_retry(self, error: WireError, failed: int) -> float:
         wait = FIRST_WAIT_S * float(2 ** (failed - 1)) * (0.8 + 0.4 * self._random())

@@ -1,0 +1,117 @@
+"""Message in, decision, order bytes out: a fill of the first leg until the hedge's request leaves the socket.
+
+The whole engine over sockets, in lock-step with the served simulator: what is summed is our own time alone,
+part by part, whatever the market's clock does between them. The device's sync is shown beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.selector_events
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from msgspec.structs import replace
+
+from services.domain.enums import Purpose
+from services.domain.events import Event, IntentDurable, OrderFilled
+from services.domain.orders import OrderRequest
+from services.drive.keeper import StoreKeeper
+from services.drive.machine import VirtualMachine
+from services.venues.ftx.ears import FtxEars
+from services.venues.ftx.venue import FtxVenue
+from tests.bench.report import quantile, table
+from tests.lockstep import sides
+
+pytestmark = pytest.mark.bench
+
+SECONDS = 600
+P50_FLOOR_MS, P99_FLOOR_MS = 0.5, 2.0
+FOLLOW = (Purpose.HEDGE, Purpose.EXIT)
+
+
+class Parts:
+    """The last reading of each part, and their sums, one for each order that followed a fill."""
+
+    def __init__(self) -> None:
+        self.heard = self.fed = self.durable = self.synced = 0.0
+        self.sent = 0.0
+        self.own: list[float] = []
+        self.shares: dict[str, list[float]] = {"frame": [], "desk": [], "again": [], "request": []}
+        self.syncs: list[float] = []
+
+
+def watch(parts: Parts) -> Any:
+    """Patches that time each part and change nothing."""
+    hear, feed, submit = FtxEars.heard, VirtualMachine.feed, FtxVenue.submit
+    commit, write = StoreKeeper.commit, asyncio.selector_events._SelectorSocketTransport.write  # type: ignore[attr-defined]
+
+    def heard(self: FtxEars, raw: str | bytes) -> None:
+        began = time.perf_counter()
+        hear(self, raw)
+        if '"fills"' in str(raw[:60]):
+            parts.heard = time.perf_counter() - began
+
+    def fed(self: VirtualMachine, event: Event) -> None:
+        began = time.perf_counter()
+        feed(self, event)
+        if isinstance(event, OrderFilled):
+            parts.fed = time.perf_counter() - began
+        elif isinstance(event, IntentDurable):
+            parts.durable = time.perf_counter() - began
+
+    def committed(self: StoreKeeper) -> Future[None]:
+        began = time.perf_counter()
+        made = commit(self)
+        made.add_done_callback(lambda _: parts.syncs.append((time.perf_counter() - began) * 1e3))
+        return made
+
+    def submitted(self: FtxVenue, now: int, order: OrderRequest) -> None:
+        parts.sent = time.perf_counter() if order.purpose in FOLLOW else 0.0
+        submit(self, now, order)
+
+    def written(self: Any, data: Any) -> None:
+        write(self, data)
+        if parts.sent and bytes(data[:16]) == b"POST /api/orders":
+            request, parts.sent = time.perf_counter() - parts.sent, 0.0
+            parts.own.append((parts.heard + parts.fed + parts.durable + request) * 1e3)
+            for name, took in zip(
+                parts.shares, (parts.heard, parts.fed, parts.durable, request), strict=True
+            ):
+                parts.shares[name].append(took * 1e3)
+
+    return (
+        patch.object(FtxEars, "heard", heard),
+        patch.object(VirtualMachine, "feed", fed),
+        patch.object(StoreKeeper, "commit", committed),
+        patch.object(FtxVenue, "submit", submitted),
+        patch.object(asyncio.selector_events._SelectorSocketTransport, "write", written),  # type: ignore[attr-defined]
+    )
+
+
+def test_from_a_fill_to_the_hedges_bytes(tmp_path: Path) -> None:
+    parts = Parts()
+    settings = replace(sides.brisk(max_pairs=1))
+    one, two, three, four, five = watch(parts)
+    with one, two, three, four, five:
+        sides.over_sockets(tmp_path, settings, SECONDS)
+    table(
+        f"fill in, decision, order bytes out, {len(parts.own)} orders of {SECONDS} s of market; ms",
+        [
+            ("own time, p50", f"{quantile(parts.own, 0.5):.2f}   floor {P50_FLOOR_MS}"),
+            ("own time, p99", f"{quantile(parts.own, 0.99):.2f}   floor {P99_FLOOR_MS}"),
+            *(
+                (f"  {name}, p50 and p99", f"{quantile(took, 0.5):.2f}, {quantile(took, 0.99):.2f}")
+                for name, took in parts.shares.items()
+            ),
+            ("the device's sync of the intent, p50", f"{quantile(parts.syncs, 0.5):.2f}"),
+            ("the device's sync of the intent, p99", f"{quantile(parts.syncs, 0.99):.2f}"),
+        ],
+    )
+    assert len(parts.own) > 50
+    assert quantile(parts.own, 0.5) < P50_FLOOR_MS
+    assert quantile(parts.own, 0.99) < P99_FLOOR_MS
