@@ -50,6 +50,10 @@ PATIENCE_S = 30.0
 """Wall seconds until everything that is under way must have arrived."""
 
 
+LEAVES = 30
+"""Turns of the loop in which a request leaves, before the server is asked whether it has it."""
+
+
 class LockstepLost(RuntimeError):
     """The two sides are out of step; the text says how."""
 
@@ -290,6 +294,7 @@ class Lockstep:
                 mail.late_ns = errand.late_ns
             errand.go()
             if errand.waits:
+                await _turns(LEAVES)
                 word = await self._ask(self._clock.now)
                 while not self._arrived(word):
                     word = await self._ask(self._clock.now)
@@ -306,3 +311,8 @@ class Lockstep:
             if time.monotonic() > end:
                 raise LockstepLost(f"{what} has not arrived")
             await asyncio.sleep(0)
+
+
+async def _turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)

@@ -1,7 +1,7 @@
 """A venue that only answers, in a process of its own: what the bench of the wire measures is our side alone.
 
 `python -m tests.bench.counterpart RATE SECONDS`: prints `HTTP_PORT WS_PORT`. Every request is answered
-at once; a stream that has subscribed is sent RATE tickers a second for SECONDS, each stamped with the wall's time.
+at once; a stream that has subscribed is sent RATE tickers a second for SECONDS, each stamped by the wall.
 """
 
 from __future__ import annotations
