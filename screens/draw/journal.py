@@ -73,7 +73,8 @@ def chain(view: JournalView, name: str, width: int) -> Content:
     if not view.chain:
         text = f"Nothing about {name} is kept here any more. The whole chain: stableconsole why {name}"
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
-    content.summary = ((Span(f"{len(view.chain)} rows", "muted"),),)
+    many = "" if len(view.chain) == 1 else "s"
+    content.summary = ((Span(f"{len(view.chain)} row{many}", "muted"),),)
     return content
 
 

@@ -88,13 +88,14 @@ def accept(state: RateState, row: RateRow, ts: int, cap: Decimal | None = None) 
     interval = row.interval_h
     if interval is not None and not (interval.is_finite() and interval > 0):
         row = replace(row, interval_h=None)  # no interval at all: unknown, never guessed
-    over = abs(row.rate) > cap if cap is not None else abs(rate_per_8h(row)) > CAP_8H
+    scaled = rate_per_8h(row)
+    over = abs(row.rate) > cap if cap is not None else abs(scaled) > CAP_8H
     if over:
         return _refuse(state, ts)
     if row.kind is RateKind.SETTLED:
-        _keep_settlement(state, row, ts)
+        _keep_settlement(state, row, float(scaled), ts)
         return True
-    if row != state.predicted and _outlying(state, row, ts):
+    if row != state.predicted and _outlying(state, float(scaled), ts):
         if state.doubted == 0:
             state.doubted_since = ts
         state.doubted += 1
@@ -185,15 +186,15 @@ def _refuse(state: RateState, ts: int) -> bool:
     return False
 
 
-def _outlying(state: RateState, row: RateRow, ts: int) -> bool:
+def _outlying(state: RateState, scaled: float, ts: int) -> bool:
     bounds = outlier_bounds(state, ts)
     if bounds is None:
         return False
     mean, deviation = bounds
-    return abs(float(rate_per_8h(row)) - mean) > OUTLIER_SD * deviation
+    return abs(scaled - mean) > OUTLIER_SD * deviation
 
 
-def _keep_settlement(state: RateState, row: RateRow, ts: int) -> None:
+def _keep_settlement(state: RateState, row: RateRow, scaled: float, ts: int) -> None:
     rows = state.settled
     state.settled_seen_ts = ts
     state.revision += 1
@@ -207,16 +208,14 @@ def _keep_settlement(state: RateState, row: RateRow, ts: int) -> None:
         rows.insert(at, row)
     if len(rows) > KEPT_SETTLEMENTS:
         del rows[: len(rows) - KEPT_SETTLEMENTS]
-    _count(state, row)
+    _count(state, row.rate_ts // DAY_NS, scaled)
 
 
 def _instant(row: RateRow) -> int:
     return row.rate_ts
 
 
-def _count(state: RateState, row: RateRow) -> None:
-    value = float(rate_per_8h(row))
-    day = row.rate_ts // DAY_NS
+def _count(state: RateState, day: int, value: float) -> None:
     days = state.days
     for known in reversed(days):
         if known.day == day:

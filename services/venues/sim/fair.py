@@ -32,6 +32,10 @@ PREMIUM_SCALE = 4.4
 DOWNSIDE = 0.55
 """Premiums below the mean go this much less far: the recorded tails are longer upwards."""
 
+_SIZE_NEWS = math.sqrt(1 - VOLATILITY_CARRY**2)
+_WAVE_NEWS = math.sqrt(1 - HOURLY_CARRY**2)
+_OWN_SHARE = math.sqrt(1 - COMMON_SHARE**2)
+
 RATE_PLACES = 8
 
 
@@ -47,19 +51,17 @@ def rate_decimal(bps_8h: float, hours: int) -> Decimal:
 
 def turn_size(size: float, rng: Random) -> float:
     """The log size of the swings an hour later; shared by all venues."""
-    return size * VOLATILITY_CARRY + rng.gauss(0.0, 1.0) * VOLATILITY_SPREAD * math.sqrt(
-        1 - VOLATILITY_CARRY**2
-    )
+    return size * VOLATILITY_CARRY + rng.gauss(0.0, 1.0) * VOLATILITY_SPREAD * _SIZE_NEWS
 
 
 def turn_wave(wave: float, rng: Random) -> float:
     """A unit-variance wave an hour later."""
-    return wave * HOURLY_CARRY + rng.gauss(0.0, 1.0) * math.sqrt(1 - HOURLY_CARRY**2)
+    return wave * HOURLY_CARRY + rng.gauss(0.0, 1.0) * _WAVE_NEWS
 
 
 def premium_of(size: float, common: float, own: float) -> float:
     """bps per 8 h."""
-    wave = COMMON_SHARE * common + math.sqrt(1 - COMMON_SHARE**2) * own
+    wave = COMMON_SHARE * common + _OWN_SHARE * own
     reach = PREMIUM_SCALE if wave > 0 else PREMIUM_SCALE * DOWNSIDE
     return PREMIUM_MEAN + reach * math.exp(size) * wave
 

@@ -47,6 +47,7 @@ class FundingModel:
         self.scenario = scenario
         self.start = start
         self.perps = tuple(i for i in instruments if interval_hours(i))
+        self._hours = [(i, i.id, interval_hours(i)) for i in self.perps]
         self.state = PremiumState()
 
     def backfill(self, rng: Random) -> dict[str, list[RateRow]]:
@@ -72,9 +73,7 @@ class FundingModel:
         state = self.state
         rows: list[RateRow] = []
         hour = ts // HOUR_NS
-        for instrument in self.perps:
-            key = instrument.id
-            hours = interval_hours(instrument)
+        for instrument, key, hours in self._hours:
             state.last[key] = state.coming[key]
             state.summed[key] += state.coming[key]
             state.hours[key] += 1
