@@ -199,14 +199,16 @@ def test_a_store_spoilt_while_running_is_told_and_the_next_start_rebuilds_it() -
         held = exchange_positions(folder)
         assert len(held) == 2
         with headless(folder, "--log-json") as again:
-            seen = until(lambda: (now := status(folder)).get("positions") and now, "read")
+            seen = until(lambda: (now := status(folder)).get("pairs") and now, "read")
             assert seen["trading_state"] == "HALTED", "the latch's halt outlives the store"
             (cause,) = [each for each in seen["causes"] if each["name"] == "store corrupt"]
             (aside,) = folder.glob("store.sqlite.corrupt-2*Z")
             assert str(aside) in cause["text"]
             assert "lost: pairs, episodes" in cause["text"]
-            assert seen["pairs"] == []
-            assert all(row["foreign"] for row in seen["positions"])
+            (pair,) = seen["pairs"]
+            assert pair["state"] == "hedged", "it is looked after as a pair"
+            assert not any(row["foreign"] for row in seen["positions"])
+            assert exchange_positions(folder) == held, "nothing is closed because of it"
             assert ask(folder, "flatten", "--yes").returncode == 0
             assert exchange_positions(folder) == {}
             assert ask(folder, "resume", "both", "venues", "checked").returncode == 0
