@@ -101,6 +101,8 @@ def _hosts(wire: VenueWire) -> None:
             raise ValueError("extensions: false: only the simulator on this machine has them")
 
 
+PASSPHRASED = ("okx", "kucoinfutures", "bitget")
+"""Exchanges of kind ccxt whose keys have a passphrase beside the secret."""
 BINANCE_HOSTS = ("production", "demo", "testnet", "local")
 
 
@@ -124,6 +126,25 @@ def _binance(wire: VenueWire, *more: str) -> None:
 
 def _binance_spot(wire: VenueWire) -> None:
     _binance(wire, "api", "index")
+
+
+def _ccxt(wire: VenueWire) -> None:
+    """`local` is a server on this machine, which `rest` names; everything else the library has named."""
+    if not wire.symbols:
+        raise ValueError('symbols: markets as the venue writes them, such as ["BTC-USDT-SWAP"]')
+    local = wire.options["hosts"] == "local"
+    if local and (urlsplit(wire.rest).hostname not in LOOPBACK or urlsplit(wire.rest).path):
+        raise ValueError('rest: an address on this machine without a path, for hosts = "local"')
+    if not local and wire.rest:
+        raise ValueError(f'rest: nothing: hosts = "{wire.options["hosts"]}" names it')
+    if not local and not wire.allow_remote:
+        raise ValueError("allow_remote: true: these hosts are a real exchange's")
+
+
+def exchange(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9]{1,31}", value):
+        raise ValueError("an exchange as ccxt writes it, such as okx")
+    return value
 
 
 def one_of(*words: str) -> Callable[[object], str]:
@@ -184,6 +205,18 @@ KINDS: dict[str, WireKind] = {
         },
         needs=("hosts", "symbols"),
         check=_binance_spot,
+    ),
+    "ccxt": WireKind(
+        fields={
+            "exchange": exchange,
+            "hosts": one_of(*BINANCE_HOSTS),
+            "rest": url("http"),
+            "key": text,
+            "symbols": symbols,
+            "allow_remote": flag,
+        },
+        needs=("exchange", "hosts", "symbols"),
+        check=_ccxt,
     ),
 }
 """Every kind that a table may name."""
@@ -266,6 +299,11 @@ def without_keys(wires: Mapping[str, VenueWire]) -> dict[str, VenueWire]:
 def secret_variable(venue: str) -> str:
     """`STABLECONSOLE_SECRET_ALPHA`."""
     return SECRET_VARIABLE + venue.upper()
+
+
+def passphrase_of(venue: str) -> str:
+    """Under this name the second secret of a key is kept; no venue's name has two underscores."""
+    return f"{venue}__passphrase"
 
 
 def _instead(key: str, known: tuple[str, ...]) -> str:

@@ -20,6 +20,7 @@ from services.settings.venues import VenueWire
 from services.venues.live import Finding, LiveVenue, Verdict
 from services.venues.wire.errors import WireError
 from services.workers.machine import HERE, local_findings, other_findings, row
+from services.workers.needs import needed
 from services.workers.wires import build_venues
 
 START_S = 30.0
@@ -89,6 +90,7 @@ async def started_findings(name: str, venue: LiveVenue, settings: Settings) -> t
             "give the profile a key and its secret" if no_orders else "",
         )
     )
+    rows += needed(name, can, settings)
     return tuple(rows)
 
 

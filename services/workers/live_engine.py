@@ -34,6 +34,7 @@ from services.venues.port import VirtualVenue
 from services.venues.wire.errors import WireError
 from services.workers import doctor
 from services.workers.machine import local_findings
+from services.workers.needs import NEEDS
 from services.workers.wires import build_venues, world_of
 
 log = logging.getLogger("stableconsole.engine")
@@ -121,7 +122,9 @@ class LiveEngine:
 
     async def examine(self) -> None:
         """The doctor's rows. Live trades only when none of them would stop it; a key that can withdraw is
-        refused in every mode. Raises ProductError (exit 2).
+        refused in every mode, and so is a strategy whose venue lacks what it needs.
+
+        Raises ProductError (exit 2).
         """
         found = list(local_findings(self.layout, self.settings))
         for name, venue in self.venues.items():
@@ -131,7 +134,7 @@ class LiveEngine:
                 raise _unusable(name, str(error)) from None
         wrong = doctor.stops(tuple(found))
         if self.settings.mode != "live":
-            wrong = tuple(each for each in wrong if each.check == KEY_RIGHTS)
+            wrong = tuple(each for each in wrong if each.check in (KEY_RIGHTS, NEEDS))
         if wrong:
             raise ProductError(f"doctor: {doctor.refusal(wrong)}", Exit.USAGE, "doctor")
         _log_warnings(found)

@@ -15,7 +15,7 @@ from msgspec import structs
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.runtime.redact import Redactor
-from services.settings.venues import VenueWire, secret_variable
+from services.settings.venues import PASSPHRASED, VenueWire, passphrase_of, secret_variable
 from services.venues.live import LiveVenue
 from services.venues.port import Outbox
 from services.venues.wire.bans import Bans
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from services.venues.ftx.venue import FtxSettings
 
 Builder = Callable[[str, VenueWire, str | None, Outbox, Redactor, Bans | None], LiveVenue]
+BETWEEN = "\n"
+"""Stands between a secret and its passphrase on the way to a builder; neither may hold it."""
 
 KEYRING_SERVICE = "stableconsole"
 
@@ -83,7 +85,34 @@ def _binance_spot(
     return build_spot(name, settings, secret, outbox, redactor=redactor, bans=bans)
 
 
-BUILDERS: dict[str, Builder] = {"ftx": _ftx, "binance": _binance, "binance_spot": _binance_spot}
+def _ccxt(
+    name: str, wire: VenueWire, secret: str | None, outbox: Outbox, redactor: Redactor, bans: Bans | None
+) -> LiveVenue:
+    from services.venues.ccxt_venue.build import build_ccxt  # noqa: PLC0415 - as above
+    from services.venues.ccxt_venue.venue import CcxtSettings  # noqa: PLC0415
+
+    word = wire.options["hosts"]
+    settings = CcxtSettings(
+        exchange=wire.options["exchange"],
+        symbols=wire.symbols,
+        key=wire.key,
+        environment="production" if word == "local" else word,
+        local=wire.rest.rstrip("/") if word == "local" else "",
+    )
+    # Other secrets may have lines of their own.
+    split = settings.exchange in PASSPHRASED
+    first, _, second = (secret or "").rpartition(BETWEEN) if split else (secret or "", "", "")
+    return build_ccxt(
+        name, settings, first or None, outbox, passphrase=second or None, redactor=redactor, bans=bans
+    )
+
+
+BUILDERS: dict[str, Builder] = {
+    "ftx": _ftx,
+    "binance": _binance,
+    "binance_spot": _binance_spot,
+    "ccxt": _ccxt,
+}
 """By the kinds of `services.settings.venues`."""
 
 
@@ -109,7 +138,7 @@ def build_venues(
             if paper is not None:
                 found[name] = _on_paper(name, wire, paper, outbox, redactor, kept)
                 continue
-            secret = secret_of(profile, name, environ) if wire.key else None
+            secret = _secrets_of(profile, name, wire, environ) if wire.key else None
             found[name] = BUILDERS[wire.kind](name, wire, secret, outbox, redactor, kept)
         except ValueError as error:
             raise ProductError(f"venue {name}: {error}", Exit.USAGE, "venue") from None
@@ -128,6 +157,14 @@ def _on_paper(
         return BUILDERS[wire.kind](name, public, None, inner, redactor, bans)
 
     return PaperVenue(market, terms_of(wire.kind), folder, outbox)
+
+
+def _secrets_of(profile: str, name: str, wire: VenueWire, environ: Mapping[str, str]) -> str:
+    """The secret, and its passphrase behind it where the key has one. Raises ProductError."""
+    secret = secret_of(profile, name, environ)
+    if wire.kind != "ccxt" or wire.options["exchange"] not in PASSPHRASED:
+        return secret
+    return f"{secret}{BETWEEN}{secret_of(profile, passphrase_of(name), environ)}"
 
 
 def secret_of(profile: str, venue: str, environ: Mapping[str, str]) -> str:
@@ -161,11 +198,16 @@ def _from_keyring(name: str) -> tuple[str | None, str]:
 
 def account_names(wires: Mapping[str, VenueWire]) -> dict[str, tuple[str, str]]:
     """Venue -> (where, key id) of every account with a key: two profiles may name one venue differently."""
-    return {
-        name: (f"{wire.kind} {urlsplit(wire.rest).netloc or wire.options.get('hosts', '')}", wire.key)
-        for name, wire in wires.items()
-        if wire.key
-    }
+    return {name: (_where(wire), wire.key) for name, wire in wires.items() if wire.key}
+
+
+def _where(wire: VenueWire) -> str:
+    words = (
+        wire.kind,
+        wire.options.get("exchange", ""),
+        urlsplit(wire.rest).netloc or wire.options.get("hosts", ""),
+    )
+    return " ".join(word for word in words if word)
 
 
 def world_of(wires: Mapping[str, VenueWire]) -> dict[str, dict[str, str]]:
@@ -173,6 +215,7 @@ def world_of(wires: Mapping[str, VenueWire]) -> dict[str, dict[str, str]]:
     return {
         name: {
             "kind": wire.kind,
+            "exchange": wire.options.get("exchange", ""),
             "rest": wire.rest or wire.options.get("hosts", ""),
             "subaccount": wire.subaccount,
         }

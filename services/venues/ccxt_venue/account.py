@@ -1,0 +1,117 @@
+"""A read of the whole account that is of one moment, or none (SEMANTICS 7).
+
+The venue has no snapshot, and there is no private stream: trades and other movements are asked for before and
+after balances, positions and orders. All belong together when nothing was added between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from services.domain.events import AccountReport, FundingSettled, TransferBooked
+from services.venues.ccxt_venue.door import Door
+from services.venues.ccxt_venue.facts import Listed
+from services.venues.ccxt_venue.manners import Manner
+from services.venues.ccxt_venue.orders import Orders
+from services.venues.ccxt_venue.rows import MS, Moved, TradeRow, fill_of, position_of, working_of
+from services.venues.wire.errors import ErrorKind, WireError
+
+TRIES = 3
+AHEAD_MS = 60_000
+"""The end of the span that is asked for lies so far ahead: a stamp may be a little later than our clock."""
+ZERO = Decimal(0)
+
+
+async def read_account(
+    venue: str,
+    door: Door,
+    manner: Manner,
+    listed: Mapping[str, Listed],
+    orders: Orders,
+    *,
+    coins: tuple[str, ...],
+    request: str,
+    since_ms: int,
+    rate_at: Callable[[str, int], Decimal | None],
+    venue_ms: Callable[[], int],
+    wall: Callable[[], int],
+) -> AccountReport:
+    """Raises WireError, BadNumber."""
+    for _ in range(TRIES):
+        at, changes = venue_ms(), orders.changes
+        before = await _listed(door, manner, since_ms, at)
+        balances = await manner.balances(door)
+        positions = await manner.positions(door, coins)
+        working = await manner.open_orders(door, coins)
+        after = await _listed(door, manner, since_ms, at)
+        if _names(before) != _names(after) or orders.changes != changes:
+            continue
+        trades, moved = after
+        ts = wall()
+        by_symbol = {each.symbol: each for each in listed.values()}
+        return AccountReport(
+            venue=venue,
+            request=request,
+            balances=balances,
+            positions=tuple(
+                found
+                for row in positions
+                if (market := by_symbol.get(str(row.get("symbol")))) is not None
+                and (found := position_of(row, market, manner.adl(row))) is not None
+            ),
+            orders=tuple(
+                working_of(row, by_symbol[str(row["symbol"])])
+                for row in working
+                if str(row.get("symbol")) in by_symbol
+            ),
+            fills=tuple(
+                fill_of(venue, row, listed[row.market], ts) for row in trades if row.market in listed
+            ),
+            payments=tuple(
+                _payment(venue, row, listed[row.market], rate_at, ts) for row in moved if row.market in listed
+            ),
+            transfers=tuple(
+                TransferBooked(venue, row.id, row.coin, row.amount, row.ms * MS, ts)
+                for row in moved
+                if row.market not in listed
+            ),
+            ts_event=at * MS,
+            ts=ts,
+        )
+    raise WireError(ErrorKind.UNAVAILABLE, "the account changed during each of three reads")
+
+
+async def _listed(
+    door: Door, manner: Manner, since_ms: int, at_ms: int
+) -> tuple[list[TradeRow], list[Moved]]:
+    end = at_ms + AHEAD_MS
+    return await manner.trades(door, since_ms, end), await manner.moved(door, since_ms, end)
+
+
+def _names(found: tuple[list[TradeRow], list[Moved]]) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
+    return frozenset((row.market, row.id) for row in found[0]), frozenset(row.id for row in found[1])
+
+
+def _payment(
+    venue: str, row: Moved, market: Listed, rate_at: Callable[[str, int], Decimal | None], ts: int
+) -> FundingSettled:
+    """The sign of the position follows from what was paid and the rate. Where no rate is known, size, price
+    and rate are zero, and the amount alone counts."""
+    rate = row.rate or rate_at(row.market, row.ms) or ZERO
+    size = price = ZERO
+    if rate and row.size and row.price:
+        sign = -1 if (row.amount > 0) == (rate > 0) else 1
+        size, price = sign * row.size * market.contract, row.price
+    return FundingSettled(
+        venue=venue,
+        payment_id=row.id,
+        instrument=market.spec.id,
+        size=size,
+        price=price,
+        rate=rate if size else ZERO,
+        amount=row.amount,
+        coin=row.coin,
+        ts_event=row.ms * MS,
+        ts=ts,
+    )

@@ -1,0 +1,193 @@
+"""Bybit v5 beside the unified words: unified account, one-way mode, linear perpetuals.
+
+No dead-man's switch: the library's call only sets how long the venue waits after a private socket has gone,
+which arms nothing by itself (fact sheet 5, pitfall 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from services.domain.events import BalanceRow
+from services.venues.ccxt_venue.door import Door
+from services.venues.ccxt_venue.facts import Listed
+from services.venues.ccxt_venue.rows import Account, Moved, TradeRow, text_of, weight_of
+from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.numbers import BadNumber, wire_decimal, wire_int, wire_positive
+
+PAGE = 100
+LEDGER_PAGE = 50
+MOST_PAGES = 50
+WEEK_MS = 7 * 86_400_000
+"""A question for a list spans a week at most."""
+FILLS = ("Trade", "AdlTrade", "BustTrade")
+FROM_FILLS = ("TRADE", "LIQUIDATION", "ADL")
+FUNDING = "SETTLEMENT"
+POST_ONLY_CROSSED = "EC_PostOnlyWillTakeLiquidity"
+
+
+class Bybit:
+    dead_man = False
+    tier_contracts = False
+
+    async def account(self, door: Door) -> Account:
+        key = _result(await door.ask("privateGetV5UserQueryApi"))
+        info = _result(await door.ask("privateGetV5AccountInfo"))
+        rights = key.get("permissions")
+        wallet = rights.get("Wallet") if isinstance(rights, Mapping) else None
+        wrong = []
+        if str(key.get("uta")) != "1":
+            wrong.append("not a unified trading account")
+        if str(key.get("readOnly")) == "1":
+            wrong.append("the key cannot trade")
+        if str(info.get("marginMode")) == "ISOLATED_MARGIN":
+            wrong.append("isolated margin: set cross margin")
+        return Account(
+            withdraws=("Withdraw" in wallet) if isinstance(wallet, list) else None,
+            # Told position by position.
+            hedged=None,
+            margin=str(info.get("marginMode") or "not told"),
+            wrong=tuple(wrong),
+        )
+
+    async def balances(self, door: Door) -> tuple[BalanceRow, ...]:
+        info = (await door.ask("fetch_balance")).get("info") or {}
+        found = []
+        for row in _list(info)[0]["coin"]:
+            coin = str(row["coin"])
+            total = wire_decimal(row.get("walletBalance"), f"{coin} walletBalance")
+            if total:
+                used = row.get("marginCollateral") is True and row.get("collateralSwitch") is True
+                weight = weight_of(coin) if used else Decimal(0)
+                found.append(BalanceRow(coin, total, weight, weight))
+        return tuple(found)
+
+    async def trades(self, door: Door, since_ms: int, until_ms: int) -> list[TradeRow]:
+        query = {"category": "linear"}
+        rows = await _all(door, "privateGetV5ExecutionList", query, PAGE, since_ms, until_ms)
+        return [
+            TradeRow(
+                market=str(row["symbol"]),
+                id=text_of(row.get("execId"), "execId"),
+                order=text_of(row.get("orderId"), "orderId"),
+                name=str(row.get("orderLinkId") or ""),
+                side=str(row.get("side")),
+                contracts=row.get("execQty"),
+                price=row.get("execPrice"),
+                fee=row.get("execFee") or "0",
+                coin=str(row.get("feeCurrency") or ""),
+                maker=row.get("isMaker") is True,
+                ms=row.get("execTime"),
+                liquidation=row.get("execType") == "BustTrade",
+                adl=row.get("execType") == "AdlTrade",
+            )
+            for row in rows
+            if row.get("execType") in FILLS
+        ]
+
+    async def moved(self, door: Door, since_ms: int, until_ms: int) -> list[Moved]:
+        query = {"accountType": "UNIFIED"}
+        rows = await _all(door, "privateGetV5AccountTransactionLog", query, LEDGER_PAGE, since_ms, until_ms)
+        found = []
+        for row in rows:
+            amount = wire_decimal(row.get("change"), "change")
+            kind = str(row.get("type"))
+            if kind in FROM_FILLS or not amount:
+                continue
+            paid = kind == FUNDING and bool(row.get("symbol"))
+            found.append(
+                Moved(
+                    id=text_of(row.get("id"), "log id"),
+                    coin=str(row["currency"]),
+                    amount=amount,
+                    ms=wire_int(row.get("transactionTime"), "log time"),
+                    market=str(row["symbol"]) if paid else "",
+                    size=abs(wire_decimal(row.get("size") or row.get("qty") or "0", "size")),
+                    price=wire_positive(row["tradePrice"], "price")
+                    if paid and row.get("tradePrice")
+                    else Decimal(0),
+                    rate=wire_decimal(row.get("feeRate") or "0", "rate") if paid else Decimal(0),
+                )
+            )
+        return found
+
+    async def open_orders(self, door: Door, coins: tuple[str, ...]) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = []
+        for coin in coins:
+            rows = await door.ask("fetch_open_orders", None, None, 50, {"settleCoin": coin})
+            if len(rows) >= 50:
+                raise WireError(ErrorKind.UNAVAILABLE, "50 open orders or more: the list may be cut")
+            found += rows
+        return [row for row in found if row.get("status") == "open"]
+
+    async def positions(self, door: Door, coins: tuple[str, ...]) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = []
+        for coin in coins:
+            found += await door.ask("fetch_positions", None, {"settleCoin": coin})
+        return found
+
+    async def order(self, door: Door, market: Listed, name: str) -> Mapping[str, Any] | None:
+        """In the list of the living and the youngest dead, else in the history: `no` is the word of both."""
+        for call in ("fetch_open_orders", "fetch_canceled_and_closed_orders"):
+            rows = await door.ask(call, market.symbol, None, None, {"orderLinkId": name})
+            for row in rows:
+                if row.get("clientOrderId") == name:
+                    found: Mapping[str, Any] = row
+                    return found
+        return None
+
+    def fires_at(self, reply: Mapping[str, Any]) -> int | None:
+        raise BadNumber("no dead-man's switch")
+
+    def crossed(self, order: Mapping[str, Any]) -> bool:
+        return str((order.get("info") or {}).get("rejectReason")) == POST_ONLY_CROSSED
+
+    def adl(self, position: Mapping[str, Any]) -> int | None:
+        told = str((position.get("info") or {}).get("adlRankIndicator") or "0")
+        return int(told) - 1 if told in ("1", "2", "3", "4", "5") else None
+
+    def cancel_params(self, name: str) -> dict[str, Any]:
+        return {"orderLinkId": name} if name else {}
+
+
+async def _all(
+    door: Door, call: str, query: Mapping[str, Any], page: int, since_ms: int, until_ms: int
+) -> list[Mapping[str, Any]]:
+    """Week by week, page by page by the venue's cursor."""
+    found: list[Mapping[str, Any]] = []
+    begin, pages = since_ms, 0
+    if until_ms - begin > MOST_PAGES * WEEK_MS:
+        # It keeps no list for longer than that.
+        begin = until_ms - MOST_PAGES * WEEK_MS
+    while begin <= until_ms:
+        end = min(until_ms, begin + WEEK_MS - 1)
+        cursor = ""
+        while True:
+            pages += 1
+            if pages > 2 * MOST_PAGES:
+                raise WireError(ErrorKind.UNAVAILABLE, f"{call}: more than {pages - 1} pages")
+            asked = {**query, "startTime": begin, "endTime": end, "limit": page}
+            reply = await door.ask(call, {**asked, "cursor": cursor} if cursor else asked)
+            rows = _list(reply, least=0)
+            found += rows
+            cursor = str(_result(reply).get("nextPageCursor") or "")
+            if len(rows) < page or not cursor:
+                break
+        begin = end + 1
+    return found
+
+
+def _result(reply: Any) -> Mapping[str, Any]:
+    found = reply.get("result") if isinstance(reply, Mapping) else None
+    if not isinstance(found, Mapping):
+        raise BadNumber("a reply without its result")
+    return found
+
+
+def _list(reply: Any, least: int = 1) -> list[Any]:
+    rows = _result(reply).get("list")
+    if not isinstance(rows, list) or len(rows) < least or not all(isinstance(each, Mapping) for each in rows):
+        raise BadNumber("a reply without its rows")
+    return rows

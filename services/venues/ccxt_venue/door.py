@@ -1,0 +1,174 @@
+"""The one way to an exchange object: a list of what may be called, one budget, one taxonomy of errors.
+
+The object itself can withdraw and transfer (fact sheet, pitfall 20); nothing outside this file holds it.
+Every request is counted before it leaves, in the library's own units of cost, with a share that only
+cancels, closes and the dead-man's switch may use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from services.venues.ccxt_venue import errors
+from services.venues.ccxt_venue.exact import LANE, Fence, ForbiddenHost, open_exchange
+from services.venues.wire.budget import Budget, Lane, Window
+from services.venues.wire.errors import ErrorKind, WireError
+
+UNIFIED = frozenset(
+    {
+        "fetch_time",
+        "load_markets",
+        "fetch_order_book",
+        "fetch_funding_rate",
+        "fetch_funding_rates",
+        "fetch_funding_intervals",
+        "fetch_funding_rate_history",
+        "fetch_mark_prices",
+        "fetch_tickers",
+        "fetch_ticker",
+        "fetch_market_leverage_tiers",
+        "fetch_trading_fee",
+        "fetch_balance",
+        "fetch_positions",
+        "fetch_open_orders",
+        "fetch_order",
+        "fetch_closed_orders",
+        "fetch_canceled_and_closed_orders",
+    }
+)
+WRITES = frozenset({"create_order", "cancel_order", "cancel_all_orders_after"})
+RAW = frozenset(
+    {
+        "publicGetMarketIndexTickers",  # okx: indexes of coins and perpetuals
+        "privateGetAccountConfig",  # okx: position mode, account level, rights of the key
+        "privateGetTradeFillsHistory",  # okx: our trades, with the venue's own digits
+        "privateGetAccountBills",  # okx: what moved the balances
+        "privateGetV5UserQueryApi",  # bybit: rights of the key
+        "privateGetV5AccountInfo",  # bybit: kind of account, margin mode
+        "privateGetV5ExecutionList",  # bybit: our trades, liquidations and deleveragings among them
+        "privateGetV5AccountTransactionLog",  # bybit: what moved the balances
+    }
+)
+"""Single questions of one exchange, of which the library has no equal in unified words."""
+ALLOWED = UNIFIED | WRITES | RAW
+
+PATIENCE_S = 3.0
+"""How long an order may wait for the budget before it is denied here."""
+UNIT = 1_000
+"""Cost is counted in thousandths: the library's costs are fractions."""
+SPAN_S = 5.0
+PAUSE_S = 1.0
+"""After a throttling without a word on how long."""
+WINDOW = "cost-5s"
+
+
+class Door:
+    def __init__(
+        self,
+        exchange: str,
+        config: Mapping[str, Any],
+        *,
+        sandbox: str = "",
+        local: str = "",
+        now_ms: Callable[[], int],
+        paused: Callable[[float], None] = lambda seconds: None,
+        timeout_s: float = 5.0,
+        budget: Budget | None = None,
+    ) -> None:
+        """`now_ms`: the venue's clock; `paused` hears how long the venue wants to be left alone.
+
+        Raises ValueError with one line. Nothing connects.
+        """
+        fence = Fence(self._throttle, now_ms, self._answered, local)
+        options = {**config.get("options", {})}
+        given = {**config, "options": options, "timeout": int(timeout_s * 1_000)}
+        self._exchange = open_exchange(exchange, fence, given, sandbox)
+        self._paused = paused
+        self._retry_after: float | None = None
+        span_ms = SPAN_S * 1_000
+        limit = int(span_ms / max(float(self._exchange.rateLimit), 1.0) * UNIT)
+        self.budget = (
+            budget if budget is not None else Budget([Window(name=WINDOW, span_s=SPAN_S, limit=limit)])
+        )
+        self.has: Mapping[str, object] = self._exchange.has
+
+    def can(self, flag: str) -> bool:
+        """True and nothing else: `emulated` is no yes (fact sheet 3)."""
+        return self.has.get(flag) is True
+
+    @property
+    def markets(self) -> Mapping[str, Mapping[str, Any]]:
+        """By the library's symbol; empty before `load_markets`."""
+        return self._exchange.markets or {}
+
+    @property
+    def tick_sizes(self) -> bool:
+        """Whether `precision` holds steps; else it counts places."""
+        return int(self._exchange.precisionMode) == 4
+
+    def sent_amount(self, symbol: str, contracts: object) -> str:
+        """The text that the library would send. Raises WireError."""
+        return self._rounded("amount_to_precision", symbol, contracts)
+
+    def sent_price(self, symbol: str, price: object) -> str:
+        return self._rounded("price_to_precision", symbol, price)
+
+    def _rounded(self, name: str, symbol: str, value: object) -> str:
+        try:
+            return str(getattr(self._exchange, name)(symbol, value))
+        except Exception as error:
+            raise WireError(ErrorKind.DENIED, errors.told(error)) from None
+
+    async def ask(self, name: str, *args: object, lane: Lane = Lane.DATA, **more: object) -> Any:
+        """One call by name. Raises WireError, and nothing else whatever the library does."""
+        if name not in ALLOWED:
+            raise ValueError(f"{name} is not to be called")
+        write = name in WRITES
+        token = LANE.set(lane)
+        try:
+            return await getattr(self._exchange, name)(*args, **more)
+        except WireError:
+            raise
+        except Exception as error:
+            raise self._judged(error, write=write) from None
+        finally:
+            LANE.reset(token)
+
+    def _judged(self, error: Exception, *, write: bool) -> WireError:
+        if isinstance(error, ForbiddenHost):
+            return WireError(ErrorKind.DENIED, errors.told(error))
+        found = errors.wire_error(error, write=write, retry_after_s=self._retry_after)
+        if found.kind is ErrorKind.THROTTLED:
+            seconds = self._retry_after if self._retry_after is not None else PAUSE_S
+            self.budget.pause(time.monotonic_ns() + int(seconds * 1e9))
+            self._paused(seconds)
+        self._retry_after = None
+        return found
+
+    async def close(self) -> None:
+        await self._exchange.close()
+
+    async def _throttle(self, cost: float) -> None:
+        """Called by the library right before it signs and sends."""
+        lane, weights = LANE.get(), {WINDOW: max(1, math.ceil(cost * UNIT))}
+        began = time.monotonic_ns()
+        while True:
+            now = time.monotonic_ns()
+            wait = self.budget.wait(now, lane, weights)
+            if wait == 0:
+                self.budget.take(now, weights)
+                return
+            late = wait is None or now + wait - began > PATIENCE_S * 1e9
+            if wait is None or (late and lane is not Lane.DATA):
+                raise WireError(ErrorKind.DENIED, f"our own request budget has no room for {cost:g}")
+            await asyncio.sleep(min(wait / 1e9, 0.25))
+
+    def _answered(self, status: int, headers: dict[str, str]) -> None:
+        if status not in (418, 429):
+            return
+        said = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
+        self._retry_after = float(said) if said.isdigit() and len(said) <= 6 else None

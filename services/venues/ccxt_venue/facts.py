@@ -1,0 +1,122 @@
+"""What is listed: markets of the library as instruments, in base units whatever the venue's contract is.
+
+Amounts of contract markets are contracts (fact sheet 4): size step and least size are multiplied by the
+contract's size here, orders are divided by it again, and both are exact or refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+
+from services.domain.enums import InstrumentKind
+from services.domain.instrument import Instrument, MarginTier
+from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_positive
+
+ONE = Decimal(1)
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """One market that we watch."""
+
+    symbol: str
+    """As the library writes it."""
+    id: str
+    """As the venue writes it."""
+    contract: Decimal
+    """Base units of one contract."""
+    spec: Instrument
+
+    def contracts(self, quantity: Decimal) -> Decimal:
+        """Raises BadNumber where no whole number of lots is meant."""
+        found = quantity / self.contract
+        if found * self.contract != quantity or quantity % self.spec.size_increment:
+            raise BadNumber(f"{self.id}: {quantity} is no multiple of {self.spec.size_increment}")
+        return found
+
+
+def chosen(
+    markets: Mapping[str, Mapping[str, Any]], wanted: tuple[str, ...]
+) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """Linear perpetuals by the venue's own names, and what is none of them."""
+    perps = {
+        str(each["id"]): each
+        for each in markets.values()
+        if each.get("swap") is True and each.get("linear") is True and each.get("active") is not False
+    }
+    return [perps[name] for name in wanted if name in perps], [name for name in wanted if name not in perps]
+
+
+def listed(
+    venue: str,
+    market: Mapping[str, Any],
+    *,
+    tick_sizes: bool,
+    fees: tuple[Decimal | None, Decimal | None],
+    tiers: tuple[MarginTier, ...] | None,
+    reduce_only: bool,
+) -> Listed:
+    """`fees`: maker and taker, of this account; None = not known. Raises BadNumber."""
+    name = str(market["id"])
+    contract = wire_positive(market.get("contractSize"), f"{name} contract size")
+    step = _step(market["precision"].get("amount"), f"{name} lot", tick_sizes=tick_sizes) * contract
+    least = market["limits"]["amount"].get("min")
+    cost = market["limits"]["cost"].get("min")
+    spec = Instrument(
+        id=f"{name}.{venue}",
+        venue=venue,
+        symbol=name,
+        kind=InstrumentKind.PERP,
+        underlying=str(market["base"]),
+        quote=str(market["quote"]),
+        settle=str(market["settle"]),
+        price_increment=_step(market["precision"].get("price"), f"{name} tick", tick_sizes=tick_sizes),
+        size_increment=step,
+        min_size=step if least is None else max(step, wire_count(least, f"{name} least size") * contract),
+        min_notional=Decimal(0) if cost is None else wire_count(cost, f"{name} least notional"),
+        maker_fee=fees[0],
+        taker_fee=fees[1],
+        tiers=tiers,
+        reduce_only_supported=reduce_only,
+    )
+    return Listed(symbol=str(market["symbol"]), id=name, contract=contract, spec=spec)
+
+
+def _step(value: object, field: str, *, tick_sizes: bool) -> Decimal:
+    number = wire_positive(value, field) if tick_sizes else wire_count(value, field)
+    return number if tick_sizes else ONE.scaleb(-int(number))
+
+
+def fee_pair(row: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
+    """Maker, taker; a rebate is below zero. Raises BadNumber for anything of ten percent or more."""
+    found = wire_decimal(row.get("maker"), "maker fee"), wire_decimal(row.get("taker"), "taker fee")
+    if any(abs(each) >= Decimal("0.1") for each in found):
+        raise BadNumber(f"fees {found[0]}, {found[1]} are out of range")
+    return found
+
+
+def tiers_of(rows: list[Mapping[str, Any]], unit: Decimal) -> tuple[MarginTier, ...]:
+    """`unit`: USD of one unit of the rows' bounds (1, or what a contract is worth). Nothing is taken off for
+    lower brackets: the whole notional bears its bracket's ratio, never less than any venue asks.
+
+    Raises BadNumber.
+    """
+    found: list[MarginTier] = []
+    for n, row in enumerate(rows):
+        cap = None
+        if n < len(rows) - 1:
+            cap = wire_positive(row.get("maxNotional"), "tier bound") * unit
+        leverage = wire_positive(row.get("maxLeverage"), "tier leverage")
+        maintenance = wire_positive(row.get("maintenanceMarginRate"), "tier maintenance")
+        initial = ONE / leverage
+        if initial > 1 or maintenance > initial:
+            raise BadNumber(f"tier {n}: initial {initial:.6f}, maintenance {maintenance}")
+        if found and cap is not None and found[-1].cap is not None and cap <= found[-1].cap:
+            raise BadNumber(f"tier {n}: bounds out of order")
+        found.append(MarginTier(cap, initial, maintenance))
+    if not found:
+        raise BadNumber("no tier at all")
+    return tuple(found)

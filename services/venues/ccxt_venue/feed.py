@@ -1,0 +1,292 @@
+"""Public data by polling, as market frames dated by the question, never by the answer.
+
+What could not be asked is not told and grows old by itself; a book that cannot be trusted is a row of zeros.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+from msgspec import Struct
+
+from services.domain.events import Event, IndexRow, MarketFrame, MarkRow, QuoteRow, RateRow
+from services.venues.ccxt_venue import funding
+from services.venues.ccxt_venue.door import Door
+from services.venues.ccxt_venue.facts import Listed
+from services.venues.ccxt_venue.line import Line
+from services.venues.wire.errors import WireError
+from services.venues.wire.numbers import BadNumber, wire_int, wire_positive
+
+MS = 1_000_000
+LEVELS = 20
+OLD_MS = 10_000
+"""A book whose venue stamps it older than this is not the present one."""
+BACK_MS = 30 * 86_400_000
+MARKET, ACCOUNT = "market", "account"
+NEAR = Decimal("0.0005")
+
+
+class Pace(Struct, frozen=True, kw_only=True):
+    """Seconds between two questions of a kind."""
+
+    books_s: float = 1.0
+    marks_s: float = 3.0
+    coins_s: float = 4.0
+    rates_s: float = 30.0
+    clock_s: float = 60.0
+    look_s: float = 2.0
+    hasty_s: float = 0.25
+    """Between two looks at the account while something was sent."""
+    silence_s: float = 6.0
+
+
+def quote_of(market: Listed, book: Mapping[str, Any], now_ms: int) -> QuoteRow:
+    """Zeros where the book cannot be trusted."""
+    nothing = QuoteRow(market.spec.id, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    try:
+        bids, asks = _side(market, book.get("bids")), _side(market, book.get("asks"))
+        stamp = book.get("timestamp")
+        if stamp is not None and now_ms - wire_int(stamp, "book time") > OLD_MS:
+            return nothing
+    except BadNumber:
+        return nothing
+    if not bids or not asks or bids[0][0] >= asks[0][0] or not _sorted(bids, -1) or not _sorted(asks, 1):
+        return nothing
+    mid = (bids[0][0] + asks[0][0]) / 2
+    return QuoteRow(
+        market.spec.id,
+        float(bids[0][0]),
+        float(bids[0][1]),
+        float(asks[0][0]),
+        float(asks[0][1]),
+        float(sum(size for price, size in bids if price >= mid * (1 - NEAR))) or float(bids[0][1]),
+        float(sum(size for price, size in asks if price <= mid * (1 + NEAR))) or float(asks[0][1]),
+    )
+
+
+def _side(market: Listed, rows: object) -> list[tuple[Decimal, Decimal]]:
+    if not isinstance(rows, Sequence):
+        raise BadNumber(f"{market.id}: no book")
+    return [
+        (wire_positive(row[0], "book price"), wire_positive(row[1], "book size") * market.contract)
+        for row in rows
+    ]
+
+
+def _sorted(rows: list[tuple[Decimal, Decimal]], sign: int) -> bool:
+    return all((after[0] - before[0]) * sign > 0 for before, after in pairwise(rows))
+
+
+class Feed:
+    def __init__(
+        self,
+        venue: str,
+        exchange: str,
+        door: Door,
+        listed: Mapping[str, Listed],
+        pace: Pace,
+        line: Line,
+        *,
+        tell: Callable[[Event], None],
+        venue_ms: Callable[[], int],
+        wall: Callable[[], int],
+        resync: Callable[[], Awaitable[None]],
+        trouble: Callable[[str], None],
+    ) -> None:
+        self._venue = venue
+        self._exchange = exchange
+        self._door = door
+        self._listed = listed
+        self._symbols = [each.symbol for each in listed.values()]
+        self._pace = pace
+        self._line = line
+        self._tell = tell
+        self._venue_ms = venue_ms
+        self._wall = wall
+        self._resync = resync
+        self._trouble = trouble
+        self._seq = 0
+        self._stopped = asyncio.Event()
+        self._anew = asyncio.Event()
+        self._settled: dict[str, dict[int, Decimal]] = {}
+        self._told: dict[str, int] = {}
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._anew.set()
+
+    def restate(self) -> None:
+        """The line is new: all that was asked for is asked again at once."""
+        anew, self._anew = self._anew, asyncio.Event()
+        anew.set()
+
+    def rate_at(self, market: str, ms: int) -> Decimal | None:
+        """The settled rate of an instant, stamps up to a minute apart."""
+        for at, rate in self._settled.get(market, {}).items():
+            if abs(at - ms) <= 60_000:
+                return rate
+        return None
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for seconds, work in (
+                (self._pace.books_s, self._ask_books),
+                (self._pace.marks_s, self._ask_marks),
+                (self._pace.coins_s, self._ask_coins),
+                (self._pace.rates_s, self._ask_rates),
+                (self._pace.rates_s, self._ask_settled),
+                (self._pace.clock_s, self._resync),
+            ):
+                group.create_task(self._every(seconds, work))
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while not self._stopped.is_set():
+            anew = self._anew
+            try:
+                await work()
+            except (WireError, BadNumber) as error:
+                self._trouble(str(error))
+                if work == self._ask_books:
+                    self._line.bad(MARKET, str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(anew.wait(), seconds)
+
+    def _frame(self, asked: int, **rows: tuple[Any, ...]) -> None:
+        """Told only on a line that is up; each row is as old as its question."""
+        if not self._line.is_up or not any(rows.values()):
+            return
+        self._seq += 1
+        self._tell(MarketFrame(self._venue, asked, asked, self._seq, **rows))
+
+    async def _ask_books(self) -> None:
+        asked = self._wall()
+        books = await asyncio.gather(
+            *(self._door.ask("fetch_order_book", symbol, LEVELS) for symbol in self._symbols)
+        )
+        now = self._venue_ms()
+        quotes = tuple(
+            quote_of(market, book, now) for market, book in zip(self._listed.values(), books, strict=True)
+        )
+        self._line.good(MARKET)
+        self._frame(asked, quotes=quotes)
+
+    async def _ask_marks(self) -> None:
+        asked = self._wall()
+        indexes: dict[str, object] = {}
+        if self._door.can("fetchMarkPrices"):
+            rows = await self._door.ask("fetch_mark_prices", self._symbols)
+            if self._exchange == "okx":
+                indexes = await self._okx_indexes(
+                    {each.spec.quote for each in self._listed.values()}, lambda row: str(row.get("instId"))
+                )
+        elif self._door.can("fetchFundingRates"):
+            rows = await self._door.ask("fetch_funding_rates", self._symbols)
+        else:
+            rows = await self._door.ask("fetch_tickers", self._symbols)
+        marks = []
+        for market in self._listed.values():
+            row = rows.get(market.symbol) or {}
+            mark = float(wire_positive(row.get("markPrice"), f"{market.id} mark"))
+            told = row.get("indexPrice") or indexes.get(market.id.removesuffix("-SWAP"))
+            index = 0.0 if told is None else float(wire_positive(told, f"{market.id} index"))
+            marks.append(MarkRow(market.spec.id, mark, index))
+        self._frame(asked, marks=tuple(marks))
+
+    async def _okx_indexes(
+        self, quotes: set[str], name: Callable[[Mapping[str, Any]], str]
+    ) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for quote in sorted(quotes):
+            reply = await self._door.ask("publicGetMarketIndexTickers", {"quoteCcy": quote})
+            found |= {name(row): row.get("idxPx") for row in reply.get("data") or ()}
+        return found
+
+    async def _ask_coins(self) -> None:
+        """What the settle coins are worth in USD by the venue's own indexes; of some nobody tells, and their
+        markets stay without a value in USD."""
+        asked = self._wall()
+        coins = sorted({c for m in self._listed.values() for c in (m.spec.settle, m.spec.quote)} - {"USD"})
+        found: dict[str, Decimal] = {}
+        if not coins:
+            return
+        if self._exchange == "okx":
+            rows = await self._okx_indexes({"USD"}, lambda row: str(row.get("instId")))
+            for coin in coins:
+                if f"{coin}-USD" in rows:
+                    found[coin] = wire_positive(rows[f"{coin}-USD"], f"{coin} index")
+        else:
+            for coin in coins:
+                price = await self._implied(coin)
+                if price is not None:
+                    found[coin] = price
+        self._frame(asked, indexes=tuple(IndexRow(coin, float(price)) for coin, price in found.items()))
+
+    async def _implied(self, coin: str) -> Decimal | None:
+        """One underlying has an index in USD and one in the coin: their ratio is the coin in USD."""
+        for base in ("BTC", "ETH"):
+            inverse, linear = f"{base}/USD:{base}", f"{base}/{coin}:{coin}"
+            if inverse in self._door.markets and linear in self._door.markets:
+                dollars, coins = await asyncio.gather(
+                    self._door.ask("fetch_ticker", inverse), self._door.ask("fetch_ticker", linear)
+                )
+                return wire_positive(dollars.get("indexPrice"), f"{inverse} index") / wire_positive(
+                    coins.get("indexPrice"), f"{linear} index"
+                )
+        return None
+
+    async def _ask_rates(self) -> None:
+        if self._exchange == "dydx":
+            await self._door.ask("load_markets", True)
+            now = self._venue_ms()
+            rows = {
+                each.symbol: {"fundingRate": info.get("nextFundingRate"), "info": info}
+                for each in self._listed.values()
+                if (info := self._door.markets[each.symbol].get("info")) is not None
+            }
+        elif self._exchange == "deribit":
+            now = self._venue_ms()
+            rows = {each: await self._door.ask("fetch_ticker", each) for each in self._symbols}
+        elif self._door.can("fetchFundingRates"):
+            now = self._venue_ms()
+            rows = await self._door.ask("fetch_funding_rates", self._symbols)
+        else:
+            now = self._venue_ms()
+            rows = {each: await self._door.ask("fetch_funding_rate", each) for each in self._symbols}
+        if self._exchange == "binanceusdm":
+            hours = await self._door.ask("fetch_funding_intervals", self._symbols)
+            rows = {
+                name: {**row, "interval": (hours.get(name) or {}).get("interval")}
+                for name, row in rows.items()
+            }
+        asked = self._wall()
+        rates = [
+            funding.rate_row(self._exchange, each.spec.id, rows[each.symbol], now)
+            for each in self._listed.values()
+            if rows.get(each.symbol) is not None
+        ]
+        self._frame(asked, rates=tuple(rates))
+
+    async def _ask_settled(self) -> None:
+        if not self._door.can("fetchFundingRateHistory"):
+            return
+        told: list[RateRow] = []
+        for each in self._listed.values():
+            now = self._venue_ms()
+            known = self._told.get(each.id, 0)
+            if now - known < funding.HOUR_MS:
+                continue
+            # From two settlements back: the interval of the first new one is its distance to the last.
+            since = max(known - 8 * funding.HOUR_MS, now - BACK_MS)
+            rows = await self._door.ask("fetch_funding_rate_history", each.symbol, since, 100)
+            found = funding.settled_rows(self._exchange, each.spec.id, rows, now)
+            self._settled.setdefault(each.id, {}).update((row.rate_ts // MS, row.rate) for row in found)
+            if self._line.is_up:
+                told += [row for row in found if row.rate_ts // MS > known]
+                if found:
+                    self._told[each.id] = max(known, found[-1].rate_ts // MS)
+        self._frame(self._wall(), rates=tuple(told))

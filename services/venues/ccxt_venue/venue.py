@@ -1,0 +1,346 @@
+"""An exchange of the library as the live driver meets it: polled market, polled account, one link.
+
+It trades where our table has tested the exchange and the account stands as it must; everywhere else it is
+watched, and paper mode trades on its market.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.domain.events import Event, OrderRejected, VenueLink
+from services.domain.instrument import Instrument, MarginTier
+from services.domain.orders import OrderRequest
+from services.domain.venue_events import RequestFailed
+from services.venues.ccxt_venue import facts, funding
+from services.venues.ccxt_venue.door import Door
+from services.venues.ccxt_venue.facts import Listed
+from services.venues.ccxt_venue.feed import ACCOUNT, MARKET, Feed, Pace
+from services.venues.ccxt_venue.line import Line
+from services.venues.ccxt_venue.manners import MANNERS, Manner
+from services.venues.ccxt_venue.rows import Account
+from services.venues.ccxt_venue.trading import Trading
+from services.venues.live import Capabilities, Finding, VenueHealth, Verdict, connected, key_rights
+from services.venues.port import Outbox
+from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.numbers import BadNumber, wire_int, wire_positive
+from services.venues.wire.offset import ClockOffset
+
+log = logging.getLogger("stableconsole.ccxt")
+
+MS = 1_000_000
+NEEDED = ("fetchOrderBook",)
+TRADES = ("createOrder", "cancelOrder", "fetchOpenOrders", "fetchBalance", "fetchPositions", "fetchTime")
+"""Flags without which an exchange of our table would not be traded on."""
+RATES = ("fetchFundingRates", "fetchFundingRate")
+SAFE_CUT = Decimal("0.9")
+"""Bounds told in contracts are worth less when the price has fallen: a tenth less is believed."""
+
+
+class CcxtSettings(Struct, frozen=True, kw_only=True):
+    exchange: str
+    symbols: tuple[str, ...]
+    """As the venue writes them."""
+    key: str = ""
+    environment: str = "production"
+    """`production`, `demo`, `testnet`; with `local` an address on this machine."""
+    local: str = ""
+
+
+class CcxtVenue:
+    """Implements `LiveVenue`."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: CcxtSettings,
+        door: Door,
+        outbox: Outbox,
+        offset: ClockOffset,
+        *,
+        keyed: bool,
+        pace: Pace | None = None,
+        wall: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Raises ValueError: the exchange's flags do not suffice even to watch it."""
+        lacking = [flag for flag in NEEDED if not door.can(flag)]
+        rates = any(door.can(flag) for flag in RATES) or settings.exchange in funding.READERS
+        if lacking or not rates:
+            raise ValueError(f"{settings.exchange} lacks {', '.join(lacking) or 'funding rates'} in ccxt")
+        self.name = name
+        manner = MANNERS.get(settings.exchange)
+        missing = [flag for flag in TRADES if not door.can(flag)]
+        self.reasons: list[str] = []
+        """Why it takes no orders that add risk; shown by `doctor`."""
+        if not keyed:
+            self.reasons.append("no key: market data only")
+        elif manner is None:
+            self.reasons.append(f"orders on {settings.exchange} through ccxt have not been tested here")
+        elif missing:
+            self.reasons.append(f"{settings.exchange} lacks {', '.join(missing)} in ccxt")
+        self._manner: Manner | None = manner() if manner is not None and not self.reasons else None
+        trades = self._manner is not None
+        self.capabilities = Capabilities(
+            orders=trades,
+            conditional=False,
+            dead_man=self._manner is not None and self._manner.dead_man and door.can("cancelAllOrdersAfter"),
+            # No conditional order of ours can rest there: none is taken along.
+            conditional_survives_dead_man=True,
+            client_id_forever=False,
+            funding_price=funding.FUNDING_PRICE.get(settings.exchange, "mark"),
+            history=door.can("fetchFundingRateHistory"),
+        )
+        self._settings = settings
+        self._door = door
+        self._outbox = outbox
+        self._offset = offset
+        self._pace = pace if pace is not None else Pace()
+        self._wall = wall
+        self._listed: dict[str, Listed] = {}
+        self._account: Account | None = None
+        self._trading: Trading | None = None
+        self._feed: Feed | None = None
+        self._line: Line | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = asyncio.Event()
+
+    # --- life --------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Raises WireError, BadNumber: the venue cannot be used at all."""
+        await self.resync()
+        await self._door.ask("load_markets")
+        rows, missing = facts.chosen(self._door.markets, self._settings.symbols)
+        if missing:
+            raise WireError(
+                ErrorKind.REJECTED, f"{self.name} lists no open linear perpetual {', '.join(missing)}"
+            )
+        for row in rows:
+            found = await self._learn(row)
+            self._listed[found.id] = found
+        if self._manner is not None:
+            self._account = await self._manner.account(self._door)
+            self.reasons += self._account.wrong
+            if self.reasons:
+                self.capabilities = replace(self.capabilities, orders=False)
+        parts = (MARKET, ACCOUNT) if self._manner is not None else (MARKET,)
+        self._line = Line(parts, self._pace.silence_s, self._up, self._down, time.monotonic)
+        self._feed = Feed(
+            self.name,
+            self._settings.exchange,
+            self._door,
+            self._listed,
+            self._pace,
+            self._line,
+            tell=self._tell,
+            venue_ms=self.venue_ms,
+            wall=self._wall,
+            resync=self.resync,
+            trouble=self._trouble,
+        )
+        if self._manner is not None:
+            self._trading = Trading(
+                self.name,
+                self._door,
+                self._manner,
+                self._listed,
+                tell=self._tell,
+                rate_at=self._feed.rate_at,
+                clock_known=lambda: self._offset.usable(time.monotonic_ns()),
+                venue_ms=self.venue_ms,
+                wall=self._wall,
+            )
+            self._trading.refuses = "; ".join(self.reasons)
+            self._spawn(self._look(self._trading, self._line))
+        self._spawn(self._feed.run())
+
+    async def _learn(self, market: Any) -> Listed:
+        symbol = str(market["symbol"])
+        fees: tuple[Decimal | None, Decimal | None] = (None, None)
+        if self._manner is not None and self._door.can("fetchTradingFee"):
+            # The library's table of fees is not this account's.
+            fees = facts.fee_pair(await self._door.ask("fetch_trading_fee", symbol))
+        tiers: tuple[MarginTier, ...] | None = None
+        if self._door.can("fetchMarketLeverageTiers"):
+            rows = await self._door.ask("fetch_market_leverage_tiers", symbol)
+            tiers = facts.tiers_of(list(rows), await self._tier_unit(symbol, market))
+        return facts.listed(
+            self.name,
+            market,
+            tick_sizes=self._door.tick_sizes,
+            fees=fees,
+            tiers=tiers,
+            reduce_only=self._manner is not None and self._door.can("createReduceOnlyOrder"),
+        )
+
+    async def _tier_unit(self, symbol: str, market: Any) -> Decimal:
+        """USD of one unit of a tier's bound."""
+        manner = MANNERS.get(self._settings.exchange)
+        if manner is None or not manner.tier_contracts:
+            return Decimal(1)
+        marks = await self._door.ask("fetch_mark_prices", [symbol])
+        mark = wire_positive((marks.get(symbol) or {}).get("markPrice"), f"{symbol} mark")
+        return mark * wire_positive(market.get("contractSize"), f"{symbol} contract size") * SAFE_CUT
+
+    async def close(self) -> None:
+        """What is under way is given its end; nothing is cancelled at the venue."""
+        self._stopped.set()
+        if self._feed is not None:
+            self._feed.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._door.close()
+
+    async def resync(self) -> None:
+        """Measure the venue's clock, where it tells its time."""
+        if not self._door.can("fetchTime"):
+            return
+        sent = self._wall()
+        server = wire_int(await self._door.ask("fetch_time"), "server time")
+        self._offset.measured(sent / 1e6, self._wall() / 1e6, float(server), time.monotonic_ns())
+
+    async def _look(self, trading: Trading, line: Line) -> None:
+        while not self._stopped.is_set():
+            try:
+                await trading.look()
+                line.good(ACCOUNT)
+            except (WireError, BadNumber) as error:
+                self._trouble(str(error))
+                line.bad(ACCOUNT, str(error))
+            await self._rest_between_looks(trading)
+
+    async def _rest_between_looks(self, trading: Trading) -> None:
+        """Short while something was sent, and cut short when something is."""
+        waited = 0.0
+        while waited < (self._pace.hasty_s if trading.hasty else self._pace.look_s):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), self._pace.hasty_s)
+                return
+            waited += self._pace.hasty_s
+
+    async def examine(self) -> tuple[Finding, ...]:
+        known = self._account
+        text = "; ".join(self.reasons)
+        rows = [] if known is None else [key_rights(self.name, known.withdraws)]
+        rows.append(
+            Finding(
+                subject=self.name,
+                check="account",
+                verdict=Verdict.STOP
+                if known is not None and self.reasons
+                else Verdict.WARN
+                if text
+                else Verdict.OK,
+                text=text or "one position a market, cross margin",
+                remedy="put it right at the venue's own page" if known is not None and text else "",
+            )
+        )
+        if known is not None:
+            rows.append(
+                Finding(subject=self.name, check="margin mode", verdict=Verdict.OK, text=known.margin)
+            )
+        return tuple(rows)
+
+    def venue_ms(self) -> int:
+        """The venue's clock, as far as it is known, ms."""
+        offset = self._offset.offset_ms(time.monotonic_ns())
+        return self._wall() // MS + round(offset or 0.0)
+
+    def health(self) -> VenueHealth:
+        offset = self._offset.offset_ms(time.monotonic_ns())
+        age = self._line.age() if self._line is not None else None
+        latencies = self._trading.latencies if self._trading is not None else None
+        return VenueHealth(
+            connected=self._line is not None and self._line.is_up,
+            data_age_ms=None if age is None else int(age * 1000),
+            latency_ms_p50=None if latencies is None else latencies.quantile(0.5),
+            latency_ms_p95=None if latencies is None else latencies.quantile(0.95),
+            clock_offset_ms=None if offset is None else round(offset),
+            budget=self._door.budget.used(time.monotonic_ns()),
+            reconnects=max(0, self._line.connects - 1) if self._line is not None else 0,
+        )
+
+    def _up(self) -> None:
+        for word in connected(self.name, self.capabilities, self._wall()):
+            self._tell(word)
+        if self._feed is not None:
+            self._feed.restate()
+
+    def _down(self, reason: str) -> None:
+        self._tell(VenueLink(venue=self.name, ts=self._wall(), up=False, reason=reason))
+
+    # --- the desk's side ---------------------------------------------------------------------------------
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        return tuple(each.spec for each in self._listed.values())
+
+    def submit(self, now: int, order: OrderRequest) -> None:
+        if self._trading is None:
+            name, why = order.client_order_id, f"denied: {'; '.join(self.reasons)}"
+            self._tell(OrderRejected(self.name, name, why, self._wall(), self._wall()))
+            return
+        self._spawn(self._trading.submit(order))
+
+    def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
+        if self._trading is None:
+            self._cannot("cancel", client_order_id)
+            return
+        self._spawn(self._trading.cancel(instrument, client_order_id, venue_order_id))
+
+    def query(self, now: int, instrument: str, client_order_id: str) -> None:
+        if self._trading is None:
+            self._cannot("query", client_order_id)
+            return
+        self._spawn(self._trading.query(instrument, client_order_id))
+
+    def read_account(self, now: int, request: str, fills_since: int) -> None:
+        if self._trading is None:
+            self._cannot("read", request)
+            return
+        self._spawn(self._trading.read(request, fills_since))
+
+    def dead_man(self, now: int, timeout_ms: int) -> None:
+        if self._trading is None:
+            self._cannot("dead man", "")
+            return
+        self._spawn(self._trading.arm(timeout_ms))
+
+    def wake(self, now: int, token: object) -> None:
+        """Real time wakes by itself."""
+
+    def _cannot(self, what: str, subject: str) -> None:
+        """It is no account of ours: every question fails, and is told as failed."""
+        why = "; ".join(self.reasons)
+        self._tell(RequestFailed(venue=self.name, what=what, subject=subject, reason=why, ts=self._wall()))
+
+    # --- inside ------------------------------------------------------------------------------------------
+
+    def _trouble(self, text: str) -> None:
+        log.warning("%s: %s", self.name, text)
+
+    def _tell(self, event: Event) -> None:
+        self._outbox.deliver(self._wall(), event)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A fault of ours: nobody knows what it has left undone, so the venue counts as lost.
+            log.error("%s: %s", self.name, error, exc_info=error)
+            self._down(f"internal error: {type(error).__name__}")
