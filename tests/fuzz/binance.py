@@ -14,6 +14,7 @@ from services.venues.binance.market import MarketEars, PublicEars
 from services.venues.binance.orders import OrderBook
 from services.venues.binance.private import PrivateEars
 from services.venues.sim.facts import perp
+from services.venues.wire.errors import UNREADABLE
 from services.venues.wire.numbers import BadNumber
 from services.venues.wire.stream import Renew
 from tests.fuzz.sane import sane
@@ -21,7 +22,7 @@ from tests.fuzz.sane import sane
 SYMBOL = "BTCUSDT"
 SPECS = {SYMBOL: perp("binance", SYMBOL, "BTC", "USDT")}
 NOW = 1_700_000_000 * 10**9
-REFUSALS = (msgspec.DecodeError, parse.ParseError, BadNumber)
+REFUSALS = (*UNREADABLE, parse.ParseError, BadNumber)
 
 
 class _Booked:

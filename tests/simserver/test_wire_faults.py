@@ -9,6 +9,7 @@ from services.domain.events import (
     MarketFrame,
     OrderAccepted,
     OrderCanceled,
+    OrderFilled,
     OrderRejected,
     OrderReport,
     OrderUnknown,
@@ -183,3 +184,17 @@ async def test_a_clock_that_jumps_is_told_by_the_venues_time() -> None:
                 break
             await venue.elapse(1)
         assert 200_000_000 < abs(shown - before) < 5_000_000_000
+
+
+async def test_a_deleveraged_position_is_told_as_one() -> None:
+    async with opened() as venue:
+        await venue.first(VenueLink, up=True)
+        await venue.quoted()
+        request = venue.order(Side.BUY, None, await venue.price(Side.BUY, "1.02"), tif=TimeInForce.IOC)
+        venue.door.submit(venue.now(), request)
+        await venue.first(OrderFilled, client_order_id=request.client_order_id)
+        fault(venue, FaultKind.ADL, 1)
+        taken = await venue.first(OrderFilled, adl=True)
+        fault(venue, FaultKind.ADL, 0)
+        assert (taken.side, taken.client_order_id) == (Side.SELL, "")
+        assert 0 < taken.quantity < request.quantity

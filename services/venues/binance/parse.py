@@ -47,18 +47,22 @@ STATES = {
 ENDED = ("CANCELED", "EXPIRED", "EXPIRED_IN_MATCH")
 
 
+LATEST_MS = 7_258_118_400_000
+"""The year 2200: ns beyond 2262 fit no field of the store."""
+
+
 class ParseError(ValueError):
     """One line: which row, which field, what was there."""
 
 
 def time_ns(ms: object, field: str) -> int:
     """Milliseconds since the epoch; zero is no time."""
-    return wire_int(ms, field, least=1, most=10**14) * MS
+    return wire_int(ms, field, least=1, most=LATEST_MS) * MS
 
 
 def on_the_hour(ms: int, field: str) -> int:
     """The hour that a settlement belongs to, ns. Raises ParseError when it lies at none."""
-    wire_int(ms, field, least=1, most=10**14)
+    wire_int(ms, field, least=1, most=LATEST_MS)
     hour = (ms + HOUR_MS // 2) // HOUR_MS * HOUR_MS
     if abs(ms - hour) > HOUR_SLACK_MS:
         raise ParseError(f"{field}: {ms} lies at no hour")

@@ -22,7 +22,8 @@ from services.venues.sim.floor import TradingFloor
 Row = dict[str, Any]
 """(price, size)."""
 ZERO = Decimal(0)
-_DIGITS = re.compile(r"(\d+)$")
+_DIGITS = re.compile(r"(?<!-l)(?<!-adl)(?<!\d)(\d+)$")
+"""Liquidations and deleveragings are counted apart from orders: a number of theirs would be some order's."""
 
 
 def iso(ts: int) -> str:
