@@ -222,3 +222,23 @@ async def test_nothing_is_said_without_a_connection() -> None:
     assert client.age() is None
     assert not await client.say("{}")
     await client.close()
+
+
+async def test_a_fault_of_ours_in_the_ears_renews_the_connection_and_is_told() -> None:
+    """Found by the fuzzer: an exception that escapes would end the stream's task without a word, for good."""
+
+    class Faulty(Listener):
+        def heard(self, raw: str | bytes) -> None:
+            super().heard(raw)
+            if self.greeted == 1 and self.frames[-1].get("type") == "odd":
+                raise ZeroDivisionError("odd")
+
+    async def talk(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send('{"type": "subscribed"}')
+        await socket.send('{"type": "odd"}')
+        await socket.wait_closed()
+
+    told = Told()
+    async with stream(talk, Faulty(), told):
+        assert await told.until(3) == ["up", "down: internal error: ZeroDivisionError", "up"]
