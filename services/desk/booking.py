@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from services.desk import error_rate, foreign, holdings, measuring, protection
+from services.desk import attributing, error_rate, foreign, holdings, measuring, protection
 from services.desk.core import DeskCore
 from services.desk.pair_books import keep_episodes
 from services.desk.submit import Submitter
@@ -89,9 +89,10 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
     spec = core.instruments[fill.instrument]
     settle_usd = core.picture.settle_usd(fill.instrument)
     fee_coin_usd = core.picture.index(fill.venue, fill.fee_coin)
-    booked = core.ledger.apply_fill(
-        fill, spec, settle_usd, core.picture.quote_usd(fill.instrument), fee_coin_usd
-    )
+    quote_usd = core.picture.quote_usd(fill.instrument)
+    with attributing.filling(core, fill, entry) as heard:
+        booked = core.ledger.apply_fill(fill, spec, settle_usd, quote_usd, fee_coin_usd)
+        heard.new = not booked.duplicate
     if booked.duplicate:
         return booked
     counters = core.state.counters
@@ -107,7 +108,7 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
         spec,
         pair=pair,
         strategy=origin.removeprefix("strategy:"),
-        quote_usd=core.picture.quote_usd(fill.instrument),
+        quote_usd=quote_usd,
         fee_usd=fee_coin_usd,
         reason=entry.request.reason if entry is not None else FOREIGN,
     )
@@ -228,7 +229,9 @@ def check_legs(
 def on_funding(core: DeskCore, payment: FundingSettled) -> None:
     """One row of the venue's settlement ledger; shared among the pairs by their own sizes."""
     coin_usd = core.picture.index(payment.venue, payment.coin)
-    if not core.ledger.apply_funding(payment, coin_usd):
+    with attributing.booking(core, payment.venue, "funding"):
+        new = core.ledger.apply_funding(payment, coin_usd)
+    if not new:
         return
     usd = None if coin_usd is None else payment.amount * coin_usd
     counters = core.state.counters
@@ -282,7 +285,9 @@ def _shares(core: DeskCore, payment: FundingSettled) -> list[tuple[str, Decimal]
 
 def on_transfer(core: DeskCore, transfer: TransferBooked, equity_before: Decimal | None) -> None:
     """A deposit or withdrawal issues or redeems units: it neither trips a breaker nor masks a loss."""
-    if not core.ledger.apply_transfer(transfer):
+    with attributing.booking(core, transfer.venue, "transfers"):
+        new = core.ledger.apply_transfer(transfer)
+    if not new:
         return
     usd = core.picture.index(transfer.venue, transfer.coin)
     core.units.transfer(transfer.coin, transfer.amount, usd, equity_before)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct, structs
 
-from services.desk import booking, foreign, holdings
+from services.desk import attributing, booking, foreign, holdings
 from services.desk.core import SECOND, DeskCore
 from services.desk.state import VenueDesk
 from services.desk.submit import Submitter
@@ -172,18 +172,23 @@ def _adopt(core: DeskCore, report: AccountReport, line: Difference) -> None:
     than the read are in it already."""
     if line.theirs is None or line.beyond is None:
         return
+    with attributing.booking(core, line.venue, "adjustments"):
+        _bring(core, report, line, line.theirs, line.beyond)
+    core.risk_event("adopted", f"{line.venue} {line.subject}", line.text)
+
+
+def _bring(core: DeskCore, report: AccountReport, line: Difference, theirs: Decimal, beyond: Decimal) -> None:
     if line.kind is DifferenceKind.BALANCE:
-        core.ledger.adopt_balance(line.venue, line.subject, line.theirs)
+        core.ledger.adopt_balance(line.venue, line.subject, theirs)
     elif line.kind is DifferenceKind.POSITION:
         entries = {row.instrument: row.entry_price for row in report.positions}
         mark = core.picture.mark(line.subject)
         entry = entries.get(line.subject, mark if mark is not None else ZERO)
         spec = core.instruments.get(line.subject)
-        size = line.theirs if spec is None else core.ledger.size(spec) + line.beyond
+        size = theirs if spec is None else core.ledger.size(spec) + beyond
         core.ledger.adopt_position(line.venue, line.subject, size, entry, report.ts_event)
         if spec is not None:
             holdings.shrink_legs(core, line.subject)
-    core.risk_event("adopted", f"{line.venue} {line.subject}", line.text)
 
 
 def _take(core: DeskCore, venue: str, line: Difference) -> bool:
@@ -197,7 +202,8 @@ def _take(core: DeskCore, venue: str, line: Difference) -> bool:
         return False
     if line.kind is DifferenceKind.BALANCE:
         balance = core.ledger.account(venue).balances.get(line.subject, ZERO)
-        core.ledger.adopt_balance(venue, line.subject, balance + beyond)
+        with attributing.booking(core, venue, "adjustments"):
+            core.ledger.adopt_balance(venue, line.subject, balance + beyond)
         return True
     spec = core.instruments.get(line.subject)
     if line.kind is not DifferenceKind.POSITION or spec is None:
@@ -206,7 +212,8 @@ def _take(core: DeskCore, venue: str, line: Difference) -> bool:
     size, entry = (ZERO, ZERO) if held is None else (held.size, held.entry)
     mark = core.picture.mark(line.subject)
     step = average_cost.book(size, entry, beyond, mark if mark is not None else entry)
-    core.ledger.adopt_position(venue, line.subject, step.size, step.entry, core.now)
+    with attributing.booking(core, venue, "adjustments"):
+        core.ledger.adopt_position(venue, line.subject, step.size, step.entry, core.now)
     return True
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from services.desk import (
     account,
+    attributing,
     booking,
     controls,
     gatekeeping,
@@ -74,6 +75,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     if core.now >= core.state.next_equity:
         core.state.next_equity = core.now + max(EQUITY_EVERY_NS, core.settings.data_step_ns)
         _record_equity(core, total, margins)
+        attributing.record(core)
 
 
 def equity(core: DeskCore) -> Decimal | None:

@@ -21,6 +21,7 @@ from services.execution.reconcile import AdoptionDay, Difference
 from services.execution.stops import StopBookState
 from services.execution.table import OrderTableState
 from services.market.feeds import PictureState
+from services.portfolio.attribution import AttributionState
 from services.portfolio.episodes import EpisodesState
 from services.portfolio.ledger import LedgerState
 from services.portfolio.unit_value import UnitState
@@ -268,6 +269,8 @@ class DeskState:
     faults: dict[str, str] = field(default_factory=dict)
     """`KIND@VENUE` -> chance: what the simulated exchange was told to do wrong."""
     revaluation: Revaluation = field(default_factory=Revaluation)
+    attribution: AttributionState = field(default_factory=AttributionState)
+    """Where every change of equity came from."""
     stopping: Stopping | None = None
     stopped: bool = False
     former: list[str] = field(default_factory=list)

@@ -133,6 +133,30 @@ class EquityRecord(Struct, frozen=True, tag="equity", kw_only=True):
     unit_value: Decimal | None
 
 
+class WaterfallRecord(Struct, frozen=True, tag="waterfall", kw_only=True):
+    """Where one account's change of equity came from, USD since its books began: sums, of which a report takes
+    differences. begun + price + funding + currency + adjustments + transfers - fees - slippage - interest -
+    conversion - liquidation = equity, exactly."""
+
+    ts: int
+    account: str
+    begun: Decimal
+    equity: Decimal
+    """At the last known figures."""
+    price: Decimal
+    funding: Decimal
+    currency: Decimal
+    fees: Decimal
+    slippage: Decimal
+    interest: Decimal
+    conversion: Decimal
+    liquidation: Decimal
+    adjustments: Decimal
+    transfers: Decimal
+    unmeasured: int
+    """Fills whose slippage could not be measured: it is inside `price`."""
+
+
 class AlertRecord(Struct, frozen=True, tag="alert", kw_only=True):
     ts: int
     key: str
@@ -210,4 +234,5 @@ Row = (
     | OverrideRecord
     | TransferRecord
     | DailyRecord
+    | WaterfallRecord
 )

@@ -38,7 +38,32 @@ def _add_daily(connection: sqlite3.Connection) -> None:
     connection.execute(_DAILY)
 
 
-MIGRATIONS: Mapping[int, Migration] = {1: _add_daily}
+_COUNTED = (
+    "begun",
+    "equity",
+    "price",
+    "funding",
+    "currency",
+    "fees",
+    "slippage",
+    "interest",
+    "conversion",
+    "liquidation",
+    "adjustments",
+    "transfers",
+)
+
+
+def _add_waterfall(connection: sqlite3.Connection) -> None:
+    sums = ", ".join(f'"{name}" TEXT NOT NULL' for name in _COUNTED)
+    connection.execute(
+        f'CREATE TABLE "waterfall" ("account" TEXT NOT NULL, "ts" INTEGER NOT NULL, {sums}, '
+        '"unmeasured" INTEGER NOT NULL, PRIMARY KEY ("account", "ts"))'
+    )
+    connection.execute('CREATE INDEX "waterfall_ts" ON "waterfall" ("ts")')
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _add_daily, 2: _add_waterfall}
 """`MIGRATIONS[n]` takes a store of schema n to n + 1, inside one transaction."""
 
 

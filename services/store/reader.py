@@ -21,6 +21,7 @@ from services.domain.records import (
     PairRecord,
     RiskRecord,
     TransferRecord,
+    WaterfallRecord,
 )
 from services.store.journal import GENESIS
 from services.store.migrate import CorruptStore, StoreError, trouble
@@ -35,6 +36,7 @@ from services.store.records import (
     PAIRS,
     RISK,
     TRANSFERS,
+    WATERFALL,
     Table,
 )
 from services.store.schema import SCHEMA_VERSION
@@ -170,6 +172,21 @@ class StoreReader:
     def equity(self, account: str = "all", since: int = 0) -> list[EquityRecord]:
         """Oldest first."""
         return self._read(EQUITY, "WHERE account = ? AND timestamp >= ? ORDER BY timestamp", (account, since))
+
+    def waterfall(self, since: int = 0, until: int = 2**63 - 1) -> list[WaterfallRecord]:
+        """Per account the newest row at or before each of the two instants, oldest first; an account whose
+        books began later gives its first row instead of the one at `since`."""
+        found: list[WaterfallRecord] = []
+        accounts = self._connection.execute("SELECT DISTINCT account FROM waterfall ORDER BY account")
+        for (account,) in accounts.fetchall():
+            rows = self._read(
+                WATERFALL, "WHERE account = ? AND ts <= ? ORDER BY ts DESC LIMIT 1", (account, since)
+            ) or self._read(WATERFALL, "WHERE account = ? AND ts <= ? ORDER BY ts LIMIT 1", (account, until))
+            found += rows
+            found += self._read(
+                WATERFALL, "WHERE account = ? AND ts <= ? ORDER BY ts DESC LIMIT 1", (account, until)
+            )
+        return found
 
     def daily(self) -> list[DailyRecord]:
         """The summaries of the days, oldest first."""

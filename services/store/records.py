@@ -28,6 +28,7 @@ from services.domain.records import (
     RiskRecord,
     Row,
     TransferRecord,
+    WaterfallRecord,
 )
 from services.store import schema
 
@@ -153,6 +154,7 @@ ALERTS = Table(AlertRecord, schema.Alert, key=("key", "since"))
 RISK = Table(RiskRecord, schema.RiskEvent, key=("ts", "kind", "subject", "text"), keep_first=True)
 OVERRIDES = Table(OverrideRecord, schema.Override, key=("key",))
 TRANSFERS = Table(TransferRecord, schema.Transfer, key=("venue", "transfer_id"), keep_first=True)
+WATERFALL = Table(WaterfallRecord, schema.Waterfall, key=("account", "ts"))
 DAILY = Table(DailyRecord, schema.Daily, key=("day",))
 
 TABLES: dict[type[Row], Table[Any]] = {
@@ -167,4 +169,5 @@ TABLES: dict[type[Row], Table[Any]] = {
     OverrideRecord: OVERRIDES,
     TransferRecord: TRANSFERS,
     DailyRecord: DAILY,
+    WaterfallRecord: WATERFALL,
 }

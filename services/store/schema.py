@@ -20,7 +20,7 @@ from peewee import (
     TextField,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class DecimalText(TextField):
@@ -278,6 +278,30 @@ class Daily(Model):
         table_name = "daily"
 
 
+class Waterfall(Model):
+    """Where an account's change of equity came from, USD since its books began."""
+
+    account = TextField()
+    ts = BigIntegerField(index=True)
+    begun = DecimalText()
+    equity = DecimalText()
+    price = DecimalText()
+    funding = DecimalText()
+    currency = DecimalText()
+    fees = DecimalText()
+    slippage = DecimalText()
+    interest = DecimalText()
+    conversion = DecimalText()
+    liquidation = DecimalText()
+    adjustments = DecimalText()
+    transfers = DecimalText()
+    unmeasured = IntegerField()
+
+    class Meta:
+        table_name = "waterfall"
+        primary_key = CompositeKey("account", "ts")
+
+
 MODELS: tuple[type[Model], ...] = (
     Meta,
     Journal,
@@ -292,4 +316,5 @@ MODELS: tuple[type[Model], ...] = (
     RiskEvent,
     Override,
     Daily,
+    Waterfall,
 )
