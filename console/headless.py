@@ -149,6 +149,15 @@ def why(layout: StateLayout, asked: str) -> str:
     return to_json(engine.why_of(store, asked)).decode()
 
 
+def report(layout: StateLayout, profile: str, period: str, tell: Callable[[str], None]) -> str:
+    """The figures of a period as JSON. Reads the store; works with and without a running engine."""
+    if not layout.store.exists():
+        raise ProductError(f"nothing to report: {layout.store} does not exist; start the engine once")
+    from services import engine
+
+    return to_json(engine.report_of(layout.store, profile, period, tell)).decode()
+
+
 def flatten_direct(layout: StateLayout, profile: str, what: str, say: Callable[[str], None]) -> Done:
     """Ends an engine that hangs and flattens with the venues alone."""
     from services import engine

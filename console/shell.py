@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console import audit, oneshot, serving, start
+from console import audit, oneshot, report, serving, start
 from console.asking import Debug, Json, Profile, StateDir, asked
 from services.protocol.commands import BY_NAME
 from services.protocol.errors import UsageError
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Make, show, check and find the configuration.", rich_markup_mode=None)
 audit.add(app)
+report.add(app)
 app.add_typer(config_app, name="config")
 
 

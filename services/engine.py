@@ -19,7 +19,7 @@ from typing import TypeVar
 from services.desk.views import Meta, ViewCache
 from services.domain.effects import Done, Notify
 from services.domain.enums import Severity
-from services.drive import direct, recover
+from services.drive import direct, recover, reporting
 from services.drive.choice import Choice, choose, made_faults, move_world_aside
 from services.drive.configuration import load_settings, write_ui
 from services.drive.guard import Watchdog
@@ -48,6 +48,7 @@ from services.store.why import why
 from services.venues.history.errors import HistoryError
 from services.venues.live import Finding
 from services.venues.sim.world import WorldMismatch, read_world
+from services.views.performance import PerformanceView
 from services.views.why import WhyView
 from services.workers.wires import account_names
 
@@ -101,6 +102,14 @@ def why_of(store: Path, asked: str) -> WhyView:
         return _reading(lambda: why(store, asked))
     except UnknownOrder as error:
         raise ProductError(str(error), Exit.FAILED, "unknown") from None
+
+
+def report_of(store: Path, profile: str, period: str, tell: Callable[[str], None]) -> PerformanceView:
+    """The figures of a period. Raises ProductError, UsageError for the period."""
+    try:
+        return _reading(lambda: reporting.report(store, profile, period, tell=tell))
+    except reporting.EmptyStore as error:
+        raise ProductError(f"nothing to report: {error}", Exit.FAILED, "empty") from None
 
 
 def doctor(layout: StateLayout, profile: str) -> tuple[str, tuple[Finding, ...]]:

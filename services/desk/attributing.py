@@ -85,6 +85,14 @@ def filling(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Iter
         parts.conversion -= rest
 
 
+def slippage(fill: OrderFilled, entry: OrderEntry | None, quote_usd: Decimal | None) -> Decimal | None:
+    """USD paid > 0 against the decision's mid; None = there was none, or no index."""
+    mid = entry.request.decided_mid if entry is not None else None
+    if mid is None or quote_usd is None:
+        return None
+    return cut(fill.side.sign * (fill.price - mid) * fill.quantity * quote_usd)
+
+
 def record(core: DeskCore) -> None:
     """One row a venue, beside the equity samples."""
     for venue in core.settings.venues:

@@ -131,6 +131,9 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
             episode_id=episode,
             foreign=entry is None,
             market_conditions=_conditions(entry),
+            notional_usd=None if quote_usd is None else fill.quantity * fill.price * quote_usd,
+            fee_usd=booked.fee_usd,
+            slippage_usd=attributing.slippage(fill, entry, quote_usd),
         )
     )
     keep_episodes(core, closed)

@@ -30,6 +30,11 @@ class FillRecord(Struct, frozen=True, tag="fill", kw_only=True):
     foreign: bool = False
     market_conditions: str = ""
     """The decision's mid and reason, in words."""
+    notional_usd: Decimal | None = None
+    """At the quote coin's index of that instant; None = unknown."""
+    fee_usd: Decimal | None = None
+    slippage_usd: Decimal | None = None
+    """Paid > 0 against the decision's mid; None = there was none, or an unknown index."""
 
 
 class OrderRecord(Struct, frozen=True, tag="order", kw_only=True):
@@ -134,9 +139,9 @@ class EquityRecord(Struct, frozen=True, tag="equity", kw_only=True):
 
 
 class WaterfallRecord(Struct, frozen=True, tag="waterfall", kw_only=True):
-    """Where one account's change of equity came from, USD since its books began: sums, of which a report takes
-    differences. begun + price + funding + currency + adjustments + transfers - fees - slippage - interest -
-    conversion - liquidation = equity, exactly."""
+    """Where one account's change of equity came from, USD since its books began: sums, of which a report
+    takes differences. begun + price + funding + currency + adjustments + transfers - fees - slippage -
+    interest - conversion - liquidation = equity, exactly."""
 
     ts: int
     account: str

@@ -1,12 +1,13 @@
 """The waterfall of equity (SEMANTICS 11): what every change of what we own came from, to the last digit.
 
-Each holding is an amount of a coin on a venue (balance, and the uPnL quoted in it) with the index that it was
-last valued at. Between two looks a holding changes value in two ways: its index moves (`currency`, on what was
+Each holding is an amount of a coin on a venue (balance, and the uPnL quoted in it) with the index that it
+was last valued at. Between two looks it changes value in two ways: its index moves (`currency`, on what was
 held before) or its amount does, which belongs to one named part, turned to USD at the index of that instant.
 So the parts add up to the change of the sum of all holdings by construction, exactly: amounts are cut to
 `GRID`, indexes stand on theirs, and no product needs more digits than the desk's arithmetic has.
 
-A flow whose index is unknown is valued at the last known one; a coin that never had one counts from its first.
+A flow whose index is unknown is valued at the last known one; a coin that never had one counts from its
+first.
 """
 
 from __future__ import annotations

@@ -61,6 +61,8 @@ def _add_waterfall(connection: sqlite3.Connection) -> None:
         '"unmeasured" INTEGER NOT NULL, PRIMARY KEY ("account", "ts"))'
     )
     connection.execute('CREATE INDEX "waterfall_ts" ON "waterfall" ("ts")')
+    for column in ("notional_usd", "fee_usd", "slippage_usd"):
+        connection.execute(f'ALTER TABLE "trades" ADD COLUMN "{column}" TEXT')
 
 
 MIGRATIONS: Mapping[int, Migration] = {1: _add_daily, 2: _add_waterfall}

@@ -173,6 +173,18 @@ class StoreReader:
         """Oldest first."""
         return self._read(EQUITY, "WHERE account = ? AND timestamp >= ? ORDER BY timestamp", (account, since))
 
+    def newest_equity(self) -> int | None:
+        """Time of the newest sample over all accounts; None = there is none."""
+        query = "SELECT MAX(timestamp) FROM performance_metrics WHERE account = 'all'"
+        found = self._connection.execute(query).fetchone()[0]
+        return None if found is None else int(found)
+
+    def equity_before(self, account: str, ts: int) -> list[EquityRecord]:
+        """The last sample before `ts`, or none."""
+        return self._read(
+            EQUITY, "WHERE account = ? AND timestamp < ? ORDER BY timestamp DESC LIMIT 1", (account, ts)
+        )
+
     def waterfall(self, since: int = 0, until: int = 2**63 - 1) -> list[WaterfallRecord]:
         """Per account the newest row at or before each of the two instants, oldest first; an account whose
         books began later gives its first row instead of the one at `since`."""

@@ -85,6 +85,9 @@ class Trade(Model):
     fee_coin = TextField()
     episode_id = TextField(index=True)
     foreign = BooleanField()
+    notional_usd = DecimalText(null=True)
+    fee_usd = DecimalText(null=True)
+    slippage_usd = DecimalText(null=True)
 
     class Meta:
         table_name = "trades"

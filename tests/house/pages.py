@@ -23,6 +23,8 @@ from services.settings.parameters import Settings, StrategySettings
 from services.settings.venues import KINDS
 from services.strategies.cross_exchange import KIND as CROSS
 from services.views.desk import DifferenceView
+from services.views.health import HealthView
+from services.views.performance import PerformanceView
 from services.views.status import OrderStatus, PairStatus, PositionStatus, StatusView, SummaryView
 from services.views.why import WhyStep, WhyView
 
@@ -60,6 +62,8 @@ def commands() -> str:
         "| `stableconsole config check` | | Check the file; names line, key, value and what was expected, and where a running engine differs. |",
         "| `stableconsole config path` | | Where the file is. |",
         "| `stableconsole doctor` | | What would stop trading, row by row with a remedy: machine, store, other engines, venues and keys; status 1 then. |",
+        "| `stableconsole report [--period P] [--csv] [--html FILE]` | | Results of a period: trades, risk, where equity went; works with no engine running. |",
+        "| `stableconsole health` | | Venues, process, store, channels; status 1 when a reading is bad or unknown. |",
         "| `stableconsole sim --port N [--key K --secret S]` | | Serve the simulated exchange in the FTX dialect, on this machine alone. |",
         "| `stableconsole version` | | The product's version. |",
         "",
@@ -205,6 +209,8 @@ def contract() -> str:
         ("differences[] of reconcile", DifferenceView),
         ("why", WhyView),
         ("a step of why", WhyStep),
+        ("report", PerformanceView),
+        ("health", HealthView),
         ("summary of a headless run, beside the keys of status", SummaryView),
     ]
     for title, struct in pages:

@@ -1,0 +1,196 @@
+"""A report from a store alone: reads a period, hands it to the pure figures. Works with no engine running."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import localcontext
+from pathlib import Path
+
+from services.domain.money import DESK_CONTEXT, ZERO
+from services.domain.records import EpisodeRecord, FillRecord, PairRecord, WaterfallRecord
+from services.portfolio import performance
+from services.protocol.errors import UsageError
+from services.store.reader import StoreReader
+from services.store.replay import JournalReader
+from services.venues.sim.scenarios import SCENARIOS, scenario
+from services.views.performance import MetricsView, PerformanceView, WaterfallView
+
+HOUR_NS = 3_600_000_000_000
+DAY_NS = 24 * HOUR_NS
+_AGO = re.compile(r"(\d{1,6})([hd])")
+_DATES = re.compile(r"(\d{4}-\d\d-\d\d)?\.\.(\d{4}-\d\d-\d\d)?")
+_FOREVER = 2**63 - 1
+
+
+class EmptyStore(Exception):
+    """Nothing has been sampled in the period; the text says what to do."""
+
+
+def span_of(period: str, newest: int) -> tuple[int, int]:
+    """`all`, `24h`, `30d`, `2023-03-01..2023-03-05` (whole UTC days, either end may be left out) -> since and
+    until, ns. Raises UsageError."""
+    if period == "all":
+        return 0, newest
+    ago = _AGO.fullmatch(period)
+    if ago is not None and int(ago[1]):
+        return max(0, newest - int(ago[1]) * (HOUR_NS if ago[2] == "h" else DAY_NS)), newest
+    dates = _DATES.fullmatch(period)
+    try:
+        if dates is not None and (dates[1] or dates[2]):
+            since = _midnight(dates[1]) if dates[1] else 0
+            until = _midnight(dates[2]) + DAY_NS - 1 if dates[2] else newest
+            if since < until:
+                return since, until
+    except ValueError as error:
+        raise UsageError(f"period {period}: {error}") from None
+    raise UsageError(f"period {period!r}: expected all, 24h, 30d or 2023-03-01..2023-03-05")
+
+
+def _midnight(day: str) -> int:
+    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 10**9
+
+
+def report(
+    store: Path, profile: str, period: str, *, most_points: int = 0, tell: Callable[[str], None] | None = None
+) -> PerformanceView:
+    """`most_points` of the curve, 0 = all. `tell` hears what is being done.
+
+    Raises StoreError without a store, EmptyStore when the period holds nothing, UsageError for the period.
+    """
+    say = tell or (lambda _: None)
+    stamp = stamp_of(store)
+    reader = StoreReader(store)
+    try:
+        span_of(period, 1)
+        newest = reader.newest_equity()
+        if newest is None:
+            raise EmptyStore("the store holds no equity sample yet; the engine takes one every 5 minutes")
+        since, until = span_of(period, newest)
+        say("equity")
+        before = [] if since == 0 else reader.equity_before("all", since)
+        samples = [*before, *(one for one in reader.equity(since=since) if one.ts <= until)]
+        if not samples or samples[-1].ts < since:
+            raise EmptyStore(f"nothing was sampled in {period}; the newest sample is of {_said(newest)}")
+        say("trades")
+        episodes = [one for one in reader.episodes(since=since) if one.closed_ts <= until]
+        say("fills")
+        fills = [one for one in reader.fills(since=since, limit=-1) if one.ts <= until]
+        pairs = [one for one in reader.pairs(limit=-1) if one.opened_ts is not None]
+        rows = reader.waterfall(since, until)
+    finally:
+        reader.close()
+    say("figures")
+    with localcontext(DESK_CONTEXT):
+        begin = max(since, samples[0].ts)
+        span = (begin, until)
+        points = performance.curve(samples)
+        fall = performance.waterfall(_ends(rows, since))
+        total = performance.metrics("all", episodes, fills, performance.open_spans(pairs, span), span)
+        return PerformanceView(
+            ts=samples[-1].ts,
+            profile=profile,
+            stamp=stamp,
+            period=period,
+            since=begin,
+            until=until,
+            risk=performance.risk(points),
+            waterfall=fall,
+            total=total,
+            by_strategy=performance.grouped(
+                episodes,
+                fills,
+                pairs,
+                span,
+                lambda one: (one.strategy,),
+                _strategy,
+                lambda one: (one.strategy,),
+            ),
+            by_symbol=performance.grouped(episodes, fills, pairs, span, _symbols, _symbol, _pair_symbols),
+            curve=performance.thinned(points, most_points) if most_points else points,
+            notes=notes_of(total, fall, len(performance.daily_values(points)) - 1, fills),
+        )
+
+
+def stamp_of(store: Path) -> str:
+    """`SIM (SYNTHETIC, …)`, `PAPER`, `BACKTEST` or `LIVE`, as the newest start of the journal says."""
+    journal = JournalReader(store)
+    try:
+        starts = journal.sessions()
+        if not starts:
+            return "UNKNOWN"
+        session = starts[-1].session()
+    finally:
+        journal.close()
+    if session.mode != "sim":
+        return session.mode.upper()
+    if session.world.get("history"):
+        return "BACKTEST"
+    name = str(session.world.get("scenario") or "")
+    return f"SIM ({scenario(name).label if name in SCENARIOS else 'SYNTHETIC'})"
+
+
+def notes_of(
+    total: MetricsView, fall: WaterfallView | None, days: int, fills: list[FillRecord]
+) -> tuple[str, ...]:
+    notes = []
+    if days < performance.LEAST_DAYS:
+        least = performance.LEAST_DAYS
+        notes.append(f"Sharpe, Sortino and Calmar need {least} daily returns; there are {max(0, days)}.")
+    if total.total_trades and total.profit_factor is None:
+        notes.append("No losing trade: the profit factor is infinite, null in JSON.")
+    if not total.total_trades:
+        notes.append("No trade was closed in this period; what is open is inside equity, not in the metrics.")
+    if fall is None:
+        notes.append("No waterfall: this store was written before the program kept one.")
+    elif fall.unmeasured:
+        notes.append(
+            f"{fall.unmeasured} fills had no mid to be measured against: their slippage is in price."
+        )
+    if any(one.foreign for one in fills):
+        notes.append("Trades that are not ours are in equity, in the waterfall and under strategy foreign.")
+    return tuple(notes)
+
+
+def _ends(rows: list[WaterfallRecord], since: int) -> dict[str, tuple[WaterfallRecord, WaterfallRecord]]:
+    """By account. Books that began inside the period begin with what they found and no part."""
+    ends: dict[str, tuple[WaterfallRecord, WaterfallRecord]] = {}
+    for row in rows:
+        if row.account in ends:
+            ends[row.account] = (ends[row.account][0], row)
+        else:
+            first = row if row.ts <= since else _begun(row)
+            ends[row.account] = (first, row)
+    return ends
+
+
+def _begun(row: WaterfallRecord) -> WaterfallRecord:
+    return WaterfallRecord(
+        ts=row.ts,
+        account=row.account,
+        begun=row.begun,
+        equity=row.begun,
+        unmeasured=0,
+        **dict.fromkeys(performance.SUMMED, ZERO),
+    )
+
+
+def _strategy(fill: FillRecord) -> str:
+    return fill.strategy.removeprefix("strategy:")
+
+
+def _symbol(fill: FillRecord) -> str:
+    return fill.instrument.rpartition(".")[0] or fill.instrument
+
+
+def _symbols(episode: EpisodeRecord) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.rpartition(".")[0] or name for name in episode.instruments))
+
+
+def _pair_symbols(pair: PairRecord) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.rpartition(".")[0] or name for name in (pair.short, pair.long)))
+
+
+def _said(ts: int) -> str:
+    return datetime.fromtimestamp(ts // 10**9, tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
