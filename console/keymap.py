@@ -83,6 +83,17 @@ KEYS: tuple[Key, ...] = (
         9,
         on=("markets",),
     ),
+    Key(
+        "performance.period",
+        "i",
+        "room('period')",
+        "i",
+        "period",
+        "The next period: 24 h, 7, 30, 90, 365 days, all",
+        "move",
+        9,
+        on=("performance",),
+    ),
     Key("ticket", "o", "ticket", "o", "order", "Open an order ticket; S in it sends", "do", 5),
     Key(
         "cancel",

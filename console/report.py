@@ -15,6 +15,7 @@ import typer
 
 from console import oneshot, plain_report
 from console.asking import Debug, Json, Profile, StateDir, asked
+from console.client import Client
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
 
@@ -73,7 +74,7 @@ def health(
 ) -> int:
     """Readings of venues, process, store and channels; status 1 when one is bad or unknown."""
     chosen = asked(profile, state_dir, json)
-    with oneshot.Client.open(chosen.layout, chosen.profile) as client:
+    with Client.open(chosen.layout, chosen.profile) as client:
         done = client.call("health", {})
     if done.error is not None:
         raise ProductError(done.error.text)

@@ -30,6 +30,14 @@ ROOMS: tuple[Entry, ...] = (
         "screens.strategies:StrategiesRoom",
         "What each does and why, its parameters, its pairs",
     ),
+    Entry(
+        "5",
+        "performance",
+        "Performance",
+        "screens.performance:PerformanceRoom",
+        "Equity, drawdown, where equity went, metrics",
+    ),
+    Entry("6", "health", "Health", "screens.health:HealthRoom", "Venues, process, store, channels"),
     Entry("7", "journal", "Journal", "screens.journal:JournalRoom", "Decisions, commands, refusals, chains"),
     Entry("8", "stress", "Stress", "screens.stress:StressRoom", "What if: shocks, and what would be left"),
 )

@@ -20,14 +20,17 @@ from msgspec import Struct
 from services.control.bridge import Bridge
 from services.control.server import ControlServer
 from services.desk.views import Meta, ViewCache, summary
+from services.desk.views.health import health_view
 from services.desk.views.lately import FILLS, ORDERS, Lately
 from services.desk.views.markets import Depth
 from services.desk.views.topics import no_depth
 from services.drive.chronicle import Chronicle, recent
 from services.drive.guard import Watchdog
 from services.drive.machine import VirtualMachine
+from services.drive.results import Results
 from services.drive.runner import Runner
 from services.drive.standing import Standing
+from services.drive.vitals import Vitals
 from services.market.tape import Tape
 from services.protocol.exits import Exit
 from services.protocol.frames import Hello
@@ -116,12 +119,17 @@ class Running:
         machine.on_market, machine.on_record = tape.hear, lately.hear
         machine.on_effect = chronicle.hear
         _fill(lately, chronicle, session.layout.store)
+        vitals, results = Vitals(session), Results(session.layout.store, session.settings.profile)
         bridge = Bridge(
             session.desk,
             runner,
             parts.meta,
             parts.cache,
-            more={"journal": lambda asked: chronicle.view(asked, machine.queue.now)},
+            more={
+                "journal": lambda asked: chronicle.view(asked, machine.queue.now),
+                "health": lambda _: health_view(session.desk.core, parts.meta(), *vitals.read()),
+                "performance": results.view,
+            },
             tape=tape,
             lately=lately,
             depth=parts.depth,
@@ -130,6 +138,7 @@ class Running:
         session.desk.strategies.guard = watchdog.guard
         server = ControlServer(session.layout.socket, self._hello(), bridge, bridge)
         await server.start()
+        vitals.start()
         if parts.guarded:
             watchdog.start()
         self._take_signals(runner)
@@ -153,7 +162,9 @@ class Running:
             )
             await asyncio.sleep(0)
         finally:
+            vitals.stop()
             await server.close()
+            await results.close()
             # First the watchdog: what cannot be closed quickly is no reason to shoot the engine.
             watchdog.stop()
             if parts.hang_up is not None:

@@ -150,6 +150,8 @@ class Bridge:
             view = {"schema": SCHEMA, "positions": positions(core)}
         elif name == "orders":
             view = {"schema": SCHEMA, "orders": orders(core)}
+        elif name in self._more:
+            view = self._more[name]("")
         else:
             view = {"schema": SCHEMA, "pairs": pairs(core)}
         return to_json(view).decode()

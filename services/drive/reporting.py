@@ -113,6 +113,25 @@ def report(
         )
 
 
+def nothing(store: Path, profile: str, period: str, why: str) -> PerformanceView:
+    """What a screen shows of a period without a sample."""
+    return PerformanceView(
+        ts=0,
+        profile=profile,
+        stamp=stamp_of(store),
+        period=period,
+        since=0,
+        until=0,
+        risk=performance.risk(()),
+        waterfall=None,
+        total=performance.metrics("all", (), (), (), (0, 0)),
+        by_strategy=(),
+        by_symbol=(),
+        curve=(),
+        notes=(f"{why[0].upper()}{why[1:]}.",),
+    )
+
+
 def stamp_of(store: Path) -> str:
     """`SIM (SYNTHETIC, …)`, `PAPER`, `BACKTEST` or `LIVE`, as the newest start of the journal says."""
     journal = JournalReader(store)

@@ -233,6 +233,14 @@ SPECS: tuple[Spec, ...] = (
     ),
     Spec(name="positions", help="Open positions.", example="positions", line=False, reads=True),
     Spec(name="orders", help="Working and in-doubt orders.", example="orders", line=False, reads=True),
+    Spec(
+        name="health",
+        help="Readings of venues, process, store, channels.",
+        example="health",
+        line=False,
+        shell=False,
+        reads=True,
+    ),
     Spec(name="pairs", help="Pairs, with residual and naked clock.", example="pairs", line=False, reads=True),
     Spec(
         name="reconcile",

@@ -148,6 +148,14 @@ class StoreWriter:
             found, self._facts = self._facts, []
         return found
 
+    def trouble(self) -> str:
+        """What is wrong with writing now; empty = nothing."""
+        if self._ended() and self._closing is None:
+            return "the store's writer has ended; restart the engine"
+        if self._trouble is not None:
+            return self._trouble.text
+        return f"rows wait for the disk, the oldest for {self.oldest_s():.1f} s" if self._slow else ""
+
     @property
     def waiting(self) -> int:
         """Rows not yet on disk."""

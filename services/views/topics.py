@@ -13,6 +13,8 @@ TYPES: dict[str, str] = {
     "book": "services.views.markets:BookView",
     "strategies": "services.views.strategies:StrategiesView",
     "journal": "services.views.journal:JournalView",
+    "performance": "services.views.performance:PerformanceView",
+    "health": "services.views.health:HealthView",
     "stress": "services.views.stress:StressLab",
 }
 """By kind: `book` for `book:BTC-USDT-PERP.alpha`."""

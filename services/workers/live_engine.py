@@ -173,10 +173,14 @@ class LiveEngine:
         )
 
     def meta(self) -> Meta:
-        latency = {}
+        latency, budget, reconnects = {}, {}, {}
         for name, venue in self.venues.items():
             health = venue.health()
             latency[name] = (_decimal(health.latency_ms_p50), _decimal(health.latency_ms_p95))
+            reconnects[name] = health.reconnects
+            free = [1 - Decimal(used) / limit for used, limit in health.budget.values() if limit]
+            if free:
+                budget[name] = max(Decimal(0), min(free))
         mode = self.settings.mode
         return Meta(
             badge=BADGES.get(mode, mode.upper()),
@@ -185,6 +189,8 @@ class LiveEngine:
             mode=mode,
             synthetic=mode == "sim",
             latency=latency,
+            budget=budget,
+            reconnects=reconnects,
         )
 
     def describe(self) -> str:

@@ -12,6 +12,7 @@ from tests.console.journal_fixtures import quiet_journal
 from tests.console.labs import quiet_lab
 from tests.console.market_fixtures import quiet_book, quiet_markets
 from tests.console.order_fixtures import busy_orders
+from tests.console.result_fixtures import quiet_health, quiet_results
 from tests.console.strategy_fixtures import quiet_strategies
 
 Views = Mapping[str, object]
@@ -25,6 +26,8 @@ ROOM_VIEWS: dict[str, Callable[[], Views]] = {
         "journal:all/funding_arb": quiet_journal(name="funding_arb"),
         "journal:all/P-10": quiet_journal(name="P-10"),
     },
+    "performance": lambda: {"performance:all": quiet_results()},
+    "health": lambda: {"health": quiet_health()},
     "stress": lambda: {"stress": quiet_lab()},
     "orders": lambda: {"orders": busy_orders()},
 }

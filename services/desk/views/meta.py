@@ -19,3 +19,6 @@ class Meta(Struct, frozen=True, kw_only=True):
     synthetic: bool
     latency: dict[str, tuple[Decimal | None, Decimal | None]] = {}
     """By venue: milliseconds of one request, median and 95th percentile; None = not measured."""
+    budget: dict[str, Decimal] = {}
+    """By venue: free share of its tightest rate limit."""
+    reconnects: dict[str, int] = {}

@@ -1,0 +1,279 @@
+"""Performance: equity and drawdown over the period, where equity went, the metrics by strategy and symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from screens import format as f
+from screens.draw.context import Context
+from screens.draw.plots import line_chart
+from screens.frame import Content, Row
+from screens.ink import Line, Span, Spans, flow, wrap
+from screens.table import Cells, Column, fit, header, row
+from services.views.performance import MetricsView, PerformanceView, WaterfallView
+from themes import glyphs as g
+
+INFINITE = "∞"
+EMPTY = "No trade was closed in this period. i walks through the periods."
+
+_PARTS = (
+    ("price", "price", 1, "profit and loss against the mid at which each order was decided"),
+    ("funding", "funding", 1, "received less paid, at the coin's index of that instant"),
+    ("currency", "currency", 1, "what the held coins did in USD"),
+    ("adjustments", "adjustments", 1, "what a venue's read brought that no fill or payment explains"),
+    ("fees", "fees", -1, "paid on fills"),
+    ("slippage", "slippage", -1, "fills against the mid of their decision"),
+    ("interest", "interest", -1, "on negative balances"),
+    ("conversion", "conversion", -1, "spot trades against the index"),
+    ("liquidation", "liquidation", -1, "fees and prices of liquidations"),
+)
+_METRICS = (
+    Column("name", "", 11, most=26, text=True),
+    Column("trades", "Trades", 6, right=True),
+    Column("won", "Won", 7, right=True),
+    Column("pnl", "PnL $", 9, right=True),
+    Column("funding", "Funding $", 9, right=True),
+    Column("fees", "Fees $", 8, right=True),
+    Column("slip", "Slippage $", 10, right=True),
+    Column("win", "Avg win", 8, right=True),
+    Column("loss", "Avg loss", 8, right=True),
+    Column("factor", "Factor", 6, right=True),
+    Column("each", "Per trade", 9, right=True),
+    Column("time", "In market", 9, right=True),
+    Column("turnover", "Turnover $", 10, right=True),
+)
+_DROP = ("turnover", "win", "loss", "each", "slip", "time", "fees", "factor", "won")
+
+
+def equity(view: PerformanceView, width: int, height: int) -> Content:
+    content = Content(title="Equity", summary=_period(view))
+    points = [(one.ts, one.equity) for one in view.curve if one.equity is not None]
+    if len(points) < 2:
+        return _without_chart(content, view, width)
+    lines = line_chart(_stretched(points, width), width, height, lambda v: f.number(_dec(v), 0))
+    content.rows = [Row([line]) for line in lines]
+    return content
+
+
+def drawdown(view: PerformanceView, width: int, height: int) -> Content:
+    risk = view.risk
+    content = Content(title="Drawdown")
+    if risk.max_drawdown is not None:
+        deepest = (Span("deepest ", "muted"), Span(f.percent(_dec(risk.max_drawdown), 2), "text"))
+        now = (Span(f" {g.DOT} now ", "muted"), Span(f.percent(_dec(risk.drawdown_now or 0), 2), "text"))
+        content.summary = ((*deepest, *now), deepest)
+    points = [(one.ts, -one.drawdown * 100) for one in view.curve if one.drawdown is not None]
+    if len(points) < 2:
+        return _without_chart(content, view, width)
+    lines = line_chart(_stretched(points, width), width, height, lambda v: f"{f.number(_dec(v), 2)} %")
+    content.rows = [Row([line]) for line in lines]
+    return content
+
+
+def _without_chart(content: Content, view: PerformanceView, width: int) -> Content:
+    text = (
+        " ".join(view.notes) if not view.curve else "Too few samples for a chart: one comes every 5 minutes."
+    )
+    content.rows = [Row([line]) for line in wrap(text, width, "muted")]
+    return content
+
+
+def _stretched(points: Sequence[tuple[int, float]], width: int) -> list[tuple[int, float]]:
+    """At even steps of time over the whole width: what stood last at each, and of each step the extreme that
+    is further from the one before."""
+    count = max(2, 2 * (width - 12))
+    first, last = points[0][0], points[-1][0]
+    out: list[tuple[int, float]] = []
+    at = 0
+    before = points[0][1]
+    for column in range(count):
+        ts = first + (last - first) * column // (count - 1)
+        value = before
+        while at < len(points) and points[at][0] <= ts:
+            here = points[at][1]
+            value = here if value == before or abs(here - before) > abs(value - before) else value
+            at += 1
+        before = points[at - 1][1] if at else before
+        out.append((ts, value))
+    return out
+
+
+def _period(view: PerformanceView) -> tuple[Spans, ...]:
+    shown: Spans = (Span(view.period, "*accent"), Span("  i other periods", "muted"))
+    stamp: Spans = (Span(f"{f.clean(view.stamp)} ", "muted"), Span(f"{g.DOT} ", "muted"))
+    return ((*stamp, *shown), shown, (Span(view.period, "*accent"),))
+
+
+def waterfall(view: PerformanceView, width: int, context: Context) -> Content:
+    del context
+    content = Content(title="Where equity went", summary=((Span("USD", "muted"),),))
+    fall = view.waterfall
+    if fall is None:
+        text = " ".join(view.notes) if not view.curve else "This store keeps no waterfall for the period."
+        content.rows = [Row([line]) for line in wrap(text, width, "muted")]
+        return content
+    steps = [(name, sign * getattr(fall, key), key) for key, name, sign, _ in _PARTS]
+    if fall.transfers:
+        steps.insert(0, ("transfers", fall.transfers, "transfers"))
+    places = 2 if abs(fall.equity_end) < 10_000_000 else 0
+    side = max(len(f.number(fall.equity_end, places)), 11) + 1
+    room = width - 14 - side
+    low, high = _reach([change for _, change, _ in steps])
+    content.rows.append(_total("before", fall.equity_start, room, side, places))
+    level = Decimal(0)
+    for name, change, key in steps:
+        bar = _bar(level, change, low, high, room) if room >= 8 else []
+        line = Line([Span(name.ljust(14), "text" if change else "muted"), *bar])
+        ink = "muted" if not change else "pos" if change > 0 else "neg"
+        line.to(width - side).add(f.signed(change, places).rjust(side), ink)
+        content.rows.append(Row([line], key=key))
+        level += change
+    content.rows.append(_total("after", fall.equity_end, room, side, places))
+    result = Line([Span("result", "*strong")]).to(width - side)
+    content.rows.append(
+        Row(
+            [result.add(f.signed(fall.result, places).rjust(side), _sign(fall.result, bold=True))],
+            key="result",
+        )
+    )
+    if fall.difference:
+        text = f"The parts miss the change of equity by {f.signed(fall.difference, 8)}: a fault of ours."
+        content.rows += [Row([line]) for line in wrap(text, width, "*alarm")]
+    return content
+
+
+def _total(name: str, amount: Decimal, room: int, side: int, places: int) -> Row:
+    line = Line([Span(f"equity {name}".ljust(14), "muted")]).to(14 + max(0, room))
+    return Row([line.add(f.number(amount, places).rjust(side), "*strong")])
+
+
+def _reach(changes: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
+    level = low = high = Decimal(0)
+    for change in changes:
+        level += change
+        low, high = min(low, level), max(high, level)
+    return low, high
+
+
+def _bar(level: Decimal, change: Decimal, low: Decimal, high: Decimal, room: int) -> list[Span]:
+    """The step's own place on one scale for all; the smallest change shows one cell."""
+    span = high - low
+    if not span:
+        return []
+    cells = room - 1
+    ends = sorted(int((one - low) / span * (cells - 1)) for one in (level, level + change))
+    if not change:
+        return [Span(" " * ends[0], "text"), Span("│", "faint")]
+    ink = "pos" if change > 0 else "neg"
+    return [Span(" " * ends[0], "text"), Span("━" * max(1, ends[1] - ends[0]), ink)]
+
+
+def part_drawer(fall: WaterfallView | None, key: str, width: int) -> list[Line]:
+    if fall is None:
+        return []
+    if key == "result":
+        return wrap(
+            "Change of equity less transfers: the sum of the parts, to the last digit.", width, "muted"
+        )
+    said = next((text for name, _, _, text in _PARTS if name == key), "deposits less withdrawals")
+    lines = wrap(f"{said[0].upper()}{said[1:]}.", width, "muted")
+    if key in ("slippage", "price") and fall.unmeasured:
+        text = f"{fall.unmeasured} fills had no mid to be measured against: their slippage is in price."
+        lines += wrap(text, width, "muted")
+    return lines
+
+
+def ratios(view: PerformanceView, width: int) -> list[Line]:
+    risk = view.risk
+    interval = ""
+    if risk.sharpe_low is not None and risk.sharpe_high is not None:
+        interval = f" {f.number(_dec(risk.sharpe_low), 1)} … {f.number(_dec(risk.sharpe_high), 1)}"
+    facts: list[Spans] = [
+        _fact("return", None if risk.total_return is None else f.signed_percent(_dec(risk.total_return), 2)),
+        (*_fact("Sharpe", _ratio(risk.sharpe)), Span(interval, "muted")),
+        _fact("Sortino", _ratio(risk.sortino)),
+        _fact("Calmar", _ratio(risk.calmar)),
+        _fact("days", str(risk.days)),
+    ]
+    return flow(facts, width, gap=3)
+
+
+def _fact(name: str, text: str | None) -> Spans:
+    return (Span(f"{name} ", "muted"), Span(g.NONE if text is None else text, "*strong" if text else "muted"))
+
+
+def _ratio(value: float | None) -> str | None:
+    return None if value is None else f.number(_dec(value), 2)
+
+
+def metrics(view: PerformanceView, width: int, context: Context) -> Content:
+    total = view.total
+    content = Content(title="Metrics", summary=_metrics_summary(total))
+    groups = (("By strategy", view.by_strategy, "strategy"), ("By symbol", view.by_symbol, "symbol"))
+    cells = {("all", "all"): _cells(total, "*strong")}
+    for _, rows, kind in groups:
+        cells |= {(kind, one.name): _cells(one, "text") for one in rows if context.keeps(one.name)}
+    layout = fit(_METRICS, list(cells.values()), width, _DROP)
+    content.head = [] if layout.wrapped else [header(layout)]
+    content.rows.append(Row(row(layout, cells["all", "all"]), key="all"))
+    if not total.total_trades:
+        content.rows += [Row([line]) for line in wrap(EMPTY, width, "muted")]
+    for title, _, kind in groups:
+        chosen = [key for key in cells if key[0] == kind]
+        if not chosen:
+            continue
+        if context.room:
+            content.rows.append(Row([Line()]))
+        content.rows.append(Row([Line([Span(title, "muted")])]))
+        content.rows += [Row(row(layout, cells[key]), key=f"{kind} {key[1]}") for key in chosen]
+    content.foot = ratios(view, width)
+    return content
+
+
+def _metrics_summary(total: MetricsView) -> tuple[Spans, ...]:
+    return (
+        (Span("closed episodes, net of fees and funding", "muted"),),
+        (Span(f"{total.total_trades}", "muted"),),
+    )
+
+
+def _cells(one: MetricsView, ink: str) -> Cells:
+    factor = g.NONE if one.profit_factor is None else f.number(_dec(one.profit_factor), 2)
+    if one.profit_factor is None and one.total_trades and one.avg_loss is None:
+        factor = INFINITE
+    return {
+        "name": _one(f.clean(one.name), ink),
+        "trades": _one(str(one.total_trades), ink),
+        "won": _one(g.NONE if one.win_rate is None else f.percent(_dec(one.win_rate)), "text"),
+        "pnl": _money(one.total_pnl),
+        "funding": _money(one.funding),
+        "fees": _plain(one.fees),
+        "slip": _plain(one.slippage),
+        "win": _plain(one.avg_win, g.NONE),
+        "loss": _plain(one.avg_loss, g.NONE),
+        "factor": _one(factor, "text"),
+        "each": _money(one.expectancy) if one.expectancy is not None else _one(g.NONE, "muted"),
+        "time": _one(g.NONE if one.time_in_market is None else f.percent(_dec(one.time_in_market)), "text"),
+        "turnover": _plain(one.turnover, places=0),
+    }
+
+
+def _one(text: str, ink: str) -> Sequence[Spans]:
+    return ((Span(text, ink),),)
+
+
+def _money(value: Decimal) -> Sequence[Spans]:
+    return tuple((Span(text, _sign(value)),) for text in f.money_choices(value))
+
+
+def _plain(value: Decimal | None, missing: str = f.UNKNOWN, places: int = 2) -> Sequence[Spans]:
+    return _one(missing, "muted") if value is None else _one(f.number(value, places), "text")
+
+
+def _sign(value: Decimal, *, bold: bool = False) -> str:
+    return "muted" if not value else ("*" if bold else "") + ("pos" if value > 0 else "neg")
+
+
+def _dec(value: float | Decimal) -> Decimal:
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)

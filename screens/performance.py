@@ -1,0 +1,81 @@
+"""Screen 5, Performance: equity and drawdown, where equity went, metrics by strategy and symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from screens.draw import performance
+from screens.frame import Content
+from screens.ink import Line
+from screens.layout import Rect, SizeClass, beside, stacked
+from screens.room import Host, Look, PaneSpec, Room
+from services.views.performance import PERIODS, PerformanceView
+
+
+class PerformanceRoom(Room):
+    name = "performance"
+    panes: ClassVar[tuple[PaneSpec, ...]] = (
+        PaneSpec("equity", "Equity", telling=True),
+        PaneSpec("drawdown", "Drawdown", telling=True),
+        PaneSpec("waterfall", "Where equity went", tab="Waterfall"),
+        PaneSpec("metrics", "Metrics"),
+    )
+
+    def __init__(self) -> None:
+        self._period = PERIODS[-1]
+        self._kept: PerformanceView | None = None
+        """The last one: it stands until the engine has reckoned another period."""
+
+    def topics(self) -> tuple[str, ...]:
+        return (f"performance:{self._period}",)
+
+    def ready(self, views: Mapping[str, object]) -> bool:
+        return self._kept is not None or super().ready(views)
+
+    def places(self, size: SizeClass, body: Rect, views: Mapping[str, object]) -> dict[str, Rect]:
+        many = self.shape(views)
+        low = max(8, min(many + 10, body.height // 2 - 1))
+        rows = stacked(body, {"top": body.height - low, "metrics": 0})
+        sides = beside(rows.pop("top"), {"charts": 60, "waterfall": 40})
+        charts = sides.pop("charts")
+        return {
+            **stacked(charts, {"equity": charts.height * 3 // 5, "drawdown": 0}),
+            **sides,
+            **rows,
+        }
+
+    def shape(self, views: Mapping[str, object]) -> int:
+        view = views.get("performance", self._kept)
+        return len(view.by_strategy) + len(view.by_symbol) if isinstance(view, PerformanceView) else 0
+
+    def draw(self, pane: str, look: Look) -> Content:
+        view = look.view("performance", PerformanceView) or self._kept
+        if view is None:
+            return Content(title="")
+        self._kept = view
+        if pane == "equity":
+            return performance.equity(view, look.width, look.height)
+        if pane == "drawdown":
+            return performance.drawdown(view, look.width, look.height)
+        make = {"waterfall": performance.waterfall, "metrics": performance.metrics}[pane]
+        return make(view, look.width, look.context)
+
+    def drawer(self, pane: str, key: str, look: Look) -> list[Line]:
+        if self._kept is None:
+            return []
+        if pane == "waterfall":
+            return performance.part_drawer(self._kept.waterfall, key, look.width)
+        return performance.ratios(self._kept, look.width) if pane == "equity" and look.plan.tabs else []
+
+    def tab(self, pane: str, views: Mapping[str, object]) -> tuple[str, str]:
+        view = self._kept
+        if pane == "metrics" and view is not None:
+            return (str(view.total.total_trades), "muted")
+        return ("", "muted")
+
+    def act(self, action: str, host: Host, pane: str, key: str) -> None:
+        if action == "period":
+            self._period = PERIODS[(PERIODS.index(self._period) + 1) % len(PERIODS)]
+            host.say(f"period {self._period}")
+            host.redraw()

@@ -1,0 +1,135 @@
+"""A report from a store alone, and its waterfall over a run of the whole desk."""
+
+from __future__ import annotations
+
+import csv
+import io
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from console import plain_report, report_html
+from console.report import table_of
+from services.domain.enums import PairState, Side
+from services.domain.events import TransferBooked
+from services.domain.records import EquityRecord, WaterfallRecord
+from services.drive.reporting import EmptyStore, report, span_of
+from services.protocol.errors import UsageError
+from services.protocol.frames import to_json
+from services.store.migrate import StoreError
+from services.store.writer import StoreWriter
+from tests.desk.world import DeskWorld, quick
+from tests.store.builders import new_store
+
+DAY = 86_400 * 10**9
+
+
+def parts_of(row: WaterfallRecord) -> Decimal:
+    gains = row.price + row.funding + row.currency + row.adjustments + row.transfers
+    return gains - row.fees - row.slippage - row.interest - row.conversion - row.liquidation
+
+
+@pytest.fixture(scope="module")
+def lived() -> DeskWorld:
+    """A pair opened, a stranger's trade, a deposit, settlements, a flatten."""
+    world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [PairState.HEDGED])
+    world.foreign("ETH-USDT-PERP.beta", Side.BUY, "0.5")
+    world.run(700)
+    now = world.now
+    deposit = TransferBooked(
+        venue="alpha", transfer_id="t1", coin="USDT", amount=Decimal(500), ts=now, ts_event=now
+    )
+    world.machine.feed(deposit)
+    world.run(700)
+    world.command("flatten")
+    world.run(700)
+    return world
+
+
+def test_every_row_adds_up_to_the_last_digit_and_to_the_margins_equity(lived: DeskWorld) -> None:
+    rows = [row for row in lived.keeper.rows if isinstance(row, WaterfallRecord)]
+    assert len(rows) > 6
+    assert all(row.begun + parts_of(row) == row.equity for row in rows)
+    samples = {(s.ts, s.account): s for s in lived.keeper.rows if isinstance(s, EquityRecord)}
+    checked = 0
+    for row in rows:
+        known = samples[(row.ts, row.account)].total_balance
+        if known is not None:
+            assert abs(known - row.equity) < Decimal("1e-8")
+            checked += 1
+    assert checked > 4
+    last = {row.account: row for row in rows}
+    assert all(row.fees > 0 for row in last.values())
+    assert sum(row.transfers for row in last.values()) == pytest.approx(Decimal(500), abs=Decimal(5))
+
+
+@pytest.fixture(scope="module")
+def store(lived: DeskWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = new_store(tmp_path_factory.mktemp("report"))
+    writer = StoreWriter(path)
+    writer.start()
+    for row in lived.keeper.rows:
+        writer.record(row)
+    assert writer.close()
+    return path
+
+
+def test_the_report_of_a_store(store: Path, lived: DeskWorld) -> None:
+    view = report(store, "sim", "all")
+    fall = view.waterfall
+    assert fall is not None
+    assert fall.difference == 0
+    assert fall.result == fall.equity_end - fall.equity_start - fall.transfers
+    assert view.total.total_trades == lived.desk.state.counters.trades
+    assert view.total.total_pnl == sum(one.total_pnl for one in view.by_strategy)
+    assert view.risk.sharpe is None
+    assert any("30 daily returns" in note for note in view.notes)
+    assert view.curve[-1].equity is not None
+
+
+def test_every_form_says_the_same(store: Path) -> None:
+    answer = msgspec.json.decode(to_json(report(store, "sim", "all")))
+    text = plain_report.report(answer)
+    assert "Where equity went" in text
+    assert "funding_arb" in text
+    lines = list(csv.reader(io.StringIO(table_of(answer))))
+    figures = {(section, name, figure): value for section, name, figure, value in lines}
+    assert figures["waterfall", "", "funding"] == answer["waterfall"]["funding"]
+    assert figures["total", "", "total_trades"] == str(answer["total"]["total_trades"])
+    answer["profile"] = "<script>alert(1)</script>"
+    page = report_html.page(answer)
+    tags = _Tags()
+    tags.feed(page)
+    assert {"svg", "table", "rect", "polyline"} <= tags.seen
+    assert not tags.seen & {"script", "link", "img", "iframe"}
+    assert not any(word in page for word in ("http:", "https:", "url("))
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs
+        self.seen.add(tag)
+
+
+def test_an_empty_store_and_none_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is none yet"):
+        report(tmp_path / "store.sqlite", "sim", "all")
+    with pytest.raises(EmptyStore, match="no equity sample yet"):
+        report(new_store(tmp_path), "sim", "all")
+
+
+def test_periods() -> None:
+    assert span_of("all", 5) == (0, 5)
+    assert span_of("24h", 3 * DAY) == (2 * DAY, 3 * DAY)
+    assert span_of("1970-01-02..1970-01-03", 9) == (DAY, 3 * DAY - 1)
+    assert span_of("1970-01-02..", 9 * DAY) == (DAY, 9 * DAY)
+    for wrong in ("", "0d", "7", "..", "2023-02-30..", "1970-01-03..1970-01-01", "7w"):
+        with pytest.raises(UsageError, match="period"):
+            span_of(wrong, 9 * DAY)
