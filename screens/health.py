@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from screens.draw import health
 from screens.frame import Content
+from screens.ink import Line
 from screens.layout import Rect, SizeClass, beside, stacked
 from screens.room import Look, PaneSpec, Room
 from services.views.health import HealthView
@@ -50,6 +51,12 @@ class HealthRoom(Room):
     def draw(self, pane: str, look: Look) -> Content:
         view = look.view("health", HealthView)
         return Content(title="") if view is None else _DRAW[pane](view, look.width, look.context)
+
+    def drawer(self, pane: str, key: str, look: Look) -> list[Line]:
+        view = look.view("health", HealthView)
+        if view is None or pane != "venues":
+            return []
+        return health.venue_drawer(view, key, look.width, look.context)
 
     def tab(self, pane: str, views: Mapping[str, object]) -> tuple[str, str]:
         view = views.get("health")

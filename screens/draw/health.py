@@ -8,7 +8,7 @@ from decimal import Decimal
 from screens import format as f
 from screens.draw.context import Context
 from screens.frame import Content, Row
-from screens.ink import Line, Span, Spans, wrap
+from screens.ink import Line, Span, Spans, flow, wrap
 from screens.table import Cells, Column, fit, header, row
 from services.views.health import Finding, HealthView, VenueHealth
 from themes import glyphs as g
@@ -21,7 +21,7 @@ _VENUES = (
     Column("p95", "p95 ms", 6, right=True),
     Column("clock", "Clock ms", 8, right=True),
     Column("bar", "Rate limit used", 8, most=24, gap=2),
-    Column("budget", "free", 7, right=True),
+    Column("budget", "Free", 7, right=True),
     Column("dead", "Dead man", 9, gap=2),
     Column("errors", "Errors", 7, right=True),
     Column("read", "Read", 6, right=True),
@@ -75,6 +75,24 @@ def _venue(one: VenueHealth, context: Context) -> Cells:
         "read": _one(f.age_ms(one.read_age_ms, context.remote), "text"),
         "again": _one(g.NONE if one.reconnects is None else str(one.reconnects), "text"),
     }
+
+
+def venue_drawer(view: HealthView, key: str, width: int, context: Context) -> list[Line]:
+    """What the columns had to leave out."""
+    found = next((one for one in view.venues if one.name == key), None)
+    if found is None:
+        return []
+    cells = _venue(found, context)
+    said = (
+        ("latency median", "p50"),
+        ("rate limit free", "budget"),
+        ("failed requests", "errors"),
+        ("account read", "read"),
+        ("reconnects", "again"),
+    )
+    limit = f.age_ms(found.late_after_ms, context.remote)
+    facts = [(Span(f"{name} ", "muted"), *cells[column][-1]) for name, column in said]
+    return flow([*facts, (Span("stale from ", "muted"), Span(limit, "text"))], width, gap=3)
 
 
 def _clock(offset: int | None) -> Sequence[Spans]:

@@ -1,4 +1,4 @@
-"""The waterfall's parts add up to the change of equity, to the last digit, in whatever order things happen."""
+"""The parts of the waterfall sum to the change of equity, to the last digit, in whatever order things happen."""
 
 from __future__ import annotations
 
