@@ -1,4 +1,4 @@
-"""The parts of the waterfall sum to the change of equity, to the last digit, in whatever order things happen."""
+"""The parts of the waterfall sum to the change of equity, to the last digit, whatever the order."""
 
 from __future__ import annotations
 
