@@ -19,7 +19,20 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 PICTURES_MOST = 3_000_000
 """Bytes of all committed pictures."""
 
-BESIDE_SPECS = {"doctor", "sim", "run", "attach", "replay", "version", "audit", "why", "config", "FLAGS"}
+BESIDE_SPECS = {
+    "doctor",
+    "report",
+    "health",
+    "sim",
+    "run",
+    "attach",
+    "replay",
+    "version",
+    "audit",
+    "why",
+    "config",
+    "FLAGS",
+}
 """Shell words that are no command of the desk."""
 
 
