@@ -20,5 +20,16 @@ TERMS: dict[str, PaperSettings] = {
 }
 
 
-def terms_of(kind: str) -> PaperSettings:
+_DEAR = Decimal("0.001")
+OF_EXCHANGE: dict[str, PaperSettings] = {
+    "okx": PaperSettings(maker_fee=Decimal("0.0002"), taker_fee=Decimal("0.0005"), balances=DOLLARS),
+    "bybit": PaperSettings(maker_fee=Decimal("0.0002"), taker_fee=Decimal("0.00055"), balances=DOLLARS),
+}
+"""Of kind ccxt (other.md 3). Any other exchange takes what the dearest of that table takes."""
+
+
+def terms_of(kind: str, exchange: str = "") -> PaperSettings:
+    if kind == "ccxt":
+        dear = PaperSettings(maker_fee=_DEAR, taker_fee=_DEAR, balances=DOLLARS)
+        return OF_EXCHANGE.get(exchange, dear)
     return TERMS.get(kind, PaperSettings())

@@ -156,7 +156,7 @@ def _on_paper(
     def market(inner: Outbox) -> LiveVenue:
         return BUILDERS[wire.kind](name, public, None, inner, redactor, bans)
 
-    return PaperVenue(market, terms_of(wire.kind), folder, outbox)
+    return PaperVenue(market, terms_of(wire.kind, wire.options.get("exchange", "")), folder, outbox)
 
 
 def _secrets_of(profile: str, name: str, wire: VenueWire, environ: Mapping[str, str]) -> str:

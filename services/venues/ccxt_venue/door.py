@@ -88,7 +88,6 @@ class Door:
         given = {**config, "options": options, "timeout": int(timeout_s * 1_000)}
         self._exchange = open_exchange(exchange, fence, given, sandbox)
         self._paused = paused
-        self._retry_after: float | None = None
         span_ms = SPAN_S * 1_000
         limit = int(span_ms / max(float(self._exchange.rateLimit), 1.0) * UNIT)
         self.budget = (
@@ -141,12 +140,10 @@ class Door:
     def _judged(self, error: Exception, *, write: bool) -> WireError:
         if isinstance(error, ForbiddenHost):
             return WireError(ErrorKind.DENIED, errors.told(error))
-        found = errors.wire_error(error, write=write, retry_after_s=self._retry_after)
+        found = errors.wire_error(error, write=write)
         if found.kind is ErrorKind.THROTTLED:
-            seconds = self._retry_after if self._retry_after is not None else PAUSE_S
-            self.budget.pause(time.monotonic_ns() + int(seconds * 1e9))
-            self._paused(seconds)
-        self._retry_after = None
+            # Told in the body alone.
+            self._pause(PAUSE_S)
         return found
 
     async def close(self) -> None:
@@ -168,7 +165,16 @@ class Door:
             await asyncio.sleep(min(wait / 1e9, 0.25))
 
     def _answered(self, status: int, headers: dict[str, str]) -> None:
+        """The status decides before any dialect reads the body: nothing of the request was executed."""
         if status not in (418, 429):
             return
         said = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
-        self._retry_after = float(said) if said.isdigit() and len(said) <= 6 else None
+        seconds = float(said) if said.isdigit() and len(said) <= 6 else PAUSE_S
+        self._pause(seconds)
+        raise WireError(
+            ErrorKind.THROTTLED, f"asked to wait {seconds:g} s", status=status, retry_after_s=seconds
+        )
+
+    def _pause(self, seconds: float) -> None:
+        self.budget.pause(time.monotonic_ns() + int(seconds * 1e9))
+        self._paused(seconds)

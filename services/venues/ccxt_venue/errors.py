@@ -46,14 +46,13 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"[:LONGEST]
 
 
-def wire_error(error: Exception, *, write: bool, retry_after_s: float | None = None) -> WireError:
+def wire_error(error: Exception, *, write: bool) -> WireError:
     """`write`: the request was to change something at the venue."""
     names = names_of(error)
     return WireError(
         _kind(error, names, write=write),
         told(error),
         code=next((name for name in (NOT_FOUND, CANCEL_PENDING, CROSSED) if name in names), ""),
-        retry_after_s=retry_after_s,
     )
 
 

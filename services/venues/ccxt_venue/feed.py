@@ -210,10 +210,10 @@ class Feed:
         """What the settle coins are worth in USD by the venue's own indexes; of some nobody tells, and their
         markets stay without a value in USD."""
         asked = self._wall()
-        coins = sorted({c for m in self._listed.values() for c in (m.spec.settle, m.spec.quote)} - {"USD"})
+        traded = {coin for each in self._listed.values() for coin in (each.spec.settle, each.spec.quote)}
+        # The two dollars besides: an account may hold both.
+        coins = sorted(traded - {"USD"} | {"USDT", "USDC"})
         found: dict[str, Decimal] = {}
-        if not coins:
-            return
         if self._exchange == "okx":
             rows = await self._okx_indexes({"USD"}, lambda row: str(row.get("instId")))
             for coin in coins:

@@ -179,7 +179,8 @@ class CcxtVenue:
             tick_sizes=self._door.tick_sizes,
             fees=fees,
             tiers=tiers,
-            reduce_only=self._manner is not None and self._door.can("createReduceOnlyOrder"),
+            # Where no order can be sent the flag is paper's, which keeps to it by itself.
+            reduce_only=self._manner is None or self._door.can("createReduceOnlyOrder"),
         )
 
     async def _tier_unit(self, symbol: str, market: Any) -> Decimal:

@@ -1,0 +1,429 @@
+"""The ccxt venue against its scripted servers: what it refuses, what it must not lose, what it never says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.domain.enums import OrderType, Purpose, RateKind, Side, TimeInForce
+from services.domain.events import (
+    AccountReport,
+    MarketFrame,
+    OrderAccepted,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+    VenueLink,
+)
+from services.domain.orders import OrderRequest
+from services.domain.venue_events import DeadManReport, RequestFailed
+from services.protocol.errors import ProductError
+from services.runtime.redact import Redactor
+from services.settings.errors import SettingsError
+from services.settings.parameters import Settings
+from services.settings.venues import VenueWire, read_wires
+from services.venues.ccxt_venue.build import build_ccxt
+from services.venues.ccxt_venue.door import WINDOW
+from services.venues.ccxt_venue.exact import ForbiddenHost
+from services.venues.ccxt_venue.venue import CcxtSettings, CcxtVenue
+from services.venues.live import Capabilities, Verdict
+from services.venues.paper.venue import PaperVenue
+from services.venues.wire.bans import Bans
+from services.venues.wire.budget import Budget, Lane, Window
+from services.venues.wire.errors import ErrorKind, WireError
+from services.workers.doctor import started_findings
+from services.workers.needs import NEEDS, needed
+from services.workers.paper import terms_of
+from services.workers.wires import build_venues
+from tests.binance.server import Heard
+from tests.ccxt_venue.bybit import BybitExchange
+from tests.ccxt_venue.exchange import Exchange, fake, now_ms
+from tests.ccxt_venue.okx import OkxExchange
+from tests.conformance.ccxt import QUICK
+from tests.wire.server import encoded
+
+D = Decimal
+NAME = "0" * 19 + "1"
+SECRET, WORD, KEY = "secretsecret", "wordwordword", "keykeykey"
+
+
+def wide() -> Budget:
+    return Budget([Window(name=WINDOW, span_s=1, limit=10_000_000)])
+
+
+def made(server: Exchange, heard: Any, *, keyed: bool = True, **more: Any) -> CcxtVenue:
+    settings = CcxtSettings(
+        exchange=server.name, symbols=(server.market,), key=KEY if keyed else "", local=server.rest
+    )
+    given = {"pace": QUICK, "timeout_s": 1.0, "budget": wide(), **more}
+    secret = SECRET if keyed else None
+    return build_ccxt(server.name, settings, secret, heard, passphrase=WORD, **given)
+
+
+@asynccontextmanager
+async def trading(server: Exchange, **more: Any) -> AsyncIterator[tuple[CcxtVenue, Heard]]:
+    async with fake(server):
+        heard = Heard()
+        venue = made(server, heard, **more)
+        try:
+            await venue.start()
+            await heard.until(VenueLink)
+            yield venue, heard
+        finally:
+            await venue.close()
+
+
+def order(server: Exchange, **more: Any) -> OrderRequest:
+    given = {
+        "client_order_id": NAME, "instrument": f"{server.market}.{server.name}", "side": Side.BUY,
+        "quantity": D("0.01"), "price": D("60010"), "type": OrderType.LIMIT, "tif": TimeInForce.IOC,
+        "purpose": Purpose.TICKET, "origin": "operator",
+    }  # fmt: skip
+    return OrderRequest(**{**given, **more})
+
+
+async def test_contracts_of_another_size_leave_as_the_venue_counts_them() -> None:
+    sent = {}
+    for server in (OkxExchange(), BybitExchange()):
+        async with trading(server) as (venue, heard):
+            venue.submit(0, order(server))
+            fill = await heard.until(OrderFilled)
+            assert (fill.quantity, fill.price) == (D("0.01"), D("60001"))
+        (query,) = [query for name, query, _ in server.asked if name == server.order_path]
+        sent[server.name] = query
+    assert (sent["okx"]["sz"], sent["okx"]["px"], sent["okx"]["clOrdId"]) == ("1", "60010", NAME)
+    assert (sent["okx"]["ordType"], sent["okx"]["tdMode"]) == ("ioc", "cross")
+    assert (sent["bybit"]["qty"], sent["bybit"]["price"], sent["bybit"]["timeInForce"]) == (
+        "0.01",
+        "60010",
+        "IOC",
+    )
+
+
+def _every(frame: MarketFrame) -> set[Decimal | None]:
+    return {row.interval_h for row in frame.rates if row.kind is RateKind.PREDICTED}
+
+
+async def test_an_interval_that_was_switched_is_told_at_once() -> None:
+    for server in (OkxExchange(), BybitExchange()):
+        async with trading(server) as (_, heard):
+            await heard.until(MarketFrame, lambda frame: _every(frame) == {8})
+            server.hours = 1
+            await heard.until(MarketFrame, lambda frame: _every(frame) == {1})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"mode": "long_short_mode"}, "position mode"), ({"rights": "read_only"}, "cannot trade")],
+)
+async def test_an_account_that_stands_wrong_takes_no_risk(change: dict[str, str], said: str) -> None:
+    server = OkxExchange()
+    for name, value in change.items():
+        setattr(server, name, value)
+    async with trading(server) as (venue, heard):
+        assert not venue.capabilities.orders
+        rows = await started_findings("okx", venue, Settings(mode="live"))
+        assert any(row.verdict is Verdict.STOP and said in row.text for row in rows)
+        venue.submit(0, order(server))
+        assert said in (await heard.until(OrderRejected)).reason
+    assert not any(name == server.order_path for name, _, _ in server.asked)
+
+
+async def test_a_key_that_can_withdraw_is_a_stop() -> None:
+    okx, bybit = OkxExchange(), BybitExchange()
+    okx.rights, bybit.wallet_rights = "read_only,trade,withdraw", ["Withdraw"]
+    for server in (okx, bybit):
+        async with trading(server) as (venue, _):
+            rows = {row.check: row for row in await venue.examine()}
+            assert rows["key rights"].verdict is Verdict.STOP
+
+
+async def test_doctor_tells_what_is_lacking() -> None:
+    async with trading(BybitExchange()) as (venue, _):
+        rows = {row.check: row for row in await started_findings("bybit", venue, Settings())}
+        assert "conditional orders" in rows["capabilities"].text
+        assert "a dead-man's switch" in rows["capabilities"].text
+        assert rows["clock"].verdict is Verdict.OK
+        assert WINDOW in rows["rate budget"].text
+        venue.dead_man(0, 60_000)
+
+
+async def test_a_switch_that_is_not_there_is_never_told_as_armed() -> None:
+    async with trading(BybitExchange()) as (venue, heard):
+        assert not venue.capabilities.dead_man
+        venue.dead_man(0, 60_000)
+        await heard.until(RequestFailed, lambda failed: failed.what == "dead man")
+        assert heard.of(DeadManReport) == []
+
+
+def can(**more: Any) -> Capabilities:
+    given = {
+        "orders": True, "conditional": True, "dead_man": True, "conditional_survives_dead_man": True,
+        "client_id_forever": True, "funding_price": "mark", "history": True,
+    }  # fmt: skip
+    return Capabilities(**{**given, **more})
+
+
+def test_a_strategy_is_refused_by_name_where_its_venue_lacks_what_it_needs() -> None:
+    settings = Settings()
+    assert needed("v", can(), settings) == ()
+    for more, said in (({"history": False}, "rates of the past"), ({"funding_price": "index"}, "instants")):
+        (row,) = needed("v", can(**more), settings)
+        assert (row.check, row.verdict) == (NEEDS, Verdict.STOP)
+        assert "funding_arb needs" in row.text
+        assert said in row.text
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (encoded(503, {}, b"<html>"), OrderUnknown),
+        (encoded(200, {}, b"not json"), OrderUnknown),
+        (encoded(200, {}, b'{"code":"0","data":[{"ordId":"","sCode":"0"}]}'), OrderUnknown),
+        (encoded(200, {}, b'{"code":"1","data":[{"sCode":"59999","sMsg":"new"}]}'), OrderUnknown),
+        (encoded(200, {}, b'{"code":"50004","data":[]}'), OrderUnknown),
+        (None, OrderUnknown),
+        (encoded(200, {}, b'{"code":"1","data":[{"sCode":"51008","sMsg":"poor"}]}'), OrderRejected),
+        (encoded(429, {"Retry-After": "7"}, b"{}"), OrderRejected),
+        (encoded(401, {}, b'{"code":"50111","msg":"Invalid OK_ACCESS_KEY","data":[]}'), OrderRejected),
+    ],
+)
+async def test_a_send_without_a_definite_word_is_in_doubt_and_sent_once(
+    reply: bytes | None, kind: Any
+) -> None:
+    server = OkxExchange()
+    server.replies[server.order_path] = lambda query: reply
+    async with trading(server) as (venue, heard):
+        venue.submit(0, order(server))
+        told = await heard.until(kind)
+        assert told.client_order_id == NAME
+        assert heard.of(OrderAccepted) == []
+        await asyncio.sleep(0)
+    assert sum(name == server.order_path for name, _, _ in server.asked) == 1
+
+
+async def test_what_would_be_sent_otherwise_than_meant_is_denied_here() -> None:
+    server = OkxExchange()
+    async with trading(server) as (venue, heard):
+        for n, more in enumerate(
+            ({"quantity": D("0.00005")}, {"price": D("60010.05")}, {"trigger": D(5), "reduce_only": True})
+        ):
+            name = f"{n:020d}"
+            venue.submit(0, order(server, client_order_id=name, **more))
+            told = await heard.until(OrderRejected, lambda each, name=name: each.client_order_id == name)
+            assert told.reason.startswith("denied")
+    assert not any(name == server.order_path for name, _, _ in server.asked)
+
+
+async def test_a_position_taken_by_deleveraging_is_told_as_such() -> None:
+    server = BybitExchange()
+    async with trading(server) as (venue, heard):
+        venue.submit(0, order(server))
+        await heard.until(OrderFilled)
+        foreign = {"id": "99", "name": "", "side": "sell"}
+        server.trades.append(
+            {"id": "adl-1", "order": foreign, "quantity": D("0.01"), "price": D(60000), "fee": D(0),
+             "ms": now_ms(), "kind": "AdlTrade"}
+        )  # fmt: skip
+        fill = await heard.until(OrderFilled, lambda each: each.trade_id == "adl-1")
+        assert (fill.adl, fill.client_order_id, fill.side) == (True, "", Side.SELL)
+        await asyncio.sleep(0.2)
+        assert len(heard.of(OrderFilled)) == 2, "each trade is told once, however often it is listed"
+
+
+async def test_funding_and_transfers_come_with_the_read() -> None:
+    okx, bybit = OkxExchange(), BybitExchange()
+    last = okx.due() - 8 * 3_600_000
+    okx.ledger = [
+        {"billId": "1", "type": "8", "ccy": "USDT", "balChg": "-1.2", "instId": okx.market, "sz": "10",
+         "px": "60000", "ts": str(last)},
+        {"billId": "2", "type": "1", "ccy": "USDT", "balChg": "500", "instId": "", "ts": str(last)},
+        {"billId": "3", "type": "2", "ccy": "USDT", "balChg": "-3", "instId": okx.market, "ts": str(last)},
+    ]  # fmt: skip
+    bybit.ledger = [
+        {"id": "1", "type": "SETTLEMENT", "currency": "USDT", "change": "-1.2", "symbol": bybit.market,
+         "size": "0.1", "tradePrice": "60000", "feeRate": "0.0002", "transactionTime": str(last)},
+        {"id": "2", "type": "TRANSFER_IN", "currency": "USDT", "change": "500", "symbol": "",
+         "transactionTime": str(last)},
+        {"id": "3", "type": "TRADE", "currency": "USDT", "change": "-3", "symbol": bybit.market,
+         "transactionTime": str(last)},
+    ]  # fmt: skip
+    for server in (okx, bybit):
+        async with trading(server) as (venue, heard):
+            await heard.until(MarketFrame, lambda f: any(r.kind is RateKind.SETTLED for r in f.rates))
+            venue.read_account(0, "r", (last - 1000) * 1_000_000)
+            report = await heard.until(AccountReport)
+            (paid,) = report.payments
+            # a long pays a positive rate
+            assert (paid.amount, paid.size, paid.price, paid.rate) == (
+                D("-1.2"),
+                D("0.1"),
+                D(60000),
+                D("0.0002"),
+            )
+            assert paid.amount == -paid.size * paid.price * paid.rate
+            assert [(row.amount, row.transfer_id) for row in report.transfers] == [(D(500), "2")]
+
+
+async def test_an_account_that_goes_on_changing_is_not_told() -> None:
+    server = OkxExchange()
+    async with trading(server) as (venue, heard):
+        bill = {"type": "1", "ccy": "USDT", "balChg": "5", "instId": ""}
+
+        def grown(query: Any) -> bytes:
+            server.ledger.append({**bill, "billId": str(len(server.ledger)), "ts": str(now_ms())})
+            return server.said(server.ledger)
+
+        server.replies["GET /api/v5/account/bills"] = grown
+        venue.read_account(0, "r", 0)
+        failed = await heard.until(RequestFailed, lambda each: each.what == "read")
+        assert "changed during each" in failed.reason
+        assert heard.of(AccountReport) == []
+
+
+async def test_neither_secret_nor_key_is_ever_logged_or_shown(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    server, redactor = OkxExchange(), Redactor()
+    async with trading(server, redactor=redactor) as (venue, heard):
+        server.replies[server.order_path] = lambda query: encoded(500, {}, b"no")
+        venue.submit(0, order(server))
+        await heard.until(OrderUnknown)
+        shown = f"{venue!r} {venue.__dict__!r} {venue.health()!r} {heard.events!r}"
+    for hidden in (SECRET, WORD):
+        assert hidden not in shown
+        assert hidden not in caplog.text
+        assert hidden not in redactor.text(f"x {hidden}")
+    signed = [headers["ok-access-sign"] for _, _, headers in server.asked if "ok-access-sign" in headers]
+    assert signed
+    assert not any(each in caplog.text.lower() for each in signed)
+
+
+async def test_only_what_is_on_the_list_can_be_called_and_only_the_named_host() -> None:
+    async with fake(OkxExchange()) as server:
+        venue = made(server, Heard())
+        door = venue._door
+        try:
+            for name in ("withdraw", "transfer", "privatePostAssetWithdrawal", "set_leverage", "close"):
+                with pytest.raises(ValueError, match="not to be called"):
+                    await door.ask(name)
+            for url in ("https://www.okx.com/api", "http://127.0.0.1.evil.com/", "http://127.0.0.1:1/"):
+                with pytest.raises(ForbiddenHost):
+                    door._exchange.fence.check(url)
+        finally:
+            await venue.close()
+    assert server.asked == []
+
+
+async def test_cancels_have_a_share_of_their_own() -> None:
+    async with fake(OkxExchange()) as server:
+        budget = Budget([Window(name=WINDOW, span_s=60, limit=10_000)])
+        venue = made(server, Heard(), budget=budget)
+        door = venue._door
+        try:
+            await door._throttle(7.0)
+            with pytest.raises(WireError) as caught:
+                await door.ask("fetch_time", lane=Lane.ENTRY)
+            assert caught.value.kind is ErrorKind.DENIED
+            assert server.asked == []
+            await door.ask("fetch_time", lane=Lane.SAFE)
+            assert len(server.asked) == 1
+        finally:
+            await venue.close()
+
+
+async def test_a_throttling_pauses_all_and_outlasts_a_restart(tmp_path: Path) -> None:
+    async with fake(OkxExchange()) as server:
+        server.replies["GET /api/v5/public/time"] = lambda query: encoded(429, {"Retry-After": "30"}, b"{}")
+        venue = made(server, Heard(), bans=Bans(tmp_path / "bans.json"))
+        with pytest.raises(WireError) as caught:
+            await venue.start()
+        await venue.close()
+        assert (caught.value.kind, caught.value.retry_after_s) == (ErrorKind.THROTTLED, 30.0)
+        assert Bans(tmp_path / "bans.json").left_ms(server.rest, now_ms()) > 25_000
+        again = made(server, Heard(), bans=Bans(tmp_path / "bans.json"))
+        asked = len(server.asked)
+        with pytest.raises(WireError, match="no room"):
+            await again._door.ask("fetch_time", lane=Lane.SAFE)
+        assert len(server.asked) == asked
+        await again.close()
+
+
+async def test_paper_trades_on_its_market_and_sends_nothing() -> None:
+    for server in (OkxExchange(), BybitExchange()):
+        async with fake(server):
+            heard = Heard()
+            venue = PaperVenue(
+                lambda outbox, server=server: made(server, outbox, keyed=False),
+                terms_of("ccxt", server.name),
+                None,
+                heard,
+            )
+            try:
+                await venue.start()
+                await heard.until(MarketFrame, lambda frame: frame.marks)
+                await heard.until(MarketFrame, lambda frame: frame.quotes and frame.quotes[0].ask > 0)
+                index = await heard.until(MarketFrame, lambda frame: frame.indexes)
+                assert {row.coin: round(row.index, 4) for row in index.indexes} == {"USDT": 0.9998}
+                venue.submit(0, order(server))
+                fill = await heard.until(OrderFilled)
+                assert (fill.price, fill.quantity) == (D("60001"), D("0.01"))
+                taker = terms_of("ccxt", server.name).taker_fee
+                assert taker is not None
+                assert fill.fee == fill.price * fill.quantity * taker
+            finally:
+                await venue.close()
+        assert not any(name.startswith("POST") or "private" in name for name, _, _ in server.asked)
+        assert not any("ok-access-key" in headers for _, _, headers in server.asked)
+
+
+async def test_without_a_key_every_question_on_the_account_fails() -> None:
+    server = OkxExchange()
+    async with trading(server, keyed=False) as (venue, heard):
+        venue.submit(0, order(server))
+        assert "no key" in (await heard.until(OrderRejected)).reason
+        venue.read_account(0, "r", 0)
+        venue.query(0, "x", NAME)
+        venue.cancel(0, "x", NAME, "")
+        venue.dead_man(0, 1000)
+        for what in ("read", "query", "cancel", "dead man"):
+            await heard.until(RequestFailed, lambda failed, what=what: failed.what == what)
+
+
+TABLE = {"kind": "ccxt", "exchange": "okx", "hosts": "local", "rest": "http://127.0.0.1:1", "symbols": ["A"]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"exchange": "../okx"}, {"hosts": "real"}, {"rest": "http://example.org"}, {"symbols": []},
+        {"hosts": "demo"}, {"hosts": "production", "rest": None}, {"secret": "x"},
+    ],
+)  # fmt: skip
+def test_a_table_that_is_wrong_names_its_place(change: dict[str, Any]) -> None:
+    table = {key: value for key, value in {**TABLE, **change}.items() if value is not None}
+    with pytest.raises(SettingsError):
+        read_wires(("profiles", "p", "venue"), {"v": table})
+
+
+def test_a_profile_reaches_it_with_both_secrets() -> None:
+    (wire,) = read_wires(("p",), {"okx": {**TABLE, "key": KEY}}).values()
+    assert isinstance(wire, VenueWire)
+    environ = {"STABLECONSOLE_SECRET_OKX": SECRET, "STABLECONSOLE_SECRET_OKX__PASSPHRASE": WORD}
+    found = build_venues("p", {"okx": wire}, environ, Heard(), Redactor())["okx"]
+    assert isinstance(found, CcxtVenue)
+    assert found.capabilities.orders
+    exchange = found._door._exchange
+    assert (exchange.apiKey, exchange.secret, exchange.password) == (KEY, SECRET, WORD)
+    with pytest.raises(ProductError, match="STABLECONSOLE_SECRET_OKX__PASSPHRASE"):
+        build_venues("p", {"okx": wire}, {"STABLECONSOLE_SECRET_OKX": SECRET}, Heard(), Redactor())
+    other = {**TABLE, "exchange": "kucoinfutures"}
+    (wire,) = read_wires(("p",), {"kf": other}).values()
+    watched = build_venues("p", {"kf": wire}, {}, Heard(), Redactor())["kf"]
+    assert not watched.capabilities.orders
