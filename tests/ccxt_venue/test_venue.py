@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -427,3 +429,56 @@ def test_a_profile_reaches_it_with_both_secrets() -> None:
     (wire,) = read_wires(("p",), {"kf": other}).values()
     watched = build_venues("p", {"kf": wire}, {}, Heard(), Redactor())["kf"]
     assert not watched.capabilities.orders
+
+
+BAD = (None, "", "NaN", "Infinity", "-1", "1e99", [], {}, True, "x", -5)
+
+
+def leaves(tree: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    return [at, *(leaf for key, each in items for leaf in leaves(each, (*at, key)))]
+
+
+@pytest.mark.parametrize("make", [OkxExchange, BybitExchange])
+async def test_no_reply_of_any_shape_breaks_it_or_is_taken_for_a_number(make: type[Exchange]) -> None:
+    chance = random.Random(5)
+    server = make()
+    plain = server.said
+    bent, mad = 0, False
+
+    def mangled(body: Any, error: Any = None) -> bytes:
+        nonlocal bent
+        tree = json.loads(plain(body, error).partition(b"\r\n\r\n")[2])
+        if mad and chance.random() < 0.4:
+            *way, last = chance.choice([leaf for leaf in leaves(tree) if leaf])
+            there = tree
+            for key in way:
+                there = there[key]
+            there[last] = chance.choice(BAD)
+            bent += 1
+        return encoded(200, {"content-type": "application/json"}, json.dumps(tree).encode())
+
+    async with trading(server) as (venue, heard):
+        venue.submit(0, order(server))
+        await heard.until(OrderFilled)
+        server.said = mangled  # type: ignore[method-assign] # the exchange goes mad
+        mad = True
+        for n in range(60):
+            venue.read_account(0, f"r{n}", 0)
+            venue.query(0, order(server).instrument, NAME)
+            venue.cancel(0, order(server).instrument, NAME, "")
+            venue.submit(0, order(server, client_order_id=f"{n + 50:020d}", post_only=n % 2 == 0))
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+    assert bent > 200
+    assert not [link for link in heard.of(VenueLink) if "internal" in link.reason]
+    for report in heard.of(AccountReport):
+        for row in report.positions:
+            assert row.size.is_finite()
+            assert 0 < row.entry_price < 10**20
+        assert all(row.total.is_finite() for row in report.balances)
+    for frame in heard.of(MarketFrame):
+        for quote in frame.quotes:
+            assert (quote.bid, quote.ask) == (0, 0) or 0 < quote.bid < quote.ask < 10**20
+        assert all(0 < mark.mark < 10**20 for mark in frame.marks)
+        assert all(abs(rate.rate) < D("0.1") for rate in frame.rates)

@@ -57,6 +57,7 @@ RAW = frozenset(
 ALLOWED = UNIFIED | WRITES | RAW
 
 PATIENCE_S = 3.0
+DATA_PATIENCE_S = 20.0
 """How long an order may wait for the budget before it is denied here."""
 UNIT = 1_000
 """Cost is counted in thousandths: the library's costs are fractions."""
@@ -159,8 +160,8 @@ class Door:
             if wait == 0:
                 self.budget.take(now, weights)
                 return
-            late = wait is None or now + wait - began > PATIENCE_S * 1e9
-            if wait is None or (late and lane is not Lane.DATA):
+            patience = DATA_PATIENCE_S if lane is Lane.DATA else PATIENCE_S
+            if wait is None or now + wait - began > patience * 1e9:
                 raise WireError(ErrorKind.DENIED, f"our own request budget has no room for {cost:g}")
             await asyncio.sleep(min(wait / 1e9, 0.25))
 

@@ -10,6 +10,8 @@ import re
 
 from services.venues.wire.errors import ErrorKind, WireError
 
+READING = (WireError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+"""All that reading a reply of any shape may raise: it is an answer that we do not have."""
 NOT_FOUND = "OrderNotFound"
 CANCEL_PENDING = "CancelPending"
 CROSSED = "OrderImmediatelyFillable"

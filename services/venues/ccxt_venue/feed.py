@@ -17,9 +17,9 @@ from msgspec import Struct
 from services.domain.events import Event, IndexRow, MarketFrame, MarkRow, QuoteRow, RateRow
 from services.venues.ccxt_venue import funding
 from services.venues.ccxt_venue.door import Door
+from services.venues.ccxt_venue.errors import READING, told
 from services.venues.ccxt_venue.facts import Listed
 from services.venues.ccxt_venue.line import Line
-from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber, wire_int, wire_positive
 
 MS = 1_000_000
@@ -53,7 +53,7 @@ def quote_of(market: Listed, book: Mapping[str, Any], now_ms: int) -> QuoteRow:
         stamp = book.get("timestamp")
         if stamp is not None and now_ms - wire_int(stamp, "book time") > OLD_MS:
             return nothing
-    except BadNumber:
+    except READING:
         return nothing
     if not bids or not asks or bids[0][0] >= asks[0][0] or not _sorted(bids, -1) or not _sorted(asks, 1):
         return nothing
@@ -149,10 +149,10 @@ class Feed:
             anew = self._anew
             try:
                 await work()
-            except (WireError, BadNumber) as error:
-                self._trouble(str(error))
+            except READING as error:
+                self._trouble(told(error))
                 if work == self._ask_books:
-                    self._line.bad(MARKET, str(error))
+                    self._line.bad(MARKET, told(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(anew.wait(), seconds)
 
@@ -192,8 +192,8 @@ class Feed:
         for market in self._listed.values():
             row = rows.get(market.symbol) or {}
             mark = float(wire_positive(row.get("markPrice"), f"{market.id} mark"))
-            told = row.get("indexPrice") or indexes.get(market.id.removesuffix("-SWAP"))
-            index = 0.0 if told is None else float(wire_positive(told, f"{market.id} index"))
+            level = row.get("indexPrice") or indexes.get(market.id.removesuffix("-SWAP"))
+            index = 0.0 if level is None else float(wire_positive(level, f"{market.id} index"))
             marks.append(MarkRow(market.spec.id, mark, index))
         self._frame(asked, marks=tuple(marks))
 
@@ -274,7 +274,7 @@ class Feed:
     async def _ask_settled(self) -> None:
         if not self._door.can("fetchFundingRateHistory"):
             return
-        told: list[RateRow] = []
+        news: list[RateRow] = []
         for each in self._listed.values():
             now = self._venue_ms()
             known = self._told.get(each.id, 0)
@@ -286,7 +286,7 @@ class Feed:
             found = funding.settled_rows(self._exchange, each.spec.id, rows, now)
             self._settled.setdefault(each.id, {}).update((row.rate_ts // MS, row.rate) for row in found)
             if self._line.is_up:
-                told += [row for row in found if row.rate_ts // MS > known]
+                news += [row for row in found if row.rate_ts // MS > known]
                 if found:
                     self._told[each.id] = max(known, found[-1].rate_ts // MS)
-        self._frame(self._wall(), rates=tuple(told))
+        self._frame(self._wall(), rates=tuple(news))

@@ -33,7 +33,7 @@ from services.venues.ccxt_venue.rows import OrderRow, order_of, text_of
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.latency import Latencies
-from services.venues.wire.numbers import BadNumber
+from services.venues.wire.numbers import BadNumber, wire_int
 
 MS = 1_000_000
 OVERLAP_MS = 60_000
@@ -101,7 +101,7 @@ class Trading:
             else:
                 crossed = error.code == errors.CROSSED
                 self.orders.refused(name, f"{error.kind.value}: {error.text}", crossed=crossed)
-        except BadNumber as error:
+        except errors.READING as error:
             # A reply that we cannot read: something was placed, and the probes will say what.
             self._doubt(name, error)
         self.latencies.add(time.monotonic_ns() - started)
@@ -162,7 +162,7 @@ class Trading:
     async def _asked(self, market: Listed, name: str) -> OrderRow | None:
         try:
             return await self._found(market, name)
-        except (WireError, BadNumber):
+        except errors.READING:
             # It was acknowledged: the next look tells what has become of it.
             return None
 
@@ -202,7 +202,7 @@ class Trading:
                 raise WireError(ErrorKind.REJECTED, "no dead-man's switch here")
             reply = await self._door.ask("cancel_all_orders_after", timeout_ms, lane=Lane.SAFE)
             due = self._manner.fires_at(reply) if timeout_ms > 0 else None
-        except (WireError, BadNumber) as error:
+        except errors.READING as error:
             self._failed("dead man", "", error)
             return
         now = self._wall()
@@ -233,7 +233,7 @@ class Trading:
                 )
             if row is None and fills:
                 raise BadNumber(f"{client_order_id}: the venue knows its trades and not the order")
-        except (WireError, BadNumber) as error:
+        except errors.READING as error:
             self._failed("query", client_order_id, error)
             return
         if row is not None and client_order_id in self.orders.sent:
@@ -267,7 +267,7 @@ class Trading:
                 venue_ms=self._venue_ms,
                 wall=self._wall,
             )
-        except (WireError, BadNumber) as error:
+        except errors.READING as error:
             self._failed("read", request, error)
             return
         self._tell(report)
@@ -278,7 +278,7 @@ class Trading:
         """Ask for trades and tell the new ones. Raises WireError, BadNumber."""
         rows = await self._manner.trades(self._door, max(0, since_ms), self._venue_ms() + OVERLAP_MS)
         found = []
-        for row in sorted(rows, key=lambda each: int(str(each.ms))):
+        for row in sorted(rows, key=lambda each: wire_int(each.ms, "trade time")):
             market = self._listed.get(row.market)
             if market is not None:
                 found.append(self.orders.traded(row, market))
@@ -307,7 +307,7 @@ class Trading:
                 self.hasty = True
 
     def _failed(self, what: str, subject: str, error: Exception) -> None:
-        reason = f"{error.kind.value}: {error.text}" if isinstance(error, WireError) else str(error)
+        reason = f"{error.kind.value}: {error.text}" if isinstance(error, WireError) else errors.told(error)
         self._tell(
             RequestFailed(venue=self._venue, what=what, subject=subject, reason=reason, ts=self._wall())
         )

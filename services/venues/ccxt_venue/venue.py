@@ -11,20 +11,21 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from services.domain.events import Event, OrderRejected, VenueLink
-from services.domain.instrument import Instrument, MarginTier
+from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import RequestFailed
 from services.venues.ccxt_venue import facts, funding
 from services.venues.ccxt_venue.door import Door
+from services.venues.ccxt_venue.errors import READING, told
 from services.venues.ccxt_venue.facts import Listed
 from services.venues.ccxt_venue.feed import ACCOUNT, MARKET, Feed, Pace
+from services.venues.ccxt_venue.learning import learn
 from services.venues.ccxt_venue.line import Line
 from services.venues.ccxt_venue.manners import MANNERS, Manner
 from services.venues.ccxt_venue.rows import Account
@@ -32,7 +33,7 @@ from services.venues.ccxt_venue.trading import Trading
 from services.venues.live import Capabilities, Finding, VenueHealth, Verdict, connected, key_rights
 from services.venues.port import Outbox
 from services.venues.wire.errors import ErrorKind, WireError
-from services.venues.wire.numbers import BadNumber, wire_int, wire_positive
+from services.venues.wire.numbers import BadNumber, wire_int
 from services.venues.wire.offset import ClockOffset
 
 log = logging.getLogger("stableconsole.ccxt")
@@ -42,8 +43,6 @@ NEEDED = ("fetchOrderBook",)
 TRADES = ("createOrder", "cancelOrder", "fetchOpenOrders", "fetchBalance", "fetchPositions", "fetchTime")
 """Flags without which an exchange of our table would not be traded on."""
 RATES = ("fetchFundingRates", "fetchFundingRate")
-SAFE_CUT = Decimal("0.9")
-"""Bounds told in contracts are worth less when the price has fallen: a tenth less is believed."""
 
 
 class CcxtSettings(Struct, frozen=True, kw_only=True):
@@ -112,11 +111,18 @@ class CcxtVenue:
         self._line: Line | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
+        self._last_trouble = ""
 
     # --- life --------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Raises WireError, BadNumber: the venue cannot be used at all."""
+        try:
+            await self._start()
+        except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+            raise BadNumber(f"an answer that cannot be read: {told(error)}") from error
+
+    async def _start(self) -> None:
         await self.resync()
         await self._door.ask("load_markets")
         rows, missing = facts.chosen(self._door.markets, self._settings.symbols)
@@ -125,7 +131,7 @@ class CcxtVenue:
                 ErrorKind.REJECTED, f"{self.name} lists no open linear perpetual {', '.join(missing)}"
             )
         for row in rows:
-            found = await self._learn(row)
+            found = await learn(self.name, self._settings.exchange, self._door, self._manner, row)
             self._listed[found.id] = found
         if self._manner is not None:
             self._account = await self._manner.account(self._door)
@@ -163,35 +169,6 @@ class CcxtVenue:
             self._spawn(self._look(self._trading, self._line))
         self._spawn(self._feed.run())
 
-    async def _learn(self, market: Any) -> Listed:
-        symbol = str(market["symbol"])
-        fees: tuple[Decimal | None, Decimal | None] = (None, None)
-        if self._manner is not None and self._door.can("fetchTradingFee"):
-            # The library's table of fees is not this account's.
-            fees = facts.fee_pair(await self._door.ask("fetch_trading_fee", symbol))
-        tiers: tuple[MarginTier, ...] | None = None
-        if self._door.can("fetchMarketLeverageTiers"):
-            rows = await self._door.ask("fetch_market_leverage_tiers", symbol)
-            tiers = facts.tiers_of(list(rows), await self._tier_unit(symbol, market))
-        return facts.listed(
-            self.name,
-            market,
-            tick_sizes=self._door.tick_sizes,
-            fees=fees,
-            tiers=tiers,
-            # Where no order can be sent the flag is paper's, which keeps to it by itself.
-            reduce_only=self._manner is None or self._door.can("createReduceOnlyOrder"),
-        )
-
-    async def _tier_unit(self, symbol: str, market: Any) -> Decimal:
-        """USD of one unit of a tier's bound."""
-        manner = MANNERS.get(self._settings.exchange)
-        if manner is None or not manner.tier_contracts:
-            return Decimal(1)
-        marks = await self._door.ask("fetch_mark_prices", [symbol])
-        mark = wire_positive((marks.get(symbol) or {}).get("markPrice"), f"{symbol} mark")
-        return mark * wire_positive(market.get("contractSize"), f"{symbol} contract size") * SAFE_CUT
-
     async def close(self) -> None:
         """What is under way is given its end; nothing is cancelled at the venue."""
         self._stopped.set()
@@ -217,9 +194,9 @@ class CcxtVenue:
             try:
                 await trading.look()
                 line.good(ACCOUNT)
-            except (WireError, BadNumber) as error:
-                self._trouble(str(error))
-                line.bad(ACCOUNT, str(error))
+            except READING as error:
+                self._trouble(told(error))
+                line.bad(ACCOUNT, told(error))
             await self._rest_between_looks(trading)
 
     async def _rest_between_looks(self, trading: Trading) -> None:
@@ -329,7 +306,10 @@ class CcxtVenue:
     # --- inside ------------------------------------------------------------------------------------------
 
     def _trouble(self, text: str) -> None:
-        log.warning("%s: %s", self.name, text)
+        """Once, however often it is asked again."""
+        if text != self._last_trouble:
+            self._last_trouble = text
+            log.warning("%s: %s", self.name, text)
 
     def _tell(self, event: Event) -> None:
         self._outbox.deliver(self._wall(), event)
