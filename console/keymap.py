@@ -94,6 +94,7 @@ KEYS: tuple[Key, ...] = (
         9,
         on=("performance",),
     ),
+    Key("columns", "C", "columns", "C", "columns", "Choose which columns this pane shows", "move"),
     Key("ticket", "o", "ticket", "o", "order", "Open an order ticket; S in it sends", "do", 5),
     Key(
         "cancel",

@@ -138,7 +138,8 @@ def usable(keymap: Mapping[str, str], keys: Sequence[Key]) -> tuple[dict[str, st
             return read(left, keys), problem
         except SettingsError as error:
             problem = problem or str(error)
-            left.pop(error.key.removeprefix("ui.keymap."), None)
+            if left.pop(error.key.removeprefix("ui.keymap."), None) is None:
+                raise  # the keys themselves meet: no person's entry is at fault
 
 
 def effective(keys: Sequence[Key], found: Mapping[str, str]) -> tuple[Key, ...]:

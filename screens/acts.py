@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from screens import format as f
+from screens.columns_dialog import ColumnsDialog
 from screens.dialogs import FlattenDialog, QuitDialog, ResumeDialog
 from screens.help import HelpDialog
 from screens.rooms import BY_NAME
@@ -132,6 +135,26 @@ class ConsoleScreen(Touring, inherit_bindings=False):
         self.remember()
         self.draw_pane(self.active)
         self.say(f"{self.active}: by {order}" if order else f"{self.active}: own order")
+
+    def action_columns(self) -> None:
+        """Which columns the focused pane shows."""
+        pane = self.active
+        spec = self.contents.spec(pane)
+        if not spec.columns:
+            self.say(f"{spec.title} has no columns to choose")
+            return
+        hidden = self.contents.hidden.get(pane, frozenset())
+        dialog = ColumnsDialog(
+            self.paint, self.clock, spec.title, spec.columns, hidden, partial(self._hide, pane)
+        )
+        self.open_dialog(dialog)
+
+    def _hide(self, pane: str, hidden: frozenset[str]) -> None:
+        self.contents.hidden[pane] = hidden
+        self.memory.hidden[pane] = sorted(hidden)
+        self.remember()
+        if pane in self.panes:
+            self.draw_pane(pane)
 
     def action_command(self, text: str = "") -> None:
         self.open_field(":", text)

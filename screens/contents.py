@@ -132,8 +132,7 @@ class Contents:
 
     def drawer(self, pane: str, key: str, look: Look) -> list[Line]:
         try:
-            lines = self.room.drawer(pane, key, look)
-            return lines or ([] if look.plan.tabs else wrap("Nothing is selected.", look.width, "muted"))
+            return self.room.drawer(pane, key, look)
         except ArithmeticError as error:
             text = f"A figure of this row is no number ({type(error).__name__})."
             return wrap(text, look.width, "*alarm")

@@ -27,8 +27,8 @@ _DRAWERS: dict[str, Callable[[DeskView, str, int, Context], list[Line]]] = {
 class DeskRoom(Room):
     name = "desk"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
-        PaneSpec("positions", "Positions", sorts=positions.SORTS),
-        PaneSpec("funding", "Funding spreads", tab="Funding", sorts=funding.SORTS),
+        PaneSpec("positions", "Positions", sorts=positions.SORTS, columns=positions.NAMES),
+        PaneSpec("funding", "Funding spreads", tab="Funding", sorts=funding.SORTS, columns=funding.NAMES),
         PaneSpec("risk", "Risk limits", tab="Limits", sorts=risk.SORTS, table="desk.risk.limits"),
         PaneSpec("alerts", "Alerts", sorts=alerts.SORTS, foot=(SizeClass.WIDE,)),
     )

@@ -227,7 +227,8 @@ class Picture(Stage, inherit_bindings=False):
     def _detail_lines(self, rect: Rect) -> list[Line]:
         key = self.panes[self.active].cursor.key
         look = self.contents.look(self.active, self.views, self.plan, rect, self.context(self.active), key)
-        return self.contents.drawer(self.active, key, look)
+        found = self.contents.drawer(self.active, key, look)
+        return found or wrap("Nothing is selected.", look.width, "muted")
 
     def look(self, pane: str) -> Look:
         """What the room may look at when one of its keys was pressed."""

@@ -128,9 +128,11 @@ def _answer(view: TicketView, width: int) -> list[Line]:
     symbol, _, venue = view.instrument.rpartition(".")
     size = f.on_grid(view.quantity, view.size_increment)
     price = f.on_grid(view.price, view.price_increment)
-    limit = (
-        f"at {price} or better" if view.stated else f"at once, at {price} or better; what is left is dropped"
-    )
+    limit = f"at {price} or better"
+    if not view.rests:
+        limit = f"at once, {limit}; what is left is dropped"
+    else:
+        limit += "; it rests, and is refused if it would take" if view.post_only else "; what is left rests"
     lines = _labelled(
         "means", f"{view.side} {size} {f.clean(symbol)} on {f.clean(venue)} {limit}", width, "text"
     )

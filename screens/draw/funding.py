@@ -15,7 +15,7 @@ from screens.draw import cross
 from screens.draw.context import Context
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
-from screens.table import Cells, Column, Fit, Measured, Remembered, fit, header, row
+from screens.table import Cells, Column, Fit, Measured, Remembered, fit, header, row, visible
 from services.views.desk import DeskView, FundingRowView
 from themes import glyphs as g
 
@@ -63,6 +63,20 @@ DROP = (
     "times",
 )
 NARROW_BELOW = 92
+NAMES = {
+    "group": "group",
+    "short_rate": "rate of the short leg",
+    "short_per": "interval of the short leg",
+    "long_rate": "rate of the long leg",
+    "long_per": "interval of the long leg",
+    "settled": "last settlements",
+    "gross": "income before costs",
+    "costs": "costs",
+    "edge": "net edge",
+    "times": "edge over costs",
+    "even": "break-even",
+    "settles": "next settlement",
+}
 SORTS = ("", "spread", "group")
 EMPTY = "No funding pairs yet. They appear once both venues have sent their rates."
 
@@ -83,7 +97,8 @@ def _spreads(view: DeskView, width: int, context: Context, order: Sequence[str])
         return content
     narrow = width < NARROW_BELOW
     cells = {key_of(r): _remembered(r) for r in rows}
-    layout = fit(_NARROW if narrow else _titled(view, width), list(cells.values()), width, DROP)
+    columns = _NARROW if narrow else visible(_titled(view, width), context.hidden)
+    layout = fit(columns, list(cells.values()), width, DROP)
     if not layout.wrapped:
         content.head = [header(layout)]
         layout = _one_naming(layout)

@@ -10,7 +10,7 @@ from screens.draw.context import Context
 from screens.draw.pairs import pair_facts, pair_line, share_of, signed
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
-from screens.table import Cells, Column, Fit, fit, header, row
+from screens.table import Cells, Column, Fit, fit, header, row, visible
 from services.views.desk import DeskView, PairView, PositionView
 from themes import glyphs as g
 
@@ -34,6 +34,19 @@ COLUMNS = (
     Column("age", "Age", 7, right=True),
 )
 DROP = ("gauge", "strategy", "held", "entry", "liq", "lev", "mark", "venue", "notional", "funding")
+NAMES = {
+    "venue": "venue",
+    "entry": "entry",
+    "mark": "mark",
+    "notional": "notional",
+    "funding": "funding so far",
+    "lev": "account leverage",
+    "liq": "liquidation price",
+    "gauge": "liquidation bar",
+    "strategy": "strategy",
+    "held": "held since",
+}
+"""Columns that may be hidden; the others say what is at stake."""
 SORTS = ("", "uPnL", "size", "age")
 _ZERO = Decimal(0)
 _SORT_KEYS: dict[str, Callable[[Sequence[PositionView]], Decimal]] = {
@@ -53,7 +66,7 @@ def draw(view: DeskView, width: int, context: Context) -> Content:
         return content
     cells = {p.key: _cells(p, context) for p in shown}
     total = _total_cells(view)
-    layout = fit(COLUMNS, [*cells.values(), total], width, DROP)
+    layout = fit(visible(COLUMNS, context.hidden), [*cells.values(), total], width, DROP)
     if not layout.wrapped:
         content.head = [header(layout)]
     for pair, legs in _groups(view.pairs, shown, context.sort):

@@ -34,6 +34,8 @@ class TicketView(Struct, frozen=True, kw_only=True):
     price: Decimal
     stated: bool
     """False = at most so, from the mid and the first band; it does not rest."""
+    rests: bool = False
+    post_only: bool = False
     notional: Decimal | None
     """USD at the mark."""
     fee: Decimal | None

@@ -138,3 +138,32 @@ async def test_a_chosen_order_is_remembered_for_the_next_start() -> None:
 def test_a_rooms_own_key_names_rooms_that_exist() -> None:
     for key in keymap.KEYS:
         assert set(key.on) <= set(BY_NAME)
+
+
+async def test_hidden_columns_go_at_once_and_stay_hidden_after_a_start() -> None:
+    kept: list[Memory] = []
+    link = StubLink(quiet_strip(), quiet_desk())
+    found = Terminal(fps=10, remote=False, ascii=False, palette="dark")
+    ticks = iter(range(1_000_000))
+    app = make_app(link, found=found, clock=lambda: float(next(ticks)), memory=Memory(), save=kept.append)
+    async with app.run_test(size=(200, 60)) as pilot:
+        assert "Entry" in app.desk.panes["positions"].content.head[0].plain
+        await pilot.press("C", "down", "space", "n")
+        await pilot.pause()
+        assert "Entry" not in app.desk.panes["positions"].content.head[0].plain
+        assert app.desk.dialog is None
+    assert kept[-1].hidden == {"positions": ["entry"]}
+    again = make_app(link, found=found, memory=kept[-1])
+    async with again.run_test(size=(200, 60)):
+        head = again.desk.panes["positions"].content.head[0].plain
+        assert "Entry" not in head
+        assert "Symbol" in head
+
+
+async def test_no_column_that_says_what_is_at_stake_can_be_hidden() -> None:
+    from screens.draw import funding, markets, orders, positions
+
+    assert not {"symbol", "side", "size", "upnl", "away", "stop", "age"} & set(positions.NAMES)
+    assert not {"spread", "apr", "verdict", "why", "short", "long"} & set(funding.NAMES)
+    assert not {"symbol", "age"} & set(markets.NAMES)
+    assert not {"symbol", "side", "size", "price", "state"} & set(orders.ORDER_NAMES)

@@ -24,6 +24,7 @@ def answer(**more: Any) -> Answer:
         "quantity": d("0.050"),
         "price": d("67251.1"),
         "stated": False,
+        "rests": False,
         "notional": d("3359.20"),
         "fee": d("1.68"),
         "from_mid_bps": d("10.0"),

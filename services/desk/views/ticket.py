@@ -41,6 +41,8 @@ def _view(core: DeskCore, submit: Submitter, ticket: tickets.Ticket) -> TicketVi
         quantity=ticket.quantity,
         price=ticket.price,
         stated=ticket.stated,
+        rests=not ticket.ioc,
+        post_only=ticket.post_only,
         notional=notional,
         fee=None if notional is None or spec.taker_fee is None else notional * spec.taker_fee,
         from_mid_bps=None if mid is None else (ticket.price / mid - ONE) * ticket.side.sign / BPS,
