@@ -79,10 +79,11 @@ def _live_again(arena: Arena, what: Restart) -> None:
     arena.machine = arena.build()
     arena.done.clear()  # a command may be answered again: its first answer may not have reached the disk
     now = queue.now
-    queue.deliver(now, Timer(name="start", ts=now))
+    # Before any command: it puts in doubt what may have been sent before the end.
+    arena.machine.feed(Timer(name="start", ts=now))
     latch = keeper.latched
     if latch is not None and (latch.state is not TradingState.ACTIVE or latch.scopes):
-        queue.deliver(now, _found(latch, now))
+        arena.machine.feed(_found(latch, now))
     for name, venue in arena.exchange.venues.items():
         if venue.line.down(now):
             queue.deliver(now, VenueLink(venue=name, ts=now, up=False, reason="cannot be reached"))
