@@ -97,13 +97,13 @@ def health(answer: Row) -> str:
     lines = [table(heads, rows, "no venues"), ""]
     lines.append(
         f"process  CPU {share(process['cpu'])} · machine CPU {share(process['machine_cpu'])} · memory "
-        f"{share(process['machine_memory'])} used, ours {figure(process['memory_mb'], 0)} MB · loop lag "
-        f"{figure(process['loop_lag_ms'], 0)} ms, worst {figure(process['loop_lag_worst_ms'], 0)} ms · "
+        f"{share(process['machine_memory'])} used, ours {real(process['memory_mb'], 0)} MB · loop lag "
+        f"{real(process['loop_lag_ms'], 0)} ms, worst {real(process['loop_lag_worst_ms'], 0)} ms · "
         f"files {word(process['files'])}"
     )
     lines.append(
         f"store    {'ok' if store['ok'] else 'TROUBLE'} · {word(store['waiting'])} rows wait, oldest "
-        f"{figure(store['oldest_s'], 1)} s · {figure(store['size_mb'], 1)} MB · disk {share(store['disk'])} "
+        f"{real(store['oldest_s'], 1)} s · {real(store['size_mb'], 1)} MB · disk {share(store['disk'])} "
         f"used · backup {clock(store['backup_ts']) if store['backup_ts'] else 'none'}"
     )
     said = [f"{one['name']} {one['state']}" for one in answer["channels"]]
@@ -112,6 +112,11 @@ def health(answer: Row) -> str:
     found = [f"! {one['subject']}: {one['text']} → {one['do']}" for one in answer["findings"]]
     lines += found or ["nothing found"]
     return "\n".join(lines)
+
+
+def real(value: object, places: int) -> str:
+    """A float of the JSON, which `figure` takes for no exact number."""
+    return UNKNOWN if value is None else figure(str(value), places)
 
 
 def interval(risk: Row) -> str:

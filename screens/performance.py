@@ -35,7 +35,7 @@ class PerformanceRoom(Room):
 
     def places(self, size: SizeClass, body: Rect, views: Mapping[str, object]) -> dict[str, Rect]:
         many = self.shape(views)
-        low = max(8, min(many + 10, body.height // 2 - 1))
+        low = max(8, min(many + 12, body.height // 2 - 1))
         rows = stacked(body, {"top": body.height - low, "metrics": 0})
         sides = beside(rows.pop("top"), {"charts": 60, "waterfall": 40})
         charts = sides.pop("charts")

@@ -24,6 +24,7 @@ from services.desk.views.health import health_view
 from services.desk.views.lately import FILLS, ORDERS, Lately
 from services.desk.views.markets import Depth
 from services.desk.views.topics import no_depth
+from services.domain.machine_events import ReadingsFound
 from services.drive.chronicle import Chronicle, recent
 from services.drive.guard import Watchdog
 from services.drive.machine import VirtualMachine
@@ -108,6 +109,7 @@ class Running:
         self._parts = parts
         self._options = options
         self._interrupted = False
+        self._told: tuple[str, ...] = ()
 
     async def run(self) -> RunEnd:
         """Until the loop ends. Raises ProductError when the socket cannot be bound, DeskFailed."""
@@ -138,6 +140,8 @@ class Running:
         session.desk.strategies.guard = watchdog.guard
         server = ControlServer(session.layout.socket, self._hello(), bridge, bridge)
         await server.start()
+        if session.wall_time:
+            vitals.on_look = lambda: self._tell_readings(vitals)
         vitals.start()
         if parts.guarded:
             watchdog.start()
@@ -177,6 +181,16 @@ class Running:
         if self._interrupted and not left:
             status = Exit.INTERRUPTED
         return RunEnd(exit=status, summary=end, text="; ".join(left))
+
+    def _tell_readings(self, vitals: Vitals) -> None:
+        """What is over its limit becomes an input of the desk, when it has changed."""
+        parts = self._parts
+        view = health_view(parts.session.desk.core, parts.meta(), *vitals.read())
+        found = tuple((one.alert, one.text) for one in view.findings if one.alert)
+        keys = tuple(key for key, _ in found)
+        if keys != self._told:
+            self._told = keys
+            parts.machine.feed(ReadingsFound(found=found, ts=parts.machine.queue.now))
 
     def _hello(self) -> Hello:
         session = self._parts.session

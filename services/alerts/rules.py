@@ -306,6 +306,11 @@ RULES: dict[str, Rule] = {
         "A notification channel does not take messages.",
         "check its settings in Health",
     ),
+    "latency": Rule(
+        WARNING,
+        "Nineteen of twenty requests to a venue should answer within half a second: they do not.",
+        "see Health; a slow venue fills late, and its hedge with it",
+    ),
     "machine": Rule(
         WARNING,
         "Processor, memory or disk of this machine is nearly used up.",

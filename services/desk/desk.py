@@ -20,6 +20,7 @@ from services.desk import (
     deadman,
     door,
     error_rate,
+    machine_words,
     protection,
     rebuilt,
     risk,
@@ -59,6 +60,7 @@ from services.domain.events import (
     VenueLink,
 )
 from services.domain.instrument import Instrument
+from services.domain.machine_events import ReadingsFound
 from services.domain.money import DESK_CONTEXT
 from services.domain.store_events import StoreRebuilt
 from services.domain.venue_events import DeadManReport, RequestFailed, VenueClock, VenueFacts
@@ -112,6 +114,7 @@ class Desk:
             LatchHealth: self._latch_health,
             StrategyOverrun: self._overrun,
             LoopStall: self._stall,
+            ReadingsFound: self._readings,
             LatchFound: self._latch_found,
             StopRequested: self._stop,
         }
@@ -265,6 +268,9 @@ class Desk:
         if found is not None:
             self.core.state.trips.stalled = self.core.now
         trip(self.core, found)
+
+    def _readings(self, event: ReadingsFound) -> None:
+        machine_words.on_readings(self.core, event)
 
     def _latch_found(self, event: LatchFound) -> None:
         self.life.latch_found(event)

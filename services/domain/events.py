@@ -12,6 +12,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from services.domain.enums import OrderState, RateKind, Side, TradingState
+from services.domain.machine_events import ReadingsFound
 from services.domain.scopes import ScopeHalt
 from services.domain.store_events import StoreRebuilt
 from services.domain.venue_events import DeadManReport, RequestFailed, VenueClock, VenueFacts
@@ -341,6 +342,7 @@ Event = (
     | LatchHealth
     | StrategyOverrun
     | LoopStall
+    | ReadingsFound
     | LatchFound
     | StopRequested
 )

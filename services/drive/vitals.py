@@ -27,6 +27,8 @@ T = TypeVar("T")
 _LOOK_S = 0.25
 """How often the loop's lag is taken."""
 _KEPT_S = 60
+LOOK_S = 15.0
+"""How often the readings are judged for alerts: as long is the processor's share taken over."""
 _EVERY_S = 2.0
 """The dearer readings stand so long."""
 
@@ -42,10 +44,14 @@ class Vitals:
         self._task: asyncio.Task[None] | None = None
         self._process: Any = None
         self._read_at = -1e9
+        self.on_look: Callable[[], None] = lambda: None
+        """Called every `LOOK_S` while the loop runs."""
         self._kept: tuple[ProcessHealth, StoreHealthView] | None = None
 
     def start(self) -> None:
-        """Begin to measure the running loop."""
+        """Begin to measure the running loop, and set the zero of the processor's share."""
+        self.read()
+        self._read_at = -1e9
         self._task = asyncio.get_running_loop().create_task(self._watch())
 
     def stop(self) -> None:
@@ -64,10 +70,15 @@ class Vitals:
         return self._kept
 
     async def _watch(self) -> None:
+        looked = self._clock()
         while True:
             before = self._clock()
             await asyncio.sleep(_LOOK_S)
-            self.lagged(self._clock() - before - _LOOK_S)
+            now = self._clock()
+            self.lagged(now - before - _LOOK_S)
+            if now - looked >= LOOK_S:
+                looked = now
+                self.on_look()
 
     def _measure(self) -> tuple[ProcessHealth, StoreHealthView]:
         return self._of_process(), self._of_store()

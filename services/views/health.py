@@ -86,6 +86,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     """`warning` or `alarm`."""
     text: str
     do: str
+    alert: str = ""
+    """The alert it raises at the wall's time; empty = the desk judges it itself."""
 
 
 class HealthView(Struct, frozen=True, kw_only=True):

@@ -108,8 +108,8 @@ def _errors(core: DeskCore, venue: str) -> Decimal | None:
 
 
 def _venue_findings(core: DeskCore, one: VenueHealth) -> Iterator[Finding]:
-    def found(text: str, do: str, severity: str = "warning") -> Finding:
-        return Finding(subject=one.name, severity=severity, text=text, do=do)
+    def found(text: str, do: str, severity: str = "warning", alert: str = "") -> Finding:
+        return Finding(subject=one.name, severity=severity, text=text, do=do, alert=alert)
 
     fresh = core.settings.fresh
     if one.data_age_ms is None:
@@ -118,7 +118,8 @@ def _venue_findings(core: DeskCore, one: VenueHealth) -> Iterator[Finding]:
         text = f"data are {one.data_age_ms // 1000} s old" if one.connected else "the connection is lost"
         yield found(text, "look at the venue's own site; flatten --direct works without the engine", "alarm")
     if one.latency_ms_p95 is not None and one.latency_ms_p95 > MOST_LATENCY_MS:
-        yield found(f"latency p95 {one.latency_ms_p95:.0f} ms > {MOST_LATENCY_MS} ms", "look at the network")
+        text = f"latency p95 {one.latency_ms_p95:.0f} ms > {MOST_LATENCY_MS} ms"
+        yield found(text, "look at the network", alert=f"latency:{one.name}")
     if one.clock_offset_ms is None:
         yield found("clock offset not measured: entries are blocked", "wait for its first answer")
     elif abs(one.clock_offset_ms) >= fresh.clock_warn_ms:
@@ -134,8 +135,8 @@ def _venue_findings(core: DeskCore, one: VenueHealth) -> Iterator[Finding]:
 
 
 def _process_findings(core: DeskCore, one: ProcessHealth) -> Iterator[Finding]:
-    def found(text: str, do: str, subject: str = "machine") -> Finding:
-        return Finding(subject=subject, severity="warning", text=text, do=do)
+    def found(text: str, do: str, subject: str = "machine", alert: str = "") -> Finding:
+        return Finding(subject=subject, severity="warning", text=text, do=do, alert=alert)
 
     for share, most, what in (
         (one.machine_cpu, MOST_CPU, "CPU"),
@@ -144,7 +145,7 @@ def _process_findings(core: DeskCore, one: ProcessHealth) -> Iterator[Finding]:
         if share is None:
             yield found(f"{what} not measured", "look again in a few seconds")
         elif share > most:
-            yield found(f"{what} {share:.0%} > {most:.0%}", "end other programs")
+            yield found(f"{what} {share:.0%} > {most:.0%}", "end other programs", alert=f"machine:{what}")
     warn_ms = core.settings.breaker.stall_warn_ms
     if one.loop_lag_worst_ms is not None and one.loop_lag_worst_ms >= warn_ms:
         text = f"the loop lagged {one.loop_lag_worst_ms:.0f} ms in the last minute (limit {warn_ms} ms)"
@@ -167,5 +168,9 @@ def _store_findings(one: StoreHealthView) -> Iterator[Finding]:
         yield Finding(subject="disk", severity="warning", text="not measured", do="look at the state folder")
     elif one.disk > MOST_DISK:
         yield Finding(
-            subject="disk", severity="warning", text=f"{one.disk:.0%} > {MOST_DISK:.0%} used", do="free space"
+            subject="disk",
+            severity="warning",
+            text=f"{one.disk:.0%} > {MOST_DISK:.0%} used",
+            do="free space",
+            alert="machine:disk",
         )

@@ -1,0 +1,13 @@
+"""What the shell tells the desk of the machine it runs on, at the wall's time only."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class ReadingsFound(Struct, frozen=True, tag="readings", kw_only=True):
+    """Readings that are over their limit now. Told when the set of keys has changed; empty = all are well."""
+
+    found: tuple[tuple[str, str], ...]
+    """(alert key, what is wrong)."""
+    ts: int
