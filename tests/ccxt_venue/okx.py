@@ -92,7 +92,7 @@ class OkxExchange(Exchange):
                      "availEq": str(self.wallet)}]}]  # fmt: skip
             case "account/positions":
                 return self.positions()
-            case "account/bills":
+            case "account/bills" | "account/bills-archive":
                 return self.ledger
             case "trade/orders-pending":
                 return [self.row(each) for each in self.open()]

@@ -16,8 +16,11 @@ from services.venues.ccxt_venue.manners import Manner
 from services.venues.ccxt_venue.orders import Orders
 from services.venues.ccxt_venue.rows import MS, Moved, TradeRow, fill_of, position_of, working_of
 from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.numbers import wire_int
 
 TRIES = 3
+RECENT_MS = 600_000
+"""The second list spans this much: what came between cannot be older."""
 AHEAD_MS = 60_000
 """The end of the span that is asked for lies so far ahead: a stamp may be a little later than our clock."""
 ZERO = Decimal(0)
@@ -44,10 +47,11 @@ async def read_account(
         balances = await manner.balances(door)
         positions = await manner.positions(door, coins)
         working = await manner.open_orders(door, coins)
-        after = await _listed(door, manner, since_ms, at)
-        if _names(before) != _names(after) or orders.changes != changes:
+        recent = max(since_ms, at - RECENT_MS)
+        after = await _listed(door, manner, recent, at)
+        if _names(before, recent) != _names(after, recent) or orders.changes != changes:
             continue
-        trades, moved = after
+        trades, moved = before
         ts = wall()
         by_symbol = {each.symbol: each for each in listed.values()}
         return AccountReport(
@@ -89,8 +93,13 @@ async def _listed(
     return await manner.trades(door, since_ms, end), await manner.moved(door, since_ms, end)
 
 
-def _names(found: tuple[list[TradeRow], list[Moved]]) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
-    return frozenset((row.market, row.id) for row in found[0]), frozenset(row.id for row in found[1])
+def _names(
+    found: tuple[list[TradeRow], list[Moved]], since_ms: int
+) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
+    """Of those that are not older."""
+    trades = (row for row in found[0] if wire_int(row.ms, "trade time") >= since_ms)
+    moved = (row for row in found[1] if row.ms >= since_ms)
+    return frozenset((row.market, row.id) for row in trades), frozenset(row.id for row in moved)
 
 
 def _payment(

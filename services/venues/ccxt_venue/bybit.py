@@ -22,6 +22,8 @@ LEDGER_PAGE = 50
 MOST_PAGES = 50
 WEEK_MS = 7 * 86_400_000
 """A question for a list spans a week at most."""
+WEEKS = 8
+"""No list is read further back: each week of it is a question."""
 FILLS = ("Trade", "AdlTrade", "BustTrade")
 FROM_FILLS = ("TRADE", "LIQUIDATION", "ADL")
 FUNDING = "SETTLEMENT"
@@ -158,9 +160,7 @@ async def _all(
     """Week by week, page by page by the venue's cursor."""
     found: list[Mapping[str, Any]] = []
     begin, pages = since_ms, 0
-    if until_ms - begin > MOST_PAGES * WEEK_MS:
-        # It keeps no list for longer than that.
-        begin = until_ms - MOST_PAGES * WEEK_MS
+    begin = max(begin, until_ms - WEEKS * WEEK_MS)
     while begin <= until_ms:
         end = min(until_ms, begin + WEEK_MS - 1)
         cursor = ""

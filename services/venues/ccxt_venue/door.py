@@ -47,6 +47,7 @@ RAW = frozenset(
         "privateGetAccountConfig",  # okx: position mode, account level, rights of the key
         "privateGetTradeFillsHistory",  # okx: our trades, with the venue's own digits
         "privateGetAccountBills",  # okx: what moved the balances
+        "privateGetAccountBillsArchive",  # okx: the same, three months back
         "privateGetV5UserQueryApi",  # bybit: rights of the key
         "privateGetV5AccountInfo",  # bybit: kind of account, margin mode
         "privateGetV5ExecutionList",  # bybit: our trades, liquidations and deleveragings among them

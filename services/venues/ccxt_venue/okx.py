@@ -15,6 +15,7 @@ from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_int, wire_positive
 
 PAGE = 100
+DAY_MS = 86_400_000
 MOST_PAGES = 50
 TRADE, FUNDING = "2", "8"
 ENDS = ("5", "6", "7", "9")
@@ -82,7 +83,10 @@ class Okx:
 
     async def moved(self, door: Door, since_ms: int, until_ms: int) -> list[Moved]:
         found = []
-        for row in await _all(door, "privateGetAccountBills", "billId", since_ms, until_ms):
+        # The quick list holds a week, the slow one three months.
+        week = until_ms - since_ms < 6 * DAY_MS
+        call = "privateGetAccountBills" if week else "privateGetAccountBillsArchive"
+        for row in await _all(door, call, "billId", since_ms, until_ms):
             kind = str(row.get("type"))
             amount = wire_decimal(row.get("balChg"), "balChg")
             if kind in (TRADE, *ENDS) or not amount:
@@ -137,7 +141,7 @@ async def _all(door: Door, call: str, key: str, since_ms: int, until_ms: int) ->
     """Newest first, page by page by the number of the last row."""
     found: list[Mapping[str, Any]] = []
     query: dict[str, Any] = {"instType": "SWAP", "begin": since_ms, "end": until_ms, "limit": PAGE}
-    if call == "privateGetAccountBills":
+    if call.startswith("privateGetAccountBills"):
         del query["instType"]
     for _ in range(MOST_PAGES):
         page = _rows(await door.ask(call, query), least=0)
