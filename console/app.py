@@ -79,6 +79,19 @@ class StableConsole(App[str], inherit_bindings=False):
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, only_cells(renderable))  # type: ignore[arg-type]
 
+    async def on_event(self, event: events.Event) -> None:
+        """Keys are answered one after the other: the next one waits until the field or the dialog that this
+        one opens is there to hear it. A pane has no keys of its own, so nothing is sent round by it.
+        """
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            desk = self.desk
+            await desk.settled()
+            if self.screen is desk and desk.dialog is None and desk.field is None:
+                if not await self._check_bindings(event.key, priority=True):
+                    await self._on_key(event)
+                return
+        await super().on_event(event)
+
     async def _on_key(self, event: events.Key) -> None:
         """A key that nothing has taken is told, not swallowed."""
         event.prevent_default()  # else the base class would run the bindings a second time
@@ -104,6 +117,12 @@ class StableConsole(App[str], inherit_bindings=False):
         self.register_theme(textual_theme(palette))
         self.theme = f"stable-{palette.name}"
         self.desk.repaint(Paint(palette, self.desk.paint.ascii_only))
+
+    def action_command_palette(self) -> None:
+        from console.palette import Finder
+
+        if not Finder.is_open(self):  # type: ignore[arg-type]
+            self.push_screen(Finder(id="--command-palette"))
 
     def get_system_commands(self, screen):  # type: ignore[no-untyped-def]
         """The palette offers our commands and keys, not Textual's own."""

@@ -9,11 +9,21 @@ from collections.abc import Iterator
 from functools import partial
 
 from textual.app import SystemCommand
+from textual.command import CommandList, CommandPalette
 
 from screens.acts import ConsoleScreen
 from screens.rooms import ROOMS
 from screens.typed import OWN_HELP
 from services.protocol.commands import SPECS
+
+
+class Finder(CommandPalette):
+    """Textual's palette. A page key before its list was ever laid out ends that one with a KeyError."""
+
+    def _action_command_list(self, action: str) -> None:
+        commands = self.query_one(CommandList)
+        if commands.display and commands.option_count and commands.size.height:
+            super()._action_command_list(action)
 
 
 def system_commands(desk: ConsoleScreen) -> Iterator[SystemCommand]:

@@ -63,6 +63,8 @@ class ConsoleScreen(Touring, inherit_bindings=False):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A room's own key does nothing on another screen; it may be another room's key there."""
+        if self.field is not None or (self.dialog is not None and action != "halt"):
+            return False  # the keys are theirs; halt alone goes past a dialog
         if action == "room":
             return any(key.action == f"room('{parameters[0]}')" for key in self.keys_here())
         return super().check_action(action, parameters)
@@ -89,7 +91,7 @@ class ConsoleScreen(Touring, inherit_bindings=False):
         self.active = name
         if self.plan.tabs:
             self.lay_out()
-        self.panes[name].focus()
+        self.refocus()
         self.draw_panes()
         self.draw_keys()
         self.draw_command()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+from textual import events
 from textual.await_remove import AwaitRemove
 
 from screens import format as f
@@ -103,10 +104,10 @@ class Asking(Prompt, inherit_bindings=False):
         dialog.halts = self._keys_of("halt") | {"H"}
         if isinstance(dialog, FlattenDialog):
             dialog.again = self._keys_of("flatten")
-        self.mount(dialog)
+        self.mounting = self.mount(dialog)
         self.refresh(layout=True)
         self.draw_dialog()
-        dialog.focus()
+        self.refocus()
 
     def _keys_of(self, name: str) -> frozenset[str]:
         return frozenset(part for key in self.keys if key.id == name for part in key.keys.split(","))
@@ -116,11 +117,12 @@ class Asking(Prompt, inherit_bindings=False):
             return
         dialog, self.dialog = self.dialog, None
         self.close_field()
+        dialog.display = False
         dialog.remove()
         self.dim(False)
         self.need_desk(False)
         self.refresh(layout=True)
-        self.panes[self.active].focus()
+        self.refocus()
 
     def open(self, make: Callable[[Paint, Callable[[], float]], Dialog]) -> None:
         """What a room opens."""
@@ -131,10 +133,10 @@ class Asking(Prompt, inherit_bindings=False):
 
     def on_dialog_chose(self, message: Dialog.Chose) -> None:
         message.stop()
-        if message.dialog is not self.dialog:
-            return
         if message.choice == "halt":
-            self.action_halt()
+            self.action_halt()  # also from a dialog that is just leaving
+            return
+        if message.dialog is not self.dialog:
             return
         if self.ticket_chose(message.dialog, message.choice):
             return
@@ -185,9 +187,9 @@ class Asking(Prompt, inherit_bindings=False):
         self.field = field = LineField(text, complete, self.history if mode == ":" else None)
         if self.dialog is not None:
             field.add_class("-dialog")
-        self.mount(field)
+        self.mounting = self.mount(field)
         self.refresh(layout=True)
-        field.focus()
+        self.refocus()
         field.cursor_position = len(text)
         self.draw_strip()
         self.draw_command()
@@ -203,11 +205,14 @@ class Asking(Prompt, inherit_bindings=False):
             return
         field, self.field, self.field_mode = self.field, None, ""
         self._done = None
+        field.display = False
         self._going = field.remove()
+        for event in field.late:
+            self.app.post_message(events.Key(event.key, event.character))
         self.refresh(layout=True)
         if self.dialog is None:
             self.need_desk(False)
-            self.panes[self.active].focus()
+            self.refocus()
         self.draw_strip()
         self.draw_command()
 
@@ -238,7 +243,7 @@ class Asking(Prompt, inherit_bindings=False):
 
     def on_line_field_entered(self, message: LineField.Entered) -> None:
         message.stop()
-        mode, text = self.field_mode, message.text.strip()
+        field, mode, text = self.field, self.field_mode, message.text.strip()
         if mode == "/":
             self.close_field()
         elif mode == "reason":
@@ -252,6 +257,8 @@ class Asking(Prompt, inherit_bindings=False):
                 self.close_field()
             if text and self.field is None:
                 self.keep_line(text)
+        if field is not None and field is self.field:
+            field.unseal()
 
     def _entered(self, text: str) -> None:
         error = self._done(text) if self._done is not None else None

@@ -41,6 +41,8 @@ class Dialog(LineGrid, can_focus=True):
             self.dialog = dialog
             self.choice = choice
 
+    place = "dialog"
+    """Its place in the plan. No id: the one before may still be leaving when it comes."""
     choices: ClassVar[dict[str, str]] = {}
     """Key to choice. `n` and `escape` are always `no`, `H` is always `halt`."""
     low = False
@@ -54,7 +56,7 @@ class Dialog(LineGrid, can_focus=True):
     field_column = 0
 
     def __init__(self, paint: Paint, clock: Callable[[], float]) -> None:
-        super().__init__(paint, id="dialog")
+        super().__init__(paint)
         self._clock = clock
         self._since = clock()
         self._cursor = Cursor()

@@ -38,7 +38,7 @@ class Picture(Stage, inherit_bindings=False):
             pane.display = name in self.plan.rects
         if self.active not in self.plan.rects and self.plan.size is not SizeClass.TINY:
             self.active = next(name for name in self.panes if name in self.plan.rects)
-            self.panes[self.active].focus()
+            self.refocus()
         self.drawer.display = self._drawer_shows()
         self.tiny.display = self.plan.size is SizeClass.TINY
         for widget in (self.topbar, self.strip_bar, self.command_line, self.key_bar):

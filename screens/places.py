@@ -26,8 +26,9 @@ class PlanLayout(Layout):
         self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True
     ) -> list[WidgetPlacement]:
         rects = self._rects()
-        return [
-            WidgetPlacement(Region(*rects[child.id]), NULL_OFFSET, NULL_SPACING, child, order)
-            for order, child in enumerate(children)
-            if child.id is not None and child.id in rects
-        ]
+        placed = []
+        for order, child in enumerate(children):
+            rect = rects.get(getattr(child, "place", child.id) or "")
+            if rect is not None:
+                placed.append(WidgetPlacement(Region(*rect), NULL_OFFSET, NULL_SPACING, child, order))
+        return placed

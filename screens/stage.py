@@ -7,7 +7,7 @@ of a person in `screens/asking.py`, what keys do in `screens/acts.py`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Literal, Self
 
 from textual import events
@@ -113,7 +113,7 @@ class Stage(Screen[None], inherit_bindings=False):
         self.watch_views()
         self.set_interval(1.0, self._each_second)
         self.lay_out()
-        self.panes[self.active].focus()
+        self.refocus()
         self.call_after_refresh(self.link.start)
 
     def on_unmount(self) -> None:
@@ -153,7 +153,28 @@ class Stage(Screen[None], inherit_bindings=False):
         self.drawer_open = False
         self.watch_views()
         self.lay_out()
-        self.panes[self.active].focus()
+        self.refocus()
+
+    mounting: Awaitable[None] | None = None
+    """A field or a dialog that is on its way."""
+
+    async def settled(self) -> None:
+        """Until it is there: the next key is its own, and before that nobody could hear it."""
+        mounting, self.mounting = self.mounting, None
+        if mounting is not None:
+            await mounting
+
+    def refocus(self) -> None:
+        """The keys go to whom they belong, from the very next one on: a field, else a dialog, else the pane.
+
+        `Widget.focus` would come behind the keys that wait already: `:halt` typed fast was three commands.
+        """
+        self.set_focus(self.field or self.dialog or self.panes[self.active], scroll_visible=False)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """A click on a pane takes no keys from a field or a dialog."""
+        if (self.field or self.dialog) is not None and self.focused not in (self.field, self.dialog):
+            self.refocus()
 
     # ---- views
 

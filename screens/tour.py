@@ -141,7 +141,7 @@ class Touring(Taking, inherit_bindings=False):
     def _tour_to(self, name: str) -> None:
         self.show_room(name)
         if self.dialog is not None:
-            self.dialog.focus()
+            self.refocus()
             self.refresh(layout=True)
             self.draw_dialog()
 

@@ -65,6 +65,9 @@ def _ticked(text: str, ink: str) -> list[Span]:
 class LineField(Input):
     """A one-line field without a frame. It posts; it decides nothing."""
 
+    place = "field"
+    """Its place in the plan. No id: the one before may still be leaving when it comes."""
+
     class Typed(Message):
         def __init__(self, text: str) -> None:
             super().__init__()
@@ -82,12 +85,15 @@ class LineField(Input):
         complete: Callable[[str], Sequence[str]] | None = None,
         history: list[str] | None = None,
     ) -> None:
-        super().__init__(text, compact=True, select_on_focus=False, id="field")
+        super().__init__(text, compact=True, select_on_focus=False)
         self.cursor_blink = False
         self._complete = complete
         self._history = history
         self._at = len(history) if history is not None else 0
         self._draft = ""
+        self.late: list[events.Key] = []
+        """Keys that came behind `enter` or `esc` before those were answered: they are for who comes then."""
+        self._sealed = False
         self._offers: list[str] = []
         self._offer = -1
 
@@ -97,11 +103,20 @@ class LineField(Input):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.post_message(self.Entered(self.value))
+
+    def unseal(self) -> None:
+        """The line stays: what came meanwhile is typed."""
+        self._sealed = False
+        late, self.late = self.late, []
+        for event in late:
+            self.post_message(events.Key(event.key, event.character))
 
     async def _on_key(self, event: events.Key) -> None:
-        if event.key == "escape":
-            self.post_message(self.Left())
+        if self._sealed:
+            self.late.append(event)
+        elif event.key in ("escape", "enter"):
+            self._sealed = True
+            self.post_message(self.Left() if event.key == "escape" else self.Entered(self.value))
         elif event.key in ("tab", "shift+tab") and self._complete is not None:
             self._walk(1 if event.key == "tab" else -1)
         elif event.key in ("up", "down") and self._history is not None:

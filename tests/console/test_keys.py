@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from console import keymap, keyrules
@@ -353,3 +354,46 @@ async def test_calm_is_five_green_edges() -> None:
     async with open_desk(calm_strip()) as d:
         for word in ("ACTIVE", "HEDGED", "30.4 % away", "FRESH", "NOTHING"):
             assert word in d.text
+
+
+def at_once(d: Desk, *keys: str) -> None:
+    """As a fast hand or a paste brings them: the next one waits before the first is answered."""
+    for key in keys:
+        d.clock.now += 1
+        d.app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+async def test_a_line_typed_faster_than_the_field_comes_is_text() -> None:
+    """Found by random keys: `:halt` in one burst was `a` and `t` pressed on the pane."""
+    async with open_desk() as d:
+        at_once(d, "colon", *"halt FHa", "enter")
+        await d.pilot.pause(0.2)
+        assert d.link.sent == [("halt", {"reason": "FHa"})]
+        assert d.app.desk.dialog is None
+
+
+async def test_a_key_right_behind_f_cannot_take_the_keys_from_the_dialog() -> None:
+    """Found by random keys: `F2` in one burst left a flatten dialog that heard nothing any more."""
+    async with open_desk() as d:
+        at_once(d, "F", "2", "tab")
+        await d.pilot.pause(0.2)
+        assert d.app.desk.room.name == "desk"
+        assert d.app.focused is d.app.desk.dialog
+        await d.pilot.click("#positions", offset=(5, 3))
+        await d.pilot.pause()
+        assert d.app.focused is d.app.desk.dialog
+        await d.press("F")
+        assert d.link.sent == [("flatten", {})]
+
+
+async def test_a_field_may_come_while_the_one_before_is_leaving() -> None:
+    """Found by random keys: the two had one id, and the console ended."""
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        for _ in range(3):
+            at_once(d, "R", "escape", "colon", "escape", "slash", "escape", "F", "n")
+        for _ in range(30):
+            await d.pilot.pause(0.1)
+            if d.app.desk.dialog is None and d.app.desk.field is None:
+                break
+        await d.press("H")
+        assert d.link.sent == [("halt", {})]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual import events
 
 from console.app import make_app
 from console.palette import system_commands
@@ -178,3 +179,13 @@ async def test_the_palette_opens_and_runs_what_is_chosen() -> None:
         await d.pilot.pause(0.1)
         assert d.link.sent
         assert d.link.sent[0][0] == "ack"
+
+
+async def test_a_page_key_in_a_palette_that_has_no_list_yet_is_nothing() -> None:
+    """Found by random keys: the library's own palette ended the console."""
+    async with open_desk() as d:
+        for key in ("ctrl+p", "pagedown", "pageup", "down", "z", "pagedown", "up"):
+            d.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await d.pilot.pause(0.3)
+        await d.press("pagedown", "escape", "H")
+        assert d.link.sent == [("halt", {})]
