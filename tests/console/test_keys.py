@@ -391,9 +391,11 @@ async def test_a_field_may_come_while_the_one_before_is_leaving() -> None:
     async with open_desk(halted_strip(), halted_desk()) as d:
         for _ in range(3):
             at_once(d, "R", "escape", "colon", "escape", "slash", "escape", "F", "n")
-        for _ in range(30):
-            await d.pilot.pause(0.1)
-            if d.app.desk.dialog is None and d.app.desk.field is None:
+        quiet = 0
+        for _ in range(60):
+            await d.pilot.pause(0.05)
+            quiet = quiet + 1 if d.app.desk.dialog is None and d.app.desk.field is None else 0
+            if quiet == 6:
                 break
         await d.press("H")
         assert d.link.sent == [("halt", {})]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
 import time
@@ -17,7 +18,7 @@ from tests.e2e.builders import PATIENCE_S
 
 pytestmark = pytest.mark.tmux
 
-COUNT = 10_000
+COUNT = 10_000 if os.environ.get("STABLECONSOLE_SOAK") else 2_000
 BURST = 250
 """Keys written at once; the next ones follow when they were read."""
 
@@ -70,7 +71,7 @@ def test_ten_thousand_keys(tmp_path: Path) -> None:
     assert found["keys"] + found["elsewhere"] >= COUNT * 0.97, "the keys reached the screens"
     assert found["keys"] >= COUNT * 0.6
     assert set(found["rooms"]) == set(BY_NAME), "every screen was reached"
-    assert all(count >= 50 for count in found["rooms"].values()), found["rooms"]
+    assert all(count >= 20 for count in found["rooms"].values()), found["rooms"]
     assert {"FlattenDialog", "QuitDialog", "ResumeDialog", "HelpDialog", "ThemeDialog", ":", "/", ""} <= set(
         found["dialogs"]
     )
