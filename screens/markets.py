@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+from screens import format as f
 from screens.draw import markets
 from screens.frame import Content, Row
-from screens.ink import Line, wrap
+from screens.ink import Line, Span, wrap
 from screens.layout import Rect, SizeClass, beside, stacked
 from screens.room import Host, Look, PaneSpec, Room
 from services.views.markets import BookView, MarketsView
@@ -28,11 +29,11 @@ class MarketsRoom(Room):
     name = "markets"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
         PaneSpec("instruments", "Markets", sorts=markets.SORTS, columns=markets.NAMES),
-        PaneSpec("book", "Book", telling=True),
-        PaneSpec("candles", "Candles", telling=True),
-        PaneSpec("basis", "Basis", telling=True),
-        PaneSpec("rates", "Funding", telling=True),
-        PaneSpec("spreads", "Spread", telling=True),
+        PaneSpec("book", "Book"),
+        PaneSpec("candles", "Candles"),
+        PaneSpec("basis", "Basis"),
+        PaneSpec("rates", "Funding"),
+        PaneSpec("spreads", "Spread"),
     )
 
     def __init__(self) -> None:
@@ -79,7 +80,18 @@ class MarketsRoom(Room):
             title = next(spec.title for spec in self.panes if spec.name == pane)
             text = f"Waiting for {self._instrument}." if self._instrument else "No instrument is selected."
             return Content(title=title, rows=[Row([line]) for line in wrap(text, look.width, "muted")])
-        return _CLOSE[pane](book, look.width, look.height)
+        if not look.plan.tabs:
+            return _CLOSE[pane](book, look.width, look.height)
+        # The tabs leave the border no room for a name: it takes the first line.
+        content = _CLOSE[pane](book, look.width, look.height - 1)
+        symbol, _, venue = book.instrument.rpartition(".")
+        name = Line([Span(f.clean(symbol), "*strong"), Span(f" {f.clean(venue)}   ", "muted")])
+        if pane not in ("book", "candles") and content.summary:
+            name.extend(content.summary[0])
+        elif pane == "candles":
+            name.add(f"mid, {self._minutes} m a candle", "muted")
+        content.head = [name, *content.head]
+        return content
 
     def drawer(self, pane: str, key: str, look: Look) -> list[Line]:
         view = look.view("markets", MarketsView)

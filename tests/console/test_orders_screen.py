@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.console.order_fixtures import WORKING, busy_orders
+from tests.console.rooms import ROOM_VIEWS
 from tests.console.test_keys import Desk, open_desk
 
 
@@ -64,3 +65,12 @@ async def test_the_columns_of_a_small_terminal_keep_what_says_what_it_is() -> No
         await d.press("tab", "slash", *"denied", "enter")
         assert "order notional 67,184" in d.text
         assert "only denied" in d.text or "67,200.0" in d.text
+
+
+async def test_on_a_small_terminal_every_chart_names_its_instrument() -> None:
+    async with open_desk(size=(80, 24)) as d:
+        d.link.views |= ROOM_VIEWS["markets"]()
+        await d.press("2")
+        for _ in range(5):
+            await d.press("tab")
+            assert "BTC-USDT-PERP alpha" in d.text
