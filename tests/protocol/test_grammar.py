@@ -132,7 +132,7 @@ def test_completion(line: str, offers: tuple[str, ...]) -> None:
 
 
 def test_every_command_has_help_and_an_example_that_parses() -> None:
-    assert len(SPECS) == 23
+    assert len(SPECS) == 24
     for spec in SPECS:
         assert spec.help.endswith(".")
         if spec.line:
