@@ -183,7 +183,7 @@ class Arena:
         self.until(self.plan.end)
         if self.plan.restart is not None:
             # Somebody's trades while nobody ran are booked after ours that came later: the average entry, and
-            # so what later closes realise, differ by cents until a read adopts them. A larger one is an alarm.
+            # so what later closes realise, differ by cents until a read adopts it. A larger one is an alarm.
             self.command("reconcile")
             self.until(self.plan.end + 3)
         return self
