@@ -26,7 +26,7 @@ _DAYS_FROM = 2 * 86_400 * 1_000_000_000
 
 def candles(bars: Sequence[Bar], width: int, height: int, write: Callable[[float], str]) -> list[Line]:
     """Two cells a candle. `write` gives a price in the instrument's precision."""
-    side = max((len(write(bar[4])) for bar in bars), default=0) + 1
+    side = max((len(write(each)) for bar in bars for each in bar[2:]), default=0) + 1
     plot, rows = width - side, height - 1
     shown = list(bars)[-max(1, plot // 2) :]
     if not shown or plot < 4 or rows < 2:
