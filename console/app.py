@@ -172,10 +172,20 @@ def make_app(
     return StableConsole(link, ui, found, clock, memory, save)
 
 
+def speaks_utf8(env: Mapping[str, str]) -> bool:
+    """What the person's locale says. Python itself writes UTF-8 in the locale C, whatever the terminal can
+    show, and puts `LC_CTYPE=C.UTF-8` into the environment there: that is nobody's word.
+    """
+    kind = env.get("LC_CTYPE", "")
+    own = "" if kind == "C.UTF-8" and env.get("LANG", "") in ("", "C", "POSIX") else kind
+    named = env.get("LC_ALL") or own or env.get("LANG", "")
+    return "utf" in named.lower()
+
+
 def _look(ui: UiSettings, env: Mapping[str, str]) -> Terminal:
     """Reads this terminal as rich does."""
     from rich.console import Console
 
     probe = Console()
-    utf8 = (probe.encoding or "").lower().replace("-", "") in ("utf8", "utf16")
+    utf8 = (probe.encoding or "").lower().replace("-", "") in ("utf8", "utf16") and speaks_utf8(env)
     return terminal(ui, env, probe.color_system, utf8)

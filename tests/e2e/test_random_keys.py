@@ -1,4 +1,4 @@
-"""Ten thousand random keys into a real terminal: nothing breaks, no order leaves without its confirmation."""
+"""Random keys into a real terminal, ten thousand in the soak: nothing breaks, no order leaves unconfirmed."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from screens.rooms import BY_NAME
 from tests.bench.terminal import Pty, environment
 from tests.e2e.builders import PATIENCE_S
-
-pytestmark = pytest.mark.tmux
 
 COUNT = 10_000 if os.environ.get("STABLECONSOLE_SOAK") else 2_000
 BURST = 250
 """Keys written at once; the next ones follow when they were read."""
 
-HARMLESS = {"halt", "pause", "ack", "cancel", "settings", "reconcile"}
+HARMLESS = {"halt", "pause", "ack", "cancel", "settings", "reconcile", "preview"}
 """What may leave at one key: it takes risk off, or changes nothing."""
 CONFIRMED = {"on_dialog_chose", "on_line_field_entered", "_leave"}
 """Where everything else has to come from: a confirming key in a dialog, `enter` on a typed line."""
@@ -54,7 +50,7 @@ def drawn(rng: random.Random) -> bytes:
     return rng.choice(_MOVES if share < 0.95 else _OTHERS)
 
 
-def test_ten_thousand_keys(tmp_path: Path) -> None:
+def test_random_keys(tmp_path: Path) -> None:
     log = tmp_path / "log.json"
     rng = random.Random(7)
     argv = [sys.executable, "-m", "tests.e2e.alone", str(log)]
@@ -76,7 +72,8 @@ def test_ten_thousand_keys(tmp_path: Path) -> None:
         found["dialogs"]
     )
     names = {name for name, _ in found["sent"]}
-    assert {"halt", "flatten"} <= names, "the run confirmed some"
+    assert "halt" in names
+    assert names & {"flatten", "resume", "set", "stop"}, "the run confirmed some"
     for name, callers in found["sent"]:
         assert name in HARMLESS or CONFIRMED & set(callers), (name, callers)
 
