@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,17 @@ from services.control.server import ControlServer
 from services.domain.effects import Done
 from services.protocol.options import RunOptions
 from services.settings.layout import StateLayout
+from services.views import topics
 from tests.control.builders import HELLO, PaperEngine, good
+
+
+@pytest.fixture(autouse=True)
+def paper_orders(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The engine of paper sends views of its own kind."""
+    monkeypatch.setitem(topics.TYPES, "orders", "tests.control.builders:PaperView")
+    topics.view_type.cache_clear()
+    yield
+    topics.view_type.cache_clear()
 
 
 @pytest.fixture
@@ -74,7 +84,7 @@ async def test_newest_view_and_a_word_when_it_changes(
     await until(link, lambda: link.view("orders") is not None)
     assert link.state == "connected"
     engine.versions["orders"] = 2
-    await until(link, lambda: link.view("orders")["version"] == 2)  # type: ignore[index]
+    await until(link, lambda: link.view("orders").version == 2)  # type: ignore[union-attr]
     assert heard.count("orders") == 2
     assert heard[0] == "link"
 
@@ -137,7 +147,7 @@ async def test_broken_connection_reconnects_and_asks_the_same_engine_under_the_s
     assert answer.ok
     assert len(engine.taken) == 1, "carried out once"
     engine.versions["orders"] = 5
-    await until(link, lambda: link.view("orders")["version"] == 5)  # type: ignore[index]
+    await until(link, lambda: link.view("orders").version == 5)  # type: ignore[union-attr]
 
 
 async def test_another_engine_is_never_asked_what_the_first_was(
