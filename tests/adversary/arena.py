@@ -209,6 +209,9 @@ class Arena:
         self.command("fault", kind=what.kind.value, venue=what.venue, chance=chance)
 
     def _do(self, deed: Deed) -> None:
+        if deed.what not in ("buy", "sell", "rest", "transfer"):
+            # An engine that lives again hears its start before any command; the venue's pages wait for nobody.
+            self.machine.run_until(self.queue.now)
         live = self.desk.core.pairs.live()
         match deed.what:
             case "close" if live:

@@ -89,8 +89,6 @@ def _live_again(arena: Arena, what: Restart) -> None:
             queue.deliver(now, VenueLink(venue=name, ts=now, up=False, reason="cannot be reached"))
         else:
             venue.reconnect(now, "the engine was started")
-    # The start is the first that an engine hears: what is commanded comes after it.
-    arena.machine.run_until(now)
 
 
 def _recovered(arena: Arena, kept: list[Event]) -> Desk:
