@@ -210,7 +210,7 @@ class Arena:
 
     def _do(self, deed: Deed) -> None:
         if deed.what not in ("buy", "sell", "rest", "transfer"):
-            # An engine that lives again hears its start before any command; the venue's pages wait for nobody.
+            # An engine that lives again hears its start before any command.
             self.machine.run_until(self.queue.now)
         live = self.desk.core.pairs.live()
         match deed.what:
