@@ -21,6 +21,7 @@ $(STAMP): pyproject.toml .ci/constraints.txt
 	echo "making $(VENV) with $$python" >&2; \
 	rm -rf $(VENV); "$$python" -m venv $(VENV) \
 	&& $(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt -e '.[dev]' \
+	&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c .ci/constraints.txt empyrical-reloaded \
 	&& touch $(STAMP)
 
 run: $(STAMP) ## set up and start the default world
