@@ -125,10 +125,11 @@ class LiveRunner(Runner):
             now = self._clock()
             self._beat()
             queue.tick(self._wall())
-            self._take_wishes()
-            machine.settle_intents(self._intent_timeout_s)
-            self._watch_flood()
-            self._check_stop(now, started)
+            if machine.events:  # the start comes first, as in every run
+                self._take_wishes()
+                machine.settle_intents(self._intent_timeout_s)
+                self._watch_flood()
+                self._check_stop(now, started)
             if self._force or (self._stop_wall is not None and now >= self._stop_wall):
                 return False
             due = queue.next_due()

@@ -110,8 +110,11 @@ class Runner:
                 await self._await_commit(machine.commit)
                 continue
             self._hear_late_commit()
-            self._take_wishes()
-            self._check_stop(now, started)
+            if machine.events:
+                # The start comes first: until it is heard, an intent that may be at its venue looks unsent,
+                # and a halt would call it denied.
+                self._take_wishes()
+                self._check_stop(now, started)
             if self._force or (self._stop_wall is not None and now >= self._stop_wall):
                 return False
             due = machine.queue.next_due()
