@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from services.protocol import flags
 
 
@@ -11,7 +13,11 @@ def begin(given: dict[str, object], *, no_ui: bool, attach: bool, read_only: boo
     if no_ui:
         from console import headless
 
-        return headless.run(options)
+        ended = headless.run(options)
+        # All is written: another signal has nothing left to end, and would only spoil the exit status.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        return ended
     from console import terminal
 
     terminal.require_terminal()

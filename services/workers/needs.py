@@ -17,7 +17,9 @@ OF_KIND: dict[str, tuple[str, ...]] = {
 
 
 def lacking(can: Capabilities) -> tuple[str, ...]:
-    """Of all that a strategy may need."""
+    """Of all that a strategy may need of a venue with perps; where nothing pays funding it finds none."""
+    if can.funding_price == "none":
+        return ()
     there = {HISTORY: can.history, INSTANTS: can.funding_price != "index"}
     return tuple(need for need, met in there.items() if not met)
 

@@ -215,7 +215,7 @@ def world_of(wires: Mapping[str, VenueWire]) -> dict[str, dict[str, str]]:
     return {
         name: {
             "kind": wire.kind,
-            "exchange": wire.options.get("exchange", ""),
+            **({"exchange": wire.options["exchange"]} if "exchange" in wire.options else {}),
             "rest": wire.rest or wire.options.get("hosts", ""),
             "subaccount": wire.subaccount,
         }

@@ -176,6 +176,8 @@ def can(**more: Any) -> Capabilities:
 def test_a_strategy_is_refused_by_name_where_its_venue_lacks_what_it_needs() -> None:
     settings = Settings()
     assert needed("v", can(), settings) == ()
+    spot = can(funding_price="none", history=False)
+    assert needed("v", spot, settings) == (), "no perp there is ever looked at"
     for more, said in (({"history": False}, "rates of the past"), ({"funding_price": "index"}, "instants")):
         (row,) = needed("v", can(**more), settings)
         assert (row.check, row.verdict) == (NEEDS, Verdict.STOP)

@@ -12,7 +12,7 @@ import pytest
 from services.desk import tickets
 from services.desk.desk import Desk
 from services.desk.views.lately import Lately
-from services.desk.views.orders import orders_view
+from services.desk.views.order_lists import orders_view
 from services.desk.views.ticket import preview
 from services.domain.effects import Done
 from services.domain.enums import OrderState, Side, TimeInForce

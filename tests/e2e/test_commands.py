@@ -183,9 +183,12 @@ def test_commands_that_need_no_engine(tmp_path: Path) -> None:
     assert ran("config", "path").stdout == f"{config}\n"
     assert json.loads(ran("config", "path", "--json").stdout) == {"path": str(config)}
     assert ran("config", "check").returncode == 0, "no file: the defaults hold"
-    assert ran("config", "init").returncode == 0
+    asked = ran("config", "init")
+    assert asked.returncode == 2, "without a terminal nobody can be asked"
+    assert "--yes" in asked.stderr
+    assert ran("config", "init", "--yes").returncode == 0
     assert config.exists()
-    second = ran("config", "init")
+    second = ran("config", "init", "--yes")
     assert second.returncode == 1
     assert "exists" in second.stderr
     assert json.loads(ran("config", "check", "--json").stdout)["ok"] is True

@@ -13,7 +13,7 @@ from services.desk.views.cache import ViewCache
 from services.desk.views.lately import Lately
 from services.desk.views.markets import Depth, Levels, book_view, markets_view
 from services.desk.views.meta import Meta
-from services.desk.views.orders import orders_view
+from services.desk.views.order_lists import orders_view
 from services.desk.views.panes import desk_view
 from services.desk.views.strategies import strategies_view
 from services.desk.views.stress import stress_lab
