@@ -149,6 +149,8 @@ class _Client(asyncio.Protocol):
         self.heard = 0.0
         self.number = 0
         self.transport: asyncio.Transport | None = None
+        self.left = False
+        """Its last frame is written; nothing it says is heard any more."""
         self.watcher = Watcher(self.write)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -189,7 +191,7 @@ class _Client(asyncio.Protocol):
 
     def write(self, frame: bytes) -> None:
         """Never waits; a client that lets megabytes of answers pile up is dropped."""
-        if self.transport is None or self.transport.is_closing():
+        if self.transport is None or self.transport.is_closing() or self.left:
             return
         self.transport.write(frame)
         if self.transport.get_write_buffer_size() > DROP_BYTES:
@@ -197,18 +199,23 @@ class _Client(asyncio.Protocol):
             self.transport.abort()
 
     def leave(self, fault: Fault) -> None:
-        """Says why and closes; what is not read soon is not waited for."""
-        if self.transport is None or self.transport.is_closing():
+        """Says why and ends our side only; what is not read soon is not waited for.
+
+        Closed as a whole, the socket would break under whatever the client writes just then, and an answer
+        that lies there unread would be lost with it: a console that asked for `stop` waited for ever.
+        """
+        if self.transport is None or self.transport.is_closing() or self.left:
             return
         self._say(fault)
-        self.transport.close()
+        self.left = True
+        self.transport.write_eof()
         asyncio.get_running_loop().call_later(PARTING_S, self.transport.abort)
 
     def _say(self, frame: Frame) -> None:
         self.write(encode(frame))
 
     def _take(self, frame: ClientFrame) -> None:
-        if self.number == 0 or self.transport is None or self.transport.is_closing():
+        if self.number == 0 or self.transport is None or self.transport.is_closing() or self.left:
             return
         if isinstance(frame, Hello):
             self._greet(frame)

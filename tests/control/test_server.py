@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +16,21 @@ import services.control.server as server_module
 from services.control.server import ControlServer
 from services.domain.effects import Done as DoneEffect
 from services.protocol.errors import ProductError
-from services.protocol.frames import Cmd, Done, Fault, Hello, Ping, Pong, Progress, Sub, View
+from services.protocol.frames import (
+    Cmd,
+    Done,
+    Fault,
+    FrameBuffer,
+    Hello,
+    Ping,
+    Pong,
+    Progress,
+    Sub,
+    View,
+    decode_server,
+    encode,
+)
+from services.protocol.version import PROTOCOL
 from tests.control.builders import HELLO, Client, PaperEngine, good, joined, started
 
 
@@ -248,6 +263,32 @@ async def test_close_answers_what_is_open_and_unlinks(tmp_path: Path, engine: Pa
     assert isinstance(await client.until(Fault), Fault)
     assert not server.path.exists()
     await client.close()
+
+
+async def test_a_client_that_writes_while_the_engine_leaves_still_hears_its_last_words(
+    tmp_path: Path, engine: PaperEngine
+) -> None:
+    """A console that had just asked for other views lost the answer to its `stop` and waited for ever."""
+    server = await started(tmp_path / "s", engine)
+    raw = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    raw.connect(str(server.path))
+    raw.setblocking(False)
+    raw.send(encode(Hello(protocol=PROTOCOL, version="1", pid=1)))
+    raw.send(encode(Cmd(id="1", name="stop")))
+    await settled(lambda: engine.replies)
+    closing = asyncio.create_task(server.close("the engine has stopped"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    raw.send(encode(Ping(sent=1)))  # before anything was read
+    buffer = FrameBuffer()
+    found = []
+    while data := await asyncio.get_running_loop().sock_recv(raw, 65_536):
+        found += [decode_server(body) for body in buffer.feed(data)]
+    raw.close()
+    await closing
+    kinds = [type(frame) for frame in found]
+    assert Done in kinds
+    assert kinds[-1] is Fault
 
 
 async def test_stale_socket_is_replaced(tmp_path: Path, engine: PaperEngine) -> None:
