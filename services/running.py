@@ -27,6 +27,7 @@ from services.desk.views.topics import no_depth
 from services.domain.machine_events import ReadingsFound
 from services.drive.chronicle import Chronicle, recent
 from services.drive.guard import Watchdog
+from services.drive.harmless import harmless
 from services.drive.machine import VirtualMachine
 from services.drive.results import Results
 from services.drive.runner import Runner
@@ -39,7 +40,6 @@ from services.protocol.options import RunOptions
 from services.protocol.ready import Ready, tell_ready
 from services.protocol.version import PROTOCOL, VERSION
 from services.settings.catalog import catalog
-from services.store.migrate import StoreError
 from services.store.reader import StoreReader
 
 log = logging.getLogger("stableconsole.engine")
@@ -98,8 +98,9 @@ def _fill(lately: Lately, chronicle: Chronicle, store: Path) -> None:
         with contextlib.closing(StoreReader(store)) as reader:
             lately.fill(reader.orders(ORDERS), reader.fills(limit=FILLS))
         chronicle.fill(recent(store))
-    except (StoreError, ValueError) as error:
-        log.debug("the last orders and decisions are not shown: %s", error)
+    except Exception as error:
+        # Rows of an older version, a file being set aside: an engine starts without its screens' lists.
+        log.info("the last orders and decisions are not shown: %s", error)
 
 
 class Running:
@@ -118,8 +119,9 @@ class Running:
         tape = Tape()
         lately = Lately()
         chronicle = Chronicle()
-        machine.on_market, machine.on_record = tape.hear, lately.hear
-        machine.on_effect = chronicle.hear
+        machine.on_market = harmless(tape.hear, "the market's tape")
+        machine.on_record = harmless(lately.hear, "the list of orders and fills")
+        machine.on_effect = harmless(chronicle.hear, "the journal's newest part")
         _fill(lately, chronicle, session.layout.store)
         vitals, results = Vitals(session), Results(session.layout.store, session.settings.profile)
         bridge = Bridge(

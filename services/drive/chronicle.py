@@ -34,7 +34,7 @@ class Chronicle:
     def __init__(self) -> None:
         self._rows: deque[JournalRowView] = deque(maxlen=KEPT)
         self._pairs: dict[str, str] = {}
-        """Pair of the orders that were heard of."""
+        """Pair of the orders that were heard of, the newest last."""
         self.count = 0
 
     def hear(self, effect: Effect, ts: int) -> None:
@@ -77,6 +77,8 @@ class Chronicle:
             case Send(order=order):
                 if order.pair:
                     self._pairs[order.client_order_id] = order.pair
+                    if len(self._pairs) > KEPT:
+                        del self._pairs[next(iter(self._pairs))]
                 price = "market" if order.price is None else f"{order.price:f}"
                 text = f"{order.side.value} {order.quantity:f} {order.instrument} at {price}: {order.reason}"
                 return self._made(ts, "orders", "sent", order.client_order_id, text, {})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -33,7 +34,7 @@ class Refused(Exception):
         self.code = code
 
 
-class Exchange:
+class Exchange(ABC):
     """The account and the book, in base units. A dialect answers `METHOD /path` out of it."""
 
     name = market = ""
@@ -75,11 +76,13 @@ class Exchange:
         except Refused as error:
             return self.said(None, error)
 
+    @abstractmethod
     def said(self, body: object, error: Refused | None = None) -> bytes:
-        raise NotImplementedError
+        """A reply in the dialect's envelope."""
 
+    @abstractmethod
     def route(self, name: str, query: Query) -> object:
-        raise NotImplementedError
+        """What `METHOD /path` is answered with. Raises Refused."""
 
     # --- orders, in base units -----------------------------------------------------------------------------
 

@@ -11,8 +11,8 @@ import contextlib
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from services.domain.events import Event, VenueLink
 from services.domain.instrument import Instrument
@@ -28,6 +28,7 @@ from services.venues.wire.errors import WireError
 from services.venues.wire.offset import ClockOffset
 from services.venues.wire.rest import Rest
 from services.venues.wire.stream import Stream
+from services.venues.work import CLOSE_S, Work
 
 log = logging.getLogger("stableconsole.binance")
 
@@ -72,6 +73,7 @@ class WiredVenue(ABC):
         wall: Callable[[], int],
     ) -> None:
         self.name = name
+        self._work = Work(name, self._down)
         self.capabilities = capabilities
         self.reasons: tuple[str, ...] = ()
         """Why the venue is read-only; shown by `doctor`."""
@@ -88,7 +90,6 @@ class WiredVenue(ABC):
         self._public_feed: PublicFeed | None = None
         self._streams: dict[str, Stream] = {}
         self._links: Links | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
 
     # --- life --------------------------------------------------------------------------------------------
@@ -117,10 +118,7 @@ class WiredVenue(ABC):
             self._public_feed.stop()
         for stream in self._streams.values():
             await stream.close()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=2)
-        for task in self._tasks:
-            task.cancel()
+        await self._work.finish(CLOSE_S)
         await self._close_pool()
 
     async def resync(self) -> None:
@@ -187,21 +185,21 @@ class WiredVenue(ABC):
         return tuple(self._listed.values())
 
     def submit(self, now: int, order: OrderRequest) -> None:
-        self._spawn(self._account().submit(order))
+        self._work.spawn(self._account().submit(order))
 
     def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
-        self._spawn(self._account().cancel(instrument, client_order_id, venue_order_id))
+        self._work.spawn(self._account().cancel(instrument, client_order_id, venue_order_id))
 
     def query(self, now: int, instrument: str, client_order_id: str) -> None:
-        self._spawn(self._account().query(instrument, client_order_id))
+        self._work.spawn(self._account().query(instrument, client_order_id))
 
     def read_account(self, now: int, request: str, fills_since: int) -> None:
         trading, read = self._account(), self._read
         assert read is not None  # noqa: S101 # made together with the trading
-        self._spawn(trading.read(read, request, fills_since))
+        self._work.spawn(trading.read(read, request, fills_since))
 
     def dead_man(self, now: int, timeout_ms: int) -> None:
-        self._spawn(self._account().arm(timeout_ms))
+        self._work.spawn(self._account().arm(timeout_ms))
 
     def wake(self, now: int, token: object) -> None:  # noqa: B027 - nothing is to be derived
         """Real time wakes by itself."""
@@ -219,15 +217,3 @@ class WiredVenue(ABC):
 
     def _tell(self, event: Event) -> None:
         self._outbox.deliver(self._wall(), event)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # A fault of ours: nobody knows what it has left undone, so the venue counts as lost.
-            log.error("%s: %s", self.name, error, exc_info=error)
-            self._down(f"internal error: {type(error).__name__}")

@@ -87,7 +87,7 @@ class BinanceVenue(WiredVenue):
         public = PublicEars(
             self._listed,
             trouble=self._trouble,
-            snapshot=lambda symbol: self._spawn(self._snapshot(public, symbol)),
+            snapshot=lambda symbol: self._work.spawn(self._snapshot(public, symbol)),
         )
         for row in await self._api.asset_index():
             with contextlib.suppress(parse.ParseError, BadNumber):
@@ -120,10 +120,10 @@ class BinanceVenue(WiredVenue):
         for entry in ("private", "public", "market"):
             if entry in self._streams:
                 self._streams[entry].start()
-        self._spawn(feed.run())
-        self._spawn(self._every(RESYNC_S, self.resync))
+        self._work.spawn(feed.run())
+        self._work.spawn(self._every(RESYNC_S, self.resync))
         if self._keyed:
-            self._spawn(self._every(KEEP_LISTENING_S, self._keep_listening))
+            self._work.spawn(self._every(KEEP_LISTENING_S, self._keep_listening))
 
     def _trade(self, market: MarketEars) -> PrivateEars:
         """The account's side, and the ears that belong to it."""
@@ -135,7 +135,7 @@ class BinanceVenue(WiredVenue):
             facts.filters,
             market.marks.get,
             tell=self._tell,
-            spawn=self._spawn,
+            spawn=self._work.spawn,
             trouble=self._trouble,
             clock_known=self.clock_known,
             venue_now=self.venue_now,

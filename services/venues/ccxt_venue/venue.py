@@ -10,8 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,6 +34,7 @@ from services.venues.port import Outbox
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber, wire_int
 from services.venues.wire.offset import ClockOffset
+from services.venues.work import CLOSE_S, Work
 
 log = logging.getLogger("stableconsole.ccxt")
 
@@ -76,6 +76,7 @@ class CcxtVenue:
         if lacking or not rates:
             raise ValueError(f"{settings.exchange} lacks {', '.join(lacking) or 'funding rates'} in ccxt")
         self.name = name
+        self._work = Work(name, self._down)
         manner = MANNERS.get(settings.exchange)
         missing = [flag for flag in TRADES if not door.can(flag)]
         self.reasons: list[str] = []
@@ -109,7 +110,6 @@ class CcxtVenue:
         self._trading: Trading | None = None
         self._feed: Feed | None = None
         self._line: Line | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
         self._last_trouble = ""
 
@@ -166,19 +166,15 @@ class CcxtVenue:
                 wall=self._wall,
             )
             self._trading.refuses = "; ".join(self.reasons)
-            self._spawn(self._look(self._trading, self._line))
-        self._spawn(self._feed.run())
+            self._work.spawn(self._look(self._trading, self._line))
+        self._work.spawn(self._feed.run())
 
     async def close(self) -> None:
         """What is under way is given its end; nothing is cancelled at the venue."""
         self._stopped.set()
         if self._feed is not None:
             self._feed.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=2)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._work.finish(CLOSE_S)
         await self._door.close()
 
     async def resync(self) -> None:
@@ -269,31 +265,31 @@ class CcxtVenue:
             name, why = order.client_order_id, f"denied: {'; '.join(self.reasons)}"
             self._tell(OrderRejected(self.name, name, why, self._wall(), self._wall()))
             return
-        self._spawn(self._trading.submit(order))
+        self._work.spawn(self._trading.submit(order))
 
     def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
         if self._trading is None:
             self._cannot("cancel", client_order_id)
             return
-        self._spawn(self._trading.cancel(instrument, client_order_id, venue_order_id))
+        self._work.spawn(self._trading.cancel(instrument, client_order_id, venue_order_id))
 
     def query(self, now: int, instrument: str, client_order_id: str) -> None:
         if self._trading is None:
             self._cannot("query", client_order_id)
             return
-        self._spawn(self._trading.query(instrument, client_order_id))
+        self._work.spawn(self._trading.query(instrument, client_order_id))
 
     def read_account(self, now: int, request: str, fills_since: int) -> None:
         if self._trading is None:
             self._cannot("read", request)
             return
-        self._spawn(self._trading.read(request, fills_since))
+        self._work.spawn(self._trading.read(request, fills_since))
 
     def dead_man(self, now: int, timeout_ms: int) -> None:
         if self._trading is None:
             self._cannot("dead man", "")
             return
-        self._spawn(self._trading.arm(timeout_ms))
+        self._work.spawn(self._trading.arm(timeout_ms))
 
     def wake(self, now: int, token: object) -> None:
         """Real time wakes by itself."""
@@ -313,15 +309,3 @@ class CcxtVenue:
 
     def _tell(self, event: Event) -> None:
         self._outbox.deliver(self._wall(), event)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # A fault of ours: nobody knows what it has left undone, so the venue counts as lost.
-            log.error("%s: %s", self.name, error, exc_info=error)
-            self._down(f"internal error: {type(error).__name__}")

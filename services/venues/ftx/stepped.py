@@ -53,7 +53,7 @@ class SteppedFtx(FtxVenue):
     @property
     def under_way(self) -> int:
         """Requests without their end."""
-        return len(self._tasks)
+        return len(self._work)
 
     @property
     def broken(self) -> bool:

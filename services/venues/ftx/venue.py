@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -39,6 +38,7 @@ from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.offset import ClockOffset
 from services.venues.wire.secret import Secret
 from services.venues.wire.stream import Stream
+from services.venues.work import CLOSE_S, Work
 
 log = logging.getLogger("stableconsole.ftx")
 
@@ -92,6 +92,7 @@ class FtxVenue:
         """`wall` stamps what is told; `signs` is the wall's time in ns, which a log-in is signed with."""
         check_hosts(settings)
         self.name = name
+        self._work = Work(name, self._down)
         self.capabilities = Capabilities(
             orders=secret is not None,
             conditional=secret is not None,
@@ -119,11 +120,10 @@ class FtxVenue:
             self._by_market,
             self._coins,
             tell=self._tell,
-            spawn=self._spawn,
+            spawn=self._work.spawn,
             venue_now=self.venue_now,
             wall=wall,
         )
-        self._tasks: set[asyncio.Task[None]] = set()
         self._feed: Feed | None = None
         self._ears: FtxEars | None = None
         self._stream: Stream | None = None
@@ -158,7 +158,7 @@ class FtxVenue:
             self._settings.subaccount,
             self._trading,
             now_ms=lambda: self._signs() // 1_000_000,
-            say=lambda text: self._spawn(self._say(text)),
+            say=lambda text: self._work.spawn(self._say(text)),
             trouble=lambda text: log.warning("%s: %s", self.name, text),
         )
         self._stream = self._make_stream(self._ears, self._up, self._down)
@@ -178,7 +178,7 @@ class FtxVenue:
         self._begin(self._feed)
 
     def _begin(self, feed: Feed) -> None:
-        self._spawn(feed.run())
+        self._work.spawn(feed.run())
 
     async def close(self) -> None:
         """What is under way is given its end; nothing is cancelled at the venue."""
@@ -186,10 +186,7 @@ class FtxVenue:
             self._feed.stop()
         if self._stream is not None:
             await self._stream.close()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=2)
-        for task in self._tasks:
-            task.cancel()
+        await self._work.finish(CLOSE_S)
         await self._close_pool()
 
     async def resync(self) -> None:
@@ -257,23 +254,23 @@ class FtxVenue:
         return tuple(self._by_market.values())
 
     def submit(self, now: int, order: OrderRequest) -> None:
-        self._spawn(self._trading.submit(order))
+        self._work.spawn(self._trading.submit(order))
 
     def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
-        self._spawn(self._trading.cancel(instrument, client_order_id, venue_order_id))
+        self._work.spawn(self._trading.cancel(instrument, client_order_id, venue_order_id))
 
     def query(self, now: int, instrument: str, client_order_id: str) -> None:
-        self._spawn(self._trading.query(client_order_id))
+        self._work.spawn(self._trading.query(client_order_id))
 
     def read_account(self, now: int, request: str, fills_since: int) -> None:
-        self._spawn(self._trading.read(request, fills_since))
+        self._work.spawn(self._trading.read(request, fills_since))
 
     def dead_man(self, now: int, timeout_ms: int) -> None:
-        self._spawn(self._trading.arm(timeout_ms))
+        self._work.spawn(self._trading.arm(timeout_ms))
 
     def set_fault(self, effect: SetFault) -> None:
         """Of our own server; any other has none to be set."""
-        self._spawn(self._set_fault(effect))
+        self._work.spawn(self._set_fault(effect))
 
     async def _set_fault(self, effect: SetFault) -> None:
         try:
@@ -288,15 +285,3 @@ class FtxVenue:
 
     def _tell(self, event: Event) -> None:
         self._outbox.deliver(self._wall(), event)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # A fault of ours: nobody knows what it has left undone, so the venue counts as lost.
-            log.error("%s: %s", self.name, error, exc_info=error)
-            self._down(f"internal error: {type(error).__name__}")

@@ -69,7 +69,7 @@ class SpotVenue(WiredVenue):
         public = PublicEars(
             self._listed,
             trouble=self._trouble,
-            snapshot=lambda symbol: self._spawn(self._snapshot(public, symbol)),
+            snapshot=lambda symbol: self._work.spawn(self._snapshot(public, symbol)),
             spot=True,
         )
         trading = self._trade()
@@ -99,8 +99,8 @@ class SpotVenue(WiredVenue):
         for entry in ("private", "public"):
             if entry in self._streams:
                 self._streams[entry].start()
-        self._spawn(feed.run())
-        self._spawn(self._every(RESYNC_S, self.resync))
+        self._work.spawn(feed.run())
+        self._work.spawn(self._every(RESYNC_S, self.resync))
 
     def _trade(self) -> SpotTrading:
         facts = self._facts
@@ -111,7 +111,7 @@ class SpotVenue(WiredVenue):
             facts.filters,
             self._average,
             tell=self._tell,
-            spawn=self._spawn,
+            spawn=self._work.spawn,
             trouble=self._trouble,
             clock_known=self.clock_known,
             venue_now=self.venue_now,
