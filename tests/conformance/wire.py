@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Any
 
 CHUNK = 65_536
 
@@ -16,6 +17,8 @@ class Wire:
         self._server: asyncio.Server | None = None
         self._open: dict[int, tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._relays: set[asyncio.Task[Any]] = set()
+        """One for each connection taken, those that have not reached the other side yet among them."""
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._held: set[int] = set()
@@ -30,12 +33,14 @@ class Wire:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
+        self.refusing = True
         if self._server is not None:
             self._server.close()
         self.cut()
-        for task in list(self._tasks):
+        for task in (*self._tasks, *self._relays):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._relays, return_exceptions=True)
+        await asyncio.sleep(0)  # an aborted transport gives its socket back in the loop's next turn
 
     @property
     def connections(self) -> list[int]:
@@ -61,13 +66,21 @@ class Wire:
         self._held.add(only)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.refusing:
+        relay = asyncio.current_task()
+        assert relay is not None
+        self._relays.add(relay)
+        try:
+            await self._carry(reader, writer)
+        finally:
+            self._relays.discard(relay)
             writer.transport.abort()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refusing:
             return
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
-            writer.transport.abort()
             return
         number = id(writer)
         self._open[number] = (writer, back)

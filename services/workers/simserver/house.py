@@ -18,7 +18,15 @@ from msgspec import Struct
 
 from services.domain.effects import SetFault
 from services.domain.enums import FaultKind
-from services.domain.events import Event, MarketFrame, OrderAccepted, OrderRejected, OrderUnknown
+from services.domain.events import (
+    CancelRejected,
+    Event,
+    MarketFrame,
+    OrderAccepted,
+    OrderCanceled,
+    OrderRejected,
+    OrderUnknown,
+)
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport, RequestFailed
 from services.drive.queue import Kind, VirtualQueue
@@ -125,6 +133,8 @@ class Seat:
         venue = getattr(event, "venue", "")
         if isinstance(event, OrderAccepted | OrderRejected | OrderUnknown):
             self._answer((venue, event.client_order_id), event)
+        elif isinstance(event, OrderCanceled | CancelRejected):
+            self._answer((venue, _cancel_of(event.client_order_id)), event)
         elif isinstance(event, DeadManReport) or (
             isinstance(event, RequestFailed) and event.what == "dead man"
         ):
@@ -154,6 +164,20 @@ class Seat:
 
     def cancel(self, venue: str, instrument: str, venue_order_id: str) -> None:
         self.venue(venue).cancel(self.queue.now, instrument, "", venue_order_id)
+
+    async def cancel_named(
+        self, venue: str, instrument: str, client_order_id: str, venue_order_id: str
+    ) -> Event:
+        """The venue's word on it: `OrderCanceled`, or `CancelRejected`."""
+        waiting: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        self._waiting[venue, _cancel_of(client_order_id)] = waiting
+        self.venue(venue).cancel(self.queue.now, instrument, client_order_id, venue_order_id)
+        return await waiting
+
+
+def _cancel_of(client_order_id: str) -> str:
+    """Whose word a request waits for, when it is not the first word on an order."""
+    return f"cancel {client_order_id}"
 
 
 class House:

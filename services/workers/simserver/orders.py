@@ -10,7 +10,14 @@ from typing import Any
 import msgspec
 
 from services.domain.enums import OrderType, Purpose, Side, TimeInForce
-from services.domain.events import Event, OrderAccepted, OrderFilled, OrderRejected, OrderUnknown
+from services.domain.events import (
+    CancelRejected,
+    Event,
+    OrderAccepted,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+)
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.venues.sim.book import SimOrder
@@ -48,6 +55,8 @@ _WORDS: tuple[tuple[str, str, int], ...] = (
     ("reduce-only", "Invalid reduce-only order", 400),
     ("a conditional order must be reduce-only", "Invalid reduce-only order", 400),
     ("unknown instrument", "No such market", 404),
+    ("unknown order", "Order not found", 404),
+    ("order is already", "Order already closed", 400),
     ("the exchange cannot write", "Please retry request", 503),
 )
 
@@ -228,3 +237,17 @@ def cancel(seat: Seat, floor: TradingFloor, sim: SimOrder) -> None:
     if not sim.live:
         raise Refused(400, "Order already closed")
     seat.cancel(floor.name, sim.instrument, sim.venue_order_id)
+
+
+async def cancelled(seat: Seat, floor: TradingFloor, sim: SimOrder) -> None:
+    """Cancel and wait for the exchange's word. Raises Refused when there was nothing left to cancel."""
+    if not sim.live:
+        raise Refused(400, "Order already closed")
+    try:
+        word = await asyncio.wait_for(
+            seat.cancel_named(floor.name, sim.instrument, sim.client_order_id, sim.venue_order_id), PATIENCE_S
+        )
+    except TimeoutError:
+        raise Refused(503, "Order took too long to process") from None
+    if isinstance(word, CancelRejected):
+        raise _refused(word.reason)

@@ -204,11 +204,12 @@ def conditional_triggers(q: Question) -> list[Any]:
     ]
 
 
-def cancel_conditional(q: Question) -> str:
+async def cancel_conditional(q: Question) -> str:
+    """Unlike an ordinary cancel it is not queued: the answer says that the order is gone (ftx.md 3.3)."""
     sim = orders.find(q.floor, q.names["id"])
     if sim.trigger is None:
         raise Refused(400, "Order already closed")
-    orders.cancel(q.seat, q.floor, sim)
+    await orders.cancelled(q.seat, q.floor, sim)
     return "Order cancelled"
 
 
