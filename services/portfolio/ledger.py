@@ -1,9 +1,10 @@
 """Our own books of every venue account: balances and positions from fills, payments and transfers.
 
 Booking is idempotent: a fill by (venue, instrument, trade id), a payment and a transfer by the venue's id,
-so whatever is delivered twice or read again is harmless. Average cost; a flip closes one episode and opens
-the next. Spot fills move the base and the quote balance; perp fills move the settle balance by realised
-profit and fee. Funding is booked only from the venue's own rows.
+so whatever is delivered twice or read again is harmless. Average cost, in the venue's order of the fills
+(`position_book`); a flip closes one episode and opens the next. Spot fills move the base and the quote
+balance; perp fills move the settle balance by realised profit and fee. Funding is booked only from the
+venue's own rows.
 
 The venue is the truth: `read` takes a fresh account read's weights, leverage settings and time, `adopt_*`
 take over what reconciliation accepted.
@@ -21,36 +22,11 @@ from services.domain.enums import Side
 from services.domain.events import AccountReport, FundingSettled, OrderFilled, TransferBooked
 from services.domain.instrument import Instrument
 from services.domain.money import ZERO, round_coin
-from services.portfolio.average_cost import book
+from services.portfolio import position_book
+from services.portfolio.position_book import PositionBook
 
 KEPT_IDS = 4_000
 """Ids remembered per account and kind; what is older than the oldest of them counts as seen."""
-
-
-@dataclass(slots=True)
-class PositionBook:
-    """One instrument's position and what its present episode brought so far."""
-
-    instrument: str
-    size: Decimal = ZERO
-    """Signed, base units."""
-    entry: Decimal = ZERO
-    """Average entry price, unrounded; 0 when flat."""
-    opened_ts: int = 0
-    """When it left flat; 0 = flat."""
-    changed_ts: int = 0
-    realised: Decimal = ZERO
-    """Settle coin, price only, of the present episode."""
-    fees: Decimal = ZERO
-    """Paid > 0, settle coin."""
-    funding: Decimal = ZERO
-    """Received > 0, settle coin."""
-    funding_usd: Decimal = ZERO
-    """The same at each payment's index; one without an index is left out and sets `funding_unpriced`."""
-    funding_unpriced: bool = False
-    payments: int = 0
-    episode: int = 0
-    """Counts this instrument's episodes."""
 
 
 @dataclass(slots=True)
@@ -92,7 +68,8 @@ class FillBooked(Struct, frozen=True, kw_only=True):
 
     duplicate: bool
     realised: Decimal = ZERO
-    """Price profit of the part that was closed, settle coin, rounded once."""
+    """Price profit of the part that was closed, settle coin, rounded once; of a fill told late also by how
+    much it changes what later ones realised."""
     realised_usd: Decimal | None = ZERO
     """None = the settle coin's index was unknown."""
     fee: Decimal = ZERO
@@ -172,17 +149,20 @@ class Ledger:
         if held is None:
             held = account.positions[fill.instrument] = PositionBook(fill.instrument)
         before, entry_before = held.size, held.entry
-        step = book(held.size, held.entry, change, fill.price)
-        realised = round_coin(_in_settle(step.realised, instrument, quote_usd, settle_usd))
+        in_settle = fill.fee if fill.fee_coin == instrument.settle else ZERO
+        moved = position_book.take(
+            held,
+            instrument,
+            fill.trade_id,
+            fill.ts_event,
+            change,
+            fill.price,
+            in_settle,
+            quote_usd,
+            settle_usd,
+        )
+        realised = moved.realised
         _move(account, instrument.settle, realised)
-        if before == ZERO or (step.closed > ZERO and step.opened > ZERO):
-            _open_episode(held, fill.ts_event)
-        held.size, held.entry, held.changed_ts = step.size, step.entry, fill.ts_event
-        held.realised += realised
-        if fill.fee_coin == instrument.settle:
-            held.fees += fill.fee
-        if step.size == ZERO:
-            held.opened_ts = 0
         return FillBooked(
             duplicate=False,
             realised=realised,
@@ -190,11 +170,11 @@ class Ledger:
             fee=fill.fee,
             fee_usd=fee_usd,
             size_before=before,
-            size_after=step.size,
+            size_after=held.size,
             entry_before=entry_before,
             entry_after=held.entry,
-            closed=step.closed,
-            opened=step.opened,
+            closed=moved.step.closed,
+            opened=moved.step.opened,
             episode=held.episode,
         )
 
@@ -258,33 +238,11 @@ class Ledger:
         held = account.positions.get(instrument)
         if held is None:
             held = account.positions[instrument] = PositionBook(instrument)
-        if size != ZERO and (held.size == ZERO or (held.size > ZERO) != (size > ZERO)):
-            _open_episode(held, ts)
-        held.size, held.entry, held.changed_ts = size, entry if size != ZERO else ZERO, ts
-        if size == ZERO:
-            held.opened_ts = 0
-
-
-def _open_episode(held: PositionBook, ts: int) -> None:
-    held.opened_ts = ts
-    held.realised = held.fees = held.funding = held.funding_usd = ZERO
-    held.funding_unpriced = False
-    held.payments = 0
-    held.episode += 1
+        position_book.adopt(held, size, entry, ts)
 
 
 def _move(account: AccountBook, coin: str, amount: Decimal) -> None:
     account.balances[coin] = account.balances.get(coin, ZERO) + amount
-
-
-def _in_settle(
-    amount: Decimal, instrument: Instrument, quote_usd: Decimal | None, settle_usd: Decimal | None
-) -> Decimal:
-    if amount == ZERO or instrument.quote == instrument.settle:
-        return amount
-    if quote_usd is None or settle_usd is None:
-        raise ValueError(f"{instrument.id}: profit in {instrument.quote} needs both indexes to be booked")
-    return amount * quote_usd / settle_usd
 
 
 def _first_time(seen: SeenIds, key: str, ts: int) -> bool:

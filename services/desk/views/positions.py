@@ -16,7 +16,7 @@ from services.domain.instrument import Instrument
 from services.domain.money import BPS, ZERO
 from services.execution.pair_state import Leg, Pair
 from services.portfolio.distance import liquidation_price, single_leg_liquidation
-from services.portfolio.ledger import PositionBook
+from services.portfolio.position_book import PositionBook
 from services.settings.parameters import Funding
 from services.views.desk import PositionView, StopView
 
