@@ -106,17 +106,21 @@ def _missing_leg(core: DeskCore, submit: Submitter, line: Difference) -> None:
     beyond, spec = line.beyond, core.instruments.get(line.subject)
     if line.kind is not DifferenceKind.POSITION or beyond is None or spec is None:
         return
-    if any(
-        not core.backstops.resting(entry.id) for entry in core.orders.open_orders(instrument=line.subject)
-    ):
-        # A fill of ours that we have not heard of yet may be all of it: its order's last word comes first.
-        # A backstop that the same reads list as waiting has filled nothing.
+    if _may_explain(core, line.subject):
         return
     if core.flattens.running():
-        take_positions(core, submit)
+        take_positions(core, submit, line)
         return
     size = core.ledger.size(spec) + beyond
     booking.check_legs(core, submit, line.subject, "leg missing: two reads agree", size)
+
+
+def _may_explain(core: DeskCore, instrument: str) -> bool:
+    """A fill of ours that we have not heard of yet may be all of a difference there: its order's last word
+    comes first. A backstop that the reads list as waiting has filled nothing."""
+    return any(
+        not core.backstops.resting(entry.id) for entry in core.orders.open_orders(instrument=instrument)
+    )
 
 
 def _compare(core: DeskCore, report: AccountReport, *, last: bool = False) -> Reconciled:
@@ -217,13 +221,20 @@ def _take(core: DeskCore, venue: str, line: Difference) -> bool:
     return True
 
 
-def take_positions(core: DeskCore, submit: Submitter) -> None:
-    """Before a flatten: what only the venue shows enters our books, so that it can be closed and proven."""
+def take_positions(core: DeskCore, submit: Submitter, only: Difference | None = None) -> None:
+    """For a flatten: what only the venue shows enters our books, so that it can be closed and proven.
+
+    `only`: this line alone. What an order without its last word may explain is left: booked now, its fill
+    would count twice. The next reads after that word bring it again, and the flatten goes on until then.
+    """
     for venue, book in core.state.venues.items():
         taken = [
             line
             for line in book.differences
-            if line.kind is DifferenceKind.POSITION and _take(core, venue, line)
+            if line.kind is DifferenceKind.POSITION
+            and (only is None or line == only)
+            and not _may_explain(core, line.subject)
+            and _take(core, venue, line)
         ]
         book.differences = tuple(line for line in book.differences if line not in taken)
         for line in taken:
