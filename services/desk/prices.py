@@ -96,3 +96,12 @@ class DeskPrices:
             for row in book.foreign_orders
         ]
         return tuple(ours + foreign)
+
+    def unread(self) -> tuple[str, ...]:
+        """A desk that comes back from its journal knows what it held: only a new one has such venues."""
+        books = self._core.state.venues
+        return tuple(
+            venue
+            for venue in self._core.settings.venues
+            if (book := books.get(venue)) is None or not book.opened
+        )

@@ -7,6 +7,7 @@ How the desk calls it, after it has halted the scope and written the latch:
 - `Ask` wants a `ReadAccount`. Pairs in scope are closed through the pair machine (purpose FLATTEN, both legs
   in step); everything else by reducing orders of our own with widening bands, what hedges each other in step
   too (`flatten_step`).
+- What may be hedged on a venue that has not been read yet stays until it has (`flatten_unread`).
 - It ends with one `Flattened`: flat with a fresh read of every venue as proof, or, after
   `exec.flatten_no_progress_s` without progress, exactly what remains and why.
 
@@ -48,6 +49,7 @@ from services.execution.flatten_state import (
     Target,
 )
 from services.execution.flatten_step import in_step
+from services.execution.flatten_unread import kept, why
 from services.execution.ids import IdCounter
 from services.execution.pairs import PairMachine
 from services.settings.parameters import Settings
@@ -142,11 +144,14 @@ class FlattenMachine:
         out.extend(self._cancel(run, self._in_the_way(run, view), now))
         sizes = open_sizes(run, view, self._instruments, self._pairs)
         waiting = {order.instrument for order in resting if not order.reducing and not order.in_doubt}
-        most = in_step(sizes, self._under_way(), self._instruments, view, self._settings)
+        stays = kept(run, sizes, self._instruments, view)
+        most = in_step(sizes, self._under_way(), self._instruments, view, self._settings, stays)
         for name, size in sizes.items():
             out.extend(self._close(run, name, size, most.get(name), waiting, resting, now, view))
         busy = any(target.order for target in run.targets.values())
         closed = not sizes and not busy and not self._live_pairs(run)
+        if not closed:
+            run.proof.clear()  # whatever a read has proven before, it was not this
         if closed:
             out.extend(self._cancel(run, [order for order in resting if order.reducing], now))
         if closed and not resting:
@@ -235,7 +240,8 @@ class FlattenMachine:
         if name in waiting and now - run.started < _ASK_AGAIN:
             return []  # an order of ours against us is on its way out
         if most == ZERO:
-            target.last_refusal = target.last_refusal or "waits for what hedges it"
+            held = self._instruments[name].hedge_group in run.kept
+            target.last_refusal = why(run) if held else target.last_refusal or "waits for what hedges it"
             return []
         out: list[Action] = []
         if target.refusals:

@@ -71,6 +71,9 @@ class FlattenView(Prices, Protocol):
     def resting(self) -> tuple[RestingOrder, ...]:
         """Every order that may still fill: ours by the order table, foreign by the last account report."""
 
+    def unread(self) -> tuple[str, ...]:
+        """Venues of the profile that no account report has come from yet: what they hold is not known."""
+
 
 @dataclass(slots=True)
 class Target:
@@ -111,6 +114,10 @@ class Flatten:
     """Positions in instruments that we do not know, by the venues' last reads: we cannot close them."""
     seen: dict[str, Decimal] = field(default_factory=dict)
     """The figure of the last report where it differs from `extra`: believed once a second read agrees."""
+    unread: list[str] = field(default_factory=list)
+    """Venues that had not been read at the last look."""
+    kept: dict[str, Decimal] = field(default_factory=dict)
+    """By hedge group: the net that stays because of them."""
     touched: dict[str, int] = field(default_factory=dict)
     """By instrument: our time of the last news of one of our orders on it."""
     canceled: dict[str, int] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 
 from services.domain.instrument import Instrument
 from services.domain.money import ONE, ZERO, floor_to
@@ -24,19 +25,22 @@ def in_step(
     instruments: Mapping[str, Instrument],
     view: FlattenView,
     settings: Settings,
+    kept: Mapping[str, Decimal] = MappingProxyType({}),
 ) -> dict[str, Decimal]:
     """How much of each position may go out now; a name that is missing is bound by nothing.
 
     `sizes`: what is open, signed. `under_way`: what orders may still take off it, positive; each counts as
-    filled or not, whichever is worse.
+    filled or not, whichever is worse. `kept`: by hedge group the net that stays (`flatten_unread`).
     """
     groups: dict[str, list[str]] = {}
     for name in sizes:
         groups.setdefault(instruments[name].hedge_group, []).append(name)
     most: dict[str, Decimal] = {}
-    for names in groups.values():
-        if any(sizes[name] > ZERO for name in names) and any(sizes[name] < ZERO for name in names):
-            most.update(_group(names, sizes, under_way, instruments, view, settings))
+    for group, names in groups.items():
+        both = any(sizes[name] > ZERO for name in names) and any(sizes[name] < ZERO for name in names)
+        if both or group in kept:
+            stays = kept.get(group, ZERO)
+            most.update(_group(names, sizes, under_way, instruments, view, settings, stays))
     return most
 
 
@@ -47,8 +51,12 @@ def _group(
     instruments: Mapping[str, Instrument],
     view: FlattenView,
     settings: Settings,
+    stays: Decimal,
 ) -> dict[str, Decimal]:
-    net = sum((sizes[name] for name in names), ZERO)
+    net = sum((sizes[name] for name in names), ZERO) - stays
+    # What is on the side of the net that stays may go down to it and no further.
+    same = [name for name in names if sizes[name] * stays > ZERO]
+    spare = sum((abs(sizes[name]) - under_way.get(name, ZERO) for name in same), -abs(stays))
     # What may still fill takes from the longs (`low` is how deep the net can fall) or from the shorts.
     low = high = net
     for name in names:
@@ -62,6 +70,8 @@ def _group(
         instrument, size = instruments[name], sizes[name]
         least = _least(name, instruments, view)
         room = low + bound if size > ZERO else bound - high
+        if name in same:
+            room = min(room, spare)
         quantity = floor_to(min(abs(size), max(room, ZERO)), instrument.size_increment)
         if abs(size) - quantity < least:
             # A rest that the venue would not take: in whole where it fits, else so much less now.
@@ -69,6 +79,7 @@ def _group(
             quantity = whole if whole <= room else quantity - least
         quantity = quantity if quantity >= least else ZERO
         most[name] = quantity
+        spare -= quantity if name in same else ZERO
         if size > ZERO:
             low -= quantity
         else:

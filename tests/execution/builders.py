@@ -79,6 +79,8 @@ class Book:
         default_factory=lambda: {BTC_A: D("10"), BTC_B: D("5"), USDT_A: D("250000"), USDC_B: D("125000")}
     )
     lasts: dict[str, Decimal | None] = field(default_factory=dict)
+    silent: tuple[str, ...] = ()
+    """Venues that have not been read."""
 
     def mid(self, instrument: str) -> Decimal | None:
         return self.mids.get(instrument)
@@ -99,6 +101,9 @@ class Book:
 
     def usd(self, instrument: str) -> Decimal | None:
         return D(1)
+
+    def unread(self) -> tuple[str, ...]:
+        return self.silent
 
 
 @dataclass(frozen=True)

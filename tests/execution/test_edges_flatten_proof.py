@@ -199,3 +199,23 @@ def test_a_legs_size_and_a_proof_are_progress_and_an_attempt_is_none() -> None:
     tried.news(order, OrderState.ACCEPTED)
     assert tried.machine.state.runs[run].progress_ts == START
     assert len(of(tried.later(run, 30 * SECOND), Flattened)) == 1
+
+
+def test_a_read_that_showed_something_open_is_no_proof_of_its_close() -> None:
+    """What only the venue held is believed at the second read; that read says nothing of what came after."""
+    desk = Wide()
+    run, _ = desk.start(ALPHA)
+    found: Actions = ()
+    for _ in range(2):
+        desk.now += SECOND
+        found = told(desk, "alpha", {BTC_A: "1"})
+    (close,) = orders(found)
+    assert desk.machine.state.runs[run].proof == {}
+    desk.view.held[BTC_A] = D(-1)
+    desk.now += SECOND
+    after = desk.news(close, OrderState.FILLED, "1")
+    assert not of(after, Flattened), "nobody has looked since"
+    desk.now += SECOND
+    (end,) = of(told(desk, "alpha", {}), Flattened)
+    assert end.flat
+    assert f"zero positions in scope at {desk.now}" in end.proof[0]

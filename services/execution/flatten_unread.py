@@ -1,0 +1,55 @@
+"""What a flatten leaves standing while a venue has not been read: nobody knows what that venue holds.
+
+What stands alone on the venues that answer may be hedged on the one that does not; to close it would leave a
+naked leg that nothing here could reach. So of each underlying that the silent venue trades, the net that
+stands elsewhere stays, and only what hedges itself on the venues that answer goes, in step (`flatten_step`).
+It goes the moment the venue has been read; until then the flatten lists it as left, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from services.domain.instrument import Instrument
+from services.domain.money import ZERO
+from services.execution.flatten_state import Flatten, FlattenView
+
+
+def kept(
+    run: Flatten, sizes: Mapping[str, Decimal], instruments: Mapping[str, Instrument], view: FlattenView
+) -> dict[str, Decimal]:
+    """By hedge group: the net, signed, that stays as long as the same venues are unread.
+
+    It is what stood when they were first found so: what the flatten then closes must lead back to it.
+    """
+    unread = list(view.unread())
+    if unread != run.unread:
+        run.unread, run.kept = unread, {}
+    if not unread:
+        return {}
+    nets: dict[str, Decimal] = {}
+    for name, size in sizes.items():
+        group = instruments[name].hedge_group
+        nets[group] = nets.get(group, ZERO) + size
+    doubtful = _groups(unread, instruments)
+    for group, net in nets.items():
+        if doubtful is None or group in doubtful:
+            run.kept.setdefault(group, net)
+    return {group: net for group, net in run.kept.items() if group in nets}
+
+
+def why(run: Flatten) -> str:
+    """The reason of what stays."""
+    return f"{', '.join(run.unread)} not read: what hedges it may be there"
+
+
+def _groups(unread: list[str], instruments: Mapping[str, Instrument]) -> list[str] | None:
+    """The underlyings that those venues trade; None = of one of them nothing at all is known."""
+    found: list[str] = []
+    for venue in unread:
+        listed = [spec.hedge_group for spec in instruments.values() if spec.venue == venue and spec.is_perp]
+        if not any(spec.venue == venue for spec in instruments.values()):
+            return None
+        found += listed
+    return found
