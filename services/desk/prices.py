@@ -98,10 +98,14 @@ class DeskPrices:
         return tuple(ours + foreign)
 
     def unread(self) -> tuple[str, ...]:
-        """A desk that comes back from its journal knows what it held: only a new one has such venues."""
-        books = self._core.state.venues
+        """A desk that comes back from its journal knows what it held: only a new one has such venues, and one
+        whose store was lost until its pairs are made again."""
+        core = self._core
+        books, rebuild = core.state.venues, core.state.rebuild
         return tuple(
             venue
-            for venue in self._core.settings.venues
-            if (book := books.get(venue)) is None or not book.opened
+            for venue in core.settings.venues
+            if (book := books.get(venue)) is None
+            or not book.opened
+            or (rebuild is not None and venue not in rebuild.read)
         )
