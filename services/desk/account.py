@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import differences, foreign, found, protection, reconciling, whole_pairs
+from services.desk import differences, direct, foreign, found, protection, reconciling
 from services.desk.core import SECOND, UNREAD, DeskCore
 from services.desk.submit import Submitter
 from services.domain.effects import ReadAccount
@@ -73,7 +73,7 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
     protection.adopt(core, report)
     if not book.opened:
         _open(core, report)
-        whole_pairs.on_opened(core)
+        direct.on_opened(core)
     else:
         found.adopt_fills(core, submit, report)
         differences.compare(core, submit, report, equity)

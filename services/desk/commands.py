@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
-from services.desk import controls, differences, faults, reconciling, tickets, whole_pairs
+from services.desk import controls, differences, direct, faults, reconciling, tickets
 from services.desk.answers import LEFT_OPEN, OK, REFUSED, USAGE, FlattenAnswer, state_answer
 from services.desk.core import DeskCore
 from services.desk.submit import Submitter
@@ -107,7 +107,7 @@ class Commands:
         # Halted and latched before anything that may send an order.
         controls.halt_scope(self.core, self.submit, scope, reason)
         differences.take_positions(self.core, self.submit)
-        whole_pairs.pair_up(self.core, command.origin, scope)
+        direct.pair_up(self.core, command.origin, scope)
         name, actions = self.core.flattens.start(
             scope, reason, command.origin, self.core.now, self.submit.prices
         )

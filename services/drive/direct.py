@@ -16,6 +16,7 @@ from collections.abc import Callable
 import msgspec
 
 from services.desk.desk import Desk
+from services.desk.direct import DIRECT, silent
 from services.domain.effects import Done, Progress
 from services.domain.events import Command, Timer
 from services.domain.orders import base36
@@ -40,8 +41,6 @@ _KILL_WAIT_S = 2.0
 _POLL_S = 0.02
 _GIVE_UP_S = 150
 """Simulated seconds: a flatten ends by itself after 60 s without progress; this is the belt to it."""
-
-_COMMAND = "direct"
 
 
 def end_engine(layout: StateLayout) -> str:
@@ -112,28 +111,20 @@ def flatten(
         try:
             machine.feed(Timer(name="start", ts=queue.now))
             exchange.start(queue.now)
-            _until(machine, lambda: _read(desk, world), queue.now + 10 * NS)
-            args = {"what": what} if what else {}
-            machine.feed(
-                Command(id=_COMMAND, name="flatten", args=args, origin=f"direct:{os.getpid()}", ts=queue.now)
-            )
+            _until(machine, lambda: not silent(desk.core), queue.now + 10 * NS)
+            for name in silent(desk.core):
+                say(f"{name} does not tell its account; it is asked again, and what it may hedge stays")
+            args, origin = {"what": what} if what else {}, f"{DIRECT}:{os.getpid()}"
+            machine.feed(Command(id=DIRECT, name="flatten", args=args, origin=origin, ts=queue.now))
             _until(machine, lambda: bool(answers), queue.now + _GIVE_UP_S * NS)
         finally:
             exchange.close()
         if answers:
             return answers[0]
         text = f"not flat after {_GIVE_UP_S} s: the venues do not answer"
-        return Done(command=_COMMAND, ok=False, code="left", text=text, exit=5)
+        return Done(command=DIRECT, ok=False, code="left", text=text, exit=5)
     finally:
         lock.release()
-
-
-def _read(desk: Desk, world: World) -> bool:
-    """Every venue has been read and its prices are known."""
-    books = desk.state.venues
-    return all(venue in books and books[venue].opened for venue in world.venues) and all(
-        desk.core.picture.venue_age(venue, desk.state.now) is not None for venue in world.venues
-    )
 
 
 def _until(machine: VirtualMachine, done: Callable[[], bool], end: int) -> None:

@@ -93,7 +93,7 @@ class FlattenMachine:
             if run.scope == scope or run.scope.everything:
                 return run.id, self._step(run, now, view)
         self.state.runs = {run.id: run for run in self.running()}
-        run = Flatten(f"f{self._ids.number()}", scope, origin, reason, self._venues(scope), started=now)
+        run = Flatten(f"f{self._ids.number()}", scope, origin, reason, self._venues(scope, view), started=now)
         run.progress_ts = now
         self.state.runs[run.id] = run
         return run.id, self._step(run, now, view)
@@ -324,11 +324,13 @@ class FlattenMachine:
             run.measure = measure
             run.progress_ts = now
 
-    def _venues(self, scope: Scope) -> list[str]:
-        """Venues of the scope in the order of the settings."""
+    def _venues(self, scope: Scope, view: FlattenView) -> list[str]:
+        """Venues of the scope in the order of the settings; of one that was never read, not even what it
+        lists may be known."""
         if scope.pair is not None:
             return []
         known = {i.venue: None for i in self._instruments.values() if scope.covers(i)}
+        known |= {venue: None for venue in view.unread() if scope.everything or scope.venue == venue}
         ordered = [venue for venue in self._settings.venues if venue in known]
         return ordered + [venue for venue in known if venue not in ordered]
 

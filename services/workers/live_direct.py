@@ -1,7 +1,8 @@
 """`flatten --direct` over sockets: the kill path when the engine hangs (SEMANTICS 10).
 
 It needs nothing but the venues: no store, no strategies, no screen. A desk of its own in memory reads every
-venue that can be reached and flattens there; one that cannot be reached is named, and the end is not `flat`.
+venue that can be reached and flattens there. One that cannot be reached, or whose account is not told, is
+named and asked again and again; what it may hedge stays until it answers, and the end is not `flat`.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec import structs
 
 from services.desk.desk import Desk
+from services.desk.direct import DIRECT, silent
 from services.domain.effects import Done, Progress
 from services.domain.events import Timer
 from services.domain.orders import base36
@@ -27,12 +29,15 @@ from services.runtime.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.venues.port import VirtualVenue
+from services.workers.absent import AbsentVenue
 from services.workers.live_engine import LiveEngine, NobodyWakes
 
 READ_S = 10.0
 """How long the venues may take to tell account and prices before the flatten begins all the same."""
 GIVE_UP_S = 150.0
 """A flatten ends by itself after 60 s without progress; this is the belt to it."""
+
+Say = Callable[[str], None]
 
 
 async def flatten(
@@ -41,26 +46,45 @@ async def flatten(
     environ: Mapping[str, str],
     redactor: Redactor,
     what: str,
-    say: Callable[[str], None],
+    say: Say,
 ) -> Done:
     """Blocks until it is flat or gives up. Raises ProductError when no venue can be reached at all."""
-    # No strategy: nothing here may ever open a position.
-    engine = LiveEngine(layout, structs.replace(settings, strategies={}), "direct", environ, redactor)
-    try:
-        missing = await engine.start_reachable()
-        for name, why in missing.items():
-            say(f"{name} cannot be reached and is NOT flattened: {why}")
-        done = await _flatten(engine, what, say)
-    finally:
-        await engine.close_venues()
-    if not missing or not done.ok:
-        return done
-    names = ", ".join(missing)
-    return structs.replace(done, ok=False, code="left", text=f"not reached: {names}", exit=Exit.LEFT_OPEN)
+    end = time.monotonic() + GIVE_UP_S
+    while True:
+        # No strategy: nothing here may ever open a position.
+        engine = LiveEngine(layout, structs.replace(settings, strategies={}), "direct", environ, redactor)
+        absent: dict[str, AbsentVenue] = {}
+        try:
+            missing = await engine.start_reachable()
+            for name, why in missing.items():
+                say(f"{name} cannot be reached and is NOT flattened; what it may hedge stays: {why}")
+                reach = _reach(layout, settings, environ, redactor, name)
+                absent[name] = AbsentVenue(name, why, engine.session.lobby, reach)
+            done = await _flatten(engine, absent, what, say, end - time.monotonic())
+        finally:
+            await asyncio.gather(*(each.close() for each in absent.values()))
+            await engine.close_venues()
+        back = [name for name, each in absent.items() if each.back]
+        if back and time.monotonic() < end:
+            say(f"{', '.join(back)} can be reached now: begun anew with it")
+            continue
+        if done is None:
+            text = f"not flat after {GIVE_UP_S:.0f} s: the venues do not answer"
+            return Done(command="direct", ok=False, code="left", text=text, exit=Exit.LEFT_OPEN)
+        if not missing:
+            return done
+        text = f"not reached: {', '.join(missing)}"
+        text = text if done.ok else f"{text}; {done.text}"
+        return structs.replace(done, ok=False, code="left", text=text, exit=Exit.LEFT_OPEN)
 
 
-async def _flatten(engine: LiveEngine, what: str, say: Callable[[str], None]) -> Done:
-    settings = structs.replace(engine.settings, venues=tuple(engine.venues))
+async def _flatten(
+    engine: LiveEngine, absent: Mapping[str, AbsentVenue], what: str, say: Say, limit_s: float
+) -> Done | None:
+    """One desk's flatten; None = it came to no end, or stands so that it can begin anew with more venues."""
+    venues: dict[str, VirtualVenue] = {**engine.venues, **absent}
+    named = tuple(name for name in engine.settings.venues if name in venues and _ours(engine, name))
+    settings = structs.replace(engine.settings, venues=named)
     queue = LiveQueue(time.time_ns())
     known = {spec.id: spec for venue in engine.venues.values() for spec in venue.instruments()}
     desk = Desk(settings, known, instance=base36(secrets.randbelow(36**6), 6))
@@ -72,7 +96,6 @@ async def _flatten(engine: LiveEngine, what: str, say: Callable[[str], None]) ->
         else:
             say(word.text)
 
-    venues: dict[str, VirtualVenue] = dict(engine.venues)
     machine = LiveMachine(desk, venues, NobodyWakes(), queue, NullKeeper(), on_answer=hear)
     queue.deliver(queue.now, Timer(name="start", ts=queue.now))
     engine.session.lobby.open(queue, queue.now)
@@ -82,33 +105,48 @@ async def _flatten(engine: LiveEngine, what: str, say: Callable[[str], None]) ->
     def look() -> None:
         nonlocal asked, ended
         engine.tell_clocks(machine)
-        if not asked and (_read(desk) or time.monotonic() - began >= READ_S):
+        unread = [name for name in silent(desk.core) if name not in absent]
+        if not asked and (not unread or time.monotonic() - began >= READ_S):
             asked = True
+            for name in unread:
+                say(f"{name} does not tell its account; it is asked again, and what it may hedge stays")
             args = {"what": what} if what else {}
-            runner.submit(Wish(id="direct", name="flatten", args=args, origin="direct"))
-        if answers and not ended:
+            runner.submit(Wish(id="direct", name="flatten", args=args, origin=DIRECT))
+        back = any(each.back for each in absent.values()) and not desk.core.orders.open_orders()
+        if (answers or back) and not ended:
             ended = True
             runner.request_stop("flatten")
+        elif back and not answers:
+            runner.request_stop("flatten")  # a second time: nothing of ours is out, so now
 
     runner = LiveRunner(
         machine,
         Pacer(1.0, began, queue.now),
-        Limits(wall_s=GIVE_UP_S, stop_timeout_s=settings.engine.stop_timeout_s),
+        Limits(wall_s=max(limit_s, 0.0), stop_timeout_s=settings.engine.stop_timeout_s),
         beat=look,
         intent_timeout_s=settings.engine.intent_timeout_ms / 1000,
     )
     await runner.run()
     await asyncio.sleep(0)
-    if answers:
-        return answers[0]
-    text = f"not flat after {GIVE_UP_S:.0f} s: the venues do not answer"
-    return Done(command="direct", ok=False, code="left", text=text, exit=Exit.LEFT_OPEN)
+    return answers[0] if answers else None
 
 
-def _read(desk: Desk) -> bool:
-    """Every venue has been read and its prices are known."""
-    books, core = desk.state.venues, desk.core
-    return all(
-        venue in books and books[venue].opened and core.picture.venue_age(venue, desk.state.now) is not None
-        for venue in core.settings.venues
-    )
+def _ours(engine: LiveEngine, name: str) -> bool:
+    """A venue without a key has no account of ours; on paper no key is used."""
+    return engine.settings.mode == "paper" or bool(engine.wires[name].key)
+
+
+def _reach(
+    layout: StateLayout, settings: Settings, environ: Mapping[str, str], redactor: Redactor, name: str
+) -> Callable[[], Awaitable[None]]:
+    """Connects to that venue alone, with an adapter that nobody hears, and hangs up."""
+
+    async def reach() -> None:
+        alone = structs.replace(settings, strategies={}, wires={name: settings.wires[name]})
+        probe = LiveEngine(layout, alone, "direct", environ, redactor)
+        try:
+            await probe.start()
+        finally:
+            await probe.close_venues()
+
+    return reach

@@ -88,7 +88,7 @@ class LiveEngine:
 
     async def start(self) -> None:
         """Connect all venues. Raises ProductError naming the first that cannot be used."""
-        await asyncio.gather(*(self._start(name, venue) for name, venue in self.venues.items()))
+        await asyncio.gather(*(start_venue(name, venue) for name, venue in self.venues.items()))
 
     async def start_reachable(self) -> dict[str, str]:
         """As `start`, but what cannot be reached is left out and named with its reason.
@@ -97,7 +97,7 @@ class LiveEngine:
         """
         names = list(self.venues)
         ends = await asyncio.gather(
-            *(self._start(name, self.venues[name]) for name in names), return_exceptions=True
+            *(start_venue(name, self.venues[name]) for name in names), return_exceptions=True
         )
         missing: dict[str, str] = {}
         for name, end in zip(names, ends, strict=True):
@@ -110,15 +110,6 @@ class LiveEngine:
         for name in missing:
             await self.venues.pop(name).close()
         return missing
-
-    async def _start(self, name: str, venue: LiveVenue) -> None:
-        try:
-            async with asyncio.timeout(doctor.START_S):
-                await venue.start()
-        except TimeoutError:
-            raise _unusable(name, f"no answer within {doctor.START_S:g} s") from None
-        except (WireError, ValueError) as error:
-            raise _unusable(name, str(error)) from None
 
     async def examine(self) -> None:
         """The doctor's rows. Live trades only when none of them would stop it; a key that can withdraw is
@@ -221,6 +212,17 @@ class LiveEngine:
             log.error("%s: a fault cannot be set on this venue", effect.venue)
             return
         made(effect)
+
+
+async def start_venue(name: str, venue: LiveVenue) -> None:
+    """Connect one. Raises ProductError naming it, when it cannot be used."""
+    try:
+        async with asyncio.timeout(doctor.START_S):
+            await venue.start()
+    except TimeoutError:
+        raise _unusable(name, f"no answer within {doctor.START_S:g} s") from None
+    except (WireError, ValueError) as error:
+        raise _unusable(name, str(error)) from None
 
 
 def _alike(one: int | None, other: int | None) -> bool:

@@ -1,4 +1,4 @@
-"""A flatten while an order has no last word: the venue's figure and that order's fill are one thing, not two."""
+"""A flatten while an order has no last word: the venue's figure and that order's fill are one thing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A flatten by a desk that begins with nothing: the direct one, and one whose store was lost (SEMANTICS 10, 14)."""
+"""A flatten by a desk that knows nothing yet: the direct one, and one whose store was lost (SEMANTICS 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fills booked in the venue's order, whatever the order in which they are heard (issue: restarts, late words)."""
+"""Fills booked in the venue's order, whatever the order in which they are heard."""
 
 from __future__ import annotations
 

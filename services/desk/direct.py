@@ -1,8 +1,8 @@
-"""A direct flatten of a part of the account knows no pairs, and a leg still takes its whole pair (SEMANTICS 10).
+"""What the desk of a direct flatten adds: it is new and in memory, so all that it has are the venues' reads.
 
-Its desk is new and in memory, so all it has are the venues' positions. What stands against each other in one
-hedge group is closed as a pair, whosever it was: `flatten --direct` of one venue or instrument would else
-leave the other leg naked. Only once every venue has been read; until then such a leg stays
+A flatten of a part takes whole pairs (SEMANTICS 10), and this desk knows none. What stands against each other
+in one hedge group is closed as a pair, whosever it was: `flatten --direct` of one venue or instrument would
+else leave the other leg naked. Only once every venue has been read; until then such a leg stays
 (`execution/flatten_unread`). A direct flatten of everything needs no pairs: it closes all sides in step.
 """
 
@@ -15,6 +15,16 @@ from services.execution.flatten import Scope
 
 DIRECT = "direct"
 """The kind of origin (before the colon) of a direct flatten's command."""
+
+
+def silent(core: DeskCore) -> tuple[str, ...]:
+    """Venues of which account or prices are not known yet."""
+    unread = DeskPrices(core).unread()
+    return tuple(
+        venue
+        for venue in core.settings.venues
+        if venue in unread or core.picture.venue_age(venue, core.now) is None
+    )
 
 
 def pair_up(core: DeskCore, origin: str, scope: Scope) -> None:
