@@ -88,6 +88,8 @@ class MarketsRoom(Room):
         name = Line([Span(f.clean(symbol), "*strong"), Span(f" {f.clean(venue)}   ", "muted")])
         if pane not in ("book", "candles") and content.summary:
             name.extend(content.summary[0])
+        elif pane == "book":
+            name.extend(markets.book_age(book))
         elif pane == "candles":
             name.add(f"mid, {self._minutes} m a candle", "muted")
         content.head = [name, *content.head]

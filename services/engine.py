@@ -247,6 +247,7 @@ class _Engine:
                 begin=session.first_events,
                 close=session.close,
                 hang_up=engine.close_venues,
+                depth=engine.depth,
             )
             return await Running(parts, self.options).run()
         finally:

@@ -174,8 +174,11 @@ def drawer(view: MarketsView, key: str, width: int, context: Context) -> list[Li
 
 
 def ladder(view: BookView, width: int, height: int) -> Content:
-    """Asks above, bids below, the spread between; bars are the size at a price."""
-    content = Content(title="Book", summary=((Span(_short(view.instrument), "muted"),),))
+    """Asks above, bids below, the spread between; bars are the size at a price. A stale book stays, without
+    its colours and with its age."""
+    age = book_age(view)
+    name = Span(_short(view.instrument), "muted")
+    content = Content(title="Book", summary=((name, *((Span("  ", "muted"), *age) if age else ())), age))
     if not view.bids and not view.asks:
         content.rows = [Row([line]) for line in wrap("No book: the venue has sent no quote.", width, "muted")]
         return content
@@ -204,9 +207,18 @@ def ladder(view: BookView, width: int, height: int) -> Content:
     lines.append(_between(view, width))
     lines += [drawn(b, s) for b, s in zip(bids, sums[1], strict=True)]
     if not view.whole:
-        lines += wrap("This venue shows its best prices and what lies within 5 bps.", width, "muted")
+        lines += wrap("Only the best prices and what lies within 5 bps are known now.", width, "muted")
+    if view.level == "stale":
+        lines = [line.recoloured("stale") for line in lines]
     content.rows = [Row([line]) for line in lines]
     return content
+
+
+def book_age(view: BookView) -> tuple[Span, ...]:
+    """How old the picture is, when it is not fresh."""
+    if view.level == "fresh":
+        return ()
+    return (age_span(view.age_ms, view.level, holds=False, remote=False),)
 
 
 def _sums(levels: Sequence[LevelView]) -> list[Decimal]:
@@ -225,7 +237,11 @@ def _between(view: BookView, width: int) -> Line:
     line = Line([Span(f"  {spread:.1f} bps", "*text")])
     if view.mark is not None:
         line.add("   mark ", "muted").add(f.on_grid(view.mark, view.price_increment), "text")
-    return line.add(" ", "text").add("─" * max(0, width - line.width - 1), "border")
+    sides = f" asks {g.UP} {g.DOWN} bids"
+    rule = width - line.width - len(sides) - 1
+    if rule < 2:
+        return line
+    return line.add(" ", "text").add("─" * rule, "border").add(sides, "muted")
 
 
 def candles(view: BookView, width: int, height: int) -> Content:

@@ -6,6 +6,7 @@ and answers come as events, so the same desk, machine and tests serve both. `now
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -45,6 +46,10 @@ def connected(venue: str, can: Capabilities, now: int) -> tuple[Event, ...]:
         ),
         VenueLink(venue=venue, ts=now, up=True, reason="connected"),
     )
+
+
+Levels = list[tuple[Decimal, Decimal]]
+"""(price, base quantity), best first."""
 
 
 class VenueHealth(Struct, frozen=True, kw_only=True):
@@ -126,3 +131,8 @@ class LiveVenue(VirtualVenue, Protocol):
         """After `start`: what only the adapter can tell: key rights, position and margin mode."""
 
     def health(self) -> VenueHealth: ...
+
+    def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
+        """At most `count` bids and asks of the book as it was heard last, to be looked at: no decision rests
+        on it. None = there is no whole book of this instrument at present.
+        """

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from services.desk.views import Meta
 from services.domain.effects import Notify, SetFault
+from services.domain.instrument import venue_of
 from services.domain.venue_events import VenueClock
 from services.drive.live import LiveMachine, LiveRunner
 from services.drive.live_session import LiveSession
@@ -29,7 +30,7 @@ from services.runtime.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire, without_keys
-from services.venues.live import KEY_RIGHTS, Finding, LiveVenue, Verdict
+from services.venues.live import KEY_RIGHTS, Finding, Levels, LiveVenue, Verdict
 from services.venues.port import VirtualVenue
 from services.venues.wire.errors import WireError
 from services.workers import doctor
@@ -183,6 +184,11 @@ class LiveEngine:
             budget=budget,
             reconnects=reconnects,
         )
+
+    def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
+        """For the ladder on the screen; None = the instrument's venue has no whole book of it."""
+        venue = self.venues.get(venue_of(instrument))
+        return None if venue is None else venue.depth(instrument, count)
 
     def describe(self) -> str:
         return ", ".join(f"{name} {wire.kind} {wire.rest}" for name, wire in self.wires.items())

@@ -74,9 +74,12 @@ def test_the_quote_is_the_tickers_and_its_depth_the_books_once_it_holds() -> Non
     heard.ears.filled("A", wire.Depth(6, levels, [(D(10001), D(4))]))
     (row,) = heard.ears.take_changed()
     assert (row.bid_depth, row.ask_depth) == (3.0, 4.0)
+    assert heard.ears.levels("A", 5) == (levels, [(D(10001), D(4))])
+    assert heard.ears.levels("A", 1) == (levels[:1], [(D(10001), D(4))])
     heard.diff(20, 21, 19)
     (row,) = heard.ears.take_changed()
     assert (row.bid, row.bid_depth) == (9999.0, 0.0), "a hole: no depth until a new snapshot"
+    assert heard.ears.levels("A", 5) is None
     assert heard.ears.refused == 1
     heard.diff(22, 23, 21)
     assert heard.wanted == ["A", "A"]

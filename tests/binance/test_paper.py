@@ -48,6 +48,8 @@ async def test_an_order_is_met_by_the_live_book_and_the_venue_hears_of_none() ->
             assert (fill.client_order_id, fill.price, fill.quantity) == (NAME, 60_001, D("0.010"))
             venue.read_account(0, "r", 0)
             report = await heard.until(AccountReport)
+            bids, asks = venue.depth("BTCUSDT.binance", 5) or ([], [])
+            assert (bids[0], asks[0][0]) == ((60_000, 2), 60_001)
             assert [row.size for row in report.positions] == [D("0.010")]
         finally:
             await venue.close()

@@ -15,7 +15,7 @@ from services.venues.ccxt_venue import facts, funding
 from services.venues.ccxt_venue.build import build_ccxt
 from services.venues.ccxt_venue.errors import told, wire_error
 from services.venues.ccxt_venue.exact import Exact, exact
-from services.venues.ccxt_venue.feed import quote_of
+from services.venues.ccxt_venue.feed import book_of, quote_of
 from services.venues.ccxt_venue.line import Line
 from services.venues.ccxt_venue.rows import order_of, position_of
 from services.venues.ccxt_venue.venue import CcxtSettings
@@ -102,7 +102,7 @@ def test_nothing_is_accepted_with_an_absurd_number(bad: object) -> None:
     if isinstance(number, Decimal) and number.is_finite() and 0 < number < 10**20:
         return
     book = {"bids": [[number, D(1)]], "asks": [[D(2), D(1)]], "timestamp": None}
-    assert quote_of(listed(), book, NOW).bid == 0
+    assert book_of(listed(), book, NOW) is None
     with pytest.raises(BadNumber):
         position_of({"contracts": D(1), "side": "long", "entryPrice": number}, listed(), None)
     with pytest.raises(BadNumber):
@@ -124,7 +124,8 @@ def exact_or(value: object) -> object:
     ],
 )
 def test_a_book_not_to_be_trusted_is_a_row_of_zeros(book: dict[str, Any]) -> None:
-    row = quote_of(listed(), book, NOW)
+    assert book_of(listed(), book, NOW) is None
+    row = quote_of(listed(), None)
     assert (row.bid, row.bid_size, row.ask, row.ask_size) == (0, 0, 0, 0)
 
 
@@ -135,7 +136,9 @@ def test_contracts_are_told_in_base_units_and_back() -> None:
     with pytest.raises(BadNumber):
         market.contracts(D("0.00005"))
     book = {"bids": [[D(100), D(200)]], "asks": [[D("100.1"), D(50)]], "timestamp": NOW}
-    row = quote_of(market, book, NOW)
+    levels = book_of(market, book, NOW)
+    assert levels == ([(D(100), D(2))], [(D("100.1"), D("0.5"))])
+    row = quote_of(market, levels)
     assert (row.bid_size, row.ask_size) == (2.0, 0.5)
     held = position_of({"contracts": D(5), "side": "short", "entryPrice": D(9)}, market, 1)
     assert held is not None

@@ -61,6 +61,19 @@ async def the_first_frames_tell_quotes_marks_and_indexes(venue: Subject) -> None
         assert spec.price_of(price) % spec.price_increment == 0
     await venue.until(lambda: spec.id in _marked(venue), "a mark")
     await venue.until(lambda: {spec.quote, spec.settle} - {"USD"} <= _indexed(venue), "the coins' indexes")
+    # The exchange in process shows its books by itself (`tests/desk/test_market_views.py`).
+    depth = getattr(venue.door, "depth", None)
+    if depth is not None:
+        await venue.until(lambda: depth(spec.id, 3), "the levels of the book")
+        bids, asks = depth(spec.id, 3)
+        assert 0 < len(bids) <= 3
+        assert bids == sorted(bids, reverse=True)
+        assert asks == sorted(asks)
+        assert bids[0][0] < asks[0][0]
+        for price, size in (*bids, *asks):
+            assert price % spec.price_increment == 0
+            assert size > 0
+        assert depth(f"NO-SUCH.{venue.name}", 3) is None
 
 
 @case(Can.FUNDING)

@@ -11,7 +11,7 @@ from services.domain.enums import OrderType, Purpose, Side
 from services.domain.events import Event, IndexRow, MarketFrame, MarkRow, QuoteRow, RateRow
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
-from services.venues.live import Capabilities, VenueHealth
+from services.venues.live import Capabilities, Levels, VenueHealth
 from services.venues.paper.account import PaperSettings
 from services.venues.paper.venue import PaperVenue
 from services.venues.port import Outbox
@@ -35,6 +35,7 @@ class ScriptedData:
         self.outbox = outbox
         self._listed = listed
         self.asked: list[str] = []
+        self.levels: tuple[Levels, Levels] | None = None
 
     def __getattr__(self, name: str) -> Any:
         self.__dict__["asked"].append(name)
@@ -48,6 +49,9 @@ class ScriptedData:
 
     def instruments(self) -> tuple[Instrument, ...]:
         return self._listed
+
+    def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
+        return self.levels if instrument == NAME else None
 
     def health(self) -> VenueHealth:
         return VenueHealth(

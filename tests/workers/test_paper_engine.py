@@ -49,6 +49,9 @@ async def test_the_desk_reads_a_paper_account_over_a_live_market(tmp_path: Path)
             facts = core.state.venues["alpha"].facts
             assert facts is not None
             assert facts.own_clock
+            bids, asks = engine.depth("USDT-PERP.alpha", 8) or ([], [])
+            assert len(bids) == len(asks) == 8, "the ladder shows the served book, not its top alone"
+            assert engine.depth("USDT-PERP.nowhere", 8) is None
             assert core.ledger.state.accounts["alpha"].balances["USD"] > 0
             assert engine.meta().badge == "PAPER"
             assert not [name for name in house._seats if name[0]], "no account of the venue was touched"

@@ -20,7 +20,7 @@ from services.views.markets import BookView, CandleView, LevelView, MarketRow, M
 
 Levels = Sequence[tuple[Decimal, Decimal]]
 Depth = Callable[[str, int], tuple[Levels, Levels] | None]
-"""(instrument, levels a side) -> bids and asks, best first; None = this venue shows no levels."""
+"""(instrument, levels a side) -> bids and asks, best first; None = there is no whole book now."""
 
 LEVELS = 24
 CANDLES = 120
@@ -128,7 +128,8 @@ def _book(core: DeskCore, spec: Instrument, minutes: int, tape: Tape, depth: Dep
     ours: dict[Decimal, Decimal] = {}
     for entry in core.orders.open_orders():
         request = entry.request
-        if request.instrument == spec.id and request.price is not None:
+        # A conditional order rests in no book before its trigger.
+        if request.instrument == spec.id and request.price is not None and request.trigger is None:
             ours[request.price] = ours.get(request.price, ZERO) + request.quantity - entry.filled
     stated, row = picture.mark_row(spec.id), picture.rate(spec.id, now)
     age, found = _age(core, spec)

@@ -22,7 +22,7 @@ from services.venues.binance.ears import Ears
 from services.venues.binance.links import Links
 from services.venues.binance.market import PublicEars
 from services.venues.binance.trading import Read, Trading
-from services.venues.live import Capabilities, Finding, VenueHealth, connected
+from services.venues.live import Capabilities, Finding, Levels, VenueHealth, connected
 from services.venues.port import Outbox
 from services.venues.wire.errors import WireError
 from services.venues.wire.offset import ClockOffset
@@ -87,6 +87,7 @@ class WiredVenue(ABC):
         """By symbol."""
         self._trading: Trading | None = None
         self._read: Read | None = None
+        self._public: PublicEars | None = None
         self._public_feed: PublicFeed | None = None
         self._streams: dict[str, Stream] = {}
         self._links: Links | None = None
@@ -169,6 +170,11 @@ class WiredVenue(ABC):
             budget=self._market_api.rest.budget.used(time.monotonic_ns()),
             reconnects=sum(max(0, stream.connects - 1) for stream in self._streams.values()),
         )
+
+    def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
+        """See `LiveVenue`."""
+        spec = self._listed.get(instrument.rpartition(".")[0])
+        return None if spec is None or self._public is None else self._public.levels(spec.symbol, count)
 
     def _up(self) -> None:
         for word in connected(self.name, self.capabilities, self._wall()):

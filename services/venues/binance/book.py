@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 
 from services.venues.binance import frames
 from services.venues.binance import schemas as wire
+from services.venues.live import Levels
 from services.venues.wire.numbers import wire_count, wire_positive
 
 MOST_WAITING = 1_000
@@ -47,10 +48,12 @@ class _Side:
             del self.keys[bisect_left(self.keys, price * self.sign)]
 
     def best(self) -> tuple[Decimal, Decimal] | None:
-        if not self.keys:
-            return None
-        price = self.keys[0] * self.sign
-        return price, self.levels[price]
+        found = self.first(1)
+        return found[0] if found else None
+
+    def first(self, count: int) -> Levels:
+        prices = [key * self.sign for key in self.keys[:count]]
+        return [(price, self.levels[price]) for price in prices]
 
 
 def _usual(price: Decimal, size: Decimal) -> bool:
@@ -126,6 +129,10 @@ class LocalBook:
                     wire_positive(price, "price of a level")
                     wire_count(size, "size of a level")
                 side.set(price, size)
+
+    def levels(self, count: int) -> tuple[Levels, Levels]:
+        """Bids and asks, best first."""
+        return self._bids.first(count), self._asks.first(count)
 
     def best_bid(self) -> tuple[Decimal, Decimal] | None:
         """(price, size)."""

@@ -17,6 +17,7 @@ from services.venues.binance import schemas as wire
 from services.venues.binance.book import BookError, LocalBook
 from services.venues.binance.ears import Ears
 from services.venues.binance.parse import ParseError
+from services.venues.live import Levels
 from services.venues.wire.numbers import BadNumber, wire_count, wire_positive
 
 DEPTH_BPS = Decimal("0.0005")
@@ -152,6 +153,11 @@ class PublicEars(Ears):
         return QuoteRow(
             spec.id, float(top.b), float(top.B), float(top.a), float(top.A), float(below), float(above)
         )
+
+    def levels(self, symbol: str, count: int) -> tuple[Levels, Levels] | None:
+        """Bids and asks of a whole book; None = there is none at present."""
+        book = self._books.get(symbol)
+        return None if book is None or not book.filled else book.levels(count)
 
     def mid(self, symbol: str) -> Decimal | None:
         top = self._tickers.get(symbol)

@@ -84,7 +84,7 @@ class BinanceVenue(WiredVenue):
         self._listed = self._facts.instruments
         self.multi_assets = self._facts.multi_assets
         market = MarketEars(self.name, tuple(self._listed), self._facts.intervals, trouble=self._trouble)
-        public = PublicEars(
+        public = self._public = PublicEars(
             self._listed,
             trouble=self._trouble,
             snapshot=lambda symbol: self._work.spawn(self._snapshot(public, symbol)),

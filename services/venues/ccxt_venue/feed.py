@@ -20,6 +20,7 @@ from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.errors import READING, told
 from services.venues.ccxt_venue.facts import Listed
 from services.venues.ccxt_venue.line import Line
+from services.venues.live import Levels
 from services.venues.wire.numbers import BadNumber, wire_int, wire_positive
 
 MS = 1_000_000
@@ -45,18 +46,25 @@ class Pace(Struct, frozen=True, kw_only=True):
     silence_s: float = 6.0
 
 
-def quote_of(market: Listed, book: Mapping[str, Any], now_ms: int) -> QuoteRow:
-    """Zeros where the book cannot be trusted."""
-    nothing = QuoteRow(market.spec.id, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+def book_of(market: Listed, book: Mapping[str, Any], now_ms: int) -> tuple[Levels, Levels] | None:
+    """Bids and asks in base units; None = the book cannot be trusted."""
     try:
         bids, asks = _side(market, book.get("bids")), _side(market, book.get("asks"))
         stamp = book.get("timestamp")
         if stamp is not None and now_ms - wire_int(stamp, "book time") > OLD_MS:
-            return nothing
+            return None
     except READING:
-        return nothing
+        return None
     if not bids or not asks or bids[0][0] >= asks[0][0] or not _sorted(bids, -1) or not _sorted(asks, 1):
-        return nothing
+        return None
+    return bids, asks
+
+
+def quote_of(market: Listed, levels: tuple[Levels, Levels] | None) -> QuoteRow:
+    """Zeros where there is no book to be trusted."""
+    if levels is None:
+        return QuoteRow(market.spec.id, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    bids, asks = levels
     mid = (bids[0][0] + asks[0][0]) / 2
     return QuoteRow(
         market.spec.id,
@@ -69,7 +77,7 @@ def quote_of(market: Listed, book: Mapping[str, Any], now_ms: int) -> QuoteRow:
     )
 
 
-def _side(market: Listed, rows: object) -> list[tuple[Decimal, Decimal]]:
+def _side(market: Listed, rows: object) -> Levels:
     if not isinstance(rows, Sequence):
         raise BadNumber(f"{market.id}: no book")
     return [
@@ -78,7 +86,7 @@ def _side(market: Listed, rows: object) -> list[tuple[Decimal, Decimal]]:
     ]
 
 
-def _sorted(rows: list[tuple[Decimal, Decimal]], sign: int) -> bool:
+def _sorted(rows: Levels, sign: int) -> bool:
     return all((after[0] - before[0]) * sign > 0 for before, after in pairwise(rows))
 
 
@@ -113,6 +121,8 @@ class Feed:
         self._seq = 0
         self._stopped = asyncio.Event()
         self._anew = asyncio.Event()
+        self._books: dict[str, tuple[Levels, Levels] | None] = {}
+        """The last answer of each market."""
         self._settled: dict[str, dict[int, Decimal]] = {}
         self._told: dict[str, int] = {}
 
@@ -131,6 +141,11 @@ class Feed:
             if abs(at - ms) <= 60_000:
                 return rate
         return None
+
+    def levels(self, market: str, count: int) -> tuple[Levels, Levels] | None:
+        """Bids and asks as answered last, `LEVELS` at most; None = no book, or none to be trusted."""
+        found = self._books.get(market)
+        return None if found is None else (found[0][:count], found[1][:count])
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -169,9 +184,9 @@ class Feed:
             *(self._door.ask("fetch_order_book", symbol, LEVELS) for symbol in self._symbols)
         )
         now = self._venue_ms()
-        quotes = tuple(
-            quote_of(market, book, now) for market, book in zip(self._listed.values(), books, strict=True)
-        )
+        for market, book in zip(self._listed.values(), books, strict=True):
+            self._books[market.id] = book_of(market, book, now)
+        quotes = tuple(quote_of(market, self._books[market.id]) for market in self._listed.values())
         self._line.good(MARKET)
         self._frame(asked, quotes=quotes)
 

@@ -29,7 +29,7 @@ from services.venues.ccxt_venue.line import Line
 from services.venues.ccxt_venue.manners import MANNERS, Manner
 from services.venues.ccxt_venue.rows import Account
 from services.venues.ccxt_venue.trading import Trading
-from services.venues.live import Capabilities, Finding, VenueHealth, Verdict, connected, key_rights
+from services.venues.live import Capabilities, Finding, Levels, VenueHealth, Verdict, connected, key_rights
 from services.venues.port import Outbox
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber, wire_int
@@ -245,6 +245,10 @@ class CcxtVenue:
             budget=self._door.budget.used(time.monotonic_ns()),
             reconnects=max(0, self._line.connects - 1) if self._line is not None else 0,
         )
+
+    def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
+        """See `LiveVenue`."""
+        return None if self._feed is None else self._feed.levels(instrument.rpartition(".")[0], count)
 
     def _up(self) -> None:
         for word in connected(self.name, self.capabilities, self._wall()):

@@ -19,6 +19,7 @@ from services.venues.ftx import schemas as wire
 from services.venues.ftx.book import BookError, FtxBook
 from services.venues.ftx.parse import ParseError, seconds_ns
 from services.venues.ftx.sign import login_signature
+from services.venues.live import Levels
 from services.venues.wire.errors import UNREADABLE
 from services.venues.wire.numbers import BadNumber
 from services.venues.wire.secret import Secret
@@ -246,6 +247,11 @@ class FtxEars:
         its row is all zeros, which nobody takes for a price."""
         changed, self._changed = self._changed, {}
         return tuple(self._quote(name) for name in changed)
+
+    def levels(self, market: str, count: int) -> tuple[Levels, Levels] | None:
+        """Bids and asks of a proven book; None = there is none at present."""
+        book = self._books.get(market)
+        return None if book is None or not book.filled else (book.bids(count), book.asks(count))
 
     def _quote(self, market: str) -> QuoteRow:
         spec = self._instruments[market]

@@ -28,6 +28,7 @@ from services.venues.live import (
     KEY_RIGHTS,
     Capabilities,
     Finding,
+    Levels,
     VenueHealth,
     Verdict,
     connected,
@@ -234,6 +235,11 @@ class FtxVenue:
             budget=self._api.rest.budget.used(time.monotonic_ns()),
             reconnects=max(0, self._stream.connects - 1) if self._stream is not None else 0,
         )
+
+    def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
+        """See `LiveVenue`."""
+        spec = self._by_market.get(instrument.rpartition(".")[0])
+        return None if spec is None or self._ears is None else self._ears.levels(spec.symbol, count)
 
     def _up(self) -> None:
         for word in connected(self.name, self.capabilities, self._wall()):

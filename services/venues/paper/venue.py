@@ -21,10 +21,11 @@ from services.domain.instrument import Instrument, MarginTier
 from services.domain.money import ONE
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import VenueFacts
-from services.venues.live import Capabilities, Finding, VenueHealth, Verdict
+from services.venues.live import Capabilities, Finding, Levels, VenueHealth, Verdict
 from services.venues.paper.account import PaperAccount, PaperSettings
 from services.venues.paper.books import PaperStore
 from services.venues.port import Outbox
+from services.venues.sim.depth import with_ours
 from services.venues.sim.facts import CAPABILITIES, MS
 
 log = logging.getLogger("stableconsole.paper")
@@ -46,6 +47,8 @@ class DataVenue(Protocol):
     def instruments(self) -> tuple[Instrument, ...]: ...
 
     def health(self) -> VenueHealth: ...
+
+    def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None: ...
 
 
 class PaperVenue:
@@ -117,6 +120,13 @@ class PaperVenue:
 
     def health(self) -> VenueHealth:
         return self._data.health()
+
+    def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
+        """The live book with our resting orders in it, which nobody else sees. See `LiveVenue`."""
+        found = self._data.depth(instrument, count)
+        if found is None or self._account is None:
+            return None
+        return with_ours(self._account.floor, instrument, found, count)
 
     # --- the desk's side ---------------------------------------------------------------------------------
 

@@ -66,7 +66,7 @@ class SpotVenue(WiredVenue):
             self.name, self._api, self._settings.symbols, keyed=self._sign is not None, say=self._trouble
         )
         self._listed = facts.instruments
-        public = PublicEars(
+        public = self._public = PublicEars(
             self._listed,
             trouble=self._trouble,
             snapshot=lambda symbol: self._work.spawn(self._snapshot(public, symbol)),
