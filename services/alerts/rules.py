@@ -283,7 +283,12 @@ RULES: dict[str, Rule] = {
     "figures differ": Rule(
         WARNING,
         "Our books and the venue's own figures of profit or funding do not agree.",
-        "compare line by line in Performance; reconcile",
+        "compare the figures with the venue's history; it goes when the next ones agree",
+    ),
+    "no trade": Rule(
+        WARNING,
+        "For an hour entries have passed the gate and none has filled: the rules would trade and cannot.",
+        "look at the quotes in Orders and at the book in Markets; it goes with the next fill",
     ),
     # -- store and process
     "reconcile": Rule(

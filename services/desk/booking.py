@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from services.desk import attributing, error_rate, foreign, holdings, measuring, protection
+from services.desk import attributing, error_rate, figures, foreign, holdings, idle, measuring, protection
 from services.desk.core import DeskCore
 from services.desk.pair_books import keep_episodes
 from services.desk.submit import Submitter
@@ -100,6 +100,7 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
     fee_usd = booked.fee_usd if booked.fee_usd is not None else ZERO
     counters.fees += fee_usd
     if entry is not None:
+        idle.traded(core)
         measuring.on_fill(core, fill, entry, booked.fee_usd)
     pair = entry.request.pair if entry is not None else _pair_taken_from(core, fill)
     origin = entry.request.origin if entry is not None else FOREIGN
@@ -236,6 +237,7 @@ def on_funding(core: DeskCore, payment: FundingSettled) -> None:
         new = core.ledger.apply_funding(payment, coin_usd)
     if not new:
         return
+    figures.paid(core, payment, coin_usd)
     usd = None if coin_usd is None else payment.amount * coin_usd
     counters = core.state.counters
     if usd is not None and usd >= ZERO:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct, structs
 
-from services.desk import attributing, booking, foreign, holdings
+from services.desk import attributing, booking, figures, foreign, holdings
 from services.desk.core import SECOND, DeskCore
 from services.desk.state import VenueDesk
 from services.desk.submit import Submitter
@@ -55,8 +55,8 @@ def compare(core: DeskCore, submit: Submitter, report: AccountReport, equity: De
     shown = tuple(structs.replace(line, since=since.get(line.id, core.now)) for line in result.differences)
     for line in shown:
         if line.adopted or line.id not in since:
-            figures = {"id": line.id, "adopted": line.adopted, "usd": line.usd}
-            core.decide("difference", f"{line.venue} {line.subject}", line.text, figures)
+            told = {"id": line.id, "adopted": line.adopted, "usd": line.usd}
+            core.decide("difference", f"{line.venue} {line.subject}", line.text, told)
         if line.adopted:
             _adopt(core, report, line)
     book.adopted = (*book.adopted, *(line for line in shown if line.adopted))[-ADOPTED_KEPT:]
@@ -64,6 +64,8 @@ def compare(core: DeskCore, submit: Submitter, report: AccountReport, equity: De
     foreign.watch_orders(core, report.venue)
     book.undecided = bool(result.undecided)
     waiting = tuple(line for line in shown if not line.adopted)
+    taken = [line for line in shown if line.adopted]
+    figures.read(core, report.venue, taken, agrees=not shown and not book.undecided)
     agreed = _agreeing(book, report, waiting)
     book.differences = waiting
     for line in agreed:

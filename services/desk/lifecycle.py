@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.desk import account, deadman, faults, protection, reconciling
+from services.desk import account, deadman, faults, figures, protection, reconciling
 from services.desk.answers import still_open
 from services.desk.commands import Commands
 from services.desk.core import MINUTE, SECOND, UNREAD, DeskCore
@@ -229,6 +229,7 @@ class Lifecycle:
         # A hole in the venue's rows leaves the last row standing: its schedule goes on all the same.
         step = hours_ns(row.interval_h)
         instant = row.next_ts + (core.now - row.next_ts) // step * step
+        figures.at_instant(core, instrument, instant, size, mark)
         if mark is not None:
             core.state.expected[f"{instrument}|{instant}"] = funding_cash_flow(size, mark, row.rate)
         core.set_timer(f"settled {instrument} {instant}", instant + MISSING_AFTER_S * SECOND)

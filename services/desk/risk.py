@@ -16,6 +16,7 @@ from services.desk import (
     controls,
     gatekeeping,
     holdings,
+    idle,
     ladder,
     looks,
     pegs,
@@ -34,6 +35,8 @@ from services.portfolio.margin import Margin, account_margin, merge_margins
 
 EVERY_S = 5
 EQUITY_EVERY_NS = 5 * MINUTE
+MOVED = Decimal("0.001")
+"""Of the unit value since the last sample."""
 START_PATIENCE_S = 30
 """So long a start may be without a venue's first data or first read before somebody is called."""
 
@@ -72,8 +75,8 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     _forget_pairs(core, submit)
     holdings.review(core)
     looks.watch(core)
-    if core.now >= core.state.next_equity:
-        core.state.next_equity = core.now + max(EQUITY_EVERY_NS, core.settings.data_step_ns)
+    idle.watch(core)
+    if _sample_due(core):
         _record_equity(core, total, margins)
         attributing.record(core)
 
@@ -278,6 +281,21 @@ def _forget_pairs(core: DeskCore, submit: Submitter) -> None:
             for cause in core.causes.causes():
                 if cause.scope == f"pair:{name}" and core.causes.drop(cause.name, cause.scope) is not None:
                     core.cleared(cause.name, cause.scope)
+
+
+def _sample_due(core: DeskCore) -> bool:
+    """Every five minutes of the clock, and whenever the unit value has moved: a report tells highs and lows
+    as the breakers have seen them."""
+    state, last = core.state, core.breaker.state.last
+    value = None if last is None else last.value
+    moved = value is not None and state.sampled is not None and abs(value / state.sampled - 1) >= MOVED
+    due = core.now >= state.next_equity
+    if due:
+        every = max(EQUITY_EVERY_NS, core.settings.data_step_ns)
+        state.next_equity = (core.now // every + 1) * every
+    if due or moved:
+        state.sampled = value if value is not None and value > ZERO else None
+    return due or moved
 
 
 def _record_equity(core: DeskCore, total: Margin, margins: dict[str, Margin]) -> None:

@@ -200,6 +200,24 @@ class Rebuild:
 
 
 @dataclass(slots=True)
+class Instant:
+    """What we held at a settlement, until its payment comes."""
+
+    size: Decimal
+    mark: Decimal | None
+
+
+@dataclass(slots=True)
+class Idle:
+    """Entries that passed the gate and brought no fill yet."""
+
+    since: int | None = None
+    """The first one after the last fill; None = there was none."""
+    last: int = 0
+    """The newest one."""
+
+
+@dataclass(slots=True)
 class Stopping:
     reason: str
     deadline: int
@@ -259,12 +277,17 @@ class DeskState:
     """Instrument -> signed size that closed pairs left below the venue's minimum: no stop, no retry."""
     expected: dict[str, Decimal] = field(default_factory=dict)
     """`instrument|settlement ts` -> accrual estimate in the settle coin, until its payment comes."""
+    instants: dict[str, Instant] = field(default_factory=dict)
+    """By the same key: what the payment is held against."""
+    idle: Idle = field(default_factory=Idle)
     measured: dict[str, FillStats] = field(default_factory=dict)
     """By strategy: how its orders filled and what that cost."""
     denied: list[DeniedNote] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
     next_risk: int = 0
     next_equity: int = 0
+    sampled: Decimal | None = None
+    """Unit value of the last equity sample."""
     trips: TripState = field(default_factory=TripState)
     faults: dict[str, str] = field(default_factory=dict)
     """`KIND@VENUE` -> chance: what the simulated exchange was told to do wrong."""

@@ -11,7 +11,7 @@ from collections import deque
 
 import msgspec
 
-from services.desk import blackout, gatekeeping, measuring
+from services.desk import blackout, gatekeeping, idle, measuring
 from services.desk.core import DeskCore
 from services.desk.prices import DeskPrices
 from services.desk.reasons import gate_figures, links
@@ -192,6 +192,7 @@ class Submitter:
             text = f"intent {seq} is on disk; the gate again: allowed"
             core.decide("durable", client_order_id, text, gate_figures(answer))
             core.emit(Send(order=entry.request))
+            idle.passed(core, entry.request)
             self._sent(entry)
 
     def drop_intents(self, why: str) -> None:

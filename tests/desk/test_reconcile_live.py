@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from services.desk import figures
 from services.domain.enums import PairState, Side, TradingState
 from services.domain.events import (
     AccountReport,
@@ -98,10 +99,17 @@ def test_a_missing_fill_comes_back_from_a_report_once(lost: str) -> None:
 
 
 def test_a_small_difference_is_adopted_and_the_day_has_a_bound(hedged: DeskWorld) -> None:
-    account = hedged.exchange.venues["alpha"].state.account
+    account, alerts = hedged.exchange.venues["alpha"].state.account, hedged.desk.core.alerts
     for _ in range(6):
         account.add("USD", Decimal(-8))
+        hedged.until(lambda _: alerts.is_open("figures differ:alpha"), 35)
         hedged.run(35)
+        assert not alerts.is_open("figures differ:alpha"), "the next read agrees"
+    told = [
+        note for note in hedged.told if note.key == "figures differ:alpha" and "resolved" not in note.text
+    ]
+    assert len(told) == 1, "one that flaps is not told anew before its repeat is due"
+    assert "USD" in told[0].text
     hedged.books_agree()
     assert _reconciled(hedged) == []
     assert hedged.desk.state.adoption.usd == Decimal(48)
@@ -216,6 +224,32 @@ def test_a_missed_payment_is_booked_once_from_the_next_report(hedged: DeskWorld)
     for event in held:
         hedged.machine.feed(event)
     hedged.books_agree()
+
+
+def test_a_payment_that_is_not_what_our_position_had_to_bring_is_an_alert(hedged: DeskWorld) -> None:
+    """The row is booked, the venue being the truth; the alert goes with the next one that agrees."""
+    paid: list[FundingSettled] = []
+
+    def short(due: int, event: Event) -> Answers:
+        if isinstance(event, FundingSettled):
+            event = replace(event, amount=event.amount * Decimal("0.9"))
+            paid.append(event)
+        return ((due, event),)
+
+    hedged.wire.hook = short
+    hedged.until(lambda w: bool(paid) and any(note.key.startswith("figures differ") for note in w.told), 900)
+    key = f"figures differ:{paid[0].instrument}"
+    alerts, books = hedged.desk.core.alerts, hedged.desk.core.ledger.account(paid[0].venue)
+    assert alerts.is_open(key)
+    assert paid[0].payment_id in books.payments.ids
+    (view,) = (each for each in alerts.views() if each.key == key)
+    assert str(paid[0].amount.normalize()) in view.text.replace("+", "")
+    held = hedged.desk.core.ledger.size(hedged.desk.core.instruments[paid[0].instrument])
+    due = paid[0].amount / Decimal("0.9")
+    agreeing = replace(paid[0], payment_id="next", amount=due, ts_event=paid[0].ts_event + 1)
+    figures.at_instant(hedged.desk.core, paid[0].instrument, agreeing.ts_event, held, None)
+    hedged.machine.feed(agreeing)
+    assert not alerts.is_open(key)
 
 
 def test_reports_that_overtake_each_other_change_nothing(hedged: DeskWorld) -> None:

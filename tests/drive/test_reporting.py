@@ -27,6 +27,9 @@ from tests.store.builders import new_store
 DAY = 86_400 * 10**9
 
 
+FIVE_MINUTES = 300 * 10**9
+
+
 def parts_of(row: WaterfallRecord) -> Decimal:
     gains = row.price + row.funding + row.currency + row.adjustments + row.transfers
     return gains - row.fees - row.slippage - row.interest - row.conversion - row.liquidation
@@ -64,6 +67,14 @@ def test_every_row_adds_up_to_the_last_digit_and_to_the_margins_equity(lived: De
     last = {row.account: row for row in rows}
     assert all(row.fees > 0 for row in last.values())
     assert sum(row.transfers for row in last.values()) == pytest.approx(Decimal(500), abs=Decimal(5))
+
+
+def test_equity_is_sampled_every_five_minutes_of_the_clock(lived: DeskWorld) -> None:
+    rows = [row for row in lived.keeper.rows if isinstance(row, EquityRecord) and row.account == "all"]
+    marks = [row.ts // FIVE_MINUTES for row in rows]
+    assert set(marks) == set(range(marks[0], lived.now // FIVE_MINUTES + 1)), "none is missing"
+    first = {mark: rows[marks.index(mark)].ts % FIVE_MINUTES for mark in marks[1:]}
+    assert all(late < 6 * 10**9 for late in first.values())
 
 
 @pytest.fixture(scope="module")
