@@ -8,7 +8,7 @@ from typing import ClassVar
 from screens.draw import orders
 from screens.frame import Content
 from screens.ink import Line
-from screens.layout import Rect, SizeClass, beside, stacked
+from screens.layout import Rect, SizeClass, stacked
 from screens.room import Host, Look, PaneSpec, Room
 from services.views.orders import OrdersView
 
@@ -28,11 +28,9 @@ class OrdersRoom(Room):
         view = views.get("orders")
         rows = len(view.working) if isinstance(view, OrdersView) else 0
         top = max(7, min(rows + 3, body.height * 45 // 100))
-        if size is not SizeClass.WIDE:
-            rest = body.height - top
-            return stacked(body, {"working": top, "recent": rest // 2, "fills": 0})
-        parts = stacked(body, {"working": top, "rest": 0})
-        return parts | beside(parts.pop("rest"), {"recent": 58, "fills": 42})
+        # Below one another at every size: why an order was refused needs the whole width.
+        recent = (body.height - top) * (60 if size is SizeClass.WIDE else 50) // 100
+        return stacked(body, {"working": top, "recent": recent, "fills": 0})
 
     def shape(self, views: Mapping[str, object]) -> object:
         view = views.get("orders")

@@ -61,12 +61,9 @@ class StressRoom(Room):
         if lab is None:
             return Content(title="")
         self.lab = lab
-        make = {
-            "shocks": stress.shocks,
-            "outcome": stress.outcome,
-            "scale": stress.steps,
-            "cases": stress.cases,
-        }[pane]
+        if pane == "scale":
+            return stress.steps(lab, look.width, look.height, look.context)
+        make = {"shocks": stress.shocks, "outcome": stress.outcome, "cases": stress.cases}[pane]
         return make(lab, look.width, look.context)
 
     def drawer(self, pane: str, key: str, look: Look) -> list[Line]:

@@ -180,8 +180,9 @@ def outcome_lines(lab: StressLab, width: int) -> list[Line]:
     return flow(facts, width)
 
 
-def steps(lab: StressLab, width: int, context: Context) -> Content:
-    """How the outcome grows with the shocks, as a chart of bars: where would it end?"""
+def steps(lab: StressLab, width: int, height: int, context: Context) -> Content:
+    """How the outcome grows with the shocks, as charts of bars: where would it end? Usage stands in the
+    table, the others below it where there is room."""
     del context  # nothing here is filtered: it is one line of thought
     content = Content(
         title="From none to twice the shocks", summary=((Span("bar full = liquidation", "muted"),),)
@@ -197,7 +198,69 @@ def steps(lab: StressLab, width: int, context: Context) -> Content:
     content.rows = [
         Row(row(layout, each), key=str(one.share)) for one, each in zip(lab.steps, cells, strict=True)
     ]
+    used = len(content.head) + sum(len(each.lines) for each in content.rows)
+    content.rows += [Row([line]) for line in _charts(lab.steps, width, height - used)]
     return content
+
+
+def _charts(found: Sequence[StepView], width: int, height: int) -> list[Line]:
+    """Equity, leverage and joint liquidation distance over the shocks: beside each other, or as many below
+    one another as fit."""
+    first = found[0].equity
+    changes = [None if one.equity is None or first is None else one.equity - first for one in found]
+    charts: tuple[tuple[str, list[Decimal | None], Tell], ...] = (
+        ("Equity change $", changes, lambda v: f.signed(v, 0)),
+        ("Leverage", [one.leverage for one in found], f.times),
+        ("Liquidation away", [one.distance for one in found], f.percent),
+    )
+    each = len(found) + 2
+    beside = max(1, min(len(charts), (width + 3) // 23))
+    lines: list[Line] = []
+    for at in range(0, len(charts), beside):
+        if len(lines) + each > height:
+            break
+        wide = (width - 3 * (beside - 1)) // beside
+        blocks = [
+            _chart(found, *chart, wide, changes=chart[1] is changes) for chart in charts[at : at + beside]
+        ]
+        lines.append(Line())
+        for parts in zip(*blocks, strict=True):
+            line = Line()
+            for number, part in enumerate(parts):
+                line.to(number * (wide + 3)).extend(part.spans)
+            lines.append(line)
+    return lines
+
+
+def _chart(
+    found: Sequence[StepView],
+    title: str,
+    values: Sequence[Decimal | None],
+    tell: Tell,
+    width: int,
+    *,
+    changes: bool,
+) -> list[Line]:
+    """One bar a step, on the longest one's scale; a change's bar has the colour of its sign."""
+    lines = [Line([Span(title, "muted")])]
+    known = [abs(value) for value in values if value is not None and value.is_finite()]
+    most = max(known, default=Decimal(0))
+    texts = [g.NONE if value is None else tell(value) for value in values]
+    side = max(len(text) for text in texts) + 1
+    room = width - 6 - side
+    for one, value, text in zip(found, values, texts, strict=True):
+        chosen = one.share == 1
+        line = Line([Span(f"{one.share.normalize():f}{g.TIMES}".ljust(6), "*strong" if chosen else "muted")])
+        if room >= 4:
+            finite = value is not None and value.is_finite()
+            share = Decimal(1) if value is not None and not finite else None
+            if value is not None and finite and most:
+                share = abs(value) / most
+            ink = _sign(value) if changes else "series"
+            fill, track = f.bar(share, room)
+            line.add(fill, ink).add(track, "track")
+        lines.append(line.to(width - len(text)).add(text, "*strong" if chosen else "text"))
+    return lines
 
 
 def _step_cells(one: StepView) -> Cells:

@@ -168,6 +168,8 @@ def quiet_health() -> HealthView:
                 text="latency p95 612 ms > 500 ms",
                 do="look at the network",
             ),
-            Finding(subject="machine", severity="warning", text="memory 88% > 85%", do="end other programs"),
+            Finding(
+                subject="machine", severity="warning", text="memory 88.0 % > 85 %", do="end other programs"
+            ),
         ),
     )

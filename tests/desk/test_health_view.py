@@ -49,8 +49,8 @@ def test_a_well_engine_has_no_finding(world: DeskWorld) -> None:
 @pytest.mark.parametrize(
     ("process", "text"),
     [
-        (replace(PROCESS, machine_cpu=0.801), "CPU 80% > 80%"),
-        (replace(PROCESS, machine_memory=0.86), "memory 86% > 85%"),
+        (replace(PROCESS, machine_cpu=0.801), "CPU 80.1 % > 80 %"),
+        (replace(PROCESS, machine_memory=0.86), "memory 86.0 % > 85 %"),
         (replace(PROCESS, machine_cpu=None), "CPU not measured"),
         (replace(PROCESS, loop_lag_worst_ms=500.0), "the loop lagged 500 ms"),
         (replace(PROCESS, files=900, files_most=1_000), "900 of 1000 files"),
@@ -118,7 +118,7 @@ def test_readings_become_alerts_and_resolve_and_bind_nothing() -> None:
     core, state = world.desk.core, world.trading_state
     found = look(world, process=replace(PROCESS, machine_cpu=0.93), store=replace(STORE, disk=0.95)).findings
     told = tuple((one.alert, one.text) for one in found)
-    assert told == (("machine:CPU", "CPU 93% > 80%"), ("machine:disk", "95% > 90% used"))
+    assert told == (("machine:CPU", "CPU 93.0 % > 80 %"), ("machine:disk", "95.0 % > 90 % used"))
     world.machine.feed(ReadingsFound(found=(*told, ("halt", "not for the shell to say")), ts=world.now))
     world.run(0.001)
     assert core.alerts.is_open("machine:CPU")

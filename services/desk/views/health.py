@@ -145,7 +145,11 @@ def _process_findings(core: DeskCore, one: ProcessHealth) -> Iterator[Finding]:
         if share is None:
             yield found(f"{what} not measured", "look again in a few seconds")
         elif share > most:
-            yield found(f"{what} {share:.0%} > {most:.0%}", "end other programs", alert=f"machine:{what}")
+            yield found(
+                f"{what} {share * 100:.1f} % > {most * 100:.0f} %",
+                "end other programs",
+                alert=f"machine:{what}",
+            )
     warn_ms = core.settings.breaker.stall_warn_ms
     if one.loop_lag_worst_ms is not None and one.loop_lag_worst_ms >= warn_ms:
         text = f"the loop lagged {one.loop_lag_worst_ms:.0f} ms in the last minute (limit {warn_ms} ms)"
@@ -170,7 +174,7 @@ def _store_findings(one: StoreHealthView) -> Iterator[Finding]:
         yield Finding(
             subject="disk",
             severity="warning",
-            text=f"{one.disk:.0%} > {MOST_DISK:.0%} used",
+            text=f"{one.disk * 100:.1f} % > {MOST_DISK * 100:.0f} % used",
             do="free space",
             alert="machine:disk",
         )
