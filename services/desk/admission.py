@@ -104,6 +104,8 @@ class Admission:
         what is left could later not be closed by reducing orders."""
         core = self.core
         for instrument, side in ((intent.short, Side.SELL), (intent.long, Side.BUY)):
+            if not core.instruments[instrument].is_perp:
+                continue  # an inventory stands against nothing
             loose = core.ledger.size(core.instruments[instrument]) - core.pairs.size_on(instrument)
             if loose * side.sign < ZERO:
                 return f"{instrument}: a position of {loose} that belongs to no pair stands against the leg"
@@ -146,7 +148,7 @@ class Admission:
         """What the book takes, and never more than the edge was reckoned for."""
         core, prices = self.core, self.submit.prices
         spec = core.instruments[instrument]
-        mid, mark = prices.mid(instrument), core.picture.fresh_mark(instrument, core.now)
+        mid, mark = prices.mid(instrument), gatekeeping.fresh_mark(core, instrument)
         usd = core.picture.fresh_index(spec.venue, spec.quote, core.now)
         depth = prices.depth(instrument, side)
         if depth is not None and most is not None:

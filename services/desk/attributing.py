@@ -79,7 +79,8 @@ def filling(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Iter
     else:
         parts.fees += fee
         parts.slippage += slip
-    if spec.is_perp:
+    if spec.is_perp or (entry is not None and entry.request.pair is not None):
+        # A pair's spot leg is a trade like any other: what the two venues are apart is its price.
         parts.price += rest
     else:
         parts.conversion -= rest

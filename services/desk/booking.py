@@ -155,6 +155,8 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
 def _pair_taken_from(core: DeskCore, fill: OrderFilled) -> str | None:
     """A fill that is not ours and takes from a pair's leg (a liquidation, auto-deleveraging, a manual trade)
     belongs to that pair's result: the newest one that holds enough, as `check_legs` cuts the newest."""
+    if not core.instruments[fill.instrument].is_perp:
+        return None  # out of the inventory: no pair owns any of it
     for pair in reversed(core.pairs.live()):
         for leg in pair.legs:
             takes = leg.instrument == fill.instrument and fill.side is not leg.side
@@ -216,8 +218,8 @@ def check_legs(
     hides in the venue's net figure. Returns the pairs that were hit.
     """
     spec = core.instruments.get(instrument)
-    if spec is None:
-        return ()
+    if spec is None or not spec.is_perp:
+        return ()  # the pairs' spot legs are no positions: what is there of a coin says nothing of them
     if size is None:
         size = core.ledger.size(spec)
     hit: list[str] = []

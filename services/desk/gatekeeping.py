@@ -10,6 +10,7 @@ from services.desk.core import DeskCore
 from services.domain.enums import PairState, Purpose, Side, TradingState
 from services.domain.money import STABLECOINS, ZERO
 from services.domain.orders import OrderRequest
+from services.execution.pair_legs import excess
 from services.market.possible import IMPOSSIBLE
 from services.portfolio.account import account_input
 from services.portfolio.inputs import AccountInput
@@ -64,21 +65,35 @@ def market_facts(core: DeskCore, instrument: str) -> MarketFacts:
     picture, now = core.picture, core.now
     spec = core.instruments[instrument]
     quote = picture.quote(instrument)
+    by_quote = marked_by_quote(core, instrument)
     bid = ask = None
     if quote is not None and 0 < quote.bid < IMPOSSIBLE and 0 < quote.ask < IMPOSSIBLE:
         bid, ask = spec.price_of(quote.bid), spec.price_of(quote.ask)
     return MarketFacts(
-        mark=picture.last_mark(instrument),
+        mark=picture.mid(instrument) if by_quote else picture.last_mark(instrument),
         bid=bid,
         ask=ask,
         quote_usd=picture.fresh_index(spec.venue, spec.quote, now),
         settle_usd=picture.fresh_index(spec.venue, spec.settle, now),
         quote_fresh=picture.quote_fresh(instrument, now),
-        mark_fresh=picture.mark_fresh(instrument, now),
+        mark_fresh=fresh_mark(core, instrument) is not None,
         quote_age_ns=picture.quote_age(instrument, now),
-        mark_age_ns=picture.mark_age(instrument, now),
+        mark_age_ns=(picture.quote_age if by_quote else picture.mark_age)(instrument, now),
         close_only=spec.delisting_ts is not None and now >= spec.delisting_ts - 3_600_000_000_000,
     )
+
+
+def marked_by_quote(core: DeskCore, instrument: str) -> bool:
+    """Spot of a venue that states no mark for it: half way between bid and ask stands for one."""
+    return not core.instruments[instrument].is_perp and core.picture.mark_row(instrument) is None
+
+
+def fresh_mark(core: DeskCore, instrument: str) -> Decimal | None:
+    """The mark while it is proven; of such spot, of a quote that is."""
+    picture, now = core.picture, core.now
+    if not marked_by_quote(core, instrument):
+        return picture.fresh_mark(instrument, now)
+    return picture.mid(instrument) if picture.quote_fresh(instrument, now) else None
 
 
 def account_facts(core: DeskCore, venue: str) -> AccountFacts:
@@ -194,6 +209,18 @@ def _reservations(core: DeskCore, leaves_by_leg: dict[tuple[str, str], Decimal])
     return rows
 
 
+def alone(core: DeskCore) -> dict[tuple[str, str], Decimal]:
+    """Of every pair that changes hands once: what each leg did without the other, signed."""
+    found: dict[tuple[str, str], Decimal] = {}
+    for pair in core.pairs.live():
+        if pair.one_shot:
+            heavy, quantity = excess(pair)
+            for leg in pair.legs:
+                by = quantity * leg.side.sign if leg.number == heavy else ZERO
+                found[pair.id, leg.instrument] = by
+    return found
+
+
 def owners(core: DeskCore) -> dict[str, str]:
     """Instrument -> origin of the open position on it: two strategies never share one."""
     found: dict[str, str] = {}
@@ -252,6 +279,7 @@ def context(
         usage=usage,
         disabled=core.causes.disabled(),
         owners=owners(core),
+        alone=alone(core),
         halts_venue=core.venue_errors.blocked(),
     )
 

@@ -44,6 +44,8 @@ def split(core: DeskCore, instrument: str) -> Holding:
 
 def keep_dust(core: DeskCore, submit: Submitter, pair: Pair) -> None:
     """A closed pair is about to be forgotten: what it could not sell is kept by instrument."""
+    if pair.one_shot:
+        return  # it lies in the inventory
     for leg in pair.legs:
         if leg.size == ZERO:
             continue

@@ -39,8 +39,13 @@ def keep_pair(core: DeskCore, pair: Pair) -> None:
 
 def close_books(core: DeskCore, pair: Pair) -> None:
     """A pair is closed: its episode, net of fees and funding. Fees of a failed attempt are booked too."""
-    reason = pair.close_reason or pair.unwind_reason or "failed entry"
+    whole = "exchanged" if pair.one_shot and not pair.failed else "failed entry"
+    reason = pair.close_reason or pair.unwind_reason or whole
     closed_ts = pair.closed_ts if pair.closed_ts is not None else core.now
+    if pair.one_shot:
+        sold, bought = (core.instruments[leg.instrument] for leg in pair.legs)
+        usd = core.picture.quote_usd(sold.id), core.picture.quote_usd(bought.id)
+        core.episodes.exchange(pair.id, (sold, usd[0]), (bought, usd[1]))
     keep_episodes(core, core.episodes.close_pair(pair.id, closed_ts, reason))
 
 

@@ -160,6 +160,8 @@ def _wants(core: DeskCore) -> dict[str, Want]:
             wants[instrument] = Want(instrument=instrument, size=quantity.copy_sign(size), entry=entry)
     late: list[str] = []
     for pair in core.pairs.live():
+        if pair.one_shot:
+            continue  # its leg is taken back; nothing that only reduces can rest for it, and it has no mark
         found = naked_leg(core, pair) if pair.naked.since is not None else None
         if found is None:
             continue

@@ -170,7 +170,7 @@ class Submitter:
         core.state.next_intent += 1
         intent = SaveIntent(seq=seq, orders=(final,), pair=final.pair, text=final.reason)
         if final.purpose.protective:
-            core.emit(Send(order=final))
+            core.emit(Send(order=self._wired(final)))
             core.emit(intent)
             self._sent(entry)
             return
@@ -191,9 +191,15 @@ class Submitter:
                 continue
             text = f"intent {seq} is on disk; the gate again: allowed"
             core.decide("durable", client_order_id, text, gate_figures(answer))
-            core.emit(Send(order=entry.request))
+            core.emit(Send(order=self._wired(entry.request)))
             idle.passed(core, entry.request)
             self._sent(entry)
+
+    def _wired(self, order: OrderRequest) -> OrderRequest:
+        """As the venue gets it: no reduce-only flag where it knows none."""
+        if not order.reduce_only or self.core.instruments[order.instrument].reduce_only_supported:
+            return order
+        return msgspec.structs.replace(order, reduce_only=False)
 
     def drop_intents(self, why: str) -> None:
         """What waits for the disk is denied: it may never become durable, so it must never go out."""

@@ -50,6 +50,11 @@ class Purpose(StrEnum):
         return _PURPOSE_LETTER[self]
 
     @property
+    def closing(self) -> bool:
+        """Orders that exist only to reduce."""
+        return self in (Purpose.EXIT, Purpose.UNWIND, Purpose.STOP, Purpose.FLATTEN)
+
+    @property
     def protective(self) -> bool:
         """Orders that only make the account safer: never delayed, pass a halt (SEMANTICS 3, RUNTIME 3)."""
         return self in (Purpose.UNWIND, Purpose.STOP, Purpose.FLATTEN)

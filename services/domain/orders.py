@@ -12,7 +12,7 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class OrderRequest(Struct, frozen=True, kw_only=True):
-    """What goes to the gate and, unchanged, to the venue."""
+    """What goes to the gate and to the venue: there without the reduce-only flag where none exists (spot)."""
 
     client_order_id: str
     instrument: str
@@ -38,6 +38,11 @@ class OrderRequest(Struct, frozen=True, kw_only=True):
     decided_mid: Decimal | None = None
     """Mid at the decision: slippage is measured against it (SEMANTICS 11)."""
     reason: str = ""
+
+    @property
+    def closing(self) -> bool:
+        """It exists only to reduce, whether or not its venue has a flag that says so."""
+        return self.reduce_only or self.purpose.closing
 
 
 def base36(value: int, width: int) -> str:

@@ -52,7 +52,7 @@ def leg_sizes(
     found = []
     for pair_id in run.pairs:
         pair = pairs.get(pair_id)
-        if pair is None or pair.unsettled:
+        if pair is None or pair.unsettled or pair.one_shot:
             continue
         for leg in pair.legs:
             if leg.instrument not in instruments or leg.size <= ZERO:

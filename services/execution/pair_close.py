@@ -177,7 +177,26 @@ def _is_cut(pair: Pair, memo: OrderMemo) -> bool:
     return not memo.increasing and not memo.resting and memo.leg == excess(pair)[0]
 
 
+def _end_one_shot(work: Work, pair: Pair) -> None:
+    """What both legs did stands. What one did alone has been taken back, down to what no venue takes."""
+    heavy, alone = excess(pair)
+    text = pair.unwind_reason
+    if heavy:
+        left = f"{alone.normalize():f} {pair.leg(heavy).instrument} stays done alone"
+        text = f"{text}; {left}"
+        if not within_residual(pair, work.instruments, work.settings.pair, work.prices):
+            grave = pair.naked.notional >= work.settings.pair.residual_max
+            work.escalate(pair, f"excess below the venue's minimum cannot be cut: {left}", reducing=grave)
+    if pair.hedged_ts is None:
+        end_failed(work, pair, text)
+    else:
+        close(work, pair, text)
+
+
 def _finish_unwinding(work: Work, pair: Pair) -> None:
+    if pair.one_shot:
+        _end_one_shot(work, pair)
+        return
     left = dust(pair, work.instruments)
     opening = pair.hedged_ts is None
     if nothing_left(pair, work.instruments, work.prices):

@@ -17,7 +17,7 @@ def cooldown_key(short: str, long: str) -> str:
 
 
 def end_failed(work: Work, pair: Pair, text: str) -> None:
-    """Close a pair that never came to hold anything: it costs its legs a cooldown."""
+    """Close a pair that never came to stand (of a spot one: not as a whole): it costs its legs a cooldown."""
     pair.failed = True
     key = cooldown_key(pair.short.instrument, pair.long.instrument)
     work.failures[key] = work.failures.get(key, 0) + 1
@@ -37,12 +37,25 @@ def settle_hedged(work: Work, pair: Pair, text: str) -> None:
     if pair.hedged_ts is None:
         pair.hedged_ts = work.now
         work.failures.pop(cooldown_key(pair.short.instrument, pair.long.instrument), None)
-    work.become(pair, PairState.HEDGED, text)
+    if pair.one_shot:
+        close(work, pair, f"exchanged {min(leg.size for leg in pair.legs)}: {text}")
+    else:
+        work.become(pair, PairState.HEDGED, text)
 
 
 def close(work: Work, pair: Pair, text: str) -> None:
+    if pair.one_shot:
+        _hand_over(pair)
     pair.closed_ts = work.now
     work.become(pair, PairState.CLOSED, text)
+
+
+def _hand_over(pair: Pair) -> None:
+    """What was sold and bought is the inventory's: a fill that comes after this stands alone, and is cut."""
+    for leg in pair.legs:
+        leg.done, leg.size = leg.done + leg.size, ZERO
+    naked = pair.naked
+    naked.leg, naked.quantity, naked.notional, naked.since = 0, ZERO, ZERO, None
 
 
 def freeze(work: Work, pair: Pair, resume: PairState, text: str) -> None:

@@ -9,7 +9,7 @@ from services.domain.enums import Purpose, Side, TimeInForce
 from services.domain.instrument import Instrument, joint_lot
 from services.domain.money import BPS, ZERO, floor_to
 from services.domain.orders import OrderRequest
-from services.execution.pair_state import Leg, LegPolicy, Pair
+from services.execution.pair_state import SPOT, Leg, LegPolicy, Pair
 from services.execution.pricing import Prices, band_limit
 from services.settings.parameters import Settings
 
@@ -17,8 +17,8 @@ from services.settings.parameters import Settings
 def targets(
     kind: str, first: Instrument, second: Instrument, short_quantity: Decimal, long_quantity: Decimal
 ) -> tuple[Decimal, Decimal] | None:
-    """Both quantities on their grid: one for a hedge, two for a peg pair; None below a venue's minimum."""
-    if kind == "hedge":
+    """Both quantities on their grid: two for a peg pair, else one; None below a venue's minimum."""
+    if kind != "peg":
         equal = floor_to(min(short_quantity, long_quantity), joint_lot(first, second))
         short_target, long_target = equal, equal
     else:
@@ -39,11 +39,16 @@ def refusal(
     capital: Decimal | None,
     exit_policy: LegPolicy,
 ) -> str:
-    if kind not in ("hedge", "peg"):
-        return f"unknown kind {kind!r}: expected hedge or peg"
+    if kind not in ("hedge", "peg", SPOT):
+        return f"unknown kind {kind!r}: expected hedge, peg or spot"
     unknown = [name for name in (short, long) if name not in instruments]
     if unknown or short == long:
         return f"unknown instrument {unknown[0]}" if unknown else "both legs are the same instrument"
+    sold, bought = instruments[short], instruments[long]
+    if {sold.is_perp, bought.is_perp} != {kind != SPOT}:
+        return f"a pair of kind {kind} of {short} and {long}: spot changes hands with spot, perps hedge perps"
+    if kind == SPOT and (sold.underlying != bought.underlying or sold.venue == bought.venue):
+        return f"{short} and {long}: expected one coin on two venues"
     if capital is None or capital <= ZERO:
         return "capital unknown" if capital is None else "no capital"
     if exit_policy is LegPolicy.REVERSE:

@@ -1,8 +1,9 @@
 """What is known of one pair while it lives: plain data, restored from a checkpoint as it is.
 
 A leg's `size` is the magnitude of our own fills (entries minus exits); foreign trades never enter it
-(SEMANTICS 7). The legs belong together in the proportion of their targets: equal base quantities for kind
-`hedge`, equal USD notional for kind `peg`.
+(SEMANTICS 7). The legs belong together in the proportion of their targets: equal base quantities for kinds
+`hedge` and `spot`, equal USD notional for kind `peg`. A `spot` pair changes hands once: what it sells comes
+out of the one venue's inventory, what it buys goes into the other's, and nothing is held afterwards.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from services.domain.enums import OrderState, PairState, Purpose, Side
 
 SHORT, LONG = 1, 2
 """Leg numbers, as in the client order id."""
+SPOT = "spot"
+"""The kind of a pair that is over once both legs are filled."""
 
 
 class LegPolicy(StrEnum):
@@ -54,6 +57,8 @@ class Leg:
     target: Decimal
     """Base units at the full size of the plan; the two targets are the legs' proportion."""
     size: Decimal = Decimal(0)
+    done: Decimal = Decimal(0)
+    """Of a `spot` pair: what has changed hands and is the inventory's now, base units."""
     keep: Decimal = Decimal(0)
     """What a close leaves standing, base units; 0 = all of the leg goes."""
     bought: Decimal = Decimal(0)
@@ -101,7 +106,7 @@ class Pair:
     id: str
     strategy: str
     kind: str
-    """`hedge` or `peg`."""
+    """`hedge`, `peg` or `spot`."""
     origin: str
     short: Leg
     long: Leg
@@ -168,6 +173,11 @@ class Pair:
     @property
     def legs(self) -> tuple[Leg, Leg]:
         return (self.short, self.long)
+
+    @property
+    def one_shot(self) -> bool:
+        """Nothing of it is held: it has no exit, and unwinding takes back what one leg did alone."""
+        return self.kind == SPOT
 
     @property
     def unsettled(self) -> bool:

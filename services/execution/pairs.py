@@ -289,8 +289,8 @@ class PairMachine:
     ) -> Actions:
         """A leg is down to `size` (magnitude) by the venue: cut the other leg to match, then exit."""
         found = self.get(pair)
-        if found is None:
-            return ()
+        if found is None or found.one_shot:
+            return ()  # an inventory is nobody's position: no venue says what of it a pair has moved
         leg = next((each for each in found.legs if each.instrument == instrument), None)
         if leg is None or size >= leg.size:
             return ()

@@ -117,9 +117,9 @@ class EpisodeBook:
         """Book a fill that the ledger took for the first time; the records of episodes it closed.
 
         `quote_usd`: index of the quote coin, `fee_usd`: index of the fee coin, both at this instant.
-        Spot fills are conversions of balances, no episode.
+        Spot fills are conversions of balances and no episode, but for a pair's.
         """
-        if not instrument.is_perp:
+        if not instrument.is_perp and (pair is None or pair not in self.state.open):
             return ()
         change = fill.quantity if fill.side is Side.BUY else -fill.quantity
         if pair is not None and pair in self.state.open:
@@ -143,6 +143,22 @@ class EpisodeBook:
         episode = self.state.open.get(pair if pair is not None else payment.instrument)
         if episode is not None:
             _flow(episode, "funding", payment.coin, payment.amount, coin_usd)
+
+    def exchange(self, pair: str, *legs: tuple[Instrument, Decimal | None]) -> None:
+        """Spot sold on one venue and bought on another: what both legs did stands against each other at their
+        average prices. What one did alone beside it stays in the inventory at what it cost. Each leg with the
+        index of its quote coin; called before `close_pair`.
+        """
+        episode = self.state.open.get(pair)
+        if episode is None:
+            return
+        books = [(episode.legs.get(spec.id, LegBook()), spec, usd) for spec, usd in legs]
+        both = min(abs(leg.size) for leg, _, _ in books)
+        for leg, spec, usd in books:
+            moved = both.copy_sign(leg.size)
+            leg.size -= moved
+            if moved != ZERO:
+                _flow(episode, "price", spec.quote, -moved * leg.entry, usd)
 
     def close_pair(self, pair: str, now: int, reason: str) -> tuple[EpisodeRecord, ...]:
         """The pair is flat; a pair that never filled and cost nothing leaves no record."""

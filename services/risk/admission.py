@@ -15,6 +15,7 @@ from services.domain.money import ONE, ZERO
 from services.domain.orders import OrderRequest
 from services.risk.coins import depeg_checks
 from services.risk.context import AccountFacts, Check, GateContext, MarketFacts, OpenOrder, Stage
+from services.risk.inventory import inventory_checks
 from services.risk.limits import unknown_check, usd_check
 from services.risk.lines import positive
 
@@ -66,6 +67,7 @@ def order_checks(
         _conflict(ctx, order, working),
         _self_trade(order, working),
         *depeg_checks(ctx, instrument),
+        *inventory_checks(ctx, order, working, instrument),
     ]
 
 

@@ -130,6 +130,9 @@ class GateContext:
     """Disabled origins and why (`CauseBook.disabled()`)."""
     owners: Mapping[str, str] = field(default_factory=dict)
     """Instrument -> origin that owns its open position; two strategies never take opposite sides of one."""
+    alone: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
+    """(pair, spot instrument) -> what that leg did without the other, base units, bought > 0. Both legs of
+    every live pair of the kind `spot` have a row."""
     halts_venue: Mapping[str, str] = field(default_factory=dict)
     """Venues where no new risk is taken although no trading state says so (error rate), and why."""
 

@@ -16,18 +16,17 @@ from services.domain.money import ONE, ZERO
 from services.domain.orders import OrderRequest
 from services.risk.admission import position_size
 from services.risk.context import Check, GateContext, MarketFacts, Stage
+from services.risk.inventory import done_alone
 from services.risk.lines import positive
 
 FOREIGN = "foreign"
 """Origin of an order that is not ours."""
-CLOSING = (Purpose.EXIT, Purpose.UNWIND, Purpose.STOP, Purpose.FLATTEN)
-"""Purposes that exist only to reduce."""
 
 
 def is_reducing(ctx: GateContext, order: OrderRequest) -> bool:
     """Is it to be judged as a reducing order? One that says so, or an operator's ticket that fits wholly
     into what it takes off; a strategy's entry never is, though it may stand against a position."""
-    if order.reduce_only or order.purpose in CLOSING:
+    if order.closing:
         return True
     quantity = positive(order.quantity)
     if order.purpose is not Purpose.TICKET or quantity is None:
@@ -173,6 +172,9 @@ def _provable(
 ) -> tuple[Check, Decimal]:
     """Cut to what is left to reduce; nothing left, or less than a lot (dust), is refused."""
     room = reducible(ctx, order.instrument, order.side, order.client_order_id)
+    alone = done_alone(ctx, order)
+    if alone is not None:
+        room = alone if order.side is Side.BUY else min(alone, room)
     if order.trigger is not None:
         # It waits while others reduce, and the venue trims it to what is left then.
         room = _position_against(ctx, order)

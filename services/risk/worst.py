@@ -194,7 +194,8 @@ def _spot(
     out, back = (money, quantity) if claim.side is Side.BUY else (quantity, money)
     if claim.side is Side.BUY and not account.balances.get(base):
         account.indexes.setdefault(base, base_usd)
-    if lowers or balances.get(goes, ZERO) < out:  # a balance below zero counts at weight 1
+    there = balances.get(goes, ZERO)
+    if lowers or not there.is_finite() or there < out:  # a balance below zero counts at weight 1
         balances[goes] = balances.get(goes, ZERO) - out
         balances[comes] = balances.get(comes, ZERO) + back
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from services.domain.enums import InstrumentKind, OrderState, PairState, Side
 from services.domain.events import (
     CancelRejected,
@@ -36,6 +38,12 @@ USDT_A = "USDT-PERP.alpha"
 USDC_B = "USDC-PERP.beta"
 
 
+SPOT_A = "BTC/USD.alpha"
+SPOT_B = "BTC/USD.beta"
+LEGS = {"hedge": (BTC_A, BTC_B), "peg": (USDT_A, USDC_B), "spot": (SPOT_A, SPOT_B)}
+"""By the pair's kind: (short, long)."""
+
+
 def perp(name: str, underlying: str, quote: str, tick: str, lot: str, minimum: str = "0") -> Instrument:
     symbol, _, venue = name.rpartition(".")
     return Instrument(
@@ -55,11 +63,19 @@ def perp(name: str, underlying: str, quote: str, tick: str, lot: str, minimum: s
     )
 
 
+def spot(name: str, underlying: str, tick: str, lot: str, minimum: str = "0") -> Instrument:
+    """Against dollars; no venue has a reduce-only flag for it."""
+    plain = perp(name, underlying, "USD", tick, lot, minimum)
+    return msgspec.structs.replace(plain, kind=InstrumentKind.SPOT, tiers=None, reduce_only_supported=False)
+
+
 INSTRUMENTS = {
     BTC_A: perp(BTC_A, "BTC", "USDT", "0.1", "0.001", "5"),
     BTC_B: perp(BTC_B, "BTC", "USDC", "0.1", "0.002", "5"),
     USDT_A: perp(USDT_A, "USDT", "USD", "0.0001", "1"),
     USDC_B: perp(USDC_B, "USDC", "USD", "0.0001", "1"),
+    SPOT_A: spot(SPOT_A, "BTC", "0.1", "0.001", "5"),
+    SPOT_B: spot(SPOT_B, "BTC", "0.1", "0.002", "5"),
 }
 
 
@@ -73,10 +89,19 @@ class Book:
             BTC_B: D("23010"),
             USDT_A: D("1.0002"),
             USDC_B: D("0.9998"),
+            SPOT_A: D("23000"),
+            SPOT_B: D("22950"),
         }
     )
     depths: dict[str, Decimal | None] = field(
-        default_factory=lambda: {BTC_A: D("10"), BTC_B: D("5"), USDT_A: D("250000"), USDC_B: D("125000")}
+        default_factory=lambda: {
+            BTC_A: D("10"),
+            BTC_B: D("5"),
+            USDT_A: D("250000"),
+            USDC_B: D("125000"),
+            SPOT_A: D("10"),
+            SPOT_B: D("5"),
+        }
     )
     lasts: dict[str, Decimal | None] = field(default_factory=dict)
     silent: tuple[str, ...] = ()
@@ -505,7 +530,7 @@ def market(
 def planned(
     world: Market, quantity: str = "0.4", kind: str = "hedge", capital: str = "100000", **more: Any
 ) -> str:
-    names = (BTC_A, BTC_B) if kind == "hedge" else (USDT_A, USDC_B)
+    names = LEGS[kind]
     pair, actions, why = world.machine.plan(
         strategy="funding_arb",
         kind=kind,

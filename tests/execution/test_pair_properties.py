@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.domain.enums import PairState, Purpose
-from services.execution.pair_legs import cuttable, excess
-from services.execution.pair_state import PairBookState
+from services.execution.pair_legs import cuttable, excess, least, lot
+from services.execution.pair_state import Pair, PairBookState
 from services.execution.pairs import PairMachine
 from tests.execution.builders import (
     INSTRUMENTS,
@@ -34,7 +34,7 @@ ANSWERS = st.builds(
     late=st.booleans(),
 )
 SCRIPTS = st.lists(ANSWERS, max_size=12)
-KINDS = st.sampled_from([("hedge", "0.4"), ("hedge", "0.05"), ("peg", "9000")])
+KINDS = st.sampled_from([("hedge", "0.4"), ("hedge", "0.05"), ("peg", "9000"), ("spot", "0.4")])
 CALM = settings(max_examples=100, deadline=None)
 
 LONG_ENOUGH = 400
@@ -46,8 +46,11 @@ def at_rest(world: Market, pair_id: str) -> None:
     pair = world.machine.get(pair_id)
     assert pair is not None
     for leg in pair.legs:
-        assert world.positions.get(leg.instrument, D(0)) == leg.size * leg.side.sign
+        assert world.positions.get(leg.instrument, D(0)) == (leg.size + leg.done) * leg.side.sign
         assert leg.size >= 0
+    if pair.one_shot:
+        assert pair.state is PairState.CLOSED
+        left_alone(world, pair)
     heavy, quantity = excess(pair)
     assert heavy == 0 or cuttable(pair, heavy, INSTRUMENTS, world.book) == 0 or pair.state is PairState.HEDGED
     if heavy:
@@ -56,6 +59,15 @@ def at_rest(world: Market, pair_id: str) -> None:
         assert quantity * unit <= 100
     assert not pair.unsettled
     assert not world.anomalies
+
+
+def left_alone(world: Market, pair: Pair) -> None:
+    """What a pair that changes hands once has moved on one venue only: a lot of both, or less than the venue
+    takes back."""
+    moved = pair.short.done + pair.short.size - pair.long.done - pair.long.size
+    leg = pair.short if moved > 0 else pair.long
+    both = lot(pair, leg.number, INSTRUMENTS)
+    assert abs(moved) <= max(both, least(leg, INSTRUMENTS, world.book))
 
 
 def steps(world: Market, count: int) -> None:

@@ -194,4 +194,28 @@ def cases() -> list[Case]:
         Case("pair too large", plain, _pair("5"), ("position notional", "symbol leverage", "coin exposure")),
         Case("pegged collar", plain, _single(order(USDC, Side.BUY, "1000", "1.005")), ("price collar",)),
     ]  # fmt: skip
-    return found
+    return found + spot_cases()
+
+
+def spot_cases() -> list[Case]:
+    """A pair that changes hands once: both legs as one unit, its inventory, and what takes a leg back."""
+    names = ("USDC/USD.alpha", "USDC/USD.beta")
+    there = {name: spec for name, spec in world().items() if name in names}
+    poor = account("beta", balances={"USD": D(3_000), "USDC": D(15_000)})
+    plain = builders.context(account("alpha"), poor, instruments=there)
+    one_leg = replace(plain, alone={("P-01", names[0]): D(-500), ("P-01", names[1]): D(0)})
+
+    def pair(quantity: str) -> Callable[[GateContext], GateAnswer]:
+        legs = (
+            order(names[0], Side.SELL, quantity, "1.002", pair="P-01", leg=1),
+            order(names[1], Side.BUY, quantity, "1", client_order_id="c2", pair="P-01", leg=2),
+        )
+        return lambda ctx: check_pair(ctx, legs)
+
+    back = order(names[0], Side.BUY, "2000", "1.003", purpose=Purpose.UNWIND, origin="desk", pair="P-01")
+    return [
+        Case("spot pair", plain, pair("2900")),
+        Case("spot pair beyond what is there", plain, pair("2999"), ("inventory",)),
+        Case("taking back", replace(one_leg, trading_state=TradingState.HALTED), _single(back)),
+        Case("nothing alone", plain, _single(back), ("provably reducing",)),
+    ]

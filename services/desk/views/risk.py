@@ -171,7 +171,7 @@ def _funding_legs(core: DeskCore) -> list[FundingLeg]:
     legs = []
     for pair in core.pairs.live():
         for leg in pair.legs:
-            if leg.size == ZERO:
+            if leg.size == ZERO or pair.one_shot:
                 continue
             spec = core.instruments[leg.instrument]
             row = core.picture.rate(leg.instrument, core.now)

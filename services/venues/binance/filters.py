@@ -85,7 +85,7 @@ class Filters(Struct, frozen=True, kw_only=True):
         if not up and not down:
             return ""
         if mark is None:
-            return "" if order.reduce_only else f"PERCENT_PRICE: the {self.reference} is not known"
+            return "" if order.closing else f"PERCENT_PRICE: the {self.reference} is not known"
         if up and order.price > mark * up:
             return f"PERCENT_PRICE: {order.price} is above the {self.reference} {mark} x {up}"
         if down and order.price < mark * down:

@@ -115,7 +115,7 @@ class Trading(ABC):
             now = self._wall()
             self._tell(OrderRejected(self._venue, name, f"denied: {denied}", now, now))
             return
-        lane = Lane.SAFE if order.reduce_only or order.trigger is not None else Lane.ENTRY
+        lane = Lane.SAFE if order.closing or order.trigger is not None else Lane.ENTRY
         self.orders.sending(order, self._venue_now() // MS)
         started = time.monotonic_ns()
         try:
@@ -132,7 +132,7 @@ class Trading(ABC):
         filters = self._filters.get(symbol)
         if filters is None:
             return f"{symbol} is not traded here"
-        reduces = order.reduce_only or order.trigger is not None
+        reduces = order.closing or order.trigger is not None
         if not reduces and self.refuses:
             return self.refuses
         if not reduces and not self._clock_known():

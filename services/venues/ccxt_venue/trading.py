@@ -116,9 +116,9 @@ class Trading:
             return f"{order.instrument} is not traded here"
         if order.trigger is not None:
             return "no conditional orders through ccxt"
-        if not order.reduce_only and self.refuses:
+        if not order.closing and self.refuses:
             return self.refuses
-        if not order.reduce_only and not self._clock_known():
+        if not order.closing and not self._clock_known():
             return "the venue's clock is not known well enough to trade by"
         try:
             contracts = market.contracts(order.quantity)
@@ -138,7 +138,7 @@ class Trading:
             params["postOnly"] = True
         elif order.tif is TimeInForce.IOC and order.type is OrderType.LIMIT:
             params["timeInForce"] = "IOC"
-        lane = Lane.SAFE if order.reduce_only else Lane.ENTRY
+        lane = Lane.SAFE if order.closing else Lane.ENTRY
         reply = await self._door.ask(
             "create_order",
             market.symbol,

@@ -67,7 +67,7 @@ class Trading:
     async def submit(self, order: OrderRequest) -> None:
         name = order.client_order_id
         market = order.instrument.removesuffix(f".{self._venue}")
-        lane = Lane.SAFE if order.reduce_only else Lane.ENTRY
+        lane = Lane.SAFE if order.closing else Lane.ENTRY
         started = time.monotonic_ns()
         try:
             if order.trigger is not None:
