@@ -1,4 +1,4 @@
-"""Prices that stand apart between two venues: the best few, their verdicts, and transfers to make by hand.
+"""Prices that stand apart between two venues: the best few, what lies on each, and transfers to make by hand.
 
 They stand in the funding pane, below the spreads; without a strategy of that kind nothing is drawn.
 """
@@ -33,13 +33,18 @@ def rows(view: DeskView, width: int, context: Context) -> list[Row]:
     out = [Row([Line([Span(title, "muted"), Span("─" * max(0, width - len(title) - 1), "border")])])]
     for row in _shown(cross, context):
         out.append(Row(flow(_line(row), width), key=key_of(row)))
+    if cross.inventory:
+        out.append(Row(flow(_inventory(cross), width)))
     out += [Row(flow([_transfer(cross, at)], width)) for at in range(len(cross.transfers))]
     return out
 
 
 def count(view: DeskView) -> int:
     """Lines that the section takes on a wide screen."""
-    return 0 if view.cross is None else 1 + min(MOST, len(view.cross.rows)) + len(view.cross.transfers)
+    cross = view.cross
+    if cross is None:
+        return 0
+    return 1 + min(MOST, len(cross.rows)) + bool(cross.inventory) + len(cross.transfers)
 
 
 def drawer(view: DeskView, key: str, width: int) -> list[Line]:
@@ -100,6 +105,26 @@ def _fact(word: str, text: str) -> Spans:
 
 def _bps(value: Decimal | None) -> str:
     return g.NONE if value is None else f.signed(value, 1)
+
+
+def _inventory(cross: CrossView) -> list[Spans]:
+    """Each coin's balances, venue by venue; what is at or below its low mark stands out."""
+    out: list[Spans] = [(Span("lies", "muted"),)]
+    for coin in dict.fromkeys(each.coin for each in cross.inventory):
+        spans = [Span(f.clean(coin), "text")]
+        for row in (each for each in cross.inventory if each.coin == coin):
+            ink = "warn" if row.low is not False else "text"
+            spans.append(Span(f" {f.clean(row.venue)} ", "muted"))
+            spans.append(Span(g.NONE if row.balance is None else _amount(row.balance), ink))
+            if row.low:
+                spans.append(Span(" low", "warn"))
+        out.append(tuple(spans))
+    return out
+
+
+def _amount(value: Decimal) -> str:
+    """Whole units from a hundred on: an inventory is looked at, not reckoned with."""
+    return f.number(value, 0 if abs(value) >= 100 else 4)
 
 
 def _transfer(cross: CrossView, at: int) -> Spans:

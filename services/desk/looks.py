@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from services.desk.core import DeskCore
 from services.domain.enums import InstrumentKind, Side
 from services.domain.instrument import Instrument
+from services.domain.money import ZERO
 from services.market.board import HeldPair
 from services.market.crossing import Look, coin_key
 from services.market.executable import CoinBook, coin_book, coin_pair, side_of
@@ -45,8 +46,12 @@ def crossable(core: DeskCore) -> tuple[Instrument, ...]:
 
 
 def inventory(core: DeskCore, params: Cross) -> tuple[Stock, ...]:
-    """The coins that the perps are settled in, each on the venues where one of them is."""
-    perps = [each for each in crossable(core) if each.kind is InstrumentKind.PERP]
+    """The coins that the perps are settled in and, where spot is traded, its own that anybody holds; each on
+    the venues where one of them is."""
+    listed = crossable(core)
+    uses = [(each.settle, each.venue) for each in listed if each.is_perp]
+    spot = [each for each in listed if params.spot and not each.is_perp]
+    settled = dict.fromkeys(coin for coin, _ in uses)
     balances = {}
     for venue in core.settings.venues:
         account = core.ledger.account(venue)
@@ -54,9 +59,11 @@ def inventory(core: DeskCore, params: Cross) -> tuple[Stock, ...]:
         fresh = read is not None and core.now - read < core.picture.balance_limit_ns
         balances[venue] = account.balances if fresh else None
     out: list[Stock] = []
-    for coin in dict.fromkeys(each.settle for each in perps):
-        where = dict.fromkeys(each.venue for each in perps if each.settle == coin)
-        out += stocks({venue: balances[venue] for venue in where}, (coin,), params.inventory_low)
+    uses += [(coin, each.venue) for each in spot for coin in (each.underlying, each.quote)]
+    for coin in dict.fromkeys(coin for coin, _ in uses):
+        where = {venue: balances[venue] for name, venue in uses if name == coin}
+        if coin in settled or any(book is None or book.get(coin, ZERO) for book in where.values()):
+            out += stocks(where, (coin,), params.inventory_low)
     return tuple(out)
 
 

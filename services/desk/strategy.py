@@ -229,6 +229,7 @@ class Strategies:
                         failed=book.failed,
                         short=book.short.instrument,
                         long=book.long.instrument,
+                        exchanged=book.one_shot and not book.failed,
                     )
                 )
         return tuple(found)

@@ -20,6 +20,9 @@ Instruments = Mapping[str, Instrument]
 _FINE = Decimal("1e-15")
 """A proportion that is no finite decimal is rounded here before it meets a lot grid, so that 7.99…9 is 8."""
 
+_WIDEST = Decimal("0.9")
+"""No limit of a pair's order is worth less of the mid (PARAMETERS exec: 500 bps)."""
+
 
 def lot(pair: Pair, number: int, instruments: Instruments) -> Decimal:
     """The grid on which a leg is *increased*: the joint lot of a hedge, the leg's own lot of a peg pair."""
@@ -79,6 +82,10 @@ def least(leg: Leg, instruments: Instruments, prices: Prices) -> Decimal:
     price, usd = reference(leg, prices), prices.usd(leg.instrument)
     if price is None or usd is None:
         return max(instrument.min_size, instrument.size_increment)
+    if not instrument.is_perp:
+        # The venue counts at the limit, which of a sale lies below the mid by as much as a band is wide;
+        # and no spot order is spared its minimum for only taking back.
+        price *= _WIDEST
     return smallest(instrument, price, usd)
 
 

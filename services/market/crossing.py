@@ -13,18 +13,22 @@ from msgspec import Struct
 
 from services.domain.enums import InstrumentKind
 from services.domain.events import RateRow
-from services.domain.instrument import Instrument
+from services.domain.instrument import Instrument, joint_lot
+from services.domain.money import ONE, ZERO
 from services.market.board import MAX_PAIRS, OPPOSITE, PAIR_OPEN, HeldPair
 from services.market.executable import Book, CoinBook
 from services.market.funding import hourly_rate, interval_of
-from services.market.inventory import Stock, refusal
+from services.market.inventory import Stock, refusal, spare
 from services.market.legs import coins_of, in_blackout
 from services.settings.cross import Cross
 
 _MS = 1_000_000
 
 SHOWN_ONLY = "spot: shown, not traded"
-"""Spot is a scanner (market.md F5): the pair machine trades what a reducing order can close."""
+"""`cross_exchange.spot` is off."""
+NOT_HELD = "nothing held"
+IDLE = (SHOWN_ONLY, NOT_HELD)
+"""Spot that cannot be traded whatever its price: it is only shown."""
 SMALL_EDGE = "edge < threshold"
 NO_QUOTE = "no quote"
 NO_SIZE = "no book for the size"
@@ -140,15 +144,12 @@ def refusals(
         out.append(IMPLAUSIBLE)
     if row.net is None or row.net < params.threshold:
         out.append(SMALL_EDGE if row.net is not None else "edge unknown")
-    if row.kind == "spot":
+    if row.kind == "spot" and not params.spot:
         return [*out, SHOWN_ONLY]
     for coin in coins_of(dear.instrument, cheap.instrument):
         if rules.depeg.get(coin, "unknown") not in ("ok", "warn"):
             out.append(f"depeg: {coin}")
-    for leg in (dear.instrument, cheap.instrument):
-        low = refusal(rules.stocks, leg.settle, leg.venue)
-        if low:
-            out.append(low)
+    out += _inventory(dear, cheap, rules)
     out += own_book(row, rules, now)
     if any(
         look.rate is not None and in_blackout(look.rate, now, params.blackout_s, params.blackout_s)
@@ -156,6 +157,55 @@ def refusals(
     ):
         out.append(BLACKOUT)
     return out
+
+
+def gives(sold: Instrument, bought: Instrument) -> tuple[tuple[str, str], tuple[str, str]]:
+    """(coin, venue) that each leg lives on: the settle coin of a perp; of spot what goes away, the coin sold
+    and the one it is bought with."""
+    if sold.is_perp:
+        return (sold.settle, sold.venue), (bought.settle, bought.venue)
+    return (sold.underlying, sold.venue), (bought.quote, bought.venue)
+
+
+def spare_of(dear: Look, cheap: Look, rules: CrossRules) -> tuple[Decimal | None, Decimal | None]:
+    """Base units that a spot pair may sell here and buy there, at the known worst and with the fee; None =
+    unknown."""
+    sold, bought = dear.instrument, cheap.instrument
+    low, ask, fee = rules.params.inventory_low, cheap.ask, bought.taker_fee
+    sells, money = (spare(rules.stocks, coin, venue, low) for coin, venue in gives(sold, bought))
+    if money is None or ask is None or fee is None or not fee.is_finite():
+        return sells, None
+    return sells, money / (ask.worst * (ONE + max(ZERO, fee)))
+
+
+def _inventory(dear: Look, cheap: Look, rules: CrossRules) -> list[str]:
+    """What runs low, or lies nowhere, of what the legs need."""
+    sold, bought = dear.instrument, cheap.instrument
+    needs = gives(sold, bought)
+    out: list[str] = []
+    for coin, venue in needs:
+        text = refusal(rules.stocks, coin, venue)
+        if text and not sold.is_perp and not any(row.coin == coin for row in rules.stocks):
+            text = f"{NOT_HELD}: {coin} on {venue}"  # a coin of spot alone has a row where anybody holds it
+        if text:
+            out.append(text)
+    if sold.is_perp or out:
+        return out
+    for most, (coin, venue) in zip(spare_of(dear, cheap, rules), needs, strict=True):
+        if most is None or most < _least(dear, cheap):
+            out.append(f"inventory {'unknown' if most is None else 'low'}: {coin} on {venue}")
+    return out
+
+
+def _least(dear: Look, cheap: Look) -> Decimal:
+    """Base units that both venues take in one order."""
+    least = joint_lot(dear.instrument, cheap.instrument)
+    for look, side in ((dear, dear.bid), (cheap, cheap.ask)):
+        spec, usd = look.instrument, look.quote_usd
+        least = max(least, spec.min_size)
+        if side is not None and usd is not None and usd > ZERO and spec.min_notional > ZERO:
+            least = max(least, spec.min_notional / (side.price * usd))
+    return least
 
 
 def _facts(look: Look) -> list[str]:

@@ -21,7 +21,15 @@ from msgspec.structs import replace
 from services.domain.events import RateRow
 from services.domain.instrument import Instrument, joint_lot
 from services.domain.money import ZERO, floor_to
-from services.market.crossing import CrossRules, Discrepancy, Look, coin_key, pair_key, refusals
+from services.market.crossing import (
+    CrossRules,
+    Discrepancy,
+    Look,
+    coin_key,
+    pair_key,
+    refusals,
+    spare_of,
+)
 from services.market.executable import CoinBook, average
 from services.market.funding import hourly_rate, hours_ns, projected
 from services.market.picture import USD
@@ -166,7 +174,12 @@ def _quantity(dear: Look, cheap: Look, books: Sequence[CoinBook], rules: CrossRu
         for side, price in ((sells, bid.price), (buys, ask.worst)):
             # USD itself needs no book; a coin without one gives no rate further down, and refuses.
             most = most if side is None else min(most, side.known / price)
-    return floor_to(most, joint_lot(dear.instrument, cheap.instrument))
+    lot = joint_lot(dear.instrument, cheap.instrument)
+    if not dear.instrument.is_perp and rules.params.spot:
+        # Where there is nothing to give, the figures say what is missed, and the inventory why.
+        there = [each for each in spare_of(dear, cheap, rules) if each is not None and each >= lot]
+        most = min((most, *there))
+    return floor_to(most, lot)
 
 
 def _gross(

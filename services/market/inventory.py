@@ -18,6 +18,10 @@ STEP = Decimal("0.01")
 """A suggested amount is a multiple of it where the coin has no lot of its own."""
 
 
+_PAST = Decimal("0.9")
+"""Of the low mark: where spot that changes hands stops."""
+
+
 class Stock(Struct, frozen=True, kw_only=True):
     """One coin on one venue."""
 
@@ -73,6 +77,17 @@ def transfers(rows: Sequence[Stock], lots: Mapping[str, Decimal]) -> tuple[Trans
         if amount > ZERO and source != row.venue:
             out.append(Transfer(coin=row.coin, amount=amount, source=source, to=row.venue))
     return tuple(out)
+
+
+def spare(rows: Sequence[Stock], coin: str, venue: str, low: Decimal) -> Decimal | None:
+    """What may be given away there: a tenth past the low mark, so that roundings leave it reached, and said.
+    None = unknown, or no such row."""
+    for row in rows:
+        if row.coin == coin and row.venue == venue:
+            if row.balance is None or row.target is None or not low.is_finite():
+                return None
+            return max(ZERO, row.balance - max(ZERO, row.target * low * _PAST))
+    return None
 
 
 def refusal(rows: Sequence[Stock], coin: str, venue: str) -> str:

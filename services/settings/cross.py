@@ -20,6 +20,8 @@ class Cross(Struct, frozen=True, kw_only=True):
     """Each of the two quotes, and each quote that converts a coin, is younger."""
     skew_ms: int = 500
     """The two quotes are less far apart in time."""
+    spot: bool = True
+    """Spot changes hands out of what lies on both venues; off: it is shown, not traded."""
     trade_size: Decimal = _d("5000")
     """USD a leg: executable prices are reckoned for so much, and no pair is larger."""
     max_discrepancy: Decimal = _d("300")

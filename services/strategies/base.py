@@ -52,6 +52,8 @@ class Ended(Struct, frozen=True, kw_only=True):
     ts: int
     failed: bool
     """Never hedged: denied, rejected or reversed on the way in."""
+    exchanged: bool = False
+    """Spot that changed hands on both venues: it is done, as it was meant."""
     short: str = ""
     long: str = ""
 
@@ -90,7 +92,7 @@ class OpenPair(Struct, frozen=True, tag="open", kw_only=True):
     long: str
     group: str
     kind: str
-    """`hedge` or `peg`."""
+    """`hedge`, `peg` or `spot`."""
     strength: Decimal
     """In [0.1, 1]."""
     stop_distance: Decimal

@@ -1,9 +1,9 @@
 """Cross-exchange price discrepancy: sell on the dear venue, buy on the cheap one (SEMANTICS 6).
 
-`decide` judges every instrument that two venues list by `services.market.discrepancy`, proposes perp pairs
+`decide` judges every instrument that two venues list by `services.market.discrepancy`, proposes the pairs
 whose net edge reaches the threshold, and reviews the open ones. It trades out of what lies on both venues: it
-moves nothing, and a coin that runs low on one of them only stops the entries that need it. Spot pairs are
-judged and shown, not traded.
+moves nothing, and a coin that runs low on one of them only stops the entries that need it. Spot changes hands
+once, for two fees, down to the low marks and no further; a perp pair is held until its prices met.
 
 Exits, in order of judgement: a demand of the desk; staleness, which freezes and is never an exit; the pair
 stop; delisting; prices met (`exit_level`, executable, both quotes young and in step); max hold.
@@ -21,9 +21,9 @@ from services.domain.enums import PairState
 from services.domain.money import BPS
 from services.market.board import HeldPair
 from services.market.crossing import (
+    IDLE,
     NO_QUOTE,
     NO_SIZE,
-    SHOWN_ONLY,
     SKEWED,
     TOO_OLD,
     CrossRules,
@@ -155,6 +155,8 @@ def _note_ends(view: StrategyView, params: Cross, state: CrossState) -> None:
             state.failures.pop(pair_key(pair.short, pair.long), None)
     for end in view.ended:
         key = pair_key(end.short, end.long)
+        if end.exchanged:
+            state.failures.pop(key, None)
         state.cooldowns[key] = max(state.cooldowns.get(key, 0), end.ts + _wait(end, key, params, state))
     alive = {pair.id for pair in view.pairs}
     state.met = [name for name in state.met if name in alive]
@@ -163,14 +165,15 @@ def _note_ends(view: StrategyView, params: Cross, state: CrossState) -> None:
 
 
 def _wait(end: Ended, key: str, params: Cross, state: CrossState) -> int:
-    """Short after prices that met; long after a pair that was closed before: what did not come together once
-    would only pay the fees again."""
+    """Short after prices that met or spot that changed hands; long after a pair that was closed before: what
+    did not come together once would only pay the fees again."""
     longest = params.cooldown_max_h * HOUR_NS
     if end.failed:
         count = state.failures.get(key, 0)
         state.failures[key] = count + 1
         return min(params.cooldown_failed_min * _MINUTE_NS << min(count, 16), longest)
-    return params.cooldown_close_min * _MINUTE_NS if end.pair in state.met else longest
+    done = end.exchanged or end.pair in state.met
+    return params.cooldown_close_min * _MINUTE_NS if done else longest
 
 
 # -- entries ---------------------------------------------------------------------------------------------
@@ -200,7 +203,7 @@ def _proposal(row: Discrepancy, dear: Look, cheap: Look, params: Cross, depeg_d:
         short=row.sell,
         long=row.buy,
         group=row.underlying,
-        kind="hedge",
+        kind="hedge" if dear.instrument.is_perp else "spot",
         strength=strength(row.net, row.costs),
         stop_distance=stop if same else max(stop, depeg_d),
         spread=row.gross,
@@ -311,7 +314,7 @@ def _count(judged: Iterable[Discrepancy], params: Cross, state: CrossState) -> N
 def _said(judged: tuple[Discrepancy, ...]) -> str:
     if not judged:
         return "no instrument is listed on two venues"
-    best = next((row for row in judged if SHOWN_ONLY not in row.refusals), judged[0])
+    best = next((row for row in judged if not any(t.startswith(IDLE) for t in row.refusals)), judged[0])
     figures = "" if best.net is None else f" net {best.net:.1f} bps"
     told = [text for text in best.refusals if not text.startswith((TOO_OLD, SKEWED))] or best.refusals
     against = told[0] if told else "enter"

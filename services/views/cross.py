@@ -14,7 +14,7 @@ class CrossRow(Struct, frozen=True, kw_only=True):
     """On the dear venue."""
     buy: str
     kind: str
-    """`perp` (traded) or `spot` (shown only)."""
+    """`perp` or `spot`."""
     unit: str
     """The coin that the legs are compared in."""
     quantity: Decimal

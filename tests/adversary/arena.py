@@ -37,7 +37,7 @@ from services.venues.sim import funding
 from services.venues.sim.exchange import SimExchange, build_exchange
 from tests.adversary import lives
 from tests.adversary.plan import Deed, FaultPlan, Plan, Restart
-from tests.adversary.script import KIND, LEGS, SCRIPT, VENUES, S, lean_settings, lean_world
+from tests.adversary.script import KIND, LEGS, SCRIPT, SPOT, VENUES, S, lean_settings, lean_world
 
 SLACK = Decimal("1.02")
 """A slice is bounded at its limit price; the mark that values it later may have moved."""
@@ -110,6 +110,8 @@ class Watched:
 @dataclass
 class Arena:
     plan: Plan
+    spot: bool = False
+    """A coin changes hands instead of a pair of perps that is held."""
     sent: list[Sent] = field(default_factory=list)
     foreign: int = 0
     """Trades and orders that somebody else made on the account."""
@@ -123,7 +125,9 @@ class Arena:
 
     def __post_init__(self) -> None:
         KINDS[KIND] = SCRIPT
-        self.world = lean_world(self.plan)
+        SCRIPT.spot = self.spot
+        self.legs = SPOT if self.spot else LEGS
+        self.world = lean_world(self.plan, spot_pairs=self.spot)
         SCRIPT.close_after_ns = int(self.plan.close_after * S)
         SCRIPT.until = self.world.start + int(self.plan.faulty_until * S)
         self.queue = VirtualQueue(self.world.start)
@@ -229,19 +233,21 @@ class Arena:
                 self._meddle(deed)
             case "transfer":
                 venue = self.exchange.venues[VENUES[deed.pick % 2]]
-                venue.transfer(self.queue.now, "USDT", Decimal(deed.pick - 500))
+                coin = "USDC" if self.spot else "USDT"
+                venue.transfer(self.queue.now, coin, Decimal(deed.pick - 500))
             case _:
                 return
 
     def _meddle(self, deed: Deed) -> None:
         """The operator trades on the venue's own pages."""
         self.foreign += 1
-        name = LEGS[deed.pick % 2]
+        name = self.legs[deed.pick % 2]
         venue = self.exchange.venues[name.rpartition(".")[2]]
         spec = self.desk.core.instruments[name]
-        mark = venue.floor.mark(name)
+        mark = venue.floor._price(name)
         if mark <= 0:
             return
+        lot = spec.size_increment
         side = Side.BUY if deed.what == "buy" or (deed.what == "rest" and deed.pick % 3) else Side.SELL
         far = Decimal("-0.05") if deed.what == "rest" else Decimal("0.01")
         venue.floor.place(
@@ -250,7 +256,7 @@ class Arena:
                 client_order_id="",
                 instrument=name,
                 side=side,
-                quantity=Decimal(deed.pick % 60 + 1) / 1000,
+                quantity=Decimal(deed.pick % 60 + 1) * lot,
                 price=spec.round_price(side, mark * (1 + far * side.sign)),
                 tif=TimeInForce.GTC if deed.what == "rest" else TimeInForce.IOC,
                 purpose=Purpose.TICKET,

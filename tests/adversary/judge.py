@@ -18,6 +18,7 @@ def broken(arena: Arena) -> list[str]:
     return [
         *arena.complaints,
         *_pairs(arena),
+        *_alone(arena),
         *_doubts(arena),
         *_orders(arena),
         *_fills(arena),
@@ -44,6 +45,26 @@ def _pairs(arena: Arena) -> Iterator[str]:
             yield f"{pair.id} is {pair.state.value} for {old:.0f} s: {pair.text}"
 
 
+def _alone(arena: Arena) -> Iterator[str]:
+    """What our own orders moved of a coin on one venue they moved back on the other, but for what no venue
+    takes in one order: one such rest a pair at most."""
+    core = arena.desk.core
+    if not arena.spot:
+        return
+    moved, least = ZERO, ZERO
+    for name in VENUES:
+        for fill in arena.exchange.venues[name].state.account.fills:
+            if fill.client_order_id:
+                moved += fill.quantity * fill.side.sign
+    for name in arena.legs:
+        spec = core.instruments[name]
+        least = max(least, spec.size_increment, spec.min_notional * 2)
+    if abs(moved) > least * max(1, core.state.ids.pairs):
+        yield f"{moved:+f} of the coin over both venues after {core.state.ids.pairs} pairs"
+    if core.pairs.live() and not any(pair.doubtful for pair in core.pairs.live()):
+        yield f"{core.pairs.live()[0].id} is not over: {core.pairs.live()[0].text}"
+
+
 def _doubts(arena: Arena) -> Iterator[str]:
     core = arena.desk.core
     for entry in core.orders.open_orders():
@@ -66,7 +87,9 @@ def _orders(arena: Arena) -> Iterator[str]:
         # A backstop rests far from the market for a leg that stays naked: it is no guess about the order.
         if each.doubtful and order.trigger is None:
             yield f"{at} went out while {', '.join(each.doubtful)} of its pair was in doubt"
-        if each.state is not TradingState.ACTIVE and not order.reduce_only:
+        perp = arena.desk.core.instruments[order.instrument].is_perp
+        takes_off = order.reduce_only if perp else order.closing
+        if each.state is not TradingState.ACTIVE and not takes_off:
             yield f"{at} went out in {each.state.value} and could increase a position"
     wanted = {each.order.client_order_id: each.order.quantity for each in arena.sent}
     for name in VENUES:

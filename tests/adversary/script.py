@@ -26,6 +26,8 @@ S = 1_000_000_000
 VENUES = ("alpha", "beta")
 LEGS = ("BTC-USDT-PERP.beta", "BTC-USDT-PERP.alpha")
 """Short, long."""
+SPOT = ("USDC/USD.beta", "USDC/USD.alpha")
+"""Sold and bought in turn: what lies on the venues comes back and goes again."""
 STEP_S = 2.5
 KIND = "scripted"
 
@@ -33,12 +35,16 @@ KIND = "scripted"
 @dataclass
 class ScriptState:
     wake_at: int | None = None
+    turns: int = 0
+    """Entries proposed so far."""
 
 
 class Scripted:
-    """Opens its one pair whenever entries are welcome, closes it when it has stood for a while."""
+    """Opens its one pair whenever entries are welcome, closes it when it has stood for a while. With spot it
+    lets a coin change hands, back and forth."""
 
     kind = KIND
+    spot = False
     close_after_ns = 0
     until = 0
     """Of the run at hand: how long a pair stands, and when the last one may be opened."""
@@ -49,22 +55,24 @@ class Scripted:
     def decide(
         self, view: StrategyView, params: object, state: ScriptState
     ) -> tuple[tuple[Intent, ...], ScriptState]:
-        nap = ScriptState(view.now + (4 * S if view.now < self.until else 8 * S))
+        nap = ScriptState(view.now + (4 * S if view.now < self.until else 8 * S), state.turns)
         for pair in view.pairs:
             stood = pair.opened_ts is not None and view.now - pair.opened_ts >= self.close_after_ns
             if stood and pair.state is PairState.HEDGED:
                 return (ClosePair(pair=pair.id, reason="script", discretionary=True),), nap
         if view.pairs or view.blocked or view.now >= self.until:
-            return (), nap if view.pairs or view.now < self.until else ScriptState()
-        return (entry(),), nap
+            return (), nap if view.pairs or view.now < self.until else ScriptState(None, state.turns)
+        nap.turns += 1
+        return (entry(SPOT[:: 1 if nap.turns % 2 else -1] if self.spot else LEGS),), nap
 
 
-def entry() -> OpenPair:
+def entry(legs: tuple[str, ...] = LEGS) -> OpenPair:
+    spot = "/" in legs[0]
     return OpenPair(
-        short=LEGS[0],
-        long=LEGS[1],
-        group="BTC",
-        kind="hedge",
+        short=legs[0],
+        long=legs[1],
+        group="USDC" if spot else "BTC",
+        kind="spot" if spot else "hedge",
         strength=Decimal(1),
         stop_distance=Decimal("0.01"),
         spread=Decimal(10),
@@ -94,7 +102,7 @@ def lean_settings(plan: Plan) -> Settings:
     )
 
 
-def lean_world(plan: Plan) -> World:
+def lean_world(plan: Plan, *, spot_pairs: bool = False) -> World:
     name = "flash-crash" if plan.crash else "funding-harvest"
     offset = 30 * 60 - 10 if plan.crash else (9 * 60 + 25 if plan.settles else 0)
     return World(
@@ -106,7 +114,14 @@ def lean_world(plan: Plan) -> World:
         instruments=tuple(
             each
             for venue in VENUES
-            for each in (perp(venue, "BTC-USDT-PERP", "BTC", "USDT"), spot(venue, "USDT/USD", "USDT", "USD"))
+            for each in (
+                (spot(venue, "USDC/USD", "USDC", "USD"),)
+                if spot_pairs
+                else (perp(venue, "BTC-USDT-PERP", "BTC", "USDT"), spot(venue, "USDT/USD", "USDT", "USD"))
+            )
         ),
-        balances={venue: {"USD": Decimal(30_000), "USDT": Decimal(20_000)} for venue in VENUES},
+        balances={
+            venue: {"USD": Decimal(30_000), "USDC" if spot_pairs else "USDT": Decimal(20_000)}
+            for venue in VENUES
+        },
     )

@@ -14,7 +14,6 @@ from services.domain.enums import FaultKind
 from tests.adversary.arena import Arena
 from tests.adversary.judge import broken
 from tests.adversary.plan import Plan, plan
-from tests.adversary.script import LEGS
 
 SOAK = os.environ.get("STABLECONSOLE_SOAK") == "1"
 RUNS = 25_000 if SOAK else 1_000
@@ -41,9 +40,9 @@ class Share:
         return f"{self.runs} runs, both legs traded in {both}; fired: {fired}; happened: {rare}"
 
 
-def one(seed: int, draw: Callable[[int], Plan] = plan) -> tuple[Arena | None, str]:
+def one(seed: int, draw: Callable[[int], Plan] = plan, *, spot: bool = False) -> tuple[Arena | None, str]:
     """The run, and what it broke; empty = nothing. An engine that fell over broke everything."""
-    arena = Arena(draw(seed))
+    arena = Arena(draw(seed), spot)
     try:
         wrong = broken(arena.run())
     except Exception as error:  # the seed belongs into the report, whatever it was
@@ -52,15 +51,15 @@ def one(seed: int, draw: Callable[[int], Plan] = plan) -> tuple[Arena | None, st
     return arena, f"{arena.plan.words()}\n{text}" if wrong else ""
 
 
-def run(first: int, count: int) -> Share:
+def run(first: int, count: int, *, spot: bool = False) -> Share:
     share = Share()
     for seed in range(first, first + count):
-        arena, wrong = one(seed)
+        arena, wrong = one(seed, spot=spot)
         share.runs += 1
         if wrong:
             share.failures.append(wrong)
         if arena is not None:
-            share.both += all(arena.ours(leg) for leg in LEGS)
+            share.both += all(arena.ours(leg) for leg in arena.legs)
             share.fired += Counter(set(arena.fired()))
             share.rare += Counter(arena.rare())
     return share

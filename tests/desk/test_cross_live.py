@@ -71,7 +71,7 @@ def test_a_dislocation_is_sold_dear_bought_cheap_and_closed_when_prices_met(
     assert {row.reason for row in said.cross.rows if row.kind == "perp"} == {"edge < threshold"}
     assert said.cross.transfers == ()
     assert {(row.coin, row.venue, row.low) for row in said.cross.inventory} == {
-        (coin, venue, False) for coin in ("USD", "USDT", "USDC") for venue in ("alpha", "beta")
+        (coin, venue, False) for coin in ("USD", "USDT", "USDC", "BUSD") for venue in ("alpha", "beta")
     }
     assert "edge < threshold" in said.strategies[0].reason
     rig.run(2 * MINUTE)
@@ -277,7 +277,11 @@ def test_a_coin_has_its_target_only_where_a_perp_is_settled_in_it() -> None:
     core = rig.desk.core
     for name in ("BTC-USDC-PERP.beta", "ETH-USDC-PERP.beta"):
         del core.instruments[name]
-    stocks = {(row.coin, row.venue): row.target for row in looks.inventory(core, Cross())}
+    stocks = {(row.coin, row.venue): row.target for row in looks.inventory(core, Cross(spot=False))}
     assert ("USDC", "beta") not in stocks
     assert stocks["USDC", "alpha"] == D(15_000)
     assert stocks["USDT", "beta"] == D(15_000)
+    assert ("BUSD", "beta") not in stocks
+    spot = {(row.coin, row.venue): row.target for row in looks.inventory(core, Cross())}
+    assert (spot["USDC", "beta"], spot["BUSD", "beta"]) == (D(15_000), D(7_500)), "what spot is traded in"
+    assert ("BTC", "alpha") not in spot, "nobody holds any"

@@ -9,6 +9,7 @@ import pytest
 
 from services.domain.enums import PairState, Purpose, Side
 from services.domain.events import OrderFilled
+from services.execution.pair_legs import least
 from services.execution.pair_state import LegPolicy, Pair
 from tests.execution.builders import (
     BTC_A,
@@ -16,6 +17,7 @@ from tests.execution.builders import (
     SPOT_A,
     SPOT_B,
     Answer,
+    Book,
     Market,
     market,
     opened,
@@ -212,3 +214,15 @@ def test_a_checkpoint_from_before_there_were_such_pairs_loads() -> None:
         del old[leg]["done"]
     assert msgspec.convert(old, Pair) == pair
     assert pair.one_shot is False
+
+
+def test_a_rest_that_no_limit_would_bring_over_the_minimum_is_not_chased() -> None:
+    """5 USD at the mid are less at a sale's limit: the venue would refuse every one (found by seed 2252)."""
+    world = market()
+    world.book.mids = {SPOT_A: D(5_100), SPOT_B: D(5_100)}
+    name = opened(world, "0.1", "spot")
+    pair = world.machine.get(name)
+    assert pair is not None
+    assert least(pair.short, INSTRUMENTS, world.book) == D("0.002")
+    pair.short.instrument, pair.long.instrument = BTC_A, BTC_A
+    assert least(pair.short, INSTRUMENTS, Book(mids={BTC_A: D(5_100)})) == D("0.001")

@@ -17,7 +17,7 @@ from services.domain.events import QuoteRow
 from services.market.board import HeldPair
 from services.market.crossing import SHOWN_ONLY, Discrepancy, Look, coin_key
 from services.market.executable import average, coin_pair, side_of
-from services.market.inventory import stocks, transfers
+from services.market.inventory import Stock, stocks, transfers
 from services.strategies.base import ClosePair, Ended, FreezePair, OpenPair, PairFacts, StrategyView, ThawPair
 from services.strategies.cross_exchange import MET, CrossState, decide, rows
 from services.venues.sim.facts import spot, venue_instruments
@@ -144,18 +144,106 @@ def test_quotes_out_of_step_ask_for_a_look_at_the_next_frame() -> None:
     assert not state.hurry
 
 
-def test_bug_f5_spot_is_a_scanner_and_says_so() -> None:
-    """Bug F5: spot pairs are judged with two fees, shown, and named as not traded."""
-    pair = [
+def spots() -> list[Look]:
+    return [
         look(spot(venue, "BTC/USD", "BTC", "USD"), quote(price))
         for venue, price in (("alpha", 30_000.0), ("beta", 30_150.0))
     ]
-    row = only(view(*pair))
+
+
+def coins_at(alpha: dict[str, str], beta: dict[str, str]) -> tuple[Stock, ...]:
+    held = {name: {c: D(n) for c, n in each.items()} for name, each in (("alpha", alpha), ("beta", beta))}
+    return stocks(held, tuple(dict.fromkeys((*alpha, *beta))), PARAMS.inventory_low)
+
+
+RICH = coins_at({"USD": "50000", "BTC": "1"}, {"USD": "50000", "BTC": "1"})
+
+
+def test_bug_f5_switched_off_spot_is_a_scanner_and_says_so() -> None:
+    """Bug F5: spot pairs are judged with two fees, shown, and named as not traded."""
+    off = replace(PARAMS, spot=False)
+    (row,) = rows(view(*spots(), stocks=RICH), off, CrossState())
     assert row.fees == row.costs == D(10)
     assert row.net is not None
     assert row.net > PARAMS.threshold
     assert row.refusals == (SHOWN_ONLY,)
-    assert entered(view(*pair)) == []
+    intents, _ = decide(view(*spots(), stocks=RICH), off, CrossState())
+    assert intents == ()
+
+
+def test_spot_is_sold_dear_and_bought_cheap_out_of_what_lies_there() -> None:
+    """Two fees, no funding, no way back to pay for: what is held after it is what was held before."""
+    (intent,) = entered(view(*spots(), stocks=RICH))
+    row = only(view(*spots(), stocks=RICH))
+    assert (intent.kind, intent.short, intent.long) == ("spot", "BTC/USD.beta", "BTC/USD.alpha")
+    assert (row.costs, row.funding, row.conversion) == (D(10), D(0), D(0))
+    assert intent.most == row.quantity == D("0.166"), "5 000 USD at the ask, in lots"
+    assert row.refusals == ()
+
+
+@pytest.mark.parametrize(
+    ("alpha_usd", "beta_btc", "most", "why"),
+    [
+        ("50000", "0.75", "0.166", ""),
+        ("50000", "0.251", "0.11", ""),
+        ("20000", "1", "0.156", ""),
+        ("50000", "0.142", "0.013", "inventory low: BTC on beta"),
+        ("50000", "0.1435", "0.014", ""),
+        ("16500", "1", "0.053", "inventory low: USD on alpha"),
+        ("16600", "1", "0.056", ""),
+        ("50000", "0", "0.166", "inventory low: BTC on beta"),
+    ],
+)
+def test_a_leg_is_bounded_by_what_its_venue_has_above_its_low_mark(
+    alpha_usd: str, beta_btc: str, most: str, why: str
+) -> None:
+    """A quarter of an equal share is the mark, and a trade stops a tenth past it: of 1 + 0.251 BTC at
+    0.1407, so 0.1102 may go; of 20 000 + 116 000 USD at 15 300, so 4 700 buy 0.1565 at the known worst,
+    with the fee."""
+    beta_usd = "50000" if alpha_usd == "50000" else "116000"
+    held = coins_at({"USD": alpha_usd, "BTC": "1"}, {"USD": beta_usd, "BTC": beta_btc})
+    row = only(view(*spots(), stocks=held))
+    assert row.quantity == D(most)
+    assert row.refusals == ((why,) if why else ())
+
+
+def test_spot_without_its_coin_or_an_unread_venue_enters_nothing() -> None:
+    usd = coins_at({"USD": "50000"}, {"USD": "50000"})
+    assert only(view(*spots(), stocks=usd)).refusals == ("nothing held: BTC on beta",)
+    unread = stocks({"alpha": {"USD": D(50_000), "BTC": D(1)}, "beta": None}, ("USD", "BTC"), D("0.25"))
+    assert only(view(*spots(), stocks=unread)).refusals == (
+        "inventory unknown: BTC on beta",
+        "inventory unknown: USD on alpha",
+    )
+    assert entered(view(*spots(), stocks=unread)) == entered(view(*spots(), stocks=usd)) == []
+
+
+def test_spot_of_a_coin_off_its_peg_waits() -> None:
+    pair = [
+        look(spot(venue, "USDC/USD", "USDC", "USD"), quote(price, top=9e5, depth=9e5))
+        for venue, price in (("alpha", 0.9900), ("beta", 0.9950))
+    ]
+    held = coins_at({"USD": "50000", "USDC": "50000"}, {"USD": "50000", "USDC": "50000"})
+    assert only(view(*pair, stocks=held)).refusals == ()
+    blocked = view(*pair, stocks=held, depeg={"USDC": "block"})
+    assert only(blocked).refusals == ("depeg: USDC",)
+    assert only(view(*pair, stocks=held, depeg={})).refusals == ("depeg: USDC",)
+
+
+def test_spot_that_changed_hands_waits_shortly_and_what_was_taken_back_longer() -> None:
+    seen = view(*spots(), stocks=RICH)
+    end = Ended(
+        pair="P-01", group="BTC", ts=seen.now, failed=False, short="BTC/USD.beta", long="BTC/USD.alpha",
+        exchanged=True,
+    )  # fmt: skip
+    failed = CrossState(failures={"BTC/USD.alpha|BTC/USD.beta": 3})
+    _, state = decide(replace(seen, ended=(end,)), PARAMS, failed)
+    assert state.cooldowns == {"BTC/USD.alpha|BTC/USD.beta": seen.now + 5 * 60 * 10**9}
+    assert state.failures == {}
+    _, state = decide(
+        replace(seen, ended=(replace(end, failed=True, exchanged=False),)), PARAMS, CrossState()
+    )
+    assert state.cooldowns == {"BTC/USD.alpha|BTC/USD.beta": seen.now + 30 * 60 * 10**9}
 
 
 def test_bug_f6_entries_come_out_of_inventory_and_nothing_is_transferred() -> None:

@@ -1,7 +1,8 @@
 """Prices apart as the first strategy on them judges them, its inventory, and the transfers that mend it.
 
 A verdict in one word, as in the funding pane. HOLD: the pair is open. STALE: a quote is older than the desk
-allows, or a chance waits for quotes that are young and in step. SHOWN: spot, which is judged and not traded.
+allows, or a chance waits for quotes that are young and in step. SHOWN: spot that is not to be traded, or of
+which nothing is held.
 BLOCK: a fact is unknown, or a depeg, the inventory, the other side of a leg or the trading state forbids it.
 ENTER: nothing is against it. `—`: the edge is too small, or it is not the time.
 """
@@ -13,7 +14,7 @@ from services.desk.strategy import Strategies
 from services.desk.views.figures import Figures
 from services.desk.views.funding import NONE
 from services.market.board import MAX_PAIRS
-from services.market.crossing import BLACKOUT, COOLDOWN, SHOWN_ONLY, SKEWED, SMALL_EDGE, TOO_OLD, Discrepancy
+from services.market.crossing import BLACKOUT, COOLDOWN, IDLE, SKEWED, SMALL_EDGE, TOO_OLD, Discrepancy
 from services.strategies import cross_exchange
 from services.views.cross import CrossRow, CrossView, StockRow, TransferRow
 
@@ -82,9 +83,10 @@ def _verdict(row: Discrepancy) -> tuple[str, str]:
         return "STALE", old[0]
     out_of_step = [text for text in row.refusals if text.startswith((TOO_OLD, SKEWED))]
     waits = [text for text in row.refusals if text in _WAITS]
-    grave = [text for text in row.refusals if text not in (*waits, *out_of_step, SHOWN_ONLY)]
+    idle = [text for text in row.refusals if text.startswith(IDLE)]
+    grave = [text for text in row.refusals if text not in (*waits, *out_of_step, *idle)]
     if grave:
         return "BLOCK", grave[0]
     if waits:
         return NONE, waits[0]
-    return ("SHOWN", SHOWN_ONLY) if row.kind == "spot" else ("STALE", out_of_step[0])
+    return ("SHOWN", idle[0]) if idle else ("STALE", out_of_step[0])
