@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.desk import looks
-from services.desk.core import MINUTE, SECOND
+from services.desk.core import SECOND
 from services.desk.desk import Desk
 from services.desk.views import desk_view, status
 from services.domain.effects import Decision, Effect, Send
@@ -203,15 +203,15 @@ def test_an_engine_that_died_half_way_comes_back_and_takes_back(rig: Rig) -> Non
 
 def test_what_somebody_else_trades_of_the_coin_is_no_missing_leg(rig: Rig) -> None:
     """An inventory is anybody's: a manual sale half way changes what lies there, and nothing of the pair."""
-    pair = half_way(rig)
-    sizes = [leg.size for leg in pair.legs]
+    pair: Pair = half_way(rig)
+    sizes: list[Decimal] = [leg.size for leg in pair.legs]
     venue = rig.exchange.venues["beta"]
     venue.floor.place(rig.queue.now, foreign(D(700)))
     rig.run(SECOND // 20)
     core = rig.desk.core
     assert core.ledger.account("beta").balances["USDC"] <= 15_000 - 700
     assert not [each for each in core.alerts.open() if each.key.startswith("leg missing")]
-    assert all(leg.size + leg.done >= size for leg, size in zip(pair.legs, sizes, strict=True))
+    assert [leg.size + leg.done >= size for leg, size in zip(pair.legs, sizes, strict=True)] == [True, True]
     rig.run(10 * SECOND)
     assert pair.state is PairState.CLOSED
     assert pair.short.done == pair.long.done > 0

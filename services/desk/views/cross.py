@@ -87,6 +87,8 @@ def _verdict(row: Discrepancy) -> tuple[str, str]:
     grave = [text for text in row.refusals if text not in (*waits, *out_of_step, *idle)]
     if grave:
         return "BLOCK", grave[0]
+    if idle and SMALL_EDGE not in waits:
+        return "SHOWN", idle[0]
     if waits:
         return NONE, waits[0]
-    return ("SHOWN", idle[0]) if idle else ("STALE", out_of_step[0])
+    return "STALE", out_of_step[0]
