@@ -73,6 +73,7 @@ CROSS = {
     "threshold": F("bps"),
     "quote_age_ms": F("ms", "up"),
     "skew_ms": F("ms", "up"),
+    "spot": F("flag", "up"),
     "trade_size": F("USD", "up"),
     "max_discrepancy": F("bps", "up"),
     "exit_level": F("bps"),

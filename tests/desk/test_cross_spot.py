@@ -24,7 +24,7 @@ from services.portfolio.attribution import Parts, worth
 from services.settings.cross import Cross
 from services.settings.parameters import Settings, StrategySettings
 from services.venues.port import VirtualVenue
-from services.venues.sim.scenarios import SCENARIOS, apart
+from services.venues.sim.scenarios import SCENARIOS
 from tests.desk.builders import META, Rig
 
 D = Decimal
@@ -39,8 +39,8 @@ SOLD, BOUGHT = "USDC/USD.beta", "USDC/USD.alpha"
 
 @pytest.fixture
 def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
-    """USDC on beta stands 45 bps above alpha from the first minute on, for as long as anybody looks."""
-    offsets = {"USDC.beta": apart((1, 45.0), last_min=30)}
+    """USDC on beta stands 45 bps above alpha from the half minute on, for as long as anybody looks."""
+    offsets = {"USDC.beta": ((0, 0.0), (20, 0.0), (25, 45.0), (7_200, 45.0))}
     monkeypatch.setitem(SCENARIOS, "dislocation", replace(SCENARIOS["dislocation"], offsets=offsets))
     found = Rig("dislocation", 7, SETTINGS)
     doors: dict[str, VirtualVenue] = dict(found.exchange.doors)
@@ -87,7 +87,7 @@ def waterfall(rig: Rig) -> Parts:
 def half_way(rig: Rig, *, refused: bool = False) -> Pair:
     """Until one leg of the first spot pair has traded and the other has not; `refused`: nor ever will."""
     rig.start()
-    rig.run(61 * SECOND)
+    rig.run(57 * SECOND)
     core, at = rig.desk.core, rig.queue.now
     for step in range(12_000):
         for pair in core.pairs.live():
@@ -104,7 +104,7 @@ def half_way(rig: Rig, *, refused: bool = False) -> Pair:
 def test_spot_changes_hands_until_a_side_runs_low_and_the_transfer_is_told(rig: Rig) -> None:
     heard = listen(rig)
     rig.start()
-    rig.run(210 * SECOND)
+    rig.run(160 * SECOND)
     core = rig.desk.core
     decided = [each for each in heard if isinstance(each, Decision)]
     sends = [each.order for each in heard if isinstance(each, Send)]

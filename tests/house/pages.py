@@ -113,7 +113,7 @@ def settings() -> str:
         f"## A strategy of kind `{CROSS}`",
         "",
         f'None runs by default. `[profiles.NAME.strategies.{CROSS}]` with `kind = "{CROSS}"` sets one up; it',
-        "trades perps and shows spot pairs.",
+        "holds perp pairs until their prices met, and lets spot change hands out of what lies on both venues.",
         "",
         "| key | default | limit | meaning |",
         "| --- | --- | --- | --- |",

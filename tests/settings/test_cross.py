@@ -104,6 +104,7 @@ def test_keys_of_one_kind_are_unknown_to_the_other() -> None:
         ("inventory_low", "20%", True),
         ("inventory_low", "30%", False),
         ("threshold", "1bps", False),
+        ("spot", "false", False),
     ],
 )
 def test_loosening_a_limit_is_told_from_tightening(key: str, text: str, looser: bool) -> None:
