@@ -27,6 +27,7 @@ from services.drive.lock import EngineLock, Holder, LockError, SecondEngine, ref
 from services.drive.machine import DeskFailed, VirtualMachine
 from services.drive.modes import check_mode
 from services.drive.pace import NS, Pacer
+from services.drive.plugins import load_kinds
 from services.drive.pulse import Pulse
 from services.drive.runner import Limits, Runner
 from services.drive.session import Session
@@ -185,7 +186,7 @@ def replay(store: Path) -> recover.Replayed:
 def _reading(work: Callable[[], T]) -> T:
     try:
         return work()
-    except (StoreError, ValueError, OSError) as error:
+    except (StoreError, SettingsError, ValueError, OSError) as error:
         raise ProductError(f"journal: {error}", Exit.FAILED, "journal") from None
 
 
@@ -203,6 +204,7 @@ class _Engine:
         resolved, ui = load_settings(options.profile, config_file(os.environ), environ=os.environ)
         settings = resolved.settings
         check_mode(settings, options)
+        load_kinds(settings)
         refuse_network_folder(layout.root)
         lock = EngineLock(layout.root, _holder(layout, options.profile, tuple(settings.wires)))
         try:

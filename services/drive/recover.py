@@ -20,6 +20,7 @@ from services.domain.effects import Effect, Record
 from services.domain.events import Event, StrategyOverrun
 from services.domain.instrument import Instrument
 from services.domain.records import Row
+from services.drive.plugins import load_kinds
 from services.execution.ids import restarted
 from services.settings.parameters import Settings
 from services.store.journal import (
@@ -96,6 +97,8 @@ def _restored(reader: JournalReader, pairs_named: int) -> Restored | None:
         fed = _fed(reader, start, broken_off, fed.events)
     fed.desk.strategies.export()
     restarted(fed.desk.state.ids, pairs_named)
+    # Here and not where a state is read: a checkpoint in the middle of a session has intents that only wait.
+    fed.desk.core.orders.doubt_unsent(fed.desk.state.now)
     unwritten = () if halt is not None else fed.unwritten()
     row = None if halt is None else halt.row
     session = start.session
@@ -245,6 +248,7 @@ def _desk_at(start: Start) -> Desk:
     session = start.session
     instruments: Mapping[str, Instrument] = {each.id: each for each in session.instruments}
     settings = msgspec.convert(session.settings, type=Settings, strict=False)
+    load_kinds(settings)
     state = Desk.restore(start.state) if start.state else None
     return Desk(settings, instruments, state, instance=session.instance)
 

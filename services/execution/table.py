@@ -215,6 +215,13 @@ class OrderTable:
         looks = (self._patience.next_look(entry) for entry in self.open_orders())
         return min((at for at in looks if at is not None), default=None)
 
+    def doubt_unsent(self, now: int) -> None:
+        """What only waited when the process died may have left it: from here on no halt calls it unsent."""
+        for entry in self.open_orders():
+            if entry.state is OrderState.INITIALIZED:
+                self._happen(entry, Happened.OUTCOME_UNKNOWN, now, "restarted before its answer")
+                self._watch(entry, now)
+
     def restored(self, now: int) -> tuple[OrderEntry, ...]:
         """After a restart: orders whose answer we may have missed are in doubt and probed at once.
 

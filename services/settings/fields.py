@@ -96,6 +96,12 @@ KINDS: dict[str, tuple[str, dict[str, Field], type[Struct]]] = {
 }
 """Kind of strategy -> its block of `StrategySettings`, what is in it, and the block's type."""
 
+
+def block_of(kind: str) -> tuple[str, dict[str, Field], type[Struct]]:
+    """The block that a kind takes its parameters from; a plugin's kind takes those of `funding_arb`."""
+    return KINDS.get(kind, KINDS["funding_arb"])
+
+
 INSTRUMENT_LIMIT = {"max_position": F("USD", "up"), "max_leverage": F("x", "up")}
 
 SECTIONS: dict[str, dict[str, Field]] = {

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from services.settings.errors import SettingsError
-from services.settings.fields import INSTRUMENT_LIMIT, KINDS, SECTIONS, Field
+from services.settings.fields import INSTRUMENT_LIMIT, KINDS, SECTIONS, Field, block_of
 from services.settings.parameters import InstrumentLimit, Settings
 
 SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9/_-]*(\.[a-z][a-z0-9_]*)?")
@@ -74,7 +74,7 @@ def all_keys(settings: Settings) -> Iterator[str]:
     """Every key of these settings, in the order of the parameter table."""
     for name, strategy in settings.strategies.items():
         yield f"{name}.enabled"
-        for field in KINDS[strategy.kind][1]:
+        for field in block_of(strategy.kind)[1]:
             yield f"{name}.{field}"
     for section, fields in SECTIONS.items():
         for field in fields:
@@ -116,7 +116,7 @@ def _strategy(settings: Settings, key: str, name: str, rest: str) -> Slot:
     if strategy is not None and rest == "enabled":
         return Slot(f"{name}.enabled", _ENABLED, strategy.enabled, ("strategies", name, "enabled"))
     if strategy is not None:
-        block, fields, _ = KINDS[strategy.kind]
+        block, fields, _ = block_of(strategy.kind)
         if rest in fields:
             value = getattr(getattr(strategy, block), rest)
             return Slot(f"{name}.{rest}", fields[rest], value, ("strategies", name, block, rest))
@@ -125,15 +125,12 @@ def _strategy(settings: Settings, key: str, name: str, rest: str) -> Slot:
 
 def _by_block(settings: Settings, key: str, block: str) -> str:
     """`funding.min_spread`, `cross.threshold`: the one strategy of that kind, by its block's name."""
-    for kind, (own, _, _) in KINDS.items():
-        if own == block:
-            named = [each for each, found in settings.strategies.items() if found.kind == kind]
-            if len(named) == 1:
-                return named[0]
-            raise SettingsError(
-                key, None, f"the strategy's own name first: {', '.join(named) or 'none is set up'}"
-            )
-    return block
+    if block not in (own for own, _, _ in KINDS.values()):
+        return block
+    named = [each for each, found in settings.strategies.items() if block_of(found.kind)[0] == block]
+    if len(named) == 1:
+        return named[0]
+    raise SettingsError(key, None, f"the strategy's own name first: {', '.join(named) or 'none is set up'}")
 
 
 def _unknown(settings: Settings, key: str) -> SettingsError:

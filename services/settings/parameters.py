@@ -337,5 +337,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     engine: Engine = Engine()
     data_step_ns: int = 0
     """History runs: the series' own step; ages and read timers stretch to max(profile, 2 x it). 0 = live."""
+    allow_plugins: tuple[str, ...] = ()
+    """Kinds of strategies from other packages that may run in live mode."""
     assume_par: tuple[str, ...] = ()
     """Coins taken at 1.00 for want of any USD series; stamped on every figure."""

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from services.settings.catalog import apply
 from services.settings.errors import SettingsError
+from services.settings.fields import KINDS
 from services.settings.keys import find
 from services.settings.parameters import Settings, StrategySettings
 from services.settings.rules import contradictions
@@ -123,7 +124,7 @@ def _from_file(
     except SettingsError as error:
         raise error.at(file, where(_path(error.key))) from None
     settings = default_settings(profile, mode)
-    for name in ("mode", "venues", "assume_par"):
+    for name in ("mode", "venues", "assume_par", "allow_plugins"):
         value = getattr(read, name)
         if value is not None:
             settings = msgspec.structs.replace(settings, **{name: value})
@@ -137,6 +138,11 @@ def _from_file(
         except SettingsError as error:
             raise error.at(file, where(_path(error.key))) from None
     if read.strategies is not None:
+        for name, kind in read.strategies.items():
+            if mode == "live" and kind not in KINDS and kind not in settings.allow_plugins:
+                path = ("profiles", profile, "strategies", name, "kind")
+                expected = "a plugin's kind runs in live only if the profile lists it in allow_plugins"
+                raise SettingsError(".".join(path), kind, expected, file=file, line=where(path))
         strategies = {name: StrategySettings(kind=kind) for name, kind in read.strategies.items()}
         settings = msgspec.structs.replace(settings, strategies=strategies)
     for given in read.given:

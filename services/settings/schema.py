@@ -19,6 +19,7 @@ from services.settings.errors import SettingsError
 from services.settings.fields import INSTRUMENT_LIMIT, KINDS, SECTIONS, STRUCTS, Field, parse_field
 from services.settings.keys import RESERVED_NAMES, STRATEGY_NAME, SYMBOL
 from services.settings.parameters import InstrumentLimit
+from services.settings.plugins import installed
 from services.settings.ui import UI_KEYS
 from services.settings.venues import VenueWire, read_wires
 
@@ -45,6 +46,7 @@ class ProfileFile(Struct, frozen=True, kw_only=True):
     mode: str | None = None
     venues: tuple[str, ...] | None = None
     assume_par: tuple[str, ...] | None = None
+    allow_plugins: tuple[str, ...] | None = None
     strategies: dict[str, str] | None = None
     """Name to kind."""
     wires: dict[str, VenueWire] | None = None
@@ -89,6 +91,7 @@ def read_profile(name: str, table: Mapping[str, Any]) -> ProfileFile:
         mode=model.mode,
         venues=model.venues,
         assume_par=model.assume_par,
+        allow_plugins=model.allow_plugins,
         strategies=kinds,
         wires=read_wires((*root, "venue"), model.venue) if model.venue is not None else None,
         given=tuple(_given(root, table)),
@@ -102,6 +105,13 @@ def _one_of(*names: str) -> BeforeValidator:
         return value
 
     return BeforeValidator(check)
+
+
+def _known_kind(value: object) -> object:
+    """Ours, or one that an installed package brings; who brings what is looked up only for the latter."""
+    if value not in STRATEGY_KINDS and value not in (brought := installed()):
+        raise ValueError(f"one of: {', '.join((*STRATEGY_KINDS, *brought))}")
+    return value
 
 
 def _names(pattern: str, example: str) -> BeforeValidator:
@@ -149,7 +159,7 @@ _STRATEGIES = {
         block.capitalize(),
         fields,
         owner,
-        kind=(Annotated[str | None, _one_of(*STRATEGY_KINDS)], None),
+        kind=(Annotated[str | None, BeforeValidator(_known_kind)], None),
         enabled=(Annotated[Any, BeforeValidator(_checker(Field("flag"), True))], True),
     )
     for kind, (block, fields, owner) in KINDS.items()
@@ -167,6 +177,7 @@ class _ProfileBase(BaseModel):
     mode: Annotated[Literal["sim", "paper", "live"] | None, _one_of(*MODES)] = None
     venues: Annotated[tuple[str, ...] | None, _names(r"[a-z][a-z0-9_]{0,15}", '["alpha", "beta"]')] = None
     assume_par: Annotated[tuple[str, ...] | None, _names(r"[A-Z0-9]{2,10}", '["USDT"]')] = None
+    allow_plugins: Annotated[tuple[str, ...] | None, _names(STRATEGY_NAME.pattern, '["basis_carry"]')] = None
     limits: _Limits | None = None  # type: ignore[valid-type]
     strategies: dict[str, dict[str, Any]] | None = None
     venue: Any = None

@@ -26,11 +26,11 @@ def lacking(can: Capabilities) -> tuple[str, ...]:
 
 def needed(venue: str, can: Capabilities, settings: Settings) -> tuple[Finding, ...]:
     """A row where something is missing, none where all is well."""
-    missing = lacking(can)
+    missing, of_plugins = lacking(can), OF_KIND[funding_arb.KIND]
     words = [
         f"{name} needs {', '.join(wanting)}"
         for name, strategy in settings.strategies.items()
-        if (wanting := [need for need in OF_KIND.get(strategy.kind, ()) if need in missing])
+        if (wanting := [need for need in OF_KIND.get(strategy.kind, of_plugins) if need in missing])
     ]
     if not words:
         return ()

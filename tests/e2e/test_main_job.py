@@ -20,8 +20,13 @@ from services.store.replay import JournalReader
 from tests.e2e.builders import PROGRAM, ask, environment, exchange_positions, state_folder
 from tests.e2e.contract import SUMMARY, floats, missing
 
+ROOT = Path(__file__).resolve().parents[2]
 WORLD = ("--scenario", "funding-harvest", "--seed", "7")
-SCREEN_LIBRARIES = ("textual", "rich", "httpx")
+NEVER_HEADLESS = (
+    *("textual", "rich", "httpx", "httpcore", "websockets", "starlette", "uvicorn", "ccxt", "aiohttp"),
+    *("screens", "themes", "services.workers", "services.venues.wire"),
+)
+"""What draws, fetches or serves: a run with the `sim` profile needs none of it."""
 PATIENCE_S = 300
 """A whole simulated day on one slow core."""
 
@@ -99,10 +104,10 @@ def modules_told(folder: Path) -> tuple[dict[str, str], Path]:
 
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, Any], set[str]]]:
-    """Twenty simulated hours: the folder it left, its summary, the modules it had loaded."""
+    """The README's headless command: the folder it left, its summary, the modules it had loaded."""
     spied, told = modules_told(tmp_path_factory.mktemp("spy"))
     with state_folder() as folder:
-        process = engine(folder, "--speed", "max", "--for-sim", "20h", **spied)
+        process = engine(folder, "--speed", "3600", "--for-sim", "20h", **spied)
         summary = ended(process)
         loaded = set(Path(f"{told}{process.pid}").read_text().split())
         yield folder, summary, loaded
@@ -121,6 +126,29 @@ def test_twenty_hours_close_a_pair_and_receive_funding(day: tuple[Path, dict[str
     assert summary["trading_state"] == "ACTIVE"
     held = {row["instrument"]: Decimal(row["size"]) for row in summary["positions"]}
     assert held == exchange_positions(folder)
+
+
+def test_the_readme_says_what_this_run_did(day: tuple[Path, dict[str, Any], set[str]]) -> None:
+    folder, summary, _ = day
+    section = (ROOT / "README.md").read_text().partition("\n## Headless\n")[2].partition("\n## ")[0]
+    assert "--no-ui --scenario funding-harvest --seed 7 --speed 3600 --for-sim 20h" in section
+    money = {name: Decimal(summary[name]) for name in ("fees", "funding_net", "net_pnl", "equity")}
+    received, paid = (Decimal(summary["funding"][name]) for name in ("received", "paid"))
+    assert received - paid == money["funding_net"] > 0
+    store = StoreReader(folder / "store.sqlite")
+    (why,) = {episode.reason for episode in store.episodes()}
+    store.close()
+    told = (
+        f"| stamp | {summary['stamp']} |",
+        f"| pairs closed | {summary['trades']}, because {why} |",
+        f"| fills, fees | {summary['fills']}, {money['fees']:.2f} USD |",
+        f"| funding | received {received:.2f}, paid {paid:.2f}, net {money['funding_net']:.2f} USD |",
+        f"| net profit | {money['net_pnl']:.2f} USD on {money['equity'] - money['net_pnl']:,.0f}, ",
+        f"| opportunities seen | {summary['opportunities']}, of which {summary['refused']['pair open']} ",
+        f"| longest naked | {float(summary['naked']['worst_seconds']) * 1e3:.0f} ms |",
+    )
+    for line in told:
+        assert line in section, line
 
 
 def test_the_last_line_has_every_documented_key(day: tuple[Path, dict[str, Any], set[str]]) -> None:
@@ -165,12 +193,13 @@ def test_a_headless_run_draws_and_fetches_nothing(day: tuple[Path, dict[str, Any
     _, _, loaded = day
     assert "services.engine" in loaded
     assert "services.venues.sim.exchange" in loaded
-    for library in SCREEN_LIBRARIES:
+    assert len(NEVER_HEADLESS) >= 10
+    for library in NEVER_HEADLESS:
         assert not [name for name in loaded if name == library or name.startswith(f"{library}.")]
 
 
 def test_importing_the_engine_draws_and_fetches_nothing() -> None:
-    code = f"import services.engine, sys; print([n for n in {SCREEN_LIBRARIES!r} if n in sys.modules])"
+    code = f"import services.engine, sys; print([n for n in {NEVER_HEADLESS!r} if n in sys.modules])"
     ran = subprocess.run(
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
     )
@@ -241,5 +270,5 @@ def test_help_and_version_come_without_the_screen_library(tmp_path: Path) -> Non
         assert errors == ""
         assert "stableconsole" in out
         loaded = set(Path(f"{told}{process.pid}").read_text().split())
-        assert loaded.isdisjoint((*SCREEN_LIBRARIES, "services.engine", "peewee"))
+        assert loaded.isdisjoint((*NEVER_HEADLESS, "services.engine", "peewee"))
     assert os.listdir(tmp_path) != []

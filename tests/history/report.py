@@ -59,7 +59,7 @@ def main() -> None:
         six = play(six_venues(folder, work / "six"), work / "a")
         one = play(six_venues(folder, work / "one"), work / "b", max_pairs=1)
         three = play(three_venues(folder, work / "three"), work / "c")
-    PAGE.write_text("\n".join([HEAD, _six(six, one), _three(three), HOW]))
+    PAGE.write_text("\n".join([HEAD, _six(six, one), three_section(three), HOW]))
     sys.stdout.write(PAGE.read_text())
 
 
@@ -77,7 +77,7 @@ def _six(four: Played, one: Played) -> str:
     ]
     lines += [
         f"| {name} | {first} | {second} |"
-        for (name, first), (_, second) in zip(_figures(four), _figures(one), strict=True)
+        for (name, first), (_, second) in zip(figures(four), figures(one), strict=True)
     ]
     lines += [
         "",
@@ -88,21 +88,25 @@ def _six(four: Played, one: Played) -> str:
         "",
         "By year of entry, 4 pairs:",
         "",
-        "| year | trades | wins | net, USD |",
-        "| --- | --- | --- | --- |",
+        *year_lines(four),
     ]
-    for year in (2021, 2022, 2023):
-        mine = [each for each in four.episodes if _year(each.opened_ts) == year]
-        net = sum((each.net_pnl for each in mine), Decimal(0))
-        wins = sum(1 for each in mine if each.net_pnl > 0)
-        lines.append(f"| {year} | {len(mine)} | {wins} | {net:.2f} |")
     exits = Counter(each.reason for each in four.episodes)
     lines += ["", "Exits: " + ", ".join(f"{name} {count}" for name, count in exits.most_common()) + "."]
-    lines += ["", _opportunities(four), "", f"Stamp: `{four.choice.stamp}`", "", *_trades(four), ""]
+    lines += ["", opportunities(four), "", f"Stamp: `{four.choice.stamp}`", "", *trade_lines(four), ""]
     return "\n".join(lines)
 
 
-def _trades(played: Played) -> list[str]:
+def year_lines(played: Played) -> list[str]:
+    lines = ["| year | trades | wins | net, USD |", "| --- | --- | --- | --- |"]
+    for year in (2021, 2022, 2023):
+        mine = [each for each in played.episodes if _year(each.opened_ts) == year]
+        net = sum((each.net_pnl for each in mine), Decimal(0))
+        wins = sum(1 for each in mine if each.net_pnl > 0)
+        lines.append(f"| {year} | {len(mine)} | {wins} | {net:.2f} |")
+    return lines
+
+
+def trade_lines(played: Played) -> list[str]:
     lines = [
         "Every trade (UTC; USD; leg = notional of one leg):",
         "",
@@ -118,7 +122,7 @@ def _trades(played: Played) -> list[str]:
     return lines
 
 
-def _three(played: Played) -> str:
+def three_section(played: Played) -> str:
     lines = [
         "## Three venues, BTC and ETH, July 2023 to June 2024",
         "",
@@ -126,7 +130,7 @@ def _three(played: Played) -> str:
         "",
         f"Pairs entered: **{len(played.trades())}**. Earned: {_net(played):.2f} USD.",
         "",
-        _opportunities(played),
+        opportunities(played),
         "",
         f"Stamp: `{played.choice.stamp}`",
         "",
@@ -134,10 +138,15 @@ def _three(played: Played) -> str:
     return "\n".join(lines)
 
 
-def _figures(played: Played) -> list[tuple[str, str]]:
+def years_of(played: Played) -> Decimal:
     history = played.choice.history
     assert history is not None
-    years = Decimal(history.end - history.start) / (365 * 86_400 * SECOND)
+    return Decimal(history.end - history.start) / (365 * 86_400 * SECOND)
+
+
+def figures(played: Played, years: Decimal | None = None) -> list[tuple[str, str]]:
+    """`years`: of the whole set, for a run that ended where nothing more was entered."""
+    years = years_of(played) if years is None else years
     accounts = len(played.choice.world.venues)
     equity = ACCOUNT * accounts
     legs = sorted(each.notional for each in played.episodes)
@@ -165,7 +174,7 @@ def _net(played: Played) -> Decimal:
     return sum((each.net_pnl for each in played.episodes), Decimal(0))
 
 
-def _opportunities(played: Played) -> str:
+def opportunities(played: Played) -> str:
     told = played.told
     best = told.best_refused
     rules = ", ".join(

@@ -7,6 +7,7 @@ four pairs it is told which entries the gate refused, and each such refusal is p
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -17,7 +18,15 @@ import pytest
 from services.settings.parameters import Settings
 from tests.conftest import recorded_folder
 from tests.history.engine import SECOND, SIX, Played, Trade, play, six_venues, three_venues
-from tests.history.report import PAGE
+from tests.history.report import (
+    PAGE,
+    figures,
+    opportunities,
+    three_section,
+    trade_lines,
+    year_lines,
+    years_of,
+)
 from tests.strategies import oracle
 
 pytestmark = pytest.mark.recorded
@@ -28,8 +37,10 @@ EXIT_WITHIN = 10
 """To the last fill: legs go out in slices of 2 500 USD, each hedged before the next."""
 
 PRICE = Decimal(30_000)
+THREE_YEARS = Decimal(3)
 CENT = Decimal("1e-8")
-YEAR_2022 = int(datetime(2022, 1, 1, tzinfo=UTC).timestamp())
+JULY_2022 = int(datetime(2022, 7, 1, tzinfo=UTC).timestamp())
+"""After the last entry of any kind."""
 
 
 @pytest.fixture(scope="module")
@@ -84,17 +95,23 @@ def balances_add_up(played: Played) -> None:
         assert played.session.desk.core.ledger.state.accounts[venue].balances.get("USDT", 0) == cash
 
 
-def test_one_pair_at_a_time_in_2021(recorded: Path, tmp_path: Path) -> None:
-    answer = oracle.run(recorded / "funding", 1, YEAR_2022)
-    assert len(answer.trades) == 9
-    path = six_venues(recorded / "funding", tmp_path, end="2022-01-01")
+def test_one_pair_at_a_time(recorded: Path, tmp_path: Path) -> None:
+    """Until nothing is entered any more, which the oracle says of all three years."""
+    answer = oracle.run(recorded / "funding", 1, JULY_2022)
+    assert len(answer.trades) == 10
+    assert answer.trades == oracle.run(recorded / "funding", 1).trades
+    path = six_venues(recorded / "funding", tmp_path, end="2022-07-01")
     played = play(path, tmp_path / "state", max_pairs=1)
     agree(played.trades(), answer.trades)
     assert not played.kept.decisions["denied"]
     assert played.told.seen == answer.opportunities
-    assert payments_are_exact(played, recorded_rates(recorded / "funding", YEAR_2022)) > 900
+    assert payments_are_exact(played, recorded_rates(recorded / "funding", JULY_2022)) > 900
     balances_add_up(played)
     assert played.left == ()
+    page = PAGE.read_text()
+    for name, figure in figures(played, THREE_YEARS):
+        row = rf"^\| {re.escape(name)} \| [^|]+ \| {re.escape(figure)} \|$"
+        assert re.search(row, page, re.MULTILINE), (name, figure)
 
 
 def test_four_pairs_at_a_time_over_three_years(recorded: Path, four: Played) -> None:
@@ -172,11 +189,19 @@ def test_the_exchange_and_the_desk_end_with_the_same_money(four: Played) -> None
 
 
 def test_the_page_tells_what_was_earned(four: Played) -> None:
-    """docs/recorded-history.md is written by `python -m tests.history.report`."""
+    """docs/recorded-history.md is written by `python -m tests.history.report`; the README repeats it, which
+    tests/house/test_readme holds. Every figure of it is measured again here.
+    """
     page = PAGE.read_text()
-    net = sum((each.net_pnl for each in four.episodes), Decimal(0))
-    assert f"**{net:.2f}**" in page
-    assert f"| trades (closed pairs) | {len(four.episodes)} |" in page
+    assert years_of(four) == THREE_YEARS
+    rows = figures(four)
+    assert len(rows) == 10
+    for name, figure in rows:
+        assert f"\n| {name} | {figure} | " in page
+    assert len(four.episodes) >= 30
+    assert "\n".join(trade_lines(four)) in page
+    assert "\n".join(year_lines(four)) in page
+    assert opportunities(four) in page
     assert four.choice.stamp in page
 
 
@@ -200,3 +225,4 @@ def test_three_large_venues_from_mid_2023_are_never_entered(recorded: Path, tmp_
     assert sum(told.refused.values()) == told.seen
     assert told.best_refused is not None
     assert told.best_refused.rule == "edge < 0.5× cost"
+    assert three_section(played) in PAGE.read_text()

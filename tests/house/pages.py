@@ -121,6 +121,7 @@ def settings() -> str:
     lines += [
         _setting(entry) for entry in catalog(with_cross, None, with_cross) if entry.key.startswith(CROSS)
     ]
+    lines += _PLUGINS
     lines += _VENUES
     for name, kind in KINDS.items():
         given = ", ".join(f"`{key}`" for key in kind.needs)
@@ -147,6 +148,16 @@ def _setting(entry: Entry) -> str:
     meaning = " ".join(entry.doc.split())
     return f"| `{entry.key}` | {entry.default} | {'yes' if entry.limit else ''} | {_escaped(meaning)} |"
 
+
+_PLUGINS = [
+    "",
+    "## Strategies from other packages",
+    "",
+    "An installed package may bring a kind of its own: an entry point of the group `stableconsole.strategies`, named like",
+    "the kind, leads to an object with `kind`, `initial()` and `decide(view, params, state)` as `funding_arb` has them. It",
+    "gets that strategy's parameters, must be pure, and its state must be one that msgspec writes and reads. In `live` it",
+    'runs only if the profile lists it: `allow_plugins = ["KIND"]`.',
+]
 
 _VENUES = [
     "",

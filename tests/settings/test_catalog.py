@@ -28,7 +28,7 @@ def test_every_parameter_has_its_line_in_the_table_of_fields(section: str) -> No
 def test_every_strategy_and_limit_row_parameter_has_its_line() -> None:
     assert set(FUNDING) == {field.name for field in msgspec.structs.fields(Funding)}
     assert set(INSTRUMENT_LIMIT) == {field.name for field in msgspec.structs.fields(InstrumentLimit)}
-    more = "profile mode venues wires strategies data_step_ns assume_par"
+    more = "profile mode venues wires strategies data_step_ns assume_par allow_plugins"
     sections = set(STRUCTS) | set(more.split())
     assert {field.name for field in msgspec.structs.fields(Settings)} == sections
 
