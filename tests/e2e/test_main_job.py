@@ -23,8 +23,8 @@ from tests.e2e.contract import SUMMARY, floats, missing
 ROOT = Path(__file__).resolve().parents[2]
 WORLD = ("--scenario", "funding-harvest", "--seed", "7")
 NEVER_HEADLESS = (
-    *("textual", "rich", "httpx", "httpcore", "websockets", "starlette", "uvicorn", "ccxt", "aiohttp"),
-    *("screens", "themes", "services.workers", "services.venues.wire"),
+    *("textual", "rich", "screens"),
+    *("httpx", "httpcore", "websockets", "starlette", "uvicorn", "ccxt", "aiohttp"),
 )
 """What draws, fetches or serves: a run with the `sim` profile needs none of it."""
 PATIENCE_S = 300
