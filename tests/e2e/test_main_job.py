@@ -22,10 +22,11 @@ from tests.e2e.contract import SUMMARY, floats, missing
 
 ROOT = Path(__file__).resolve().parents[2]
 WORLD = ("--scenario", "funding-harvest", "--seed", "7")
-NEVER_HEADLESS = (
-    *("textual", "rich", "screens"),
+LIBRARIES = (
+    *("textual", "rich"),
     *("httpx", "httpcore", "websockets", "starlette", "uvicorn", "ccxt", "aiohttp"),
 )
+NEVER_HEADLESS = (*LIBRARIES, "screens")
 """What draws, fetches or serves: a run with the `sim` profile needs none of it."""
 PATIENCE_S = 300
 """A whole simulated day on one slow core."""
@@ -270,5 +271,5 @@ def test_help_and_version_come_without_the_screen_library(tmp_path: Path) -> Non
         assert errors == ""
         assert "stableconsole" in out
         loaded = set(Path(f"{told}{process.pid}").read_text().split())
-        assert loaded.isdisjoint((*NEVER_HEADLESS, "services.engine", "peewee"))
+        assert loaded.isdisjoint((*LIBRARIES, "services.engine", "peewee"))
     assert os.listdir(tmp_path) != []
