@@ -303,9 +303,11 @@ def _unheard(core: DeskCore, line: Difference) -> str:
     if line.kind not in (DifferenceKind.POSITION, DifferenceKind.BALANCE):
         return ""
     for entry in core.orders.open_orders(venue=line.venue):
-        name = entry.request.instrument
-        touched = name if line.kind is DifferenceKind.POSITION else core.instruments[name].settle
-        if touched == line.subject and (entry.in_doubt or (entry.immediate and entry.sent is not None)):
+        spec = core.instruments[entry.request.instrument]
+        touched = (spec.settle,) if spec.is_perp else (spec.underlying, spec.quote)
+        if line.kind is DifferenceKind.POSITION:
+            touched = (spec.id,)
+        if line.subject in touched and (entry.in_doubt or (entry.immediate and entry.sent is not None)):
             return entry.id
     return ""
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from services.desk import looks
 from services.desk.core import SECOND
 from services.desk.desk import Desk
+from services.desk.differences import cannot_accept
 from services.desk.views import desk_view, status
 from services.domain.effects import Decision, Effect, Send
 from services.domain.enums import PairState, Purpose, Side, TimeInForce
@@ -20,6 +21,7 @@ from services.drive.machine import VirtualMachine
 from services.drive.ports import NullKeeper
 from services.execution.pair_legs import excess
 from services.execution.pair_state import Pair
+from services.execution.reconcile import Difference, DifferenceKind
 from services.portfolio.attribution import Parts, worth
 from services.settings.cross import Cross
 from services.settings.parameters import Settings, StrategySettings
@@ -216,6 +218,20 @@ def test_what_somebody_else_trades_of_the_coin_is_no_missing_leg(rig: Rig) -> No
     assert pair.state is PairState.CLOSED
     assert pair.short.done == pair.long.done > 0
     agree(rig)
+
+
+def test_no_balance_is_accepted_that_an_unheard_fill_of_spot_may_explain(rig: Rig) -> None:
+    """A fill moves both coins of the pair: accepting either line would count it twice."""
+    half_way(rig)
+    core = rig.desk.core
+    (entry,) = [each for each in core.orders.open_orders() if each.sent is not None]
+    venue = entry.request.instrument.rpartition(".")[2]
+    for coin, waits in (("USDC", True), ("USD", True), ("BUSD", False)):
+        line = Difference(
+            id="d", venue=venue, kind=DifferenceKind.BALANCE, subject=coin, ours=D(1), theirs=D(2), usd=D(1),
+            adopted=False, text="",
+        )  # fmt: skip
+        assert (entry.id in cannot_accept(core, line)) is waits, coin
 
 
 def foreign(quantity: Decimal) -> OrderRequest:

@@ -224,11 +224,11 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         Scenario(
             name="dislocation",
-            text="BTC on beta stands 60 bps above alpha for twelve minutes, later 60 below",
+            text="BTC on beta stands 60 bps above alpha, later 60 below, then USDC 35 above: twelve minutes each",
             label="SYNTHETIC, generous",
             start=MARCH_2023 + (13 * H + 10 * 60) * NS,
             prices=_MARCH_PRICES,
-            offsets={"BTC.beta": apart((5, 60.0), (25, -60.0))},
+            offsets={"BTC.beta": apart((5, 60.0), (25, -60.0)), "USDC.beta": apart((42, 35.0))},
         ),
     )
 }
