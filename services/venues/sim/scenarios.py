@@ -224,7 +224,7 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         Scenario(
             name="dislocation",
-            text="BTC on beta stands 60 bps above alpha, later 60 below, then USDC 35 above: twelve minutes each",
+            text="twelve minutes each: BTC on beta stands 60 bps above alpha, 60 below, USDC 35 above",
             label="SYNTHETIC, generous",
             start=MARCH_2023 + (13 * H + 10 * 60) * NS,
             prices=_MARCH_PRICES,
