@@ -10,15 +10,20 @@ import hashlib
 
 import pytest
 
-from tests.adversary.plan import base
+from tests.adversary.plan import base, plan
 from tests.adversary.share import one
 
 GARBAGE = "a quote of 1e300 or NaN on one side of the book ended the engine (half_spread)"
 OPPOSED = "a pair opened over somebody else's opposite position could not be closed: the venue nets them"
 FOREIGN = "somebody else's resting order counted as reducing, and kept a leg naked for ever"
 
+ORDER = "two trades of somebody else in one instant, told the wrong way round, left another average entry"
+
 SEEDS = {62: GARBAGE, 233: GARBAGE, 353: OPPOSED, 453: OPPOSED, 87: FOREIGN, 532: FOREIGN}
 PLANS = "1ffb4e6d2d3e3495"
+WHOLE = {10_000_609: ORDER}
+"""With what came to the plans later."""
+WHOLE_PLANS = "90b95d0a2c55f371"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -27,6 +32,13 @@ def test_what_a_seed_found_stays_mended(seed: int) -> None:
     assert wrong == "", SEEDS[seed]
 
 
+@pytest.mark.parametrize("seed", WHOLE)
+def test_what_a_seed_of_the_whole_plan_found_stays_mended(seed: int) -> None:
+    _, wrong = one(seed)
+    assert wrong == "", WHOLE[seed]
+
+
 def test_the_seeds_still_draw_the_plans_that_found_it() -> None:
-    told = "\n".join(repr(base(seed)) for seed in SEEDS)
-    assert hashlib.sha256(told.encode()).hexdigest()[:16] == PLANS
+    for draw, seeds, plans in ((base, SEEDS, PLANS), (plan, WHOLE, WHOLE_PLANS)):
+        told = "\n".join(repr(draw(seed)) for seed in seeds)
+        assert hashlib.sha256(told.encode()).hexdigest()[:16] == plans
