@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from unittest import mock
 
+from msgspec.structs import replace
+
 from services.desk import gatekeeping
 from services.desk.desk import Desk
 from services.domain.effects import Decision, Done, Effect, WriteLatch
@@ -23,7 +25,7 @@ from services.domain.enums import (
     TimeInForce,
     TradingState,
 )
-from services.domain.events import Command, Event, Timer
+from services.domain.events import Command, Event, OrderCanceled, OrderFilled, Timer
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
 from services.domain.records import FillRecord, Row
@@ -36,12 +38,14 @@ from services.venues.port import VirtualVenue
 from services.venues.sim import funding
 from services.venues.sim.exchange import SimExchange, build_exchange
 from tests.adversary import lives
-from tests.adversary.plan import Deed, FaultPlan, Plan, Restart
+from tests.adversary.plan import Deed, FaultPlan, LateFills, Plan, Restart
 from tests.adversary.script import KIND, LEGS, SCRIPT, SPOT, VENUES, S, lean_settings, lean_world
 
 SLACK = Decimal("1.02")
 """A slice is bounded at its limit price; the mark that values it later may have moved."""
 STOPPED = "stopped by policy"
+DOUBT_S = 15
+"""So long after the last fault an order may be in doubt: past the venue's settling time a probe decides."""
 
 
 @dataclass
@@ -53,10 +57,31 @@ class Sent:
     """Orders of the same pair whose outcome was unknown at that moment."""
 
 
+class Line(VirtualQueue):
+    """The way to the desk: by plan, fills of ours come later than the rest of what a venue says."""
+
+    def __init__(self, now: int, late: LateFills | None) -> None:
+        super().__init__(now)
+        self._late, self._start = late, now
+
+    def deliver(self, due: int, event: Event) -> None:
+        late = self._late
+        if late is not None and isinstance(event, OrderFilled) and event.venue == late.venue:
+            seconds = (due - self._start) / S
+            if event.client_order_id and late.begin <= seconds <= late.end:
+                due += int(late.late_s * S)
+                event = replace(event, ts=due)
+        super().deliver(due, event)
+
+
 class Keeper(NullKeeper):
     """Keeps the fills that the desk recorded, and what it decided, for the report of a failure."""
 
     def __init__(self) -> None:
+        self.ended: set[str] = set()
+        """Orders that were heard to have ended with something canceled."""
+        self.after_end = False
+        """A trade of such an order was first heard of later than that, on the stream or in a read."""
         self.fills: list[FillRecord] = []
         self.decided: list[Decision] = []
         self.inputs: list[Event] = []
@@ -66,6 +91,8 @@ class Keeper(NullKeeper):
 
     def input(self, event: Event) -> None:
         self.inputs.append(event)
+        if isinstance(event, OrderCanceled):
+            self.ended.add(event.client_order_id)
 
     def commit(self) -> Future[None]:
         self.sure = len(self.inputs)
@@ -78,6 +105,7 @@ class Keeper(NullKeeper):
     def record(self, row: Row) -> None:
         if isinstance(row, FillRecord):
             self.fills.append(row)
+            self.after_end |= row.client_order_id in self.ended
 
     def effect(self, effect: Effect) -> None:
         if isinstance(effect, Decision):
@@ -121,7 +149,7 @@ class Arena:
     """What was wrong at the moment at which it happened."""
     worst_naked: Decimal = ZERO
     happened: set[str] = field(default_factory=set)
-    """Restarts, switches that fired, legs stopped by policy."""
+    """Restarts, switches that fired."""
 
     def __post_init__(self) -> None:
         KINDS[KIND] = SCRIPT
@@ -130,7 +158,7 @@ class Arena:
         self.world = lean_world(self.plan, spot_pairs=self.spot)
         SCRIPT.close_after_ns = int(self.plan.close_after * S)
         SCRIPT.until = self.world.start + int(self.plan.faulty_until * S)
-        self.queue = VirtualQueue(self.world.start)
+        self.queue = Line(self.world.start, self.plan.late_fills)
         with mock.patch.object(funding, "BACKFILL_HOURS", 8):
             self.exchange: SimExchange = build_exchange(self.world, None, self.queue)
         self.keeper = Keeper()
@@ -274,6 +302,10 @@ class Arena:
         self.sent.append(Sent(now, order, state, doubtful))
 
     def _look(self, now: int) -> None:
+        if now > self.world.start + int((self.plan.faulty_until + DOUBT_S) * S):
+            doubtful = [entry.id for entry in self.desk.core.orders.doubtful()]
+            if doubtful:
+                self.complaints.append(f"{', '.join(doubtful)} in doubt though the faults have ended")
         for pair in self.desk.core.pairs.live():
             naked = pair.naked
             if naked.quantity == ZERO:
@@ -303,7 +335,8 @@ class Arena:
     def rare(self) -> set[str]:
         """Of what a line does not do: what really happened."""
         stopped = any(STOPPED in each.text for each in self.keeper.decided if each.kind == "escalate")
-        return self.happened | ({"cancel policy"} if stopped else set())
+        late = {"fill after cancel"} if self.keeper.after_end else set()
+        return self.happened | late | ({"cancel policy"} if stopped else set())
 
     def ours(self, instrument: str) -> bool:
         """Did an order of ours trade on it?"""

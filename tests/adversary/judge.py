@@ -69,7 +69,7 @@ def _doubts(arena: Arena) -> Iterator[str]:
     core = arena.desk.core
     for entry in core.orders.open_orders():
         age = (core.now - entry.changed) / 1e9
-        if entry.in_doubt and age > 3:
+        if entry.in_doubt:
             yield f"order {entry.id} is in doubt for {age:.1f} s: {entry.text}"
         elif age > 10 and (entry.immediate or entry.sent is None):
             yield f"order {entry.id} is {entry.state.value} for {age:.1f} s"
@@ -142,7 +142,7 @@ def _alarms(arena: Arena) -> Iterator[str]:
 
 
 def _books(arena: Arena) -> Iterator[str]:
-    """Positions and balances to the last digit; what no pair holds is somebody else's."""
+    """Positions, entries and balances to the last digit; what no pair holds is somebody else's."""
     core = arena.desk.core
     for name in VENUES:
         report, account = arena.exchange.books(name), core.ledger.account(name)
@@ -150,6 +150,10 @@ def _books(arena: Arena) -> Iterator[str]:
         ours = {instrument: held.size for instrument, held in account.positions.items() if held.size}
         if ours != theirs:
             yield f"{name}: our positions {ours}, the venue's {theirs}"
+        for position in report.positions:
+            held = account.positions.get(position.instrument)
+            if held is not None and held.size and held.entry != position.entry_price:
+                yield f"{position.instrument}: our entry {held.entry}, the venue's {position.entry_price}"
         for row in report.balances:
             mine = account.balances.get(row.coin, ZERO)
             if mine != row.total:

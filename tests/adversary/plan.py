@@ -57,6 +57,16 @@ class Restart:
 
 
 @dataclass(frozen=True)
+class LateFills:
+    """Fills of ours are told by so much later than everything else: after the word that the rest is gone."""
+
+    venue: str
+    late_s: float
+    begin: float
+    end: float
+
+
+@dataclass(frozen=True)
 class Deed:
     at: float
     what: str
@@ -83,6 +93,7 @@ class Plan:
     entry_policy: str
     exit_policy: str = "proceed"
     restart: Restart | None = None
+    late_fills: LateFills | None = None
 
     @property
     def end(self) -> float:
@@ -96,6 +107,7 @@ class Plan:
         how = f"{self.entry_style}/{self.exit_style}/{self.entry_policy}/{self.exit_policy}"
         how = f"{how}{' crash' * self.crash}"
         how = f"{how}, {self.restart}" if self.restart is not None else how
+        how = f"{how}, {self.late_fills}" if self.late_fills is not None else how
         return f"seed {self.seed}: {how}, faults [{faults}], deeds [{deeds}] until {self.faulty_until:.1f}s"
 
 
@@ -125,6 +137,13 @@ def plan(seed: int) -> Plan:
             close_after, exit_style = 2.0, "maker"
         at = WARM_S + 1 + draw.random() * (found.faulty_until - WARM_S - 3)
         again = Restart(at, draw.choice((0.05, 0.5, 1.0, 3.0)), draw.random() < 0.5, dead_man)
+    late = None
+    if draw.random() < 0.14:
+        # A part of what an order asks for trades, and its end is heard before that.
+        late = LateFills(
+            draw.choice(("alpha", "beta")), draw.choice((0.1, 0.4, 1.5)), 11.5, found.faulty_until
+        )
+        faults = (*faults, FaultPlan(FaultKind.PARTIAL, late.venue, "0.6", 11.5, found.faulty_until))
     return replace(
         found,
         faults=faults,
@@ -133,6 +152,7 @@ def plan(seed: int) -> Plan:
         close_after=close_after,
         exit_style=exit_style,
         restart=again,
+        late_fills=late,
     )
 
 

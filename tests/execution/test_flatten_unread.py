@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
+from services.domain.enums import InstrumentKind
 from services.execution.flatten_step import in_step
 from services.settings.parameters import Pair, Settings
 from tests.execution.builders import BTC_A, BTC_B, INSTRUMENTS, USDT_A, Answer, perp
@@ -55,11 +57,12 @@ def test_once_the_silent_venue_answers_both_legs_go_in_step() -> None:
 
 
 def test_what_the_silent_venue_does_not_trade_goes_at_once() -> None:
-    """Beta lists BTC and the pegs, and no ETH: there is nothing that it could hedge."""
+    """Beta lists BTC, the pegs and ETH itself, but no perp on it: there is nothing that it could hedge."""
     eth = perp("ETH-USDT-PERP.alpha", "ETH", "USDT", "0.01", "0.01")
     desk = Wide(View(held={BTC_A: D(1), eth.id: D(2)}))
     desk.view.mids[eth.id] = D(1_500)
-    desk.machine._instruments = {**INSTRUMENTS, eth.id: eth}
+    spot = structs.replace(eth, id="ETH/USDT.beta", venue="beta", kind=InstrumentKind.SPOT)
+    desk.machine._instruments = {**INSTRUMENTS, eth.id: eth, spot.id: spot}
     desk.view.silent = ("beta",)
     assert [order.instrument for order in orders(desk.start()[1])] == [eth.id]
     desk.view.silent = ("nowhere",)
@@ -80,13 +83,14 @@ def test_what_the_silent_venue_does_not_trade_goes_at_once() -> None:
         ({BTC_A: "-0.5"}, {}, "-0.5", {BTC_A: "0"}),
         ({BTC_A: "0.5", BTC_C: "0.5"}, {}, "1", {BTC_A: "0", BTC_C: "0"}),
         ({BTC_C: "-0.1"}, {}, "0.5", {BTC_C: "0.1"}),
+        ({BTC_A: "0.3", BTC_B: "0.3", BTC_C: "-0.02"}, {}, "0.5", {BTC_B: "0.1", BTC_C: "0.02", BTC_A: "0"}),
     ],
 )
 def test_of_what_stands_alone_nothing_goes_and_what_hedges_itself_goes_in_step(
     sizes: dict[str, str], way: dict[str, str], kept: str, most: dict[str, str]
 ) -> None:
     """A slice of 5 000 USD is 0.2173 at 23 000 USD."""
-    view = Coins(mids={BTC_A: PRICE, BTC_C: PRICE}, worth={})
+    view = Coins(mids={BTC_A: PRICE, BTC_B: PRICE, BTC_C: PRICE}, worth={})
     found = in_step(
         {name: D(size) for name, size in sizes.items()},
         {name: D(size) for name, size in way.items()},
