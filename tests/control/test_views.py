@@ -184,7 +184,7 @@ async def test_what_is_over_the_budget_waits_for_the_next_tick_and_the_answer_ba
     engine: PaperEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(1_000_000))
-    monkeypatch.setattr("services.control.views.time.perf_counter", lambda: next(clock) * 0.003)
+    monkeypatch.setattr("services.control.views.time.thread_time", lambda: next(clock) * 0.003)
     views = Views(engine)
     got: list[str] = []
     watcher = Watcher(lambda frame: got.append(decode_server(frame[4:]).topic))  # type: ignore[union-attr]
