@@ -23,7 +23,8 @@ from services.execution.measured import expected
 from services.execution.pair_state import Pair
 from services.market.legs import perp_legs
 from services.settings.cross import Cross
-from services.settings.parameters import Funding, StrategySettings
+from services.settings.funding import Funding
+from services.settings.parameters import StrategySettings
 from services.strategies.base import (
     ClosePair,
     Ended,

@@ -31,7 +31,7 @@ from services.market.legs import (
     may_pair,
     same_coin,
 )
-from services.settings.parameters import Funding
+from services.settings.funding import Funding
 
 _BPS = Decimal(10_000)
 

@@ -16,7 +16,7 @@ from services.domain.events import QuoteRow, RateRow
 from services.domain.instrument import Instrument
 from services.market.funding import RATE_QUANTUM, SECOND_NS, hourly_rate, hours_ns, interval_of
 from services.market.possible import two_sided
-from services.settings.parameters import Funding
+from services.settings.funding import Funding
 
 _BPS = Decimal(10_000)
 _RECENT = 16

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from services.settings import cross, parameters
+from services.settings import cross, funding, parameters
 from services.settings.errors import SettingsError
 from services.settings.fields import KINDS, STRUCTS, parse_field
 from services.settings.keys import Slot, all_keys, find, replaced
@@ -132,7 +132,7 @@ def _doc(settings: Settings, slot: Slot) -> str:
 @cache
 def _field_docs() -> dict[tuple[str, str], str]:
     """(class, field) to the text under the field: the one place where it is written."""
-    sources = [Path(str(each.__file__)).read_text(encoding="utf-8") for each in (parameters, cross)]
+    sources = [Path(str(each.__file__)).read_text(encoding="utf-8") for each in (parameters, funding, cross)]
     docs: dict[tuple[str, str], str] = {}
     for node in (node for source in sources for node in ast.parse(source).body):
         if not isinstance(node, ast.ClassDef):

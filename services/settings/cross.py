@@ -29,9 +29,11 @@ class Cross(Struct, frozen=True, kw_only=True):
     exit_level: Decimal = _d("2")
     """bps: a pair closes when getting out costs no more than this, executable; counted as a cost before."""
     max_hold_h: Decimal = _d("8")
+    """A pair is closed after so long, whatever the prices."""
     pair_stop: Decimal = _d("60")
     """bps of a leg: the loss of a pair that closes it."""
     max_pairs: int = 2
+    """Pairs held at a time."""
     cooldown_close_min: int = 5
     """Minutes after a pair whose prices met."""
     cooldown_failed_min: int = 30
@@ -43,5 +45,8 @@ class Cross(Struct, frozen=True, kw_only=True):
     inventory_low: Decimal = _d("0.25")
     """Of a venue's target (an equal share of the coin): at or below it nothing is entered that needs it."""
     delisting_exit_h: Decimal = _d("2")
+    """Hours before a delisting at which the exit begins."""
     freeze_alert_s: int = 60
+    """A pair frozen by stale data for so long is a warning."""
     freeze_page_min: int = 15
+    """A pair frozen for so long is an alarm."""

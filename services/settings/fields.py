@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from services.settings import parameters
 from services.settings.cross import Cross
+from services.settings.funding import Funding
 from services.settings.units import EXAMPLES, parse_flag, parse_list, parse_number
 
 
@@ -91,7 +92,7 @@ CROSS = {
 }
 
 KINDS: dict[str, tuple[str, dict[str, Field], type[Struct]]] = {
-    "funding_arb": ("funding", FUNDING, parameters.Funding),
+    "funding_arb": ("funding", FUNDING, Funding),
     "cross_exchange": ("cross", CROSS, Cross),
 }
 """Kind of strategy -> its block of `StrategySettings`, what is in it, and the block's type."""

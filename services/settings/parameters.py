@@ -12,62 +12,12 @@ from decimal import Decimal
 from msgspec import Struct, field
 
 from services.settings.cross import Cross
+from services.settings.funding import Funding
 from services.settings.venues import VenueWire
 
 
 def _d(text: str) -> Decimal:
     return Decimal(text)
-
-
-class Funding(Struct, frozen=True, kw_only=True):
-    """Strategy `funding_arb` (SEMANTICS 5)."""
-
-    min_spread: Decimal = _d("1.0")
-    """bps/8h between the legs' entry rates; the article's 0.0001 per interval, normalised."""
-    hold_h: Decimal = _d("72")
-    """H: hours over which income is projected."""
-    persistence: Decimal = _d("0.5")
-    """Share of the projected income that is believed."""
-    min_edge_multiple: Decimal = _d("0.5")
-    """Net edge must be at least this many times the costs."""
-    max_break_even_h: Decimal = _d("48")
-    basis_buffer_same: Decimal = _d("5")
-    """bps, legs settled in the same coin."""
-    basis_buffer_cross: Decimal = _d("10")
-    """bps, legs settled in different coins."""
-    smooth_half_life_h: Decimal = _d("8")
-    exit_level: Decimal = _d("0.0")
-    """bps/8h: below it for `exit_confirm_h` the pair is closed."""
-    exit_confirm_h: Decimal = _d("24")
-    exit_confirm_settlements: int = 3
-    """At least this many settlements of the slower leg."""
-    flip_exit: Decimal = _d("-5")
-    """bps/8h: current spread at or below it for `flip_exit_settlements` closes the pair."""
-    flip_exit_settlements: int = 2
-    max_hold_h: Decimal = _d("720")
-    entry_window_min_s: int = 120
-    entry_window_max_s: int = 3600
-    """Entries only in [min, max] before the next settlement of the leg with the larger expected receipt."""
-    blackout_s: int = 60
-    """No discretionary exit within this of a settlement."""
-    cooldown_failed_min: int = 30
-    """Minutes after a failed attempt, doubling."""
-    cooldown_failed_max_h: int = 24
-    cooldown_close_h: int = 8
-    max_pairs: int = 4
-    pair_stop: Decimal = _d("100")
-    """bps of a leg: the loss of a pair that closes it."""
-    basis_divergence: Decimal = _d("40")
-    """bps from entry."""
-    basis_divergence_s: int = 300
-    depeg_exit: bool = False
-    """Close a pair when one of its coins reaches the reduce level; else alert and block (5.11)."""
-    delisting_exit_h: Decimal = _d("2")
-    """Hours before a delisting at which the exit begins, so that it is done before T - 1 h."""
-    persistence_sample: int = 90
-    """Realised settlements before a pair is suggested."""
-    freeze_alert_s: int = 60
-    freeze_page_min: int = 15
 
 
 class Pair(Struct, frozen=True, kw_only=True):
@@ -303,6 +253,7 @@ class Engine(Struct, frozen=True, kw_only=True):
 class StrategySettings(Struct, frozen=True, kw_only=True):
     kind: str
     enabled: bool = True
+    """A strategy that is not enabled decides nothing; its pairs keep their stops."""
     funding: Funding = Funding()
     cross: Cross = Cross()
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 from itertools import pairwise
 
 from services.settings.cross import Cross
-from services.settings.parameters import Funding, Settings
+from services.settings.funding import Funding
+from services.settings.parameters import Settings
 
 
 def contradictions(settings: Settings) -> Iterator[tuple[str, object, str]]:

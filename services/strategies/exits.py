@@ -21,7 +21,7 @@ from services.domain.enums import PairState, RateKind
 from services.domain.events import RateRow
 from services.market.funding import SECOND_NS, bps_8h, hours_ns, slower
 from services.market.legs import LegFacts, coins_of, in_blackout
-from services.settings.parameters import Funding
+from services.settings.funding import Funding
 from services.strategies.base import ClosePair, FreezePair, Intent, PairFacts, ThawPair
 
 _BPS = Decimal(10_000)

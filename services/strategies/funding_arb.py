@@ -35,7 +35,7 @@ from services.market.board import (
 )
 from services.market.funding import HOUR_NS, SECOND_NS, hours_ns, interval_of
 from services.market.legs import LegFacts
-from services.settings.parameters import Funding
+from services.settings.funding import Funding
 from services.strategies.base import Ended, Intent, OpenPair, StrategyView
 from services.strategies.exits import PairTrack, review, wake_instants
 

@@ -23,13 +23,13 @@ from services.drive.lock import Holder
 from services.drive.machine import VirtualMachine
 from services.drive.session import Session
 from services.drive.standing import SessionNote
+from services.settings.funding import Funding
 from services.settings.layout import StateLayout
 from services.settings.parameters import (
     Breaker,
     DeadMan,
     Execution,
     Freshness,
-    Funding,
     Pair,
     Settings,
     StrategySettings,

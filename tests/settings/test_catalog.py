@@ -10,7 +10,8 @@ import pytest
 from services.settings.catalog import canonical_key, catalog, get_value, is_loosening, set_value
 from services.settings.errors import SettingsError
 from services.settings.fields import FUNDING, INSTRUMENT_LIMIT, SECTIONS, STRUCTS
-from services.settings.parameters import Funding, Gate, InstrumentLimit, Settings, StrategySettings
+from services.settings.funding import Funding
+from services.settings.parameters import Gate, InstrumentLimit, Settings, StrategySettings
 from services.settings.rules import contradictions
 
 DEFAULTS = Settings()

@@ -16,7 +16,8 @@ from services.domain.events import Command
 from services.domain.orders import OrderRequest
 from services.drive.machine import VirtualMachine
 from services.drive.session import Session
-from services.settings.parameters import Freshness, Funding, Settings, StrategySettings
+from services.settings.funding import Funding
+from services.settings.parameters import Freshness, Settings, StrategySettings
 from services.store.reader import StoreReader
 from services.store.replay import export
 from services.store.why import Unknown, why

@@ -13,7 +13,7 @@ from services.domain.instrument import Instrument
 from services.market.board import BoardRules
 from services.market.funding import hours_ns
 from services.market.legs import LegFacts, entry_rates, leads
-from services.settings.parameters import Funding
+from services.settings.funding import Funding
 from services.strategies.base import PairFacts, StrategyView
 from services.venues.sim.facts import perp
 

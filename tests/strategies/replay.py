@@ -16,7 +16,8 @@ from services.domain.events import MarketFrame, MarkRow, QuoteRow, RateRow
 from services.domain.money import DESK_CONTEXT
 from services.market.legs import perp_legs
 from services.market.picture import MarketPicture
-from services.settings.parameters import Freshness, Funding
+from services.settings.funding import Funding
+from services.settings.parameters import Freshness
 from services.strategies import funding_arb
 from services.strategies.base import ClosePair, Ended, OpenPair, PairFacts, StrategyView
 from services.venues.history.history import HistorySource

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from services.domain.enums import PairState, RateKind
 from services.market.legs import LegFacts
-from services.settings.parameters import Funding
+from services.settings.funding import Funding
 from services.strategies.base import ClosePair, FreezePair, Intent, PairFacts, ThawPair
 from services.strategies.exits import PairTrack
 from services.strategies.funding_arb import FundingArbState, decide

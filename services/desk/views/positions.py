@@ -17,7 +17,7 @@ from services.domain.money import BPS, ZERO
 from services.execution.pair_state import Leg, Pair
 from services.portfolio.distance import liquidation_price, single_leg_liquidation
 from services.portfolio.position_book import PositionBook
-from services.settings.parameters import Funding
+from services.settings.funding import Funding
 from services.views.desk import PositionView, StopView
 
 FOREIGN = "foreign"
