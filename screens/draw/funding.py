@@ -298,13 +298,29 @@ def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]
     facts.append((Span("settles in ", "muted"), Span(f.until(r.settles_ns), "text")))
     facts.append((Span("group ", "muted"), Span(f.clean(r.group), "text")))
     if r.settled:
-        facts.append(
-            (Span(f"{r.sample} settled ", "muted"), Span(f.spark(r.settled, len(r.settled)), "series"))
-        )
-    lines += flow(facts, width)
+        newest = len(r.settled)
+        facts.append((Span(f"last {newest} settled ", "muted"), Span(f.spark(r.settled, newest), "series")))
+    lines += flow([*facts, *_distribution(r)], width)
     if r.reason:
         lines += wrap(f"{r.verdict} {f.clean(r.reason)}", width, _why_ink(r))
     return lines
+
+
+def _distribution(r: FundingRowView) -> list[Spans]:
+    """What the pair's settlements really brought: seen before the pair is believed."""
+    known = r.spreads
+    if known is None:
+        return [(Span("no settlement known", "muted"),)]
+
+    def bps(value: float) -> Span:
+        return Span(f.signed(Decimal(repr(value)), 2), "text")
+
+    return [
+        (Span(f"of {known.count} settled: median ", "muted"), bps(known.median)),
+        (Span("half within ", "muted"), bps(known.low), Span(" … ", "muted"), bps(known.high)),
+        (Span("all within ", "muted"), bps(known.least), Span(" … ", "muted"), bps(known.most)),
+        (Span("below 0 ", "muted"), Span(f"{known.negative * 100:.1f} %", "text")),
+    ]
 
 
 def _rate(rate: Decimal | None, interval: Decimal | None) -> list[Span]:

@@ -128,3 +128,15 @@ def pair_facts(pair: PairView) -> list[Spans]:
     for coin, usd in pair.exposures.items():
         facts.append((Span(f"{f.clean(coin)} exposure ", "muted"), Span(f.number(usd, 0), "text")))
     return facts
+
+
+def settlements(pair: PairView, most: int) -> list[Spans]:
+    """Funding settlement by settlement, the newest first: what came of what was expected."""
+    if not pair.settled:
+        return []
+    items: list[Spans] = [(Span("settled, of expected:", "muted"),)]
+    for each in pair.settled[:most]:
+        realised = (Span(f.UNKNOWN, "warn"),) if each.realised is None else (signed(each.realised)[0],)
+        due = f.UNKNOWN if each.expected is None else f.signed(each.expected)
+        items.append((Span(f"{f.minute(each.ts)} ", "muted"), *realised, Span(f" of {due}", "muted")))
+    return items

@@ -8,7 +8,7 @@ from typing import Any
 
 from screens import format as f
 from screens.draw.context import Context
-from screens.draw.pairs import pair_facts, pair_name, pair_state, share_of
+from screens.draw.pairs import pair_facts, pair_name, pair_state, settlements, share_of
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
 from screens.table import Cells, Column, fit, header, row
@@ -43,6 +43,9 @@ _PAIRS = (
     Column("costs", "Costs", 7, right=True),
     Column("held", "Held", 7, right=True),
 )
+SETTLEMENTS = 12
+"""Of a pair in its drawer."""
+
 PAIR_SORTS = ("", "funding", "age")
 EMPTY_PAIRS = (
     "No live pairs. A strategy opens one when an entry passes every check; funding spreads are on screen 1."
@@ -244,7 +247,7 @@ def pair_drawer(view: StrategiesView, key: str, width: int) -> list[Line]:
     lines = flow([(Span(f"{f.clean(pair.short)} {g.INTO} {f.clean(pair.long)}", "*strong"),), *facts], width)
     if pair.reason:
         lines += wrap(f.clean(pair.reason), width, "text")
-    return lines
+    return lines + flow(settlements(pair, SETTLEMENTS), width)
 
 
 def _one(text: str, ink: str) -> Sequence[Spans]:

@@ -8,7 +8,7 @@ import msgspec
 
 from services.desk import attributing, error_rate, figures, foreign, holdings, idle, measuring, protection
 from services.desk.core import DeskCore
-from services.desk.pair_books import keep_episodes
+from services.desk.pair_books import keep_episodes, keep_settled
 from services.desk.submit import Submitter
 from services.desk.tripping import trip
 from services.domain.effects import CancelTimer
@@ -255,8 +255,10 @@ def on_funding(core: DeskCore, payment: FundingSettled) -> None:
         if admitted is None:
             continue
         admitted.intervals += 1
-        if expected is not None and coin_usd is not None:
-            admitted.expected += expected * coin_usd * share
+        due = None if expected is None or coin_usd is None else expected * coin_usd * share
+        if due is not None:
+            admitted.expected += due
+        keep_settled(admitted, payment.ts_event, due, None if usd is None else usd * share)
     core.record(
         FundingRecord(
             ts=payment.ts_event,

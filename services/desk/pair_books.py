@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from services.desk.core import DeskCore
+from services.desk.state import Admitted, PairSettled
 from services.desk.tripping import trip
 from services.domain.money import ZERO
 from services.domain.records import EpisodeRecord, PairRecord
 from services.execution.pair_state import Pair
 
 EPISODES_KEPT = 2_000
+SETTLED_KEPT = 24
+"""Settlements of a pair, for its screen."""
 
 
 def keep_pair(core: DeskCore, pair: Pair) -> None:
@@ -35,6 +39,18 @@ def keep_pair(core: DeskCore, pair: Pair) -> None:
             reason=pair.close_reason or pair.text or pair.reason,
         )
     )
+
+
+def keep_settled(admitted: Admitted, ts: int, expected: Decimal | None, realised: Decimal | None) -> None:
+    """One leg's payment into the settlement of its instant: of both legs together nothing is known where one
+    leg's figure is not."""
+    last = admitted.settled[-1] if admitted.settled else None
+    if last is not None and last.ts == ts:
+        last.expected = None if expected is None or last.expected is None else last.expected + expected
+        last.realised = None if realised is None or last.realised is None else last.realised + realised
+        return
+    admitted.settled.append(PairSettled(ts, expected, realised))
+    del admitted.settled[:-SETTLED_KEPT]
 
 
 def close_books(core: DeskCore, pair: Pair) -> None:

@@ -118,6 +118,17 @@ class StrategySlot:
 
 
 @dataclass(slots=True)
+class PairSettled:
+    """What one settlement brought a pair, both legs together, USD."""
+
+    ts: int
+    expected: Decimal | None
+    """None = of no leg that settled was anything expected."""
+    realised: Decimal | None
+    """None = a coin that was paid had no index."""
+
+
+@dataclass(slots=True)
 class Admitted:
     """What the desk remembers of a pair beside the machine's own book."""
 
@@ -130,6 +141,8 @@ class Admitted:
     expected: Decimal = Decimal(0)
     """USD, accrual estimate at each settlement, for the same settlements."""
     intervals: int = 0
+    settled: list[PairSettled] = field(default_factory=list)
+    """The newest settlements, oldest first."""
     frozen_since: int | None = None
     failed: bool = False
     state_rank: int = 0

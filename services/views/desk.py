@@ -65,6 +65,14 @@ class NakedView(Struct, frozen=True, kw_only=True):
     seconds: Decimal
 
 
+class SettledOfPair(Struct, frozen=True, array_like=True):
+    """Funding of one settlement, both legs together, USD."""
+
+    ts: int
+    expected: Decimal | None
+    realised: Decimal | None
+
+
 class PairView(Struct, frozen=True, kw_only=True):
     id: str
     """Shown id, `P-07`."""
@@ -88,6 +96,8 @@ class PairView(Struct, frozen=True, kw_only=True):
     funding_realised: Decimal
     intervals: int
     """Settlements counted so far."""
+    settled: tuple[SettledOfPair, ...] = ()
+    """The newest of them, newest first."""
     costs: Decimal
     """USD fees paid so far."""
     rested: Decimal | None = None
@@ -97,6 +107,21 @@ class PairView(Struct, frozen=True, kw_only=True):
     opened_ts: int | None
     reason: str
     hedged_age_ms: int | None
+
+
+class SpreadsView(Struct, frozen=True, array_like=True):
+    """The distribution of realised spreads, bps/8h."""
+
+    count: int
+    least: float
+    low: float
+    """A quarter of them were lower."""
+    median: float
+    high: float
+    """A quarter were higher."""
+    most: float
+    negative: float
+    """Share below zero."""
 
 
 class FundingRowView(Struct, frozen=True, kw_only=True):
@@ -129,6 +154,8 @@ class FundingRowView(Struct, frozen=True, kw_only=True):
     """Realised spreads of the last 16 settlements, bps/8h, oldest first."""
     sample: int
     """Realised settlements known."""
+    spreads: SpreadsView | None = None
+    """Of all of them; None = none are known."""
     verdict: str
     """`ENTER`, `HOLD`, `BLOCK`, `STALE`, `—`."""
     reason: str

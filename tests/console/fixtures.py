@@ -26,6 +26,8 @@ from services.views.desk import (
     PairView,
     PositionView,
     RiskView,
+    SettledOfPair,
+    SpreadsView,
     StopView,
     StressView,
 )
@@ -127,6 +129,10 @@ def pair(
         "funding_expected": maybe(expected),
         "funding_realised": d(realised),
         "intervals": intervals,
+        "settled": tuple(
+            SettledOfPair(QUIET_TS - (at * 8 * 3600 + 157) * S, d("7.90"), d(f"7.{90 - 11 * at}"))
+            for at in range(min(intervals, 4))
+        ),
         "costs": d("12.40"),
         "exposures": {"USDT": d("-41629"), "USDC": d("41638")},
         "opened_ts": QUIET_TS - 31 * 3600 * S,
@@ -294,6 +300,7 @@ def funding_row(
         settles_ns=settles_m * 60 * S,
         settled=settled,
         sample=len(settled),
+        spreads=SpreadsView(92, -3.4, 0.6, 1.85, 3.1, 9.2, 0.054) if settled else None,
         verdict=verdict,
         reason=reason,
         pair=held,

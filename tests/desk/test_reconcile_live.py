@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.desk import figures
+from services.desk.views.pairs import pair_views
 from services.domain.enums import PairState, Side, TradingState
 from services.domain.events import (
     AccountReport,
@@ -244,6 +245,10 @@ def test_a_payment_that_is_not_what_our_position_had_to_bring_is_an_alert(hedged
     assert paid[0].payment_id in books.payments.ids
     (view,) = (each for each in alerts.views() if each.key == key)
     assert str(paid[0].amount.normalize()) in view.text.replace("+", "")
+    (pair,) = pair_views(hedged.desk.core)
+    assert pair.settled[0].ts == paid[0].ts_event
+    assert pair.settled[0].realised == pair.funding_realised
+    assert pair.settled[0].expected == pair.funding_expected
     held = hedged.desk.core.ledger.size(hedged.desk.core.instruments[paid[0].instrument])
     due = paid[0].amount / Decimal("0.9")
     agreeing = replace(paid[0], payment_id="next", amount=due, ts_event=paid[0].ts_event + 1)

@@ -21,10 +21,11 @@ from services.desk.views import (
     strip,
     summary,
 )
+from services.desk.views.funding import distributed
 from services.domain.enums import PairState, TradingState
 from services.domain.instrument import venue_of
 from services.domain.money import STABLECOINS
-from services.views.desk import DeskView
+from services.views.desk import DeskView, SpreadsView
 from services.views.strip import StripView
 from tests.desk.builders import META, VENUES, Rig, living_desk
 
@@ -260,8 +261,22 @@ def test_funding_figures_follow_from_each_other(view: DeskView) -> None:
         # bps per 8 h to a fraction a year: 1 095 times 8 h.
         assert near(row.apr, row.spread / 10_000 * 1_095)
         assert len(row.settled) <= 16
+        assert row.spreads is not None
+        assert row.spreads.count >= len(row.settled)
+        assert row.spreads.least <= row.spreads.median <= row.spreads.most
         if row.net_edge is not None and row.costs:
             assert near(row.edge_multiple, row.net_edge / row.costs)
+
+
+def test_the_distribution_of_settlements_is_of_all_that_are_known() -> None:
+    newest, known = distributed((3.0, 1.0, -1.0, 2.0, 5.0))
+    assert newest == (3.0, 1.0, -1.0, 2.0, 5.0)
+    assert known == SpreadsView(
+        count=5, least=-1.0, low=1.0, median=2.0, high=3.0, most=5.0, negative=pytest.approx(0.2)
+    )
+    assert distributed((4.0,))[1] == SpreadsView(1, 4.0, 4.0, 4.0, 4.0, 4.0, 0.0)
+    assert distributed(()) == ((), None)
+    assert len(distributed(tuple(map(float, range(90))))[0]) == 16
 
 
 # -- risk ----------------------------------------------------------------------------------------------------

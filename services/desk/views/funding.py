@@ -8,18 +8,21 @@ small, or it is not the time.
 from __future__ import annotations
 
 from decimal import Decimal
+from statistics import quantiles
 
 from services.desk.strategy import Strategies
 from services.desk.views.figures import Figures
 from services.domain.money import ZERO
 from services.market.board import OVERDUE, Evaluation
 from services.market.funding import bps_8h, realised_spreads
-from services.settings.parameters import Funding
+from services.settings.funding import Funding
 from services.strategies import funding_arb
-from services.views.desk import FundingRowView
+from services.views.desk import FundingRowView, SpreadsView
 
 SHOWN = 16
 """Settlements in the sparkline."""
+KNOWN = 1_000
+"""At most so many make the distribution."""
 
 NONE = "—"
 _FACTS = ("unknown ", "no rate", "no book", "depeg: ", "inverse ", "delisting", OVERDUE)
@@ -53,6 +56,7 @@ def _view(figures: Figures, row: Evaluation, blocked: str) -> FundingRowView:
     multiple = None
     if row.net_edge is not None and row.costs is not None and row.costs > ZERO:
         multiple = row.net_edge / row.costs
+    settled, spreads = _settled(figures, row.short, row.long)
     return FundingRowView(
         rank=row.rank,
         group=row.group,
@@ -72,8 +76,9 @@ def _view(figures: Figures, row: Evaluation, blocked: str) -> FundingRowView:
         settles_ns=None
         if row.settles_ts is None or row.settles_ts <= figures.now
         else row.settles_ts - figures.now,
-        settled=_settled(figures, row.short, row.long),
+        settled=settled,
         sample=row.sample,
+        spreads=spreads,
         verdict=verdict,
         reason=reason,
         pair=row.pair,
@@ -101,13 +106,22 @@ def _shown(hourly: Decimal | None) -> Decimal | None:
     return None if hourly is None else bps_8h(hourly)
 
 
-def _settled(figures: Figures, short: str, long: str) -> tuple[float, ...]:
-    """Realised spreads of the last settlements; they change only when a leg settles."""
+def _settled(figures: Figures, short: str, long: str) -> tuple[tuple[float, ...], SpreadsView | None]:
+    """Realised spreads and their distribution; they change only when a leg settles."""
     picture = figures.core.picture
     known = picture.state.rates
     token = tuple(known[name].revision if name in known else -1 for name in (short, long))
     return figures.cache.get(
         f"settled {short}|{long}",
         token,
-        lambda: realised_spreads(picture.settlements(short), picture.settlements(long), SHOWN),
+        lambda: distributed(realised_spreads(picture.settlements(short), picture.settlements(long), KNOWN)),
     )
+
+
+def distributed(found: tuple[float, ...]) -> tuple[tuple[float, ...], SpreadsView | None]:
+    """The newest ones for the sparkline, and the distribution of all. Quarters as `statistics.quantiles`."""
+    if not found:
+        return (), None
+    low, median, high = quantiles(found, n=4, method="inclusive") if len(found) > 1 else found * 3
+    below = sum(each < 0 for each in found) / len(found)
+    return found[-SHOWN:], SpreadsView(len(found), min(found), low, median, high, max(found), below)

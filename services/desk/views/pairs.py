@@ -13,7 +13,7 @@ from services.execution.pair_legs import convert
 from services.execution.pair_state import SHORT, Pair
 from services.portfolio.exposure import coin_exposure, exposed_coins
 from services.portfolio.inputs import AccountInput, PositionInput
-from services.views.desk import PairView
+from services.views.desk import PairView, SettledOfPair
 
 _SHARE = Decimal("0.0001")
 
@@ -45,6 +45,7 @@ def _view(core: DeskCore, pair: Pair) -> PairView:
         funding_expected=admitted.expected if admitted is not None else None,
         funding_realised=books.funding if books is not None else ZERO,
         intervals=admitted.intervals if admitted is not None else 0,
+        settled=_settled(admitted),
         costs=books.fees if books is not None else ZERO,
         rested=_rested(admitted),
         exposures=_exposures(core, pair),
@@ -52,6 +53,11 @@ def _view(core: DeskCore, pair: Pair) -> PairView:
         reason=pair.close_reason or pair.text or pair.reason,
         hedged_age_ms=milliseconds(hedged_age(core, (pair,))),
     )
+
+
+def _settled(admitted: Admitted | None) -> tuple[SettledOfPair, ...]:
+    newest = reversed(admitted.settled) if admitted is not None else ()
+    return tuple(SettledOfPair(each.ts, each.expected, each.realised) for each in newest)
 
 
 def _rested(admitted: Admitted | None) -> Decimal | None:
