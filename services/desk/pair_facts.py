@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from services.desk import gatekeeping
 from services.desk.core import DeskCore
 from services.domain.money import BPS, ZERO
 from services.execution.pair_state import Pair
@@ -17,7 +18,7 @@ def pair_facts(core: DeskCore, pair: Pair) -> PairFacts:
     pnl: Decimal | None = ZERO
     for leg in pair.legs:
         entry = leg.entry_price
-        mark = core.picture.fresh_mark(leg.instrument, core.now)
+        mark = gatekeeping.fresh_mark(core, leg.instrument)
         usd = core.picture.quote_usd(leg.instrument)
         if leg.size == ZERO:
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from services.desk import gatekeeping
 from services.desk.core import UNREAD, DeskCore
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Purpose
@@ -18,6 +19,7 @@ from services.domain.orders import OrderRequest
 from services.execution.backstops import Want
 from services.execution.pair_legs import excess
 from services.execution.pair_state import Leg, Pair
+from services.execution.stops import Stop
 from services.execution.table import OrderEntry
 from services.portfolio import average_cost
 
@@ -110,7 +112,8 @@ def naked_leg(core: DeskCore, pair: Pair) -> tuple[Leg, Decimal] | None:
 
 
 def on_marks(core: DeskCore, submit: Submitter, frame: MarketFrame) -> None:
-    """Local stops look at fresh marks only: a stop never fires on a stale one."""
+    """Local stops look at fresh marks only: a stop never fires on a stale one. A spot leg whose venue states
+    none is looked at by its quote."""
     stops = core.stops
     if not stops.state.stops and not stops.state.naked:
         return
@@ -121,14 +124,23 @@ def on_marks(core: DeskCore, submit: Submitter, frame: MarketFrame) -> None:
         if row.instrument in stops.state.stops:
             submit.run(stops.on_mark(row.instrument, mark, core.now, submit.prices))
         for pair, stop in list(stops.state.naked.items()):
-            if stop.instrument == row.instrument and stops.naked_crossed(pair, mark, core.now):
-                text = f"stop of the naked leg {stop.instrument} at {stop.level}"
-                core.decide("stop", pair, text)
-                submit.run(
-                    core.pairs.request_close(
-                        pair, text, core.now, submit.prices, purpose=Purpose.STOP, origin="desk"
-                    )
-                )
+            if stop.instrument == row.instrument:
+                _naked_stop(core, submit, pair, stop, mark)
+    for pair, stop in list(stops.state.naked.items()):
+        if gatekeeping.marked_by_quote(core, stop.instrument):
+            middle = gatekeeping.fresh_mark(core, stop.instrument)
+            if middle is not None:
+                _naked_stop(core, submit, pair, stop, middle)
+
+
+def _naked_stop(core: DeskCore, submit: Submitter, pair: str, stop: Stop, mark: Decimal) -> None:
+    """A naked leg whose level is crossed takes its whole pair."""
+    if core.stops.naked_crossed(pair, mark, core.now):
+        text = f"stop of the naked leg {stop.instrument} at {stop.level}"
+        core.decide("stop", pair, text)
+        submit.run(
+            core.pairs.request_close(pair, text, core.now, submit.prices, purpose=Purpose.STOP, origin="desk")
+        )
 
 
 # -- after every event ---------------------------------------------------------------------------------------
@@ -160,8 +172,6 @@ def _wants(core: DeskCore) -> dict[str, Want]:
             wants[instrument] = Want(instrument=instrument, size=quantity.copy_sign(size), entry=entry)
     late: list[str] = []
     for pair in core.pairs.live():
-        if pair.one_shot:
-            continue  # its leg is taken back; nothing that only reduces can rest for it, and it has no mark
         found = naked_leg(core, pair) if pair.naked.since is not None else None
         if found is None:
             continue
@@ -171,9 +181,10 @@ def _wants(core: DeskCore) -> dict[str, Want]:
             continue
         late.append(pair.id)
         size = quantity * leg.side.sign
-        mark = core.picture.fresh_mark(leg.instrument, core.now)
+        mark = gatekeeping.fresh_mark(core, leg.instrument)
         core.stops.on_naked(pair.id, leg.instrument, size, entry, mark)
-        if quantity >= core.instruments[leg.instrument].min_size:
+        if quantity >= core.instruments[leg.instrument].min_size and not pair.one_shot:
+            # For spot nothing can rest that only ever takes back: its local stop is all there is.
             want = Want(instrument=leg.instrument, size=size, entry=entry, pair=pair.id, leg=leg.number)
             wants[want.key] = want
     for name in [name for name in core.state.stops.naked if name not in late]:

@@ -137,6 +137,8 @@ def test_what_runs_low_is_an_alert_with_the_transfer_to_make_and_nobody_makes_it
     assert (move.coin, move.amount, move.source, move.to) == ("USDT", D(12_000), "beta", "alpha")
     shown = desk_view(core, rig.desk.strategies, META)
     assert "move by hand: 12000 USDT beta" in drawing(shown, 120)
+    assert "USDT alpha 3,000 low beta 27,000" in drawing(shown, 160), "the inventory, and what of it is low"
+    assert len(cross.rows(shown, 160, Context(now=0))) == cross.count(shown)
     low = [row for row in said.cross.rows if row.buy == "BTC-USDT-PERP.alpha" and row.kind == "perp"]
     assert low
     assert {row.verdict for row in low} == {"BLOCK"}

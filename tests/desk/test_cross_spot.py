@@ -39,17 +39,24 @@ SETTINGS = Settings(
 SOLD, BOUGHT = "USDC/USD.beta", "USDC/USD.alpha"
 
 
-@pytest.fixture
-def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
-    """USDC on beta stands 45 bps above alpha from the half minute on, for as long as anybody looks."""
-    offsets = {"USDC.beta": ((0, 0.0), (20, 0.0), (25, 45.0), (7_200, 45.0))}
-    monkeypatch.setitem(SCENARIOS, "dislocation", replace(SCENARIOS["dislocation"], offsets=offsets))
-    found = Rig("dislocation", 7, SETTINGS)
+APART = ((0, 0.0), (20, 0.0), (25, 45.0), (7_200, 45.0))
+"""USDC on beta stands 45 bps above alpha from the half minute on, for as long as anybody looks."""
+
+
+def built(patch: pytest.MonkeyPatch, settings: Settings, path: tuple[tuple[int, float], ...] = APART) -> Rig:
+    """A desk over venues that can be made to misbehave."""
+    patch.setitem(SCENARIOS, "dislocation", replace(SCENARIOS["dislocation"], offsets={"USDC.beta": path}))
+    found = Rig("dislocation", 7, settings)
     doors: dict[str, VirtualVenue] = dict(found.exchange.doors)
     found.machine = VirtualMachine(
         found.ear, doors, found.exchange, found.queue, NullKeeper(), on_fault=found.exchange.set_fault
     )
     return found
+
+
+@pytest.fixture
+def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
+    return built(monkeypatch, SETTINGS)
 
 
 def listen(rig: Rig) -> list[Effect]:
@@ -143,6 +150,27 @@ def test_spot_changes_hands_until_a_side_runs_low_and_the_transfer_is_told(rig: 
     }
 
 
+def test_a_leg_left_alone_by_the_policy_has_its_stop_by_the_quote(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SEMANTICS 8: 50 bps for a coin on a peg, of the middle of the book, for spot has no mark here."""
+    policy = replace(SETTINGS, pair=replace(SETTINGS.pair, entry_policy="cancel"))
+    path = (*APART[:3], (68, 45.0), (70, 130.0), (7_200, 130.0))
+    rig = built(monkeypatch, policy, path)
+    heard = listen(rig)
+    pair = half_way(rig, refused=True)
+    rig.run(3 * SECOND)
+    core, frozen, leg = rig.desk.core, pair.state, pair.leg(excess(pair)[0])
+    assert (frozen, leg.instrument) == (PairState.FROZEN, SOLD)
+    entry, level = leg.entry_price, core.stops.state.naked[pair.id].level
+    assert entry is not None
+    assert abs(level / entry - D("1.005")) < D("0.0002")
+    assert core.state.protect == [], "nothing that only takes back can rest for spot"
+    rig.run(20 * SECOND)
+    assert pair.state is PairState.CLOSED
+    assert len([each for each in heard if isinstance(each, Decision) and each.kind == "stop"]) == 1
+    assert core.ledger.account("beta").balances["USDC"] == 15_000
+    agree(rig)
+
+
 @pytest.mark.parametrize("how", ["", "halt", "flatten", "stop"])
 def test_stopped_half_way_it_takes_back_what_one_leg_did_alone(rig: Rig, how: str) -> None:
     """SEMANTICS 3, 7 and 10: by orders that take back, never by the other leg, whether leg 2 is late or the
@@ -180,9 +208,14 @@ def test_stopped_half_way_it_takes_back_what_one_leg_did_alone(rig: Rig, how: st
     assert not [each for each in core.causes.causes() if each.name in ("reconcile", "circle", "in doubt")]
 
 
-def test_an_engine_that_died_half_way_comes_back_and_takes_back(rig: Rig) -> None:
+@pytest.mark.parametrize("state", [PairState.OPENING, PairState.UNWINDING])
+def test_an_engine_that_died_half_way_comes_back_and_takes_back(rig: Rig, state: PairState) -> None:
     """The checkpoint holds the leg; orders sent before the end are in doubt until the venue has told."""
-    pair = half_way(rig)
+    pair = half_way(rig, refused=state is not PairState.OPENING)
+    if state is not PairState.OPENING:
+        halt = {"reason": "test"}
+        rig.machine.feed(Command(id="c1", name="halt", args=halt, origin="test", ts=rig.queue.now))
+    assert pair.state is state
     before = excess(pair)
     state = Desk.restore(rig.desk.export())
     rig.desk = Desk(SETTINGS, {each.id: each for each in rig.world.instruments}, state, instance="abc123")
@@ -190,6 +223,7 @@ def test_an_engine_that_died_half_way_comes_back_and_takes_back(rig: Rig) -> Non
     rig.machine.feed(Timer(name="start", ts=rig.queue.now))
     (again,) = rig.desk.core.pairs.live()
     assert (again.id, again.one_shot, excess(again)) == (pair.id, True, before)
+    assert any(memo.in_doubt for memo in again.orders.values())
     for venue in rig.exchange.venues.values():
         venue.reconnect(rig.queue.now, "the engine was started")
     rig.run(40 * SECOND)

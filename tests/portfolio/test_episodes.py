@@ -153,6 +153,56 @@ def test_spot_fills_are_no_episode() -> None:
     assert book.state.open == {}
 
 
+def exchanged(fills: tuple[tuple[str, Side, str, str, str], ...], usd: str | None = "1") -> EpisodeBook:
+    """(venue, side, quantity, price, fee in dollars) of one pair that changes hands."""
+    book = EpisodeBook()
+    book.open_pair(
+        "P-01", strategy="cross", hedge_group="USDC", instruments=("a", "b"), now=1, capital_at_risk=d(44)
+    )
+    for number, (venue, side, quantity, price, fee) in enumerate(fills):
+        leg = spot("USDC", venue=venue)
+        told = fill(leg, side, quantity, price, fee=fee, fee_coin="USD", trade_id=f"t{number}")
+        assert book.fill(told, leg, pair="P-01", strategy="cross", quote_usd=d(1), fee_usd=d(1)) == ()
+    index = None if usd is None else d(usd)
+    book.exchange("P-01", (spot("USDC", venue="beta"), index), (spot("USDC", venue="alpha"), index))
+    return book
+
+
+def test_spot_that_changed_hands_brings_what_the_venues_are_apart() -> None:
+    book = exchanged(
+        (
+            ("beta", Side.SELL, "3000", "1.004", "1.5"),
+            ("alpha", Side.BUY, "3000", "1.001", "1.5"),
+            ("beta", Side.SELL, "1000", "1.003", "0.5"),
+            ("alpha", Side.BUY, "1000", "1.002", "0.5"),
+        )
+    )
+    (closed,) = book.close_pair("P-01", 9, "exchanged")
+    assert (closed.price_pnl, closed.fees, closed.net_pnl) == (d(10), d(4), d(6))
+    assert (closed.kind, closed.reason, closed.notional) == ("pair", "exchanged", d("4012.000"))
+
+
+def test_what_one_leg_did_alone_and_took_back_is_booked_and_a_rest_stays_at_cost() -> None:
+    """Sold 2 000 alone, bought 1 500 of them back 2 cents dearer; 400 were matched, 100 stay done alone."""
+    book = exchanged(
+        (
+            ("beta", Side.SELL, "2000", "1.00", "1"),
+            ("alpha", Side.BUY, "400", "0.99", "1"),
+            ("beta", Side.BUY, "1500", "1.02", "1"),
+        )
+    )
+    (closed,) = book.close_pair("P-01", 9, "reversed")
+    assert closed.price_pnl == d(-30) + d(4)
+    assert closed.fees == d(3)
+
+
+def test_an_exchange_of_unknown_worth_waits_for_its_index() -> None:
+    book = exchanged((("beta", Side.SELL, "10", "2", "0"), ("alpha", Side.BUY, "10", "1", "0")), usd=None)
+    assert book.close_pair("P-01", 9, "exchanged") == ()
+    (closed,) = book.price("USD", d("0.5"))
+    assert closed.price_pnl == d(5)
+
+
 def test_funding_without_an_open_episode_is_left_to_the_ledger() -> None:
     book = EpisodeBook()
     book.funding(settled("1"), d(1))
