@@ -16,6 +16,7 @@ from collections.abc import Callable
 import httpx
 
 from services.venues.wire.budget import Lane
+from services.venues.wire.connection import WarmTransport
 
 KEEPALIVE_S = 20.0
 """Shorter than servers close idle connections: one that dies under a send makes an unknown outcome."""
@@ -25,10 +26,9 @@ MakeTransport = Callable[[], httpx.AsyncBaseTransport]
 
 def transport_maker(verify: ssl.SSLContext | bool) -> MakeTransport:
     """Transports of one connection each, over one TLS context."""
-    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S)
 
     def make() -> httpx.AsyncBaseTransport:
-        return httpx.AsyncHTTPTransport(verify=verify, limits=limits, retries=0, trust_env=False)
+        return WarmTransport(verify, KEEPALIVE_S)
 
     return make
 
