@@ -31,6 +31,7 @@ from services.execution.pairs import PairMachine
 from services.execution.stops import StopBook
 from services.execution.table import OrderTable
 from services.market.picture import MarketPicture
+from services.portfolio.account import Listing
 from services.portfolio.episodes import EpisodeBook
 from services.portfolio.ledger import Ledger
 from services.portfolio.unit_value import UnitBook
@@ -57,6 +58,7 @@ class DeskCore:
     def __init__(self, settings: Settings, instruments: Mapping[str, Instrument], state: DeskState) -> None:
         self.state = state
         self.instruments: dict[str, Instrument] = dict(instruments)
+        self.listing = Listing(self.instruments)
         self.out: list[Effect] = []
         self.base_settings = settings
         """As the profile has them, without the operator's overrides."""

@@ -21,10 +21,19 @@ PAIR_TOKENS = 3
 """Orders that a pair under way may have to send within a second: a slice, its hedge, one reversal."""
 
 
-def accounts(core: DeskCore, *, stale_ok: bool = False) -> dict[str, AccountInput]:
-    """Every account of the profile as it stands; stale figures are None inside unless `stale_ok`."""
+def accounts(core: DeskCore, *, marks_of_all: bool = True) -> dict[str, AccountInput]:
+    """Every account of the profile as it stands; stale figures are None inside. `marks_of_all`: also the
+    marks of what is not held, for fills that have not happened."""
     return {
-        venue: account_input(core.ledger, core.picture, venue, core.instruments, core.now, stale_ok=stale_ok)
+        venue: account_input(
+            core.ledger,
+            core.picture,
+            venue,
+            core.instruments,
+            core.now,
+            listing=core.listing,
+            marks_of_all=marks_of_all,
+        )
         for venue in core.settings.venues
     }
 
@@ -64,19 +73,29 @@ def market_facts(core: DeskCore, instrument: str) -> MarketFacts:
     """The market of one instrument: last good figures, and whether they are proven."""
     picture, now = core.picture, core.now
     spec = core.instruments[instrument]
-    quote = picture.quote(instrument)
     by_quote = marked_by_quote(core, instrument)
+    sides = picture.sides(instrument)
     bid = ask = None
-    if quote is not None and 0 < quote.bid < IMPOSSIBLE and 0 < quote.ask < IMPOSSIBLE:
-        bid, ask = spec.price_of(quote.bid), spec.price_of(quote.ask)
+    if sides is not None:
+        bid, ask = sides.bid, sides.ask
+    else:  # crossed: its prices are possible all the same
+        quote = picture.quote(instrument)
+        if quote is not None and 0 < quote.bid < IMPOSSIBLE and 0 < quote.ask < IMPOSSIBLE:
+            bid, ask = spec.price_of(quote.bid), spec.price_of(quote.ask)
+    fresh = fresh_mark(core, instrument)
+    mark = fresh
+    if fresh is None:
+        mark = picture.mid(instrument) if by_quote else picture.last_mark(instrument)
+    usd = picture.fresh_index(spec.venue, spec.quote, now)
+    settle = usd if spec.settle == spec.quote else picture.fresh_index(spec.venue, spec.settle, now)
     return MarketFacts(
-        mark=picture.mid(instrument) if by_quote else picture.last_mark(instrument),
+        mark=mark,
         bid=bid,
         ask=ask,
-        quote_usd=picture.fresh_index(spec.venue, spec.quote, now),
-        settle_usd=picture.fresh_index(spec.venue, spec.settle, now),
+        quote_usd=usd,
+        settle_usd=settle,
         quote_fresh=picture.quote_fresh(instrument, now),
-        mark_fresh=fresh_mark(core, instrument) is not None,
+        mark_fresh=fresh is not None,
         quote_age_ns=picture.quote_age(instrument, now),
         mark_age_ns=(picture.quote_age if by_quote else picture.mark_age)(instrument, now),
         close_only=spec.delisting_ts is not None and now >= spec.delisting_ts - 3_600_000_000_000,
@@ -249,7 +268,7 @@ def context(
     """The question about an order of `origin` on `instrument`; `also` names further instruments of it,
     `asked` is the order's id."""
     working = open_orders(core, asked)
-    books = accounts(core)
+    books = accounts(core, marks_of_all=False)
     needed = [instrument, *also]
     needed += [row.instrument for row in working]
     needed += [position.instrument.id for book in books.values() for position in book.positions]

@@ -47,7 +47,7 @@ FORGET_AFTER_S = 10
 def tick(core: DeskCore, submit: Submitter) -> None:
     """One look at everything."""
     core.state.next_risk = core.now + min(EVERY_S, core.settings.breaker.evaluate_s) * SECOND
-    books = gatekeeping.accounts(core)
+    books = gatekeeping.accounts(core, marks_of_all=False)
     margins = {venue: account_margin(book) for venue, book in books.items()}
     stale = _freshness(core, books, margins)
     pegs.watch(core, books)
@@ -83,7 +83,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
 
 def equity(core: DeskCore) -> Decimal | None:
     """Equity of all accounts at fresh figures, USD; None = unknown."""
-    books = gatekeeping.accounts(core)
+    books = gatekeeping.accounts(core, marks_of_all=False)
     return merge_margins(account_margin(book) for book in books.values()).equity
 
 

@@ -11,7 +11,8 @@ from collections import deque
 
 import msgspec
 
-from services.desk import blackout, gatekeeping, idle, measuring
+from services.desk import idle, measuring
+from services.desk.asked import Asked, ask
 from services.desk.core import DeskCore
 from services.desk.prices import DeskPrices
 from services.desk.reasons import gate_figures, links
@@ -36,7 +37,6 @@ from services.execution.actions import (
 )
 from services.execution.table import OrderEntry
 from services.risk.context import GateAnswer
-from services.risk.gate import check_hedge, check_order, refused_too
 
 MAX_ACTIONS = 400
 """In one turn. More means that a machine and the gate answer each other in circles: it is cut and alarmed."""
@@ -52,6 +52,8 @@ class Submitter:
         self.prices = DeskPrices(core)
         self._queue: deque[Action] = deque()
         self._running = False
+        self._asked: dict[str, Asked] = {}
+        """Orders whose intents are on their way to the disk. No state: lost, it is asked anew."""
         self.became: list[Became] = []
         self.flattened: list[Flattened] = []
         self.asks: list[Ask] = []
@@ -139,17 +141,13 @@ class Submitter:
     # -- orders ------------------------------------------------------------------------------------------
 
     def ask_gate(self, order: OrderRequest) -> GateAnswer:
-        ctx = gatekeeping.order_context(self.core, order)
-        if order.purpose is Purpose.HEDGE:
-            return check_hedge(ctx, order)
-        answer = check_order(ctx, order)
-        timing = blackout.entry_check(self.core, order)
-        return answer if timing is None else refused_too(answer, timing)
+        return ask(self.core, order).answer
 
     def place(self, order: OrderRequest) -> None:
         """The gate's question, then intent or denial."""
         core = self.core
-        answer = self.ask_gate(order)
+        asked = ask(core, order)
+        answer = asked.answer
         if not answer.allowed:
             core.orders.add(order, core.now)
             self._deny(order, answer)
@@ -175,6 +173,7 @@ class Submitter:
             self._sent(entry)
             return
         core.state.intents[str(seq)] = [final.client_order_id]
+        self._asked[final.client_order_id] = asked
         core.emit(intent)
         self.keep(entry)
 
@@ -182,10 +181,10 @@ class Submitter:
         """The intent is on disk: the gate once more at present figures, then out."""
         core = self.core
         for client_order_id in core.state.intents.pop(str(seq), []):
-            entry = core.orders.get(client_order_id)
+            entry, before = core.orders.get(client_order_id), self._asked.pop(client_order_id, None)
             if entry is None or entry.state is not OrderState.INITIALIZED:
                 continue
-            answer = self.ask_gate(entry.request)
+            answer = ask(core, entry.request, before).answer
             if not answer.allowed or answer.quantity < entry.request.quantity:
                 self._deny(entry.request, answer)
                 continue
@@ -205,6 +204,7 @@ class Submitter:
         """What waits for the disk is denied: it may never become durable, so it must never go out."""
         core = self.core
         waiting, core.state.intents = core.state.intents, {}
+        self._asked.clear()
         for names in waiting.values():
             for client_order_id in names:
                 entry = core.orders.get(client_order_id)

@@ -273,29 +273,37 @@ class MarketPicture:
         return self.fresh_quote(instrument, now) is not None
 
     def mark_fresh(self, instrument: str, now: int) -> bool:
-        age = self.mark_age(instrument, now)
-        return age is not None and age < self._mark_ns and self.mark(instrument) is not None
+        return self.fresh_mark(instrument, now) is not None
 
     def index_fresh(self, venue: str, coin: str, now: int) -> bool:
-        age = self.index_age(venue, coin, now)
-        return age is not None and age < self._index_ns and self.index(venue, coin) is not None
+        return self.fresh_index(venue, coin, now) is not None
 
     def rate_fresh(self, instrument: str, now: int) -> bool:
         age = self.rate_age(instrument, now)
         return age is not None and age < self._funding_ns
 
     def fresh_quote(self, instrument: str, now: int) -> QuoteRow | None:
-        age = self.quote_age(instrument, now)
-        if age is None or age >= self._quote_ns:
+        feed = self._feed(instrument)
+        known = feed.quotes.get(instrument)
+        if known is None or self._age(feed, known[1], now) >= self._quote_ns:
             return None
-        row = self.quote(instrument)
-        return row if row is not None and two_sided(row) else None
+        return known[0] if two_sided(known[0]) else None
 
     def fresh_mark(self, instrument: str, now: int) -> Decimal | None:
-        return self.mark(instrument) if self.mark_fresh(instrument, now) else None
+        feed = self._feed(instrument)
+        known = feed.marks.get(instrument)
+        if known is None or self._age(feed, known[1], now) >= self._mark_ns:
+            return None
+        return self.mark(instrument)
 
     def fresh_index(self, venue: str, coin: str, now: int) -> Decimal | None:
-        return self.index(venue, coin) if self.index_fresh(venue, coin, now) else None
+        if coin == USD or coin in self.assume_par:
+            return ONE if self._index_ns > 0 else None
+        feed = self.state.feeds.get(venue)
+        known = None if feed is None else feed.indexes.get(coin)
+        if feed is None or known is None or self._age(feed, known[1], now) >= self._index_ns:
+            return None
+        return self.index(venue, coin)
 
     # ---- funding ------------------------------------------------------------------------------------
 

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 from services.domain.instrument import Instrument
 from services.domain.money import ZERO
 from services.market.picture import MarketPicture
 from services.portfolio.inputs import AccountInput, PositionInput
 from services.portfolio.ledger import Ledger
+
+
+class Listing:
+    """The perps of each venue, and the coins that they are quoted and settled in: worked out once."""
+
+    __slots__ = ("coins", "perps")
+
+    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        self.perps: dict[str, tuple[str, ...]] = {}
+        self.coins: dict[str, tuple[str, ...]] = {}
+        for each in instruments.values():
+            if each.is_perp:
+                self.perps[each.venue] = (*self.perps.get(each.venue, ()), each.id)
+                known = self.coins.get(each.venue, ())
+                self.coins[each.venue] = tuple(dict.fromkeys((*known, each.quote, each.settle)))
 
 
 def account_input(
@@ -20,19 +34,20 @@ def account_input(
     now: int,
     *,
     stale_ok: bool = False,
+    listing: Listing | None = None,
+    marks_of_all: bool = True,
 ) -> AccountInput:
     """One venue account as it stands; whatever is stale or missing is None inside.
 
     `stale_ok` values everything at the last known figures: for the screen and for reducing orders, never to
-    allow new risk.
+    allow new risk. `listing`: of the same instruments, where it is known already. `marks_of_all`: also marks
+    of what is not held, which only hypothetical fills ask for.
     """
     book = ledger.account(venue)
-    coins = dict.fromkeys(book.balances)
-    marks: dict[str, Decimal | None] = {}
-    for listed in instruments.values():
-        if listed.venue == venue and listed.is_perp:
-            marks[listed.id] = picture.mark(listed.id) if stale_ok else picture.fresh_mark(listed.id, now)
-            coins[listed.quote] = coins[listed.settle] = None
+    listed = listing if listing is not None else Listing(instruments)
+    coins = dict.fromkeys((*book.balances, *listed.coins.get(venue, ())))
+    mark_of = picture.mark if stale_ok else lambda name: picture.fresh_mark(name, now)
+    marks = {name: mark_of(name) for name in listed.perps.get(venue, ())} if marks_of_all else {}
     indexes = {
         coin: picture.index(venue, coin) if stale_ok else picture.fresh_index(venue, coin, now)
         for coin in coins
@@ -51,7 +66,7 @@ def account_input(
                 instrument=spec,
                 size=held.size,
                 entry=held.entry,
-                mark=marks.get(spec.id),
+                mark=mark_of(spec.id) if spec.venue == venue and spec.is_perp else None,
                 quote_usd=indexes.get(spec.quote),
                 settle_usd=indexes.get(spec.settle),
             )

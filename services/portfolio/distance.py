@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from itertools import product
+from itertools import pairwise, product
 
 from services.domain.instrument import MarginTier
 from services.domain.money import ONE, STABLECOINS, ZERO
@@ -22,6 +22,8 @@ from services.portfolio.margin import account_margin, effective_weight, sound, v
 
 _ALL_SIGNS_UP_TO = 4
 """Underlyings up to which every combination of directions is tried."""
+_ROUNDING = Decimal("1e-12")
+"""Of all amounts together: far more than 34 digits can be wrong by."""
 
 
 class Sheet:
@@ -176,11 +178,15 @@ def joint_distance(account: AccountInput) -> Decimal | None:
         return None
     underlyings = tuple(dict.fromkeys(underlying for underlying, _, _ in sheet.legs))
     nearest: Decimal | None = None
+    concave = all(joined(tiers) for _, _, tiers in sheet.legs)
     for signs in _directions(sheet, underlyings):
         limit = ONE if -ONE in signs else None
+        direction = dict(zip(underlyings, signs, strict=True))
         if nearest is not None:
             limit = nearest if limit is None else min(limit, nearest)
-        move = first_crossing(sheet, dict(zip(underlyings, signs, strict=True)), limit)
+            if nearest == ZERO or (concave and _clear_at(sheet, direction, limit)):
+                continue
+        move = first_crossing(sheet, direction, limit)
         if move is not None and (nearest is None or move < nearest):
             nearest = move
     return nearest
@@ -222,6 +228,48 @@ def _directions(sheet: Sheet, underlyings: Sequence[str]) -> list[tuple[Decimal,
     return [tuple(against), (-ONE,) * len(underlyings), (ONE,) * len(underlyings)]
 
 
+def joined(tiers: tuple[MarginTier, ...]) -> bool:
+    """Each bracket goes on where the one below ends, and none is milder: the requirement is convex."""
+    for low, high in pairwise(tiers):
+        cap = low.cap
+        if cap is None or high.maintenance < low.maintenance or (high.cap is not None and high.cap <= cap):
+            return False
+        if high.cum - low.cum != cap * (high.maintenance - low.maintenance):
+            return False
+    return True
+
+
+def _clear_at(sheet: Sheet, direction: Mapping[str, Decimal], move: Decimal) -> bool:
+    """C is above maintenance after this move, and by more than rounding could make of it.
+
+    Weights are at most 1 and brackets `joined`, so C - maintenance is concave in the move: above zero at 0
+    and here, it is above zero in between, and the segments need not be gone through.
+    """
+    above = size = ZERO
+    for weight, value, by_coin in sheet.coins:
+        after = value
+        for coin, part in by_coin.items():
+            step = direction.get(coin)
+            if step is not None:
+                after += part * step * move
+        above += weight * after if after > ZERO else after
+        size += abs(value) + abs(after)
+    for underlying, notional, tiers in sheet.legs:
+        after = notional + notional * direction.get(underlying, ZERO) * move
+        tier = _tier_of(tiers, after)
+        above -= after * tier.maintenance - tier.cum
+        size += after
+    return above > size * _ROUNDING
+
+
+def _tier_of(tiers: tuple[MarginTier, ...], size: Decimal) -> MarginTier:
+    """The bracket of a notional; above the last cap still the last one."""
+    for tier in tiers:
+        if tier.cap is None or size <= tier.cap:
+            return tier
+    return tiers[-1]
+
+
 def _line_at(
     lines: list[tuple[Decimal, Decimal, Decimal]],
     needs: list[tuple[Decimal, Decimal, tuple[MarginTier, ...]]],
@@ -234,12 +282,7 @@ def _line_at(
         level += counts * value
         slope += counts * step
     for notional, step, tiers in needs:
-        size = notional + step * inside
-        tier = tiers[-1]
-        for candidate in tiers:
-            if candidate.cap is None or size <= candidate.cap:
-                tier = candidate
-                break
+        tier = _tier_of(tiers, notional + step * inside)
         level -= notional * tier.maintenance - tier.cum
         slope -= step * tier.maintenance
     return level, slope

@@ -162,8 +162,7 @@ def test_step_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     core, strategies = run.session.desk.core, run.session.desk.strategies
     monkeypatch.setattr(core.picture, "apply", parts.wrap("market picture", core.picture.apply))
     monkeypatch.setattr(strategies, "call", parts.wrap("strategy with its view", strategies.call))
-    ask = parts.wrap("gate", submit.Submitter.ask_gate)
-    monkeypatch.setattr(submit.Submitter, "ask_gate", ask)
+    monkeypatch.setattr(submit, "ask", parts.wrap("gate", submit.ask))
     monkeypatch.setattr(risk, "tick", parts.wrap("risk tick", risk.tick))
     assert desk_module.risk is risk
     total = run.go(3)

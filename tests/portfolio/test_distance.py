@@ -10,10 +10,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from services.portfolio.distance import (
+    _directions,
     coin_distance,
+    first_crossing,
     joint_distance,
     liquidation_price,
     nearest_coin_distance,
+    sheet_of,
     single_leg_liquidation,
     usage_below_one,
 )
@@ -227,6 +230,21 @@ def test_coin_distance_reinserted_gives_usage_one_and_no_smaller_fall_does(
         before = usage_at(account_, Shock(coins={coin: fall * share}))
         assert before is not None
         assert before < 1
+
+
+@given(account_=accounts(balance=healthy_balances))
+@settings(max_examples=30)
+def test_the_directions_that_are_passed_over_would_not_have_been_nearer(account_: AccountInput) -> None:
+    sheet = sheet_of(account_)
+    assume(sheet is not None and sheet.legs)
+    assert sheet is not None
+    names = tuple(dict.fromkeys(name for name, _, _ in sheet.legs))
+    nearest: Decimal | None = None
+    for signs in _directions(sheet, names):
+        move = first_crossing(sheet, dict(zip(names, signs, strict=True)), d(1) if d(-1) in signs else None)
+        if move is not None and (nearest is None or move < nearest):
+            nearest = move
+    assert str(joint_distance(account_)) == str(nearest)
 
 
 @given(account_=accounts(balance=healthy_balances, max_count=4), data=st.data())

@@ -60,7 +60,16 @@ class Figures:
         core = self.core
         if venue not in core.ledger.state.accounts:
             return AccountInput(venue, {}, {}, {}, {}, (), balances_known=False)
-        return account_input(core.ledger, core.picture, venue, core.instruments, core.now, stale_ok=stale_ok)
+        return account_input(
+            core.ledger,
+            core.picture,
+            venue,
+            core.instruments,
+            core.now,
+            stale_ok=stale_ok,
+            listing=core.listing,
+            marks_of_all=False,
+        )
 
     def holds(self, venue: str) -> bool:
         """A position of ours is open there."""
