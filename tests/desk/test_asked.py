@@ -102,7 +102,7 @@ def test_every_field_of_the_question_is_compared() -> None:
     """A new one has to be taken into `same`, and then into this list."""
     assert {each.name for each in fields(GateContext)} == {
         "now", "settings", "instruments", "accounts", "account_facts", "markets", "working", "trading_state",
-        "state_text", "depeg_levels", "usage", "disabled", "owners", "halts_venue",
+        "state_text", "depeg_levels", "usage", "disabled", "owners", "alone", "halts_venue",
     }  # fmt: skip
     assert set(AccountInput.__struct_fields__) == {
         "venue", "balances", "weights_total", "weights_initial", "indexes", "positions", "leverage_settings",
@@ -119,6 +119,6 @@ def test_every_field_of_the_question_is_compared() -> None:
         "mark_age_ns", "close_only",
     }  # fmt: skip
     assert set(OpenOrder.__struct_fields__) == {
-        "client_order_id", "instrument", "side", "leaves", "price", "reduce_only", "purpose", "origin", "pair",
-        "stage",
+        "client_order_id", "instrument", "side", "leaves", "price", "reduce_only", "purpose", "origin",
+        "pair", "stage",
     }  # fmt: skip
