@@ -198,13 +198,14 @@ def _inventory(dear: Look, cheap: Look, rules: CrossRules) -> list[str]:
 
 
 def _least(dear: Look, cheap: Look) -> Decimal:
-    """Base units that both venues take in one order."""
+    """Base units worth an exchange: twice what a venue takes in one order, for a part of it may have to go
+    back."""
     least = joint_lot(dear.instrument, cheap.instrument)
     for look, side in ((dear, dear.bid), (cheap, cheap.ask)):
         spec, usd = look.instrument, look.quote_usd
         least = max(least, spec.min_size)
         if side is not None and usd is not None and usd > ZERO and spec.min_notional > ZERO:
-            least = max(least, spec.min_notional / (side.price * usd))
+            least = max(least, 2 * spec.min_notional / (side.price * usd))
     return least
 
 

@@ -151,7 +151,7 @@ class Check(Struct, frozen=True, kw_only=True):
     room: Decimal | None = None
     """The same in USD notional, to first order (costs left out); None = unknown, or no matter of notional."""
     unit: str = ""
-    """`usd`, `x`, `fraction`, `count`, `ms`, `bps`, `rate/min`, `state`."""
+    """`usd`, `x`, `fraction`, `count`, `ms`, `bps`, `rate/min`, `state`, or a coin."""
     passed: bool
     warns: bool = False
     """Passed, but the operator is told (venue share)."""

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from services.domain.enums import PairState, TradingState
-from services.domain.money import ZERO
+from services.domain.money import ONE, ZERO
+from services.domain.orders import parse_client_order_id
 from services.drive import recover
 from services.settings.layout import StateLayout
 from services.store.reader import StoreReader
@@ -116,8 +117,12 @@ class _Judge:
 
     def _naked(self) -> Decimal:
         """USD by the exchange's books."""
-        size = sum(self.life.sizes().values(), ZERO)
-        return abs(size) * Decimal(24_000)
+        return self.life.alone() * (ONE if self.life.spot else Decimal(24_000))
+
+    def _takes_off(self, order: Any) -> bool:
+        """No venue has a reduce-only flag for spot: there the client id says what an order was for."""
+        parts = parse_client_order_id(order.client_order_id) if self.life.spot else None
+        return bool(order.reduce_only) or (parts is not None and parts.purpose.closing)
 
     def _resting(self) -> bool:
         quiet = not self.core.orders.open_orders() and not self.core.flattens.running()
@@ -180,13 +185,14 @@ class _Judge:
         self.demand(all(times == 1 for times in ids.values()), f"taken twice: {ids}")
         entered: dict[str, Decimal] = {}
         for each in orders:
-            if not each.reduce_only:
+            if not self._takes_off(each):
                 lot = self.core.instruments[each.instrument].size_increment
                 entered[each.instrument] = entered.get(each.instrument, ZERO) + each.filled * lot
         most = Decimal(self.order["target"])
         self.demand(all(sum_ <= most for sum_ in entered.values()), f"entered {entered}, target {most}")
         if self.order["state"] == TradingState.HALTED.value:
-            later = [each for each in orders if each.client_order_id not in taken and not each.reduce_only]
+            new = [each for each in orders if each.client_order_id not in taken]
+            later = [each for each in new if not self._takes_off(each)]
             self.demand(not later, f"halted, and yet {[each.client_order_id for each in later]}")
 
     def _store(self, replayed: bool) -> None:

@@ -99,13 +99,15 @@ class Killer:
         self.kills += 1
         return Killed(word["at"], word["state"], word["latched"])
 
-    def judge(self, folder: Path, killed: Killed, target: Decimal, bound: Decimal = NAKED_MAX) -> list[str]:
+    def judge(
+        self, folder: Path, killed: Killed, target: Decimal, bound: Decimal = NAKED_MAX, seed: int = 7
+    ) -> list[str]:
         """Start again on the folder and look at everything; what is wrong, in words.
 
         A restart sees nothing but the folder, so two kills that left the same are judged once.
         """
         facts = {"state": killed.state, "latched": killed.latched, "target": str(target)}
-        self._order("judge", folder, seen=sorted(self._seen), bound=str(bound), seed=7, **facts)
+        self._order("judge", folder, seen=sorted(self._seen), bound=str(bound), seed=seed, **facts)
         word = self._word()
         assert "end" in word, word.get("fault", word)
         assert self._word() == {"ended": 0}
@@ -118,15 +120,21 @@ class Killer:
         return wrong
 
     def kill_all(
-        self, play: str, policy: str, chosen: Sequence[int], names: list[str], target: Decimal
+        self,
+        play: str,
+        policy: str,
+        chosen: Sequence[int],
+        names: list[str],
+        target: Decimal,
+        seed: int = 7,
     ) -> list[str]:
         """A life, a kill and a second life for each of these marks; what is wrong, a line each."""
         failed: list[str] = []
         for at in chosen:
             folder = self.folder()
-            killed = self.kill(folder, play, at, policy)
+            killed = self.kill(folder, play, at, policy, seed)
             assert killed.at == names[at], "two runs of one play have passed other doors"
-            wrong = self.judge(folder, killed, target)
+            wrong = self.judge(folder, killed, target, seed=seed)
             failed += [f"{play} {policy} {at} ({killed.at}): {text}" for text in wrong]
         return failed
 

@@ -23,6 +23,7 @@ from services.drive.lock import Holder
 from services.drive.machine import VirtualMachine
 from services.drive.session import Session
 from services.drive.standing import SessionNote
+from services.settings.cross import Cross
 from services.settings.funding import Funding
 from services.settings.layout import StateLayout
 from services.settings.parameters import (
@@ -35,7 +36,7 @@ from services.settings.parameters import (
     StrategySettings,
 )
 from services.venues.sim import funding
-from services.venues.sim.scenarios import MARCH_2023
+from services.venues.sim.scenarios import MARCH_2023, SCENARIOS
 from services.venues.sim.world import World, make_world
 from tests.kill.doors import Marks, marked_keeper, marked_venues
 
@@ -51,6 +52,21 @@ SETTINGS = Settings(
 )
 
 
+SPOT_SEEDS = 1_000
+"""Worlds from this seed on have spot alone: a coin changes hands once, and nothing is held."""
+
+APART = "apart"
+"""Its market, known in the zygote alone."""
+
+SPOT_SETTINGS = Settings(
+    fresh=Freshness(self_clear_s=1),
+    strategies={
+        "cross_exchange": StrategySettings(
+            kind="cross_exchange", cross=Cross(cooldown_close_min=600, cooldown_failed_min=600)
+        ),
+    },
+)
+
 STOPPED = "stopped by policy"
 
 OF_PLAY = {
@@ -62,7 +78,11 @@ OF_PLAY = {
 
 
 def small_world(seed: int = 7) -> World:
-    """13:57:30: inside the entry window until 13:58, a settlement of beta at 14:00."""
+    """13:57:30: inside the entry window until 13:58, a settlement of beta at 14:00. Of spot: USDC on beta
+    moves off within seconds."""
+    if seed >= SPOT_SEEDS:
+        world = make_world(APART, seed)
+        return replace(world, instruments=tuple(each for each in world.instruments if not each.is_perp))
     world = make_world("funding-harvest", seed)
     return replace(
         world,
@@ -74,8 +94,11 @@ def small_world(seed: int = 7) -> World:
 
 
 def shorten_the_past() -> None:
-    """In this process: a back-fill of `PAST_H` hours. Both lives of a world must have the same."""
+    """In this process: a back-fill of `PAST_H` hours. Both lives of a world must have the same, and know the
+    market of the spot plays."""
     funding.BACKFILL_HOURS = PAST_H
+    path = ((0, 0.0), (8, 0.0), (10, 45.0), (7_200, 45.0))
+    SCENARIOS[APART] = replace(SCENARIOS["dislocation"], name=APART, offsets={"USDC.beta": path})
 
 
 @dataclass
@@ -86,7 +109,8 @@ class Life:
     marks: Marks
     policy: str
     seed: int = 7
-    settings: Settings = SETTINGS
+    settings: Settings | None = None
+    """None = those of the world."""
     lost: Callable[[OrderRequest], bool] = lambda order: False
     """Orders that never reach the venue."""
     deaf: set[str] = field(default_factory=set)
@@ -96,7 +120,10 @@ class Life:
 
     def __post_init__(self) -> None:
         self.layout = StateLayout(self.folder)
-        self.session = Session(self.layout, small_world(self.seed), self.settings, "test")
+        self.spot = self.seed >= SPOT_SEEDS
+        plain = SPOT_SETTINGS if self.spot else SETTINGS
+        settings = plain if self.settings is None else self.settings
+        self.session = Session(self.layout, small_world(self.seed), settings, "test")
         self.session.open(SessionNote(pid="1", speed="max", state_dir=str(self.folder)))
         session = self.session
         self.session.keeper = marked_keeper(session.keeper, self.marks, self.policy)
@@ -162,13 +189,27 @@ class Life:
         return [pair.state for pair in self.session.desk.core.pairs.live()]
 
     def sizes(self) -> dict[str, Decimal]:
-        """By the exchange's own books."""
+        """By the exchange's own books; of spot what our orders have moved."""
+        if self.spot:
+            return self._moved()
         return {
             row.instrument: row.size
             for venue in self.session.exchange.venues
             for row in self.session.exchange.books(venue).positions
             if row.size
         }
+
+    def _moved(self) -> dict[str, Decimal]:
+        found: dict[str, Decimal] = {}
+        for venue in self.session.exchange.venues:
+            for fill in self.session.exchange.books(venue).fills:
+                done = found.get(fill.instrument, Decimal(0)) + fill.quantity * fill.side.sign
+                found[fill.instrument] = done
+        return {name: done for name, done in found.items() if done}
+
+    def alone(self) -> Decimal:
+        """What stands on one leg without the other, base units; of a position, or of spot moved."""
+        return abs(sum(self.sizes().values(), Decimal(0)))
 
     def hedged(self) -> bool:
         return self.states() == [PairState.HEDGED]
@@ -318,6 +359,25 @@ def restarted(life: Life) -> None:
     life.run(4)
 
 
+def exchanged(life: Life) -> None:
+    """A coin sold on one venue and bought on the other, in slices."""
+    life.until(life.one_leg)
+    life.until(lambda: not life.states() and not life.alone())
+    life.run(3)
+
+
+def taken_back(life: Life) -> None:
+    """The other leg is refused, then everything halted: what one leg did is done back."""
+    life.until(lambda: life.states() == [PairState.OPENING])
+    (pair,) = life.session.desk.core.pairs.live()
+    venue = pair.other(pair.first).instrument.rpartition(".")[2]
+    life.command("fault", kind="reject", venue=venue, chance="1")
+    life.until(life.one_leg)
+    life.command("halt")
+    life.until(lambda: not life.states() and not life.sizes())
+    life.run(3)
+
+
 def recovering(life: Life) -> None:
     """A start on whatever lies in the folder: the second life, killed in its turn."""
     life.run(15)
@@ -358,6 +418,8 @@ PLAYS: dict[str, Callable[[Life], None]] = {
         canceled,
         dead_man,
         restarted,
+        exchanged,
+        taken_back,
         recovering,
     )
 }

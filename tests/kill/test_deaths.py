@@ -13,7 +13,7 @@ from services.settings.parameters import Pair
 from services.store.reader import StoreReader
 from tests.kill.doors import LATE, PROMPT
 from tests.kill.killer import SOAK, Killer, killer, target_of
-from tests.kill.plays import DIRECT
+from tests.kill.plays import DIRECT, SPOT_SEEDS
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,19 @@ def test_killed_anywhere_in_this_play(
     sys.stdout.write(f"\n{play}: {len(names)} marks, {hand.kills - before} kills, {hand.told()}")
     assert not failed, "\n".join(failed)
     assert hand.kills - before >= 6
+
+
+@pytest.mark.parametrize(("play", "stride"), [("exchanged", 23), ("taken_back", 7)])
+def test_killed_while_spot_changes_hands(hand: Killer, play: str, stride: int) -> None:
+    """Nothing is held: what one leg did alone is done back, or the exchange is whole, whoever died when."""
+    run = hand.marks(play, seed=SPOT_SEEDS)
+    names, before = run["end"], hand.kills
+    begin = next(number for number, name in enumerate(names) if name.startswith("submit"))
+    chosen = range(begin - 1, len(names), 1 if SOAK else stride)
+    failed = hand.kill_all(play, LATE, chosen, names, target_of(run), SPOT_SEEDS)
+    sys.stdout.write(f"\n{play}: {len(names)} marks, {hand.kills - before} kills, {hand.told()}")
+    assert not failed, "\n".join(failed)
+    assert any(" unwind leg " in name for name in names) is (play == "taken_back")
 
 
 def test_the_plays_pass_the_places_they_are_named_for(hand: Killer) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.kill.doors import LATE, Marks, marked
 from tests.kill.judge import judge
-from tests.kill.plays import DIRECT, OF_PLAY, PLAYS, SETTINGS, Life, direct, shorten_the_past
+from tests.kill.plays import DIRECT, OF_PLAY, PLAYS, Life, direct, shorten_the_past
 
 LONGEST_S = 120
 """A life that hangs ends by itself, and its test fails."""
@@ -39,7 +39,7 @@ def live(order: dict[str, Any]) -> None:
         if order["play"] == DIRECT:
             direct(folder, marks)
         else:
-            settings = OF_PLAY.get(order["play"], SETTINGS)
+            settings = OF_PLAY.get(order["play"])
             life = Life(folder, marks, order["policy"], order["seed"], settings)
             PLAYS[order["play"]](life)
             targets = life.targets

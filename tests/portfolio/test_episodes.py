@@ -8,6 +8,7 @@ from services.domain.enums import Side
 from services.domain.events import FundingSettled
 from services.domain.records import EpisodeRecord
 from services.portfolio.episodes import EpisodeBook, EpisodesState
+from services.portfolio.ledger import Ledger
 from tests.portfolio.builders import d, fill, perp, spot
 
 BTC_T = perp("BTC", "USDT")
@@ -194,6 +195,25 @@ def test_what_one_leg_did_alone_and_took_back_is_booked_and_a_rest_stays_at_cost
     (closed,) = book.close_pair("P-01", 9, "reversed")
     assert closed.price_pnl == d(-30) + d(4)
     assert closed.fees == d(3)
+
+
+def test_a_fee_in_the_coin_that_was_bought_is_a_fee_and_no_loss_of_price() -> None:
+    """The legs are counted gross; what the fee took of the coin is missing in the inventory."""
+    book, ledger = EpisodeBook(), Ledger()
+    book.open_pair(
+        "P-01", strategy="cross", hedge_group="USDC", instruments=("a", "b"), now=1, capital_at_risk=d(4)
+    )
+    legs = spot("USDC", venue="beta"), spot("USDC", venue="alpha")
+    sold = fill(legs[0], Side.SELL, "1000", "1.01", fee="1", fee_coin="USD")
+    bought = fill(legs[1], Side.BUY, "1000", "1", fee="2", fee_coin="USDC")
+    for told, leg, index in ((sold, legs[0], "1"), (bought, legs[1], "0.99")):
+        ledger.apply_fill(told, leg, d(1), d(1), d(index))
+        book.fill(told, leg, pair="P-01", strategy="cross", quote_usd=d(1), fee_usd=d(index))
+    book.exchange("P-01", (legs[0], d(1)), (legs[1], d(1)))
+    (closed,) = book.close_pair("P-01", 9, "exchanged")
+    assert (closed.price_pnl, closed.fees) == (d(10), d("2.98"))
+    held = [ledger.account(name).balances["USDC"] for name in ("alpha", "beta")]
+    assert held == [d(998), d(-1_000)]
 
 
 def test_an_exchange_of_unknown_worth_waits_for_its_index() -> None:
