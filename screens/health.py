@@ -25,8 +25,8 @@ class HealthRoom(Room):
     name = "health"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
         PaneSpec("venues", "Venues"),
-        PaneSpec("process", "Process"),
-        PaneSpec("store", "Store"),
+        PaneSpec("process", "Process", table="health.process"),
+        PaneSpec("store", "Store", table="health.store"),
         PaneSpec("channels", "Channels"),
         PaneSpec("findings", "Findings"),
     )

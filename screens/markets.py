@@ -28,12 +28,12 @@ _CLOSE: dict[str, Callable[[BookView, int, int], Content]] = {
 class MarketsRoom(Room):
     name = "markets"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
-        PaneSpec("instruments", "Markets", sorts=markets.SORTS, columns=markets.NAMES),
-        PaneSpec("book", "Book"),
-        PaneSpec("candles", "Candles"),
-        PaneSpec("basis", "Basis"),
-        PaneSpec("rates", "Funding"),
-        PaneSpec("spreads", "Spread"),
+        PaneSpec("instruments", "Markets", sorts=markets.SORTS, columns=markets.NAMES, table="markets.rows"),
+        PaneSpec("book", "Book", table="book.asks book.bids"),
+        PaneSpec("candles", "Candles", table="book.candles"),
+        PaneSpec("basis", "Basis", table="book.candles"),
+        PaneSpec("rates", "Funding", table="book.settled"),
+        PaneSpec("spreads", "Spread", table="book.spreads"),
     )
 
     def __init__(self) -> None:

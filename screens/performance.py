@@ -12,14 +12,16 @@ from screens.layout import Rect, SizeClass, beside, stacked
 from screens.room import Host, Look, PaneSpec, Room
 from services.views.performance import PERIODS, PerformanceView
 
+METRICS = "performance.total performance.by_strategy performance.by_symbol"
+
 
 class PerformanceRoom(Room):
     name = "performance"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
-        PaneSpec("equity", "Equity", telling=True),
-        PaneSpec("drawdown", "Drawdown", telling=True),
-        PaneSpec("waterfall", "Where equity went", tab="Waterfall"),
-        PaneSpec("metrics", "Metrics"),
+        PaneSpec("equity", "Equity", telling=True, table="performance.curve"),
+        PaneSpec("drawdown", "Drawdown", telling=True, table="performance.curve"),
+        PaneSpec("waterfall", "Where equity went", tab="Waterfall", table="performance.waterfall"),
+        PaneSpec("metrics", "Metrics", table=METRICS),
     )
 
     def __init__(self) -> None:

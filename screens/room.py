@@ -46,8 +46,8 @@ class PaneSpec:
     telling: bool = False
     """Its summary says what it is about, so it stands in the border beside the tabs, too."""
     table: str = ""
-    """Where the rows of its table stand in the views (`desk.risk.limits`), for `w`; empty = the field of the
-    pane's name."""
+    """Where the rows of its table stand in the views (`desk.risk.limits`), for `w`; several with blanks
+    between. Empty = the field of the pane's name."""
     foot: tuple[SizeClass, ...] = ()
     """Sizes at which the detail of the selected row stands at its foot, beside those with tabs."""
 

@@ -28,8 +28,7 @@ class Files(Protocol):
 
 def table(spec: PaneSpec, views: Mapping[str, object], needle: str) -> list[list[str]]:
     """Header and rows of a pane's table; empty when the views hold none. `needle`: the filter that holds."""
-    found = _source(spec, views)
-    flat = [dict(_flat(row)) for row in found]
+    flat = list(_rows(spec, views))
     if needle:
         flat = [row for row in flat if needle in " ".join(row.values()).casefold()]
     header = list(dict.fromkeys(key for row in flat for key in row))
@@ -48,21 +47,30 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
     return out.getvalue()
 
 
-def _source(spec: PaneSpec, views: Mapping[str, object]) -> Sequence[Struct]:
-    kind, _, path = spec.table.partition(".")
-    if path:
-        node: object = views.get(kind)
-        for name in path.split("."):
-            node = getattr(node, name, None)
-        return _structs(node)
-    for view in views.values():
-        found = _structs(getattr(view, spec.name, None))
-        if found:
-            return found
-    return ()
+def _rows(spec: PaneSpec, views: Mapping[str, object]) -> Iterable[dict[str, str]]:
+    """The pane's rows, flat. Of several tables each row says whose it is."""
+    paths = spec.table.split()
+    for path in paths:
+        of = {"of": path.rpartition(".")[2]} if len(paths) > 1 else {}
+        kind, _, rest = path.partition(".")
+        yield from (of | dict(_flat(row)) for row in _at(views.get(kind), rest.split(".")))
+    if not paths:
+        found = next(filter(None, (_structs(getattr(each, spec.name, None)) for each in views.values())), ())
+        yield from (dict(_flat(row)) for row in found)
+
+
+def _at(node: object, names: Sequence[str]) -> Sequence[Struct]:
+    """What stands at the end of a path; a `*` on the way walks through a list."""
+    for at, name in enumerate(names):
+        if name == "*":
+            return [found for each in _structs(node) for found in _at(each, names[at + 1 :])]
+        node = getattr(node, name, None)
+    return _structs(node)
 
 
 def _structs(value: object) -> Sequence[Struct]:
+    if isinstance(value, Struct):
+        return [value]
     if not isinstance(value, tuple | list):
         return ()
     return [each for each in value if isinstance(each, Struct)]

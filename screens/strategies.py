@@ -13,12 +13,14 @@ from screens.layout import Rect, SizeClass
 from screens.room import Host, Look, PaneSpec, Room
 from services.views.strategies import ParameterView, StrategiesView
 
+PARAMETERS = "strategies.strategies.*.parameters"
+
 
 class StrategiesRoom(Room):
     name = "strategies"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
-        PaneSpec("running", "Strategies"),
-        PaneSpec("parameters", "Parameters", foot=(SizeClass.WIDE, SizeClass.MEDIUM)),
+        PaneSpec("running", "Strategies", table="strategies.strategies.*.status"),
+        PaneSpec("parameters", "Parameters", foot=(SizeClass.WIDE, SizeClass.MEDIUM), table=PARAMETERS),
         PaneSpec("pairs", "Pairs", sorts=strategies.PAIR_SORTS),
     )
 

@@ -24,8 +24,8 @@ class StressRoom(Room):
     name = "stress"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
         PaneSpec("shocks", "Shocks"),
-        PaneSpec("outcome", "Outcome"),
-        PaneSpec("scale", "Scale"),
+        PaneSpec("outcome", "Outcome", table="stress.outcomes"),
+        PaneSpec("scale", "Scale", table="stress.steps"),
         PaneSpec("cases", "Standing cases", tab="Cases"),
     )
 

@@ -24,7 +24,8 @@ class Taking(Ticketing, inherit_bindings=False):
         if row is None:
             self.say("nothing to copy")
             return
-        text = " ".join(" ".join(line.plain.split()) for line in row.lines)
+        # The sign that joins a pair's legs on the screen joins nothing elsewhere.
+        text = " ".join(" ".join(line.plain.lstrip("╭│╰ ").split()) for line in row.lines)
         self.app.copy_to_clipboard(text)
         self.say(f"copied: {text}")
 

@@ -296,7 +296,7 @@ def _next(view: BookView) -> tuple[Spans, ...]:
 
 def spreads(view: BookView, width: int, height: int) -> Content:
     content = Content(title="Spread", summary=((Span("bid to ask, bps", "muted"),), (Span("bps", "muted"),)))
-    lines = plots.histogram(view.spreads, width, height - 1, 0.1)
+    lines = plots.histogram([(each.from_bps, each.quotes) for each in view.spreads], width, height - 1, 0.1)
     if lines and view.spread_median_bps is not None and view.spread_wide_bps is not None:
         half, wide = (
             Span(f"{view.spread_median_bps:.1f}", "text"),

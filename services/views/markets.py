@@ -67,6 +67,11 @@ class SettledView(Struct, frozen=True, array_like=True):
     """bps per 8 h."""
 
 
+class BucketView(Struct, frozen=True, array_like=True):
+    from_bps: float
+    quotes: int
+
+
 class BookView(Struct, frozen=True, kw_only=True):
     """One instrument, looked at closely."""
 
@@ -98,5 +103,5 @@ class BookView(Struct, frozen=True, kw_only=True):
     spread_median_bps: float | None
     spread_wide_bps: float | None
     """Nineteen of twenty quotes were no wider."""
-    spreads: tuple[tuple[float, int], ...]
-    """(from bps, quotes), 0.1 bps wide."""
+    spreads: tuple[BucketView, ...]
+    """0.1 bps wide."""

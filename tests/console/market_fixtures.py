@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from services.views.markets import BookView, CandleView, LevelView, MarketRow, MarketsView, SettledView
+from services.views.markets import (
+    BookView,
+    BucketView,
+    CandleView,
+    LevelView,
+    MarketRow,
+    MarketsView,
+    SettledView,
+)
 from tests.console.fixtures import QUIET_TS, S, d, maybe
 
 _ROWS = (
@@ -113,5 +121,8 @@ def quiet_book(instrument: str = "BTC-USDT-PERP.alpha") -> BookView:
         spread_samples=1200,
         spread_median_bps=0.4,
         spread_wide_bps=1.1,
-        spreads=((0.1, 340), (0.2, 410), (0.3, 120), (0.4, 90), (0.7, 130), (1.0, 80), (1.6, 30)),
+        spreads=tuple(
+            BucketView(*each)
+            for each in ((0.1, 340), (0.2, 410), (0.3, 120), (0.4, 90), (0.7, 130), (1.0, 80), (1.6, 30))
+        ),
     )

@@ -16,7 +16,15 @@ from services.domain.money import BPS, DESK_CONTEXT, ZERO
 from services.market.executable import side_of
 from services.market.rates import rate_per_8h
 from services.market.tape import Tape
-from services.views.markets import BookView, CandleView, LevelView, MarketRow, MarketsView, SettledView
+from services.views.markets import (
+    BookView,
+    BucketView,
+    CandleView,
+    LevelView,
+    MarketRow,
+    MarketsView,
+    SettledView,
+)
 
 Levels = Sequence[tuple[Decimal, Decimal]]
 Depth = Callable[[str, int], tuple[Levels, Levels] | None]
@@ -160,7 +168,7 @@ def _book(core: DeskCore, spec: Instrument, minutes: int, tape: Tape, depth: Dep
         spread_samples=0 if spreads is None else spreads.samples,
         spread_median_bps=None if spreads is None else spreads.median_bps,
         spread_wide_bps=None if spreads is None else spreads.wide_bps,
-        spreads=() if spreads is None else spreads.buckets,
+        spreads=() if spreads is None else tuple(BucketView(*each) for each in spreads.buckets),
     )
 
 
