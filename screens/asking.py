@@ -235,7 +235,9 @@ class Asking(Prompt, inherit_bindings=False):
             self.ticket_typed(message.text)
         elif self.field_mode == ":":
             self.hint = typed.hint(message.text, self.desk)
-            self.problem = ""
+            if self.field is None or self.field.value != self.wrong:
+                # Not by the echo of what was typed before the line was entered.
+                self.problem = ""
             if message.text.lstrip(" :").startswith(("set ", "unset ")):
                 self.learn_settings()
             self.draw_command()

@@ -14,19 +14,38 @@ from services.protocol.grammar import complete
 
 HISTORY = 200
 """Lines kept."""
+STANDS_S = 20
+WARNS_S = 60
+"""How long a word, and a refusal, stands."""
 
 
 class Prompt(Picture, inherit_bindings=False):
     problem = ""
     """What is wrong with the line as it was entered."""
+    wrong = ""
+    """That line."""
     settings: Mapping[str, str] = MappingProxyType({})
     """Key to value and meaning, once asked for."""
     _asked = False
     """… since the line was opened."""
 
+    _said_for = 0
+    """Seconds that it stands."""
+
     def say(self, text: str, ink: str = "muted") -> None:
         self.said = (text, ink)
+        self._said_for = 0
         if self.is_attached:
+            self.draw_command()
+
+    def fade(self) -> None:
+        """Called each second. What was said goes by itself: later it would be taken for the answer to
+        something else. That another version answers holds as long as it does."""
+        if self.said is None or self.said[0] == self.link.warning:
+            return
+        self._said_for += 1
+        if self._said_for >= (STANDS_S if self.said[1] == "muted" else WARNS_S):
+            self.said = None
             self.draw_command()
 
     def keep_line(self, text: str) -> None:
@@ -39,6 +58,7 @@ class Prompt(Picture, inherit_bindings=False):
     def told_wrong(self, text: str) -> None:
         """What is wrong with the line stands below it, in the full width; the line stays to be mended."""
         self.problem = text
+        self.wrong = self.field.value if self.field is not None else ""
         if self.field_mode == "reason" or self.plan.size is SizeClass.WORDS:
             self.hint = (text, "*warn")
             self.say(text, "*warn")

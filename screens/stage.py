@@ -276,6 +276,7 @@ class Stage(Screen[None], inherit_bindings=False):
         """The engine's silence is seen without a word from it."""
         if self.strip is not None and (not self.trusted or not self._was_trusted):
             self.draw_all()
+        self.fade()
 
     titled: Callable[[str], None] | None = None
     """Takes what the terminal's title should say; None = the title is not ours."""
@@ -293,6 +294,8 @@ class Stage(Screen[None], inherit_bindings=False):
         """A new size, another active pane, other needs: everything goes to its place."""
 
     def draw_all(self) -> None: ...
+
+    def fade(self) -> None: ...
 
     def draw_strip(self) -> None: ...
 

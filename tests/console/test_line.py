@@ -9,6 +9,7 @@ from console.app import make_app
 from console.palette import system_commands
 from screens.link import Answer
 from screens.memory import Memory
+from screens.prompt import STANDS_S, WARNS_S
 from screens.rooms import ROOMS
 from screens.typed import OWN_HELP, worth_keeping
 from screens.ui import Terminal
@@ -92,6 +93,20 @@ async def test_an_error_stands_below_the_line_in_full_and_goes_when_it_is_mended
         )
         await d.press("= ")
         assert under(d).startswith("KEY: max_position")
+        await d.press("escape")
+
+
+async def test_an_error_stays_when_the_line_was_typed_and_entered_in_one_go() -> None:
+    """The words of a field come after the keys: those of before the enter are no mending."""
+    async with open_desk() as d:
+        await d.press("colon")
+        await d.pilot.pause()
+        for char in "fault outage":
+            d.app.post_message(events.Key("space" if char == " " else char, char))
+        d.app.post_message(events.Key("enter", None))
+        await d.pilot.pause(0.2)
+        await d.pilot.pause()
+        assert under(d).startswith("fault: ")
 
 
 def test_every_argument_of_every_command_is_expected_in_its_turn() -> None:
@@ -189,3 +204,19 @@ async def test_a_page_key_in_a_palette_that_has_no_list_yet_is_nothing() -> None
         await d.pilot.pause(0.3)
         await d.press("pagedown", "escape", "H")
         assert d.link.sent == [("halt", {})]
+
+
+async def test_what_was_said_goes_by_itself_and_a_refusal_stands_longer() -> None:
+    async with open_desk() as d:
+        for text, ink, seconds in (("copied", "muted", STANDS_S), ("refused", "*warn", WARNS_S)):
+            d.app.desk.say(text, ink)
+            for _ in range(seconds - 1):
+                d.app.desk.fade()
+            assert d.app.desk.said == (text, ink)
+            d.app.desk.fade()
+            assert d.app.desk.said is None
+        d.link.warning = "engine is another version"
+        d.app.desk.say(d.link.warning, "*warn")
+        for _ in range(2 * WARNS_S):
+            d.app.desk.fade()
+        assert d.app.desk.said is not None
