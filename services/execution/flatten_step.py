@@ -3,7 +3,8 @@
 A direct flatten and a desk that lost its store know no pairs, only what stands in one underlying. There both
 sides go down together: however the orders that are under way fill, what stands alone is at most one slice
 (`pair.slice_notional`), or what stood alone before, which goes first. A side that cannot be closed holds the
-other one up, like a pair's leg. Base units; between perps on stablecoins, which hedge one for one, coins.
+other one up, like a pair's leg; one without a fresh price goes first, so that a dead venue leaves nothing
+naked. Base units; between perps on stablecoins, which hedge one for one, coins.
 """
 
 from __future__ import annotations
@@ -65,11 +66,15 @@ def _group(
         else:
             high += under_way.get(name, ZERO)
     bound = max(_slice(name, instruments, view, settings) for name in names)
+    # A side without a fresh price may be at a venue that is dead: it goes first, and the other follows fills.
+    late = [any(view.mid(name) is None for name in names if sizes[name] * sign > ZERO) for sign in (1, -1)]
+    long_bound = ZERO if late == [False, True] else bound
+    short_bound = ZERO if late == [True, False] else bound
     most: dict[str, Decimal] = {}
     for name in _alternating(names, sizes, net):
         instrument, size = instruments[name], sizes[name]
         least = _least(name, instruments, view)
-        room = low + bound if size > ZERO else bound - high
+        room = low + long_bound if size > ZERO else short_bound - high
         if name in same:
             room = min(room, spare)
         quantity = floor_to(min(abs(size), max(room, ZERO)), instrument.size_increment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,29 @@ def test_a_side_that_cannot_be_closed_holds_the_other_up_and_is_named() -> None:
     assert left[BTC_A].size >= 1 - SLICE / PRICE
     assert noted.worst * PRICE <= SLICE
     assert left[BTC_A].why == "waits for what hedges it"
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_the_side_without_a_fresh_price_goes_first_and_the_other_only_after_its_fills(sign: str) -> None:
+    other = "" if sign else "-"
+    flat, noted = hedged(f"{sign}0.5", f"{other}0.5")
+    flat.view.lasts[BTC_B], flat.view.mids[BTC_B] = flat.view.mids[BTC_B], None
+    flat.flatten()
+    assert (sent(flat, BTC_A), len(sent(flat, BTC_B))) == ([], 1)
+    flat.run(10)
+    assert flat.ended[0].flat
+    assert 0 < noted.worst * PRICE <= SLICE
+
+
+def test_a_dead_venue_whose_book_is_known_leaves_nothing_naked() -> None:
+    flat, noted = hedged("0.5", "-0.5", [Answer(kind="swallowed")] * 20)
+    flat.view.lasts[BTC_B], flat.view.mids[BTC_B] = flat.view.mids[BTC_B], None
+    flat.flatten()
+    flat.run(70)
+    assert sent(flat, BTC_A) == []
+    assert noted.worst == 0
+    (end,) = flat.ended
+    assert {row.subject for row in end.left} >= {BTC_A, BTC_B}
 
 
 def test_one_sided_positions_and_other_underlyings_wait_for_nothing() -> None:
