@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from services.domain.enums import InstrumentKind
+from services.execution.flatten import Scope
 from services.execution.flatten_step import in_step
 from services.settings.parameters import Pair, Settings
 from tests.execution.builders import BTC_A, BTC_B, INSTRUMENTS, USDT_A, Answer, perp
 from tests.execution.hand import Coins
-from tests.execution.test_edges_flatten import View
+from tests.execution.test_edges_flatten import ALPHA, View
 from tests.execution.test_edges_flatten_pairs import Wide, orders
 from tests.execution.test_flatten import World
 from tests.execution.test_flatten_step import answers, hedged, sent
@@ -68,6 +69,21 @@ def test_what_the_silent_venue_does_not_trade_goes_at_once() -> None:
     desk.view.silent = ("nowhere",)
     other = Wide(View(held={BTC_A: D(1), USDT_A: D(9_000)}, silent=("nowhere",)))
     assert orders(other.start()[1]) == [], "of a venue without a list nothing is known"
+
+
+@pytest.mark.parametrize(
+    ("scope", "venues"),
+    [
+        (Scope(), ["alpha", "beta", "nowhere"]),
+        (Scope(venue="nowhere"), ["nowhere"]),
+        (ALPHA, ["alpha"]),
+        (Scope(symbol="USDT-PERP"), ["alpha"]),
+    ],
+)
+def test_the_proof_needs_a_read_of_a_venue_of_which_nothing_is_known(scope: Scope, venues: list[str]) -> None:
+    desk = Wide(View(silent=("nowhere",)))
+    run, _ = desk.start(scope)
+    assert desk.machine.state.runs[run].venues == venues
 
 
 @pytest.mark.parametrize(
