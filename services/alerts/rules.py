@@ -123,6 +123,11 @@ RULES: dict[str, Rule] = {
         "Margin usage of an account is high; from 0.60 on only reducing, from 0.80 on pairs are cut.",
         "transfer collateral to the account or close positions there",
     ),
+    "margin usage": Rule(
+        WARNING,
+        "Half of an account's margin is used: no new risk there, and from 0.60 on it only reduces.",
+        "make the transfer that is named, yourself; nothing is moved by this program",
+    ),
     "liquidation distance": Rule(
         WARNING,
         "A uniform adverse move smaller than the limit would liquidate the account.",

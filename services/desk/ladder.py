@@ -18,11 +18,13 @@ from services.domain.money import ONE, ZERO, ceil_to
 from services.domain.orders import OrderRequest
 from services.execution.pair_state import Pair
 from services.execution.pricing import band_limit, smallest
+from services.portfolio import top_up
 from services.portfolio.distance import joint_distance
 from services.portfolio.inputs import AccountInput
 from services.portfolio.margin import Margin
 
 LADDER = "margin ladder"
+USAGE = "margin usage"
 WAVE_S = 15
 """A cut that is not done by then no longer holds up the next one."""
 
@@ -51,6 +53,7 @@ def climb(
             core.alert(key, Severity.WARNING, answer.text, do=f"add collateral on {venue} or reduce")
         else:
             core.resolve(key)
+        _say_transfer(core, venue, margin, books, margins)
         if answer.cut_fraction > ZERO:
             _cut(core, submit, venue, answer.cut_fraction, answer.text)
         elif core.state.ladder.waves.pop(venue, None) is not None:
@@ -59,6 +62,31 @@ def climb(
                 for name, tries in core.state.ladder.tries.items()
                 if core.instruments[name].venue != venue
             }
+
+
+def _say_transfer(
+    core: DeskCore,
+    venue: str,
+    margin: Margin,
+    books: Mapping[str, AccountInput],
+    margins: Mapping[str, Margin],
+) -> None:
+    """From the first rung on: the transfer that takes it back. Nothing is moved by this program."""
+    key, limit = f"{USAGE}:{venue}", core.settings.ladder.no_new_risk
+    if margin.usage is None or margin.usage < limit:
+        core.resolve(key)
+        return
+    move = top_up.needed(venue, books, margins, limit)
+    do = ""
+    if move is not None and not move.coin:
+        do = (
+            f"bring {move.amount:,f} USD of collateral to {venue} from outside: no other account can spare it"
+        )
+    elif move is not None:
+        do = f"transfer {move.amount:,f} {move.coin} from {move.source} to {venue}, yourself"
+        do += "" if move.whole else "; that alone is not enough"
+    text = f"{venue} uses over {limit:.0%} of its margin: no new risk there"
+    core.alert(key, Severity.WARNING, text, do=do)
 
 
 def _cut(core: DeskCore, submit: Submitter, venue: str, share: Decimal, text: str) -> None:

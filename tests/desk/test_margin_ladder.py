@@ -73,6 +73,26 @@ def test_between_the_rungs_it_reduces_but_cuts_nothing() -> None:
     assert all(name != "margin ladder" for name, *_ in w.causes()), "clears by itself"
 
 
+def test_from_the_first_rung_on_the_transfer_to_make_is_shown_and_nobody_makes_it() -> None:
+    """PARAMETERS, situations: the losing side of a pair over two venues runs low on margin."""
+    w = hedged()
+    w.foreign(PERP, Side.BUY, "8")
+    w.run(5)
+    core, now = w.desk.core, usage(w)
+    rungs = Ladder(no_new_risk=now / D("1.1"), reducing=now * 2, cut=now * 3, cut_to=now * 2)
+    core.bind(replace(core.settings, ladder=rungs))
+    before = dict(core.ledger.account("beta").balances)
+    w.run(10)
+    (alert,) = [each for each in core.alerts.open() if each.key == "margin usage:alpha"]
+    assert alert.do.startswith("transfer "), alert.do
+    assert " from beta to alpha, yourself" in alert.do
+    assert all(name != "margin ladder" for name, *_ in w.causes())
+    assert core.ledger.account("beta").balances == before
+    core.bind(replace(core.settings, ladder=Ladder()))
+    w.run(10)
+    assert not [each for each in core.alerts.open() if each.key.startswith("margin usage")]
+
+
 def test_it_cuts_while_halted() -> None:
     w = hedged()
     assert w.answer("halt", reason="test").ok
