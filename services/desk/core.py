@@ -71,6 +71,7 @@ class DeskCore:
         self.picture = MarketPicture(
             self.instruments, settings.fresh, settings.data_step_ns, settings.assume_par, state=state.picture
         )
+        self.cap_rates()
         self.ledger = Ledger(state=state.ledger)
         self.units = UnitBook(state=state.units)
         self.episodes = EpisodeBook(state=state.books)
@@ -103,6 +104,17 @@ class DeskCore:
     @property
     def now(self) -> int:
         return self.state.now
+
+    def cap_rates(self) -> None:
+        """No rate beyond what its venue says it settles counts, whatever a frame says (SEMANTICS 1)."""
+        self.picture.cap_rates(
+            {
+                name: cap
+                for book in self.state.venues.values()
+                if book.facts is not None
+                for name, cap in book.facts.funding_caps.items()
+            }
+        )
 
     # -- effects -----------------------------------------------------------------------------------------
 

@@ -25,6 +25,11 @@ LATCH = "latch"
 MISSING_AFTER_S = 600
 """A settlement row that has not come by then is an alert; it is never booked (SEMANTICS 5.8)."""
 
+READ_PATIENCE_S = 30
+"""A venue that does not answer at a start holds up what waits for the reads no longer than this."""
+_AFTER_READS = ("decide", "again", "expect", "settled")
+"""Timers that wait for every venue's first read; what protects (pairs, stops, flattens, probes) does not."""
+
 _UNSETTLED = (PairState.PLANNED, PairState.OPENING, PairState.CLOSING, PairState.UNWINDING)
 
 
@@ -41,7 +46,9 @@ class Lifecycle:
         """A timer is due. Its name says whose it is."""
         core, submit = self.core, self.submit
         kind, _, rest = name.partition(" ")
-        if name == START:
+        if kind in _AFTER_READS and self._unread():
+            core.set_timer(name, core.now + SECOND)
+        elif name == START:
             self.start()
         elif name == "orders":
             self._orders_due()
@@ -73,8 +80,9 @@ class Lifecycle:
     def start(self) -> None:
         """Start-up is recovery: nothing is believed until every venue has been read (SEMANTICS 7)."""
         core = self.core
+        core.state.started = core.now
         # A timer that fell due while nobody ran fires once, in order, after the reconciliation.
-        for name, due in list(core.state.timers.items()):
+        for name, due in sorted(core.state.timers.items(), key=lambda timer: timer[1]):
             core.set_timer(name, max(due, core.now + 2 * SECOND))
         core.state.intents.clear()
         # Whoever asked for a flatten went with the engine; the flatten itself goes on.
@@ -106,6 +114,13 @@ class Lifecycle:
             core.set_timer(LATCH, core.now + SECOND)
         core.set_timer("risk", core.now + 5 * SECOND)
         self.submit.arm_probes()
+
+    def _unread(self) -> bool:
+        """A venue's read is awaited since the start: what it says may change what a timer would find."""
+        core = self.core
+        if core.now - core.state.started >= READ_PATIENCE_S * SECOND:
+            return False
+        return any(cause.name == UNREAD and cause.holds for cause in core.causes.causes())
 
     def latch_found(self, found: LatchFound) -> None:
         """HALTED in the latch is HALTED at start, whatever the store says. Written back once, as a whole:

@@ -297,6 +297,8 @@ class DeskState:
     """By strategy: how its orders filled and what that cost."""
     denied: list[DeniedNote] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
+    started: int = 0
+    """The last start, ns."""
     next_risk: int = 0
     next_equity: int = 0
     sampled: Decimal | None = None

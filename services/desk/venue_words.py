@@ -18,6 +18,7 @@ READ, CANCEL = "read", "cancel"
 def on_facts(core: DeskCore, facts: VenueFacts) -> None:
     """Capabilities hold until the next connect tells them anew."""
     core.state.venues.setdefault(facts.venue, VenueDesk()).facts = facts
+    core.cap_rates()
 
 
 def on_clock(core: DeskCore, clock: VenueClock) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from msgspec import Struct
 
 
@@ -18,6 +20,8 @@ class VenueFacts(Struct, frozen=True, tag="venue_facts", kw_only=True):
     """The switch leaves conditional orders alone."""
     own_clock: bool = False
     """It has another clock than we: how far off it is has to be measured (`VenueClock`)."""
+    funding_caps: dict[str, Decimal] = {}
+    """Instrument -> the largest rate per interval, either way, that it settles; absent = it states none."""
 
 
 class VenueClock(Struct, frozen=True, tag="venue_clock", kw_only=True):

@@ -67,6 +67,10 @@ class MarketPicture:
         self._grid_indexes: dict[tuple[str, str], tuple[float, Decimal | None]] = {}
         self._smoothed: dict[tuple[str, Decimal], tuple[int, Decimal | None]] = {}
 
+    def cap_rates(self, caps: Mapping[str, Decimal]) -> None:
+        """The venues' own bounds by instrument, per interval of its rate, for frames from here on."""
+        self._caps = known_caps(caps)
+
     def stretched(self, limit_ns: int) -> int:
         """An age limit in a history run is max(profile, 2 x the series' own step)."""
         return max(limit_ns, 2 * self.data_step_ns)

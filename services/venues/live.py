@@ -6,6 +6,7 @@ and answers come as events, so the same desk, machine and tests serve both. `now
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -33,7 +34,9 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """Tells settled funding rates of the past."""
 
 
-def connected(venue: str, can: Capabilities, now: int) -> tuple[Event, ...]:
+def connected(
+    venue: str, can: Capabilities, now: int, funding_caps: Mapping[str, Decimal] | None = None
+) -> tuple[Event, ...]:
     """What a venue over real sockets tells when its streams are up: its facts first, then the line."""
     return (
         VenueFacts(
@@ -43,6 +46,7 @@ def connected(venue: str, can: Capabilities, now: int) -> tuple[Event, ...]:
             dead_man=can.dead_man,
             conditional_survives_dead_man=can.conditional_survives_dead_man,
             own_clock=True,
+            funding_caps=dict(funding_caps or {}),
         ),
         VenueLink(venue=venue, ts=now, up=True, reason="connected"),
     )

@@ -80,7 +80,10 @@ class FakeBinance:
             "GET /fapi/v1/commissionRate": {
                 "symbol": SYMBOL, "makerCommissionRate": "0.0002", "takerCommissionRate": "0.0005",
             },
-            "GET /fapi/v1/fundingInfo": [],
+            "GET /fapi/v1/fundingInfo": [{
+                "symbol": SYMBOL, "fundingIntervalHours": 8, "disclaimer": False,
+                "adjustedFundingRateCap": "0.00300000", "adjustedFundingRateFloor": "-0.00300000",
+            }],
             "GET /fapi/v1/fundingRate": [],
             "GET /fapi/v1/assetIndex": [
                 {"symbol": "USDTUSD", "index": "0.9998", "bidBuffer": "0.0001"},

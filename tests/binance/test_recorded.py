@@ -276,6 +276,7 @@ def test_replies_recorded_from_the_live_venue_are_read(payloads: Path) -> None:
     assert (btc.delisting_ts, btc.tiers, btc.taker_fee) == (None, None, None)
     hours = msgspec.json.decode(told("/fapi/v1/fundingInfo"), type=list[wire.FundingInfo])
     assert {row.fundingIntervalHours for row in hours} == {4, 8}
+    assert all(D("0") < (parse.cap_of(row) or D(0)) <= D("0.1") for row in hours)
     premiums = [
         msgspec.json.decode(told("/fapi/v1/premiumIndex"), type=wire.PremiumIndex),
         *msgspec.json.decode(told("/fapi/v1/premiumIndex", 1), type=list[wire.PremiumIndex]),

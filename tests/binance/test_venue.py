@@ -26,7 +26,9 @@ async def test_the_start_learns_everything_and_the_first_frame_is_whole() -> Non
         await heard.until(VenueLink, lambda link: link.up)
         frame = await heard.until(MarketFrame, lambda frame: frame.quotes and frame.quotes[0].ask_depth)
         first = next(i for i, event in enumerate(heard.events) if isinstance(event, VenueLink))
-        assert isinstance(heard.events[first - 1], VenueFacts)
+        facts = heard.events[first - 1]
+        assert isinstance(facts, VenueFacts)
+        assert facts.funding_caps == {"BTCUSDT.binance": D("0.003")}
         (spec,) = venue.instruments()
         assert (spec.id, spec.settle, spec.funding_interval_h) == ("BTCUSDT.binance", "USDT", 8)
         assert (spec.price_increment, spec.size_increment, spec.min_notional) == (D("0.10"), D("0.001"), 100)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from msgspec.structs import replace
+
 from services.desk.desk import Desk
 from services.domain.effects import ArmDeadMan, Effect
-from services.domain.events import DeadManReport, Event, RequestFailed, Timer, VenueFacts
+from services.domain.enums import RateKind
+from services.domain.events import DeadManReport, Event, MarketFrame, RequestFailed, Timer, VenueFacts
 from tests.desk.world import DeskWorld, S
 
 
@@ -21,6 +26,32 @@ def test_facts_and_the_switch_are_kept_with_the_venue_across_a_checkpoint() -> N
     restored = Desk.restore(world.desk.export())
     assert (restored.venues["alpha"].facts, restored.venues["alpha"].dead_man) == (facts, report)
     assert "gamma" not in restored.venues
+
+
+def test_a_rate_beyond_what_the_venue_says_it_settles_is_none() -> None:
+    """SEMANTICS 1: the venue's own cap before 3 % per 8 h, also after a change of the settings."""
+    world = DeskWorld().run(1)
+    core = world.desk.core
+    facts = core.state.venues["alpha"].facts
+    assert facts is not None
+    (name,) = [each.id for each in core.instruments.values() if each.id == "BTC-USDT-PERP.alpha"]
+    known = core.picture.rate(name)
+    assert known is not None
+    feed = core.picture.state.feeds["alpha"]
+    assert feed.seq is not None
+    frame = MarketFrame(
+        venue="alpha",
+        ts=world.now,
+        ts_event=world.now,
+        seq=feed.seq + 1,
+        rates=(replace(known, kind=RateKind.SETTLED, rate=Decimal("0.004"), rate_ts=known.rate_ts + 1),),
+    )
+    for cap, taken in (("0.0039", False), ("0.004", True)):
+        restored = Desk(core.settings, core.instruments, Desk.restore(world.desk.export()))
+        restored.handle(replace(facts, funding_caps={name: Decimal(cap)}))
+        restored.core.bind(core.settings)
+        restored.handle(frame)
+        assert (restored.core.picture.rate(name, world.now) is not None) is taken
 
 
 def test_over_a_fifth_of_failed_requests_takes_new_risk_off_the_venue() -> None:

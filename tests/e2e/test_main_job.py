@@ -236,9 +236,9 @@ def test_same_world_same_journal_at_any_speed_under_any_hash_seed() -> None:
 
 
 def test_speed_3600_does_what_max_does_and_replays() -> None:
-    """An hour and a quarter: two settlements."""
+    """Past one settlement; the longer the run, the cheaper `tests/drive/test_paced` is."""
     with state_folder() as root:
-        flags = ("--for-sim", "75m")
+        flags = ("--for-sim", "15m")
         paced, fast = root / "paced", root / "fast"
         first = engine(paced, "--speed", "3600", *flags)
         second = engine(fast, "--speed", "max", *flags)
@@ -250,7 +250,7 @@ def test_speed_3600_does_what_max_does_and_replays() -> None:
         assert replayed.returncode == 0, replayed.stderr
         verdict = json.loads(replayed.stdout)
         assert verdict["ok"] is True
-        assert verdict["events"] == one["events"] > 1_000
+        assert verdict["events"] == one["events"] > 800
         assert verdict["decisions"] > 100
         assert verdict["first_divergence"] is None
 

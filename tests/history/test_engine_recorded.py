@@ -38,7 +38,7 @@ EXIT_WITHIN = 10
 
 PRICE = Decimal(30_000)
 CENT = Decimal("1e-8")
-JULY_2022 = int(datetime(2022, 7, 1, tzinfo=UTC).timestamp())
+JUNE_2022 = int(datetime(2022, 6, 1, tzinfo=UTC).timestamp())
 """After the last entry of any kind."""
 
 
@@ -95,15 +95,15 @@ def balances_add_up(played: Played) -> None:
 
 
 def test_one_pair_at_a_time(recorded: Path, tmp_path: Path, four: Played) -> None:
-    """As far as anything is entered: with no pair in the way nothing is after June 2022, as `four` shows."""
-    answer = oracle.run(recorded / "funding", 1, JULY_2022)
+    """As far as anything is entered: with no pair in the way nothing is from June 2022, as `four` shows."""
+    answer = oracle.run(recorded / "funding", 1, JUNE_2022)
     assert len(answer.trades) == 10
-    path = six_venues(recorded / "funding", tmp_path, end="2022-07-01")
+    path = six_venues(recorded / "funding", tmp_path, end="2022-06-01")
     played = play(path, tmp_path / "state", max_pairs=1)
     agree(played.trades(), answer.trades)
     assert not played.kept.decisions["denied"]
     assert played.told.seen == answer.opportunities
-    assert payments_are_exact(played, recorded_rates(recorded / "funding", JULY_2022)) > 900
+    assert payments_are_exact(played, recorded_rates(recorded / "funding", JUNE_2022)) > 900
     balances_add_up(played)
     assert played.left == ()
     page = PAGE.read_text()

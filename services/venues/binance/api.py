@@ -53,10 +53,10 @@ class BinanceApi:
             window=FUNDING,
         )
 
-    async def funding_info(self) -> dict[str, int]:
-        """Hours between settlements, of the symbols that are listed; all others have the default."""
+    async def funding_info(self) -> dict[str, wire.FundingInfo]:
+        """Interval and bounds of the symbols that were adjusted; all others have the default interval."""
         rows = await self._calls.get(list[wire.FundingInfo], "/fapi/v1/fundingInfo", window=FUNDING)
-        return {row.symbol: row.fundingIntervalHours for row in rows}
+        return {row.symbol: row for row in rows}
 
     async def depth(self, symbol: str) -> wire.Depth:
         query = {"symbol": symbol, "limit": "1000"}

@@ -12,6 +12,7 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Protocol
 
 from services.domain.events import Event, VenueLink
@@ -85,6 +86,8 @@ class WiredVenue(ABC):
         self._wall = wall
         self._listed: dict[str, Instrument] = {}
         """By symbol."""
+        self.funding_caps: dict[str, Decimal] = {}
+        """By instrument, told with the facts."""
         self._trading: Trading | None = None
         self._read: Read | None = None
         self._public: PublicEars | None = None
@@ -177,7 +180,7 @@ class WiredVenue(ABC):
         return None if spec is None or self._public is None else self._public.levels(spec.symbol, count)
 
     def _up(self) -> None:
-        for word in connected(self.name, self.capabilities, self._wall()):
+        for word in connected(self.name, self.capabilities, self._wall(), self.funding_caps):
             self._tell(word)
         if self._public_feed is not None:
             self._public_feed.restate()

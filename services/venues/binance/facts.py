@@ -27,6 +27,8 @@ class Facts(Struct, kw_only=True):
     instruments: dict[str, Instrument]
     filters: dict[str, Filters]
     intervals: dict[str, int]
+    caps: dict[str, Decimal] = {}
+    """Instrument id -> the largest funding rate, where the venue states one."""
     leverages: dict[str, int] = {}
     multi_assets: bool | None = None
     """None = without a key nobody knows."""
@@ -64,16 +66,17 @@ async def learn(
     fees = (
         dict(zip(symbols, await asyncio.gather(*map(api.commission, symbols)), strict=True)) if keyed else {}
     )
-    hours = await api.funding_info()
+    funding = await api.funding_info()
     multi = None if config is None else config.multiAssetsMargin
     facts = Facts(
         instruments={},
         filters={},
         intervals={},
+        caps={},
         multi_assets=multi,
     )
     for name, row in listed.items():
-        interval = hours.get(name, parse.DEFAULT_INTERVAL_H)
+        interval = parse.interval_of(funding.get(name))
         try:
             facts.instruments[name] = parse.instrument_of(
                 venue,
@@ -88,6 +91,9 @@ async def learn(
             continue
         facts.filters[name] = filters_of(row)
         facts.intervals[name] = interval
+        cap = parse.cap_of(funding.get(name))
+        if cap is not None:
+            facts.caps[facts.instruments[name].id] = cap
         if name in set_up:
             facts.leverages[name] = set_up[name].leverage
     if not facts.instruments:

@@ -151,6 +151,6 @@ class Feed:
         """A venue may change them in a storm: then the prediction is for another span of time."""
         found = await self._api.funding_info()
         for name in self._by_symbol:
-            hours = found.get(name, parse.DEFAULT_INTERVAL_H)
+            hours = parse.interval_of(found.get(name))
             if hours in parse.INTERVALS_H:
                 self._intervals[name] = hours

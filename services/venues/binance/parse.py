@@ -82,6 +82,25 @@ def state_of(row: wire.Order) -> OrderState:
     return found
 
 
+def interval_of(row: wire.FundingInfo | None) -> int:
+    """Hours between settlements; a symbol that is not listed has the default."""
+    return DEFAULT_INTERVAL_H if row is None else row.fundingIntervalHours
+
+
+def cap_of(row: wire.FundingInfo | None) -> Decimal | None:
+    """The larger of cap and floor, per interval; None where the venue does not state both as numbers."""
+    if row is None or row.adjustedFundingRateCap is None or row.adjustedFundingRateFloor is None:
+        return None
+    try:
+        bounds = (
+            wire_decimal(row.adjustedFundingRateCap, f"{row.symbol} funding cap"),
+            wire_decimal(row.adjustedFundingRateFloor, f"{row.symbol} funding floor"),
+        )
+    except BadNumber:
+        return None
+    return max(map(abs, bounds)) or None
+
+
 def instrument_of(
     venue: str,
     row: wire.Symbol,

@@ -89,6 +89,8 @@ class FundingRate(Struct, frozen=True):
 class FundingInfo(Struct, frozen=True):
     symbol: str
     fundingIntervalHours: int
+    adjustedFundingRateCap: Decimal | None = None
+    adjustedFundingRateFloor: Decimal | None = None
 
 
 class BookTicker(Struct, frozen=True):

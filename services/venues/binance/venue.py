@@ -82,6 +82,7 @@ class BinanceVenue(WiredVenue):
             say=self._trouble,
         )
         self._listed = self._facts.instruments
+        self.funding_caps = self._facts.caps
         self.multi_assets = self._facts.multi_assets
         market = MarketEars(self.name, tuple(self._listed), self._facts.intervals, trouble=self._trouble)
         public = self._public = PublicEars(

@@ -8,6 +8,7 @@ FTX's, the minimum notional of an opening order is Binance's 5 USD.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TypedDict
 
 from msgspec import Struct
 
@@ -57,7 +58,14 @@ ADL_STEPS: tuple[Decimal, ...] = (Decimal("0.005"), Decimal("0.02"), Decimal("0.
 ADL_DISCOUNT_BPS = 25
 """How far the mark has passed the bankruptcy price at which a position is taken, to its holder's cost."""
 
-CAPABILITIES: dict[str, bool] = {
+
+class Can(TypedDict):
+    conditional: bool
+    dead_man: bool
+    conditional_survives_dead_man: bool
+
+
+CAPABILITIES: Can = {
     "conditional": True,
     "dead_man": True,
     "conditional_survives_dead_man": True,
