@@ -13,11 +13,11 @@ from decimal import Decimal
 
 from services.desk.core import SECOND, DeskCore
 from services.desk.submit import Submitter
-from services.domain.enums import PairState, Purpose, Severity, Side, TimeInForce, TradingState
+from services.domain.enums import OrderType, PairState, Purpose, Severity, Side, TimeInForce, TradingState
 from services.domain.money import ONE, ZERO, ceil_to
 from services.domain.orders import OrderRequest
 from services.execution.pair_state import Pair
-from services.execution.pricing import band_limit, smallest
+from services.execution.pricing import band_limit, last_resort, smallest
 from services.portfolio import top_up
 from services.portfolio.distance import joint_distance
 from services.portfolio.inputs import AccountInput
@@ -143,12 +143,14 @@ def _cut_position(core: DeskCore, submit: Submitter, instrument: str, share: Dec
     core.state.ladder.tries[instrument] = tries
     bands = core.settings.exec.flatten_bands
     side = Side.SELL if size > ZERO else Side.BUY
+    market = last_resort(core.settings, tries, len(bands))
     order = OrderRequest(
         client_order_id=core.ids.draw(Purpose.STOP, 0, tries),
         instrument=instrument,
         side=side,
         quantity=quantity,
-        price=band_limit(spec, side, base, bands[min(tries, len(bands)) - 1]),
+        price=None if market else band_limit(spec, side, base, bands[min(tries, len(bands)) - 1]),
+        type=OrderType.MARKET if market else OrderType.LIMIT,
         tif=TimeInForce.IOC,
         reduce_only=True,
         purpose=Purpose.STOP,

@@ -35,6 +35,7 @@ class OrderRequest(Struct, frozen=True, kw_only=True):
     leg: int = 0
     """0 = no pair, 1 = short leg, 2 = long leg."""
     attempt: int = 0
+    """The first is 1; 0 = not counted."""
     decided_mid: Decimal | None = None
     """Mid at the decision: slippage is measured against it (SEMANTICS 11)."""
     reason: str = ""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.domain.enums import OrderState, Purpose, Side, TimeInForce
+from services.domain.enums import OrderState, OrderType, Purpose, Side, TimeInForce
 from services.domain.instrument import Instrument
 from services.domain.money import ZERO, floor_to
 from services.domain.orders import OrderRequest
 from services.execution.entries import OrderEntry
 from services.execution.flatten_state import FlattenView, Target
 from services.execution.ids import IdCounter
-from services.execution.pricing import band_limit, smallest
+from services.execution.pricing import band_limit, last_resort, smallest
 from services.settings.parameters import Settings
 
 MILLISECOND = 10**6
@@ -63,12 +63,14 @@ def closing_order(
             quantity = part
     bands = settings.exec.flatten_bands
     step = min(target.band, len(bands) - 1)
+    market = last_resort(settings, target.band + 1, len(bands))
     order = OrderRequest(
         client_order_id=ids.draw(Purpose.FLATTEN, 0, target.band + 1),
         instrument=instrument.id,
         side=side,
         quantity=quantity,
-        price=band_limit(instrument, side, base, bands[step]),
+        price=None if market else band_limit(instrument, side, base, bands[step]),
+        type=OrderType.MARKET if market else OrderType.LIMIT,
         tif=TimeInForce.IOC,
         reduce_only=True,
         purpose=Purpose.FLATTEN,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from services.domain.enums import PairState, Purpose, TimeInForce
+from services.domain.enums import OrderType, PairState, Purpose, TimeInForce
 from services.domain.instrument import Instrument
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
@@ -18,7 +18,7 @@ from services.execution.actions import Action, Arm, Became, CancelOrder, Disarm,
 from services.execution.ids import IdCounter
 from services.execution.pair_legs import Instruments, unit_usd
 from services.execution.pair_state import Leg, OrderMemo, Pair
-from services.execution.pricing import Prices, band_limit
+from services.execution.pricing import Prices, band_limit, last_resort
 from services.settings.parameters import Settings
 
 MILLISECOND = 10**6
@@ -111,12 +111,15 @@ class Work:
         """Emit one IOC, or a post-only order resting at `rest_at`, and remember it."""
         instrument = self.instrument(leg)
         side = leg.side if increasing else leg.side.opposite
+        market = purpose.protective and last_resort(self.settings, attempt, len(self.bands(purpose)))
+        limit = None if market else rest_at or band_limit(instrument, side, mid, bps)
         order = OrderRequest(
             client_order_id=self.ids.draw(purpose, leg.number, attempt),
             instrument=leg.instrument,
             side=side,
             quantity=quantity,
-            price=rest_at if rest_at is not None else band_limit(instrument, side, mid, bps),
+            price=limit,
+            type=OrderType.MARKET if market else OrderType.LIMIT,
             tif=TimeInForce.IOC if rest_at is None else TimeInForce.GTC,
             post_only=rest_at is not None,
             reduce_only=not increasing,

@@ -13,6 +13,7 @@ from typing import Protocol
 from services.domain.enums import Side
 from services.domain.instrument import Instrument
 from services.domain.money import BPS, ONE, ZERO, ceil_to
+from services.settings.parameters import Settings
 
 
 class Prices(Protocol):
@@ -56,6 +57,12 @@ class NoPrices:
 def band_limit(instrument: Instrument, side: Side, mid: Decimal, bps: Decimal) -> Decimal:
     """The worst price an order may take: `bps` from the mid, on the grid, rounded toward less risk."""
     return instrument.round_price(side, mid * (ONE + side.sign * bps * BPS))
+
+
+def last_resort(settings: Settings, attempt: int, bands: int) -> bool:
+    """A protective attempt past all its bands, and past the gate's, is a market order where a profile allows
+    it (`exec.allow_market`, SEMANTICS 3)."""
+    return settings.exec.allow_market and attempt > max(bands, len(settings.gate.protective_bands))
 
 
 def smallest(instrument: Instrument, price: Decimal, usd: Decimal) -> Decimal:

@@ -24,14 +24,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from services.domain.enums import Purpose, Side, TimeInForce
+from services.domain.enums import OrderType, Purpose, Side, TimeInForce
 from services.domain.instrument import Instrument
 from services.domain.money import ONE, ZERO
 from services.domain.orders import OrderRequest
 from services.execution.actions import Action, Actions, Arm, Disarm, Escalate, Place
 from services.execution.entries import OrderEntry
 from services.execution.ids import IdCounter
-from services.execution.pricing import Prices, band_limit
+from services.execution.pricing import Prices, band_limit, last_resort
 from services.execution.stop_levels import StopRule, initial_level, rule_for, tighter
 from services.settings.parameters import Settings
 
@@ -241,12 +241,14 @@ class StopBook:
         side = Side.SELL if stop.sign > 0 else Side.BUY
         bps = bands[min(stop.attempt, len(bands) - 1)]
         stop.attempt += 1
+        market = last_resort(self._settings, stop.attempt, len(bands))
         order = OrderRequest(
             client_order_id=self._ids.draw(Purpose.STOP, 0, stop.attempt),
             instrument=stop.instrument,
             side=side,
             quantity=quantity,
-            price=band_limit(facts, side, base, bps),
+            price=None if market else band_limit(facts, side, base, bps),
+            type=OrderType.MARKET if market else OrderType.LIMIT,
             tif=TimeInForce.IOC,
             reduce_only=True,
             purpose=Purpose.STOP,

@@ -102,16 +102,16 @@ def opposing(ctx: GateContext, order: OrderRequest) -> tuple[str, ...]:
 
 def band_check(ctx: GateContext, order: OrderRequest, spec: Instrument | None) -> Check:
     """Inside the outer band around the last good mark or the book: stale figures still serve here, because
-    staying in is the greater risk. An exit or a ticket has the collar, protective attempt n the n-th band."""
+    staying in is the greater risk. An exit or a ticket has the collar, protective attempt n >= 1 the n-th."""
     gate = ctx.settings.gate
     protective = order.purpose.protective or order.purpose is Purpose.HEDGE
     if protective:
-        band = gate.protective_bands[max(0, min(order.attempt, len(gate.protective_bands) - 1))]
+        band = gate.protective_bands[min(max(order.attempt, 1), len(gate.protective_bands)) - 1]
     else:
         band = gate.price_collar_pegged if spec is not None and spec.pegged else gate.price_collar
     price = positive(order.price)
     if order.type is OrderType.MARKET:
-        last = order.attempt >= len(gate.protective_bands)
+        last = order.attempt > len(gate.protective_bands)
         passed = protective and last and ctx.settings.exec.allow_market
         text = "market order after the last band" if passed else "market orders are not allowed here"
         return Check(

@@ -393,10 +393,10 @@ def test_the_band_of_an_exit_is_reached_at_its_value(price: str, passes: bool) -
 @pytest.mark.parametrize(
     ("purpose", "attempt", "allowed", "passes"),
     [
-        (Purpose.FLATTEN, 5, True, True),
-        (Purpose.FLATTEN, 4, True, False),
-        (Purpose.FLATTEN, 5, False, False),
-        (Purpose.EXIT, 5, True, False),
+        (Purpose.FLATTEN, 6, True, True),
+        (Purpose.FLATTEN, 5, True, False),
+        (Purpose.FLATTEN, 6, False, False),
+        (Purpose.EXIT, 6, True, False),
     ],
 )
 def test_market_orders_are_protective_last_and_allowed(

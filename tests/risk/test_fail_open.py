@@ -100,7 +100,7 @@ def test_a_hedge_is_refused_by_state_instrument_and_band_alone() -> None:
     reducing = context(working=(reservation,), trading_state=TradingState.REDUCING)
     assert failed(check_hedge(reducing, hedge)) == ["trading state"]
     assert failed(check_hedge(ctx, msgspec.structs.replace(hedge, price=D(20_101)))) == ["outer band"]
-    later = msgspec.structs.replace(hedge, price=D(20_101), attempt=1)
+    later = msgspec.structs.replace(hedge, price=D(20_101), attempt=2)
     assert check_hedge(ctx, later).allowed
     unknown = msgspec.structs.replace(hedge, instrument="DOGE-PERP.beta")
     assert "instrument" in failed(check_hedge(ctx, unknown))

@@ -338,10 +338,12 @@ def test_a_ticket_that_takes_off_is_a_reducing_order() -> None:
         (Purpose.EXIT, 0, "19590", False),
         (Purpose.STOP, 0, "19910", True),
         (Purpose.STOP, 0, "19890", False),
-        (Purpose.STOP, 1, "19810", True),
-        (Purpose.UNWIND, 2, "19610", True),
-        (Purpose.FLATTEN, 3, "19010", True),
-        (Purpose.FLATTEN, 4, "18010", True),
+        (Purpose.STOP, 1, "19890", False),
+        (Purpose.STOP, 2, "19810", True),
+        (Purpose.STOP, 2, "19790", False),
+        (Purpose.UNWIND, 3, "19610", True),
+        (Purpose.FLATTEN, 4, "19010", True),
+        (Purpose.FLATTEN, 5, "18010", True),
         (Purpose.FLATTEN, 9, "17900", False),
     ],
 )
@@ -356,14 +358,14 @@ def test_each_reducing_order_has_its_own_outer_band(
 def test_market_only_after_the_last_band_and_only_where_allowed() -> None:
     held = account("alpha", position(WORLD[BTC], "1"))
     ask = msgspec.structs.replace(
-        order(BTC, Side.SELL, "1", purpose=Purpose.STOP, type=OrderType.MARKET, attempt=5), price=None
+        order(BTC, Side.SELL, "1", purpose=Purpose.STOP, type=OrderType.MARKET, attempt=6), price=None
     )
     assert failed(check_order(context(held), ask)) == ["outer band"]
     allow = msgspec.structs.replace(
         Settings(), exec=msgspec.structs.replace(Settings().exec, allow_market=True)
     )
     assert check_order(context(held, settings=allow), ask).allowed
-    early = msgspec.structs.replace(ask, attempt=4)
+    early = msgspec.structs.replace(ask, attempt=5)
     assert not check_order(context(held, settings=allow), early).allowed
 
 

@@ -413,7 +413,7 @@ def test_flatten_is_always_accepted(
     facts = market(spec, mark=mark, mark_fresh=fresh, quote_fresh=fresh, quote_usd=D(1) if fresh else None)
     side = Side.SELL if held > 0 else Side.BUY
     bands = Settings().exec.flatten_bands
-    band = bands[min(attempt, len(bands) - 1)]
+    band = bands[min(max(attempt, 1), len(bands)) - 1]
     price = spec.round_price(side, D(20_000) * (D(1) - side.sign * D("-0.0001") * band))
     ctx = context(
         account("alpha", position(spec, held), balances_known=known, balances={"USD": D(-5)}),
