@@ -122,9 +122,7 @@ class MarketPicture:
 
     def link(self, event: VenueLink) -> None:
         """The connection went up or down: nothing older is vouched for, and the sequence starts anew."""
-        feed = self.state.feeds.get(event.venue)
-        if feed is None:
-            feed = self.state.feeds[event.venue] = VenueFeed()
+        feed = self.state.feeds.setdefault(event.venue, VenueFeed())
         feed.up = event.up
         feed.seq = None
         feed.intact_since = max(feed.intact_since, event.ts)
