@@ -37,9 +37,10 @@ from services.strategies.kinds import KINDS
 from services.venues.port import VirtualVenue
 from services.venues.sim import funding
 from services.venues.sim.exchange import SimExchange, build_exchange
+from services.venues.sim.scenarios import SCENARIOS
 from tests.adversary import lives
 from tests.adversary.plan import Deed, FaultPlan, LateFills, Plan, Restart
-from tests.adversary.script import KIND, LEGS, SCRIPT, SPOT, VENUES, S, lean_settings, lean_world
+from tests.adversary.script import KIND, LEGS, SCRIPT, SPOT, VENUES, S, lean_settings, lean_world, sooner
 
 SLACK = Decimal("1.02")
 """A slice is bounded at its limit price; the mark that values it later may have moved."""
@@ -159,7 +160,8 @@ class Arena:
         SCRIPT.close_after_ns = int(self.plan.close_after * S)
         SCRIPT.until = self.world.start + int(self.plan.faulty_until * S)
         self.queue = Line(self.world.start, self.plan.late_fills)
-        with mock.patch.object(funding, "BACKFILL_HOURS", 8):
+        crash = {"flash-crash": sooner()}
+        with mock.patch.object(funding, "BACKFILL_HOURS", 8), mock.patch.dict(SCENARIOS, crash):
             self.exchange: SimExchange = build_exchange(self.world, None, self.queue)
         self.keeper = Keeper()
         facts = {each.id: each for each in self.world.instruments}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from services.domain.enums import PairState
 from services.settings.parameters import (
     Breaker,
@@ -18,7 +20,7 @@ from services.settings.parameters import (
 )
 from services.strategies.base import ClosePair, Intent, OpenPair, StrategyView
 from services.venues.sim.facts import perp, spot
-from services.venues.sim.scenarios import SCENARIOS
+from services.venues.sim.scenarios import SCENARIOS, Scenario
 from services.venues.sim.world import World
 from tests.adversary.plan import DEAD_MAN_S, Plan
 
@@ -102,9 +104,24 @@ def lean_settings(plan: Plan) -> Settings:
     )
 
 
+CRASH_S = 30 * 60
+"""The scenario's own."""
+
+
+def sooner() -> Scenario:
+    """The flash crash ten seconds after the start: a scenario's times count from the world's."""
+    crash = SCENARIOS["flash-crash"]
+    back = CRASH_S - 10
+    return replace(
+        crash,
+        paths={name: tuple((at - back, level) for at, level in path) for name, path in crash.paths.items()},
+        stress=tuple(replace(each, begin_s=max(0, each.begin_s - back)) for each in crash.stress),
+    )
+
+
 def lean_world(plan: Plan, *, spot_pairs: bool = False) -> World:
     name = "flash-crash" if plan.crash else "funding-harvest"
-    offset = 30 * 60 - 10 if plan.crash else (9 * 60 + 25 if plan.settles else 0)
+    offset = CRASH_S - 10 if plan.crash else (9 * 60 + 25 if plan.settles else 0)
     return World(
         scenario=name,
         history=None,
