@@ -97,6 +97,17 @@ KEYS: tuple[Key, ...] = (
     Key("columns", "C", "columns", "C", "columns", "Choose which columns this pane shows", "move"),
     Key("ticket", "o", "ticket", "o", "order", "Open an order ticket; S in it sends", "do", 5),
     Key(
+        "pair_ticket",
+        "O",
+        "pair_ticket",
+        "O",
+        "pair",
+        "Open a pair ticket, with the legs of a funding row; S in it sends",
+        "do",
+        5,
+        needs="legs",
+    ),
+    Key(
         "cancel",
         "c",
         "room('cancel_order')",

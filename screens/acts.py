@@ -6,8 +6,10 @@ from functools import partial
 
 from screens import format as f
 from screens.columns_dialog import ColumnsDialog
-from screens.dialogs import FlattenDialog, QuitDialog, ResumeDialog
+from screens.dialogs import QuitDialog
+from screens.flatten_dialog import FlattenDialog
 from screens.help import HelpDialog
+from screens.resume_dialog import ResumeDialog
 from screens.rooms import BY_NAME
 from screens.theme_dialog import ThemeDialog
 from screens.tour import Touring
@@ -27,6 +29,7 @@ class ConsoleScreen(Touring, inherit_bindings=False):
         self.open_dialog(dialog)
         if self.dialog is dialog:
             self.open_field("reason")
+            self.ask_gate()
 
     def action_quit(self) -> None:
         self.open_dialog(QuitDialog(self.paint, self.clock))

@@ -14,12 +14,14 @@ from textual.await_remove import AwaitRemove
 
 from screens import format as f
 from screens import typed
-from screens.dialogs import Dialog, FlattenDialog
+from screens.dialogs import Dialog
+from screens.flatten_dialog import FlattenDialog
 from screens.link import Answer
 from screens.outcome import said
 from screens.paint import Paint
 from screens.prompt import Prompt
 from screens.reconcile_dialog import ReconcileDialog
+from screens.resume_dialog import ResumeDialog
 from screens.stage import FieldMode
 from screens.theme_dialog import ThemeDialog, Themes
 from screens.widgets.commandline import LineField
@@ -151,7 +153,8 @@ class Asking(Prompt, inherit_bindings=False):
             self.send("reconcile accept", {"ids": " ".join(shown)}, "accepting …")
         elif message.choice == "flatten":
             self._quiet_until = self.clock() + AFTER_FLATTEN_S
-            self.send("flatten", {}, "flattening …")
+            args = message.dialog.args if isinstance(message.dialog, FlattenDialog) else {}
+            self.send("flatten", args, "flattening …")
         elif message.choice == "detach":
             self.run_worker(self._leave(()), name="leave", group="leave", exit_on_error=False)
         elif message.choice in ("stop", "flatten_stop"):
@@ -177,7 +180,7 @@ class Asking(Prompt, inherit_bindings=False):
 
     def open_field(self, mode: FieldMode, text: str = "") -> None:
         self.close_field()
-        complete = self.complete if mode in (":", "ticket") else None
+        complete = {":": self.complete, "ticket": self.complete, "reason": self._switches}.get(mode)
         self.field_mode = mode
         if mode == ":":
             self.need_desk(True)
@@ -193,6 +196,10 @@ class Asking(Prompt, inherit_bindings=False):
         field.cursor_position = len(text)
         self.draw_strip()
         self.draw_command()
+
+    def _switches(self, text: str) -> Sequence[str]:
+        """The reason's field is the rest of a `resume` line."""
+        return [line.removeprefix("resume ") for line in self.complete(f"resume {text}")]
 
     def ask(self, prompt: str, text: str, done: Callable[[str], str | None]) -> None:
         """A field behind a prompt. `done` gives an error to show beside it, or None when it was taken."""
@@ -231,8 +238,8 @@ class Asking(Prompt, inherit_bindings=False):
         if self.field_mode == "/":
             self.contents.needles[self.active] = message.text
             self.draw_panes()
-        elif self.field_mode == "ticket":
-            self.ticket_typed(message.text)
+        elif self.field_mode in ("ticket", "reason"):
+            self.asked_typed(message.text)
         elif self.field_mode == ":":
             self.hint = typed.hint(message.text, self.desk)
             if self.field is None or self.field.value != self.wrong:
@@ -271,7 +278,8 @@ class Asking(Prompt, inherit_bindings=False):
             self.draw_command()
 
     def _resume_with(self, text: str) -> None:
-        if not text:
+        refused = isinstance(self.dialog, ResumeDialog) and self.dialog.refused
+        if not text or refused:
             return
         if self.run_line(f"resume {text}"):
             self.close_dialog()
@@ -287,7 +295,12 @@ class Asking(Prompt, inherit_bindings=False):
             self.told_wrong(error.text)
             return False
         args = command.args
-        if command.name in ("buy", "sell"):
+        if command.name == "flatten":
+            # Shown first, whole or in part, as by its key: `F` does it.
+            what = args.get("what", "").strip()
+            self.call_after_refresh(self.open_dialog, FlattenDialog(self.paint, self.clock, what))
+            return True
+        if command.name in ("buy", "sell", "pair open"):
             # An order leaves by the ticket's own key, never by a line alone.
             self.close_field()
             later = self._ticket_of(text.removeprefix(":").strip(), self._going)
@@ -315,7 +328,7 @@ class Asking(Prompt, inherit_bindings=False):
         """The ticket with this line in it."""
         raise NotImplementedError  # the floor above has the ticket
 
-    def ticket_typed(self, text: str) -> None:
+    def asked_typed(self, text: str) -> None:
         raise NotImplementedError  # as above
 
     def ticket_entered(self) -> None:

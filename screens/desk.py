@@ -105,3 +105,9 @@ class DeskRoom(Room):
         if not isinstance(view, DeskView) or pane != "positions":
             return ""
         return next((p.instrument for p in view.positions if p.key == key), "")
+
+    def legs(self, pane: str, key: str, views: Mapping[str, object]) -> tuple[str, ...]:
+        view = views.get("desk")
+        if not isinstance(view, DeskView) or pane != "funding":
+            return ()
+        return next(((row.short, row.long) for row in view.funding if funding.key_of(row) == key), ())

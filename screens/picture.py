@@ -21,7 +21,7 @@ from screens.widgets.grid import LineGrid
 from screens.widgets.panes import Pane
 from services.domain.enums import TradingState
 
-WRITES = frozenset({"halt", "flatten", "resume", "pause", "ack", "ticket", "cancel"})
+WRITES = frozenset({"halt", "flatten", "resume", "pause", "ack", "ticket", "pair_ticket", "cancel"})
 """Keys that send something: grey on a read-only console."""
 
 
@@ -129,6 +129,7 @@ class Picture(Stage, inherit_bindings=False):
             "strategy": bool(self.room.strategy(self.active, pane.cursor.key, self.views)),
             "alert": alert,
             "row": bool(pane.cursor.key),
+            "legs": bool(self.room.legs(self.active, pane.cursor.key, self.views)),
         }
         return [key for key in self.keys_here() if there[key.needs]]
 

@@ -91,7 +91,7 @@ def _table(view: DeskView, width: int) -> list[Line]:
             note, ink = (f"since {since}{g.DOT} accepting {line.accepting}", "text")
             if not line.acceptable:
                 note, ink = (f"since {since}{g.DOT} cannot be accepted: {line.accepting}", "warn")
-        for part in wrap(f.clean(note), max(1, width - 2), ink):
+        for part in wrap(f.clean(note).replace(" -", f" {g.MINUS}"), max(1, width - 2), ink):
             lines.append(Line([Span("  ", "muted"), *part.spans]))
     return lines
 

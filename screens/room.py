@@ -162,6 +162,10 @@ class Room:
         """`SYMBOL.VENUE` of the selected row, for the ticket."""
         return ""
 
+    def legs(self, pane: str, key: str, views: Mapping[str, object]) -> tuple[str, ...]:
+        """(short, long) of the selected row as `SYMBOL.VENUE`, for the pair ticket; empty = it has none."""
+        return ()
+
 
 def load(entry: Entry) -> Room:
     """The room of a registered screen. Raises TypeError when what stands there is none."""

@@ -1,88 +1,65 @@
 """The order ticket: a line that is typed, what the gate says to it while it is typed, and one key that sends.
 
 The answer is a question over the socket: the desk asks its own gate at present figures, places nothing and
-reserves nothing. It is asked again each second while the ticket stands open. `enter` on an allowed order ends
-the typing; `S` then sends it, and nothing else does. An answer to another line than the one that stands there
-counts for nothing.
+reserves nothing. `enter` on an allowed order ends the typing; `S` then sends it, and nothing else does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
-
-import msgspec
+from typing import ClassVar, TypeVar
 
 from screens import format as f
-from screens.dialogs import Dialog, key_line
+from screens.asked import AskedDialog
+from screens.dialogs import key_line
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, sides, wrap
-from screens.link import Answer
 from screens.paint import Paint
 from services.protocol.errors import UsageError
 from services.protocol.grammar import ParsedCommand, parse
 from services.views.ticket import BoundView, TicketView
 from themes import glyphs as g
 
-ASK_AFTER_S = 0.12
-"""A pause in the typing so long asks the gate."""
-USAGE = "buy or sell, SYMBOL.VENUE, SIZE in base units; then @ PRICE, post, ioc, reduce as you like"
+LABEL = 10
+"""Cells before the text of a line."""
+View = TypeVar("View")
 
 
-class TicketDialog(Dialog):
+class Ticket(AskedDialog[View]):
+    """What orders and pairs by hand have in common: typed, then armed, then sent by its own key."""
+
     choices: ClassVar[dict[str, str]] = {"S": "send", "e": "edit"}
     alarm = True
-    field_column = 10
+    field_column = LABEL
+    sends: ClassVar[tuple[str, ...]]
+    """The commands that it may send."""
+    title: ClassVar[str]
+    usage: ClassVar[str]
 
-    def __init__(self, paint: Paint, clock: Callable[[], float], text: str) -> None:
-        super().__init__(paint, clock)
-        self.text = text
+    def __init__(self, paint: Paint, clock: Callable[[], float], text: str = "") -> None:
+        super().__init__(paint, clock, text)
         self.armed = False
         """The typing is over: keys are answers."""
-        self.view: TicketView | None = None
-        self.trouble = ""
-        """Why there is no answer."""
-        self._answered = ""
-        """The line that `view` or `trouble` belongs to."""
-
-    # ---- the question
 
     def command(self) -> ParsedCommand | None:
-        """The order that stands there; None = it is not whole yet."""
+        """What stands there; None = it is not whole yet."""
         try:
             found = parse(self.text)
         except UsageError:
             return None
-        return found if found.name in ("buy", "sell") else None
-
-    def question(self) -> dict[str, str] | None:
-        found = self.command()
-        return None if found is None else {"side": found.name, **found.args}
-
-    def typed(self, text: str) -> None:
-        self.text = text
-
-    def heard(self, text: str, answer: Answer) -> None:
-        """The answer to the question of `text`."""
-        if text != self.text:
-            return
-        self._answered, self.view, self.trouble = text, None, ""
-        if answer.ok:
-            try:
-                self.view = msgspec.convert(answer.result, TicketView)
-            except msgspec.ValidationError as error:
-                self.trouble = f"the engine's answer cannot be read: {error}"
-        else:
-            self.trouble = answer.text
-
-    @property
-    def present(self) -> bool:
-        """What the gate said is about the line that stands there."""
-        return self._answered == self.text
+        return found if found.name in self.sends else None
 
     @property
     def allowed(self) -> bool:
-        return self.present and self.view is not None and self.view.allowed
+        return self.present and self.passes()
+
+    def passes(self) -> bool:
+        """The answer is there and lets it pass."""
+        raise NotImplementedError  # abstract: each ticket knows its own answer
+
+    def answer(self, width: int, rows: int | None) -> list[Line]:
+        """The answer in lines; `rows`: so many may show, None = as many as it has."""
+        raise NotImplementedError  # abstract, as above
 
     def enter(self) -> bool:
         """`enter` in the field. True = the typing is over."""
@@ -93,22 +70,33 @@ class TicketDialog(Dialog):
 
     # ---- the picture
 
+    _rows: int | None = None
+
+    def draw(self, width: int, height: int) -> None:
+        self._rows = height - 4  # frame, line of keys and the rule above it
+        try:
+            super().draw(width, height)
+        finally:
+            self._rows = None
+
     def body(self, width: int) -> Content:
-        content = Content(title="Order ticket")
-        line = Line([Span("order".ljust(10), "muted")])
+        content = Content(title=self.title)
+        line = Line([Span("order".ljust(LABEL), "muted")])
         if self.armed:
-            line.add(f.cut(self.text, width - 10), "*strong")
-        lines = [Line(), line, Line()]
+            line.add(f.cut(self.text, width - LABEL), "*strong")
+        lines = [Line(), line]
         self.field_row = 2
         if not self.text.strip() or self.command() is None:
-            lines += wrap(USAGE, width, "muted")
+            lines += [Line(), *wrap(self.usage, width, "muted")]
         elif not self.present:
-            lines.append(Line([Span("gate".ljust(10), "muted"), Span("asking …", "muted")]))
+            lines += [Line(), Line([Span("gate".ljust(LABEL), "muted"), Span("asking …", "muted")])]
         elif self.view is None:
-            lines += _labelled("gate", f.clean(self.trouble), width, "warn")
+            lines += [Line(), *labelled("gate", f.clean(self.trouble), width, "warn")]
         else:
-            lines += _answer(self.view, width)
-        content.rows = [Row([each]) for each in [*lines, Line()]]
+            lines += self.answer(width, None if self._rows is None else self._rows - len(lines))
+        if self._rows is None or len(lines) < self._rows:
+            lines.append(Line())
+        content.rows = [Row([each]) for each in lines]
         content.foot = [self._keys(width)]
         return content
 
@@ -123,6 +111,24 @@ class TicketDialog(Dialog):
         return key_line((("e", "edit"),), width, out="no, nothing is sent")
 
 
+class TicketDialog(Ticket[TicketView]):
+    asks = "preview"
+    shape = TicketView
+    sends = ("buy", "sell")
+    title = "Order ticket"
+    usage = "buy or sell, SYMBOL.VENUE, SIZE in base units; then @ PRICE, post, ioc, reduce as you like"
+
+    def question(self) -> dict[str, str] | None:
+        found = self.command()
+        return None if found is None else {"side": found.name, **found.args}
+
+    def passes(self) -> bool:
+        return self.view is not None and self.view.allowed
+
+    def answer(self, width: int, rows: int | None) -> list[Line]:
+        return [] if self.view is None else [Line(), *_answer(self.view, width)]
+
+
 def _answer(view: TicketView, width: int) -> list[Line]:
     """The order in words, the gate's word, then what each limit leaves."""
     symbol, _, venue = view.instrument.rpartition(".")
@@ -133,7 +139,7 @@ def _answer(view: TicketView, width: int) -> list[Line]:
         limit = f"at once, {limit}; what is left is dropped"
     else:
         limit += "; it rests, and is refused if it would take" if view.post_only else "; what is left rests"
-    lines = _labelled(
+    lines = labelled(
         "means", f"{view.side} {size} {f.clean(symbol)} on {f.clean(venue)} {limit}", width, "text"
     )
     facts: list[Spans] = [
@@ -146,44 +152,43 @@ def _answer(view: TicketView, width: int) -> list[Line]:
         away = abs(view.from_mid_bps)
         word = "beyond the mid" if view.from_mid_bps > 0 else "short of the mid"
         facts.append((Span(f"{f.number(away, 1)} bps ", "text"), Span(word, "muted")))
-    lines += _under("costs", flow(facts, width - 10))
+    lines += under("costs", flow(facts, width - LABEL))
     if not view.allowed:
-        lines += _labelled("gate", f"{g.ALARM} denied: {f.clean(view.refusal)}", width, "*warn")
+        lines += labelled("gate", f"{g.ALARM} denied: {f.clean(view.refusal)}", width, "*warn")
     elif view.quantity_allowed < view.quantity:
         cut = f.on_grid(view.quantity_allowed, view.size_increment)
-        lines += _labelled("gate", f"{g.TICK} reduces; cut to {cut}", width, "*pos")
+        lines += labelled("gate", f"{g.TICK} reduces; cut to {cut}", width, "*pos")
     else:
-        lines += _labelled(
-            "gate", f"{g.TICK} allowed{' as reducing' if view.reducing else ''}", width, "*pos"
-        )
-    if view.bounds:
-        lines.append(Line())
-        lines += [_bound(bound, view, width, at == 0) for at, bound in enumerate(view.bounds)]
+        lines += labelled("gate", f"{g.TICK} allowed{' as reducing' if view.reducing else ''}", width, "*pos")
+    for label, bounds in (("room", view.bounds), ("sizing", view.sizing)):
+        if bounds:
+            lines.append(Line())
+        lines += [bound_line(each, label if not at else "", width) for at, each in enumerate(bounds)]
     return lines
 
 
-def _bound(bound: BoundView, view: TicketView, width: int, first: bool) -> Line:
-    """A limit, what of it this order takes, and what it leaves in all."""
-    line = Line([Span("room" if first else "", "muted")]).to(10)
-    line.add(f.cut(f.clean(bound.name), 32), "text" if first else "muted").to(43)
-    line.add(f.dollars(bound.notional).rjust(12), "*text" if first else "text")
-    if view.notional is None or width < 76:
+def bound_line(bound: BoundView, label: str, width: int) -> Line:
+    """A limit, what it leaves in all, and how much of that this takes."""
+    line = Line([Span(label, "muted")]).to(LABEL)
+    line.add(f.cut(f.clean(bound.name), 32), "text" if label else "muted").to(43)
+    line.add(f.dollars(bound.notional).rjust(12), "*text" if label else "text")
+    if bound.used is None:
         return line
-    share = view.notional / bound.notional if bound.notional > 0 else None
-    ink = "alarm_bar" if share is None or share >= 1 else "warn_bar" if share * 10 >= 8 else "ok_bar"
-    fill, track = f.bar(share, max(6, width - line.width - 10))
-    line.add("  ").add(fill, ink).add(track, "track")
-    over = share is None or share >= 1
-    word = "over" if over else f.percent(share or bound.notional, 0)
+    over = bound.used >= 1
+    word = "over" if over else f.percent(bound.used, 0)
+    if width >= 76:
+        ink = "alarm_bar" if over else "warn_bar" if bound.used * 10 >= 8 else "ok_bar"
+        fill, track = f.bar(bound.used, max(6, width - line.width - LABEL))
+        line.add("  ").add(fill, ink).add(track, "track")
     return line.add(word.rjust(7), "*warn" if over else "muted")
 
 
-def _labelled(label: str, text: str, width: int, ink: str) -> list[Line]:
-    return _under(label, wrap(text, max(1, width - 10), ink))
+def labelled(label: str, text: str, width: int, ink: str) -> list[Line]:
+    return under(label, wrap(text, max(1, width - LABEL), ink))
 
 
-def _under(label: str, lines: list[Line]) -> list[Line]:
+def under(label: str, lines: list[Line]) -> list[Line]:
     return [
-        Line([Span((label if not at else "").ljust(10), "muted"), *line.spans])
+        Line([Span((label if not at else "").ljust(LABEL), "muted"), *line.spans])
         for at, line in enumerate(lines)
     ]

@@ -1,4 +1,5 @@
-"""The ticket on the stage: opens it, asks the gate while one types, sends what was confirmed."""
+"""Tickets and the resume on the stage: opens them, asks the engine while one types, sends what was
+confirmed."""
 
 from __future__ import annotations
 
@@ -7,10 +8,12 @@ from typing import Any
 
 from textual.timer import Timer
 
+from screens.asked import ASK_AFTER_S, AskedDialog
 from screens.asking import Asking
 from screens.dialogs import Dialog
 from screens.link import Answer
-from screens.ticket import ASK_AFTER_S, TicketDialog
+from screens.pair_ticket import PairTicketDialog
+from screens.ticket import Ticket, TicketDialog
 
 
 class Ticketing(Asking, inherit_bindings=False):
@@ -21,19 +24,24 @@ class Ticketing(Asking, inherit_bindings=False):
         name = self.room.instrument(self.active, self.panes[self.active].cursor.key, self.views)
         self.open_ticket(f"buy {name} " if name else "buy ")
 
+    def action_pair_ticket(self) -> None:
+        """`O`: for the legs of the selected row."""
+        legs = self.room.legs(self.active, self.panes[self.active].cursor.key, self.views)
+        self.open_ticket(" ".join(("pair open", *legs, "")))
+
     def open_ticket(self, text: str) -> None:
         if self.link.read_only:
             self.say("read-only console: it sends no orders", "*warn")
             return
         if self.dialog is not None:
             return
-        dialog = TicketDialog(self.paint, self.clock, text)
-        self.open_dialog(dialog)
+        kind = PairTicketDialog if text.startswith("pair ") else TicketDialog
+        self.open_dialog(kind(self.paint, self.clock, text))
         self.open_field("ticket", text)
         self.ask_gate()
 
-    def ticket_typed(self, text: str) -> None:
-        if isinstance(self.dialog, TicketDialog):
+    def asked_typed(self, text: str) -> None:
+        if isinstance(self.dialog, AskedDialog):
             self.dialog.typed(text)
             self.draw_dialog()
             if self._ask_timer is not None:
@@ -42,7 +50,7 @@ class Ticketing(Asking, inherit_bindings=False):
 
     def ticket_entered(self) -> None:
         dialog = self.dialog
-        if isinstance(dialog, TicketDialog):
+        if isinstance(dialog, Ticket):
             if dialog.enter():
                 self.close_field()
                 dialog.focus()
@@ -51,26 +59,28 @@ class Ticketing(Asking, inherit_bindings=False):
             self.draw_dialog()
 
     def ask_gate(self) -> None:
-        """What the gate would say now to the line that stands in the ticket."""
+        """What the engine would say now to the line that stands in the dialog."""
         self._ask_timer = None
         dialog = self.dialog
-        question = dialog.question() if isinstance(dialog, TicketDialog) else None
-        if not isinstance(dialog, TicketDialog) or question is None:
+        if not isinstance(dialog, AskedDialog) or self.link.read_only:
             return
-        waiting = self.link.send("preview", question)
+        question = dialog.question()
+        if question is None:
+            return
+        waiting = self.link.send(dialog.asks, question)
         self.run_worker(
             self._told(dialog, dialog.text, waiting), name="preview", group="preview", exit_on_error=False
         )
 
-    async def _told(self, dialog: TicketDialog, text: str, waiting: Coroutine[Any, Any, Answer]) -> None:
+    async def _told(self, dialog: AskedDialog[Any], text: str, waiting: Coroutine[Any, Any, Answer]) -> None:
         answer = await waiting
         if self.dialog is dialog:
             dialog.heard(text, answer)
             self.draw_dialog()
 
     def ticket_chose(self, dialog: Dialog, choice: str) -> bool:
-        """A key of the ticket; False = it is none of it."""
-        if not isinstance(dialog, TicketDialog) or choice not in ("send", "edit"):
+        """A key of a ticket; False = it is none of it."""
+        if not isinstance(dialog, Ticket) or choice not in ("send", "edit"):
             return False
         command = dialog.command()
         if choice == "send" and dialog.armed and dialog.allowed and command is not None:
@@ -84,5 +94,4 @@ class Ticketing(Asking, inherit_bindings=False):
 
     def _each_second(self) -> None:
         super()._each_second()
-        if isinstance(self.dialog, TicketDialog):
-            self.ask_gate()
+        self.ask_gate()

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 
 from screens import format as f
 from screens.rooms import ROOMS
 from services.protocol.commands import SPECS, Takes
 from services.protocol.grammar import expects
+from services.views.closing import closing
 from services.views.desk import DeskView
 from services.views.strip import StripView
 
@@ -83,22 +83,14 @@ def _last(text: str) -> str:
 
 
 def _closes(desk: DeskView, what: str) -> tuple[str, str]:
-    """What `flatten WHAT` would close and about what that costs, from the dialog's own plan."""
-    pair = next((pair for pair in desk.pairs if pair.id == what), None)
-    legs = {pair.short, pair.long} if pair is not None else set()
-    rows = [
-        row
-        for row in desk.flatten.rows
-        if what in (row.instrument, row.instrument.rpartition(".")[0], row.venue) or row.instrument in legs
-    ]
-    if not rows:
+    """What `flatten WHAT` would close and about what that costs; the dialog that comes shows the rows."""
+    plan = closing(desk, what)
+    if not plan.rows:
         return (f"nothing open is {f.clean(what)}", "muted")
-    costs = [row.cost for row in rows]
-    known = [cost for cost in costs if cost is not None]
-    cost = f"about {f.dollars(sum(known, Decimal(0)))}" if len(known) == len(costs) else "cost unknown"
-    if len(rows) > 1:
-        return (f"closes {len(rows)} positions, {cost}", "warn")
-    row = rows[0]
+    cost = "cost unknown" if plan.cost is None else f"about {f.dollars(plan.cost)}"
+    if len(plan.rows) > 1:
+        return (f"closes {len(plan.rows)} positions, {cost}", "warn")
+    row = plan.rows[0]
     size = f"{row.quantity.normalize():,f}"
     name = row.instrument.rpartition(".")[0]
     return (f"closes {size} {f.clean(name)} on {f.clean(row.venue)}, {cost}", "warn")

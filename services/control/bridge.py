@@ -20,6 +20,8 @@ from services.desk.tickets import TicketError
 from services.desk.views import Meta, ViewCache, orders, pairs, positions, status
 from services.desk.views.lately import Lately
 from services.desk.views.markets import Depth
+from services.desk.views.pair_ticket import preview_pair
+from services.desk.views.resume import preview_resume
 from services.desk.views.ticket import preview
 from services.desk.views.topics import BUILDERS, Books, no_depth
 from services.domain.effects import Done, Progress
@@ -140,6 +142,10 @@ class Bridge:
             view = status(core, self._desk.strategies, self._meta())
         elif name == "preview":
             view = preview(core, self._desk.submit, args)
+        elif name == "preview pair":
+            view = preview_pair(core, self._desk.submit, args)
+        elif name == "preview resume":
+            view = preview_resume(core, args)
         elif name == "settings":
             view = {
                 "schema": SCHEMA,

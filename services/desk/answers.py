@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import Struct
 
 from services.desk.core import DeskCore
 from services.desk.differences import accepting, cannot_accept
+from services.domain.effects import Done
+from services.domain.events import Command
 from services.domain.money import ZERO
 from services.execution.entries import OrderEntry
 from services.execution.reconcile import Difference
@@ -55,6 +58,14 @@ class FlattenAnswer(Struct, frozen=True, kw_only=True):
     positions_left: tuple[str, ...]
     kept: tuple[str, ...]
     fresh_read_ts: int
+
+
+def done(command: Command, result: Struct | dict[str, object]) -> Done:
+    return Done(command=command.id, ok=True, result=msgspec.json.encode(result).decode(), exit=OK)
+
+
+def failed(command: Command, code: str, text: str, status: int) -> Done:
+    return Done(command=command.id, ok=False, code=code, text=text, exit=status)
 
 
 def still_open(core: DeskCore) -> list[OrderEntry]:

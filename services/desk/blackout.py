@@ -6,6 +6,7 @@ and everything protective ignore it, and so does an exit that is under way.
 
 from __future__ import annotations
 
+from services.desk import hand
 from services.desk.core import DeskCore
 from services.domain.enums import Purpose
 from services.domain.orders import OrderRequest
@@ -19,10 +20,9 @@ NAME = "blackout"
 def entry_check(core: DeskCore, order: OrderRequest) -> Check | None:
     """The failing check of an entry slice inside the blackout of either leg; None = it may go out."""
     pair = core.pairs.get(order.pair) if order.pair is not None else None
-    settings = core.settings.strategies.get(pair.strategy) if pair is not None else None
-    if order.purpose is not Purpose.ENTRY or pair is None or settings is None:
+    if order.purpose is not Purpose.ENTRY or pair is None:
         return None
-    params = settings.params
+    params = hand.params_of(core, pair.strategy)
     before_s = params.blackout_s if isinstance(params, Cross) else params.entry_window_min_s
     for leg in pair.legs:
         row = core.picture.rate(leg.instrument, core.now)

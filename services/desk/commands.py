@@ -11,12 +11,13 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
-from services.desk import controls, differences, direct, faults, reconciling, tickets
+from services.desk import answers, controls, differences, direct, faults, hand_commands, reconciling
 from services.desk.answers import LEFT_OPEN, OK, REFUSED, USAGE, FlattenAnswer, state_answer
 from services.desk.core import DeskCore
+from services.desk.hand import OPERATOR
 from services.desk.submit import Submitter
 from services.domain.effects import Done
-from services.domain.enums import PairState, Side, TradingState
+from services.domain.enums import PairState, TradingState
 from services.domain.events import Command
 from services.execution.actions import Flattened
 from services.execution.flatten import Scope
@@ -32,6 +33,7 @@ _NEEDED = {
     "fault": ("kind", "venue", "chance"),
     "buy": ("symbol", "size"),
     "sell": ("symbol", "size"),
+    "pair open": ("short", "long", "notional"),
     "cancel": ("what",),
 }
 """Arguments without which a command means nothing: whoever sent it, it must not end the engine."""
@@ -64,8 +66,9 @@ class Commands:
             "reconcile": self._reconcile,
             "reconcile accept": self._accept,
             "fault": self._fault,
-            "buy": self._ticket,
-            "sell": self._ticket,
+            "buy": self._order,
+            "sell": self._order,
+            "pair open": self._pair_open,
             "cancel": self._cancel,
         }
 
@@ -84,12 +87,10 @@ class Commands:
     # -- answers -----------------------------------------------------------------------------------------
 
     def _done(self, command: Command, result: Struct | dict[str, object]) -> None:
-        self.core.emit(
-            Done(command=command.id, ok=True, result=msgspec.json.encode(result).decode(), exit=OK)
-        )
+        self.core.emit(answers.done(command, result))
 
     def _fail(self, command: Command, code: str, text: str, status: int) -> None:
-        self.core.emit(Done(command=command.id, ok=False, code=code, text=text, exit=status))
+        self.core.emit(answers.failed(command, code, text, status))
 
     # -- safety ------------------------------------------------------------------------------------------
 
@@ -176,8 +177,7 @@ class Commands:
     def _resume(self, command: Command) -> None:
         core = self.core
         reason = command.args.get("reason", "").strip()
-        override = tuple(part.strip() for part in command.args.get("override", "").split(",") if part.strip())
-        rebase = command.args.get("rebase", "")
+        override, rebase = controls.switches(command.args)
         if core.flattens.running():
             self._fail(command, "flattening", "a flatten is still running: wait for its end", REFUSED)
             return
@@ -206,11 +206,14 @@ class Commands:
 
     def _enable(self, command: Command) -> None:
         name, reason = command.args.get("name", ""), command.args.get("reason", "").strip()
-        if name not in self.core.state.strategies:
+        if name not in self.core.state.strategies and name != OPERATOR:
             self._unknown_strategy(command)
             return
         if not reason:
             self._fail(command, "usage", "enable needs a reason: enable NAME REASON", USAGE)
+            return
+        if name not in self.core.state.strategies:
+            self.core.emit(hand_commands.enable(self.core, command, reason))
             return
         controls.enable(self.core, name, reason)
         self._done(command, {"ok": True, "strategy": name, "state": "running"})
@@ -241,29 +244,16 @@ class Commands:
         )
         self._done(command, {"ok": True, "pair": name, "state": pair.state.value})
 
-    # -- orders by hand ----------------------------------------------------------------------------------
+    # -- by hand -----------------------------------------------------------------------------------------
 
-    def _ticket(self, command: Command) -> None:
-        side = Side.BUY if command.name == "buy" else Side.SELL
-        try:
-            ticket = tickets.read(self.core, side, command.args)
-            entry = tickets.place(self.core, self.submit, ticket)
-        except tickets.TicketError as error:
-            self._fail(command, "usage", str(error), USAGE)
-            return
-        if not tickets.sent(entry):
-            self._fail(command, "denied", f"denied: {entry.text}", REFUSED)
-            return
-        words = f"{ticket.side.value} {entry.request.quantity} {ticket.spec.id} at {ticket.price}"
-        self._done(command, {"ok": True, "order": entry.id, "text": f"{words}: on its way"})
+    def _order(self, command: Command) -> None:
+        self.core.emit(hand_commands.order(self.core, self.submit, command))
+
+    def _pair_open(self, command: Command) -> None:
+        self.core.emit(hand_commands.pair(self.core, self.submit, command))
 
     def _cancel(self, command: Command) -> None:
-        try:
-            ids = tickets.cancel(self.core, self.submit, command.args["what"])
-        except tickets.TicketError as error:
-            self._fail(command, "unknown", str(error), USAGE)
-            return
-        self._done(command, {"ok": True, "cancelled": ids})
+        self.core.emit(hand_commands.cancel(self.core, self.submit, command))
 
     def _ack(self, command: Command) -> None:
         key = command.args.get("key", "")

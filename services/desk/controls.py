@@ -129,14 +129,10 @@ def resume(core: DeskCore, reason: str, override: tuple[str, ...], rebase: str) 
     """ACTIVE again, or why not. A re-based breaker measures anew from here and its cause goes."""
     if not reason:
         return "a reason is required: resume REASON"
-    if rebase:
-        if rebase not in (DAILY, DRAWDOWN):
-            return f"--rebase {rebase}: expected {DAILY} or {DRAWDOWN}"
-        last = core.breaker.state.last
-        if last is None or last.value <= ZERO:
-            return f"--rebase {rebase}: no equity is known to measure from"
-        override = (*override, *[name for name in _breaker_causes(core, rebase) if name not in override])
-    answer = core.causes.resume(reason, override=override)
+    error, named = named_by(core, override, rebase)
+    if error:
+        return error
+    answer = core.causes.resume(reason, override=named)
     if not answer.ok:
         return "; ".join(answer.refused)
     if rebase:
@@ -156,10 +152,30 @@ def resume(core: DeskCore, reason: str, override: tuple[str, ...], rebase: str) 
     return None
 
 
-def _breaker_causes(core: DeskCore, which: str) -> list[str]:
-    """The causes that go with a re-base: the daily one takes the rolling one along (the same loss)."""
-    names = [f"breaker {name}" for name in ((DAILY, ROLLING) if which == DAILY else (DRAWDOWN,))]
-    return [cause.name for cause in core.causes.causes() if cause.latched and cause.name in names]
+def switches(args: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
+    """(`--override` names, `--rebase`) of a resume as it was sent."""
+    parts = (part.strip() for part in args.get("override", "").split(","))
+    return tuple(part for part in parts if part), args.get("rebase", "")
+
+
+def named_by(core: DeskCore, override: tuple[str, ...], rebase: str) -> tuple[str, tuple[str, ...]]:
+    """(what is wrong, the causes that a resume names, those of its re-base among them)."""
+    if not rebase:
+        return "", override
+    if rebase not in (DAILY, DRAWDOWN):
+        return f"--rebase {rebase}: expected {DAILY} or {DRAWDOWN}", override
+    last = core.breaker.state.last
+    if last is None or last.value <= ZERO:
+        return f"--rebase {rebase}: no equity is known to measure from", override
+    mine = [each.name for each in core.causes.causes() if each.latched and rebase_of(each.name) == rebase]
+    return "", (*override, *[name for name in mine if name not in override])
+
+
+def rebase_of(cause: str) -> str:
+    """The re-base that takes a breaker's cause away: the daily one takes the rolling one along (the same
+    loss). Empty = none does."""
+    measured = {f"breaker {DAILY}": DAILY, f"breaker {ROLLING}": DAILY, f"breaker {DRAWDOWN}": DRAWDOWN}
+    return measured.get(cause, "")
 
 
 def enable(core: DeskCore, name: str, reason: str) -> None:

@@ -20,6 +20,7 @@ from services.desk import (
     deadman,
     door,
     error_rate,
+    hand_care,
     machine_words,
     protection,
     rebuilt,
@@ -134,6 +135,7 @@ class Desk:
             if state.now >= state.next_risk:
                 risk.tick(core, self.submit)
                 self.strategies.guard_orphans()
+                hand_care.look(core, self.submit)
             if state.causes_changed:
                 controls.react(core, self.submit)
             self.life.follow_up()

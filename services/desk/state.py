@@ -31,6 +31,7 @@ from services.risk.depeg import DepegState
 from services.risk.ladder import LadderState
 from services.risk.throttle import ThrottleState, VenueErrorState
 from services.risk.trips import TripState
+from services.strategies.exits import PairTrack
 
 
 @dataclass(slots=True)
@@ -295,6 +296,8 @@ class DeskState:
     idle: Idle = field(default_factory=Idle)
     measured: dict[str, FillStats] = field(default_factory=dict)
     """By strategy: how its orders filled and what that cost."""
+    hand_tracks: dict[str, PairTrack] = field(default_factory=dict)
+    """Pair by hand -> what its exits remember."""
     denied: list[DeniedNote] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
     started: int = 0

@@ -11,19 +11,19 @@ from typing import Any
 
 import msgspec
 
-from services.desk import controls, looks
+from services.desk import exits, hand, looks
 from services.desk.admission import Admission
-from services.desk.core import DAY, SECOND, UNREAD, DeskCore
+from services.desk.core import DAY, SECOND, DeskCore
+from services.desk.hand import OPERATOR
 from services.desk.pair_facts import pair_facts
 from services.desk.state import StrategySlot
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Purpose, Severity, TradingState
 from services.domain.errors import StrategyOverran
 from services.execution.measured import expected
-from services.execution.pair_state import Pair
+from services.market.board import HeldPair
 from services.market.legs import perp_legs
 from services.settings.cross import Cross
-from services.settings.funding import Funding
 from services.settings.parameters import StrategySettings
 from services.strategies.base import (
     ClosePair,
@@ -160,10 +160,12 @@ class Strategies:
             settings = core.settings.strategies.get(pair.strategy)
             if slot is not None and settings is not None and not slot.dropped and settings.enabled:
                 continue
+            if pair.strategy == OPERATOR:
+                continue  # `hand_care` reviews it
             if pair.state not in (PairState.HEDGED, PairState.FROZEN):
                 continue
-            params = settings.params if settings is not None else Funding()
-            stop, loss = params.pair_stop, pair_loss_bps(pair_facts(core, pair))
+            stop = hand.params_of(core, pair.strategy).pair_stop
+            loss = pair_loss_bps(pair_facts(core, pair))
             if loss >= stop:
                 core.decide("close", pair.id, PAIR_STOP, {"loss_bps": loss, "strategy": "none"})
                 self.submit.run(
@@ -191,9 +193,19 @@ class Strategies:
             depeg={**levels, **dict.fromkeys(core.settings.assume_par, "ok")},
             depeg_d=core.settings.size.depeg_d,
             costs=expected(core.settings.exec, core.state.measured.get(name)),
+            held=self._by_hand(),
             blocked=self.blocked(name),
         )
         return looks.with_prices(core, view, settings.cross) if on_prices else view
+
+    def _by_hand(self) -> tuple[HeldPair, ...]:
+        """One pair per underlying and pair of venues, whoever opened it."""
+        core = self.core
+        return tuple(
+            HeldPair(pair.id, pair_facts(core, pair).group, pair.short.instrument, pair.long.instrument)
+            for pair in core.pairs.live()
+            if pair.strategy == OPERATOR
+        )
 
     def blocked(self, name: str) -> str:
         """Why no entry may be proposed now; empty = entries are welcome."""
@@ -242,68 +254,10 @@ class Strategies:
             case OpenPair():
                 self.admission.open(name, slot, intent)
             case ClosePair():
-                self._close(slot, intent)
+                pair = self.core.pairs.get(intent.pair)
+                origin = pair.origin if pair is not None else f"strategy:{name}"
+                slot.last_reason = exits.close(self.core, self.submit, intent, origin) or slot.last_reason
             case FreezePair():
-                self._freeze(intent)
+                exits.freeze(self.core, self.submit, intent)
             case ThawPair():
-                self._thaw(intent)
-
-    def _close(self, slot: StrategySlot, intent: ClosePair) -> None:
-        core = self.core
-        pair = core.pairs.get(intent.pair)
-        if pair is None or pair.state not in (PairState.HEDGED, PairState.FROZEN):
-            return
-        waits = self._waits(pair) if intent.discretionary else ""
-        if waits:
-            # It would only be refused, order by order, and stand in the way of what protects the pair.
-            slot.last_reason = f"close {intent.pair} waits: {waits}"
-            return
-        slot.last_reason = f"close {intent.pair}: {intent.reason}"
-        core.decide("close", intent.pair, intent.reason)
-        purpose = Purpose.EXIT if intent.discretionary else Purpose.STOP
-        self.submit.run(
-            core.pairs.request_close(
-                intent.pair, intent.reason, core.now, self.submit.prices, purpose=purpose, origin=pair.origin
-            )
-        )
-
-    def _waits(self, pair: Pair) -> str:
-        """Why a strategy may not begin an exit of its own now; empty = it may (SEMANTICS 3, 7; RUNTIME 1)."""
-        core = self.core
-        if core.state.stopping is not None:
-            return "stopping"
-        if controls.pair_state(core, pair) is TradingState.HALTED:
-            return TradingState.HALTED.value
-        for leg in pair.legs:
-            venue = core.instruments[leg.instrument].venue
-            if core.causes.has(UNREAD, f"venue:{venue}"):
-                return f"{venue} has not been read yet"
-        return ""
-
-    def _freeze(self, intent: FreezePair) -> None:
-        core = self.core
-        pair = core.pairs.get(intent.pair)
-        admitted = core.state.admitted.get(intent.pair)
-        if pair is None or admitted is None:
-            return
-        if admitted.frozen_since is None:
-            admitted.frozen_since = intent.since
-            core.decide("freeze", intent.pair, intent.reason)
-        if pair.state is not PairState.FROZEN:
-            self.submit.run(core.pairs.freeze(intent.pair, intent.reason, core.now))
-        waited = core.now - intent.since
-        settings = core.settings.strategies[pair.strategy].params
-        if waited >= settings.freeze_page_min * 60 * SECOND:
-            core.alert(f"frozen:{pair.id}", Severity.ALARM, f"{pair.id} frozen: {intent.reason}")
-        elif waited >= settings.freeze_alert_s * SECOND:
-            core.alert(f"frozen:{pair.id}", Severity.WARNING, f"{pair.id} frozen: {intent.reason}")
-
-    def _thaw(self, intent: ThawPair) -> None:
-        core = self.core
-        admitted = core.state.admitted.get(intent.pair)
-        if admitted is None or admitted.frozen_since is None:
-            return
-        admitted.frozen_since = None
-        core.resolve(f"frozen:{intent.pair}")
-        core.decide("thaw", intent.pair, "all facts fresh")
-        self.submit.run(core.pairs.thaw(intent.pair, core.now, self.submit.prices))
+                exits.thaw(self.core, self.submit, intent)

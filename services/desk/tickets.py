@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from msgspec import Struct
 
 from services.desk.core import DeskCore
+from services.desk.hand import OPERATOR
 from services.desk.submit import Submitter
 from services.domain.enums import OrderState, OrderType, Purpose, Side, TimeInForce
 from services.domain.instrument import Instrument
@@ -20,7 +21,7 @@ from services.domain.money import BPS, ZERO
 from services.domain.orders import OrderRequest
 from services.execution.entries import OrderEntry
 
-ORIGIN = "operator"
+ORIGIN = OPERATOR
 _TERMS = re.compile(r"(?:@\s*(?P<price>[0-9.]+))?\s*(?P<flags>[a-z ,]*)")
 FLAGS = ("post", "ioc", "reduce")
 
@@ -46,8 +47,8 @@ class TicketError(ValueError):
 
 def read(core: DeskCore, side: Side, args: dict[str, str]) -> Ticket:
     """Raises TicketError."""
-    spec = _instrument(core, args.get("symbol", "").strip())
-    quantity = spec.round_size(_number("size", args.get("size", "")))
+    spec = instrument_of(core, args.get("symbol", "").strip())
+    quantity = spec.round_size(number("size", args.get("size", "")))
     if quantity <= ZERO:
         raise TicketError(f"{args['size']} is less than one lot of {spec.symbol} ({spec.size_increment:f})")
     found = _TERMS.fullmatch(args.get("terms", "").strip())
@@ -59,7 +60,7 @@ def read(core: DeskCore, side: Side, args: dict[str, str]) -> Ticket:
     if post and ioc:
         raise TicketError("post rests and ioc does not: choose one")
     if found["price"]:
-        price = spec.round_price(side, _number("price", found["price"]))
+        price = spec.round_price(side, number("price", found["price"]))
         if price <= ZERO:
             raise TicketError(f"{found['price']} is less than one step of {spec.symbol}'s price")
         return Ticket(
@@ -143,7 +144,7 @@ def _named(core: DeskCore, entry: OrderEntry, wanted: str) -> bool:
     return entry.request.instrument == wanted or (spec is not None and spec.symbol == wanted)
 
 
-def _instrument(core: DeskCore, name: str) -> Instrument:
+def instrument_of(core: DeskCore, name: str) -> Instrument:
     spec = core.instruments.get(name)
     if spec is not None:
         return spec
@@ -155,7 +156,7 @@ def _instrument(core: DeskCore, name: str) -> Instrument:
     raise TicketError(f"no instrument {name!r}; 2 lists them")
 
 
-def _number(what: str, text: str) -> Decimal:
+def number(what: str, text: str) -> Decimal:
     try:
         value = Decimal(text.strip().replace(",", ""))
     except InvalidOperation:

@@ -9,7 +9,7 @@ from services.domain.enums import Purpose, Side, TimeInForce
 from services.domain.instrument import Instrument, joint_lot
 from services.domain.money import BPS, ZERO, floor_to
 from services.domain.orders import OrderRequest
-from services.execution.pair_state import SPOT, Leg, LegPolicy, Pair
+from services.execution.pair_state import LONG, SHORT, SPOT, Leg, LegPolicy, Pair
 from services.execution.pricing import Prices, band_limit
 from services.settings.parameters import Settings
 
@@ -59,6 +59,51 @@ def refusal(
             if wanted is not None and wanted is not leg.side:
                 return f"pair {pair.id} holds {leg.instrument} on the other side"
     return ""
+
+
+def draft(
+    settings: Settings,
+    live: tuple[Pair, ...],
+    instruments: Mapping[str, Instrument],
+    *,
+    strategy: str,
+    kind: str,
+    short: str,
+    long: str,
+    short_quantity: Decimal,
+    long_quantity: Decimal,
+    capital: Decimal | None,
+    origin: str,
+    reason: str,
+    now: int,
+    entry_policy: LegPolicy = LegPolicy.REVERSE,
+    exit_policy: LegPolicy = LegPolicy.PROCEED,
+) -> tuple[Pair | None, str]:
+    """(the pair as it would be planned, "") or (None, why not). It has no id and stands in no book: a machine
+    plans it, a preview only asks about it. Quantities are rounded down to the joint lot."""
+    why = refusal(live, instruments, kind, short, long, capital, exit_policy)
+    if why or capital is None:
+        return None, why or "capital unknown"
+    rounded = targets(kind, instruments[short], instruments[long], short_quantity, long_quantity)
+    if rounded is None:
+        return None, "below the venue's minimum"
+    bounds = settings.pair
+    return Pair(
+        id="",
+        strategy=strategy,
+        kind=kind,
+        origin=origin,
+        short=Leg(SHORT, short, Side.SELL, rounded[0]),
+        long=Leg(LONG, long, Side.BUY, rounded[1]),
+        naked_bound=min(bounds.naked_max, bounds.naked_max_fraction * capital),
+        slice_notional=bounds.slice_notional,
+        entry_policy=entry_policy,
+        exit_policy=exit_policy,
+        planned_ts=now,
+        state_ts=now,
+        reason=reason,
+        text=reason,
+    ), ""
 
 
 def question(

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from services.domain.enums import PairState, Purpose, Side
+from services.domain.enums import PairState, Purpose
 from services.domain.instrument import Instrument
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
@@ -31,10 +31,10 @@ from services.execution.entries import OrderEntry
 from services.execution.ids import IdCounter
 from services.execution.pair_count import count
 from services.execution.pair_moves import cooldown_key, start_unwinding
-from services.execution.pair_plan import question, refusal, targets
+from services.execution.pair_plan import draft, question
 from services.execution.pair_reduce import begin, whole
 from services.execution.pair_requests import ask_close, ask_unwind
-from services.execution.pair_state import LONG, SHORT, Leg, LegPolicy, Pair, PairBookState
+from services.execution.pair_state import LegPolicy, Pair, PairBookState
 from services.execution.pair_steps import advance
 from services.execution.pair_work import Work
 from services.execution.pricing import NoPrices, Prices
@@ -99,32 +99,26 @@ class PairMachine:
         exit_policy: LegPolicy = LegPolicy.PROCEED,
     ) -> tuple[Pair | None, Actions, str]:
         """(pair, actions, "") or (None, (), why not). Quantities are rounded down to the joint lot."""
-        why = refusal(self.live(), self._instruments, kind, short, long, capital, exit_policy)
-        if why or capital is None:
-            return None, (), why or "capital unknown"
-        rounded = targets(
-            kind, self._instruments[short], self._instruments[long], short_quantity, long_quantity
-        )
-        if rounded is None:
-            return None, (), "below the venue's minimum"
-        settings = self._settings.pair
-        bound = min(settings.naked_max, settings.naked_max_fraction * capital)
-        pair = Pair(
-            id=self._ids.pair(),
+        pair, why = draft(
+            self._settings,
+            self.live(),
+            self._instruments,
             strategy=strategy,
             kind=kind,
+            short=short,
+            long=long,
+            short_quantity=short_quantity,
+            long_quantity=long_quantity,
+            capital=capital,
             origin=origin,
-            short=Leg(SHORT, short, Side.SELL, rounded[0]),
-            long=Leg(LONG, long, Side.BUY, rounded[1]),
-            naked_bound=bound,
-            slice_notional=settings.slice_notional,
+            reason=reason,
+            now=now,
             entry_policy=entry_policy,
             exit_policy=exit_policy,
-            planned_ts=now,
-            state_ts=now,
-            reason=reason,
-            text=reason,
         )
+        if pair is None:
+            return None, (), why
+        pair.id = self._ids.pair()
         self.state.pairs[pair.id] = pair
         return pair, (), ""
 

@@ -94,7 +94,7 @@ def stress_table(
             shock = Shock(underlyings=dict.fromkeys(perps, factor))
             rows.append(_row(f"every perp {name}{_percent(MOVE)} %", accounts, shock, before))
     if funding:
-        rows.append(_flipped(accounts, funding, before))
+        rows.append(flipped_row(accounts, funding))
     worst = _worst(accounts, coins, perps, before)
     if worst is not None:
         rows.append(worst)
@@ -128,10 +128,14 @@ def _judged(
     )
 
 
-def _flipped(
-    accounts: Sequence[AccountInput], funding: Sequence[FundingLeg], before: Decimal | None
-) -> StressRow:
+def stress_row(name: str, accounts: Sequence[AccountInput], shock: Shock) -> StressRow:
+    """What this one shock leaves."""
+    return _row(name, accounts, shock, _total_equity(accounts))
+
+
+def flipped_row(accounts: Sequence[AccountInput], funding: Sequence[FundingLeg]) -> StressRow:
     """Each pair pays for 24 h what it now receives; one that pays already goes on paying."""
+    before = _total_equity(accounts)
     name = "funding flipped 24 h"
     by_pair: dict[str, list[FundingLeg]] = {}
     for leg in funding:

@@ -33,6 +33,8 @@ class Cause(Struct, frozen=True, kw_only=True):
     clear_after_ns: int = CLEAR_AFTER_NS
     holds: bool = True
     """The condition itself is (as far as known) still bad."""
+    conditional: bool = False
+    """While it holds, a resume has to name it."""
 
 
 class ResumeAnswer(Struct, frozen=True, kw_only=True):
@@ -160,12 +162,7 @@ class CauseBook:
         if not reason.strip():
             return ResumeAnswer(ok=False, refused=("a reason is required: resume REASON",))
         latched = [row for row in self.state.rows.values() if row.latched]
-        known = {row.name for row in latched}
-        refused = [
-            f"--override {name}: no such latched cause (latched now: {', '.join(sorted(known)) or 'none'})"
-            for name in override
-            if name not in known
-        ]
+        refused = list(self.unknown(override))
         refused += [
             f"{row.name} ({row.scope}) still holds: {row.text}; "
             f'clear its condition or say --override "{row.name}"'
@@ -177,6 +174,15 @@ class CauseBook:
         for row in latched:
             del self.state.rows[_key(row.name, row.scope)]
         return ResumeAnswer(ok=True, cleared=tuple(_cause(row) for row in latched))
+
+    def unknown(self, override: tuple[str, ...]) -> tuple[str, ...]:
+        """What an override names that is not latched, in words."""
+        known = {row.name for row in self.state.rows.values() if row.latched}
+        return tuple(
+            f"--override {name}: no such latched cause (latched now: {', '.join(sorted(known)) or 'none'})"
+            for name in override
+            if name not in known
+        )
 
     # -- disabled origins --------------------------------------------------------------------------------
 
@@ -286,4 +292,5 @@ def _cause(row: CauseRow) -> Cause:
         text=row.text,
         clear_after_ns=row.clear_after_ns,
         holds=row.good_since is None,
+        conditional=row.conditional,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from services.domain.instrument import Instrument, joint_lot
 from services.domain.money import BPS, ONE, ZERO, floor_to
@@ -34,7 +34,7 @@ class SizeLeg(Struct, frozen=True, kw_only=True):
 
 
 class SizeAnswer(Struct, frozen=True, kw_only=True):
-    """What may be opened; `refused` is not empty when it is nothing."""
+    """What may be opened; `refused` is not empty when it is nothing, or when more was asked than may be."""
 
     quantity: Decimal
     """Base units of the (first) leg; 0 when refused."""
@@ -113,17 +113,20 @@ def size_pair(
     long: SizeLeg,
     slippage_bps: Decimal | None,
     head_rooms: tuple[Bound, ...],
+    asked: Decimal | None = None,
 ) -> SizeAnswer:
     """A pair: `capital` is the smaller C when its legs lie on two accounts; fees and slippage are the sums
     over both legs (four fills); `head_rooms` are per leg (`rooms.pair_head_rooms`). `stop`: fraction of a
-    leg, from `pair_stop_distance`. The answer's quantities are (short, long)."""
+    leg, from `pair_stop_distance`. The answer's quantities are (short, long). `asked`: USD a leg that a
+    person named: the quantities are what that makes, refused when a bound leaves less; nothing is cut in
+    silence."""
     fraction = settings.size.max_pair_fraction
     peg = short.instrument.pegged and short.instrument.underlying != long.instrument.underlying
     on_grids = _usd_per_unit(short) is not None and _usd_per_unit(long) is not None
     lot = joint_lot(short.instrument, long.instrument) if on_grids else ZERO
     return _size(
         settings, capital, strength, record, stop, (short, long), slippage_bps, head_rooms,
-        ("max pair fraction", fraction), lot, peg,
+        ("max pair fraction", fraction), lot, peg, asked,
     )  # fmt: skip
 
 
@@ -139,6 +142,7 @@ def _size(
     fraction: Bound,
     lot: Decimal,
     equal_notional: bool,
+    asked: Decimal | None = None,
 ) -> SizeAnswer:
     share: RiskShare | None = None
     known = positive(capital)
@@ -173,9 +177,22 @@ def _size(
         bounds.append((f"book of {leg.instrument.id}", depth))
     binding, notional = min(bounds, key=lambda bound: bound[1])
     rooms = min((room for _, room in head_rooms), default=None)
-    return _quantities(
-        legs, per_unit, lot, equal_notional, notional, rooms, cost, tuple(bounds), binding, share
+    if asked is None:
+        return _quantities(
+            legs, per_unit, lot, equal_notional, notional, rooms, cost, tuple(bounds), binding, share
+        )
+    wanted = positive(asked)
+    if wanted is None:
+        return _refused("no notional was asked for", share, tuple(bounds), binding)
+    found = _quantities(
+        legs, per_unit, lot, equal_notional, wanted, None, cost, tuple(bounds), binding, share
     )
+    if found.refused:
+        return structs.replace(found, refused=f"{wanted:,.0f} USD a leg is below a venue's minimum")
+    if found.notional > notional:
+        text = f"{binding} leaves {max(ZERO, notional):,.0f} USD a leg, asked {found.notional:,.0f}"
+        return structs.replace(found, refused=text)
+    return found
 
 
 def _quantities(

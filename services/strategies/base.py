@@ -78,7 +78,8 @@ class StrategyView(Struct, frozen=True, kw_only=True):
     """`COIN VENUE` -> how the coin is turned into USD there."""
     stocks: tuple[Stock, ...] = ()
     held: tuple[HeldPair, ...] = ()
-    """Every pair of the desk that is not closed, whichever strategy's."""
+    """Pairs of others that are not closed: to a strategy on prices every pair of the desk, its own too; to
+    one on funding those that a person opened."""
     step_ns: int = 0
     """History runs: the series' own step."""
     blocked: str = ""

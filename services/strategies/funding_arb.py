@@ -166,10 +166,13 @@ def _rules(view: StrategyView, params: Funding, state: FundingArbState) -> Board
     return BoardRules(
         params=params,
         depeg=view.depeg,
-        held=tuple(
-            HeldPair(pair.id, pair.group, pair.short, pair.long)
-            for pair in view.pairs
-            if pair.state is not PairState.CLOSED
+        held=(
+            *(
+                HeldPair(pair.id, pair.group, pair.short, pair.long)
+                for pair in view.pairs
+                if pair.state is not PairState.CLOSED
+            ),
+            *view.held,
         ),
         cooldowns=state.cooldowns,
         costs=view.costs,

@@ -269,15 +269,26 @@ class FlattenRow(Struct, frozen=True, kw_only=True):
     cost: Decimal | None
     """USD, negative."""
     slippage_bps: Decimal | None
+    fee: Decimal | None = None
+    """USD, negative; with `slippage` the two parts of the cost."""
+    slippage: Decimal | None = None
+    funding_per_day: Decimal | None = None
+    """USD that the position receives a day at the present rate."""
 
 
 class FlattenPlan(Struct, frozen=True, kw_only=True):
-    """What `F` would do, for the dialog."""
+    """What `F` would do, for the dialog; `services.views.closing` narrows it."""
 
     rows: tuple[FlattenRow, ...]
+    notional: Decimal | None = None
+    cost: Decimal | None = None
+    """USD, negative: the sum of the rows; None = a part is unknown."""
     fees: Decimal | None
     slippage: Decimal | None
     working_orders: int
+    orders: dict[str, int] = {}
+    """Of those by instrument."""
+    equity: Decimal | None = None
     equity_after: Decimal | None
     funding_per_day: Decimal | None
     doubts: tuple[str, ...]

@@ -23,6 +23,8 @@ class BoundView(Struct, frozen=True, kw_only=True):
     name: str
     notional: Decimal
     """USD."""
+    used: Decimal | None = None
+    """Share of it that what is typed takes; 1 and more: over. None = what is typed has no worth yet."""
 
 
 class TicketView(Struct, frozen=True, kw_only=True):
@@ -51,6 +53,8 @@ class TicketView(Struct, frozen=True, kw_only=True):
     failed: tuple[CheckView, ...]
     bounds: tuple[BoundView, ...]
     """The tightest first."""
+    sizing: tuple[BoundView, ...] = ()
+    """What a sized entry without a record would take at most: told, and binding nobody who types an order."""
     binding: str
     price_increment: Decimal
     size_increment: Decimal

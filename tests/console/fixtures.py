@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from services.domain.enums import PairState, Severity, TradingState
+from services.views.closing import summed
 from services.views.desk import (
     AccountView,
     AlertView,
@@ -659,6 +660,7 @@ def quiet_alerts() -> tuple[AlertView, ...]:
 
 def quiet_flatten() -> FlattenPlan:
     def one(symbol: str, venue: str, side: str, size: str, notional: str, cost: str, slip: str) -> FlattenRow:
+        slippage = -d(notional) * d(slip) / 10_000
         return FlattenRow(
             instrument=f"{symbol}.{venue}",
             venue=venue,
@@ -667,22 +669,26 @@ def quiet_flatten() -> FlattenPlan:
             notional=d(notional),
             cost=d(cost),
             slippage_bps=d(slip),
+            fee=d(cost) - slippage,
+            slippage=slippage,
+            funding_per_day=d("9.2"),
         )
 
+    rows = (
+        one("BTC-USDT-PERP", "alpha", "buy", "0.620", "41629", "-15.4", "0.4"),
+        one("BTC-USDC-PERP", "beta", "sell", "0.620", "41638", "-16.2", "0.6"),
+        one("USDT-PERP", "alpha", "buy", "45000", "44978", "-19.8", "1.1"),
+        one("USDC-PERP", "beta", "sell", "44970", "44966", "-21.1", "1.4"),
+        one("ETH-USDC-PERP", "beta", "sell", "0.85", "3007", "-1.3", "0.9"),
+    )
+    equity = d("99781.8")
     return FlattenPlan(
-        rows=(
-            one("BTC-USDT-PERP", "alpha", "buy", "0.620", "41629", "-15.4", "0.4"),
-            one("BTC-USDC-PERP", "beta", "sell", "0.620", "41638", "-16.2", "0.6"),
-            one("USDT-PERP", "alpha", "buy", "45000", "44978", "-19.8", "1.1"),
-            one("USDC-PERP", "beta", "sell", "44970", "44966", "-21.1", "1.4"),
-            one("ETH-USDC-PERP", "beta", "sell", "0.85", "3007", "-1.3", "0.9"),
-        ),
-        fees=d("58.2"),
-        slippage=d("15.7"),
+        rows=rows,
         working_orders=3,
-        equity_after=d("99708"),
-        funding_per_day=d("46"),
+        orders={"BTC-USDT-PERP.alpha": 1, "ETH-USDC-PERP.beta": 2},
+        equity=equity,
         doubts=("gamma is 47 s old: nothing known there, it is read again first",),
+        **summed(rows, equity),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from console import config, looks
 from console.keymap import KEYS
 from console.keyrules import EATEN, name, read, shown, usable
-from screens.dialogs import FlattenDialog
+from screens.flatten_dialog import FlattenDialog
 from screens.ui import UiSettings
 from services.protocol.errors import ProductError
 from services.settings.errors import SettingsError

@@ -12,8 +12,10 @@ from textual.pilot import Pilot
 
 from console import keymap, keyrules
 from console.app import StableConsole, make_app
-from screens.dialogs import FlattenDialog, QuitDialog, ResumeDialog
+from screens.dialogs import QuitDialog
+from screens.flatten_dialog import FlattenDialog
 from screens.link import Answer
+from screens.resume_dialog import ResumeDialog
 from screens.ui import Terminal, UiSettings
 from tests.console.fixtures import calm_strip, halted_desk, halted_strip, quiet_desk, quiet_strip
 from tests.console.stub import StubLink
@@ -43,6 +45,11 @@ class Desk:
             else:
                 await self.pilot.press(key)
         await self.pilot.pause()
+
+    @property
+    def did(self) -> list[tuple[str, dict[str, str]]]:
+        """What was sent and does something: questions do not."""
+        return [each for each in self.link.sent if not each[0].startswith("preview")]
 
     @property
     def text(self) -> str:
@@ -126,20 +133,20 @@ async def test_resume_asks_for_the_reason_and_letters_belong_to_the_field() -> N
         assert isinstance(d.app.desk.dialog, ResumeDialog)
         assert "TYPING" in d.text
         await d.press("=Hn F q", "enter")
-        assert d.link.sent == [("resume", {"reason": "Hn F q"})]
+        assert d.did == [("resume", {"reason": "Hn F q"})]
         assert d.app.desk.dialog is None
 
 
 async def test_resume_takes_an_override_by_name() -> None:
     async with open_desk(halted_strip(), halted_desk()) as d:
         await d.press("R", "=both ok --override breaker", "enter")
-        assert d.link.sent == [("resume", {"reason": "both ok", "override": "breaker"})]
+        assert d.did == [("resume", {"reason": "both ok", "override": "breaker"})]
 
 
 async def test_resume_without_a_reason_sends_nothing() -> None:
     async with open_desk(halted_strip(), halted_desk()) as d:
         await d.press("R", "enter")
-        assert d.link.sent == []
+        assert d.did == []
         assert d.app.desk.dialog is not None
         await d.press("escape")
         assert d.app.desk.dialog is None
@@ -192,9 +199,34 @@ async def test_ctrl_q_does_nothing_and_ctrl_c_only_tells_how_to_quit() -> None:
 
 async def test_the_command_line_sends_what_was_typed() -> None:
     async with open_desk() as d:
-        await d.press("colon", "=flatten BTC-USDT-PERP", "enter")
-        assert d.link.sent == [("flatten", {"what": "BTC-USDT-PERP"})]
+        await d.press("colon", "=pause funding_arb", "enter")
+        assert d.link.sent == [("pause", {"name": "funding_arb"})]
         assert d.app.desk.field is None
+
+
+async def test_a_typed_flatten_is_shown_first_narrowed_and_f_does_it() -> None:
+    async with open_desk() as d:
+        await d.press("colon", "=flatten BTC-USDT-PERP", "enter")
+        dialog = d.app.desk.dialog
+        assert isinstance(dialog, FlattenDialog)
+        assert d.link.sent == []
+        # Its pair goes whole: both legs, and nothing else.
+        assert "Flatten BTC-USDT-PERP?" in d.text
+        assert "2 positions" in d.text
+        assert "−31.6" in d.text
+        await d.press("F")
+        assert d.link.sent == [("flatten", {"what": "BTC-USDT-PERP"})]
+        assert d.app.desk.dialog is None
+
+
+async def test_a_typed_flatten_of_everything_asks_as_its_key_does() -> None:
+    async with open_desk() as d:
+        await d.press("colon", "=flatten", "enter")
+        assert "Flatten everything?" in d.text
+        await d.press("n")
+        assert d.link.sent == []
+        await d.press("colon", "=flatten all", "enter", "F")
+        assert d.link.sent == [("flatten", {})]
 
 
 async def test_letters_in_the_field_are_text_and_esc_only_leaves_it() -> None:
@@ -229,7 +261,7 @@ async def test_tab_completes_from_what_is_on_screen() -> None:
 
 async def test_the_arrows_recall_what_was_typed() -> None:
     async with open_desk() as d:
-        await d.press("colon", "=halt", "enter", "colon", "=flatten", "enter", "colon", "up", "up")
+        await d.press("colon", "=halt", "enter", "colon", "=flatten", "enter", "n", "colon", "up", "up")
         assert d.app.desk.field is not None
         assert d.app.desk.field.value == "halt"
         await d.press("down", "down")
@@ -398,4 +430,4 @@ async def test_a_field_may_come_while_the_one_before_is_leaving() -> None:
             if quiet == 6:
                 break
         await d.press("H")
-        assert d.link.sent == [("halt", {})]
+        assert d.did == [("halt", {})]

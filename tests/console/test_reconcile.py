@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-from textual.app import App
-
-from console.app import make_app
 from screens.reconcile_dialog import ReconcileDialog
-from screens.ui import Terminal
-from services.domain.enums import TradingState
-from tests.console.differing import COIN, LEG, SMALL, STRANGE, differing_desk
-from tests.console.eight import eight_screens  # noqa: F401 - a fixture
-from tests.console.fixtures import quiet_desk, quiet_strip
-from tests.console.stub import StubLink
+from tests.console.differing import COIN, LEG, SMALL, differing_desk
+from tests.console.fixtures import quiet_desk
 from tests.console.test_keys import open_desk
 
 
@@ -79,17 +69,3 @@ async def test_typed_accept_names_the_lines_on_the_screen() -> None:
     async with open_desk(desk=differing_desk(LEG, SMALL)) as d:
         await d.press("colon", "=reconcile accept", "enter")
         assert d.link.sent == [("reconcile accept", {"ids": LEG.id})]
-
-
-def differing_app() -> App[Any]:
-    strip = quiet_strip(trading_state=TradingState.REDUCING, badge="SIM ×60")
-    ticks = iter(range(1_000_000))
-    found = Terminal(fps=10, remote=False, ascii=False, palette="dark")
-    link = StubLink(strip, differing_desk(LEG, COIN, STRANGE, SMALL))
-    return make_app(link, found=found, clock=lambda: float(next(ticks)))
-
-
-@pytest.mark.parametrize("size", [(80, 24), (200, 60)], ids=["80x24", "200x60"])
-def test_picture(snap_compare: Any, size: tuple[int, int]) -> None:
-    keys = ["colon", *"reconcile", "enter"]
-    assert snap_compare(differing_app(), terminal_size=size, press=keys)

@@ -44,9 +44,7 @@ def test_state(snap_compare: Compare, state: str) -> None:
     assert snap_compare(app_of(state), terminal_size=SIZES["120x40"])
 
 
-@pytest.mark.parametrize(
-    ("name", "press"), [("flatten", ["F"]), ("quit", ["q"]), ("resume", ["R"]), ("command", ["colon", "h"])]
-)
+@pytest.mark.parametrize(("name", "press"), [("quit", ["q"]), ("command", ["colon", "h"])])
 def test_dialog(snap_compare: Compare, name: str, press: list[str]) -> None:
     assert snap_compare(app_of("live"), terminal_size=SIZES["120x40"], press=press)
 

@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 
 from screens.link import Answer
+from screens.paint import Paint
 from screens.ticket import TicketDialog
 from services.protocol.frames import to_json
 from services.views.ticket import BoundView, CheckView, TicketView
 from tests.console.fixtures import d
 from tests.console.test_keys import Desk, open_desk
+from themes.palette import DARK
 
 BTC = "BTC-USDT-PERP.alpha"
 
@@ -34,8 +36,12 @@ def answer(**more: Any) -> Answer:
         "refusal": "",
         "failed": (),
         "bounds": (
-            BoundView(name="coin exposure USDT alpha", notional=d("4100")),
-            BoundView(name="order notional", notional=d("25000")),
+            BoundView(name="coin exposure USDT alpha", notional=d("4100"), used=d("0.8193")),
+            BoundView(name="order notional", notional=d("25000"), used=d("0.1344")),
+        ),
+        "sizing": (
+            BoundView(name="risk budget at the stop", notional=d("11560"), used=d("0.29")),
+            BoundView(name=f"book of {BTC}", notional=d("149757"), used=d("0.022")),
         ),
         "binding": "coin exposure",
         "price_increment": d("0.1"),
@@ -78,7 +84,16 @@ async def test_the_gate_is_asked_while_one_types_and_its_bounds_are_shown() -> N
     async with open_desk() as d:
         await opened(d, answer(), "0.05")
         assert d.link.sent[-1] == ("preview", {"side": "buy", "symbol": BTC, "size": "0.05"})
-        for word in ("TYPING", "allowed", "$3,359", "at once, at 67,251.1 or better", "$4,100", "82 %"):
+        for word in (
+            "TYPING",
+            "allowed",
+            "$3,359",
+            "at once, at 67,251.1 or better",
+            "$4,100",
+            "82 %",
+            "sizing",
+            "$11,560",
+        ):
             assert word in d.text
         assert sent(d) == []
 
@@ -180,15 +195,14 @@ async def test_a_read_only_console_has_no_ticket() -> None:
 
 async def test_the_line_says_what_a_flatten_would_close() -> None:
     async with open_desk() as d:
-        await d.press("colon", "=flatten USDC-PERP")
-        assert "closes 44,970 USDC-PERP on beta, about −$21" in d.text
+        await d.press("colon", "=flatten ETH-USDC-PERP")
+        assert "closes 0.85 ETH-USDC-PERP on beta, about −$1" in d.text
         await d.press("escape", "colon", "=flatten P-07")
         assert "closes 2 positions, about −$32" in d.text
 
 
 def test_a_figure_that_is_no_number_makes_no_ticket_pass() -> None:
-    dialog = TicketDialog.__new__(TicketDialog)
-    dialog.text, dialog._answered, dialog.view, dialog.armed = "x", "", None, False
-    dialog.heard("x", Answer(ok=True, text="", result={"allowed": True, "quantity": "much"}))
+    dialog = TicketDialog(Paint(DARK), lambda: 0.0, f"buy {BTC} 1")
+    dialog.heard(dialog.text, Answer(ok=True, text="", result={"allowed": True, "quantity": "much"}))
     assert not dialog.allowed
     assert "cannot be read" in dialog.trouble

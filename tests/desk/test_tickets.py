@@ -41,6 +41,9 @@ class Played:
         return self.run._desk
 
     def say(self, name: str, **args: str) -> Done:
+        return self.command(name, args)
+
+    def command(self, name: str, args: dict[str, str]) -> Done:
         now = self.machine.queue.now
         command = Command(id=f"{name}{len(self.answers)}", name=name, args=args, origin="console:1", ts=now)
         self.machine.feed(command)

@@ -18,7 +18,17 @@ COUNT = 10_000 if os.environ.get("STABLECONSOLE_SOAK") else 2_000
 BURST = 250
 """Keys written at once; the next ones follow when they were read."""
 
-HARMLESS = {"halt", "pause", "ack", "cancel", "settings", "reconcile", "preview"}
+HARMLESS = {
+    "halt",
+    "pause",
+    "ack",
+    "cancel",
+    "settings",
+    "reconcile",
+    "preview",
+    "preview pair",
+    "preview resume",
+}
 """What may leave at one key: it takes risk off, or changes nothing."""
 CONFIRMED = {"on_dialog_chose", "on_line_field_entered", "_leave"}
 """Where everything else has to come from: a confirming key in a dialog, `enter` on a typed line."""

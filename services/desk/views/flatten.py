@@ -17,6 +17,7 @@ from services.domain.enums import Side
 from services.domain.instrument import venue_of
 from services.domain.money import BPS, DESK_CONTEXT, ZERO
 from services.market.legs import half_spread
+from services.views.closing import summed
 from services.views.desk import FlattenPlan, FlattenRow
 
 DEPTH_BPS = Decimal(5)
@@ -31,52 +32,51 @@ def flatten_plan(core: DeskCore) -> FlattenPlan:
 
 def plan_of(figures: Figures) -> FlattenPlan:
     core = figures.core
-    rows: list[FlattenRow] = []
-    fees: Decimal | None = ZERO
-    slippage: Decimal | None = ZERO
-    funding: Decimal | None = ZERO
     doubts = _doubts(figures)
-    for name, size in held_sizes(core).items():
-        row, fee, slip = _row(core, name, size)
-        rows.append(row)
-        fees = None if fees is None or fee is None else fees - fee
-        slippage = None if slippage is None or slip is None else slippage - slip
-        rate = funding_rate_usd(core, name, size) if name in core.instruments else None
-        funding = None if funding is None or rate is None else funding + rate[0] * 24
-        if slip is None:
-            doubts.append(f"{name}: no fresh book, the cost of closing it is unknown")
+    rows = tuple(_row(core, name, size) for name, size in held_sizes(core).items())
+    for row in rows:
+        if row.slippage is None:
+            doubts.append(f"{row.instrument}: no fresh book, the cost of closing it is unknown")
+    orders: dict[str, int] = {}
+    for order in DeskPrices(core).resting():
+        orders[order.instrument] = orders.get(order.instrument, 0) + 1
     equity = figures.equity
+    sums = summed(rows, equity)
+    if not figures.opened:
+        # What was never read may hold anything: no sum over the rest is the whole.
+        sums = dict.fromkeys(sums)
     return FlattenPlan(
-        rows=tuple(rows),
-        fees=fees if figures.opened else None,
-        slippage=slippage if figures.opened else None,
-        working_orders=len(DeskPrices(core).resting()),
-        equity_after=None if equity is None or fees is None or slippage is None else equity + fees + slippage,
-        funding_per_day=funding if figures.opened else None,
+        rows=rows,
+        working_orders=sum(orders.values()),
+        orders=orders,
+        equity=equity,
         doubts=tuple(doubts),
+        **sums,
     )
 
 
-def _row(core: DeskCore, name: str, size: Decimal) -> tuple[FlattenRow, Decimal | None, Decimal | None]:
-    """(row, fee, slippage), both USD > 0; None = unknown."""
+def _row(core: DeskCore, name: str, size: Decimal) -> FlattenRow:
     side = Side.SELL if size > ZERO else Side.BUY
     spec = core.instruments.get(name)
     unit = mark_usd(core, name) if spec is not None else None
     notional = None if unit is None else abs(size) * unit
     taker = spec.taker_fee if spec is not None else None
-    fee = None if notional is None or taker is None else notional * taker
+    fee = None if notional is None or taker is None else -notional * taker
     bps = slippage_bps(core, name, side, abs(size)) if spec is not None else None
-    slip = None if notional is None or bps is None else notional * bps * BPS
-    row = FlattenRow(
+    slip = None if notional is None or bps is None else -notional * bps * BPS
+    rate = funding_rate_usd(core, name, size) if spec is not None else None
+    return FlattenRow(
         instrument=name,
         venue=spec.venue if spec is not None else venue_of(name),
         side=side.value,
         quantity=abs(size),
         notional=notional,
-        cost=None if fee is None or slip is None else -(fee + slip),
+        cost=None if fee is None or slip is None else fee + slip,
         slippage_bps=bps,
+        fee=fee,
+        slippage=slip,
+        funding_per_day=None if rate is None else rate[0] * 24,
     )
-    return row, fee, slip
 
 
 def slippage_bps(core: DeskCore, instrument: str, side: Side, quantity: Decimal) -> Decimal | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import holdings
+from services.desk import hand, holdings
 from services.desk.core import DeskCore
 from services.desk.views.figures import STALE, Figures, mark_age, milliseconds
 from services.domain.enums import PairState
@@ -17,7 +17,6 @@ from services.domain.money import BPS, ZERO
 from services.execution.pair_state import Leg, Pair
 from services.portfolio.distance import liquidation_price, single_leg_liquidation
 from services.portfolio.position_book import PositionBook
-from services.settings.funding import Funding
 from services.views.desk import PositionView, StopView
 
 FOREIGN = "foreign"
@@ -140,9 +139,7 @@ def _stop(core: DeskCore, instrument: str, pair: Pair | None) -> StopView:
         )
         return StopView(kind="LOCAL", local=None if stop is None else stop.level, resting=resting)
     if pair is not None:
-        settings = core.settings.strategies.get(pair.strategy)
-        params = settings.params if settings is not None else Funding()
-        return StopView(kind="PAIR", local=-params.pair_stop * BPS)
+        return StopView(kind="PAIR", local=-hand.params_of(core, pair.strategy).pair_stop * BPS)
     stop = core.stops.get(instrument)
     resting = core.backstops.level(instrument)
     if stop is None and resting is None:

@@ -155,7 +155,7 @@ def stress_rows(figures: Figures) -> tuple[StressRow, ...]:
     """The standing table at the last known figures; the accounts say whether those are stale."""
 
     def compute() -> tuple[StressRow, ...]:
-        return stress_table(tuple(figures.last_books.values()), None, _funding_legs(figures.core))
+        return stress_table(tuple(figures.last_books.values()), None, funding_legs(figures.core))
 
     return figures.cache.get("stress", figures.token, compute)
 
@@ -167,7 +167,8 @@ def _stress(figures: Figures) -> tuple[StressView, ...]:
     )
 
 
-def _funding_legs(core: DeskCore) -> list[FundingLeg]:
+def funding_legs(core: DeskCore) -> list[FundingLeg]:
+    """Every leg of every live pair at its present rate."""
     legs = []
     for pair in core.pairs.live():
         for leg in pair.legs:

@@ -1,0 +1,71 @@
+"""What a flatten of a part would close, out of the plan for everything: pure, on a screen's own view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from services.views.desk import DeskView, FlattenPlan, FlattenRow
+
+
+def closing(view: DeskView, what: str) -> FlattenPlan:
+    """`what` is as `flatten` takes it: a symbol, an instrument, a venue or a pair; empty or `all` =
+    everything.
+
+    A leg takes its whole pair with it (SEMANTICS 10). A figure of the sum is None as soon as one part is.
+    """
+    plan = view.flatten
+    if what in ("", "all"):
+        return plan
+    named = {row.instrument for row in plan.rows if what in _names(row.instrument)}
+    named |= {name for name in plan.orders if what in _names(name)}
+    for pair in view.pairs:
+        if pair.id == what or named & {pair.short, pair.long}:
+            named |= {pair.short, pair.long}
+    rows = tuple(row for row in plan.rows if row.instrument in named)
+    return replace(
+        plan,
+        rows=rows,
+        working_orders=sum(count for name, count in plan.orders.items() if name in named),
+        doubts=tuple(text for text in plan.doubts if _concerns(text, what, rows)),
+        **summed(rows, plan.equity),
+    )
+
+
+def summed(rows: Iterable[FlattenRow], equity: Decimal | None) -> dict[str, Decimal | None]:
+    """The sums of a plan over these rows, by field."""
+    held = tuple(rows)
+    fees, slippage = _sum(held, lambda row: row.fee), _sum(held, lambda row: row.slippage)
+    cost = None if fees is None or slippage is None else fees + slippage
+    return {
+        "notional": _sum(held, lambda row: row.notional),
+        "cost": cost,
+        "fees": fees,
+        "slippage": slippage,
+        "equity_after": None if equity is None or cost is None else equity + cost,
+        "funding_per_day": _sum(held, lambda row: row.funding_per_day),
+    }
+
+
+def _names(instrument: str) -> tuple[str, str, str]:
+    symbol, _, venue = instrument.rpartition(".")
+    return (instrument, symbol, venue)
+
+
+def _concerns(doubt: str, what: str, rows: Iterable[FlattenRow]) -> bool:
+    """A doubt begins with what it is about, or names it; of one that speaks of no other part nothing is left
+    out."""
+    about = {name for row in rows for name in (row.instrument, row.venue)} | {what}
+    return any(name in doubt for name in about)
+
+
+def _sum(rows: Iterable[FlattenRow], figure: Callable[[FlattenRow], Decimal | None]) -> Decimal | None:
+    total = Decimal(0)
+    for row in rows:
+        value = figure(row)
+        if value is None:
+            return None
+        total += value
+    return total

@@ -1,0 +1,161 @@
+"""The pair ticket: asked while typed, complete in what it tells, and no pair leaves without its own key."""
+
+from __future__ import annotations
+
+import pytest
+
+from screens.frame import INSET
+from screens.link import Answer
+from screens.paint import Paint
+from screens.pair_ticket import PairTicketDialog
+from screens.ticket import TicketDialog
+from services.views.pair_ticket import PairTicketView
+from tests.console.pair_fixtures import LONG, SHORT, TYPED, answered, denied_pair, pair_view, unknown_pair
+from tests.console.rooms import ROOM_VIEWS
+from tests.console.test_keys import Desk, open_desk
+from themes.palette import DARK
+
+ARGS = {"short": SHORT, "long": LONG, "notional": "20000"}
+
+
+async def opened(d: Desk, said: PairTicketView | Answer, text: str = TYPED) -> PairTicketDialog:
+    d.link.answers["preview pair"] = said if isinstance(said, Answer) else answered(said)
+    await d.press("O", "end", "ctrl+u", f"={text}")
+    await d.pilot.pause(0.3)
+    dialog = d.app.desk.dialog
+    assert isinstance(dialog, PairTicketDialog)
+    return dialog
+
+
+def told(view: PairTicketView, width: int, height: int) -> list[str]:
+    """The dialog drawn by itself."""
+    dialog = PairTicketDialog(Paint(DARK), lambda: 0.0, TYPED)
+    dialog.heard(TYPED, answered(view))
+    dialog._rows = height - 4
+    return [line.plain for each in dialog.body(width - INSET).rows for line in each.lines]
+
+
+async def test_both_legs_costs_coins_stress_gate_and_bounds_are_told_while_one_types() -> None:
+    async with open_desk(size=(200, 60)) as d:
+        await opened(d, pair_view())
+        assert d.link.sent[-1] == ("preview pair", ARGS)
+        for word in (
+            "TYPING", "67,184.0", "67,190.5", "0.297", "$43.68 for the round trip",
+            "fees $39.88, slippage $3.80", "even in 155.7 h", "+2.25 bps/8h", "allowed, both legs as one",
+            "would not enter: edge < 0.5× cost", "risk budget at the stop", "$22,941", "87 %", "USDC short",
+            "−19,956", "−28,946", "worst: USDT −10 %", "−4,266", "−6,261", "funding flipped 24 h",
+            "initial usage, alpha", "27.0 %", "min 15.0 %",
+        ):  # fmt: skip
+            assert word in d.text, word
+        assert d.did == []
+
+
+async def test_enter_and_then_s_sends_it_once() -> None:
+    async with open_desk() as d:
+        dialog = await opened(d, pair_view(), f"{TYPED} the spread is wide")
+        await d.press("enter")
+        assert dialog.armed
+        assert d.did == []
+        await d.press("S", after=0.05)
+        assert d.did == [], "a bounced key is no answer"
+        await d.press("S")
+        assert d.did == [("pair open", {**ARGS, "reason": "the spread is wide"})]
+        assert d.app.desk.dialog is None
+
+
+@pytest.mark.parametrize("leave", ["escape", "n"])
+async def test_no_pair_leaves_without_its_confirmation(leave: str) -> None:
+    async with open_desk() as d:
+        dialog = await opened(d, pair_view())
+        await d.press(
+            "S", "F", "H", "enter"
+        )  # letters of the field, then an `enter` that asks about another line
+        assert not dialog.armed
+        await d.press("escape", "colon", f"={TYPED}", "enter")
+        await d.pilot.pause(0.3)
+        assert isinstance(d.app.desk.dialog, PairTicketDialog), "the line opens the ticket and sends nothing"
+        await d.press("enter", "enter", "e", "enter")
+        assert d.did == []
+        await d.press(leave, "S", "enter", "S")
+        assert d.app.desk.dialog is None
+        assert d.did == []
+
+
+async def test_what_is_denied_cannot_be_sent_and_says_every_reason() -> None:
+    async with open_desk() as d:
+        dialog = await opened(d, denied_pair())
+        await d.press("enter", "S")
+        assert not dialog.armed
+        assert "denied: size: risk budget at the stop leaves 4,588 USD" in d.text
+        assert "and coin exposure USDC all 52 %" in d.text
+        assert d.did == []
+
+
+async def test_a_pair_that_becomes_denied_after_enter_is_not_sent() -> None:
+    async with open_desk() as d:
+        dialog = await opened(d, pair_view())
+        await d.press("enter")
+        dialog.heard(dialog.text, answered(denied_pair()))
+        await d.press("S")
+        assert d.did == []
+        dialog.heard(dialog.text, Answer(ok=False, text="the engine is gone", exit=1))
+        await d.press("S")
+        assert d.did == []
+
+
+async def test_the_ticket_takes_the_legs_of_the_selected_row() -> None:
+    async with open_desk() as d:
+        d.link.views |= ROOM_VIEWS["strategies"]()
+        for keys, legs in (
+            (("O",), f"{SHORT} {LONG} "),
+            (("escape", "tab", "O"), "BTC-USDT-PERP.beta BTC-USDT-PERP.alpha "),
+        ):
+            await d.press(*keys)
+            assert d.app.desk.field is not None
+            assert d.app.desk.field.value == f"pair open {legs}"
+        await d.press("escape", "end", "1", "4", "tab", "tab", "O")
+        assert d.app.desk.field is not None
+        assert d.app.desk.field.value.startswith("pair open ")
+        await d.press("escape", "7", "O")
+        assert d.app.desk.field is not None
+        assert d.app.desk.field.value == "pair open "
+
+
+async def test_the_two_tickets_do_not_take_each_others_lines() -> None:
+    async with open_desk() as d:
+        await opened(d, pair_view(), f"buy {SHORT} 1")
+        await d.press("enter")
+        assert "pair open SHORT LONG USD" in d.text
+        await d.press("escape", "o", "end", "ctrl+u", f"={TYPED}", "enter")
+        assert isinstance(d.app.desk.dialog, TicketDialog)
+        assert "buy or sell" in d.text
+        assert d.did == []
+
+
+async def test_a_read_only_console_has_no_pair_ticket() -> None:
+    async with open_desk(read_only=True) as d:
+        await d.press("O")
+        assert d.app.desk.dialog is None
+        assert d.link.sent == []
+        assert "read-only" in d.text
+
+
+def test_at_80x24_every_part_shows_its_first_lines() -> None:
+    lines = told(pair_view(), 80, 19)
+    assert len(lines) <= 15
+    text = "\n".join(lines)
+    for word in (
+        "short", "long", "for the round trip", "even in 155.7 h", "allowed", "would not enter", "risk budget",
+        "USDT long", "USDC short", "worst: USDT −10 %", "−6,261",
+    ):  # fmt: skip
+        assert word in text, word
+
+
+def test_what_is_unknown_is_called_so_and_never_nothing() -> None:
+    text = "\n".join(told(unknown_pair(), 108, 50))
+    assert "denied: stale" in text
+    assert "and no book" in text
+    assert "cost unknown" in text
+    assert "spread unknown" in text
+    assert text.count("unknown") >= 6
+    assert "$0" not in text

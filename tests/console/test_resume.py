@@ -1,0 +1,78 @@
+"""The resume dialog: what each cause becomes, live; a line that would be refused is not sent."""
+
+from __future__ import annotations
+
+from screens.resume_dialog import ResumeDialog
+from services.domain.enums import TradingState
+from tests.console.fixtures import halted_desk, halted_strip
+from tests.console.pair_fixtures import answered, resume_view
+from tests.console.test_keys import Desk, open_desk
+
+
+async def opened(d: Desk) -> ResumeDialog:
+    d.link.answers["preview resume"] = answered(resume_view())
+    await d.press("R")
+    await d.pilot.pause(0.2)
+    dialog = d.app.desk.dialog
+    assert isinstance(dialog, ResumeDialog)
+    return dialog
+
+
+async def test_it_says_what_clears_what_holds_and_what_stays() -> None:
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        await opened(d)
+        assert d.link.sent == [("preview resume", {})]
+        for word in (
+            "holds     breaker daily, all: daily loss 5.2 %", '--override "breaker daily"', "--rebase daily",
+            "clears    halt, all", "stays     stale data, venue:beta", "refused as it stands",
+        ):  # fmt: skip
+            assert word in d.text, word
+
+
+async def test_a_line_that_would_be_refused_is_not_sent_until_it_names_the_cause() -> None:
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        await opened(d)
+        await d.press("=checked both venues")
+        await d.pilot.pause(0.2)
+        await d.press("enter")
+        assert d.did == []
+        assert d.app.desk.dialog is not None
+        d.link.answers["preview resume"] = answered(resume_view(named=True))
+        await d.press("= --rebase daily")
+        await d.pilot.pause(0.2)
+        assert d.link.sent[-1] == ("preview resume", {"rebase": "daily"})
+        assert "still REDUCING" in d.text
+        await d.press("enter")
+        assert d.did == [("resume", {"reason": "checked both venues", "rebase": "daily"})]
+        assert d.app.desk.dialog is None
+
+
+async def test_an_answer_to_another_line_keeps_nobody_from_resuming() -> None:
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        dialog = await opened(d)
+        dialog.typed("x")
+        assert not dialog.refused
+        dialog.heard("", answered(resume_view()))
+        assert not dialog.refused
+
+
+async def test_tab_offers_the_switches_and_the_causes() -> None:
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        await opened(d)
+        field = d.app.desk.field
+        assert field is not None
+        await d.press("=seen --o", "tab")
+        assert field.value == "seen --override"
+        cause = halted_strip().causes[0].name
+        await d.press("= ", "tab")
+        assert field.value == f"seen --override {cause}"
+
+
+async def test_taken_and_active_after_it() -> None:
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        d.link.answers["preview resume"] = answered(
+            resume_view(causes=resume_view(named=True).causes[:2], after=TradingState.ACTIVE)
+        )
+        await d.press("R")
+        await d.pilot.pause(0.2)
+        assert "✓ ACTIVE" in d.text
