@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from screens.frame import INSET
 from screens.link import Answer
 from screens.paint import Paint
@@ -11,7 +9,6 @@ from screens.pair_ticket import PairTicketDialog
 from screens.ticket import TicketDialog
 from services.views.pair_ticket import PairTicketView
 from tests.console.pair_fixtures import LONG, SHORT, TYPED, answered, denied_pair, pair_view, unknown_pair
-from tests.console.rooms import ROOM_VIEWS
 from tests.console.test_keys import Desk, open_desk
 from themes.palette import DARK
 
@@ -40,9 +37,9 @@ async def test_both_legs_costs_coins_stress_gate_and_bounds_are_told_while_one_t
         await opened(d, pair_view())
         assert d.link.sent[-1] == ("preview pair", ARGS)
         for word in (
-            "TYPING", "67,184.0", "67,190.5", "0.297", "$43.68 for the round trip",
+            "TYPING", "67,184.0", "67,190.5", "0.297", "$43.68 round trip",
             "fees $39.88, slippage $3.80", "even in 155.7 h", "+2.25 bps/8h", "allowed, both legs as one",
-            "would not enter: edge < 0.5× cost", "risk budget at the stop", "$22,941", "87 %", "USDC short",
+            "would not enter: edge < 0.5× cost", "risk budget at the stop", "$22,941", "87 %", "USDC, short",
             "−19,956", "−28,946", "worst: USDT −10 %", "−4,266", "−6,261", "funding flipped 24 h",
             "initial usage, alpha", "27.0 %", "min 15.0 %",
         ):  # fmt: skip
@@ -63,62 +60,50 @@ async def test_enter_and_then_s_sends_it_once() -> None:
         assert d.app.desk.dialog is None
 
 
-@pytest.mark.parametrize("leave", ["escape", "n"])
-async def test_no_pair_leaves_without_its_confirmation(leave: str) -> None:
+async def test_no_pair_leaves_without_its_confirmation() -> None:
     async with open_desk() as d:
-        dialog = await opened(d, pair_view())
-        await d.press(
-            "S", "F", "H", "enter"
-        )  # letters of the field, then an `enter` that asks about another line
-        assert not dialog.armed
-        await d.press("escape", "colon", f"={TYPED}", "enter")
-        await d.pilot.pause(0.3)
-        assert isinstance(d.app.desk.dialog, PairTicketDialog), "the line opens the ticket and sends nothing"
-        await d.press("enter", "enter", "e", "enter")
-        assert d.did == []
-        await d.press(leave, "S", "enter", "S")
-        assert d.app.desk.dialog is None
-        assert d.did == []
+        await opened(d, pair_view())
+        await d.press("S", "F", "H", "escape")  # letters of the field
+        for leave in ("escape", "n"):
+            await d.press("colon", f"={TYPED}", "enter")
+            await d.pilot.pause(0.2)
+            assert isinstance(d.app.desk.dialog, PairTicketDialog), "the line opens it and sends nothing"
+            await d.press("enter", "enter", "e")
+            assert d.did == []
+            await d.press(*(("enter", "n") if leave == "n" else ("escape",)), "S", "S")
+            assert d.app.desk.dialog is None
+            assert d.did == []
 
 
-async def test_what_is_denied_cannot_be_sent_and_says_every_reason() -> None:
+async def test_what_is_denied_or_becomes_denied_cannot_be_sent() -> None:
     async with open_desk() as d:
         dialog = await opened(d, denied_pair())
         await d.press("enter", "S")
         assert not dialog.armed
         assert "denied: size: risk budget at the stop leaves 4,588 USD" in d.text
         assert "and coin exposure USDC all 52 %" in d.text
-        assert d.did == []
-
-
-async def test_a_pair_that_becomes_denied_after_enter_is_not_sent() -> None:
-    async with open_desk() as d:
-        dialog = await opened(d, pair_view())
+        dialog.heard(dialog.text, answered(pair_view()))
         await d.press("enter")
-        dialog.heard(dialog.text, answered(denied_pair()))
-        await d.press("S")
-        assert d.did == []
-        dialog.heard(dialog.text, Answer(ok=False, text="the engine is gone", exit=1))
-        await d.press("S")
-        assert d.did == []
+        assert dialog.armed
+        for worse in (answered(denied_pair()), Answer(ok=False, text="the engine is gone", exit=1)):
+            dialog.heard(dialog.text, worse)
+            await d.press("S")
+            assert d.did == []
+        await d.press("n", "escape")
+        d.link.read_only = True
+        await d.press("O")
+        assert d.app.desk.dialog is None
+        assert "read-only" in d.text
 
 
-async def test_the_ticket_takes_the_legs_of_the_selected_row() -> None:
+async def test_the_ticket_takes_the_legs_of_a_funding_row_and_none_elsewhere() -> None:
     async with open_desk() as d:
-        d.link.views |= ROOM_VIEWS["strategies"]()
-        for keys, legs in (
-            (("O",), f"{SHORT} {LONG} "),
-            (("escape", "tab", "O"), "BTC-USDT-PERP.beta BTC-USDT-PERP.alpha "),
-        ):
-            await d.press(*keys)
+        row = d.app.desk.desk.funding[1] if d.app.desk.desk is not None else None
+        assert row is not None
+        for keys, legs in (("O", ""), ("escape tab down O", f"{row.short} {row.long} "), ("escape 7 O", "")):
+            await d.press(*keys.split())
             assert d.app.desk.field is not None
             assert d.app.desk.field.value == f"pair open {legs}"
-        await d.press("escape", "end", "1", "4", "tab", "tab", "O")
-        assert d.app.desk.field is not None
-        assert d.app.desk.field.value.startswith("pair open ")
-        await d.press("escape", "7", "O")
-        assert d.app.desk.field is not None
-        assert d.app.desk.field.value == "pair open "
 
 
 async def test_the_two_tickets_do_not_take_each_others_lines() -> None:
@@ -132,21 +117,13 @@ async def test_the_two_tickets_do_not_take_each_others_lines() -> None:
         assert d.did == []
 
 
-async def test_a_read_only_console_has_no_pair_ticket() -> None:
-    async with open_desk(read_only=True) as d:
-        await d.press("O")
-        assert d.app.desk.dialog is None
-        assert d.link.sent == []
-        assert "read-only" in d.text
-
-
 def test_at_80x24_every_part_shows_its_first_lines() -> None:
     lines = told(pair_view(), 80, 19)
     assert len(lines) <= 15
     text = "\n".join(lines)
     for word in (
-        "short", "long", "for the round trip", "even in 155.7 h", "allowed", "would not enter", "risk budget",
-        "USDT long", "USDC short", "worst: USDT −10 %", "−6,261",
+        "short", "long", "$43.68 round trip", "even in 155.7 h", "allowed", "would not enter", "risk budget",
+        "USDT, long", "USDC, short", "worst: USDT −10 %", "−6,261",
     ):  # fmt: skip
         assert word in text, word
 
