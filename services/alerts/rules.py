@@ -214,6 +214,11 @@ RULES: dict[str, Rule] = {
         "A stop has triggered and does not fill: the position stands beyond its level.",
         "look at the book; it goes on in the widest band; F closes it with the rest",
     ),
+    "delisting": Rule(
+        WARNING,
+        "The venue takes the instrument off its list, or has closed it: nothing new is risked there.",
+        "see what is held there; pairs leave by their policy while the venue still trades it",
+    ),
     "foreign": Rule(
         WARNING,
         "An order or position that is not ours is at the venue: shown, counted in limits, never managed.",

@@ -57,7 +57,7 @@ class DeskCore:
 
     def __init__(self, settings: Settings, instruments: Mapping[str, Instrument], state: DeskState) -> None:
         self.state = state
-        self.instruments: dict[str, Instrument] = dict(instruments)
+        self.instruments: dict[str, Instrument] = {**instruments, **state.relisted}
         self.listing = Listing(self.instruments)
         self.out: list[Effect] = []
         self.base_settings = settings

@@ -64,7 +64,13 @@ from services.domain.instrument import Instrument
 from services.domain.machine_events import ReadingsFound
 from services.domain.money import DESK_CONTEXT
 from services.domain.store_events import StoreRebuilt
-from services.domain.venue_events import DeadManReport, RequestFailed, VenueClock, VenueFacts
+from services.domain.venue_events import (
+    DeadManReport,
+    InstrumentsListed,
+    RequestFailed,
+    VenueClock,
+    VenueFacts,
+)
 from services.execution.ids import IdState
 from services.settings.parameters import Settings
 
@@ -95,6 +101,7 @@ class Desk:
             VenueLink: self._link,
             VenueFacts: self._facts,
             VenueClock: self._clock,
+            InstrumentsListed: self._listed,
             DeadManReport: self._dead_man,
             RequestFailed: self._request_failed,
             OrderAccepted: self._order,
@@ -183,6 +190,10 @@ class Desk:
         if self._stranger(event.venue):
             return
         venue_words.on_facts(self.core, event)
+
+    def _listed(self, event: InstrumentsListed) -> None:
+        if not self._stranger(event.venue):
+            venue_words.on_listed(self.core, event)
 
     def _clock(self, event: VenueClock) -> None:
         if not self._stranger(event.venue):

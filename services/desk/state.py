@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from services.alerts.book import AlertState
 from services.domain.events import WorkingRow
+from services.domain.instrument import Instrument
 from services.domain.records import EpisodeRecord
 from services.domain.venue_events import DeadManReport, VenueFacts
 from services.execution.backstops import BackstopState
@@ -314,6 +315,8 @@ class DeskState:
     """Where every change of equity came from."""
     stopping: Stopping | None = None
     stopped: bool = False
+    relisted: dict[str, Instrument] = field(default_factory=dict)
+    """Instruments whose facts their venue has changed since this session began."""
     former: list[str] = field(default_factory=list)
     """Instances of the stores that this folder had before: orders that carry one are ours."""
     rebuild: Rebuild | None = None

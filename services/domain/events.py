@@ -15,7 +15,7 @@ from services.domain.enums import OrderState, RateKind, Side, TradingState
 from services.domain.machine_events import ReadingsFound
 from services.domain.scopes import ScopeHalt
 from services.domain.store_events import StoreRebuilt
-from services.domain.venue_events import DeadManReport, RequestFailed, VenueClock, VenueFacts
+from services.domain.venue_events import VenueWord
 
 
 class QuoteRow(Struct, frozen=True, array_like=True):
@@ -320,10 +320,7 @@ class StopRequested(Struct, frozen=True, tag="stop"):
 Event = (
     MarketFrame
     | VenueLink
-    | VenueFacts
-    | VenueClock
-    | DeadManReport
-    | RequestFailed
+    | VenueWord
     | OrderAccepted
     | OrderRejected
     | OrderCanceled

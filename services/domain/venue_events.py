@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from services.domain.instrument import Instrument
+
 
 class VenueFacts(Struct, frozen=True, tag="venue_facts", kw_only=True):
     """What a venue can do, told on each connect before anything else of it (DESIGN 6, capabilities)."""
@@ -22,6 +24,15 @@ class VenueFacts(Struct, frozen=True, tag="venue_facts", kw_only=True):
     """It has another clock than we: how far off it is has to be measured (`VenueClock`)."""
     funding_caps: dict[str, Decimal] = {}
     """Instrument -> the largest rate per interval, either way, that it settles; absent = it states none."""
+
+
+class InstrumentsListed(Struct, frozen=True, tag="instruments", kw_only=True):
+    """Facts of instruments that a venue has changed while we run: steps, fees, margin, an end."""
+
+    venue: str
+    instruments: tuple[Instrument, ...]
+    """Only those that are other than before."""
+    ts: int
 
 
 class VenueClock(Struct, frozen=True, tag="venue_clock", kw_only=True):
@@ -60,3 +71,7 @@ class RequestFailed(Struct, frozen=True, tag="request_failed", kw_only=True):
     reason: str
     """`429`, `500`, `no answer`."""
     ts: int
+
+
+VenueWord = VenueFacts | VenueClock | InstrumentsListed | DeadManReport | RequestFailed
+"""All of them."""

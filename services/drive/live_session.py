@@ -71,13 +71,17 @@ class LiveSession(Standing):
         state = self.restored.state if self.restored is not None else None
         self.queue = LiveQueue(max(self._wall(), state.now if state is not None else 0))
         known = {each.id: each for each in listed}
+        on_list = set(known)
         if self.restored is not None:
             # What has left a venue's list keeps its last facts: a desk that cannot price it, nor trade it,
             # still knows what it holds of it. Without prices nothing new is risked there.
             former = {each.id: each for each in self.restored.instruments if each.id not in known}
             known = former | known
+        if state is not None:
+            # What the venues say today is newer than any change told to the session before.
+            for name in on_list:
+                state.relisted.pop(name, None)
         self.desk = Desk(self.settings, known, state, instance=instance)
-        on_list = {each.id for each in listed}
         self.gone = tuple(name for name in _ours(self.desk.core) if name not in on_list)
         for name in self.gone:
             log.error(

@@ -210,6 +210,7 @@ KINDS: dict[str, WireKind] = {
         fields={
             "exchange": exchange,
             "hosts": one_of(*BINANCE_HOSTS),
+            "market": one_of("perp", "spot"),
             "rest": url("http"),
             "key": text,
             "symbols": symbols,

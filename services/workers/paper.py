@@ -28,8 +28,9 @@ OF_EXCHANGE: dict[str, PaperSettings] = {
 """Of kind ccxt (other.md 3). Any other exchange takes what the dearest of that table takes."""
 
 
-def terms_of(kind: str, exchange: str = "") -> PaperSettings:
+def terms_of(kind: str, exchange: str = "", *, spot: bool = False) -> PaperSettings:
     if kind == "ccxt":
         dear = PaperSettings(maker_fee=_DEAR, taker_fee=_DEAR, balances=DOLLARS)
-        return OF_EXCHANGE.get(exchange, dear)
+        # Spot is dearer than perpetuals everywhere in the table.
+        return dear if spot else OF_EXCHANGE.get(exchange, dear)
     return TERMS.get(kind, PaperSettings())

@@ -98,6 +98,7 @@ def _ccxt(
         key=wire.key,
         environment="production" if word == "local" else word,
         local=wire.rest.rstrip("/") if word == "local" else "",
+        spot=wire.options.get("market") == "spot",
     )
     # Other secrets may have lines of their own.
     split = settings.exchange in PASSPHRASED
@@ -156,7 +157,9 @@ def _on_paper(
     def market(inner: Outbox) -> LiveVenue:
         return BUILDERS[wire.kind](name, public, None, inner, redactor, bans)
 
-    return PaperVenue(market, terms_of(wire.kind, wire.options.get("exchange", "")), folder, outbox)
+    options = wire.options
+    terms = terms_of(wire.kind, options.get("exchange", ""), spot=options.get("market") == "spot")
+    return PaperVenue(market, terms, folder, outbox)
 
 
 def _secrets_of(profile: str, name: str, wire: VenueWire, environ: Mapping[str, str]) -> str:

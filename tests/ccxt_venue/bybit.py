@@ -21,7 +21,7 @@ from tests.ccxt_venue.exchange import (
 from tests.wire.server import encoded
 
 D = Decimal
-STATES = {"live": "New", "filled": "Filled", "canceled": "Cancelled"}
+STATES = {"waiting": "Untriggered", "live": "New", "filled": "Filled", "canceled": "Cancelled"}
 KINDS = {"GTC": "limit", "IOC": "ioc", "PostOnly": "post_only"}
 
 
@@ -35,7 +35,8 @@ def instrument(symbol: str, settle: str, kind: str) -> dict[str, object]:
         "lotSizeFilter": {"maxOrderQty": "1190.000", "minOrderQty": "0.001", "qtyStep": "0.001",
                           "postOnlyMaxOrderQty": "1190.000", "maxMktOrderQty": "500.000",
                           "minNotionalValue": "5"},
-        "unifiedMarginTrade": True, "fundingInterval": 480, "copyTrading": "both",
+        "unifiedMarginTrade": True, "fundingInterval": 480, "upperFundingRate": "0.005",
+        "copyTrading": "both",
     }  # fmt: skip
 
 
@@ -46,9 +47,11 @@ class BybitExchange(Exchange):
     crossed, missing, over, poor, reduce = (
         "EC_PostOnlyWillTakeLiquidity", "110001", "110001", "110007", "110017",
     )  # fmt: skip
+    reached = "110093"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, spot: bool = False) -> None:
+        super().__init__(spot=spot)
+        self.category = "spot" if spot else "linear"
         self.wallet_rights: list[str] = ["AccountTransfer"]
 
     def said(self, body: object, error: Refused | None = None) -> bytes:
@@ -61,13 +64,11 @@ class BybitExchange(Exchange):
             case "market/time":
                 return {"timeSecond": str(now_ms() // 1000), "timeNano": str(now_ms() * 1_000_000)}
             case "market/instruments-info":
-                inverse = query["category"] == "inverse"
-                row = (
-                    instrument("BTCUSD", "BTC", "InversePerpetual")
-                    if inverse
-                    else instrument(self.market, "USDT", "LinearPerpetual")
-                )
-                return {"category": query["category"], "nextPageCursor": "", "list": [row]}
+                return {
+                    "category": query["category"],
+                    "nextPageCursor": "",
+                    "list": self.instruments(query["category"]),
+                }
             case "market/risk-limit":
                 return {"category": "linear", "list": [
                     {"id": 1, "symbol": self.market, "riskLimitValue": "2000000", "maintenanceMargin": "0.005",  # noqa: E501
@@ -97,18 +98,21 @@ class BybitExchange(Exchange):
             case "account/fee-rate":
                 return {"list": [{"symbol": self.market, "takerFeeRate": "0.0005", "makerFeeRate": "0.0002"}]}
             case "account/wallet-balance":
-                return {"list": [{"accountType": "UNIFIED", "coin": [
+                return {"list": [{"accountType": "UNIFIED", "coin": [*self.coin_rows(),
                     {"coin": "USDT", "walletBalance": str(self.wallet), "equity": str(self.wallet + 77),
                      "marginCollateral": True, "collateralSwitch": True, "locked": "0"}]}]}  # fmt: skip
             case "position/list":
                 return {"category": "linear", "nextPageCursor": "", "list": self.positions()}
             case "order/realtime" | "order/history":
                 history = name.endswith("history")
-                rows = [each for each in self.orders if (each["state"] != "live") is history]
+                assert query["category"] == self.category
+                there = ("live", "waiting")
+                rows = [each for each in self.orders if (each["state"] not in there) is history]
                 wanted = query.get("orderLinkId")
                 rows = [each for each in rows if wanted in (None, each["name"])]
                 return {"category": "linear", "nextPageCursor": "", "list": [self.row(each) for each in rows]}
             case "execution/list":
+                assert query["category"] == self.category
                 assert int(query["endTime"]) - int(query["startTime"]) < 7 * 24 * HOUR_MS
                 found = self.young(query["startTime"], query["endTime"])
                 return {
@@ -125,12 +129,46 @@ class BybitExchange(Exchange):
                     query["orderLinkId"], query["side"].lower(), D(query["qty"]),
                     D(query["price"]) if query["orderType"] == "Limit" else None,
                     KINDS[query.get("timeInForce", "GTC")], reduces=query.get("reduceOnly") is True,
+                    trigger=self.trigger(query),
                 )  # fmt: skip
                 return {"orderId": order["id"], "orderLinkId": order["name"]}
             case "order/cancel":
                 order = self.cancel(query.get("orderId", ""), query.get("orderLinkId", ""))
                 return {"orderId": order["id"], "orderLinkId": order["name"]}
         raise AssertionError(f"nobody asks {name}")
+
+    def coin_rows(self) -> list[object]:
+        if not self.spot:
+            return []
+        held = {"BTC": str(self.coins), "DOGE": "5"}
+        return [{"coin": coin, "walletBalance": total, "equity": total} for coin, total in held.items()]
+
+    def instruments(self, category: str) -> list[object]:
+        if not self.active and category == self.category:
+            return []
+        if category == "inverse":
+            return [instrument("BTCUSD", "BTC", "InversePerpetual")]
+        row: dict[str, Any] = instrument(self.market, "USDT", "LinearPerpetual")
+        if category == "spot":
+            row |= {"lotSizeFilter": {"basePrecision": "0.000001", "quotePrecision": "0.0000001",
+                                      "minOrderQty": "0.00001", "maxOrderQty": "100", "minOrderAmt": "5",
+                                      "maxOrderAmt": "8000000"}, "marginTrading": "both"}  # fmt: skip
+        elif self.step:
+            row["lotSizeFilter"]["qtyStep"] = self.step
+        return [row]
+
+    def trigger(self, query: Query) -> Decimal | None:
+        if not query.get("triggerPrice"):
+            return None
+        falling = query["side"] == "Sell"
+        assert (query["triggerBy"], query["triggerDirection"]) == ("MarkPrice", 2 if falling else 1)
+        return D(query["triggerPrice"])
+
+    def release(self, order: dict[str, Any]) -> None:
+        """It keeps its number and name."""
+        sign = 1 if order["side"] == "buy" else -1
+        self.fill(order, order["quantity"], ASK if sign > 0 else BID, sign)
+        order["state"] = "filled"
 
     def positions(self) -> list[object]:
         if not self.size:
@@ -148,7 +186,8 @@ class BybitExchange(Exchange):
                 "cumExecQty": str(order["filled"]), "leavesQty": str(order["quantity"] - order["filled"]),
                 "cumExecValue": "0", "price": str(order["price"] or 0), "avgPrice": "",
                 "rejectReason": order["why"] or "EC_NoError", "reduceOnly": order["reduces"],
-                "triggerPrice": "", "takeProfit": "", "stopLoss": "", "tpslMode": "", "triggerDirection": 0,
+                "triggerPrice": str(order["trigger"] or ""), "takeProfit": "",
+                "stopLoss": "", "tpslMode": "", "triggerDirection": 0,
                 "createdTime": str(order["ms"]), "updatedTime": str(order["ms"])}  # fmt: skip
 
     def trade(self, trade: dict[str, Any]) -> dict[str, object]:
@@ -156,5 +195,5 @@ class BybitExchange(Exchange):
         return {"symbol": self.market, "execId": trade["id"], "orderId": order["id"],
                 "orderLinkId": order["name"], "side": order["side"].capitalize(),
                 "execPrice": str(trade["price"]), "execQty": str(trade["quantity"]),
-                "execFee": str(trade["fee"]), "feeCurrency": "USDT", "execType": trade["kind"],
+                "execFee": str(trade["fee"]), "feeCurrency": trade["coin"], "execType": trade["kind"],
                 "isMaker": False, "execTime": str(trade["ms"])}  # fmt: skip

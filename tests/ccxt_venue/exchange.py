@@ -1,6 +1,7 @@
 """A small exchange on loopback in two dialects: OKX's and Bybit's, one market with a still book, one account.
 
-Both sell the same bitcoin in contracts of another size. No private stream: everything is asked for.
+Both sell the same bitcoin in contracts of another size, or as coins. No private stream: everything is asked
+for. Stops wait until the test releases them.
 """
 
 from __future__ import annotations
@@ -40,10 +41,16 @@ class Exchange(ABC):
     name = market = ""
     contract = D(1)
     order_path = ""
-    crossed = missing = over = poor = reduce = ""
+    crossed = missing = over = poor = reduce = reached = ""
     """The dialect's codes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, spot: bool = False) -> None:
+        self.spot = spot
+        self.coins = D(1) if spot else D(0)
+        """What a spot account holds of the underlying."""
+        self.active = True
+        self.step = ""
+        """Another size step than the usual one."""
         self.wallet = D(100_000)
         self.size = self.entry = D(0)
         self.orders: list[dict[str, Any]] = []
@@ -84,28 +91,40 @@ class Exchange(ABC):
     def route(self, name: str, query: Query) -> object:
         """What `METHOD /path` is answered with. Raises Refused."""
 
+    @abstractmethod
+    def release(self, order: dict[str, Any]) -> None:
+        """The mark has reached the trigger of an order that waits."""
+
     # --- orders, in base units -----------------------------------------------------------------------------
 
     def open(self) -> list[dict[str, Any]]:
         return [each for each in self.orders if each["state"] == "live"]
 
+    def waiting(self) -> list[dict[str, Any]]:
+        return [each for each in self.orders if each["state"] == "waiting"]
+
     def place(self, name: str, side: str, quantity: Decimal, price: Decimal | None, kind: str,
-              *, reduces: bool) -> dict[str, Any]:  # fmt: skip
+              *, reduces: bool, trigger: Decimal | None = None) -> dict[str, Any]:  # fmt: skip
         sign = 1 if side == "buy" else -1
         if reduces and self.size * sign >= 0:
             raise Refused(self.reduce, "nothing to reduce")
         if reduces:
             quantity = min(quantity, abs(self.size))
-        elif quantity * BID > self.wallet * 10:
-            raise Refused(self.poor, "not enough margin")
+        elif quantity * BID > self.wallet * 10 or (self.spot and sign < 0 and quantity > self.coins):
+            raise Refused(self.poor, "not enough")
+        if trigger is not None and (MARK - trigger) * sign >= 0:
+            raise Refused(self.reached, "the trigger is reached already")
         best, most = (ASK, ASK_SIZE) if sign > 0 else (BID, BID_SIZE)
         crosses = price is None or (price - best) * sign >= 0
         order = {
             "id": str(1000 + len(self.orders)), "name": name, "side": side, "quantity": quantity,
             "price": price, "kind": kind, "state": "live", "filled": D(0), "reduces": reduces,
-            "why": "", "ms": now_ms(),
+            "why": "", "ms": now_ms(), "trigger": trigger, "algo": "", "became": "",
         }  # fmt: skip
         self.orders.append(order)
+        if trigger is not None:
+            order["state"] = "waiting"
+            return order
         if kind == "post_only" and crosses:
             order["state"], order["why"] = "canceled", self.crossed
         elif crosses:
@@ -114,23 +133,32 @@ class Exchange(ABC):
         return order
 
     def fill(self, order: dict[str, Any], quantity: Decimal, price: Decimal, sign: int) -> None:
-        fee, change = quantity * price * TAKER, quantity * sign
-        if self.size * change < 0:
+        fee, change, coin = quantity * price * TAKER, quantity * sign, "USDT"
+        if self.spot:
+            self.coins += change
+            self.wallet -= change * price
+            if sign > 0:
+                # A buyer pays in what he gets.
+                fee, coin = quantity * TAKER, "BTC"
+                self.coins -= fee
+        elif self.size * change < 0:
             self.wallet += (price - self.entry) * -change
         else:
             self.entry = (self.entry * abs(self.size) + price * quantity) / (abs(self.size) + quantity)
-        self.size += change
-        self.wallet -= fee
+        if not self.spot:
+            self.size += change
+        if coin == "USDT":
+            self.wallet -= fee
         order["filled"] += quantity
         self.trades.append(
             {"id": str(500 + len(self.trades)), "order": order, "quantity": quantity, "price": price,
-             "fee": fee, "ms": now_ms(), "kind": "Trade"}
+             "fee": fee, "coin": coin, "ms": now_ms(), "kind": "Trade"}
         )  # fmt: skip
 
     def cancel(self, order_id: str, name: str) -> dict[str, Any]:
         for order in self.orders:
             if (order_id and order["id"] == order_id) or (not order_id and order["name"] == name):
-                if order["state"] != "live":
+                if order["state"] not in ("live", "waiting"):
                     raise Refused(self.over, "already ended")
                 order["state"] = "canceled"
                 return order
@@ -143,7 +171,7 @@ class Exchange(ABC):
         return [row for row in rows for _ in range(2)] if self.twice else rows
 
     def contracts(self, quantity: Decimal) -> str:
-        return str((quantity / self.contract).normalize().quantize(D("0.0001")))
+        return f"{(quantity / self.contract).normalize():f}"
 
     def passed(self, seconds: float) -> None:
         self.seconds += seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from typing import Any
 
 from tests.ccxt_venue.exchange import (
     ASK,
@@ -39,9 +40,12 @@ class OkxExchange(Exchange):
     contract = D("0.01")
     order_path = "POST /api/v5/trade/batch-orders"
     crossed, missing, over, poor, reduce = "31", "51400", "51402", "51008", "51169"
+    reached = "51280"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, spot: bool = False) -> None:
+        super().__init__(spot=spot)
+        if spot:
+            self.market, self.contract = "BTC-USDT", D(1)
         self.mode, self.rights = "net_mode", "read_only,trade"
 
     def said(self, body: object, error: Refused | None = None) -> bytes:
@@ -59,14 +63,15 @@ class OkxExchange(Exchange):
             case "public/time":
                 return [{"ts": str(now_ms())}]
             case "public/instruments":
-                return [INSTRUMENT] if query.get("instType") == "SWAP" else []
+                return self.instruments(str(query.get("instType")))
             case "public/position-tiers":
                 return TIERS
             case "public/mark-price":
                 return [{"instType": "SWAP", "instId": self.market, "markPx": str(MARK), "ts": str(now_ms())}]
             case "market/index-tickers":
                 if query["quoteCcy"] == "USD":
-                    return [{"instId": "USDT-USD", "idxPx": "0.9998", "ts": str(now_ms())}]
+                    return [{"instId": "USDT-USD", "idxPx": "0.9998", "ts": str(now_ms())},
+                            {"instId": "BTC-USD", "idxPx": "59988.1", "ts": str(now_ms())}]  # fmt: skip
                 return [{"instId": "BTC-USDT", "idxPx": "60000.1", "ts": str(now_ms())}]
             case "market/books":
                 return [{"bids": [[str(BID), self.contracts(BID_SIZE), "0", "1"], ["59990", "100", "0", "1"]],
@@ -87,7 +92,10 @@ class OkxExchange(Exchange):
                 return [{"instType": "SWAP", "maker": "-0.0002", "taker": "-0.0005", "makerU": "-0.0002",
                          "takerU": "-0.0005", "ts": str(now_ms())}]  # fmt: skip
             case "account/balance":
-                return [{"uTime": str(now_ms()), "details": [
+                coins = (
+                    [{"ccy": "BTC", "cashBal": str(self.coins), "eq": str(self.coins)}] if self.spot else []
+                )
+                return [{"uTime": str(now_ms()), "details": [*coins,
                     {"ccy": "USDT", "cashBal": str(self.wallet), "eq": str(self.wallet + 77),
                      "availEq": str(self.wallet)}]}]  # fmt: skip
             case "account/positions":
@@ -96,11 +104,26 @@ class OkxExchange(Exchange):
                 return self.ledger
             case "trade/orders-pending":
                 return [self.row(each) for each in self.open()]
+            case "trade/orders-algo-pending":
+                return [self.algo(each) for each in self.waiting() if query["ordType"] == "conditional,oco"]
+            case "trade/orders-algo-history":
+                return [self.algo(each) for each in self.orders if each["state"] == "effective"]
+            case "trade/order-algo" if name.startswith("GET"):
+                for order in self.orders:
+                    if order["trigger"] is not None and query["algoClOrdId"] == order["name"]:
+                        return [self.algo(order)]
+                raise Refused("51603", "Order does not exist")
+            case "trade/order-algo":
+                return self.waits(query)
+            case "trade/cancel-algos":
+                order = self.cancel(query["algoId"], "")
+                return [{"algoId": order["id"], "algoClOrdId": order["name"], "sCode": "0", "sMsg": ""}]
             case "trade/fills-history":
+                assert query["instType"] == ("SPOT" if self.spot else "SWAP")
                 return [self.trade(each) for each in self.young(query["begin"], query["end"])]
             case "trade/order":
                 for order in self.orders:
-                    if query.get("clOrdId") == order["name"]:
+                    if order["trigger"] is None and self.asked_for(order, query):
                         return [self.row(order)]
                 raise Refused("51603", "Order does not exist")
             case "trade/batch-orders":
@@ -125,6 +148,49 @@ class OkxExchange(Exchange):
         )  # fmt: skip
         return [{"ordId": order["id"], "clOrdId": order["name"], "sCode": "0", "sMsg": "", "tag": ""}]
 
+    def asked_for(self, order: dict[str, Any], query: Query) -> bool:
+        by_name = bool(order["name"]) and query.get("clOrdId") == order["name"]
+        return by_name or query.get("ordId") == order["id"]
+
+    def instruments(self, kind: str) -> list[object]:
+        if not self.active and kind == "SWAP":
+            return [{**INSTRUMENT, "instId": "ETH-USDT-SWAP", "uly": "ETH-USDT", "ctValCcy": "ETH"}]
+        more = {"lotSz": self.step} if self.step else {}
+        if kind == "SWAP":
+            return [{**INSTRUMENT, **more}]
+        if kind == "SPOT":
+            return [{**INSTRUMENT, "instType": "SPOT", "instId": "BTC-USDT", "baseCcy": "BTC",
+                     "quoteCcy": "USDT",
+                     "settleCcy": "", "ctVal": "", "ctMult": "", "ctValCcy": "", "ctType": "",
+                     "lotSz": "0.00001", "minSz": "0.00001", **more}]  # fmt: skip
+        return []
+
+    def waits(self, query: Query) -> object:
+        assert (query["ordType"], query["slTriggerPxType"]) == ("conditional", "mark")
+        price = str(query["slOrdPx"])
+        order = self.place(
+            query["algoClOrdId"], query["side"], D(query["sz"]) * self.contract,
+            None if price == "-1" else D(price), "limit",
+            reduces=str(query.get("reduceOnly", "")).lower() == "true", trigger=D(query["slTriggerPx"]),
+        )  # fmt: skip
+        return [{"algoId": order["id"], "algoClOrdId": order["name"], "sCode": "0", "sMsg": ""}]
+
+    def release(self, order: dict[str, Any]) -> None:
+        """It becomes an order with a number of its own and no client id."""
+        order["state"] = "effective"
+        became = self.place("", order["side"], order["quantity"], order["price"], "limit", reduces=True)
+        became["algo"], order["became"] = order["name"], became["id"]
+
+    def algo(self, order: dict[str, Any]) -> dict[str, object]:
+        state = {"waiting": "live", "effective": "effective"}.get(order["state"], "canceled")
+        price = order["price"]
+        return {"algoId": order["id"], "algoClOrdId": order["name"], "clOrdId": "", "ordId": order["became"],
+                "instId": self.market, "instType": "SWAP", "ordType": "conditional", "state": state,
+                "side": order["side"], "posSide": "net", "sz": self.contracts(order["quantity"]),
+                "slTriggerPx": str(order["trigger"]), "slTriggerPxType": "mark",
+                "slOrdPx": "-1" if price is None else str(price), "reduceOnly": str(order["reduces"]).lower(),
+                "tdMode": "cross", "cTime": str(order["ms"]), "uTime": str(order["ms"])}  # fmt: skip
+
     def positions(self) -> object:
         if not self.size:
             return []
@@ -136,7 +202,8 @@ class OkxExchange(Exchange):
 
     def row(self, order: dict[str, object]) -> dict[str, object]:
         price = order["price"]
-        return {"instId": self.market, "instType": "SWAP", "ordId": order["id"], "clOrdId": order["name"],
+        kind = "SPOT" if self.spot else "SWAP"
+        return {"instId": self.market, "instType": kind, "ordId": order["id"], "clOrdId": order["name"],
                 "side": order["side"], "posSide": "net", "ordType": order["kind"], "state": order["state"],
                 "sz": self.contracts(order["quantity"]), "accFillSz": self.contracts(order["filled"]),  # type: ignore[arg-type]
                 "px": "" if price is None else str(price), "avgPx": "", "fee": "0", "feeCcy": "USDT",
@@ -146,8 +213,9 @@ class OkxExchange(Exchange):
     def trade(self, trade: dict[str, object]) -> dict[str, object]:
         order = trade["order"]
         assert isinstance(order, dict)
-        return {"instType": "SWAP", "instId": self.market, "tradeId": trade["id"], "ordId": order["id"],
+        kind = "SPOT" if self.spot else "SWAP"
+        return {"instType": kind, "instId": self.market, "tradeId": trade["id"], "ordId": order["id"],
                 "clOrdId": order["name"], "billId": f"9{trade['id']}", "side": order["side"],
                 "fillPx": str(trade["price"]), "fillSz": self.contracts(trade["quantity"]),  # type: ignore[arg-type]
-                "fee": f"-{trade['fee']}", "feeCcy": "USDT", "execType": "T", "subType": "1",
+                "fee": f"-{trade['fee']}", "feeCcy": trade["coin"], "execType": "T", "subType": "1",
                 "ts": str(trade["ms"])}  # fmt: skip

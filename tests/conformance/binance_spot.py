@@ -107,6 +107,8 @@ async def opened() -> AsyncIterator[Subject]:
             await stream.close()
 
 
-MISSING = frozenset({Can.REDUCE_ONLY, Can.CONDITIONAL, Can.DEAD_MAN, Can.FUNDING, Can.MOVES, Can.UNHEARD})
-"""Spot has none of the first four; the exchange behind the script has a still market, as the futures' has."""
+MISSING = frozenset(
+    {Can.REDUCE_ONLY, Can.CONDITIONAL, Can.DEAD_MAN, Can.SPARES, Can.FUNDING, Can.MOVES, Can.UNHEARD}
+)
+"""Spot has none of the first five; the exchange behind the script has a still market, as the futures' has."""
 BINANCE_SPOT = Entry("binance_spot", opened, frozenset(Can) - MISSING, cases=22, without=MISSING)

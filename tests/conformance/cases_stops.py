@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.domain.enums import OrderState, Side
 from services.domain.events import OrderAccepted, OrderCanceled, OrderRejected, OrderReport, VenueLink
 from services.domain.orders import OrderRequest
-from services.domain.venue_events import DeadManReport
+from services.domain.venue_events import DeadManReport, VenueFacts
 from tests.conformance.subject import Can, D, Subject, case
 
 
@@ -61,8 +61,9 @@ async def a_conditional_order_whose_trigger_is_reached_closes_the_position(venue
     assert (found.state, found.filled) == (OrderState.FILLED, request.quantity)
 
 
-@case(Can.DEAD_MAN, Can.CONDITIONAL, Can.TRUTH)
+@case(Can.DEAD_MAN, Can.SPARES, Can.CONDITIONAL, Can.TRUTH)
 async def the_switch_is_beaten_fires_and_spares_conditional_orders(venue: Subject) -> None:
+    assert (await venue.first(VenueFacts)).conditional_survives_dead_man
     stop, _ = await stopped(venue, "0.9")
     resting = venue.order(Side.BUY, None, await venue.price(Side.BUY, "0.9"))
     venue.door.submit(venue.now(), resting)

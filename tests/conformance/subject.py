@@ -41,6 +41,7 @@ class Can(StrEnum):
     REDUCE_ONLY = "reduce only"
     CONDITIONAL = "conditional orders"
     DEAD_MAN = "dead-man's switch"
+    SPARES = "the switch is known to spare conditional orders"
     FUNDING = "funding settled"
     TRUTH = "its own books can be read"
     MOVES = "its market moves"

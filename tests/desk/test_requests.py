@@ -9,8 +9,9 @@ import pytest
 
 from services.domain.effects import ReadAccount
 from services.domain.enums import OrderState, PairState, TradingState
-from services.domain.events import CancelRejected, OrderUnknown, RequestFailed
+from services.domain.events import CancelRejected, OrderUnknown
 from services.domain.money import ZERO
+from services.domain.venue_events import RequestFailed
 from services.execution.table import OrderEntry
 from services.settings.parameters import Execution, Freshness, Settings
 from tests.desk.world import MS, DeskWorld, Tap, quick

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from services.desk.desk import Desk
 from services.domain.effects import ArmDeadMan, Effect
 from services.domain.enums import RateKind
-from services.domain.events import DeadManReport, Event, MarketFrame, RequestFailed, Timer, VenueFacts
+from services.domain.events import Event, MarketFrame, Timer
+from services.domain.venue_events import DeadManReport, InstrumentsListed, RequestFailed, VenueFacts
 from tests.desk.world import DeskWorld, S
 
 
@@ -98,3 +99,38 @@ def test_each_connect_tells_what_the_venue_can_do() -> None:
         facts = world.desk.state.venues[venue].facts
         assert facts is not None
         assert facts.conditional_survives_dead_man
+
+
+def test_facts_that_a_venue_changes_hold_from_the_next_order_on_and_across_a_checkpoint() -> None:
+    world = DeskWorld().run(90)
+    core, name = world.desk.core, "BTC-USDT-PERP.alpha"
+    before = core.instruments[name]
+    wide = replace(before, price_increment=Decimal(50), size_increment=Decimal("0.01"))
+    assert core.picture.sides(name) is not None
+    stranger = replace(before, id="XRP-USDT-PERP.alpha")
+    world.machine.feed(InstrumentsListed(venue="alpha", instruments=(wide, stranger), ts=world.now))
+    assert core.instruments[name] == wide
+    assert stranger.id not in core.instruments
+    sides = core.picture.sides(name)
+    assert sides is not None
+    assert sides.bid % 50 == sides.ask % 50 == 0, "no price of the old grid is remembered"
+    assert "size_increment 0.001 -> 0.01" in world.decisions("instrument")[-1].text
+    done = world.answer("buy", symbol=name, size="0.015")
+    assert "buy 0.01 BTC" in done.result, "on the new grid, rounded down"
+    restored = Desk(world.desk.core.base_settings, {name: before}, Desk.restore(world.desk.export()))
+    assert restored.core.instruments[name] == wide
+
+
+def test_a_market_off_its_venues_list_takes_nothing_new_and_is_told_until_it_is_back() -> None:
+    world = DeskWorld().run(90)
+    name = "BTC-USDT-PERP.alpha"
+    spec = world.desk.core.instruments[name]
+    gone = replace(spec, delisting_ts=world.now)
+    world.machine.feed(InstrumentsListed(venue="alpha", instruments=(gone,), ts=world.now))
+    done = world.answer("buy", symbol=name, size="0.01")
+    assert not done.ok
+    assert "close-only" in done.text
+    assert any(alert.key == f"delisting:{name}" for alert in world.told)
+    assert world.desk.core.alerts.is_open(f"delisting:{name}")
+    world.machine.feed(InstrumentsListed(venue="alpha", instruments=(spec,), ts=world.now))
+    assert not world.desk.core.alerts.is_open(f"delisting:{name}")

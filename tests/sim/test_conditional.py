@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from services.domain.enums import OrderState, OrderType
 from services.domain.events import (
     CancelRejected,
-    DeadManReport,
     Event,
     MarketFrame,
     OrderAccepted,
@@ -22,6 +21,7 @@ from services.domain.events import (
     OrderRejected,
     OrderReport,
 )
+from services.domain.venue_events import DeadManReport
 from services.venues.sim.world import make_world
 from tests.sim.builders import BTC, NS, Sim, order
 

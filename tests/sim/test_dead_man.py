@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.domain.events import DeadManReport, Event, OrderAccepted, OrderCanceled, VenueFacts, VenueLink
+from services.domain.events import Event, OrderAccepted, OrderCanceled, VenueLink
+from services.domain.venue_events import DeadManReport, VenueFacts
 from services.venues.sim.world import make_world
 from tests.sim.builders import NS, Sim, order
 

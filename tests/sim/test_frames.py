@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from services.domain.enums import RateKind
-from services.domain.events import MarketFrame, VenueFacts, VenueLink
+from services.domain.events import MarketFrame, VenueLink
+from services.domain.venue_events import VenueFacts
 from services.venues.sim.facts import HOUR_NS
 from services.venues.sim.world import make_world
 from tests.sim.builders import NS, Sim

@@ -11,13 +11,12 @@ from msgspec.structs import replace
 from services.domain.events import (
     AccountReport,
     CancelRejected,
-    DeadManReport,
     OrderAccepted,
     OrderCanceled,
     OrderRejected,
     OrderReport,
-    RequestFailed,
 )
+from services.domain.venue_events import DeadManReport, RequestFailed
 from services.venues.sim.facts import MS, RateLimits
 from services.venues.sim.limits import SHORT_NS, Limiter, Window
 from services.venues.sim.world import make_world, read_world

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from services.domain.events import MarketFrame, OrderAccepted, OrderReport, VenueFacts, VenueLink
+from services.domain.events import MarketFrame, OrderAccepted, OrderReport, VenueLink
+from services.domain.venue_events import VenueFacts
 from services.venues.sim.exchange import build_exchange
 from services.venues.sim.log import CHECKPOINT_FILE, LOG_FILE
 from services.venues.sim.world import WORLD_FILE, WorldMismatch, make_world, move_aside, read_world

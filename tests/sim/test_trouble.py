@@ -9,7 +9,6 @@ from pathlib import Path
 from services.domain.enums import RateKind
 from services.domain.events import (
     AccountReport,
-    DeadManReport,
     FundingSettled,
     MarketFrame,
     OrderAccepted,
@@ -18,6 +17,7 @@ from services.domain.events import (
     OrderUnknown,
     VenueLink,
 )
+from services.domain.venue_events import DeadManReport
 from services.venues.sim.adl import place_of
 from services.venues.sim.world import make_world
 from tests.sim.builders import NS, Sim, order

@@ -34,24 +34,29 @@ async def read_account(
     orders: Orders,
     *,
     coins: tuple[str, ...],
+    held: set[str] | None,
     request: str,
     since_ms: int,
     rate_at: Callable[[str, int], Decimal | None],
     venue_ms: Callable[[], int],
     wall: Callable[[], int],
 ) -> AccountReport:
-    """Raises WireError, BadNumber."""
+    """`held`: of a spot account the coins that are ours; fees may add one. Raises WireError, BadNumber."""
     for _ in range(TRIES):
         at, changes = venue_ms(), orders.changes
         before = await _listed(door, manner, since_ms, at)
         balances = await manner.balances(door)
         positions = await manner.positions(door, coins)
-        working = await manner.open_orders(door, coins)
+        working = await manner.open_orders(door, coins, conditional=True)
         recent = max(since_ms, at - RECENT_MS)
         after = await _listed(door, manner, recent, at)
         if _names(before, recent) != _names(after, recent) or orders.changes != changes:
             continue
         trades, moved = before
+        if held is not None:
+            held.update(row.coin for row in trades if row.market in listed and row.coin)
+            balances = tuple(row for row in balances if row.coin in held)
+            moved = [row for row in moved if row.coin in held]
         ts = wall()
         by_symbol = {each.symbol: each for each in listed.values()}
         return AccountReport(

@@ -10,7 +10,7 @@ from services.settings.venues import PASSPHRASED
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.exact import LOOPBACK
 from services.venues.ccxt_venue.feed import Pace
-from services.venues.ccxt_venue.manners import OPTIONS
+from services.venues.ccxt_venue.manners import OPTIONS, SPOT_OPTIONS
 from services.venues.ccxt_venue.venue import CcxtSettings, CcxtVenue
 from services.venues.port import Outbox
 from services.venues.wire.bans import Bans
@@ -56,8 +56,9 @@ def build_ccxt(
         if bans is not None:
             bans.note(host, seconds, wall() // MS)
 
+    options = SPOT_OPTIONS if settings.spot else OPTIONS
     # The library's object has to hold the secrets in the clear; the door is all that can reach it.
-    config: dict[str, object] = {"options": dict(OPTIONS.get(settings.exchange, {}))}
+    config: dict[str, object] = {"options": dict(options.get(settings.exchange, {}))}
     if settings.key:
         config |= {"apiKey": settings.key, "secret": secret, "password": passphrase or ""}
     door = Door(

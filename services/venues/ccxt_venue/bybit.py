@@ -1,4 +1,4 @@
-"""Bybit v5 beside the unified words: unified account, one-way mode, linear perpetuals.
+"""Bybit v5 beside the unified words: unified account, one-way mode, linear perpetuals; or spot.
 
 No dead-man's switch: the library's call only sets how long the venue waits after a private socket has gone,
 which arms nothing by itself (fact sheet 5, pitfall 4).
@@ -14,8 +14,9 @@ from services.domain.events import BalanceRow
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.facts import Listed
 from services.venues.ccxt_venue.rows import Account, Moved, TradeRow, text_of, weight_of
+from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind, WireError
-from services.venues.wire.numbers import BadNumber, wire_decimal, wire_int, wire_positive
+from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_int, wire_positive
 
 PAGE = 100
 LEDGER_PAGE = 50
@@ -33,6 +34,13 @@ POST_ONLY_CROSSED = "EC_PostOnlyWillTakeLiquidity"
 class Bybit:
     dead_man = False
     tier_contracts = False
+    conditional = True
+    spares_stops = True
+    """There is no switch."""
+
+    def __init__(self, *, spot: bool = False) -> None:
+        self._spot = spot
+        self._kind = "spot" if spot else "swap"
 
     async def account(self, door: Door) -> Account:
         key = _result(await door.ask("privateGetV5UserQueryApi"))
@@ -44,13 +52,18 @@ class Bybit:
             wrong.append("not a unified trading account")
         if str(key.get("readOnly")) == "1":
             wrong.append("the key cannot trade")
-        if str(info.get("marginMode")) == "ISOLATED_MARGIN":
+        if self._spot:
+            for coin in ("USDT", "USDC"):
+                held = await door.ask("fetch_positions", None, {"settleCoin": coin})
+                if any(wire_count(each.get("contracts"), "contracts") for each in held):
+                    wrong.append(f"it holds perpetuals in {coin}, which a spot profile does not see")
+        elif str(info.get("marginMode")) == "ISOLATED_MARGIN":
             wrong.append("isolated margin: set cross margin")
         return Account(
             withdraws=("Withdraw" in wallet) if isinstance(wallet, list) else None,
             # Told position by position.
             hedged=None,
-            margin=str(info.get("marginMode") or "not told"),
+            margin="spot: coins, nothing lent" if self._spot else str(info.get("marginMode") or "not told"),
             wrong=tuple(wrong),
         )
 
@@ -62,12 +75,13 @@ class Bybit:
             total = wire_decimal(row.get("walletBalance"), f"{coin} walletBalance")
             if total:
                 used = row.get("marginCollateral") is True and row.get("collateralSwitch") is True
-                weight = weight_of(coin) if used else Decimal(0)
+                # Spot lends nothing: there a coin counts for itself whether or not it is pledged.
+                weight = weight_of(coin) if used or self._spot else Decimal(0)
                 found.append(BalanceRow(coin, total, weight, weight))
         return tuple(found)
 
-    async def trades(self, door: Door, since_ms: int, until_ms: int) -> list[TradeRow]:
-        query = {"category": "linear"}
+    async def trades(self, door: Door, since_ms: int, until_ms: int, *, whole: bool = True) -> list[TradeRow]:
+        query = {"category": "spot" if self._spot else "linear"}
         rows = await _all(door, "privateGetV5ExecutionList", query, PAGE, since_ms, until_ms)
         return [
             TradeRow(
@@ -115,22 +129,32 @@ class Bybit:
             )
         return found
 
-    async def open_orders(self, door: Door, coins: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    async def open_orders(
+        self, door: Door, coins: tuple[str, ...], *, conditional: bool
+    ) -> list[Mapping[str, Any]]:
+        """Conditional ones stand in the same list."""
         found: list[Mapping[str, Any]] = []
-        for coin in coins:
-            rows = await door.ask("fetch_open_orders", None, None, 50, {"settleCoin": coin})
+        asked = [{"type": "spot"}] if self._spot else [{"settleCoin": coin} for coin in coins]
+        for query in asked:
+            rows = await door.ask("fetch_open_orders", None, None, 50, query)
             if len(rows) >= 50:
                 raise WireError(ErrorKind.UNAVAILABLE, "50 open orders or more: the list may be cut")
             found += rows
-        return [row for row in found if row.get("status") == "open"]
+        return [
+            {**_waiting(row), "symbol": door.symbol(str((row.get("info") or {}).get("symbol")), self._kind)}
+            for row in found
+            if row.get("status") == "open"
+        ]
 
     async def positions(self, door: Door, coins: tuple[str, ...]) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []
-        for coin in coins:
+        for coin in () if self._spot else coins:
             found += await door.ask("fetch_positions", None, {"settleCoin": coin})
         return found
 
-    async def order(self, door: Door, market: Listed, name: str) -> Mapping[str, Any] | None:
+    async def order(
+        self, door: Door, market: Listed, name: str, *, conditional: bool | None
+    ) -> Mapping[str, Any] | None:
         """In the list of the living and the youngest dead, else in the history: `no` is the word of both."""
         for call in ("fetch_open_orders", "fetch_canceled_and_closed_orders"):
             rows = await door.ask(call, market.symbol, None, None, {"orderLinkId": name})
@@ -150,8 +174,23 @@ class Bybit:
         told = str((position.get("info") or {}).get("adlRankIndicator") or "0")
         return int(told) - 1 if told in ("1", "2", "3", "4", "5") else None
 
-    def cancel_params(self, name: str) -> dict[str, Any]:
-        return {"orderLinkId": name} if name else {}
+    def stop_params(self, name: str, trigger: Decimal) -> dict[str, Any]:
+        return {"stopLossPrice": f"{trigger:f}", "triggerBy": "MarkPrice"}
+
+    def stop_id(self, told: str) -> str:
+        """It keeps its number when it is released."""
+        return told
+
+    async def cancel(self, door: Door, market: Listed, name: str, order_id: str) -> None:
+        params = {} if order_id else {"orderLinkId": name}
+        await door.ask("cancel_order", order_id or None, market.symbol, params, lane=Lane.SAFE)
+
+
+def _waiting(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The price at which it was released stays on an order that works by now."""
+    if (row.get("info") or {}).get("orderStatus") == "Untriggered":
+        return row
+    return {**row, "triggerPrice": None}
 
 
 async def _all(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from services.venues.ccxt_venue import errors
@@ -40,12 +40,15 @@ UNIFIED = frozenset(
         "fetch_canceled_and_closed_orders",
     }
 )
-WRITES = frozenset({"create_order", "cancel_order", "cancel_all_orders_after"})
+WRITES = frozenset({"create_order", "cancel_order", "cancel_orders", "cancel_all_orders_after"})
 RAW = frozenset(
     {
         "publicGetMarketIndexTickers",  # okx: indexes of coins and perpetuals
         "privateGetAccountConfig",  # okx: position mode, account level, rights of the key
         "privateGetTradeFillsHistory",  # okx: our trades, with the venue's own digits
+        "privateGetTradeOrdersAlgoPending",  # okx: conditional orders that wait
+        "privateGetTradeOrderAlgo",  # okx: one of them by client id
+        "privateGetTradeOrdersAlgoHistory",  # okx: which orders they became
         "privateGetAccountBills",  # okx: what moved the balances
         "privateGetAccountBillsArchive",  # okx: the same, three months back
         "privateGetV5UserQueryApi",  # bybit: rights of the key
@@ -102,9 +105,41 @@ class Door:
         return self.has.get(flag) is True
 
     @property
+    def waits_for_the_mark(self) -> bool:
+        """Its stop orders can look at the mark; the last trade, which one order can move, is no trigger."""
+        found: Any = self._exchange.features
+        for key in ("swap", "linear", "createOrder"):
+            found = found.get(key) if isinstance(found, Mapping) else None
+        if not isinstance(found, Mapping) or found.get("stopLossPrice") is not True:
+            return False
+        kinds = found.get("triggerPriceType")
+        return isinstance(kinds, Mapping) and kinds.get("mark") is True
+
+    @property
     def markets(self) -> Mapping[str, Mapping[str, Any]]:
         """By the library's symbol; empty before `load_markets`."""
         return self._exchange.markets or {}
+
+    def symbol(self, market: str, kind: str = "swap") -> str:
+        """The library's name of a market as the venue writes it; one that is not listed keeps its own.
+
+        `kind`: `swap` or `spot`: some venues write both alike.
+        """
+        rows = (self._exchange.markets_by_id or {}).get(market) or ()
+        return next((str(row["symbol"]) for row in rows if row.get(kind) is True), market)
+
+    async def reload(self, keep: Iterable[str]) -> None:
+        """Read the list of markets anew. What has left it and is in `keep` stays, as closed: an order or a
+        position in it must not lose its name. Raises WireError."""
+        before = {symbol: self.markets[symbol] for symbol in keep if symbol in self.markets}
+        await self.ask("load_markets", True)
+        if not self.markets:
+            raise WireError(ErrorKind.UNAVAILABLE, "a list of markets with nothing on it")
+        for symbol, row in before.items():
+            if symbol not in self.markets:
+                gone = {**row, "active": False}
+                self._exchange.markets[symbol] = gone
+                self._exchange.markets_by_id.setdefault(row["id"], []).append(gone)
 
     @property
     def tick_sizes(self) -> bool:

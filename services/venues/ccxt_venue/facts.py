@@ -6,7 +6,7 @@ contract's size here, orders are divided by it again, and both are exact or refu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +14,10 @@ from msgspec import Struct
 
 from services.domain.enums import InstrumentKind
 from services.domain.instrument import Instrument, MarginTier
-from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_positive
+from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_int, wire_positive
 
 ONE = Decimal(1)
+MS = 1_000_000
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -29,6 +30,10 @@ class Listed(Struct, frozen=True, kw_only=True):
     contract: Decimal
     """Base units of one contract."""
     spec: Instrument
+    cap: Decimal | None = None
+    """The largest rate an interval, either way, that the venue settles; None = it states none here."""
+    closed: bool = False
+    """The venue has taken it off its list, or says that it is not open: nothing that adds risk goes there."""
 
     def contracts(self, quantity: Decimal) -> Decimal:
         """Raises BadNumber where no whole number of lots is meant."""
@@ -38,16 +43,39 @@ class Listed(Struct, frozen=True, kw_only=True):
         return found
 
 
+def coins_of(market: Listed) -> tuple[str, ...]:
+    """What changes hands when it is traded: both coins of a spot pair, the settle coin of a perpetual."""
+    spec = market.spec
+    return (spec.settle,) if spec.is_perp else (spec.underlying, spec.quote)
+
+
 def chosen(
-    markets: Mapping[str, Mapping[str, Any]], wanted: tuple[str, ...]
+    markets: Mapping[str, Mapping[str, Any]], wanted: tuple[str, ...], *, spot: bool = False
 ) -> tuple[list[Mapping[str, Any]], list[str]]:
-    """Linear perpetuals by the venue's own names, and what is none of them."""
-    perps = {
+    """Open linear perpetuals, or spot pairs, by the venue's own names, and what is none of them."""
+    found = {
         str(each["id"]): each
         for each in markets.values()
-        if each.get("swap") is True and each.get("linear") is True and each.get("active") is not False
+        if _of_kind(each, spot=spot) and each.get("active") is not False
     }
-    return [perps[name] for name in wanted if name in perps], [name for name in wanted if name not in perps]
+    return [found[name] for name in wanted if name in found], [name for name in wanted if name not in found]
+
+
+def besides(
+    markets: Mapping[str, Mapping[str, Any]], wanted: Iterable[str], bases: set[str], *, spot: bool = False
+) -> set[str]:
+    """Open markets on the same underlyings that the profile does not name: what may be listed anew."""
+    return {
+        str(each["id"])
+        for each in markets.values()
+        if _of_kind(each, spot=spot) and each.get("active") is not False and each.get("base") in bases
+    } - set(wanted)
+
+
+def _of_kind(market: Mapping[str, Any], *, spot: bool) -> bool:
+    if spot:
+        return market.get("spot") is True
+    return market.get("swap") is True and market.get("linear") is True
 
 
 def listed(
@@ -60,8 +88,9 @@ def listed(
     reduce_only: bool,
 ) -> Listed:
     """`fees`: maker and taker, of this account; None = not known. Raises BadNumber."""
-    name = str(market["id"])
-    contract = wire_positive(market.get("contractSize"), f"{name} contract size")
+    name, spot = str(market["id"]), market.get("spot") is True
+    contract = ONE if spot else wire_positive(market.get("contractSize"), f"{name} contract size")
+    ends = market.get("expiry")
     step = _step(market["precision"].get("amount"), f"{name} lot", tick_sizes=tick_sizes) * contract
     least = market["limits"]["amount"].get("min")
     cost = market["limits"]["cost"].get("min")
@@ -69,10 +98,10 @@ def listed(
         id=f"{name}.{venue}",
         venue=venue,
         symbol=name,
-        kind=InstrumentKind.PERP,
+        kind=InstrumentKind.SPOT if spot else InstrumentKind.PERP,
         underlying=str(market["base"]),
         quote=str(market["quote"]),
-        settle=str(market["settle"]),
+        settle=str(market["quote"] if spot else market["settle"]),
         price_increment=_step(market["precision"].get("price"), f"{name} tick", tick_sizes=tick_sizes),
         size_increment=step,
         min_size=step if least is None else max(step, wire_count(least, f"{name} least size") * contract),
@@ -80,9 +109,24 @@ def listed(
         maker_fee=fees[0],
         taker_fee=fees[1],
         tiers=tiers,
-        reduce_only_supported=reduce_only,
+        # A perpetual has an end only when it is to be taken off the list.
+        delisting_ts=None if ends in (None, "", 0) else wire_int(ends, f"{name} end") * MS,
+        reduce_only_supported=reduce_only and not spot,
     )
-    return Listed(symbol=str(market["symbol"]), id=name, contract=contract, spec=spec)
+    return Listed(
+        symbol=str(market["symbol"]),
+        id=name,
+        contract=contract,
+        spec=spec,
+        cap=_cap(market.get("info"), name),
+        closed=market.get("active") is False,
+    )
+
+
+def _cap(info: object, name: str) -> Decimal | None:
+    """Told with the contract by some (Bybit); of the others the desk's own bound holds."""
+    told = info.get("upperFundingRate") if isinstance(info, Mapping) else None
+    return None if told in (None, "") else wire_positive(told, f"{name} funding cap")
 
 
 def _step(value: object, field: str, *, tick_sizes: bool) -> Decimal:

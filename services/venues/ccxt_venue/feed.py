@@ -18,7 +18,7 @@ from services.domain.events import Event, IndexRow, MarketFrame, MarkRow, QuoteR
 from services.venues.ccxt_venue import funding
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.errors import READING, told
-from services.venues.ccxt_venue.facts import Listed
+from services.venues.ccxt_venue.facts import Listed, coins_of
 from services.venues.ccxt_venue.line import Line
 from services.venues.live import Levels
 from services.venues.wire.numbers import BadNumber, wire_int, wire_positive
@@ -39,6 +39,8 @@ class Pace(Struct, frozen=True, kw_only=True):
     marks_s: float = 3.0
     coins_s: float = 4.0
     rates_s: float = 30.0
+    markets_s: float = 3_600.0
+    """The list of markets: what was closed, what has other steps."""
     clock_s: float = 60.0
     look_s: float = 2.0
     hasty_s: float = 0.25
@@ -110,7 +112,7 @@ class Feed:
         self._exchange = exchange
         self._door = door
         self._listed = listed
-        self._symbols = [each.symbol for each in listed.values()]
+        self._spot = any(not each.spec.is_perp for each in listed.values())
         self._pace = pace
         self._line = line
         self._tell = tell
@@ -147,16 +149,30 @@ class Feed:
         found = self._books.get(market)
         return None if found is None else (found[0][:count], found[1][:count])
 
+    @property
+    def _open(self) -> list[Listed]:
+        """Of a market that is closed nothing is asked: one refusal would spoil the answer for all."""
+        return [each for each in self._listed.values() if not each.closed]
+
+    @property
+    def _symbols(self) -> list[str]:
+        return [each.symbol for each in self._open]
+
     async def run(self) -> None:
+        pace = self._pace
+        rounds: list[tuple[float, Callable[[], Awaitable[None]]]] = [
+            (pace.books_s, self._ask_books),
+            (pace.coins_s, self._ask_coins),
+            (pace.clock_s, self._resync),
+        ]
+        if not self._spot:
+            rounds += [
+                (pace.marks_s, self._ask_marks),
+                (pace.rates_s, self._ask_rates),
+                (pace.rates_s, self._ask_settled),
+            ]
         async with asyncio.TaskGroup() as group:
-            for seconds, work in (
-                (self._pace.books_s, self._ask_books),
-                (self._pace.marks_s, self._ask_marks),
-                (self._pace.coins_s, self._ask_coins),
-                (self._pace.rates_s, self._ask_rates),
-                (self._pace.rates_s, self._ask_settled),
-                (self._pace.clock_s, self._resync),
-            ):
+            for seconds, work in rounds:
                 group.create_task(self._every(seconds, work))
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
@@ -180,15 +196,19 @@ class Feed:
 
     async def _ask_books(self) -> None:
         asked = self._wall()
+        there = self._open
         books = await asyncio.gather(
-            *(self._door.ask("fetch_order_book", symbol, LEVELS) for symbol in self._symbols)
+            *(self._door.ask("fetch_order_book", market.symbol, LEVELS) for market in there)
         )
         now = self._venue_ms()
-        for market, book in zip(self._listed.values(), books, strict=True):
+        self._books = dict.fromkeys(self._listed)
+        for market, book in zip(there, books, strict=True):
             self._books[market.id] = book_of(market, book, now)
         quotes = tuple(quote_of(market, self._books[market.id]) for market in self._listed.values())
+        # Spot states no mark: half way between bid and ask stands for it as long as there are both.
+        marks = tuple(MarkRow(row.instrument, (row.bid + row.ask) / 2, 0.0) for row in quotes if row.bid)
         self._line.good(MARKET)
-        self._frame(asked, quotes=quotes)
+        self._frame(asked, quotes=quotes, marks=marks if self._spot else ())
 
     async def _ask_marks(self) -> None:
         asked = self._wall()
@@ -197,14 +217,14 @@ class Feed:
             rows = await self._door.ask("fetch_mark_prices", self._symbols)
             if self._exchange == "okx":
                 indexes = await self._okx_indexes(
-                    {each.spec.quote for each in self._listed.values()}, lambda row: str(row.get("instId"))
+                    {each.spec.quote for each in self._open}, lambda row: str(row.get("instId"))
                 )
         elif self._door.can("fetchFundingRates"):
             rows = await self._door.ask("fetch_funding_rates", self._symbols)
         else:
             rows = await self._door.ask("fetch_tickers", self._symbols)
         marks = []
-        for market in self._listed.values():
+        for market in self._open:
             row = rows.get(market.symbol) or {}
             mark = float(wire_positive(row.get("markPrice"), f"{market.id} mark"))
             level = row.get("indexPrice") or indexes.get(market.id.removesuffix("-SWAP"))
@@ -225,7 +245,7 @@ class Feed:
         """What the settle coins are worth in USD by the venue's own indexes; of some nobody tells, and their
         markets stay without a value in USD."""
         asked = self._wall()
-        traded = {coin for each in self._listed.values() for coin in (each.spec.settle, each.spec.quote)}
+        traded = {coin for each in self._listed.values() for coin in (*coins_of(each), each.spec.quote)}
         # The two dollars besides: an account may hold both.
         coins = sorted(traded - {"USD"} | {"USDT", "USDC"})
         found: dict[str, Decimal] = {}
@@ -242,7 +262,12 @@ class Feed:
         self._frame(asked, indexes=tuple(IndexRow(coin, float(price)) for coin, price in found.items()))
 
     async def _implied(self, coin: str) -> Decimal | None:
-        """One underlying has an index in USD and one in the coin: their ratio is the coin in USD."""
+        """A coin that an inverse contract is on has an index in USD of its own. Of a dollar coin: one
+        underlying has an index in USD and one in the coin, and their ratio is the coin in USD."""
+        own = f"{coin}/USD:{coin}"
+        if own in self._door.markets:
+            ticker = await self._door.ask("fetch_ticker", own)
+            return wire_positive(ticker.get("indexPrice"), f"{own} index")
         for base in ("BTC", "ETH"):
             inverse, linear = f"{base}/USD:{base}", f"{base}/{coin}:{coin}"
             if inverse in self._door.markets and linear in self._door.markets:
@@ -260,8 +285,8 @@ class Feed:
             now = self._venue_ms()
             rows = {
                 each.symbol: {"fundingRate": info.get("nextFundingRate"), "info": info}
-                for each in self._listed.values()
-                if (info := self._door.markets[each.symbol].get("info")) is not None
+                for each in self._open
+                if (info := self._door.markets.get(each.symbol, {}).get("info")) is not None
             }
         elif self._exchange == "deribit":
             now = self._venue_ms()
@@ -281,7 +306,7 @@ class Feed:
         asked = self._wall()
         rates = [
             funding.rate_row(self._exchange, each.spec.id, rows[each.symbol], now)
-            for each in self._listed.values()
+            for each in self._open
             if rows.get(each.symbol) is not None
         ]
         self._frame(asked, rates=tuple(rates))
@@ -290,7 +315,7 @@ class Feed:
         if not self._door.can("fetchFundingRateHistory"):
             return
         news: list[RateRow] = []
-        for each in self._listed.values():
+        for each in self._open:
             now = self._venue_ms()
             known = self._told.get(each.id, 0)
             if now - known < funding.HOUR_MS:

@@ -24,7 +24,7 @@ async def learn(venue: str, exchange: str, door: Door, manner: Manner | None, ma
         # The library's table of fees is not this account's.
         fees = facts.fee_pair(await door.ask("fetch_trading_fee", symbol))
     tiers: tuple[MarginTier, ...] | None = None
-    if door.can("fetchMarketLeverageTiers"):
+    if market.get("spot") is not True and door.can("fetchMarketLeverageTiers"):
         rows = await door.ask("fetch_market_leverage_tiers", symbol)
         tiers = facts.tiers_of(list(rows), await _tier_unit(exchange, door, symbol, market))
     return facts.listed(

@@ -7,6 +7,7 @@ counts only for a venue of our tested list). Every list is read to its end or no
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Protocol
 
 from services.domain.events import BalanceRow
@@ -21,6 +22,9 @@ class Manner(Protocol):
     """Raises WireError, BadNumber."""
 
     dead_man: bool
+    conditional: bool
+    spares_stops: bool
+    """Its dead-man's switch is known to leave conditional orders alone."""
     tier_contracts: bool
     """Bounds of its margin table are contracts, not money."""
 
@@ -29,16 +33,23 @@ class Manner(Protocol):
     async def balances(self, door: Door) -> tuple[BalanceRow, ...]:
         """What is booked: without the result of open positions."""
 
-    async def trades(self, door: Door, since_ms: int, until_ms: int) -> list[TradeRow]: ...
+    async def trades(self, door: Door, since_ms: int, until_ms: int, *, whole: bool = True) -> list[TradeRow]:
+        """`whole`: all of them or none; else what cannot be told yet is left for the next question."""
 
     async def moved(self, door: Door, since_ms: int, until_ms: int) -> list[Moved]: ...
 
-    async def open_orders(self, door: Door, coins: tuple[str, ...]) -> list[Mapping[str, Any]]: ...
+    async def open_orders(
+        self, door: Door, coins: tuple[str, ...], *, conditional: bool
+    ) -> list[Mapping[str, Any]]:
+        """`conditional`: those that wait for a price too; else they may be left out."""
 
     async def positions(self, door: Door, coins: tuple[str, ...]) -> list[Mapping[str, Any]]: ...
 
-    async def order(self, door: Door, market: Listed, name: str) -> Mapping[str, Any] | None:
-        """By client id; None = the venue's definite word that there is none."""
+    async def order(
+        self, door: Door, market: Listed, name: str, *, conditional: bool | None
+    ) -> Mapping[str, Any] | None:
+        """By client id; None = the venue's definite word that there is none. `conditional`: what it was sent
+        as; None = nobody here knows."""
 
     def fires_at(self, reply: Mapping[str, Any]) -> int | None:
         """ms, out of the reply to arming the dead-man's switch."""
@@ -47,10 +58,22 @@ class Manner(Protocol):
 
     def adl(self, position: Mapping[str, Any]) -> int | None: ...
 
-    def cancel_params(self, name: str) -> dict[str, Any]: ...
+    def stop_params(self, name: str, trigger: Decimal) -> dict[str, Any]:
+        """What makes an order wait for the mark to reach `trigger`: a sell from above, a buy from below."""
+
+    def stop_id(self, told: str) -> str:
+        """The number under which we know a conditional order."""
+
+    async def cancel(self, door: Door, market: Listed, name: str, order_id: str) -> None:
+        """Either may be empty, never both. Raises WireError."""
 
 
 MANNERS: dict[str, type[Any]] = {"okx": Okx, "bybit": Bybit}
+SPOT_OPTIONS: dict[str, dict[str, Any]] = {
+    "okx": {"defaultType": "spot", "fetchMarkets": {"types": ["spot", "swap"]}},
+    "bybit": {"defaultType": "spot", "fetchMarkets": {"types": ["spot", "linear", "inverse"]}},
+}
+"""Perpetuals are listed besides: coins are priced by their indexes, and positions in them are looked for."""
 OPTIONS: dict[str, dict[str, Any]] = {
     "okx": {"defaultType": "swap", "fetchMarkets": {"types": ["swap"]}},
     "bybit": {

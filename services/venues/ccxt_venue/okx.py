@@ -1,4 +1,4 @@
-"""OKX v5 beside the unified words: one-way mode, cross margin, contracts of their own size."""
+"""OKX v5 beside the unified words: one-way mode, cross margin, contracts of their own size; or spot."""
 
 from __future__ import annotations
 
@@ -7,27 +7,40 @@ from decimal import Decimal
 from typing import Any
 
 from services.domain.events import BalanceRow
-from services.venues.ccxt_venue import errors
+from services.venues.ccxt_venue import errors, okx_algo
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.facts import Listed
+from services.venues.ccxt_venue.okx_algo import ALGO
 from services.venues.ccxt_venue.rows import Account, Moved, TradeRow, text_of, weight_of
+from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_int, wire_positive
 
 PAGE = 100
 DAY_MS = 86_400_000
 MOST_PAGES = 50
+AHEAD_MS = 60_000
+"""Whoever asks for trades asks so far ahead of the present."""
 TRADE, FUNDING = "2", "8"
 ENDS = ("5", "6", "7", "9")
 """Bills of what was closed for us: delivery, conversion, liquidation, deleveraging; trades tell of them."""
 LIQUIDATED = frozenset({"100", "101", "102", "103", "104", "105", "106", "107"})
 DELEVERAGED = frozenset({"125", "126", "127", "128"})
 POST_ONLY_CROSSED = "31"
+_LEVELS = {"2": "cross, coin by coin", "3": "cross, one pool", "4": "portfolio"}
 
 
 class Okx:
     dead_man = True
     tier_contracts = True
+    conditional = True
+    spares_stops = False
+    """Nobody has said that the switch leaves the algo service's orders alone."""
+
+    def __init__(self, *, spot: bool = False) -> None:
+        self._spot = spot
+        self._kind = "SPOT" if spot else "SWAP"
+        self._owners = okx_algo.Owners()
 
     async def account(self, door: Door) -> Account:
         row = _rows(await door.ask("privateGetAccountConfig"))[0]
@@ -35,16 +48,20 @@ class Okx:
         mode = str(row.get("posMode"))
         level = str(row.get("acctLv"))
         wrong = []
-        if mode != "net_mode":
+        if self._spot:
+            held = await door.ask("fetch_positions")
+            if any(wire_count(each.get("contracts"), "contracts") for each in held):
+                wrong.append("it holds perpetuals, which a spot profile does not see: use a sub-account")
+        elif mode != "net_mode":
             wrong.append(f"position mode {mode}: set one-way (net) mode")
-        if level == "1":
+        if level == "1" and not self._spot:
             wrong.append("the account's level is spot only")
         if rights and "trade" not in rights:
             wrong.append("the key cannot trade")
         return Account(
             withdraws=("withdraw" in rights) if rights else None,
             hedged=mode != "net_mode",
-            margin={"2": "cross, coin by coin", "3": "cross, one pool", "4": "portfolio"}.get(level, level),
+            margin="spot: coins, nothing lent" if self._spot else _LEVELS.get(level, level),
             wrong=tuple(wrong),
         )
 
@@ -59,15 +76,27 @@ class Okx:
                 found.append(BalanceRow(coin, total, weight, weight))
         return tuple(found)
 
-    async def trades(self, door: Door, since_ms: int, until_ms: int) -> list[TradeRow]:
-        rows = await _all(door, "privateGetTradeFillsHistory", "billId", since_ms, until_ms)
+    async def trades(self, door: Door, since_ms: int, until_ms: int, *, whole: bool = True) -> list[TradeRow]:
+        rows = await _all(door, "privateGetTradeFillsHistory", "billId", since_ms, until_ms, self._kind)
+        nameless = [
+            row
+            for row in rows
+            if not row.get("clOrdId") and str(row.get("subType")) not in LIQUIDATED | DELEVERAGED
+        ]
+        if self._spot:
+            owners: Mapping[str, str | None] = {}
+        else:
+            owners = await self._owners.of(door, nameless, until_ms - AHEAD_MS)
+        undecided = {order for order, owner in owners.items() if owner is None}
+        if undecided and whole:
+            raise WireError(ErrorKind.UNAVAILABLE, "whose trade it was is not told yet")
         return [
             TradeRow(
                 market=str(row["instId"]),
                 # A trade number is the market's: with both sides ours it comes twice.
                 id=f"{text_of(row.get('tradeId'), 'tradeId')}-{text_of(row.get('ordId'), 'ordId')}",
                 order=text_of(row.get("ordId"), "ordId"),
-                name=str(row.get("clOrdId") or ""),
+                name=str(row.get("clOrdId") or owners.get(str(row.get("ordId"))) or ""),
                 side=str(row.get("side")),
                 contracts=row.get("fillSz"),
                 price=row.get("fillPx"),
@@ -79,6 +108,7 @@ class Okx:
                 adl=str(row.get("subType")) in DELEVERAGED,
             )
             for row in rows
+            if str(row.get("ordId")) not in undecided
         ]
 
     async def moved(self, door: Door, since_ms: int, until_ms: int) -> list[Moved]:
@@ -86,7 +116,7 @@ class Okx:
         # The quick list holds a week, the slow one three months.
         week = until_ms - since_ms < 6 * DAY_MS
         call = "privateGetAccountBills" if week else "privateGetAccountBillsArchive"
-        for row in await _all(door, call, "billId", since_ms, until_ms):
+        for row in await _all(door, call, "billId", since_ms, until_ms, self._kind):
             kind = str(row.get("type"))
             amount = wire_decimal(row.get("balChg"), "balChg")
             if kind in (TRADE, *ENDS) or not amount:
@@ -107,20 +137,54 @@ class Okx:
             )
         return found
 
-    async def open_orders(self, door: Door, coins: tuple[str, ...]) -> list[Mapping[str, Any]]:
-        return _whole(await door.ask("fetch_open_orders", None, None, PAGE), PAGE, "open orders")
+    async def open_orders(
+        self, door: Door, coins: tuple[str, ...], *, conditional: bool
+    ) -> list[Mapping[str, Any]]:
+        found = _whole(await door.ask("fetch_open_orders", None, None, PAGE), PAGE, "open orders")
+        return [*found, *(await okx_algo.pending(door))] if conditional and not self._spot else found
 
     async def positions(self, door: Door, coins: tuple[str, ...]) -> list[Mapping[str, Any]]:
-        return list(await door.ask("fetch_positions"))
+        return [] if self._spot else list(await door.ask("fetch_positions"))
 
-    async def order(self, door: Door, market: Listed, name: str) -> Mapping[str, Any] | None:
-        try:
-            found: Mapping[str, Any] = await door.ask("fetch_order", None, market.symbol, {"clOrdId": name})
-        except WireError as error:
-            if error.code != errors.NOT_FOUND:
-                raise
-            return None
+    async def order(
+        self, door: Door, market: Listed, name: str, *, conditional: bool | None
+    ) -> Mapping[str, Any] | None:
+        found: Mapping[str, Any] | None = None
+        if not conditional:
+            found = await _known(door, market, None, {"clOrdId": name})
+        if found is None and conditional is not False and not self._spot:
+            algo = await okx_algo.found(door, name)
+            if algo is None:
+                return None
+            became = okx_algo.released(algo)
+            if not became:
+                return okx_algo.row_of(algo, market.symbol)
+            found = await _known(door, market, became, {})
+            if found is None:
+                raise WireError(ErrorKind.UNAVAILABLE, f"{name}: released, and its order is not told yet")
+            return {**found, "clientOrderId": name}
         return found
+
+    def stop_params(self, name: str, trigger: Decimal) -> dict[str, Any]:
+        return {"stopLossPrice": f"{trigger:f}", "slTriggerPxType": "mark", "algoClOrdId": name}
+
+    def stop_id(self, told: str) -> str:
+        return f"{ALGO}{told}"
+
+    async def cancel(self, door: Door, market: Listed, name: str, order_id: str) -> None:
+        if order_id.startswith(ALGO):
+            await okx_algo.cancel(door, market, order_id)
+            return
+        params = {} if order_id else {"clOrdId": name}
+        try:
+            await door.ask("cancel_order", order_id or None, market.symbol, params, lane=Lane.SAFE)
+        except WireError as error:
+            if order_id or error.code != errors.NOT_FOUND or self._spot:
+                raise
+            algo = await okx_algo.found(door, name)
+            if algo is None or okx_algo.released(algo):
+                raise
+            await okx_algo.cancel(door, market, f"{ALGO}{algo['algoId']}")
 
     def fires_at(self, reply: Mapping[str, Any]) -> int | None:
         due = _rows(reply)[0].get("triggerTime")
@@ -133,14 +197,25 @@ class Okx:
         told = str((position.get("info") or {}).get("adl") or "0")
         return int(told) - 1 if told in ("1", "2", "3", "4", "5") else None
 
-    def cancel_params(self, name: str) -> dict[str, Any]:
-        return {"clOrdId": name} if name else {}
+
+async def _known(
+    door: Door, market: Listed, order_id: str | None, more: dict[str, Any]
+) -> Mapping[str, Any] | None:
+    try:
+        found: Mapping[str, Any] = await door.ask("fetch_order", order_id, market.symbol, more)
+    except WireError as error:
+        if error.code != errors.NOT_FOUND:
+            raise
+        return None
+    return found
 
 
-async def _all(door: Door, call: str, key: str, since_ms: int, until_ms: int) -> list[Mapping[str, Any]]:
+async def _all(
+    door: Door, call: str, key: str, since_ms: int, until_ms: int, kind: str
+) -> list[Mapping[str, Any]]:
     """Newest first, page by page by the number of the last row."""
     found: list[Mapping[str, Any]] = []
-    query: dict[str, Any] = {"instType": "SWAP", "begin": since_ms, "end": until_ms, "limit": PAGE}
+    query: dict[str, Any] = {"instType": kind, "begin": since_ms, "end": until_ms, "limit": PAGE}
     if call.startswith("privateGetAccountBills"):
         del query["instType"]
     for _ in range(MOST_PAGES):

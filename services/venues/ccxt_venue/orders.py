@@ -25,6 +25,8 @@ class Sent:
 
     market: Listed
     quantity: Decimal
+    conditional: bool = False
+    """Sent to wait for a price."""
     answered: bool = False
     """The venue, or the wire, has said its word on the send."""
     id: str = ""
@@ -46,7 +48,7 @@ class Orders:
 
     def sending(self, order: OrderRequest, market: Listed) -> None:
         self.changes += 1
-        self.sent[order.client_order_id] = Sent(market, order.quantity)
+        self.sent[order.client_order_id] = Sent(market, order.quantity, order.trigger is not None)
         while len(self.sent) > KEEP:
             del self.sent[next(iter(self.sent))]
 

@@ -26,7 +26,7 @@ from services.domain.venue_events import DeadManReport, RequestFailed
 from services.venues.ccxt_venue import errors
 from services.venues.ccxt_venue.account import read_account
 from services.venues.ccxt_venue.door import Door
-from services.venues.ccxt_venue.facts import Listed
+from services.venues.ccxt_venue.facts import Listed, coins_of
 from services.venues.ccxt_venue.manners import Manner
 from services.venues.ccxt_venue.orders import Orders
 from services.venues.ccxt_venue.rows import OrderRow, order_of, text_of
@@ -48,24 +48,28 @@ class Trading:
         manner: Manner,
         listed: Mapping[str, Listed],
         *,
+        conditional: bool,
         tell: Callable[[Event], None],
         rate_at: Callable[[str, int], Decimal | None],
         clock_known: Callable[[], bool],
         venue_ms: Callable[[], int],
         wall: Callable[[], int],
     ) -> None:
-        """`rate_at`: the settled rate of a market at an instant in ms."""
+        """`rate_at`: the settled rate of a market at an instant in ms; `conditional`: takes stop orders."""
         self.latencies = Latencies()
         self.refuses = ""
         """Why nothing that adds risk is sent; "" = nothing is wrong."""
         self.orders = Orders(venue, tell, wall)
         self.hasty = False
         """Something was sent or canceled since the last look: look soon."""
+        self.conditional = conditional
         self._venue = venue
         self._door = door
         self._manner = manner
         self._listed = listed
         self._coins = tuple(dict.fromkeys(each.spec.settle for each in listed.values()))
+        spot = {coin for row in listed.values() if not row.spec.is_perp for coin in coins_of(row)}
+        self._held = spot or None
         self._tell = tell
         self._rate_at = rate_at
         self._clock_known = clock_known
@@ -114,8 +118,13 @@ class Trading:
     def _denied(self, order: OrderRequest, market: Listed | None) -> str:
         if market is None:
             return f"{order.instrument} is not traded here"
-        if order.trigger is not None:
-            return "no conditional orders through ccxt"
+        if order.trigger is not None and not self.conditional:
+            return "no conditional orders here"
+        if order.type is OrderType.MARKET and not market.spec.is_perp:
+            # Some venues count it in the quote coin: never what was meant.
+            return "spot is traded by limit orders"
+        if market.closed and not order.closing:
+            return f"{market.id} is closed: the venue does not list it as open"
         if not order.closing and self.refuses:
             return self.refuses
         if not order.closing and not self._clock_known():
@@ -125,16 +134,22 @@ class Trading:
             sent = [(self._door.sent_amount(market.symbol, contracts), contracts)]
             if order.price is not None:
                 sent.append((self._door.sent_price(market.symbol, order.price), order.price))
+            if order.trigger is not None:
+                sent.append((self._door.sent_price(market.symbol, order.trigger), order.trigger))
         except (BadNumber, WireError) as error:
             return str(error)
         changed = [f"{meant} would be sent as {text}" for text, meant in sent if Decimal(text) != meant]
         return "; ".join(changed)
 
     async def _send(self, order: OrderRequest, market: Listed) -> None:
-        params: dict[str, Any] = {"clientOrderId": order.client_order_id}
-        if order.reduce_only:
+        name = order.client_order_id
+        params: dict[str, Any] = {"clientOrderId": name}
+        if order.reduce_only and market.spec.reduce_only_supported:
             params["reduceOnly"] = True
-        if order.post_only:
+        if order.trigger is not None:
+            # Released it rests or takes at its limit: what waits for a price has no time in force here.
+            params |= self._manner.stop_params(name, order.trigger)
+        elif order.post_only:
             params["postOnly"] = True
         elif order.tif is TimeInForce.IOC and order.type is OrderType.LIMIT:
             params["timeInForce"] = "IOC"
@@ -152,12 +167,14 @@ class Trading:
         order_id = text_of(reply.get("id") if isinstance(reply, Mapping) else None, "order id")
         if reply.get("status") == "rejected":
             raise WireError(ErrorKind.UNKNOWN, "acknowledged and refused in one breath")
-        if order.post_only:
+        if order.trigger is not None:
+            order_id = self._manner.stop_id(order_id)
+        elif order.post_only:
             # These venues take one that would trade, and cancel it: what has become of it is asked at once.
-            row = await self._asked(market, order.client_order_id)
-            if row is not None and self.orders.over(order.client_order_id, row):
+            row = await self._asked(market, name)
+            if row is not None and self.orders.over(name, row):
                 return
-        self.orders.accepted(order.client_order_id, order_id)
+        self.orders.accepted(name, order_id)
 
     async def _asked(self, market: Listed, name: str) -> OrderRow | None:
         try:
@@ -167,7 +184,9 @@ class Trading:
             return None
 
     async def _found(self, market: Listed, name: str) -> OrderRow | None:
-        row = await self._manner.order(self._door, market, name)
+        entry = self.orders.sent.get(name)
+        known = None if entry is None else entry.conditional
+        row = await self._manner.order(self._door, market, name, conditional=known)
         return None if row is None else order_of(row, market, crossed=self._manner.crossed(row))
 
     async def cancel(self, instrument: str, client_order_id: str, venue_order_id: str) -> None:
@@ -175,18 +194,15 @@ class Trading:
         if market is None:
             self._failed("cancel", client_order_id, BadNumber(f"{instrument} is not traded here"))
             return
-        params = {} if venue_order_id else self._manner.cancel_params(client_order_id)
         try:
-            await self._door.ask(
-                "cancel_order", venue_order_id or None, market.symbol, params, lane=Lane.SAFE
-            )
-        except WireError as error:
-            if error.code == errors.NOT_FOUND:
+            await self._cancel(market, client_order_id, venue_order_id)
+        except errors.READING as error:
+            if isinstance(error, WireError) and error.code == errors.NOT_FOUND:
                 now = self._wall()
                 self._tell(CancelRejected(self._venue, client_order_id, error.text, now, now))
                 if client_order_id:
                     await self.query(instrument, client_order_id)
-            elif error.code != errors.CANCEL_PENDING:
+            elif not isinstance(error, WireError) or error.code != errors.CANCEL_PENDING:
                 self._failed("cancel", client_order_id, error)
             self.hasty = True
             return
@@ -195,6 +211,19 @@ class Trading:
             row = await self._asked(market, client_order_id)
             if row is not None:
                 self.orders.over(client_order_id, row)
+
+    async def _cancel(self, market: Listed, name: str, order_id: str) -> None:
+        entry = self.orders.sent.get(name)
+        try:
+            await self._manner.cancel(self._door, market, name, order_id)
+        except WireError as error:
+            if error.kind is not ErrorKind.REJECTED or not order_id or entry is None or not entry.conditional:
+                raise
+            # It may have been released meanwhile, and works under another number now.
+            row = await self._found(market, name)
+            if row is None or row.id == order_id:
+                raise
+            await self._manner.cancel(self._door, market, name, row.id)
 
     async def arm(self, timeout_ms: int) -> None:
         try:
@@ -261,6 +290,7 @@ class Trading:
                 self._listed,
                 self.orders,
                 coins=self._coins,
+                held=self._held,
                 request=request,
                 since_ms=fills_since // MS,
                 rate_at=self._rate_at,
@@ -276,7 +306,8 @@ class Trading:
 
     async def hear(self, since_ms: int) -> list[OrderFilled]:
         """Ask for trades and tell the new ones. Raises WireError, BadNumber."""
-        rows = await self._manner.trades(self._door, max(0, since_ms), self._venue_ms() + OVERLAP_MS)
+        until = self._venue_ms() + OVERLAP_MS
+        rows = await self._manner.trades(self._door, max(0, since_ms), until, whole=False)
         found = []
         for row in sorted(rows, key=lambda each: wire_int(each.ms, "trade time")):
             market = self._listed.get(row.market)
@@ -292,7 +323,8 @@ class Trading:
         self._heard_ms = asked
         if not living:
             return
-        rows = await self._manner.open_orders(self._door, self._coins)
+        stops = any((entry := self.orders.sent.get(name)) and entry.conditional for name in living)
+        rows = await self._manner.open_orders(self._door, self._coins, conditional=stops)
         there = {str(row.get("clientOrderId") or ""): row for row in rows}
         for name in living:
             entry = self.orders.sent.get(name)

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,6 +28,7 @@ from services.venues.ccxt_venue.feed import ACCOUNT, MARKET, Feed, Pace
 from services.venues.ccxt_venue.learning import learn
 from services.venues.ccxt_venue.line import Line
 from services.venues.ccxt_venue.manners import MANNERS, Manner
+from services.venues.ccxt_venue.relisting import Relisting
 from services.venues.ccxt_venue.rows import Account
 from services.venues.ccxt_venue.trading import Trading
 from services.venues.live import Capabilities, Finding, Levels, VenueHealth, Verdict, connected, key_rights
@@ -42,6 +44,7 @@ MS = 1_000_000
 NEEDED = ("fetchOrderBook",)
 TRADES = ("createOrder", "cancelOrder", "fetchOpenOrders", "fetchBalance", "fetchPositions", "fetchTime")
 """Flags without which an exchange of our table would not be traded on."""
+STOPS = "createStopLossOrder"
 RATES = ("fetchFundingRates", "fetchFundingRate")
 
 
@@ -53,6 +56,8 @@ class CcxtSettings(Struct, frozen=True, kw_only=True):
     environment: str = "production"
     """`production`, `demo`, `testnet`; with `local` an address on this machine."""
     local: str = ""
+    spot: bool = False
+    """Spot pairs instead of perpetuals."""
 
 
 class CcxtVenue:
@@ -72,7 +77,7 @@ class CcxtVenue:
     ) -> None:
         """Raises ValueError: the exchange's flags do not suffice even to watch it."""
         lacking = [flag for flag in NEEDED if not door.can(flag)]
-        rates = any(door.can(flag) for flag in RATES) or settings.exchange in funding.READERS
+        rates = settings.spot or any(door.can(flag) for flag in RATES) or settings.exchange in funding.READERS
         if lacking or not rates:
             raise ValueError(f"{settings.exchange} lacks {', '.join(lacking) or 'funding rates'} in ccxt")
         self.name = name
@@ -87,17 +92,23 @@ class CcxtVenue:
             self.reasons.append(f"orders on {settings.exchange} through ccxt have not been tested here")
         elif missing:
             self.reasons.append(f"{settings.exchange} lacks {', '.join(missing)} in ccxt")
-        self._manner: Manner | None = manner() if manner is not None and not self.reasons else None
+        self._manner: Manner | None = (
+            manner(spot=settings.spot) if manner is not None and not self.reasons else None
+        )
         trades = self._manner is not None
         self.capabilities = Capabilities(
             orders=trades,
-            conditional=False,
+            conditional=self._manner is not None
+            and self._manner.conditional
+            and not settings.spot
+            and door.can(STOPS)
+            and door.waits_for_the_mark,
             dead_man=self._manner is not None and self._manner.dead_man and door.can("cancelAllOrdersAfter"),
-            # No conditional order of ours can rest there: none is taken along.
-            conditional_survives_dead_man=True,
+            # On spot no conditional order of ours can rest: none is taken along.
+            conditional_survives_dead_man=settings.spot or self._manner is None or self._manner.spares_stops,
             client_id_forever=False,
-            funding_price=funding.FUNDING_PRICE.get(settings.exchange, "mark"),
-            history=door.can("fetchFundingRateHistory"),
+            funding_price="none" if settings.spot else funding.FUNDING_PRICE.get(settings.exchange, "mark"),
+            history=not settings.spot and door.can("fetchFundingRateHistory"),
         )
         self._settings = settings
         self._door = door
@@ -125,13 +136,13 @@ class CcxtVenue:
     async def _start(self) -> None:
         await self.resync()
         await self._door.ask("load_markets")
-        rows, missing = facts.chosen(self._door.markets, self._settings.symbols)
+        spot = self._settings.spot
+        rows, missing = facts.chosen(self._door.markets, self._settings.symbols, spot=spot)
         if missing:
-            raise WireError(
-                ErrorKind.REJECTED, f"{self.name} lists no open linear perpetual {', '.join(missing)}"
-            )
+            kind = "spot pair" if spot else "linear perpetual"
+            raise WireError(ErrorKind.REJECTED, f"{self.name} lists no open {kind} {', '.join(missing)}")
         for row in rows:
-            found = await learn(self.name, self._settings.exchange, self._door, self._manner, row)
+            found = await self._learn(row)
             self._listed[found.id] = found
         if self._manner is not None:
             self._account = await self._manner.account(self._door)
@@ -159,6 +170,7 @@ class CcxtVenue:
                 self._door,
                 self._manner,
                 self._listed,
+                conditional=self.capabilities.conditional,
                 tell=self._tell,
                 rate_at=self._feed.rate_at,
                 clock_known=lambda: self._offset.usable(time.monotonic_ns()),
@@ -168,6 +180,23 @@ class CcxtVenue:
             self._trading.refuses = "; ".join(self.reasons)
             self._work.spawn(self._look(self._trading, self._line))
         self._work.spawn(self._feed.run())
+        self._work.spawn(self._relist())
+
+    async def _learn(self, row: Any) -> Listed:
+        return await learn(self.name, self._settings.exchange, self._door, self._manner, row)
+
+    async def _relist(self) -> None:
+        lists = Relisting(
+            self.name,
+            self._door,
+            self._listed,
+            self._learn,
+            spot=self._settings.spot,
+            tell=self._tell,
+            say=self._trouble,
+            wall=self._wall,
+        )
+        await lists.run(self._stopped, self._pace.markets_s)
 
     async def close(self) -> None:
         """What is under way is given its end; nothing is cancelled at the venue."""
@@ -217,7 +246,7 @@ class CcxtVenue:
                 else Verdict.WARN
                 if text
                 else Verdict.OK,
-                text=text or "one position a market, cross margin",
+                text=text or ("coins only" if self._settings.spot else "one position a market, cross margin"),
                 remedy="put it right at the venue's own page" if known is not None and text else "",
             )
         )
@@ -251,7 +280,8 @@ class CcxtVenue:
         return None if self._feed is None else self._feed.levels(instrument.rpartition(".")[0], count)
 
     def _up(self) -> None:
-        for word in connected(self.name, self.capabilities, self._wall()):
+        caps = {each.spec.id: each.cap for each in self._listed.values() if each.cap is not None}
+        for word in connected(self.name, self.capabilities, self._wall(), caps):
             self._tell(word)
         if self._feed is not None:
             self._feed.restate()

@@ -20,7 +20,7 @@ from services.domain.events import Event, MarketFrame, VenueLink
 from services.domain.instrument import Instrument, MarginTier
 from services.domain.money import ONE
 from services.domain.orders import OrderRequest
-from services.domain.venue_events import VenueFacts
+from services.domain.venue_events import InstrumentsListed, VenueFacts
 from services.venues.live import Capabilities, Finding, Levels, VenueHealth, Verdict
 from services.venues.paper.account import PaperAccount, PaperSettings
 from services.venues.paper.books import PaperStore
@@ -169,8 +169,19 @@ class PaperVenue:
                 if not event.up:
                     self._account.hide()
                 self._outbox.deliver(due, event)
+            case InstrumentsListed():
+                self._ended(due, event)
             case _:
                 log.debug("%s: %s of the data venue is no word on the paper account", self.name, type(event))
+
+    def _ended(self, due: int, event: InstrumentsListed) -> None:
+        """Our books count in lots: other steps hold from the next start on, an end holds at once."""
+        told = {each.id: each.delisting_ts for each in event.instruments}
+        new = tuple(replace(each, delisting_ts=told.get(each.id, each.delisting_ts)) for each in self._listed)
+        changed = tuple(each for each, known in zip(new, self._listed, strict=True) if each != known)
+        self._listed = new
+        if changed:
+            self._outbox.deliver(due, replace(event, instruments=changed))
 
     # --- inside ------------------------------------------------------------------------------------------
 

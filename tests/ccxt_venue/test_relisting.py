@@ -1,0 +1,77 @@
+"""The list of markets is read anew: other steps, a market closed and opened again, new ones beside ours."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from services.domain.enums import Side
+from services.domain.events import MarketFrame, OrderAccepted, OrderFilled, OrderRejected, VenueLink
+from services.domain.venue_events import InstrumentsListed
+from services.venues.ccxt_venue import facts
+from tests.ccxt_venue.bybit import BybitExchange
+from tests.ccxt_venue.exchange import Exchange
+from tests.ccxt_venue.okx import OkxExchange
+from tests.ccxt_venue.test_venue import order, trading
+from tests.conformance.ccxt import QUICK
+
+D = Decimal
+PACE = structs.replace(QUICK, markets_s=0.1)
+
+
+@pytest.mark.parametrize(
+    ("make", "step", "size"), [(OkxExchange, "1", D("0.01")), (BybitExchange, "0.01", D("0.01"))]
+)
+async def test_other_steps_are_told_and_held_to(make: type[Exchange], step: str, size: Decimal) -> None:
+    server = make()
+    async with trading(server, pace=PACE) as (venue, heard):
+        before = venue.instruments()[0]
+        server.step = step
+        told = await heard.until(InstrumentsListed)
+        (spec,) = told.instruments
+        assert (spec.id, spec.size_increment) == (before.id, size)
+        assert spec.size_increment > before.size_increment
+        assert venue.instruments() == (spec,)
+        venue.submit(0, order(server, quantity=before.size_increment))
+        assert "no multiple" in (await heard.until(OrderRejected)).reason
+        assert len(heard.of(InstrumentsListed)) == 1, "told once, however often it is read"
+
+
+@pytest.mark.parametrize("make", [OkxExchange, BybitExchange])
+async def test_a_market_that_left_the_list_is_refused_by_name_and_can_still_be_left(
+    make: type[Exchange],
+) -> None:
+    server = make()
+    async with trading(server, pace=PACE) as (venue, heard):
+        venue.submit(0, order(server))
+        await heard.until(OrderFilled)
+        server.active = False
+        told = await heard.until(InstrumentsListed)
+        assert told.instruments[0].delisting_ts is not None
+        # Its quote is no market any more, and one refusal does not take the line down.
+        await heard.until(MarketFrame, lambda frame: any(row.bid == 0 for row in frame.quotes))
+        venue.submit(0, order(server, client_order_id="1" * 20))
+        refused = await heard.until(OrderRejected)
+        assert f"{server.market} is closed" in refused.reason
+        leave: dict[str, Any] = {"side": Side.SELL, "price": D("50000"), "reduce_only": True}
+        venue.submit(0, order(server, client_order_id="2" * 20, **leave))
+        await heard.until(OrderFilled, lambda each: each.client_order_id == "2" * 20)
+        server.active = True
+        again = await heard.until(InstrumentsListed, lambda each: each.instruments[0].delisting_ts is None)
+        assert again.instruments[0].symbol == server.market
+        venue.submit(0, order(server, client_order_id="3" * 20))
+        await heard.until(OrderAccepted, lambda each: each.client_order_id == "3" * 20)
+        assert [link.up for link in heard.of(VenueLink)] == [True]
+
+
+def test_new_markets_on_our_underlyings_are_told_apart() -> None:
+    def market(name: str, base: str, **more: object) -> dict[str, object]:
+        return {"id": name, "base": base, "swap": True, "linear": True, "active": True, **more}
+
+    rows = [market("A", "BTC"), market("B", "BTC"), market("C", "DOGE"), market("D", "BTC", active=False)]
+    markets = {str(row["id"]): row for row in rows}
+    assert facts.besides(markets, ("A",), {"BTC"}) == {"B"}
+    assert facts.besides(markets, ("A",), {"BTC"}, spot=True) == set()
