@@ -30,7 +30,7 @@ def draw(view: DeskView, width: int, context: Context, two_lines: bool = False) 
     content = Content(title="Alerts", summary=summary(view), alarm=any(_calls(a) for a in view.alerts))
     rows = [a for a in view.alerts if context.keeps(a.text, a.detail, a.state, a.severity.value)]
     if not rows:
-        text = f"No alert matches {context.needle}." if view.alerts else EMPTY
+        text = context.no_match("alert") if view.alerts else EMPTY
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     if context.sort == "newest":

@@ -24,5 +24,8 @@ class Context:
     naked_is_late: bool = True
     """Something is naked beyond its time-out."""
 
+    def no_match(self, what: str) -> str:
+        return f"No {what} matches {self.needle}. / and then esc shows all."
+
     def keeps(self, *texts: str) -> bool:
         return not self.needle or any(self.needle in text.casefold() for text in texts)

@@ -92,7 +92,7 @@ def _spreads(view: DeskView, width: int, context: Context, order: Sequence[str])
     content = Content(title="Funding spreads", summary=_summary(view))
     rows = [r for r in view.funding if context.keeps(r.group, r.short, r.long, r.verdict, r.reason)]
     if not rows:
-        text = f"No pair matches {context.needle}." if view.funding else EMPTY
+        text = context.no_match("pair") if view.funding else EMPTY
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     narrow = width < NARROW_BELOW

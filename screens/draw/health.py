@@ -39,7 +39,7 @@ def venues(view: HealthView, width: int, context: Context) -> Content:
     content = Content(title="Venues", summary=((Span(f"{up} of {len(view.venues)} connected", "muted"),),))
     rows = [one for one in view.venues if context.keeps(one.name)]
     if not rows:
-        content.rows = [Row([line]) for line in wrap(f"No venue matches {context.needle}.", width, "muted")]
+        content.rows = [Row([line]) for line in wrap(context.no_match("venue"), width, "muted")]
         return content
     cells = [_venue(one, context) for one in rows]
     layout = fit(_VENUES, cells, width, _DROP)

@@ -26,7 +26,7 @@ def rows(view: JournalView, width: int, context: Context) -> Content:
     content = Content(title="Journal", summary=_summary(view))
     shown = [one for one in view.rows if context.keeps(one.kind, one.subject, one.text)]
     if not shown:
-        text = f"No row of the newest {len(view.rows)} matches {context.needle}." if view.rows else EMPTY
+        text = context.no_match(f"row of the newest {len(view.rows)}") if view.rows else EMPTY
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     cells = [_cells(one) for one in shown]

@@ -59,7 +59,7 @@ def table(view: MarketsView, width: int, context: Context) -> Content:
     content = Content(title="Markets", summary=_summary(view))
     shown = [r for r in view.rows if context.keeps(r.symbol, r.venue, r.kind, r.note)]
     if not shown:
-        text = f"No instrument matches {context.needle}." if view.rows else EMPTY
+        text = context.no_match("instrument") if view.rows else EMPTY
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     key = _KEYS.get(context.sort)
@@ -180,7 +180,12 @@ def ladder(view: BookView, width: int, height: int) -> Content:
     name = Span(_short(view.instrument), "muted")
     content = Content(title="Book", summary=((name, *((Span("  ", "muted"), *age) if age else ())), age))
     if not view.bids and not view.asks:
-        content.rows = [Row([line]) for line in wrap("No book: the venue has sent no quote.", width, "muted")]
+        content.rows = [
+            Row([line])
+            for line in wrap(
+                "No book: the venue has sent no quote. 6 shows how its connection is.", width, "muted"
+            )
+        ]
         return content
     half = max(1, (height - 2) // 2)
     asks, bids = view.asks[:half], view.bids[:half]
@@ -273,7 +278,9 @@ def funding(view: BookView, width: int, height: int) -> Content:
     if view.rate is not None and view.predicted and view.settles_ns is not None:
         points.append((view.ts + view.settles_ns, float(view.rate)))
     lines = plots.columns(points, width, height, _hundredths)
-    content.rows = _or_empty(lines, "No settlement known.", width)
+    content.rows = _or_empty(
+        lines, "No settlement known yet. They come with the venue's funding history.", width
+    )
     return content
 
 
@@ -308,7 +315,9 @@ def spreads(view: BookView, width: int, height: int) -> Content:
             (Span("half within ", "muted"), half),
         )
         lines.append(Line(first_that_fits(facts, width)))
-    content.rows = _or_empty(lines, "No quote counted yet.", width)
+    content.rows = _or_empty(
+        lines, "No quote counted yet. Spreads are counted from the engine's start on.", width
+    )
     return content
 
 

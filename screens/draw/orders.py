@@ -56,8 +56,8 @@ _DROP_FILL = ("id", "strategy", "coin", "fee", "at", "venue")
 SORTS = ("", "instrument", "size")
 EMPTY = {
     "working": "No order works. Strategies send them when a pair passes every check; o opens a ticket.",
-    "recent": "No order has ended yet.",
-    "fills": "No fill yet.",
+    "recent": "No order has ended yet. Filled, canceled and refused ones come here.",
+    "fills": "No fill yet. Each trade on our orders comes here.",
 }
 _TITLES = {"working": "Working", "recent": "Ended", "fills": "Fills"}
 _KEYS: dict[str, Callable[[OrderRow], tuple[str, Decimal]]] = {
@@ -108,7 +108,7 @@ def fills(view: OrdersView, width: int, context: Context) -> Content:
 
 
 def _empty(content: Content, pane: str, some: bool, width: int, context: Context) -> Content:
-    text = f"No row matches {context.needle}." if some else EMPTY[pane]
+    text = context.no_match("row") if some else EMPTY[pane]
     content.rows = [Row([line]) for line in wrap(text, width, "muted")]
     return content
 

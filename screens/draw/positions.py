@@ -54,14 +54,14 @@ _SORT_KEYS: dict[str, Callable[[Sequence[PositionView]], Decimal]] = {
     "size": lambda legs: -max((leg.notional or _ZERO for leg in legs), default=_ZERO),
     "age": lambda legs: -Decimal(max((leg.age_ms or 0 for leg in legs), default=0)),
 }
-EMPTY = "Strategies open pairs when one passes every check; : types a command."
+EMPTY = "Strategies open pairs when one passes every check; 2 looks at markets, o opens a ticket."
 
 
 def draw(view: DeskView, width: int, context: Context) -> Content:
     content = Content(title="Positions", summary=_summary(view))
     shown = [p for p in view.positions if context.keeps(p.symbol, p.venue, p.strategy, p.pair or "")]
     if not shown:
-        text = f"No position matches {context.needle}." if view.positions else f"No positions. {EMPTY}"
+        text = context.no_match("position") if view.positions else f"No positions. {EMPTY}"
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     cells = {p.key: _cells(p, context) for p in shown}

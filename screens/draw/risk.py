@@ -53,7 +53,7 @@ def draw(view: DeskView, width: int, height: int, context: Context, order: Seque
     )
     limits = [one for one in risk.limits if context.keeps(one.name, one.level)]
     if not limits:
-        text = f"No check matches {context.needle}." if risk.limits else EMPTY
+        text = context.no_match("check") if risk.limits else EMPTY
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     beside = width >= TABLES_FROM

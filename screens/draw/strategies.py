@@ -57,7 +57,9 @@ def strategies(view: StrategiesView, width: int, context: Context) -> Content:
     rows = [one for one in view.strategies if context.keeps(one.status.name, one.status.state)]
     if not rows:
         text = (
-            f"No strategy matches {context.needle}." if view.strategies else "This profile has no strategy."
+            context.no_match("strategy")
+            if view.strategies
+            else "This profile has no strategy: one is set up in the configuration file; o trades by hand."
         )
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
@@ -122,7 +124,7 @@ def parameters(view: StrategiesView, name: str, width: int, context: Context) ->
     content.summary = ((Span(f"{changed} overridden", "*accent" if changed else "muted"),),)
     rows = [each for each in found if context.keeps(_short(each), each.doc)]
     if not rows:
-        text = f"No parameter matches {context.needle}." if found else "Select a strategy above."
+        text = context.no_match("parameter") if found else "Select a strategy above."
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     cells = [_parameter_cells(each) for each in rows]
@@ -179,7 +181,7 @@ def pairs(view: StrategiesView, width: int, context: Context, order: Sequence[st
         if context.keeps(pair.id, pair_name(pair), pair.strategy, pair.short, pair.long)
     ]
     if not rows:
-        text = f"No pair matches {context.needle}." if view.pairs else EMPTY_PAIRS
+        text = context.no_match("pair") if view.pairs else EMPTY_PAIRS
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     cells = {pair.id: _pair_cells(pair, context) for pair in rows}

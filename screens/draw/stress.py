@@ -319,7 +319,7 @@ def case_drawer(lab: StressLab, key: str, width: int) -> list[Line]:
 
 
 def _no_match(context: Context, what: str) -> str:
-    return f"No {what} matches {context.needle}."
+    return context.no_match(what)
 
 
 def _one(text: str, ink: str) -> Sequence[Spans]:
