@@ -35,13 +35,13 @@ def look(core: DeskCore, venue: str) -> VenueParts:
 
 
 @contextmanager
-def booking(core: DeskCore, venue: str, part: str) -> Iterator[None]:
-    """Whatever the holdings change by inside is `part`."""
+def booking(core: DeskCore, venue: str, part: str, sign: int = 1) -> Iterator[None]:
+    """Whatever the holdings change by inside is `part`; `sign` -1 for a cost, which counts above zero."""
     book = look(core, venue)
     yield
     change = _revalue(core, venue, book)
     if book.begun is not None:
-        setattr(book.parts, part, getattr(book.parts, part) + change)
+        setattr(book.parts, part, getattr(book.parts, part) + sign * change)
 
 
 @dataclass(slots=True)

@@ -22,10 +22,9 @@ from services.domain.events import (
     OrderRejected,
     OrderReport,
     OrderUnknown,
-    TransferBooked,
 )
 from services.domain.money import ZERO
-from services.domain.records import FillRecord, FundingRecord, TransferRecord
+from services.domain.records import FillRecord, FundingRecord
 from services.execution.table import OrderEntry, OrderEvent
 from services.portfolio.ledger import FillBooked
 
@@ -290,24 +289,3 @@ def _shares(core: DeskCore, payment: FundingSettled) -> list[tuple[str, Decimal]
         for leg in pair.legs
         if leg.instrument == payment.instrument and leg.size > ZERO
     ]
-
-
-def on_transfer(core: DeskCore, transfer: TransferBooked, equity_before: Decimal | None) -> None:
-    """A deposit or withdrawal issues or redeems units: it neither trips a breaker nor masks a loss."""
-    with attributing.booking(core, transfer.venue, "transfers"):
-        new = core.ledger.apply_transfer(transfer)
-    if not new:
-        return
-    usd = core.picture.index(transfer.venue, transfer.coin)
-    core.units.transfer(transfer.coin, transfer.amount, usd, equity_before)
-    if usd is not None:
-        core.state.counters.transfers += transfer.amount * usd
-    core.record(
-        TransferRecord(
-            ts=transfer.ts_event,
-            venue=transfer.venue,
-            transfer_id=transfer.transfer_id,
-            coin=transfer.coin,
-            amount=transfer.amount,
-        )
-    )

@@ -20,6 +20,7 @@ from services.desk import (
     deadman,
     door,
     error_rate,
+    flows,
     hand_care,
     machine_words,
     protection,
@@ -224,7 +225,7 @@ class Desk:
     def _transfer(self, event: TransferBooked) -> None:
         if self._stranger(event.venue) or door.keeps_out(self.core, event):
             return
-        booking.on_transfer(self.core, event, risk.equity(self.core))
+        flows.on_flow(self.core, event, risk.equity(self.core))
 
     def _account(self, event: AccountReport) -> None:
         if self._stranger(event.venue) or door.keeps_out(self.core, event):

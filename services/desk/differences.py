@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct, structs
 
-from services.desk import attributing, booking, figures, foreign, holdings
+from services.desk import attributing, booking, figures, flows, foreign, holdings
 from services.desk.core import SECOND, DeskCore
 from services.desk.state import VenueDesk
 from services.desk.submit import Submitter
@@ -41,7 +41,7 @@ def compare(core: DeskCore, submit: Submitter, report: AccountReport, equity: De
             case FundingSettled():
                 booking.on_funding(core, event)
             case TransferBooked():
-                booking.on_transfer(core, event, equity)
+                flows.on_flow(core, event, equity)
                 usd = core.usd_of(event.venue, event.coin, event.amount)
                 # The next transfer of the same read comes to an equity that holds this one.
                 equity = None if equity is None or usd is None else equity + usd

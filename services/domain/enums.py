@@ -116,6 +116,18 @@ class Severity(StrEnum):
     ALARM = "alarm"
 
 
+class Flow(StrEnum):
+    """What moved a balance that is neither trade nor funding."""
+
+    TRANSFER = "transfer"
+    """In from outside or out: neither profit nor loss. All others are."""
+    CONVERSION = "conversion"
+    """One coin became another, by the venue's own doing too; one row a coin."""
+    INTEREST = "interest"
+    OTHER = "other"
+    """Rebates, bonuses, claw-backs, and whatever a venue may think of."""
+
+
 class FaultKind(StrEnum):
     """How a simulated venue can misbehave on demand (PARAMETERS, simulator's facts)."""
 

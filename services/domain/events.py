@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from services.domain.enums import OrderState, RateKind, Side, TradingState
+from services.domain.enums import Flow, OrderState, RateKind, Side, TradingState
 from services.domain.machine_events import ReadingsFound
 from services.domain.scopes import ScopeHalt
 from services.domain.store_events import StoreRebuilt
@@ -218,7 +218,7 @@ class FundingSettled(Struct, frozen=True, tag="funding", kw_only=True):
 
 
 class TransferBooked(Struct, frozen=True, tag="transfer"):
-    """A deposit (> 0) or withdrawal from the venue's own rows."""
+    """A row of the venue that moved a balance: deposit (> 0), withdrawal, or by its kind what is none."""
 
     venue: str
     transfer_id: str
@@ -226,6 +226,7 @@ class TransferBooked(Struct, frozen=True, tag="transfer"):
     amount: Decimal
     ts_event: int
     ts: int
+    kind: Flow = Flow.TRANSFER
 
 
 class AccountReport(Struct, frozen=True, tag="account", kw_only=True):

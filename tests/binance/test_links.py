@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from services.domain.enums import Flow
 from services.domain.events import (
     AccountReport,
     MarketFrame,
@@ -59,7 +60,10 @@ async def test_what_was_missed_while_the_private_stream_was_down_is_read() -> No
         server.say(
             "GET /fapi/v1/income",
             [fee, {**fee, "incomeType": "COMMISSION", "income": "-0.3"},
-             {**fee, "incomeType": "TRANSFER", "income": "100", "symbol": ""}],
+             {**fee, "incomeType": "TRANSFER", "income": "100", "symbol": ""},
+             {**fee, "incomeType": "AUTO_EXCHANGE", "income": "-7", "symbol": ""},
+             {**fee, "incomeType": "BFUSD_INTEREST", "income": "-0.1", "symbol": ""},
+             {**fee, "incomeType": "COMMISSION_REBATE", "income": "0.2", "symbol": ""}],
         )  # fmt: skip
         server.say(
             "GET /fapi/v1/fundingRate",
@@ -80,7 +84,13 @@ async def test_what_was_missed_while_the_private_stream_was_down_is_read() -> No
         assert (payment.amount, payment.size, payment.rate) == (D("-0.06"), D("0.010"), D("0.0001"))
         assert payment.ts_event == hour * NS
         assert payment.payment_id == "FUNDING_FEE:5:BTCUSDT:USDT"
-        (transfer,) = report.transfers
+        transfer, *others = report.transfers
+        assert [row.kind for row in (transfer, *others)] == [
+            Flow.TRANSFER,
+            Flow.CONVERSION,
+            Flow.INTEREST,
+            Flow.OTHER,
+        ]
         assert (transfer.amount, transfer.transfer_id) == (100, "TRANSFER:5::USDT")
 
 

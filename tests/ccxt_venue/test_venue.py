@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from services.domain.enums import OrderType, Purpose, RateKind, Side, TimeInForce
+from services.domain.enums import Flow, OrderType, Purpose, RateKind, Side, TimeInForce
 from services.domain.events import (
     AccountReport,
     MarketFrame,
@@ -258,6 +258,8 @@ async def test_funding_and_transfers_come_with_the_read() -> None:
          "px": "60000", "ts": str(last)},
         {"billId": "2", "type": "1", "ccy": "USDT", "balChg": "500", "instId": "", "ts": str(last)},
         {"billId": "3", "type": "2", "ccy": "USDT", "balChg": "-3", "instId": okx.market, "ts": str(last)},
+        {"billId": "4", "type": "7", "ccy": "USDT", "balChg": "-2", "instId": "", "ts": str(last)},
+        {"billId": "5", "type": "5", "ccy": "USDT", "balChg": "-9", "instId": okx.market, "ts": str(last)},
     ]  # fmt: skip
     bybit.ledger = [
         {"id": "1", "type": "SETTLEMENT", "currency": "USDT", "change": "-1.2", "symbol": bybit.market,
@@ -265,6 +267,8 @@ async def test_funding_and_transfers_come_with_the_read() -> None:
         {"id": "2", "type": "TRANSFER_IN", "currency": "USDT", "change": "500", "symbol": "",
          "transactionTime": str(last)},
         {"id": "3", "type": "TRADE", "currency": "USDT", "change": "-3", "symbol": bybit.market,
+         "transactionTime": str(last)},
+        {"id": "4", "type": "INTEREST", "currency": "USDT", "change": "-2", "symbol": "",
          "transactionTime": str(last)},
     ]  # fmt: skip
     for server in (okx, bybit):
@@ -281,7 +285,10 @@ async def test_funding_and_transfers_come_with_the_read() -> None:
                 D("0.0002"),
             )
             assert paid.amount == -paid.size * paid.price * paid.rate
-            assert [(row.amount, row.transfer_id) for row in report.transfers] == [(D(500), "2")]
+            assert [(row.amount, row.transfer_id, row.kind) for row in report.transfers] == [
+                (D(500), "2", Flow.TRANSFER),
+                (D(-2), "4", Flow.INTEREST),
+            ]
 
 
 async def test_an_account_that_goes_on_changing_is_not_told() -> None:

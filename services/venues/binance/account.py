@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 
+from services.domain.enums import Flow
 from services.domain.events import (
     AccountReport,
     BalanceRow,
@@ -31,6 +32,13 @@ TRIES = 3
 FUNDING = ("FUNDING_FEE", "SPECIAL_FUNDING_FEE")
 FROM_FILLS = ("REALIZED_PNL", "COMMISSION")
 """Booked with the fills that brought them; every other income moves a balance by itself."""
+FROM_OUTSIDE = (
+    "TRANSFER",
+    "INTERNAL_TRANSFER",
+    "CROSS_COLLATERAL_TRANSFER",
+    "STRATEGY_UMFUTURES_TRANSFER",
+)
+CONVERSIONS = ("AUTO_EXCHANGE", "COIN_SWAP_DEPOSIT", "COIN_SWAP_WITHDRAW")
 
 
 class Reader:
@@ -209,7 +217,16 @@ class Reader:
     def _transfer(self, row: wire.Income, ts: int) -> TransferBooked:
         amount = wire_decimal(row.income, f"{row.incomeType} income")
         at = parse.time_ns(row.time, "income time")
-        return TransferBooked(self._venue, _key(row), row.asset, amount, at, ts)
+        return TransferBooked(self._venue, _key(row), row.asset, amount, at, ts, _flow(row.incomeType))
+
+
+def _flow(kind: str) -> Flow:
+    """What an income is that neither a fill nor a settlement brought."""
+    if kind in FROM_OUTSIDE:
+        return Flow.TRANSFER
+    if kind in CONVERSIONS:
+        return Flow.CONVERSION
+    return Flow.INTEREST if "INTEREST" in kind else Flow.OTHER
 
 
 def _key(row: wire.Income) -> str:

@@ -81,7 +81,7 @@ async def read_account(
                 _payment(venue, row, listed[row.market], rate_at, ts) for row in moved if row.market in listed
             ),
             transfers=tuple(
-                TransferBooked(venue, row.id, row.coin, row.amount, row.ms * MS, ts)
+                TransferBooked(venue, row.id, row.coin, row.amount, row.ms * MS, ts, row.kind)
                 for row in moved
                 if row.market not in listed
             ),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from services.domain.enums import Flow
 from services.domain.events import BalanceRow
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.facts import Listed
@@ -28,6 +29,14 @@ WEEKS = 8
 FILLS = ("Trade", "AdlTrade", "BustTrade")
 FROM_FILLS = ("TRADE", "LIQUIDATION", "ADL")
 FUNDING = "SETTLEMENT"
+KINDS = {
+    "TRANSFER_IN": Flow.TRANSFER,
+    "TRANSFER_OUT": Flow.TRANSFER,
+    "CURRENCY_BUY": Flow.CONVERSION,
+    "CURRENCY_SELL": Flow.CONVERSION,
+    "AUTO_DEDUCTION": Flow.CONVERSION,
+    "INTEREST": Flow.INTEREST,
+}
 POST_ONLY_CROSSED = "EC_PostOnlyWillTakeLiquidity"
 
 
@@ -119,6 +128,7 @@ class Bybit:
                     coin=str(row["currency"]),
                     amount=amount,
                     ms=wire_int(row.get("transactionTime"), "log time"),
+                    kind=KINDS.get(kind, Flow.OTHER),
                     market=str(row["symbol"]) if paid else "",
                     size=abs(wire_decimal(row.get("size") or row.get("qty") or "0", "size")),
                     price=wire_positive(row["tradePrice"], "price")

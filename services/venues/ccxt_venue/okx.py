@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from services.domain.enums import Flow
 from services.domain.events import BalanceRow
 from services.venues.ccxt_venue import errors, okx_algo
 from services.venues.ccxt_venue.door import Door
@@ -22,8 +23,18 @@ MOST_PAGES = 50
 AHEAD_MS = 60_000
 """Whoever asks for trades asks so far ahead of the present."""
 TRADE, FUNDING = "2", "8"
-ENDS = ("5", "6", "7", "9")
-"""Bills of what was closed for us: delivery, conversion, liquidation, deleveraging; trades tell of them."""
+ENDS = ("3", "5", "9")
+"""Bills of what was closed for us: delivery, liquidation, deleveraging; trades tell of them."""
+KINDS = {
+    "1": Flow.TRANSFER,
+    "6": Flow.TRANSFER,
+    "12": Flow.TRANSFER,
+    "4": Flow.CONVERSION,
+    "11": Flow.CONVERSION,
+    "27": Flow.CONVERSION,
+    "28": Flow.CONVERSION,
+    "7": Flow.INTEREST,
+}
 LIQUIDATED = frozenset({"100", "101", "102", "103", "104", "105", "106", "107"})
 DELEVERAGED = frozenset({"125", "126", "127", "128"})
 POST_ONLY_CROSSED = "31"
@@ -128,6 +139,7 @@ class Okx:
                     coin=str(row["ccy"]),
                     amount=amount,
                     ms=wire_int(row.get("ts"), "bill time"),
+                    kind=KINDS.get(kind, Flow.OTHER),
                     market=str(row.get("instId") or "") if paid else "",
                     size=wire_count(row.get("sz") or "0", "bill size") if paid else Decimal(0),
                     price=wire_positive(row.get("px"), "bill price")

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from services.domain.enums import OrderState, Side
+from services.domain.enums import Flow, OrderState, Side
 from services.domain.events import OrderFilled, PositionRow, WorkingRow
 from services.venues.ccxt_venue.facts import Listed
 from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_int, wire_positive
@@ -45,6 +45,8 @@ class Moved(Struct, frozen=True, kw_only=True):
     amount: Decimal
     """Received > 0."""
     ms: int
+    kind: Flow = Flow.OTHER
+    """Of what is no funding payment."""
     market: str = ""
     """Of a funding payment."""
     size: Decimal = Decimal(0)
