@@ -56,8 +56,8 @@ class Admission:
             slot.stopped = answer.stopped
             slot.last_reason = answer.stopped
             core.alert(
-                f"strategy overrun:{name}",
-                Severity.WARNING,
+                f"no edge:{name}",
+                None,
                 f"{name} stopped: {answer.stopped}",
                 do=f"enable {name} REASON starts a new sample",
             )

@@ -24,7 +24,7 @@ from services.execution.flatten import Scope
 from services.settings.catalog import canonical_key, set_value
 from services.settings.errors import SettingsError
 
-HALT, FLATTEN = "halt", "flatten"
+HALT, FLATTEN, LEFT = "halt", "flatten", "flatten left"
 
 _NEEDED = {
     "set": ("key", "value"),
@@ -162,6 +162,7 @@ class Commands:
         proof = "; ".join(end.proof)
         core.decide("flattened", end.id, proof if end.flat else "not flat", {"left": str(len(end.left))})
         core.risk_event("flattened", end.id, proof if end.flat else "; ".join((*positions, *orders)))
+        self._say_left(end, (*positions, *orders))
         for command in core.state.flatten_commands.pop(end.id, []):
             core.emit(
                 Done(
@@ -173,6 +174,17 @@ class Commands:
                     exit=OK if end.flat else LEFT_OPEN,
                 )
             )
+
+    def _say_left(self, end: Flattened, left: tuple[str, ...]) -> None:
+        """Also where nobody waits for the answer. It stands until a flatten of as much has proven flat."""
+        scope = self.core.flattens.state.runs[end.id].scope
+        name = scope.venue or scope.pair or scope.instrument or scope.symbol or "all"
+        if not end.flat:
+            self.core.alert(f"{LEFT}:{name}", None, "not flat: " + "; ".join(left))
+            return
+        for alert in self.core.alerts.open():
+            if alert.key == f"{LEFT}:{name}" or (scope.everything and alert.key.startswith(f"{LEFT}:")):
+                self.core.resolve(alert.key)
 
     def _resume(self, command: Command) -> None:
         core = self.core

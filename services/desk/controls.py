@@ -191,6 +191,7 @@ def enable(core: DeskCore, name: str, reason: str) -> None:
     core.trips.enabled(name)
     core.resolve(f"throttle:{origin}")
     core.resolve(f"strategy overrun:{name}")
+    core.resolve(f"no edge:{name}")
     for cause in core.causes.causes():
         if cause.scope == origin and core.causes.drop(cause.name, origin) is not None:
             core.cleared(cause.name, origin)

@@ -22,6 +22,7 @@ from services.desk import (
     pegs,
     protection,
     revaluation,
+    watches,
 )
 from services.desk.core import MINUTE, SECOND, DeskCore
 from services.desk.pair_books import value_waiting
@@ -75,6 +76,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     _forget_pairs(core, submit)
     holdings.review(core)
     looks.watch(core)
+    watches.watch(core, books)
     idle.watch(core)
     if _sample_due(core):
         _record_equity(core, total, margins)

@@ -294,6 +294,8 @@ class DeskState:
     """`instrument|settlement ts` -> accrual estimate in the settle coin, until its payment comes."""
     instants: dict[str, Instant] = field(default_factory=dict)
     """By the same key: what the payment is held against."""
+    blank_since: dict[str, int] = field(default_factory=dict)
+    """Held instrument -> since when its funding schedule is not known."""
     idle: Idle = field(default_factory=Idle)
     measured: dict[str, FillStats] = field(default_factory=dict)
     """By strategy: how its orders filled and what that cost."""

@@ -21,7 +21,7 @@ from services.workers.simserver.worlds import served_world
 from tests.simserver.served import KEY, bound, serving
 
 BTC = "BTC-USDT-PERP"
-SIZE = Decimal("0.5")
+SIZE = Decimal("0.1")
 
 
 def hold(house: House, venue: str, side: Side) -> None:
