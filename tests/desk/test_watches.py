@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.alerts.book import Alert
+from services.desk import watches
 from services.domain.enums import Flow, PairState
 from services.domain.events import Event, MarketFrame, TransferBooked
 from services.risk.kelly import RiskShare
@@ -47,7 +48,11 @@ def test_a_coin_four_thousand_below_zero_is_told_with_the_conversion_to_make() -
     assert told(world, "negative balance") == []
 
 
-def test_a_leg_whose_schedule_is_unknown_for_ten_minutes_is_told_and_held() -> None:
+def test_a_leg_whose_schedule_is_unknown_for_too_long_is_told_and_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert watches.UNKNOWN_S == 600
+    monkeypatch.setattr(watches, "UNKNOWN_S", 60)
     world = hedged()
     short, _ = world.legs()
 
@@ -62,9 +67,9 @@ def test_a_leg_whose_schedule_is_unknown_for_ten_minutes_is_told_and_held() -> N
 
     world.wire.hook = blank
     world.until(lambda w: short in w.desk.state.blank_since, 120)
-    world.run(590)
+    world.run(50)
     assert told(world, "interval unknown") == []
-    world.run(30)
+    world.run(20)
     (alert,) = told(world, "interval unknown")
     assert alert.key == f"interval unknown:{short}"
     assert world.pair_states() == [PairState.HEDGED]
