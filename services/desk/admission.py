@@ -7,7 +7,7 @@ from services.desk.admitting import Outcome, Proposal
 from services.desk.core import SECOND, DeskCore
 from services.desk.state import StrategySlot
 from services.desk.submit import Submitter
-from services.domain.enums import PairState, Severity, TradingState
+from services.domain.enums import PairState, TradingState
 from services.domain.money import ZERO
 from services.risk.kelly import track_record
 from services.strategies.base import OpenPair
