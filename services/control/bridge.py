@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Mapping
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from services.control.ports import Reply
 from services.desk.answers import still_open
@@ -33,6 +33,7 @@ from services.protocol.exits import Exit
 from services.protocol.frames import Cmd, to_json
 from services.protocol.grammar import check
 from services.settings.catalog import catalog
+from services.views.desk import DeskView, FundingRowView
 from services.views.status import SCHEMA
 
 
@@ -65,6 +66,7 @@ class Bridge:
         self._numbers = itertools.count(1)
         self._replies: dict[str, Reply] = {}
         self._stops: list[Reply] = []
+        self._board: tuple[tuple[FundingRowView, ...], Raw] = ((), Raw(b"[]"))
 
     # -- commands ----------------------------------------------------------------------------------------
 
@@ -179,10 +181,20 @@ class Bridge:
         if builder is None:
             return None
         desk = self._desk
+        self._cache.begin(self._runner.machine.events)
         books = Books(
             desk.core, desk.strategies, self._meta(), self._cache, self._tape, self._lately, self._depth
         )
-        return builder(books, argument)
+        view = builder(books, argument)
+        return self._with_board_encoded(view) if isinstance(view, DeskView) else view
+
+    def _with_board_encoded(self, view: DeskView) -> Struct:
+        """The funding board is most of the Desk's bytes and stands for many frames: it is encoded once."""
+        rows, done = self._board
+        if rows is not view.funding:
+            done = Raw(to_json(view.funding))
+            self._board = (view.funding, done)
+        return msgspec.structs.replace(view, funding=done)
 
 
 def _failed(code: str, text: str, status_: Exit) -> Done:

@@ -181,13 +181,16 @@ class Strategies:
 
     # -- the view ----------------------------------------------------------------------------------------
 
-    def view(self, name: str, settings: StrategySettings) -> StrategyView:
+    def view(self, name: str, settings: StrategySettings, *, bare: bool = False) -> StrategyView:
+        """`bare`: without legs and looks, for a caller that works them out in steps."""
         core = self.core
         levels = core.depeg.levels()
         on_prices = isinstance(settings.params, Cross)
         view = StrategyView(
             now=core.now,
-            legs=() if on_prices else perp_legs(core.picture, core.instruments, settings.funding, core.now),
+            legs=()
+            if on_prices or bare
+            else perp_legs(core.picture, core.instruments, settings.funding, core.now),
             pairs=tuple(pair_facts(core, pair) for pair in core.pairs.live() if pair.strategy == name),
             ended=self._ends(name),
             depeg={**levels, **dict.fromkeys(core.settings.assume_par, "ok")},
@@ -196,7 +199,7 @@ class Strategies:
             held=self._by_hand(),
             blocked=self.blocked(name),
         )
-        return looks.with_prices(core, view, settings.cross) if on_prices else view
+        return looks.with_prices(core, view, settings.cross) if on_prices and not bare else view
 
     def _by_hand(self) -> tuple[HeldPair, ...]:
         """One pair per underlying and pair of venues, whoever opened it."""

@@ -319,16 +319,22 @@ def _candidates(sides: Sequence[Side]) -> Iterator[tuple[Side, Side]]:
 
 
 def board(legs: Sequence[LegFacts], rules: BoardRules, now: int) -> tuple[Evaluation, ...]:
-    """All pairs, the best net edge first; pairs that cannot be ranked come last, by name.
+    """All pairs, the best net edge first; pairs that cannot be ranked come last, by name."""
+    return ranking(judged([Side(leg, rules, now) for leg in legs], Ground(rules, now)))
 
-    Ties of the net edge are broken by the ids: the order never depends on the order of the inputs.
-    """
+
+def judged(sides: Sequence[Side], ground: Ground) -> Iterator[Evaluation]:
+    """Every pair that the legs make, one after the other, not yet ranked."""
+    for one, other in _candidates(sides):
+        first = leads(one.leg, (one.receives, one.pays), other.leg, (other.receives, other.pays))
+        yield _judge(*((one, other) if first else (other, one)), ground)
+
+
+def ranking(rows: Iterable[Evaluation]) -> tuple[Evaluation, ...]:
+    """Ties of the net edge are broken by the ids: the order never depends on the order of the inputs."""
     ranked: list[Evaluation] = []
     rest: list[Evaluation] = []
-    ground = Ground(rules, now)
-    for one, other in _candidates([Side(leg, rules, now) for leg in legs]):
-        first = leads(one.leg, (one.receives, one.pays), other.leg, (other.receives, other.pays))
-        row = _judge(*((one, other) if first else (other, one)), ground)
+    for row in rows:
         (rest if row.net_edge is None or row.stale else ranked).append(row)
     ranked.sort(key=lambda row: (-(row.net_edge or ZERO), row.short, row.long))
     rest.sort(key=lambda row: (row.group, row.short, row.long))

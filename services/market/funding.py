@@ -85,9 +85,18 @@ def realised_spreads(short: Sequence[RateRow], long: Sequence[RateRow], count: i
         return ()
     short_is_slower = slower(short[-1], long[-1]) == 0
     slow, fast = (short, long) if short_is_slower else (long, short)
+    slow = slow[-count:]
+    # Of the other leg only what has settled since the one before the first that is asked for.
+    first = min(row.rate_ts - hours_ns(interval_of(row) or ZERO) for row in slow)
+    fast = fast[max(0, bisect_left(fast, first, key=_instant) - 1) :]
     fast_ts = [row.rate_ts for row in fast]
+    sums, known = [ZERO], [0]
+    for row in fast:
+        rate = hourly_rate(row)
+        sums.append(sums[-1] if rate is None else sums[-1] + rate)
+        known.append(known[-1] if rate is None else known[-1] + 1)
     out: list[float] = []
-    for row in slow[-count:]:
+    for row in slow:
         mine = hourly_rate(row)
         if mine is None or row.interval_h is None:
             continue
@@ -96,9 +105,13 @@ def realised_spreads(short: Sequence[RateRow], long: Sequence[RateRow], count: i
         low = min(low, high - 1)
         if low < 0:
             continue
-        others = [rate for rate in map(hourly_rate, fast[low:high]) if rate is not None]
+        others = known[high] - known[low]
         if not others:
             continue
-        gap = mine - sum(others, ZERO) / len(others)
+        gap = mine - (sums[high] - sums[low]) / others
         out.append(float(bps_8h(gap if short_is_slower else -gap)))
     return tuple(out)
+
+
+def _instant(row: RateRow) -> int:
+    return row.rate_ts

@@ -8,7 +8,7 @@ of all up, all down, and each underlying against our net position.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -82,27 +82,34 @@ def stress_table(
     funding: Sequence[FundingLeg] = (),
 ) -> tuple[StressRow, ...]:
     """All rows. `held`: the stablecoins to shock; None = those that any balance or position touches."""
+    return tuple(stressed(accounts, held, funding))
+
+
+def stressed(
+    accounts: Sequence[AccountInput],
+    held: Sequence[str] | None = None,
+    funding: Sequence[FundingLeg] = (),
+) -> Iterator[StressRow]:
+    """The rows of `stress_table`, one after the other."""
     coins = tuple(held) if held is not None else exposed_coins(accounts)
     before = _total_equity(accounts)
-    rows = []
     for coin in coins:
         for fall in FALLS:
-            rows.append(_row(f"{coin} −{_percent(fall)} %", accounts, Shock(coins={coin: fall}), before))
+            yield _row(f"{coin} −{_percent(fall)} %", accounts, Shock(coins={coin: fall}), before)
     perps = _underlyings(accounts)
     if perps:
         for name, factor in (("+", ONE + MOVE), ("−", ONE - MOVE)):
             shock = Shock(underlyings=dict.fromkeys(perps, factor))
-            rows.append(_row(f"every perp {name}{_percent(MOVE)} %", accounts, shock, before))
+            yield _row(f"every perp {name}{_percent(MOVE)} %", accounts, shock, before)
     if funding:
-        rows.append(flipped_row(accounts, funding))
+        yield flipped_row(accounts, funding)
     worst = _worst(accounts, coins, perps, before)
     if worst is not None:
-        rows.append(worst)
+        yield worst
     touched = set(coins)
     for preset in PRESETS:
         if touched.intersection(preset.falls):
-            rows.append(_row(preset.name, accounts, Shock(coins=preset.falls), before))
-    return tuple(rows)
+            yield _row(preset.name, accounts, Shock(coins=preset.falls), before)
 
 
 def _row(name: str, accounts: Sequence[AccountInput], shock: Shock, before: Decimal | None) -> StressRow:

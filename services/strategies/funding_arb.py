@@ -120,7 +120,7 @@ class FundingArb:
 
 def rows(view: StrategyView, params: Funding, state: FundingArbState) -> tuple[Evaluation, ...]:
     """The board as this strategy judges it now: what the console shows and what `decide` acts on."""
-    return board(view.legs, _rules(view, params, state), view.now)
+    return board(view.legs, rules_of(view, params, state), view.now)
 
 
 def summary(state: FundingArbState) -> OpportunitySummary:
@@ -140,7 +140,7 @@ def decide(
     state = state.copied()
     _note_ends(view, params, state)
     intents = _review_pairs(view, params, state)
-    rules = _rules(view, params, state)
+    rules = rules_of(view, params, state)
     judged = board(view.legs, rules, view.now)
     entries, judged = _enter(view, judged, rules)
     _count(judged, entries, state, view.now)
@@ -162,7 +162,8 @@ def stop_distance(same_coin: bool, params: Funding, depeg_d: Decimal) -> Decimal
     return stop if same_coin else max(stop, depeg_d)
 
 
-def _rules(view: StrategyView, params: Funding, state: FundingArbState) -> BoardRules:
+def rules_of(view: StrategyView, params: Funding, state: FundingArbState) -> BoardRules:
+    """What the board judges by, as this strategy stands."""
     return BoardRules(
         params=params,
         depeg=view.depeg,

@@ -3,16 +3,36 @@
 The shell owns the object and hands it in, so nothing is hidden and the desk's own state is never touched.
 A figure is computed anew when its token differs: the step of the desk's time, a fill, an order, a read, a
 cause, a setting. Without a cache every figure is computed at once.
+
+A shell that tells its looks (`begin`) never pays for all of them in one: what only time has made old waits
+for its turn, one figure a look, the oldest first, and long work goes on step by step. So a figure is some
+looks old, and no look keeps the loop that trades waiting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from services.desk.core import SECOND, DeskCore
 
 T = TypeVar("T")
+
+MOST_STEPS = 8
+"""A figure that is further behind, after a while without a look, is computed at once."""
+ASKED_LATELY = 8
+"""Looks after which a figure that nobody asks for any more has no turn."""
+
+
+class Moment(NamedTuple):
+    """The token of a figure that time alone makes old, too."""
+
+    step: int
+    books: Hashable
+
+    def only_older(self, before: Hashable) -> bool:
+        """Nothing but time lies between."""
+        return isinstance(before, Moment) and before.books == self.books
 
 
 class ViewCache:
@@ -21,23 +41,123 @@ class ViewCache:
     def __init__(self, step_ns: int = SECOND) -> None:
         self.step_ns = step_ns
         self._kept: dict[str, tuple[Hashable, Any]] = {}
+        self._look = 0
+        """How many looks were told; 0 = none ever: everything is computed when it is asked for."""
+        self._turn = ""
+        self._behind: dict[str, tuple[int, int]] = {}
+        """What waits for its turn: its step, and the look in which it was last asked for."""
+        self._under_way: dict[str, tuple[Moment, Iterator[Any]]] = {}
+        self._later = 0
+        self._version: object = None
+        self._shared: Any = None
+
+    def begin(self, version: object) -> None:
+        """A look begins. `version` differs when anything has happened since the last one."""
+        self._look += 1
+        self._later = 1
+        if version != self._version:
+            self._version, self._shared = version, None
+        for name in [name for name, (_, asked) in self._behind.items() if self._look - asked > ASKED_LATELY]:
+            del self._behind[name]
+        self._turn = min(self._behind, key=lambda name: self._behind[name][0], default="")
+
+    def shared(self, make: Callable[[], T]) -> T:
+        """One object for all looks at the same state."""
+        if not self._look:
+            return make()
+        if self._shared is None:
+            self._shared = make()
+        found: T = self._shared
+        return found
 
     def get(self, name: str, token: Hashable, compute: Callable[[], T]) -> T:
+        """The figure at this token. One that is only old waits for its turn."""
+        kept = self._kept.get(name)
+        if kept is not None:
+            found: T = kept[1]
+            if kept[0] == token:
+                return found
+            if isinstance(token, Moment) and token.only_older(kept[0]) and self._waits(name, kept[0], token):
+                return found
+        value = compute()
+        self._keep(name, token, value)
+        return value
+
+    def grow(self, name: str, token: Moment, begin: Callable[[], Iterator[T | None]]) -> T:
+        """The same for long work: it gives None after each step and the figure in the end. Until then the
+        last one stands, also where the books have changed."""
+        kept = self._kept.get(name)
+        if kept is None:
+            value = _all_of(begin())
+            self._keep(name, token, value)
+            return value
+        before, found = kept
+        last: T = found
+        if before == token:
+            return last
+        late = not isinstance(before, Moment) or token.step - before.step > MOST_STEPS
+        if not self._look or late:
+            value = _all_of(begin())
+            self._keep(name, token, value)
+            return value
+        if self._waits(name, before, token):
+            return last
+        since, steps = self._under_way.pop(name, (token, None))
+        if steps is None or since.books != token.books:
+            since, steps = token, begin()
+        grown: T | None = next(steps)
+        if grown is None:
+            self._under_way[name] = since, steps
+            return last
+        self._keep(name, since, grown)
+        return grown
+
+    def later(self, name: str, token: Hashable, compute: Callable[[], T], default: T) -> T:
+        """A figure of which there are many: one a look is computed, the others stand as they were."""
         kept = self._kept.get(name)
         if kept is not None and kept[0] == token:
             found: T = kept[1]
             return found
+        if self._look and self._later <= 0:
+            return default if kept is None else kept[1]
+        self._later -= 1
         value = compute()
         self._kept[name] = (token, value)
         return value
 
+    def part(self, rows: Sequence[T], count: int) -> Sequence[T]:
+        """So many of the rows, look by look all of them; without looks all at once."""
+        if not self._look or len(rows) <= count:
+            return rows
+        at = self._look * count % len(rows)
+        return rows[at : at + count]
 
-def moment(core: DeskCore, step_ns: int) -> Hashable:
+    def _waits(self, name: str, before: Hashable, token: Moment) -> bool:
+        if not self._look or not isinstance(before, Moment) or token.step - before.step > MOST_STEPS:
+            return False
+        self._behind[name] = before.step, self._look
+        return name != self._turn
+
+    def _keep(self, name: str, token: Hashable, value: object) -> None:
+        self._kept[name] = (token, value)
+        self._behind.pop(name, None)
+        self._under_way.pop(name, None)
+
+
+def _all_of(steps: Iterator[T | None]) -> T:
+    value: T | None = None
+    for each in steps:
+        value = each if each is not None else value
+    if value is None:
+        raise ValueError("work that ended without a figure")
+    return value
+
+
+def moment(core: DeskCore, step_ns: int) -> Moment:
     """Changes with the time step and with everything that moves a position, a limit or the trading state."""
     state = core.state
     counters = state.counters
-    return (
-        core.now // step_ns,
+    books = (
         tuple((row.name, row.scope, row.state) for row in state.causes.rows.values()),
         counters.fills,
         counters.received,
@@ -49,3 +169,4 @@ def moment(core: DeskCore, step_ns: int) -> Hashable:
         tuple(feed.up for feed in state.picture.feeds.values()),
         tuple(state.overrides.items()),
     )
+    return Moment(core.now // step_ns, books)

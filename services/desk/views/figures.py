@@ -20,10 +20,16 @@ from services.portfolio.inputs import AccountInput
 from services.portfolio.margin import Margin, account_margin, merge_margins, worst_usage
 from services.risk.context import Check, GateContext, Usage
 from services.risk.gate import limit_board
+from services.views.desk import LimitView
 
 MILLISECOND = 1_000_000
 FRESH, LATE, STALE = "fresh", "late", "stale"
 _WORSE = {FRESH: 0, LATE: 1, STALE: 2}
+
+
+def figures_of(core: DeskCore, cache: ViewCache | None) -> Figures:
+    """One look for all views of the same moment."""
+    return Figures(core) if cache is None else cache.shared(lambda: Figures(core, cache))
 
 
 class Figures:
@@ -34,6 +40,8 @@ class Figures:
         self.now = core.now
         self.cache = cache if cache is not None else ViewCache()
         self.token = moment(core, self.cache.step_ns)
+        self.limits: tuple[LimitView, ...] | None = None
+        """As rows, once they have been asked for (`limits.limit_views`)."""
         venues = core.settings.venues
         self.opened = all(is_open(core, venue) for venue in venues)
         self.books: dict[str, AccountInput] = {}

@@ -7,14 +7,17 @@ small, or it is not the time.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from statistics import quantiles
 
 from services.desk.strategy import Strategies
+from services.desk.views.cache import Moment
 from services.desk.views.figures import Figures
 from services.domain.money import ZERO
-from services.market.board import OVERDUE, Evaluation
+from services.market.board import OVERDUE, Evaluation, Ground, Side, judged, ranking
 from services.market.funding import bps_8h, realised_spreads
+from services.market.legs import leg_facts
 from services.settings.funding import Funding
 from services.strategies import funding_arb
 from services.views.desk import FundingRowView, SpreadsView
@@ -23,6 +26,11 @@ SHOWN = 16
 """Settlements in the sparkline."""
 KNOWN = 1_000
 """At most so many make the distribution."""
+
+WORK, LEG, PAIR, ROW = 120, 2, 2, 1
+"""What one look may do of the board, and what each part of it weighs."""
+CHECKED = 8
+"""Rows whose settlements one look checks."""
 
 NONE = "—"
 _FACTS = ("unknown ", "no rate", "no book", "depeg: ", "inverse ", "delisting", OVERDUE)
@@ -38,17 +46,60 @@ def first_funding(figures: Figures) -> tuple[str, Funding]:
 
 def funding_views(figures: Figures, strategies: Strategies) -> tuple[FundingRowView, ...]:
     """The best net edge first; those that cannot be ranked last."""
-    return figures.cache.get("funding", figures.token, lambda: _judge(figures, strategies))
+    name, _ = first_funding(figures)
+    if name not in strategies.states or name not in figures.core.state.strategies:
+        return ()
+    token = _token(figures, strategies, name)
+    rows = figures.cache.grow("funding", token, lambda: _judge(figures, strategies))
+    for row in figures.cache.part(rows, CHECKED):
+        # The dearest part: one is worked out in a look, and the next board has what is there by then.
+        _settled(figures, row.short, row.long)
+    return rows
 
 
-def _judge(figures: Figures, strategies: Strategies) -> tuple[FundingRowView, ...]:
+def _token(figures: Figures, strategies: Strategies, name: str) -> Moment:
+    """Beside time only what a verdict hangs on: with every fill in it, the board would never be through."""
+    core = figures.core
+    books = (
+        strategies.blocked(name),
+        tuple((pair.id, pair.state) for pair in core.pairs.live()),
+        tuple(core.depeg.levels().items()),
+        tuple(core.state.overrides.items()),
+        tuple(feed.up for feed in core.state.picture.feeds.values()),
+    )
+    return Moment(figures.token.step, books)
+
+
+def _judge(figures: Figures, strategies: Strategies) -> Iterator[tuple[FundingRowView, ...] | None]:
+    """The board as the strategy judges it, `WORK` at a step: facts of the legs, then the pairs, then rows."""
     core = figures.core
     name, params = first_funding(figures)
-    if name not in strategies.states or name not in core.state.strategies:
-        return ()
-    view = strategies.view(name, core.settings.strategies[name])
-    judged = funding_arb.rows(view, params, strategies.states[name])
-    return tuple(_view(figures, row, view.blocked) for row in judged)
+    view = strategies.view(name, core.settings.strategies[name], bare=True)
+    rules = funding_arb.rules_of(view, params, strategies.states[name])
+    sides: list[Side] = []
+    found: list[Evaluation] = []
+    rows: list[FundingRowView] = []
+    done = 0
+    for spec in core.instruments.values():
+        if spec.is_perp:
+            sides.append(Side(leg_facts(core.picture, spec, params, view.now), rules, view.now))
+            done += LEG
+            if done >= WORK:
+                done = 0
+                yield None
+    for row in judged(sides, Ground(rules, view.now)):
+        found.append(row)
+        done += PAIR
+        if done >= WORK:
+            done = 0
+            yield None
+    for row in ranking(found):
+        rows.append(_view(figures, row, view.blocked))
+        done += ROW
+        if done >= WORK:
+            done = 0
+            yield None
+    yield tuple(rows)
 
 
 def _view(figures: Figures, row: Evaluation, blocked: str) -> FundingRowView:
@@ -111,10 +162,12 @@ def _settled(figures: Figures, short: str, long: str) -> tuple[tuple[float, ...]
     picture = figures.core.picture
     known = picture.state.rates
     token = tuple(known[name].revision if name in known else -1 for name in (short, long))
-    return figures.cache.get(
+    nothing: tuple[tuple[float, ...], SpreadsView | None] = ((), None)
+    return figures.cache.later(
         f"settled {short}|{long}",
         token,
         lambda: distributed(realised_spreads(picture.settlements(short), picture.settlements(long), KNOWN)),
+        nothing,
     )
 
 

@@ -26,7 +26,13 @@ _WHOLE = "all"
 
 
 def limit_views(figures: Figures) -> tuple[LimitView, ...]:
-    """Trading state, data, depeg guards, then the gate's own board, in its order."""
+    """Trading state, data, depeg guards, then the gate's own board, in its order. Once a look."""
+    if figures.limits is None:
+        figures.limits = _rows(figures)
+    return figures.limits
+
+
+def _rows(figures: Figures) -> tuple[LimitView, ...]:
     board = figures.board()
     return (
         _trading_state(figures),

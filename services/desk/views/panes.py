@@ -9,7 +9,7 @@ from services.desk.core import DeskCore
 from services.desk.strategy import Strategies
 from services.desk.views.cache import ViewCache
 from services.desk.views.cross import cross_view
-from services.desk.views.figures import Figures
+from services.desk.views.figures import Figures, figures_of
 from services.desk.views.flatten import plan_of
 from services.desk.views.funding import first_funding, funding_views
 from services.desk.views.meta import Meta
@@ -24,7 +24,7 @@ from services.views.desk import DeskView, PositionView
 def desk_view(core: DeskCore, strategies: Strategies, meta: Meta, cache: ViewCache | None = None) -> DeskView:
     """Everything the Desk screen draws below the answer bar. `meta` is the strip's; the panes carry none."""
     with localcontext(DESK_CONTEXT):
-        return view_of(Figures(core, cache), strategies)
+        return view_of(figures_of(core, cache), strategies)
 
 
 def view_of(figures: Figures, strategies: Strategies) -> DeskView:

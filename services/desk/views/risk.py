@@ -6,17 +6,19 @@ Accounts and the stress table rest on the last known figures; an account says it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from services.desk import deadman
 from services.desk.core import DAY, DeskCore
+from services.desk.views.cache import Moment
 from services.desk.views.figures import Figures
 from services.desk.views.limits import limit_views
 from services.domain.money import BPS, ONE, STABLECOINS, ZERO
 from services.portfolio.distance import nearest_coin_distance
 from services.portfolio.exposure import total_exposure
 from services.portfolio.margin import effective_weight
-from services.portfolio.stress import FundingLeg, StressRow, stress_table
+from services.portfolio.stress import FundingLeg, StressRow, stressed
 from services.risk.breaker import DAILY, DRAWDOWN, ROLLING
 from services.views.desk import (
     AccountView,
@@ -29,6 +31,8 @@ from services.views.desk import (
 )
 
 DENIED_SHOWN = 10
+ROWS_A_STEP = 8
+"""Of the stress table: what one look computes."""
 _BREAKERS = ((DAILY, "daily loss"), (ROLLING, "rolling 24 h"), (DRAWDOWN, "drawdown"))
 
 
@@ -154,10 +158,16 @@ def breaker_views(core: DeskCore) -> tuple[BreakerView, ...]:
 def stress_rows(figures: Figures) -> tuple[StressRow, ...]:
     """The standing table at the last known figures; the accounts say whether those are stale."""
 
-    def compute() -> tuple[StressRow, ...]:
-        return stress_table(tuple(figures.last_books.values()), None, funding_legs(figures.core))
+    def steps() -> Iterator[tuple[StressRow, ...] | None]:
+        rows: list[StressRow] = []
+        for row in stressed(tuple(figures.last_books.values()), None, funding_legs(figures.core)):
+            rows.append(row)
+            if len(rows) % ROWS_A_STEP == 0:
+                yield None
+        yield tuple(rows)
 
-    return figures.cache.get("stress", figures.token, compute)
+    # It is of the moment in which it was begun, and gone through to its end whatever happens meanwhile.
+    return figures.cache.grow("stress", Moment(figures.token.step, ()), steps)
 
 
 def _stress(figures: Figures) -> tuple[StressView, ...]:

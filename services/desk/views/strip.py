@@ -13,6 +13,7 @@ from services.desk.views.figures import (
     MILLISECOND,
     STALE,
     Figures,
+    figures_of,
     held_sizes,
     is_open,
     level,
@@ -32,7 +33,7 @@ from services.views.strip import StripView, VenueDot
 
 def strip(core: DeskCore, meta: Meta, cache: ViewCache | None = None) -> StripView:
     with localcontext(DESK_CONTEXT):
-        return strip_of(Figures(core, cache), meta)
+        return strip_of(figures_of(core, cache), meta)
 
 
 def strip_of(figures: Figures, meta: Meta) -> StripView:

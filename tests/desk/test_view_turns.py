@@ -1,0 +1,107 @@
+"""Views that are looked at often: no look computes everything, none shows a figure from before a change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from services.desk.views.cache import MOST_STEPS, Moment, ViewCache
+
+
+class Counted:
+    """Figures that say how often each was computed."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, int] = {}
+
+    def of(self, name: str) -> int:
+        self.times[name] = self.times.get(name, 0) + 1
+        return self.times[name]
+
+
+def look(cache: ViewCache, counted: Counted, moment: Moment, names: str) -> list[int]:
+    return [cache.get(name, moment, lambda name=name: counted.of(name)) for name in names]  # type: ignore[misc]
+
+
+def test_without_looks_every_figure_is_of_its_moment() -> None:
+    cache, counted = ViewCache(), Counted()
+    for step in range(3):
+        assert look(cache, counted, Moment(step, "books"), "abc") == [step + 1] * 3
+
+
+def test_what_only_time_has_made_old_takes_turns_the_oldest_first() -> None:
+    cache, counted = ViewCache(), Counted()
+    cache.begin(0)
+    assert look(cache, counted, Moment(0, "books"), "abc") == [1, 1, 1]
+    seen = []
+    for number in range(1, 5):
+        cache.begin(number)
+        seen.append(look(cache, counted, Moment(1, "books"), "abc"))
+    assert seen == [[1, 1, 1], [2, 1, 1], [2, 2, 1], [2, 2, 2]]
+
+
+def test_a_change_of_the_books_is_in_every_figure_of_the_very_next_look() -> None:
+    cache, counted = ViewCache(), Counted()
+    cache.begin(0)
+    look(cache, counted, Moment(0, "books"), "abc")
+    cache.begin(1)
+    assert look(cache, counted, Moment(1, "a fill"), "abc") == [2, 2, 2]
+
+
+def test_after_a_while_without_a_look_nothing_old_is_shown() -> None:
+    cache, counted = ViewCache(), Counted()
+    cache.begin(0)
+    look(cache, counted, Moment(0, "books"), "ab")
+    cache.begin(1)
+    assert look(cache, counted, Moment(MOST_STEPS + 1, "books"), "ab") == [2, 2]
+
+
+def test_long_work_goes_on_step_by_step_and_begins_anew_when_the_books_change() -> None:
+    cache = ViewCache()
+    begun: list[str] = []
+
+    def grow(step: int, books: str) -> str:
+        def steps() -> Iterator[str | None]:
+            begun.append(books)
+            yield None
+            yield None
+            yield books
+
+        return cache.grow("board", Moment(step, books), steps)
+
+    cache.begin(0)
+    assert grow(0, "one") == "one"
+    shown = []
+    for number, books in enumerate(["two", "two", "three", "three", "three", "three"], 1):
+        cache.begin(number)
+        shown.append(grow(1, books))
+    assert shown == ["one", "one", "one", "one", "three", "three"]
+    assert begun == ["one", "two", "three"]
+
+
+def test_of_many_figures_one_is_computed_in_a_look() -> None:
+    cache, counted = ViewCache(), Counted()
+    shown = []
+    for number in range(3):
+        cache.begin(number)
+        shown.append([cache.later(name, 7, lambda name=name: counted.of(name), 0) for name in "ab"])  # type: ignore[misc]
+    assert shown == [[1, 0], [1, 1], [1, 1]]
+
+
+def test_a_part_of_the_rows_comes_round_to_all_of_them() -> None:
+    cache, rows = ViewCache(), tuple(range(20))
+    assert cache.part(rows, 8) == rows
+    seen: set[int] = set()
+    for number in range(8):
+        cache.begin(number)
+        seen.update(cache.part(rows, 8))
+    assert seen == set(rows)
+
+
+def test_one_look_at_the_same_state_is_shared() -> None:
+    cache = ViewCache()
+    cache.begin("event 1")
+    first = cache.shared(object)
+    cache.begin("event 1")
+    assert cache.shared(object) is first
+    cache.begin("event 2")
+    assert cache.shared(object) is not first
