@@ -186,7 +186,8 @@ def _inventory(dear: Look, cheap: Look, rules: CrossRules) -> list[str]:
     for coin, venue in needs:
         text = refusal(rules.stocks, coin, venue)
         if text and not sold.is_perp and not any(row.coin == coin for row in rules.stocks):
-            text = f"{NOT_HELD}: {coin} on {venue}"  # a coin of spot alone has a row where anybody holds it
+            # A coin of spot alone has a row where anybody holds it; without one the rest does not matter.
+            return [f"{NOT_HELD}: {coin} on {venue}"]
         if text:
             out.append(text)
     if sold.is_perp or out:

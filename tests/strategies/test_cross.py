@@ -210,6 +210,8 @@ def test_a_leg_is_bounded_by_what_its_venue_has_above_its_low_mark(
 def test_spot_without_its_coin_or_an_unread_venue_enters_nothing() -> None:
     usd = coins_at({"USD": "50000"}, {"USD": "50000"})
     assert only(view(*spots(), stocks=usd)).refusals == ("nothing held: BTC on beta",)
+    poor = coins_at({"USD": "5000"}, {"USD": "95000"})
+    assert only(view(*spots(), stocks=poor)).refusals == ("nothing held: BTC on beta",)
     unread = stocks({"alpha": {"USD": D(50_000), "BTC": D(1)}, "beta": None}, ("USD", "BTC"), D("0.25"))
     assert only(view(*spots(), stocks=unread)).refusals == (
         "inventory unknown: BTC on beta",
