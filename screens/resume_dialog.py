@@ -100,7 +100,7 @@ def _way(cause: ResumeCauseView) -> str:
     name = f.clean(cause.name)
     named = f'"{name}"' if " " in name else name
     way = f"add --override {named}"
-    return f"{way}, or --rebase {cause.rebase} to measure anew from here" if cause.rebase else way
+    return f"{way}, or --rebase {cause.rebase} to measure anew" if cause.rebase else way
 
 
 def _under(label: str, label_ink: str, text: str, width: int, ink: str = "text") -> list[Line]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from textual import events
+from textual.binding import Binding
 from textual.message import Message
 from textual.widgets import Input
 
@@ -60,6 +61,15 @@ def _ticked(text: str, ink: str) -> list[Span]:
     if text.startswith(f"{g.TICK} "):
         return [Span(f"{g.TICK} ", "pos"), Span(text[2:], ink)]
     return [Span(text, ink)]
+
+
+EDITS: dict[str, str] = {
+    key: binding.action
+    for binding in Input.BINDINGS
+    if isinstance(binding, Binding) and binding.action not in ("submit", "copy")
+    for key in binding.key.split(",")
+}
+"""Keys that move or delete, by what they do."""
 
 
 class LineField(Input):
@@ -121,8 +131,12 @@ class LineField(Input):
             self._walk(1 if event.key == "tab" else -1)
         elif event.key in ("up", "down") and self._history is not None:
             self._recall(-1 if event.key == "up" else 1)
+        elif event.key in EDITS:
+            # At once: through the bindings it would come behind the signs that were typed after it.
+            self._offers, self._offer = [], -1
+            await self.run_action(EDITS[event.key])
         else:
-            if event.is_printable or event.key in ("backspace", "delete"):
+            if event.is_printable:
                 self._offers, self._offer = [], -1
             await super()._on_key(event)
             return

@@ -14,23 +14,50 @@ def closing(view: DeskView, what: str) -> FlattenPlan:
     """`what` is as `flatten` takes it: a symbol, an instrument, a venue or a pair; empty or `all` =
     everything.
 
-    A leg takes its whole pair with it (SEMANTICS 10). A figure of the sum is None as soon as one part is.
+    What is named goes whole. A leg takes its whole pair with it (SEMANTICS 10), and of a leg that is not
+    named only what that pair holds: its figures are the row's in proportion, which for the slippage of a part
+    is rather too much. A figure of the sum is None as soon as one part is.
     """
     plan = view.flatten
     if what in ("", "all"):
         return plan
-    named = {row.instrument for row in plan.rows if what in _names(row.instrument)}
-    named |= {name for name in plan.orders if what in _names(name)}
-    for pair in view.pairs:
-        if pair.id == what or named & {pair.short, pair.long}:
-            named |= {pair.short, pair.long}
-    rows = tuple(row for row in plan.rows if row.instrument in named)
+    named = {name for name in (*(row.instrument for row in plan.rows), *plan.orders) if what in _names(name)}
+    pairs = [pair for pair in view.pairs if pair.id == what or named & {pair.short, pair.long}]
+    ids = {pair.id for pair in pairs}
+    held: dict[str, Decimal] = {}
+    for leg in view.positions:
+        if leg.pair in ids and leg.instrument not in named:
+            held[leg.instrument] = held.get(leg.instrument, Decimal(0)) + abs(leg.size)
+    rows = []
+    for row in plan.rows:
+        if row.instrument in named:
+            rows.append(row)
+        elif row.instrument in held and row.quantity > 0:
+            rows.append(_part(row, min(row.quantity, held[row.instrument])))
+    touched = named.union(*({pair.short, pair.long} for pair in pairs))
     return replace(
         plan,
-        rows=rows,
-        working_orders=sum(count for name, count in plan.orders.items() if name in named),
+        rows=tuple(rows),
+        working_orders=sum(count for name, count in plan.orders.items() if name in touched),
         doubts=tuple(text for text in plan.doubts if _concerns(text, what, rows)),
         **summed(rows, plan.equity),
+    )
+
+
+def _part(row: FlattenRow, quantity: Decimal) -> FlattenRow:
+    share = quantity / row.quantity
+
+    def of(value: Decimal | None) -> Decimal | None:
+        return None if value is None else value * share
+
+    return replace(
+        row,
+        quantity=quantity,
+        notional=of(row.notional),
+        cost=of(row.cost),
+        fee=of(row.fee),
+        slippage=of(row.slippage),
+        funding_per_day=of(row.funding_per_day),
     )
 
 

@@ -402,6 +402,10 @@ async def test_a_line_typed_faster_than_the_field_comes_is_text() -> None:
         await d.pilot.pause(0.2)
         assert d.link.sent == [("halt", {"reason": "FHa"})]
         assert d.app.desk.dialog is None
+        # What moves or deletes in the line is done in its turn, too.
+        at_once(d, "colon", *"x", "ctrl+u", *"halt 20", "backspace", *"5", "home", "delete", *"h", "enter")
+        await d.pilot.pause(0.2)
+        assert d.link.sent[1:] == [("halt", {"reason": "25"})]
 
 
 async def test_a_key_right_behind_f_cannot_take_the_keys_from_the_dialog() -> None:
