@@ -28,6 +28,11 @@ PARSED = [
     ('pause "my arb"', "pause", {"name": "my arb"}),
     ("enable funding_arb spread is back", "enable", {"name": "funding_arb", "reason": "spread is back"}),
     ("pair close P-07", "pair close", {"id": "P-07"}),
+    (
+        "pair open A.x B.y 4,000 the spread is wide",
+        "pair open",
+        {"short": "A.x", "long": "B.y", "notional": "4,000", "reason": "the spread is wide"},
+    ),
     ("ack depeg:USDC", "ack", {"key": "depeg:USDC"}),
     ("set funding_arb.min_spread 0.8bps/8h", "set", {"key": "funding_arb.min_spread", "value": "0.8bps/8h"}),
     ("unset funding_arb.min_spread", "unset", {"key": "funding_arb.min_spread"}),
@@ -63,7 +68,8 @@ def test_line_becomes_command(line: str, name: str, args: dict[str, str]) -> Non
         ("flatten a b", "one too many"),
         ("enable funding_arb", "REASON is missing"),
         ("pair", "pair close ID"),
-        ("pair open", "pair close ID"),
+        ("pair open", "pair open: SHORT is missing"),
+        ("pair open A B", "NOTIONAL is missing"),
         ("limit USDT-PERP max_pain 3", "none of max_position"),
         ("status", "shell command"),
         ('pause ""', "NAME is empty"),
@@ -116,7 +122,7 @@ def candidates(takes: Takes) -> tuple[str, ...]:
     ("line", "offers"),
     [
         ("h", ("halt",)),
-        (":pa", ("pause", "pair close")),
+        (":pa", ("pause", "pair open", "pair close")),
         ("pause ", ("pause funding_arb",)),
         ("pair close P", ("pair close P-01", "pair close P-02")),
         ("flatten a", ("flatten alpha",)),
@@ -132,7 +138,7 @@ def test_completion(line: str, offers: tuple[str, ...]) -> None:
 
 
 def test_every_command_has_help_and_an_example_that_parses() -> None:
-    assert len(SPECS) == 24
+    assert len(SPECS) == 27
     for spec in SPECS:
         assert spec.help.endswith(".")
         if spec.line:
