@@ -13,7 +13,7 @@ from services.execution.pair_legs import within_residual
 from services.execution.pair_state import LegPolicy, Pair
 from services.settings.parameters import Settings
 from tests.execution.builders import BTC_A, BTC_B, GOOD, INSTRUMENTS, Answer, Market, market, opened
-from tests.execution.test_pair_properties import CALM, KINDS, SCRIPTS, at_rest, steps
+from tests.execution.test_pair_properties import CALM, HELD, SCRIPTS, at_rest, steps
 
 D = Decimal
 NOTHING = Answer(fills=())
@@ -160,7 +160,9 @@ def test_a_leg_taken_by_the_venue_during_a_cut_ends_the_pair() -> None:
 
 
 @CALM
-@given(SCRIPTS, KINDS, st.decimals("0.01", "0.99", places=2), st.integers(0, 30), st.booleans())
+@given(
+    SCRIPTS, st.sampled_from(HELD), st.decimals("0.01", "0.99", places=2), st.integers(0, 30), st.booleans()
+)
 def test_after_a_cut_the_legs_match_at_the_asked_size_and_nothing_increased(
     script: list[Answer], kind: tuple[str, str], fraction: Decimal, before: int, halt: bool
 ) -> None:
@@ -194,7 +196,7 @@ def lot_of(kind: tuple[str, str]) -> Decimal:
 
 
 @CALM
-@given(SCRIPTS, KINDS, st.decimals("0.01", "0.99", places=2), st.integers(0, 60))
+@given(SCRIPTS, st.sampled_from(HELD), st.decimals("0.01", "0.99", places=2), st.integers(0, 60))
 def test_a_cut_asked_in_any_state_ends_hedged_or_flat_without_an_increase(
     script: list[Answer], kind: tuple[str, str], fraction: Decimal, before: int
 ) -> None:

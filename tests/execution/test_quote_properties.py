@@ -11,7 +11,7 @@ from services.domain.enums import PairState, Purpose
 from services.execution.pair_state import Pair
 from services.settings.parameters import Execution, Settings
 from tests.execution.builders import BTC_B, MS, SECOND, Answer, Market, Rest, market, opened
-from tests.execution.test_pair_properties import ANSWERS, KINDS, LONG_ENOUGH, at_rest, steps
+from tests.execution.test_pair_properties import ANSWERS, HELD, KINDS, LONG_ENOUGH, at_rest, steps
 
 D = Decimal
 MAKER = Settings(exec=Execution(entry_style="maker", exit_style="maker"))
@@ -75,7 +75,7 @@ def few_requotes(world: Market) -> None:
 
 
 @CALM
-@given(QUOTED, SCRIPTS, MOVES, KINDS)
+@given(QUOTED, SCRIPTS, MOVES, st.sampled_from(HELD))
 def test_a_quoted_entry_stays_within_its_bounds_and_ends_hedged_or_flat(
     rests: list[Rest], script: list[Answer], moves: list[int], kind: tuple[str, str]
 ) -> None:
@@ -120,7 +120,7 @@ def test_a_halt_at_any_moment_withdraws_and_nothing_increases_after_it(
 
 
 @CALM
-@given(QUOTED, SCRIPTS, MOVES, KINDS, st.integers(0, 60), THEN)
+@given(QUOTED, SCRIPTS, MOVES, st.sampled_from(HELD), st.integers(0, 60), THEN)
 @example([Rest(kind="swallowed", latency_ms=1)], [], [], ("hedge", "0.4"), 2, "halt")
 def test_a_quoted_exit_never_increases_and_ends_matched(
     rests: list[Rest], script: list[Answer], moves: list[int], kind: tuple[str, str], split: int, then: str
