@@ -197,6 +197,9 @@ def _differences(
     lines: list[Difference] = []
     ours = dict(held.positions)
     for fill in newer:
+        spec = instruments.get(fill.instrument)
+        if spec is not None and not spec.is_perp:
+            continue  # it moved balances, which wait for the next report
         ours[fill.instrument] = ours.get(fill.instrument, ZERO) - fill.quantity * fill.side.sign
     theirs = {row.instrument: row.size for row in report.positions}
     for name in sorted({**ours, **theirs}):

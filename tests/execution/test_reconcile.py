@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from services.domain.enums import OrderState, Purpose, Side, TimeInForce
 from services.domain.events import (
@@ -31,7 +32,7 @@ from services.execution.reconcile import (
 )
 from services.execution.table import OrderTable
 from services.settings.parameters import Execution, Reconcile
-from tests.execution.builders import BTC_A, INSTRUMENTS, SECOND, START, USDT_A
+from tests.execution.builders import BTC_A, INSTRUMENTS, SECOND, SPOT_A, START, USDT_A
 
 D = Decimal
 PRICES: dict[str, Decimal | None] = {BTC_A: D(2000), USDT_A: D(1)}
@@ -217,6 +218,15 @@ def test_fills_newer_than_the_report_are_taken_out_before_comparing() -> None:
     result = run(ours, read("0.5"))
     assert result.differences == ()
     assert result.undecided == (BTC_A,)
+
+
+def test_a_newer_fill_of_spot_is_no_position() -> None:
+    """It moved balances, which are compared by the next report (found by adversarial seed 60666)."""
+    late = structs.replace(fill("t9", "0.2", AT + 1), instrument=SPOT_A)
+    ours = held(balance="999", recent_fills=(late,), known_trades=frozenset({(SPOT_A, "t9")}))
+    result = run(ours, read())
+    assert result.differences == ()
+    assert result.undecided == (SPOT_A,)
 
 
 def test_a_fill_the_venue_does_not_list_is_a_ghost() -> None:
