@@ -101,11 +101,19 @@ class DeskPrices:
         """A desk that comes back from its journal knows what it held: only a new one has such venues, and one
         whose store was lost until its pairs are made again."""
         core = self._core
-        books, rebuild = core.state.venues, core.state.rebuild
+        books, rebuild, barren = core.state.venues, core.state.rebuild, self.barren()
         return tuple(
             venue
             for venue in core.settings.venues
-            if (book := books.get(venue)) is None
-            or not book.opened
-            or (rebuild is not None and venue not in rebuild.read)
+            if venue not in barren
+            and (
+                (book := books.get(venue)) is None
+                or not book.opened
+                or (rebuild is not None and venue not in rebuild.read)
+            )
         )
+
+    def barren(self) -> tuple[str, ...]:
+        """By the venues' own word: market data without a key."""
+        books = self._core.state.venues.items()
+        return tuple(venue for venue, book in books if book.facts is not None and not book.facts.account)

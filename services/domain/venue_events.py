@@ -22,6 +22,8 @@ class VenueFacts(Struct, frozen=True, tag="venue_facts", kw_only=True):
     """The switch leaves conditional orders alone."""
     own_clock: bool = False
     """It has another clock than we: how far off it is has to be measured (`VenueClock`)."""
+    account: bool = True
+    """An account of ours is there; False = market data only, and nothing that could be read."""
     funding_caps: dict[str, Decimal] = {}
     """Instrument -> the largest rate per interval, either way, that it settles; absent = it states none."""
 

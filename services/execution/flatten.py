@@ -331,6 +331,7 @@ class FlattenMachine:
             return []
         known = {i.venue: None for i in self._instruments.values() if scope.covers(i)}
         known |= {venue: None for venue in view.unread() if scope.everything or scope.venue == venue}
+        known = {venue: None for venue in known if venue not in view.barren()}
         ordered = [venue for venue in self._settings.venues if venue in known]
         return ordered + [venue for venue in known if venue not in ordered]
 

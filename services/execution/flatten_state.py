@@ -71,6 +71,9 @@ class FlattenView(Prices, Protocol):
     def resting(self) -> tuple[RestingOrder, ...]:
         """Every order that may still fill: ours by the order table, foreign by the last account report."""
 
+    def barren(self) -> tuple[str, ...]:
+        """Venues on which we have no account at all: nothing there needs a proof."""
+
     def unread(self) -> tuple[str, ...]:
         """Venues of the profile that no account report has come from yet: what they hold is not known."""
 

@@ -32,6 +32,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """`mark`, `oracle` or `index`: what a settlement multiplies the size with; `none` = there is none."""
     history: bool
     """Tells settled funding rates of the past."""
+    account: bool = True
+    """We have a key: an account of ours is there, whether orders are taken or not."""
 
 
 def connected(
@@ -46,6 +48,7 @@ def connected(
             dead_man=can.dead_man,
             conditional_survives_dead_man=can.conditional_survives_dead_man,
             own_clock=True,
+            account=can.account,
             funding_caps=dict(funding_caps or {}),
         ),
         VenueLink(venue=venue, ts=now, up=True, reason="connected"),

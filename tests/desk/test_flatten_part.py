@@ -11,6 +11,7 @@ from services.desk.desk import Desk
 from services.domain.enums import PairState
 from services.domain.events import AccountReport, Event, Timer
 from services.domain.store_events import StoreRebuilt
+from services.domain.venue_events import VenueFacts
 from services.drive.machine import VirtualMachine
 from services.drive.queue import Kind
 from tests.desk.world import Answers, DeskWorld, S, Tap, quick
@@ -131,3 +132,19 @@ def test_a_flatten_before_a_lost_stores_pairs_are_made_again_waits_for_them() ->
     assert world.done[command].ok, world.done[command].text
     assert worst * 23_000 < 6_000, "a slice"
     assert world.positions() == {}
+
+
+def test_a_venue_with_market_data_only_holds_nothing_up() -> None:
+    """No key, so no account that could be read: what it might hedge is nobody's of ours."""
+    world, held = begun_anew(silent="beta", deaf_s=1_000)
+    (leg,) = [name for name in held if name.endswith(".alpha")]
+    facts = VenueFacts(
+        venue="beta", ts=world.now, conditional=False, dead_man=False,
+        conditional_survives_dead_man=False, account=False,
+    )  # fmt: skip
+    world.until(lambda w: bool(w.desk.state.venues["beta"].facts))
+    world.machine.feed(facts)
+    command = flatten(world, "")
+    world.until(lambda w: command in w.done, 90)
+    assert world.done[command].ok, world.done[command].text
+    assert leg not in world.positions()

@@ -106,6 +106,7 @@ class Book:
     lasts: dict[str, Decimal | None] = field(default_factory=dict)
     silent: tuple[str, ...] = ()
     """Venues that have not been read."""
+    data_only: tuple[str, ...] = ()
 
     def mid(self, instrument: str) -> Decimal | None:
         return self.mids.get(instrument)
@@ -126,6 +127,9 @@ class Book:
 
     def usd(self, instrument: str) -> Decimal | None:
         return D(1)
+
+    def barren(self) -> tuple[str, ...]:
+        return self.data_only
 
     def unread(self) -> tuple[str, ...]:
         return self.silent

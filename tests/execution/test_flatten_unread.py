@@ -84,6 +84,9 @@ def test_the_proof_needs_a_read_of_a_venue_of_which_nothing_is_known(scope: Scop
     desk = Wide(View(silent=("nowhere",)))
     run, _ = desk.start(scope)
     assert desk.machine.state.runs[run].venues == venues
+    bare = Wide(View(silent=("nowhere",), data_only=("alpha",)))
+    run, _ = bare.start(scope)
+    assert bare.machine.state.runs[run].venues == [name for name in venues if name != "alpha"]
 
 
 @pytest.mark.parametrize(

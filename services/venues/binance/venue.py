@@ -54,6 +54,7 @@ class BinanceVenue(WiredVenue):
         self._keyed = bool(settings.key)
         can = Capabilities(
             orders=self._keyed,
+            account=self._keyed,
             conditional=self._keyed,
             dead_man=self._keyed,
             # It is not known that the switch takes conditional orders along, so nobody may count on it.

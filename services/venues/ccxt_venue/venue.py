@@ -98,6 +98,7 @@ class CcxtVenue:
         trades = self._manner is not None
         self.capabilities = Capabilities(
             orders=trades,
+            account=keyed,
             conditional=self._manner is not None
             and self._manner.conditional
             and not settings.spot

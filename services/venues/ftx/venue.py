@@ -96,6 +96,7 @@ class FtxVenue:
         self._work = Work(name, self._down)
         self.capabilities = Capabilities(
             orders=secret is not None,
+            account=secret is not None,
             conditional=secret is not None,
             dead_man=settings.extensions,
             conditional_survives_dead_man=settings.extensions,

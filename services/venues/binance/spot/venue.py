@@ -45,6 +45,7 @@ class SpotVenue(WiredVenue):
             raise ValueError(f"{name}: a Binance profile names its symbols")
         can = Capabilities(
             orders=sign is not None,
+            account=sign is not None,
             conditional=False,
             dead_man=False,
             conditional_survives_dead_man=False,
