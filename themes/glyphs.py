@@ -82,6 +82,7 @@ _ASCII = {
     "▆": "*",
     "▇": "#",
     "█": "#",
+    "▒": ":",
 }
 
 FRAME_ASCII = str.maketrans(_ASCII)

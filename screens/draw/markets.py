@@ -275,9 +275,10 @@ def basis(view: BookView, width: int, height: int) -> Content:
 def funding(view: BookView, width: int, height: int) -> Content:
     content = Content(title="Funding", summary=(*_next(view), ()))
     points = [(each.ts, float(each.rate)) for each in view.settled]
-    if view.rate is not None and view.predicted and view.settles_ns is not None:
+    pending = view.rate is not None and view.predicted and view.settles_ns is not None
+    if view.rate is not None and view.settles_ns is not None and pending:
         points.append((view.ts + view.settles_ns, float(view.rate)))
-    lines = plots.columns(points, width, height, _hundredths)
+    lines = plots.columns(points, width, height, _hundredths, pending=pending)
     content.rows = _or_empty(
         lines, "No settlement known yet. They come with the venue's funding history.", width
     )

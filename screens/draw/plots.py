@@ -125,11 +125,16 @@ def line_chart(
 
 
 def columns(
-    points: Sequence[tuple[int, float]], width: int, height: int, write: Callable[[float], str]
+    points: Sequence[tuple[int, float]],
+    width: int,
+    height: int,
+    write: Callable[[float], str],
+    *,
+    pending: bool = False,
 ) -> list[Line]:
-    """One column a value, up from zero or down from it, with a mark under each and its time below.
+    """One column a value, up from zero or down from it, with a mark under each settled one and times below.
 
-    The last one is drawn in accent: it is not settled yet.
+    `pending`: the last one is not settled yet; it is drawn in accent and light, and has no mark.
     """
     finite = [(ts, value) for ts, value in points if math.isfinite(value)]
     side = max((len(write(value)) for _, value in finite), default=0) + 1
@@ -147,27 +152,26 @@ def columns(
     grid: list[list[tuple[str, str]]] = [[(" ", "text")] * plot for _ in range(rows)]
     offset = plot - step * len(shown)
     for at, (_, value) in enumerate(shown):
-        x, last = offset + step * at, at == len(shown) - 1
+        x, open_ = offset + step * at, pending and at == len(shown) - 1
+        full, ink = ("▒", "accent") if open_ else ("█", "series")
         if value >= 0:
             halves = math.ceil(value / top * 2 * above) if top and value else 0
-            ink = "accent" if last else "series"
             for row in range(above):
                 filled = halves - 2 * (above - 1 - row)
                 if filled > 0:
-                    grid[row][x] = ("█" if filled > 1 else "▄", ink)
+                    grid[row][x] = (full if filled > 1 or open_ else "▄", ink)
         else:
             halves = math.ceil(value / bottom * 2 * (rows - above))
-            ink = "accent" if last else "series"
             for row in range(above, rows):
                 filled = halves - 2 * (row - above)
                 if filled > 0:
-                    grid[row][x] = ("█" if filled > 1 else "▀", ink)
+                    grid[row][x] = (full if filled > 1 or open_ else "▀", ink)
     labels = {0: write(top) if top else write(0.0), rows - 1: write(bottom) if bottom else ""}
     if bottom == 0:
         labels[rows - 1] = write(0.0)
     lines = [_joined(grid[row]).add(labels.get(row, "").rjust(side), "muted") for row in range(rows)]
     ticks = [" "] * plot
-    for at in range(len(shown)):
+    for at in range(len(shown) - pending):
         ticks[offset + step * at] = "╵"
     lines.append(Line([Span("".join(ticks), "muted")]).to(width))
     lines.append(times([ts for ts, _ in shown], plot, step).to(width))

@@ -69,3 +69,14 @@ def test_paid_and_received_stand_on_different_sides_of_zero() -> None:
     assert up.count("█") == 2
     assert down.count("█") == 1
     assert texts[8].count("╵") == 3
+
+
+def test_what_is_not_settled_yet_is_light_and_has_no_mark() -> None:
+    points = [(0, 2.0), (MINUTE, -2.0), (2 * MINUTE, 2.0)]
+    open_ = [line.plain for line in plots.columns(points, 30, 10, write, pending=True)]
+    assert (open_[0].count("█"), open_[0].count("▒")) == (1, 1)
+    assert open_[8].count("╵") == 2
+    below = [
+        line.plain for line in plots.columns([*points[:2], (2 * MINUTE, -1.0)], 30, 10, write, pending=True)
+    ]
+    assert sum(text.count("▒") for text in below) == 2
