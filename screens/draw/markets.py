@@ -188,12 +188,12 @@ def ladder(view: BookView, width: int, height: int) -> Content:
         ]
         return content
     half = max(1, (height - 2) // 2)
-    asks, bids = view.asks[:half], view.bids[:half]
-    most = max((level.size for level in (*asks, *bids)), default=Decimal(1)) or Decimal(1)
-    price_width = max(len(f.on_grid(level.price, view.price_increment)) for level in (*asks, *bids))
-    size_width = max(len(f.on_grid(level.size, view.size_increment)) for level in (*asks, *bids))
-    sums = _sums(asks), _sums(bids)
-    sum_width = max((len(f.on_grid(s, view.size_increment)) for each in sums for s in each), default=4)
+    asks, bids = _shown(view.asks, half), _shown(view.bids, half)
+    both = [level for level, _ in (*asks, *bids)]
+    most = max((level.size for level in both), default=Decimal(1)) or Decimal(1)
+    price_width = max(len(f.on_grid(level.price, view.price_increment)) for level in both)
+    size_width = max(len(f.on_grid(level.size, view.size_increment)) for level in both)
+    sum_width = max(len(f.on_grid(total, view.size_increment)) for _, total in (*asks, *bids))
     bar = width - price_width - size_width - sum_width - 6
     head = Line([Span("Price".rjust(price_width + 2), "muted"), Span("Size".rjust(size_width + 1), "muted")])
     content.head = [head.to(width - sum_width).add("Sum".rjust(sum_width), "muted")]
@@ -208,9 +208,9 @@ def ladder(view: BookView, width: int, height: int) -> Content:
             line.add(fill, "series").add(track, "track")
         return line.to(width - sum_width).add(f.on_grid(total, view.size_increment).rjust(sum_width), "muted")
 
-    lines = [drawn(a, s) for a, s in reversed(list(zip(asks, sums[0], strict=True)))]
+    lines = [drawn(level, total) for level, total in reversed(asks)]
     lines.append(_between(view, width))
-    lines += [drawn(b, s) for b, s in zip(bids, sums[1], strict=True)]
+    lines += [drawn(level, total) for level, total in bids]
     if not view.whole:
         lines += wrap("Only the best prices and what lies within 5 bps are known now.", width, "muted")
     if view.level == "stale":
@@ -226,12 +226,17 @@ def book_age(view: BookView) -> tuple[Span, ...]:
     return (age_span(view.age_ms, view.level, holds=False, remote=False),)
 
 
-def _sums(levels: Sequence[LevelView]) -> list[Decimal]:
+def _shown(levels: Sequence[LevelView], most: int) -> list[tuple[LevelView, Decimal]]:
+    """The best levels with what stands up to them. Where an order of ours lies further out, the last row is
+    the nearest of them."""
     out, total = [], Decimal(0)
     for level in levels:
         total += level.size
-        out.append(total)
-    return out
+        out.append((level, total))
+    ours = next((each for each in out[most:] if each[0].ours), None)
+    if ours is None or most < 3 or any(level.ours for level, _ in out[:most]):
+        return out[:most]
+    return [*out[: most - 1], ours]
 
 
 def _between(view: BookView, width: int) -> Line:
@@ -240,8 +245,9 @@ def _between(view: BookView, width: int) -> Line:
     bid, ask = view.bids[0].price, view.asks[0].price
     spread = float((ask - bid) / ((ask + bid) / 2)) * 10_000
     line = Line([Span(f"  {spread:.1f} bps", "*text")])
-    if view.mark is not None:
-        line.add("   mark ", "muted").add(f.on_grid(view.mark, view.price_increment), "text")
+    mark = "" if view.mark is None else f.on_grid(view.mark, view.price_increment)
+    if mark and line.width + len(mark) + 8 <= width:
+        line.add("   mark ", "muted").add(mark, "text")
     sides = f" asks {g.UP} {g.DOWN} bids"
     rule = width - line.width - len(sides) - 1
     if rule < 2:
