@@ -42,7 +42,9 @@ def ask(core: DeskCore, venue: str, why: str) -> None:
 
 
 def schedule(core: DeskCore, venue: str) -> None:
-    every = max(core.settings.fresh.account_read_s * SECOND, core.settings.data_step_ns)
+    settings = core.settings
+    seconds = min(settings.fresh.account_read_s, settings.reconcile.every_s)
+    every = max(seconds * SECOND, settings.data_step_ns)
     core.set_timer(f"read {venue}", core.now + every)
 
 

@@ -38,8 +38,11 @@ class DeskPrices:
     def depth(self, instrument: str, side: Side) -> Decimal | None:
         core = self._core
         quote = core.picture.fresh_quote(instrument, core.now)
-        if quote is None:
+        age = core.picture.quote_age(instrument, core.now)
+        if quote is None or age is None:
             return None
+        if age >= core.picture.book_limit_ns:
+            return ZERO
         met = quote.ask_depth if side is Side.BUY else quote.bid_depth
         if not 0 < met < IMPOSSIBLE:
             return ZERO  # an impossible figure bounds like an empty book: unknown is never deeper

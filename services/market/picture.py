@@ -56,6 +56,7 @@ class MarketPicture:
         self.assume_par = assume_par
         self._caps = known_caps(rate_caps)
         self._quote_ns = self.stretched(fresh.quote_ms * _MS)
+        self.book_limit_ns = self.stretched(fresh.book_ms * _MS)
         self._mark_ns = self.stretched(fresh.mark_ms * _MS)
         self._index_ns = self.stretched(fresh.index_ms * _MS)
         self._funding_ns = self.stretched(fresh.funding_ms * _MS)

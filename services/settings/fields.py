@@ -248,7 +248,6 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "bulk_lane_max": F("count"),
         "strategy_call_ms": F("ms", "up"),
         "heartbeat_s": F("s", "up"),
-        "conflation_hz": F("count"),
     },
 }
 

@@ -137,6 +137,7 @@ class Ladder(Struct, frozen=True, kw_only=True):
 class Freshness(Struct, frozen=True, kw_only=True):
     quote_ms: int = 3_000
     book_ms: int = 3_000
+    """Of what rests behind the best prices; older depth counts as an empty book."""
     mark_ms: int = 10_000
     index_ms: int = 10_000
     funding_ms: int = 120_000
@@ -232,6 +233,7 @@ class Depeg(Struct, frozen=True, kw_only=True):
 
 class Reconcile(Struct, frozen=True, kw_only=True):
     every_s: int = 60
+    """At least so often; accounts are read, and compared, every `fresh.account_read_s` if that is sooner."""
     epsilon_lots: int = 1
     epsilon_usd: Decimal = _d("10")
     daily_usd: Decimal = _d("50")
@@ -247,7 +249,6 @@ class Engine(Struct, frozen=True, kw_only=True):
     bulk_lane_max: int = 2_000
     strategy_call_ms: int = 500
     heartbeat_s: int = 5
-    conflation_hz: int = 10
 
 
 class StrategySettings(Struct, frozen=True, kw_only=True):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from services.settings.catalog import canonical_key, catalog, get_value, is_loosening, set_value
 from services.settings.errors import SettingsError
-from services.settings.fields import FUNDING, INSTRUMENT_LIMIT, SECTIONS, STRUCTS
+from services.settings.fields import FUNDING, INSTRUMENT_LIMIT, KINDS, SECTIONS, STRUCTS
 from services.settings.funding import Funding
 from services.settings.parameters import Gate, InstrumentLimit, Settings, StrategySettings
 from services.settings.rules import contradictions
 
 DEFAULTS = Settings()
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("section", list(STRUCTS))
@@ -24,6 +27,17 @@ def test_every_parameter_has_its_line_in_the_table_of_fields(section: str) -> No
         names -= {"default_limit", "limits"}
     assert names
     assert set(SECTIONS[section]) == names
+
+
+def test_every_parameter_is_read_by_what_it_is_for() -> None:
+    """One that nobody reads would be turned by somebody who believes in it."""
+    held_by_rules = ("venue_orders_per_second", "reserved_share")
+    files = [path for path in (ROOT / "services").rglob("*.py") if "settings" not in path.parts]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    read = set(re.findall(r"\.([a-z0-9_]+)\b", source))
+    sections = (*SECTIONS.values(), *(fields for _, fields, _ in KINDS.values()))
+    unread = [name for fields in sections for name in fields if name not in read]
+    assert sorted(unread) == sorted(held_by_rules)
 
 
 def test_every_strategy_and_limit_row_parameter_has_its_line() -> None:
