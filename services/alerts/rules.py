@@ -6,18 +6,8 @@ pages, warning is looked at today, info is history. A cause of the trading state
 
 from __future__ import annotations
 
-from msgspec import Struct
-
-from services.domain.enums import Severity
-
-ALARM, WARNING, INFO = Severity.ALARM, Severity.WARNING, Severity.INFO
-
-
-class Rule(Struct, frozen=True):
-    severity: Severity
-    why: str
-    do: str
-
+from services.alerts.machine_rules import MACHINE
+from services.alerts.rule import ALARM, INFO, WARNING, Rule
 
 RULES: dict[str, Rule] = {
     # -- trading state
@@ -255,6 +245,11 @@ RULES: dict[str, Rule] = {
         "The connection to a venue is lost: its orders and positions are out of sight.",
         "check the venue's own site; flatten --direct works without the engine",
     ),
+    "withdrawals": Rule(
+        ALARM,
+        "A venue does not pay out: what lies there cannot be brought to safety. No new risk there.",
+        "find out why at the venue; positions stay until you decide",
+    ),
     "venue errors": Rule(
         WARNING,
         "Many requests to the venue fail: no new risk there.",
@@ -300,37 +295,7 @@ RULES: dict[str, Rule] = {
         "For an hour entries have passed the gate and none has filled: the rules would trade and cannot.",
         "look at the quotes in Orders and at the book in Markets; it goes with the next fill",
     ),
-    # -- store and process
-    "reconcile": Rule(
-        ALARM,
-        "Our books and the venue differ by more than the allowance; only reducing until accepted.",
-        "enter shows the lines: find out who traded, then A or :reconcile accept",
-    ),
-    "store": Rule(
-        ALARM,
-        "The store is locked, full, slow or corrupt: orders cannot be made durable.",
-        "free the disk or end what holds the file; what waits is written later, in order",
-    ),
-    "store corrupt": Rule(
-        ALARM,
-        "The store was damaged or gone. Positions are the venues' own; pairs, episodes and history are lost.",
-        "compare positions with the venue; flatten what you do not know; then resume REASON",
-    ),
-    "channel failed": Rule(
-        WARNING,
-        "A notification channel does not take messages.",
-        "check its settings in Health",
-    ),
-    "latency": Rule(
-        WARNING,
-        "Nineteen of twenty requests to a venue should answer within half a second: they do not.",
-        "see Health; a slow venue fills late, and its hedge with it",
-    ),
-    "machine": Rule(
-        WARNING,
-        "Processor, memory or disk of this machine is nearly used up.",
-        "end other programs or free space",
-    ),
+    **MACHINE,
 }
 """By rule name."""
 

@@ -16,6 +16,7 @@ from services.domain.enums import Severity, TradingState
 from services.domain.events import AccountReport, VenueLink
 from services.domain.money import ZERO
 
+PAYOUTS = "withdrawals"
 READ_TIMEOUT_S = 10
 """A read that is not answered by then is asked again."""
 _DOUBLINGS = 4
@@ -85,6 +86,7 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
     asked_ts = book.asked_ts if awaited else None
     submit.run(core.flattens.on_report(report, core.now, submit.prices, asked_ts))
     foreign.take_back(core, report.venue)
+    _payouts(core, report)
     reconciling.on_read(core, report)
 
 
@@ -111,6 +113,20 @@ def _open(core: DeskCore, report: AccountReport) -> None:
     book.opened = True
     book.agreed_ts = report.ts
     core.decide("opened", report.venue, f"{len(report.balances)} balances, {len(report.positions)} positions")
+
+
+def _payouts(core: DeskCore, report: AccountReport) -> None:
+    """A venue that stops paying out may be in worse trouble than it says: no new risk there, and a person is
+    called. It is no exit by itself (PARAMETERS, situations)."""
+    held = {row.coin for row in report.balances if row.total}
+    held |= {spec.settle for spec in core.instruments.values() if spec.venue == report.venue}
+    stopped = [coin for coin in report.suspended if coin in held]
+    scope = f"venue:{report.venue}"
+    if not stopped:
+        core.good_cause(PAYOUTS, scope)
+        return
+    text = f"{report.venue} has suspended withdrawals of {', '.join(stopped)}"
+    core.raise_cause(PAYOUTS, scope, TradingState.REDUCING, text, severity=Severity.ALARM)
 
 
 def on_link(core: DeskCore, link: VenueLink) -> None:

@@ -241,6 +241,8 @@ class AccountReport(Struct, frozen=True, tag="account", kw_only=True):
     """Fills since the `fills_since` of the request."""
     payments: tuple[FundingSettled, ...] = ()
     transfers: tuple[TransferBooked, ...] = ()
+    suspended: tuple[str, ...] = ()
+    """Coins that the venue does not pay out at present, by its own word."""
     ts_event: int
     """The venue's time at which all of it held together."""
     ts: int

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from services.alerts.book import Alert
 from services.desk import watches
-from services.domain.enums import Flow, PairState
-from services.domain.events import Event, MarketFrame, TransferBooked
+from services.domain.enums import Flow, PairState, TradingState
+from services.domain.events import AccountReport, Event, MarketFrame, TransferBooked
 from services.risk.kelly import RiskShare
 from tests.desk.world import Answers, DeskWorld, quick, refuse
 
@@ -105,3 +105,24 @@ def test_a_strategy_without_an_edge_is_stopped_by_that_name(monkeypatch: pytest.
     assert told(world, "strategy overrun") == []
     assert world.answer("enable", name="funding_arb", reason="a new sample").ok
     assert told(world, "no edge") == []
+
+
+def test_a_venue_that_stops_paying_out_takes_no_new_risk_and_closes_nothing() -> None:
+    """PARAMETERS, situations: it is an alarm, and no exit by itself."""
+    world = hedged()
+    before = world.positions()
+
+    def suspend(due: int, event: Event) -> Answers:
+        if isinstance(event, AccountReport) and event.venue == "beta":
+            event = replace(event, suspended=("DOGE", "USDC"))
+        return ((due, event),)
+
+    world.wire.hook = suspend
+    world.run(40)
+    assert ("withdrawals", "venue:beta", TradingState.REDUCING, False) in world.causes()
+    (alert,) = told(world, "withdrawals")
+    assert alert.text.endswith("beta has suspended withdrawals of USDC"), "nobody holds the other coin"
+    assert world.positions() == before
+    assert world.pair_states() == [PairState.HEDGED]
+    world.wire.hook = lambda due, event: ((due, event),)
+    world.until(lambda w: not told(w, "withdrawals"), 120)

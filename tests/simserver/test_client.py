@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec import structs
+
 from services.domain.enums import OrderState, OrderType, Purpose, Side, TimeInForce
 from services.domain.events import (
     AccountReport,
@@ -71,6 +73,7 @@ async def test_the_whole_way_of_an_order() -> None:
             row.coin: row.total for row in books.balances
         }
         assert [row.entry_price for row in report.positions] == [row.entry_price for row in books.positions]
+        assert report.suspended == ()
         total = sum((row.quantity for row in report.fills), D(0))
         assert total == D("0.010")
         assert {row.client_order_id for row in report.fills} == {"a" * 20}
@@ -126,9 +129,11 @@ async def test_a_stop_rests_and_is_canceled() -> None:
         client.submit(0, stop)
         accepted = await box.first(OrderAccepted, client_order_id="g" * 20)
         assert isinstance(accepted, OrderAccepted)
+        client._coins["USDT"] = structs.replace(client._coins["USDT"], canWithdraw=False)
         client.read_account(0, "r1", 0)
         report = await box.first(AccountReport, request="r1")
         assert isinstance(report, AccountReport)
+        assert report.suspended == ("USDT",)
         assert [(row.client_order_id, row.trigger) for row in report.orders] == [("g" * 20, D("10000.0"))]
         client.query(0, NAME, "g" * 20)
         found = await box.first(OrderReport, client_order_id="g" * 20)

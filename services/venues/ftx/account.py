@@ -85,6 +85,7 @@ async def _once(
             if row.future in by_market
         ),
         transfers=tuple(_transfer(venue, row, sign, ts) for row, sign in transfers if row.status in _DONE),
+        suspended=tuple(name for name, coin in coins.items() if coin.canWithdraw is False),
         ts_event=at,
         ts=ts,
     )

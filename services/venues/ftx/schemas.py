@@ -117,6 +117,8 @@ class Coin(Struct, frozen=True):
     """Marked extension: weight for new risk."""
     indexPrice: Decimal | None = None
     """In late 2022 replies: USD per coin."""
+    canWithdraw: bool | None = None
+    """False: withdrawals of it are suspended."""
 
 
 class Position(Struct, frozen=True):

@@ -157,7 +157,7 @@ def coin(name: str, floor: TradingFloor) -> Row:
         "fiat": name == "USD",
         "spotMargin": False,
         "canDeposit": False,
-        "canWithdraw": False,
+        "canWithdraw": True,
         "indexPrice": floor.index(name),
     }
 

@@ -1,0 +1,15 @@
+"""One row of the table of alerts."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from services.domain.enums import Severity
+
+ALARM, WARNING, INFO = Severity.ALARM, Severity.WARNING, Severity.INFO
+
+
+class Rule(Struct, frozen=True):
+    severity: Severity
+    why: str
+    do: str
