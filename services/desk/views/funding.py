@@ -24,8 +24,9 @@ from services.views.desk import FundingRowView, SpreadsView
 
 SHOWN = 16
 """Settlements in the sparkline."""
-KNOWN = 1_000
-"""At most so many make the distribution."""
+KNOWN = 96
+"""So many of the newest make the distribution: a month of eight-hourly ones, and no more work than a look may
+take."""
 
 WORK, LEG, PAIR, ROW = 120, 2, 2, 1
 """What one look may do of the board, and what each part of it weighs."""
