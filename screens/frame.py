@@ -158,7 +158,9 @@ def _top(content: Content, width: int, focused: bool, border: str, position: str
             break
     if position and measure(summary) + len(position) + 3 <= free:
         dot: tuple[Span, ...] = (Span(f" {glyphs.DOT} ", "muted"),) if summary else ()
-        summary = (*(Span(*span) for span in summary), *dot, Span(position, "muted"))
+        words, place = tuple(Span(*span) for span in summary), (Span(position, "muted"),)
+        # Beside tabs the way to the next one stays at the end.
+        summary = (*place, *dot, *words) if content.tabs else (*words, *dot, *place)
     if summary:
         line.add("─" * (width - line.width - measure(summary) - 4), border)
         line.add(" ", "text").extend(summary).add(" ", "text")

@@ -48,8 +48,8 @@ class JournalRoom(Room):
         return journal.rows(view, look.width, look.context)
 
     def tab(self, pane: str, views: Mapping[str, object]) -> tuple[str, str]:
-        if pane == "rows":
-            return (self.kind, "accent" if self.kind != KINDS[0] else "muted")
+        if pane == "rows" and self.kind != KINDS[0]:
+            return (self.kind, "accent")
         return ("", "muted")
 
     def chose(self, pane: str, key: str) -> None:
