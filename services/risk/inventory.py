@@ -15,7 +15,7 @@ from services.domain.enums import Side
 from services.domain.instrument import Instrument
 from services.domain.money import ONE, ZERO
 from services.domain.orders import OrderRequest
-from services.risk.context import Check, GateContext, OpenOrder, Stage
+from services.risk.context import Check, GateContext, MarketFacts, OpenOrder, Stage
 from services.risk.lines import positive
 
 NAME = "inventory"
@@ -29,29 +29,49 @@ def inventory_checks(
         return []
     coin, venue = given(spec, order.side), spec.venue
     asked = amount(spec, order.side, order.quantity, order.price)
-    account = ctx.accounts.get(venue)
-    held = account.balances.get(coin, ZERO) if account is not None and account.balances_known else None
-    for row in working:
-        other = ctx.instruments.get(row.instrument)
-        if other is None or other.is_perp or other.venue != venue or given(other, row.side) != coin:
-            continue
-        more = amount(other, row.side, row.leaves, row.price)
-        asked = None if asked is None or more is None else asked + more
-    known = asked is not None and held is not None and held.is_finite()
-    passed = asked is not None and held is not None and known and asked <= held
-    said = f"{asked} of {held}" if known else "unknown"
+    held, promised = lies(ctx, spec, order.side, working)
+    asked = None if asked is None or promised is None else asked + promised
+    left = held - asked if asked is not None and held is not None and held.is_finite() else None
+    said = "unknown" if left is None else f"{asked} of {held}"
     return [
         Check(
             name=NAME,
             subject=f"{coin} {venue}",
             value=asked,
             limit=held,
-            head_room=held - asked if known and asked is not None and held is not None else None,
+            head_room=left,
+            room=_usd(ctx, spec, order.side, left),
             unit=coin,
-            passed=passed,
+            passed=left is not None and left >= ZERO,
             text=f"inventory {coin} {venue}: {said} would be given away",
         )
     ]
+
+
+def _usd(ctx: GateContext, spec: Instrument, side: Side, left: Decimal | None) -> Decimal | None:
+    """USD notional that so much of the coin given away still buys or sells, to first order."""
+    facts = ctx.markets.get(spec.id, MarketFacts())
+    mark, usd = positive(facts.mark), positive(facts.quote_usd)
+    if left is None or mark is None or usd is None:
+        return None
+    return left * usd * (ONE if side is Side.BUY else mark)
+
+
+def lies(
+    ctx: GateContext, spec: Instrument, side: Side, working: Iterable[OpenOrder]
+) -> tuple[Decimal | None, Decimal | None]:
+    """(what the account holds of the coin that such an order gives away, what `working` may give away of it);
+    None = not known."""
+    coin, account = given(spec, side), ctx.accounts.get(spec.venue)
+    held = account.balances.get(coin, ZERO) if account is not None and account.balances_known else None
+    promised: Decimal | None = ZERO
+    for row in working:
+        other = ctx.instruments.get(row.instrument)
+        if other is None or other.is_perp or other.venue != spec.venue or given(other, row.side) != coin:
+            continue
+        more = amount(other, row.side, row.leaves, row.price)
+        promised = None if promised is None or more is None else promised + more
+    return held, promised
 
 
 def given(spec: Instrument, side: Side) -> str:

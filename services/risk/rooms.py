@@ -12,6 +12,8 @@ from decimal import Decimal
 from services.domain.enums import Side
 from services.domain.money import BPS, ONE, ZERO
 from services.risk.context import Check, GateContext, MarketFacts
+from services.risk.inventory import NAME as INVENTORY
+from services.risk.inventory import amount, given, lies
 from services.risk.limits import portfolio_limits, usd_check
 from services.risk.lines import Claim, positive
 from services.risk.worst import worst_fill
@@ -148,9 +150,27 @@ def _figures(
     worst = worst_fill(ctx, ctx.working, claims)
     symbols = [claim.instrument.symbol for claim in claims]
     checks = {f"{check.name} {check.subject}": check for check in portfolio_limits(ctx, worst, symbols)}
-    for name, usd_free in _order_caps(ctx, legs):
+    for name, usd_free in (*_order_caps(ctx, legs), *_inventory_caps(ctx, legs, slack)):
         checks[name] = usd_check(name, "", notional, usd_free)
     return {key: check for key, check in checks.items() if not check.name.startswith("venue share")}
+
+
+def _inventory_caps(ctx: GateContext, legs: tuple[Leg, ...], slack: Decimal) -> Rooms:
+    """Spot is paid from what is there: USD notional of it, at the dearest limit price and with the fee."""
+    found: list[tuple[str, Decimal]] = []
+    for name, side in legs:
+        spec, facts = ctx.instruments[name], ctx.markets.get(name, MarketFacts())
+        if spec.is_perp:
+            continue
+        held, promised = lies(ctx, spec, side, ctx.working)
+        mark, usd = positive(facts.mark), positive(facts.quote_usd)
+        free = None if held is None or promised is None or not held.is_finite() else held - promised
+        one = amount(spec, side, ONE, None if mark is None else mark * (ONE + slack))
+        room = ZERO
+        if free is not None and one is not None and mark is not None and usd is not None:
+            room = max(ZERO, free / one * mark * usd)
+        found.append((f"{INVENTORY} {given(spec, side)} {spec.venue}", room))
+    return tuple(found)
 
 
 def _order_caps(ctx: GateContext, legs: tuple[Leg, ...]) -> Rooms:

@@ -95,6 +95,23 @@ def test_what_the_preview_allows_is_placed_and_what_it_denies_is_denied(played: 
             assert (done.exit, said.refusal in done.text) == (4, True)  # type: ignore[attr-defined]
 
 
+def test_spot_by_hand_is_paid_from_what_is_there(played: Played) -> None:
+    """Its mark is the middle of the book; what is sold or paid with lies on the account, fee included."""
+    name = "USDC/USD.alpha"
+    said = played.ask(side="buy", symbol=name, size="2000")
+    assert said.allowed  # type: ignore[attr-defined]
+    assert "inventory USD alpha" in {bound.name for bound in said.bounds}  # type: ignore[attr-defined]
+    denied = played.ask(side="buy", symbol=name, size="12600")
+    assert "inventory USD alpha" in denied.refusal  # type: ignore[attr-defined]
+    assert played.say("buy", symbol=name, size="2000").ok
+    played.wait()
+    book = played.desk.core.ledger.account("alpha").balances
+    assert book["USDC"] == 17_000
+    assert book["USD"] < 12_500 - 1_990
+    assert played.desk.core.pairs.live() == ()
+    assert played.desk.core.state.unpaired == {}
+
+
 def test_the_bound_shown_is_what_passes_and_a_lot_more_does_not(played: Played) -> None:
     said = played.ask(side="buy", symbol=BTC, size="0.01")
     spec = played.desk.core.instruments[BTC]

@@ -12,6 +12,8 @@ from services.domain.enums import Purpose, Side, TradingState
 from services.domain.orders import OrderRequest
 from services.risk.context import GateAnswer, OpenOrder, Stage
 from services.risk.gate import PAIR_ROUND_TRIPS, check_order, check_pair, claims_for
+from services.risk.inventory import NAME
+from services.risk.rooms import head_rooms, pair_head_rooms
 from services.risk.worst import worst_fill
 from tests.risk.builders import D, account, context, failed, order, resting, world
 
@@ -86,6 +88,23 @@ def test_the_worst_fill_of_both_legs_is_counted_on_both_accounts() -> None:
         assert before is not None
         assert after is not None
         assert after < before
+
+
+def test_the_head_room_shown_is_what_passes_the_gate() -> None:
+    """At the dearest limit price and with the fee; what others may give away is off; unknown is no room."""
+    ctx = context(working=(resting("USDT/USD.beta", Side.BUY, "2500", "1"),))
+    rooms = dict(pair_head_rooms(ctx, A, B, cap=D(30_000)))
+    price = D("1.005")
+    free = D(12_500) - D(2_500) * D("1.0005")
+    exact = free / (price * D("1.0005"))
+    assert exact * D("0.999") < rooms["inventory USD beta"] <= exact, "from below"
+    for size, passes in ((rooms["inventory USD beta"], True), (exact + 1, False)):
+        lots = size.to_integral_value(rounding="ROUND_FLOOR")
+        pair = tuple(msgspec.structs.replace(leg, quantity=lots, price=price) for leg in legs("1"))
+        denied = [check.name for check in check_pair(ctx, (pair[0], pair[1])).failed]
+        assert ("inventory" not in denied) is passes
+    blind = context(account("alpha", balances={"USD": D("NaN")}), account("beta"))
+    assert dict(head_rooms(blind, A, Side.BUY))[f"{NAME} USD alpha"] == 0
 
 
 def back(side: Side, quantity: str = "400", **changes: Any) -> GateAnswer:

@@ -232,8 +232,10 @@ def quote_mark_age(core: DeskCore, instrument: str) -> int | None:
 
 
 def mark_usd(core: DeskCore, instrument: str) -> Decimal | None:
-    """USD of one base unit at the last known mark and index."""
-    mark, usd = core.picture.mark(instrument), core.picture.quote_usd(instrument)
+    """USD of one base unit at the last known mark (of spot without one, the middle of its book) and index."""
+    by_quote = instrument in core.instruments and gatekeeping.marked_by_quote(core, instrument)
+    mark = core.picture.mid(instrument) if by_quote else core.picture.mark(instrument)
+    usd = core.picture.quote_usd(instrument)
     return None if mark is None or usd is None else mark * usd
 
 
