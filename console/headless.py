@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import time
 import traceback
@@ -159,7 +160,11 @@ def report(layout: StateLayout, profile: str, period: str, tell: Callable[[str],
 
 
 def flatten_direct(layout: StateLayout, profile: str, what: str, say: Callable[[str], None]) -> Done:
-    """Ends an engine that hangs and flattens with the venues alone."""
+    """Ends an engine that hangs and flattens with the venues alone. Raises ProductError."""
+    if re.fullmatch(r"P-\d+", what):
+        # Said before the engine is ended for nothing.
+        text = f"{what}: without the engine no pair is known; name one of its legs, the other goes too"
+        raise ProductError(text, Exit.USAGE, "unknown")
     from services import engine
 
     say(engine.end_engine(layout))

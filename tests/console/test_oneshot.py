@@ -169,6 +169,17 @@ def test_flatten_without_a_terminal_requires_yes(tmp_path: Path, monkeypatch: py
         oneshot.flatten(asked(tmp_path), "", yes=False)
 
 
+def test_a_direct_flatten_of_a_pair_is_refused_before_any_engine_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The venues know no pairs; a leg's instrument takes the whole pair."""
+    ended: list[str] = []
+    monkeypatch.setattr("services.engine.end_engine", lambda layout: ended.append(str(layout)) or "")
+    with pytest.raises(ProductError, match="name one of its legs") as caught:
+        oneshot.flatten_direct(asked(tmp_path), "P-01", yes=True)
+    assert (caught.value.exit, ended) == (Exit.USAGE, [])
+
+
 class Tty(io.StringIO):
     def isatty(self) -> bool:
         return True
