@@ -39,7 +39,7 @@ def test_a_flatten_that_finds_nobody_in_any_band_takes_at_any_price_if_it_may(al
     sent, before = len(w.sent), w.positions()
     w.on_submit = out_of_reach
     w.command("flatten")
-    w.run(20)
+    w.run(6)
     closing = [each.order for each in w.sent[sent:]]
     assert len(closing) > 5
     assert all(order.purpose is Purpose.FLATTEN and order.reduce_only for order in closing)

@@ -1,7 +1,7 @@
 """The pace leaves no trace however long the run: the wall is a clock of our own, twenty hours need not pass.
 
 RUNTIME 2: speed only paces the pops. The runner, its pacer, store and journal are those of the program; what
-it waits for is handed to the clock, which also jumps as a busy machine's does. In CI five minutes of the
+it waits for is handed to the clock, which also jumps as a busy machine's does. In CI three minutes of the
 main job's world, in the long runs (STABLECONSOLE_SOAK) the whole twenty.
 """
 
@@ -20,7 +20,7 @@ from services.store.replay import verify
 from tests.desk.world import S
 from tests.drive.engines import engine, layout_of
 
-SIM_S = 20 * 3_600 if os.environ.get("STABLECONSOLE_SOAK") else 300
+SIM_S = 20 * 3_600 if os.environ.get("STABLECONSOLE_SOAK") else 180
 
 
 class Wall:
