@@ -26,7 +26,7 @@ LIBRARIES = (
     *("textual", "rich"),
     *("httpx", "httpcore", "websockets", "starlette", "uvicorn", "ccxt", "aiohttp"),
 )
-NEVER_HEADLESS = (*LIBRARIES, "screens")
+NEVER_HEADLESS = (*LIBRARIES, "screens.widgets", "screens.stage", "console.app")
 """What draws, fetches or serves: a run with the `sim` profile needs none of it."""
 PATIENCE_S = 300
 """A whole simulated day on one slow core."""
