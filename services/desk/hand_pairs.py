@@ -30,13 +30,16 @@ from services.execution.pair_state import LegPolicy, Pair
 from services.market.board import (
     BLACKOUT,
     COOLDOWN,
+    MAX_PAIRS,
     OUTSIDE_WINDOW,
     PAIR_OPEN,
     SMALL_SPREAD,
+    STALE,
     BoardRules,
     Evaluation,
     HeldPair,
     evaluate,
+    fact_refusals,
 )
 from services.market.legs import LegFacts, group_of, leg_facts, may_pair
 from services.risk.context import GateAnswer
@@ -104,7 +107,7 @@ def judge(core: DeskCore, submit: Submitter, ticket: PairTicket) -> Judged:
     wanted = _proposal(core, ticket, row, params)
     sized = admitting.size(core, submit.prices, wanted, NO_RECORD)
     against = _against(core, ticket)
-    against += [_told(text, row) for text in row.refusals if not _opinion(text)]
+    against += _board_refusals(core, facts, row, params)
     if sized.answer.refused:
         against.append(f"size: {hand.spoken(sized.answer.refused)}")
     legs, gate = None, None
@@ -206,13 +209,22 @@ def _opinion(text: str) -> bool:
     return text in _OPINIONS or text.startswith(_OPINIONS_BEGIN)
 
 
-def _told(text: str, row: Evaluation) -> str:
-    """The board's short words, for somebody who reads them alone."""
-    if text == PAIR_OPEN:
-        return f"{row.pair or 'a pair'} is open on this underlying and these venues"
-    if text == BLACKOUT:
-        return "a leg settles: no entry in its blackout"
-    return text
+def _board_refusals(
+    core: DeskCore, facts: tuple[LegFacts, LegFacts], row: Evaluation, params: Funding
+) -> list[str]:
+    """What the board knows against it, for somebody who reads it alone: whose fact, which pair."""
+    found, told = [], set()
+    for leg in facts:
+        for text in fact_refusals(leg, core.now):
+            told.add(text)
+            found.append(f"{leg.instrument.id}: {f'{leg.stale} stale' if text == STALE else text}")
+    words = {
+        PAIR_OPEN: f"{row.pair or 'a pair'} is open on this underlying and these venues",
+        BLACKOUT: "a leg settles: no entry in its blackout",
+        MAX_PAIRS: f"as many pairs are open as may be (max_pairs {params.max_pairs})",
+    }
+    left = [text for text in row.refusals if text not in told and not _opinion(text)]
+    return [*found, *(words.get(text, text) for text in left)]
 
 
 def _drafted(core: DeskCore, wanted: Proposal, sized: Sized) -> tuple[Pair | None, str]:

@@ -40,6 +40,7 @@ BLACKOUT = "blackout"
 TIMING = (OUTSIDE_WINDOW, BLACKOUT)
 """Refusals that only say "not now": they never stand in the way of the economic verdict."""
 SMALL_SPREAD = "spread < min"
+STALE = "stale"
 OVERDUE = "settlement overdue"
 PAIR_OPEN = "pair open"
 MAX_PAIRS = "max pairs"
@@ -117,7 +118,7 @@ class Evaluation(Struct, frozen=True, kw_only=True):
         return f"{min(self.short, self.long)}|{max(self.short, self.long)}"
 
 
-def _fact_refusals(leg: LegFacts, now: int) -> list[str]:
+def fact_refusals(leg: LegFacts, now: int) -> list[str]:
     """Facts of one leg that are missing or forbid an entry."""
     out: list[str] = []
     facts = leg.instrument
@@ -140,7 +141,7 @@ def _fact_refusals(leg: LegFacts, now: int) -> list[str]:
     if leg.half_spread is None or not leg.half_spread.is_finite() or leg.half_spread < ZERO:
         out.append("no book")
     if leg.stale:
-        out.append("stale")
+        out.append(STALE)
     return out
 
 
@@ -168,7 +169,7 @@ class Side:
     def __init__(self, leg: LegFacts, rules: BoardRules, now: int) -> None:
         params, row = rules.params, leg.rate
         self.leg = leg
-        self.faults = _fact_refusals(leg, now)
+        self.faults = fact_refusals(leg, now)
         # The near end of the window and the blackout are the same 120 s, and both legs keep the blackout.
         self.blackout = row is not None and in_blackout(
             row, now, params.entry_window_min_s, params.blackout_s

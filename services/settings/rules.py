@@ -10,6 +10,9 @@ from services.settings.cross import Cross
 from services.settings.funding import Funding
 from services.settings.parameters import Settings
 
+TAKEN = ("operator", "rebuilt")
+"""Names of pairs that no strategy owns: those by hand, and those of a lost store."""
+
 
 def contradictions(settings: Settings) -> Iterator[tuple[str, object, str]]:
     """(key, value, what was expected) of every rule that does not hold, in a fixed order."""
@@ -18,6 +21,8 @@ def contradictions(settings: Settings) -> Iterator[tuple[str, object, str]]:
     yield from _times(settings)
     yield from _bands(settings)
     for name, strategy in settings.strategies.items():
+        if name in TAKEN:
+            yield f"strategies.{name}", name, "another name: pairs of no strategy are counted under this one"
         if isinstance(strategy.params, Cross):
             yield from _cross(name, strategy.params)
         else:

@@ -219,12 +219,14 @@ def no_fee(core: DeskCore, instrument: str) -> Iterator[None]:
     core.instruments[instrument] = kept
 
 
-@pytest.mark.parametrize("spoil", [stale, no_rate, no_fee])
+@pytest.mark.parametrize(
+    ("spoil", "said"), [(stale, "quote stale"), (no_rate, "no rate"), (no_fee, "unknown fee")]
+)
 def test_an_unknown_or_stale_fact_never_lets_a_pair_open(
-    calm: Hand, spoil: Callable[[DeskCore, str], AbstractContextManager[None]]
+    calm: Hand, spoil: Callable[[DeskCore, str], AbstractContextManager[None]], said: str
 ) -> None:
     with spoil(calm.desk.core, SHORT):
-        assert not calm.preview().allowed
+        assert f"{SHORT}: {said}" in calm.preview().refusals
         assert not calm.open().ok
         assert calm.desk.core.pairs.live() == ()
 

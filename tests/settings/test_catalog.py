@@ -180,6 +180,14 @@ def test_contradictory_limits_are_refused(key: str, text: str) -> None:
         set_value(DEFAULTS, key, text)
 
 
+def test_no_strategy_takes_the_name_of_what_nobody_owns() -> None:
+    for name in ("operator", "rebuilt"):
+        settings = msgspec.structs.replace(DEFAULTS, strategies={name: StrategySettings(kind="funding_arb")})
+        ((key, _, expected),) = contradictions(settings)
+        assert key == f"strategies.{name}"
+        assert "another name" in expected
+
+
 def test_the_defaults_contradict_nothing() -> None:
     assert list(contradictions(DEFAULTS)) == []
 
