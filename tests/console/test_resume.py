@@ -18,15 +18,29 @@ async def opened(d: Desk) -> ResumeDialog:
     return dialog
 
 
-async def test_it_says_what_clears_what_holds_and_what_stays() -> None:
+async def test_it_says_what_becomes_of_each_cause_and_offers_what_it_takes() -> None:
     async with open_desk(halted_strip(), halted_desk()) as d:
-        await opened(d)
+        dialog = await opened(d)
         assert d.link.sent == [("preview resume", {})]
         for word in (
             "holds     breaker daily, all: daily loss 5.2 %", '--override "breaker daily"', "--rebase daily",
             "clears    halt, all", "stays     stale data, venue:beta", "refused as it stands",
         ):  # fmt: skip
             assert word in d.text, word
+        field = d.app.desk.field
+        assert field is not None
+        await d.press("=seen --o", "tab")
+        assert field.value == "seen --override"
+        await d.press("= ", "tab")
+        assert field.value == f"seen --override {halted_strip().causes[0].name}"
+        # An answer to another line keeps nobody from resuming.
+        dialog.typed("x")
+        assert not dialog.refused
+        dialog.heard("", answered(resume_view()))
+        assert not dialog.refused
+        dialog.heard("x", answered(resume_view(causes=(), after=TradingState.ACTIVE)))
+        drawn = [line.plain for row in dialog.body(80).rows for line in row.lines]
+        assert "then      ✓ ACTIVE" in drawn
 
 
 async def test_a_line_that_would_be_refused_is_not_sent_until_it_names_the_cause() -> None:
@@ -45,34 +59,3 @@ async def test_a_line_that_would_be_refused_is_not_sent_until_it_names_the_cause
         await d.press("enter")
         assert d.did == [("resume", {"reason": "checked both venues", "rebase": "daily"})]
         assert d.app.desk.dialog is None
-
-
-async def test_an_answer_to_another_line_keeps_nobody_from_resuming() -> None:
-    async with open_desk(halted_strip(), halted_desk()) as d:
-        dialog = await opened(d)
-        dialog.typed("x")
-        assert not dialog.refused
-        dialog.heard("", answered(resume_view()))
-        assert not dialog.refused
-
-
-async def test_tab_offers_the_switches_and_the_causes() -> None:
-    async with open_desk(halted_strip(), halted_desk()) as d:
-        await opened(d)
-        field = d.app.desk.field
-        assert field is not None
-        await d.press("=seen --o", "tab")
-        assert field.value == "seen --override"
-        cause = halted_strip().causes[0].name
-        await d.press("= ", "tab")
-        assert field.value == f"seen --override {cause}"
-
-
-async def test_taken_and_active_after_it() -> None:
-    async with open_desk(halted_strip(), halted_desk()) as d:
-        d.link.answers["preview resume"] = answered(
-            resume_view(causes=resume_view(named=True).causes[:2], after=TradingState.ACTIVE)
-        )
-        await d.press("R")
-        await d.pilot.pause(0.2)
-        assert "✓ ACTIVE" in d.text
