@@ -350,7 +350,7 @@ async def test_help_lists_every_key_and_every_command() -> None:
 async def test_the_copied_row_is_what_is_seen() -> None:
     async with open_desk() as d:
         await d.press("y")
-        assert d.app.clipboard.startswith("│ BTC-USDT-PERP alpha ▼ short 0.620")
+        assert d.app.clipboard.startswith("BTC-USDT-PERP alpha ▼ short 0.620")
 
 
 async def test_an_answer_is_shown_with_its_remedy() -> None:
