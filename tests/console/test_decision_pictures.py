@@ -1,6 +1,7 @@
 """Pictures of every dialog where a decision is made: three sizes in three palettes, over one console.
 
-One console is turned from palette to palette: a new one for each picture would take minutes.
+One console is turned from palette to palette: a new one for each picture would take minutes. The panes behind
+have pictures of their own; here they are away, so that no change of theirs changes these.
 """
 
 from __future__ import annotations
@@ -60,3 +61,5 @@ async def _opened(d: Desk, views: tuple[object, object], keys: tuple[str, ...]) 
         d.app.desk.ask_gate()
         await d.pilot.pause()
     assert d.app.desk.dialog is not None
+    for pane in d.app.desk.panes.values():
+        pane.display = False
