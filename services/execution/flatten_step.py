@@ -67,9 +67,11 @@ def _group(
             high += under_way.get(name, ZERO)
     bound = max(_slice(name, instruments, view, settings) for name in names)
     # A side without a fresh price may be at a venue that is dead: it goes first, and the other follows fills.
-    late = [any(view.mid(name) is None for name in names if sizes[name] * sign > ZERO) for sign in (1, -1)]
-    long_bound = ZERO if late == [False, True] else bound
-    short_bound = ZERO if late == [True, False] else bound
+    blind = [name for name in names if view.mid(name) is None]
+    long_late = any(sizes[name] > ZERO for name in blind)
+    short_late = any(sizes[name] < ZERO for name in blind)
+    long_bound = ZERO if short_late and not long_late else bound
+    short_bound = ZERO if long_late and not short_late else bound
     most: dict[str, Decimal] = {}
     for name in _alternating(names, sizes, net):
         instrument, size = instruments[name], sizes[name]

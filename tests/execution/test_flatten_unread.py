@@ -121,6 +121,30 @@ def test_of_what_stands_alone_nothing_goes_and_what_hedges_itself_goes_in_step(
     assert found == {name: D(quantity) for name, quantity in most.items()}
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("blind", "most"),
+    [
+        ((), {BTC_A: "0.217", BTC_B: "0.216", BTC_C: "0"}),
+        ((BTC_A,), {BTC_A: "0.217", BTC_B: "0", BTC_C: "0"}),
+        ((BTC_C,), {BTC_A: "0.217", BTC_B: "0", BTC_C: "0"}),
+        ((BTC_B,), {BTC_A: "0", BTC_B: "0.216", BTC_C: "0"}),
+        ((BTC_A, BTC_B), {BTC_A: "0.217", BTC_B: "0.216", BTC_C: "0"}),
+    ],
+)
+def test_a_side_waits_for_fills_of_one_that_has_no_fresh_price(
+    blind: tuple[str, ...], most: dict[str, str], sign: int
+) -> None:
+    """Two against one: a single blind one makes its side the first."""
+    view = Coins(mids={BTC_A: PRICE, BTC_B: PRICE, BTC_C: PRICE}, worth={})
+    for name in blind:
+        view.lasts[name], view.mids[name] = PRICE, None
+    sizes = {BTC_A: D("0.6"), BTC_C: D("0.4"), BTC_B: D(-1)}
+    specs = {**INSTRUMENTS, BTC_C: perp(BTC_C, "BTC", "USD", "0.1", "0.001", "5")}
+    found = in_step({name: size * sign for name, size in sizes.items()}, {}, specs, view, Settings())
+    assert found == {name: D(quantity) for name, quantity in most.items()}
+
+
 @settings(max_examples=25, deadline=None)
 @given(long=st.integers(1, 900), short=st.integers(0, 900), script=answers, late=st.integers(0, 30))
 def test_whatever_fills_the_net_that_may_be_hedged_elsewhere_stays(
