@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec import structs
+
 from services.domain.enums import OrderType, Side, TradingState
 from services.domain.instrument import Instrument
 from services.domain.money import ONE, ZERO
@@ -188,10 +190,13 @@ def order_notional(order: OrderRequest, facts: MarketFacts) -> Decimal | None:
 def _order_notional(
     ctx: GateContext, order: OrderRequest, facts: MarketFacts, slice_notional: Decimal | None
 ) -> Check:
-    notional = order_notional(order, facts)
-    if notional is not None and slice_notional is not None:
-        notional = min(notional, slice_notional)
-    return usd_check("order notional", order.instrument, notional, ctx.settings.gate.max_order_notional)
+    notional, limit = order_notional(order, facts), ctx.settings.gate.max_order_notional
+    if notional is not None and notional.is_finite() and slice_notional is not None:
+        whole = usd_check("order notional", order.instrument, min(notional, slice_notional), limit)
+        # Slices are rounded down onto the lots below their bound: by the bound alone they reach no limit. In
+        # live both are 5 000 by default, and no larger pair could ever be entered.
+        return structs.replace(whole, passed=whole.passed or notional >= slice_notional <= limit)
+    return usd_check("order notional", order.instrument, notional, limit)
 
 
 def _minimum_notional(

@@ -83,14 +83,14 @@ class BybitExchange(Exchange):
                 index = "60000.1" if query.get("category") == "linear" else "59988.09998"
                 return {"category": query["category"], "list": [
                     {"symbol": query.get("symbol", self.market), "lastPrice": "60000.5", "indexPrice": index,
-                     "markPrice": str(MARK), "fundingRate": "0.0001", "nextFundingTime": str(self.due()),
+                     "markPrice": str(MARK), "fundingRate": self.coming(), "nextFundingTime": str(self.due()),
                      "fundingIntervalHour": str(self.hours), "bid1Price": str(BID), "ask1Price": str(ASK),
                      "bid1Size": "2", "ask1Size": "3"}]}  # fmt: skip
             case "market/funding/history":
                 last = self.due() - 8 * HOUR_MS
                 return {"category": "linear", "list": [
-                    {"symbol": self.market, "fundingRate": "0.0002",
-                     "fundingRateTimestamp": str(last - n * self.hours * HOUR_MS)} for n in range(3)]}  # fmt: skip  # noqa: E501
+                    {"symbol": self.market, "fundingRate": self.settled(),
+                     "fundingRateTimestamp": str(last - n * self.hours * HOUR_MS)} for n in range(self.past)]}  # fmt: skip  # noqa: E501
             case "user/query-api":
                 return {"readOnly": 0, "uta": 1, "unified": 0, "permissions": {"Wallet": self.wallet_rights}}
             case "account/info":

@@ -63,6 +63,10 @@ class Exchange(ABC):
         self.seconds = 0.0
         self.fires_at: float | None = None
         self.hours = 8
+        self.ahead_h, self.past = 1, 3
+        """Hours to the next settlement, and how many of the past are told."""
+        self.rate: Decimal | None = None
+        """Of funding, coming and settled; None = a small one, and twice that was settled."""
         self.rest = ""
 
     async def answer(self, asked: Asked) -> bytes | None:
@@ -181,7 +185,13 @@ class Exchange(ABC):
                 order["state"] = "canceled"
 
     def due(self) -> int:
-        return (now_ms() // HOUR_MS + 1) * HOUR_MS
+        return (now_ms() // HOUR_MS + self.ahead_h) * HOUR_MS
+
+    def coming(self) -> str:
+        return f"{D('0.0001') if self.rate is None else self.rate:f}"
+
+    def settled(self) -> str:
+        return f"{D('0.0002') if self.rate is None else self.rate:f}"
 
 
 @asynccontextmanager

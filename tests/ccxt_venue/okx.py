@@ -78,14 +78,14 @@ class OkxExchange(Exchange):
                          "asks": [[str(ASK), self.contracts(ASK_SIZE), "0", "1"]],
                          "ts": str(now_ms())}]  # fmt: skip
             case "public/funding-rate":
-                return [{"instId": self.market, "instType": "SWAP", "fundingRate": "0.0001",
+                return [{"instId": self.market, "instType": "SWAP", "fundingRate": self.coming(),
                          "fundingTime": str(self.due()), "nextFundingRate": "",
                          "nextFundingTime": str(self.due() + self.hours * HOUR_MS)}]  # fmt: skip
             case "public/funding-rate-history":
                 last = self.due() - 8 * HOUR_MS
-                return [{"instId": self.market, "instType": "SWAP", "fundingRate": "0.0002",
-                         "realizedRate": "0.0002", "fundingTime": str(last - n * self.hours * HOUR_MS)}
-                        for n in range(3)]  # fmt: skip
+                return [{"instId": self.market, "instType": "SWAP", "fundingRate": self.settled(),
+                         "realizedRate": self.settled(), "fundingTime": str(last - n * self.hours * HOUR_MS)}
+                        for n in range(self.past)]  # fmt: skip
             case "account/config":
                 return [{"acctLv": "3", "posMode": self.mode, "perm": self.rights}]
             case "account/trade-fee":
@@ -118,7 +118,7 @@ class OkxExchange(Exchange):
             case "trade/cancel-algos":
                 order = self.cancel(query["algoId"], "")
                 return [{"algoId": order["id"], "algoClOrdId": order["name"], "sCode": "0", "sMsg": ""}]
-            case "trade/fills-history":
+            case "trade/fills" | "trade/fills-history":
                 assert query["instType"] == ("SPOT" if self.spot else "SWAP")
                 return [self.trade(each) for each in self.young(query["begin"], query["end"])]
             case "trade/order":

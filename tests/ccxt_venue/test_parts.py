@@ -15,7 +15,7 @@ from services.venues.ccxt_venue import facts, funding
 from services.venues.ccxt_venue.build import build_ccxt
 from services.venues.ccxt_venue.errors import told, wire_error
 from services.venues.ccxt_venue.exact import Exact, exact
-from services.venues.ccxt_venue.feed import book_of, quote_of
+from services.venues.ccxt_venue.feed import Feed, book_of, quote_of
 from services.venues.ccxt_venue.line import Line
 from services.venues.ccxt_venue.rows import order_of, position_of
 from services.venues.ccxt_venue.venue import CcxtSettings
@@ -273,3 +273,27 @@ def test_orders_and_trades_with_missing_figures_are_refused() -> None:
     for bad in ({"status": "what"}, {"status": "open", "filled": None}, {"status": "open", "filled": D(0)}):
         with pytest.raises(BadNumber):
             order_of(bad, market, crossed=False)
+
+
+@pytest.mark.parametrize("oldest_first", [True, False])
+async def test_a_month_of_hourly_rates_is_read_whichever_end_a_page_is_of(oldest_first: bool) -> None:
+    hours = [NOW - n * funding.HOUR_MS for n in range(792)][::-1]
+
+    class Paged:
+        asked = 0
+
+        async def ask(self, name: str, symbol: str, since: int, limit: int) -> list[dict[str, Any]]:
+            self.asked += 1
+            young = [at for at in hours if at >= since]
+            page = young[:limit] if oldest_first else young[-limit:]
+            return [{"timestamp": at, "fundingRate": D("0.0001")} for at in page]
+
+    door: Any = Paged()
+    feed = Feed.__new__(Feed)
+    feed._door = door
+    rows = await feed._history("X", hours[0], NOW)
+    settled = funding.settled_rows("hyperliquid", "X.v", rows, NOW)
+    assert len(settled) == (792 if oldest_first else 100)
+    assert door.asked == (8 if oldest_first else 1)
+    assert settled[0].interval_h is None
+    assert {row.interval_h for row in settled[1:]} == {1}

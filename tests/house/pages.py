@@ -139,8 +139,8 @@ _BINANCE = (
     "service). A PEM private key as the secret signs with Ed25519 (extra `ed25519`). Spot has no positions, no",
     "reduce-only, no conditional orders and no dead-man's switch here. Neither has been run against the real venue.",
     "Binance quotes nothing in dollars, so on its own the peg of USDT and USDC is unknown, which blocks entries: name",
-    "a venue that quotes them in dollars beside it; without a key it serves as the anchor. Paper takes the fees of an",
-    "ordinary customer, and full margin where the brackets are told to keys alone.",
+    "a venue that quotes them in dollars beside it, on paper without a key, in live with one of an account of its own.",
+    "Paper takes the fees of an ordinary customer, and full margin where the brackets are told to keys alone.",
 )
 
 

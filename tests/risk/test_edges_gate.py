@@ -86,6 +86,13 @@ def test_a_pair_is_judged_by_its_slice_and_no_slice_is_larger_than_the_order() -
     assert the(large, "order notional", BTC).value == Settings().pair.slice_notional
     small = check_pair(context(), legs("0.1"))
     assert the(small, "order notional", BTC).value == D(2_000)
+    # Live's defaults: the order limit is the slice. A slice is rounded down below it; an order of it is not.
+    slice_notional = Settings().pair.slice_notional
+    for limit, passes in ((slice_notional, True), (slice_notional - 1, False)):
+        gate = msgspec.structs.replace(Settings().gate, max_order_notional=limit)
+        ctx = context(settings=msgspec.structs.replace(Settings(), gate=gate))
+        assert the(check_pair(ctx, legs("0.5")), "order notional", BTC).passed is passes
+        assert not the(check_order(ctx, order(BTC, Side.SELL, "0.25")), "order notional").passed
 
 
 @pytest.mark.parametrize(("side", "price"), [(Side.BUY, "20400"), (Side.SELL, "19600")])

@@ -47,7 +47,7 @@ async def read_account(
         before = await _listed(door, manner, since_ms, at)
         balances = await manner.balances(door)
         positions = await manner.positions(door, coins)
-        working = await manner.open_orders(door, coins, conditional=True)
+        working = await manner.open_orders(door, coins, conditional=True, foreign=True)
         recent = max(since_ms, at - RECENT_MS)
         after = await _listed(door, manner, recent, at)
         if _names(before, recent) != _names(after, recent) or orders.changes != changes:

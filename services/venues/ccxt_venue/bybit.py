@@ -140,7 +140,7 @@ class Bybit:
         return found
 
     async def open_orders(
-        self, door: Door, coins: tuple[str, ...], *, conditional: bool
+        self, door: Door, coins: tuple[str, ...], *, conditional: bool, foreign: bool = False
     ) -> list[Mapping[str, Any]]:
         """Conditional ones stand in the same list."""
         found: list[Mapping[str, Any]] = []

@@ -11,6 +11,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from services.venues.ccxt_venue import errors
@@ -45,7 +46,8 @@ RAW = frozenset(
     {
         "publicGetMarketIndexTickers",  # okx: indexes of coins and perpetuals
         "privateGetAccountConfig",  # okx: position mode, account level, rights of the key
-        "privateGetTradeFillsHistory",  # okx: our trades, with the venue's own digits
+        "privateGetTradeFills",  # okx: our trades of three days, with the venue's own digits
+        "privateGetTradeFillsHistory",  # okx: the same, three months back
         "privateGetTradeOrdersAlgoPending",  # okx: conditional orders that wait
         "privateGetTradeOrderAlgo",  # okx: one of them by client id
         "privateGetTradeOrdersAlgoHistory",  # okx: which orders they became
@@ -69,6 +71,17 @@ SPAN_S = 5.0
 PAUSE_S = 1.0
 """After a throttling without a word on how long."""
 WINDOW = "cost-5s"
+APART = {"okx": 4}
+"""Exchanges that limit each kind of question by itself, and how much more than one of them alone all together
+may be: one bucket for all, as the library has it, has no room for the account beside the market."""
+CALL: ContextVar[str] = ContextVar("ccxt call", default="")
+
+
+def _windows(exchange: str, limit: int) -> list[Window]:
+    times = APART.get(exchange, 1)
+    whole = [Window(name=WINDOW, span_s=SPAN_S, limit=limit * times)]
+    apart = sorted(ALLOWED) if times > 1 else ()
+    return whole + [Window(name=name, span_s=SPAN_S, limit=limit) for name in apart]
 
 
 class Door:
@@ -95,9 +108,7 @@ class Door:
         self._paused = paused
         span_ms = SPAN_S * 1_000
         limit = int(span_ms / max(float(self._exchange.rateLimit), 1.0) * UNIT)
-        self.budget = (
-            budget if budget is not None else Budget([Window(name=WINDOW, span_s=SPAN_S, limit=limit)])
-        )
+        self.budget = budget if budget is not None else Budget(_windows(exchange, limit))
         self.has: Mapping[str, object] = self._exchange.has
 
     def can(self, flag: str) -> bool:
@@ -164,7 +175,7 @@ class Door:
         if name not in ALLOWED:
             raise ValueError(f"{name} is not to be called")
         write = name in WRITES
-        token = LANE.set(lane)
+        token, call = LANE.set(lane), CALL.set(name)
         try:
             return await getattr(self._exchange, name)(*args, **more)
         except WireError:
@@ -173,6 +184,7 @@ class Door:
             raise self._judged(error, write=write) from None
         finally:
             LANE.reset(token)
+            CALL.reset(call)
 
     def _judged(self, error: Exception, *, write: bool) -> WireError:
         if isinstance(error, ForbiddenHost):
@@ -183,12 +195,18 @@ class Door:
             self._pause(PAUSE_S)
         return found
 
+    def spent(self) -> dict[str, tuple[int, int]]:
+        """Of all together, for the health screen."""
+        used = self.budget.used(time.monotonic_ns())
+        return {name: row for name, row in used.items() if name == WINDOW}
+
     async def close(self) -> None:
         await self._exchange.close()
 
     async def _throttle(self, cost: float) -> None:
         """Called by the library right before it signs and sends."""
-        lane, weights = LANE.get(), {WINDOW: max(1, math.ceil(cost * UNIT))}
+        lane, weight = LANE.get(), max(1, math.ceil(cost * UNIT))
+        weights = {WINDOW: weight, CALL.get(): weight}
         began = time.monotonic_ns()
         while True:
             now = time.monotonic_ns()

@@ -27,7 +27,10 @@ MS = 1_000_000
 LEVELS = 20
 OLD_MS = 10_000
 """A book whose venue stamps it older than this is not the present one."""
-BACK_MS = 30 * 86_400_000
+BACK_MS = 33 * 86_400_000
+"""A month has ninety settlements of eight hours, which is the least sample, and the first is lost."""
+PAGE, PAGES = 100, 10
+"""Settled rates; a month of hours is eight pages."""
 MARKET, ACCOUNT = "market", "account"
 NEAR = Decimal("0.0005")
 
@@ -43,7 +46,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     """The list of markets: what was closed, what has other steps."""
     clock_s: float = 60.0
     look_s: float = 2.0
-    hasty_s: float = 0.25
+    hasty_s: float = 0.5
     """Between two looks at the account while something was sent."""
     silence_s: float = 6.0
 
@@ -322,11 +325,24 @@ class Feed:
                 continue
             # From two settlements back: the interval of the first new one is its distance to the last.
             since = max(known - 8 * funding.HOUR_MS, now - BACK_MS)
-            rows = await self._door.ask("fetch_funding_rate_history", each.symbol, since, 100)
+            rows = await self._history(each.symbol, since, now)
             found = funding.settled_rows(self._exchange, each.spec.id, rows, now)
             self._settled.setdefault(each.id, {}).update((row.rate_ts // MS, row.rate) for row in found)
             if self._line.is_up:
-                news += [row for row in found if row.rate_ts // MS > known]
+                # The oldest has none before it that would tell its interval: a rate of no known hour.
+                news += [row for row in found[1:] if row.rate_ts // MS > known]
                 if found:
                     self._told[each.id] = max(known, found[-1].rate_ts // MS)
         self._frame(self._wall(), rates=tuple(news))
+
+    async def _history(self, symbol: str, since: int, now: int) -> list[Any]:
+        """A page is the oldest of a span at some exchanges, the newest at others."""
+        found: list[Any] = []
+        for _ in range(PAGES):
+            page = list(await self._door.ask("fetch_funding_rate_history", symbol, since, PAGE))
+            found += page
+            newest = max((wire_int(row.get("timestamp"), "settlement") for row in page), default=now)
+            if len(page) < PAGE or newest < since or now - newest < 8 * funding.HOUR_MS:
+                break
+            since = newest + 1
+        return found

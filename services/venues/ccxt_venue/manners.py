@@ -39,9 +39,10 @@ class Manner(Protocol):
     async def moved(self, door: Door, since_ms: int, until_ms: int) -> list[Moved]: ...
 
     async def open_orders(
-        self, door: Door, coins: tuple[str, ...], *, conditional: bool
+        self, door: Door, coins: tuple[str, ...], *, conditional: bool, foreign: bool = False
     ) -> list[Mapping[str, Any]]:
-        """`conditional`: those that wait for a price too; else they may be left out."""
+        """`conditional`: those that wait for a price too, with `foreign` of every kind; else they may be left
+        out."""
 
     async def positions(self, door: Door, coins: tuple[str, ...]) -> list[Mapping[str, Any]]: ...
 

@@ -16,7 +16,7 @@ from services.venues.wire.numbers import BadNumber, wire_int
 ALGO = "algo-"
 """Before the number of a conditional order: the service counts by itself."""
 KINDS = ("conditional,oco", "trigger", "move_order_stop")
-"""All that wait for a price, whoever sent them; each is a question."""
+"""All that wait for a price, whoever sent them, ours among the first; each is a question."""
 PAGE = 100
 MOST_PAGES = 10
 YOUNG_MS = 5_000
@@ -66,10 +66,10 @@ def released(row: Mapping[str, Any]) -> str:
     return "" if told == "0" else told
 
 
-async def pending(door: Door) -> list[Mapping[str, Any]]:
-    """Those that wait. Raises WireError, BadNumber."""
+async def pending(door: Door, *, foreign: bool) -> list[Mapping[str, Any]]:
+    """Those that wait; without `foreign` of the kind that we send. Raises WireError, BadNumber."""
     found = []
-    for kind in KINDS:
+    for kind in KINDS if foreign else KINDS[:1]:
         query = {"ordType": kind, "instType": "SWAP", "limit": PAGE}
         rows = _rows(await door.ask("privateGetTradeOrdersAlgoPending", query))
         if len(rows) >= PAGE:

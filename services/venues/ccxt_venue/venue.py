@@ -272,7 +272,7 @@ class CcxtVenue:
             latency_ms_p50=None if latencies is None else latencies.quantile(0.5),
             latency_ms_p95=None if latencies is None else latencies.quantile(0.95),
             clock_offset_ms=None if offset is None else round(offset),
-            budget=self._door.budget.used(time.monotonic_ns()),
+            budget=self._door.spent(),
             reconnects=max(0, self._line.connects - 1) if self._line is not None else 0,
         )
 
