@@ -27,7 +27,8 @@ class Anchor(OkxExchange):
         if name == "GET /api/v5/public/instruments":
             return [
                 {**INSTRUMENT, "instType": "SPOT", "instId": self.market, "baseCcy": "USDT",
-                 "quoteCcy": "USD", "settleCcy": "", "ctVal": "", "ctMult": "", "ctValCcy": "", "ctType": "", "tickSz": "0.0001",
+                 "quoteCcy": "USD", "settleCcy": "", "ctVal": "", "ctMult": "", "ctValCcy": "", "ctType": "",
+                 "tickSz": "0.0001",
                  "lotSz": "1", "minSz": "1"}
             ] if query.get("instType") == "SPOT" else []  # fmt: skip
         if name == "GET /api/v5/market/books":
