@@ -197,8 +197,6 @@ def _reserve(
         kind=wanted.kind,
         capital_at_risk=answer.capital_at_risk,
         entry_basis=None,
-        # Of a pair by hand nobody waits to hear the end.
-        notified=wanted.strategy not in core.state.strategies,
     )
     core.episodes.open_pair(
         pair.id,

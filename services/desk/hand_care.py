@@ -9,7 +9,7 @@ orders by hand pass.
 from __future__ import annotations
 
 from services.desk import exits, hand
-from services.desk.core import DeskCore
+from services.desk.core import SECOND, DeskCore
 from services.desk.hand import OPERATOR
 from services.desk.pair_facts import pair_facts
 from services.desk.submit import Submitter
@@ -19,6 +19,8 @@ from services.settings.funding import Funding
 from services.strategies.base import ClosePair, FreezePair, Intent, ThawPair
 from services.strategies.exits import PairTrack, review
 
+TOLD_S = 600
+"""So long a closed pair is kept: by then every strategy has heard of its end."""
 BY_ITSELF = f"strategy:{OPERATOR}"
 """Origin of an exit that no person asked for."""
 
@@ -30,6 +32,10 @@ def look(core: DeskCore, submit: Submitter) -> None:
     alive = [pair.id for pair in mine]
     for gone in [name for name in tracks if name not in alive]:
         del tracks[gone]
+    for name, admitted in core.state.admitted.items():
+        closed = core.pairs.get(name) if admitted.strategy == OPERATOR else None
+        if closed is not None and closed.closed_ts is not None:
+            admitted.notified = core.now - closed.closed_ts >= TOLD_S * SECOND
     params = hand.params(core)
     for pair in mine:
         intents, tracks[pair.id] = _review(core, pair, tracks.get(pair.id, PairTrack()), params)

@@ -16,11 +16,12 @@ from services.desk.admission import Admission
 from services.desk.core import DAY, SECOND, DeskCore
 from services.desk.hand import OPERATOR
 from services.desk.pair_facts import pair_facts
-from services.desk.state import StrategySlot
+from services.desk.state import Admitted, StrategySlot
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Purpose, Severity, TradingState
 from services.domain.errors import StrategyOverran
 from services.execution.measured import expected
+from services.execution.pair_state import Pair
 from services.market.board import HeldPair
 from services.market.legs import perp_legs
 from services.settings.cross import Cross
@@ -192,7 +193,7 @@ class Strategies:
             if on_prices or bare
             else perp_legs(core.picture, core.instruments, settings.funding, core.now),
             pairs=tuple(pair_facts(core, pair) for pair in core.pairs.live() if pair.strategy == name),
-            ended=self._ends(name),
+            ended=(*self._ends(name), *(() if on_prices else self._ended_by_hand(name))),
             depeg={**levels, **dict.fromkeys(core.settings.assume_par, "ok")},
             depeg_d=core.settings.size.depeg_d,
             costs=expected(core.settings.exec, core.state.measured.get(name)),
@@ -231,24 +232,27 @@ class Strategies:
 
     def _ends(self, name: str) -> tuple[Ended, ...]:
         core = self.core
-        found: list[Ended] = []
-        for pair, admitted in core.state.admitted.items():
-            book = core.pairs.get(pair)
-            if admitted.strategy != name or admitted.notified or book is None:
-                continue
-            if book.state is PairState.CLOSED:
-                found.append(
-                    Ended(
-                        pair=pair,
-                        group=admitted.group,
-                        ts=book.closed_ts if book.closed_ts is not None else core.now,
-                        failed=book.failed,
-                        short=book.short.instrument,
-                        long=book.long.instrument,
-                        exchanged=book.one_shot and not book.failed,
-                    )
-                )
-        return tuple(found)
+        return tuple(
+            _end(core, book, admitted)
+            for pair, admitted in core.state.admitted.items()
+            if admitted.strategy == name
+            and not admitted.notified
+            and (book := core.pairs.get(pair)) is not None
+            and book.state is PairState.CLOSED
+        )
+
+    def _ended_by_hand(self, name: str) -> tuple[Ended, ...]:
+        """Pairs by hand that ended since this strategy was last called: their group waits for it as well."""
+        core = self.core
+        since = core.state.strategies[name].last_ts or 0
+        return tuple(
+            _end(core, book, admitted)
+            for pair, admitted in core.state.admitted.items()
+            if admitted.strategy == OPERATOR
+            and (book := core.pairs.get(pair)) is not None
+            and book.state is PairState.CLOSED
+            and (book.closed_ts or 0) >= since
+        )
 
     # -- intents -----------------------------------------------------------------------------------------
 
@@ -264,3 +268,15 @@ class Strategies:
                 exits.freeze(self.core, self.submit, intent)
             case ThawPair():
                 exits.thaw(self.core, self.submit, intent)
+
+
+def _end(core: DeskCore, book: Pair, admitted: Admitted) -> Ended:
+    return Ended(
+        pair=book.id,
+        group=admitted.group,
+        ts=book.closed_ts if book.closed_ts is not None else core.now,
+        failed=book.failed,
+        short=book.short.instrument,
+        long=book.long.instrument,
+        exchanged=book.one_shot and not book.failed,
+    )

@@ -152,6 +152,13 @@ def test_what_the_preview_allows_opens_through_gate_and_machine_and_is_cared_for
     assert (pair.close_reason, pair.close_purpose) == (PAIR_STOP, Purpose.STOP)
     assert pair.state is PairState.CLOSED
     assert core.state.episodes[-1].strategy == OPERATOR
+    # The strategies hear of its end once, and its group waits for them as after a pair of theirs.
+    hand.wait(0.3)
+    state = hand.desk.strategies.states["funding_arb"]
+    assert state.cooldowns["BTC"] == (pair.closed_ts or 0) + 8 * 3_600_000_000_000
+    hand.wait(11)
+    assert core.pairs.get(pair.id) is None, "and then it is forgotten"
+    assert core.state.hand_tracks == {}
 
 
 def test_the_named_exits_hold_for_a_pair_by_hand(hand: Hand) -> None:
