@@ -28,7 +28,7 @@ LIBRARIES = (
 )
 NEVER_HEADLESS = (*LIBRARIES, "screens.widgets", "screens.stage", "console.app")
 """What draws, fetches or serves: a run with the `sim` profile needs none of it."""
-PATIENCE_S = 300
+PATIENCE_S = 600
 """A whole simulated day on one slow core."""
 
 
