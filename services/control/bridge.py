@@ -181,7 +181,7 @@ class Bridge:
         if builder is None:
             return None
         desk = self._desk
-        self._cache.begin(self._runner.machine.events)
+        self._cache.begin(self._runner.machine.events, kind)
         books = Books(
             desk.core, desk.strategies, self._meta(), self._cache, self._tape, self._lately, self._depth
         )

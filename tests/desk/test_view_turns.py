@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from services.desk.views.cache import MOST_STEPS, Moment, ViewCache
+from services.desk.views.cache import AWAY_STEPS, Moment, ViewCache
 
 
 class Counted:
@@ -52,7 +52,7 @@ def test_after_a_while_without_a_look_nothing_old_is_shown() -> None:
     cache.begin(0)
     look(cache, counted, Moment(0, "books"), "ab")
     cache.begin(1)
-    assert look(cache, counted, Moment(MOST_STEPS + 1, "books"), "ab") == [2, 2]
+    assert look(cache, counted, Moment(AWAY_STEPS + 1, "books"), "ab") == [2, 2]
 
 
 def test_long_work_goes_on_step_by_step_and_begins_anew_when_the_books_change() -> None:
@@ -85,6 +85,31 @@ def test_of_many_figures_one_is_computed_in_a_look() -> None:
         cache.begin(number)
         shown.append([cache.later(name, 7, lambda name=name: counted.of(name), 0) for name in "ab"])  # type: ignore[misc]
     assert shown == [[1, 0], [1, 1], [1, 1]]
+
+
+def test_each_topic_gives_its_own_figures_a_turn() -> None:
+    cache, counted = ViewCache(), Counted()
+    for topic in ("strip", "desk"):
+        cache.begin(0, topic)
+        look(cache, counted, Moment(0, "books"), "ab" if topic == "strip" else "bcd")
+    for number in range(1, 8):
+        for topic in ("strip", "desk"):
+            cache.begin(number, topic)
+            look(cache, counted, Moment(1, "books"), "ab" if topic == "strip" else "bcd")
+    assert counted.times == dict.fromkeys("abcd", 2)
+
+
+def test_both_kinds_of_dear_work_get_every_other_look() -> None:
+    cache, counted = ViewCache(), Counted()
+    cache.begin(0)
+    look(cache, counted, Moment(0, "books"), "abc")
+    for number in range(1, 9):
+        cache.begin(number)
+        look(cache, counted, Moment(number, "books"), "abc")
+        for name in "uvwxyz":
+            cache.later(name, number, lambda name=name: counted.of(name), 0)  # type: ignore[misc]
+    dear, many = (sum(counted.times.get(name, 0) for name in names) for names in ("abc", "uvwxyz"))
+    assert (dear - 3, many) == (4, 4)
 
 
 def test_a_part_of_the_rows_comes_round_to_all_of_them() -> None:

@@ -18,10 +18,10 @@ from services.desk.core import SECOND, DeskCore
 
 T = TypeVar("T")
 
-MOST_STEPS = 8
-"""A figure that is further behind, after a while without a look, is computed at once."""
-ASKED_LATELY = 8
-"""Looks after which a figure that nobody asks for any more has no turn."""
+AWAY_STEPS = 8
+"""A figure that nobody has asked for in so many steps is computed at once when somebody does."""
+MOST_STEPS = 40
+"""So far behind a figure may fall while it is asked for all the time: a loop that has no time for views."""
 
 
 class Moment(NamedTuple):
@@ -43,23 +43,29 @@ class ViewCache:
         self._kept: dict[str, tuple[Hashable, Any]] = {}
         self._look = 0
         """How many looks were told; 0 = none ever: everything is computed when it is asked for."""
-        self._turn = ""
-        self._behind: dict[str, tuple[int, int]] = {}
-        """What waits for its turn: its step, and the look in which it was last asked for."""
+        self._topic = self._turn = ""
+        self._behind: dict[str, dict[str, int]] = {}
+        """By topic: what waits for its turn there, and its step."""
+        self._asked: dict[str, int] = {}
+        """The step at which a figure was last asked for."""
         self._under_way: dict[str, tuple[Moment, Iterator[Any]]] = {}
         self._later = 0
+        self._hungry: dict[str, bool] = {}
+        """Topics in which `later` had to refuse: whether its turn is next, for the last was another's."""
         self._version: object = None
         self._shared: Any = None
 
-    def begin(self, version: object) -> None:
-        """A look begins. `version` differs when anything has happened since the last one."""
+    def begin(self, version: object, topic: str = "") -> None:
+        """A look begins. `version` differs when anything has happened since the last one. Each topic gives
+        its own figures a turn."""
         self._look += 1
-        self._later = 1
         if version != self._version:
             self._version, self._shared = version, None
-        for name in [name for name, (_, asked) in self._behind.items() if self._look - asked > ASKED_LATELY]:
-            del self._behind[name]
-        self._turn = min(self._behind, key=lambda name: self._behind[name][0], default="")
+        self._topic = topic
+        waiting = self._behind.pop(topic, {})
+        # One kind of dear work a look: where both wait, they take every other one.
+        self._later = 1 if not waiting or self._hungry.pop(topic, False) else 0
+        self._turn = "" if self._later else min(waiting, key=waiting.__getitem__)
 
     def shared(self, make: Callable[[], T]) -> T:
         """One object for all looks at the same state."""
@@ -77,7 +83,8 @@ class ViewCache:
             found: T = kept[1]
             if kept[0] == token:
                 return found
-            if isinstance(token, Moment) and token.only_older(kept[0]) and self._waits(name, kept[0], token):
+            aged = isinstance(token, Moment) and token.only_older(kept[0])
+            if aged and not self._at_once(name, kept[0], token) and self._waits(name, kept[0]):
                 return found
         value = compute()
         self._keep(name, token, value)
@@ -95,12 +102,11 @@ class ViewCache:
         last: T = found
         if before == token:
             return last
-        late = not isinstance(before, Moment) or token.step - before.step > MOST_STEPS
-        if not self._look or late:
+        if self._at_once(name, before, token):
             value = _all_of(begin())
             self._keep(name, token, value)
             return value
-        if self._waits(name, before, token):
+        if self._waits(name, before):
             return last
         since, steps = self._under_way.pop(name, (token, None))
         if steps is None or since.books != token.books:
@@ -108,6 +114,7 @@ class ViewCache:
         grown: T | None = next(steps)
         if grown is None:
             self._under_way[name] = since, steps
+            self._wait(name, before)
             return last
         self._keep(name, since, grown)
         return grown
@@ -119,6 +126,7 @@ class ViewCache:
             found: T = kept[1]
             return found
         if self._look and self._later <= 0:
+            self._hungry.setdefault(self._topic, self._turn != "")
             return default if kept is None else kept[1]
         self._later -= 1
         value = compute()
@@ -132,16 +140,30 @@ class ViewCache:
         at = self._look * count % len(rows)
         return rows[at : at + count]
 
-    def _waits(self, name: str, before: Hashable, token: Moment) -> bool:
-        if not self._look or not isinstance(before, Moment) or token.step - before.step > MOST_STEPS:
+    def _at_once(self, name: str, before: Hashable, token: Hashable) -> bool:
+        """No looks are told, or it has been out of sight, or it is much too old."""
+        if not isinstance(token, Moment):
+            return True
+        asked, self._asked[name] = self._asked.get(name, token.step), token.step
+        if not self._look or not isinstance(before, Moment):
+            return True
+        return token.step - asked > AWAY_STEPS or token.step - before.step > MOST_STEPS
+
+    def _waits(self, name: str, before: Hashable) -> bool:
+        """Its turn in this topic's look has not come; it will."""
+        if name == self._turn:
             return False
-        self._behind[name] = before.step, self._look
-        return name != self._turn
+        self._wait(name, before)
+        return True
+
+    def _wait(self, name: str, before: Hashable) -> None:
+        self._behind.setdefault(self._topic, {})[name] = before.step if isinstance(before, Moment) else 0
 
     def _keep(self, name: str, token: Hashable, value: object) -> None:
         self._kept[name] = (token, value)
-        self._behind.pop(name, None)
         self._under_way.pop(name, None)
+        if isinstance(token, Moment):
+            self._asked[name] = token.step
 
 
 def _all_of(steps: Iterator[T | None]) -> T:

@@ -28,7 +28,7 @@ KNOWN = 96
 """So many of the newest make the distribution: a month of eight-hourly ones, and no more work than a look may
 take."""
 
-WORK, LEG, PAIR, ROW = 120, 2, 2, 1
+WORK, LEG, PAIR, ROW = 90, 2, 2, 1
 """What one look may do of the board, and what each part of it weighs."""
 CHECKED = 8
 """Rows whose settlements one look checks."""
