@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import is_
 from typing import Generic, TypeVar
 
 from screens.format import cut
@@ -97,8 +98,31 @@ def visible(columns: Sequence[Column], hidden: frozenset[str]) -> tuple[Column, 
     return tuple(column for column in columns if column.id not in hidden) or tuple(columns)
 
 
+_FITS: dict[tuple[int, tuple[str, ...]], tuple[Sequence[Column], Sequence[str], Sequence[Cells], Fit]] = {}
+"""The last layout by width and columns."""
+MOST_FITS = 64
+
+
 def fit(columns: Sequence[Column], rows: Sequence[Cells], width: int, drop: Sequence[str]) -> Fit:
-    """Drops columns in the order of `drop` until the rest fits; then shares out what is left."""
+    """Drops columns in the order of `drop` until the rest fits; then shares out what is left.
+
+    The very same rows as the last time have the same layout: a key that moves the cursor waits for none. Only
+    cells that are kept (`Measured`) are never changed.
+    """
+    key = (width, tuple(column.id for column in columns))
+    last = _FITS.get(key)
+    same = last is not None and len(last[2]) == len(rows) and all(map(is_, last[2], rows))
+    if last is not None and same and last[0] == columns and last[1] == drop:
+        return last[3]
+    made = _fit(columns, rows, width, drop)
+    if all(isinstance(cells, Measured) for cells in rows):
+        if len(_FITS) >= MOST_FITS:
+            _FITS.clear()
+        _FITS[key] = (columns, drop, rows, made)
+    return made
+
+
+def _fit(columns: Sequence[Column], rows: Sequence[Cells], width: int, drop: Sequence[str]) -> Fit:
     shown = list(columns)
     known = [cells if isinstance(cells, Measured) else Measured(cells) for cells in rows]
     narrow = {c.id: _narrow(c, known) for c in columns}

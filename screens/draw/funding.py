@@ -199,14 +199,24 @@ def _why_ink(r: FundingRowView) -> str:
     return {"ENTER": "text", "HOLD": "text", "BLOCK": "warn", "STALE": "warn"}.get(r.verdict, "muted")
 
 
+_LAST: dict[str, tuple[FundingRowView, Measured]] = {}
+"""The very row of the last drawing: a key draws the same view again."""
 _CELLS: Remembered[Measured] = Remembered()
 _ROWS: Remembered[Row] = Remembered()
 
 
 def _remembered(r: FundingRowView) -> Measured:
     """The time to settlement runs on in every frame; it is another cell only when its wording is."""
+    key = key_of(r)
+    last = _LAST.get(key)
+    if last is not None and last[0] is r:
+        return last[1]
     given = (structs.replace(r, settles_ns=None), f.until(r.settles_ns))
-    return _CELLS.of(key_of(r), given, lambda: Measured(_cells(r)))
+    cells = _CELLS.of(key, given, lambda: Measured(_cells(r)))
+    if len(_LAST) >= Remembered.MOST:
+        _LAST.clear()
+    _LAST[key] = (r, cells)
+    return cells
 
 
 def _cells(r: FundingRowView) -> Cells:

@@ -100,6 +100,15 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def waited(pid: int) -> tuple[int, int]:
+    """(ns on a core, ns of waiting for one) of all threads so far: what others take is no time of ours."""
+    used = delayed = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        on_core, queued, _ = (task / "schedstat").read_text().split()
+        used, delayed = used + int(on_core), delayed + int(queued)
+    return used, delayed
+
+
 @contextmanager
 def terminal(
     argv: Sequence[str], columns: int, lines: int, env: dict[str, str] | None = None

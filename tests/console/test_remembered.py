@@ -24,6 +24,7 @@ FRAMES = st.lists(
 
 
 def forget() -> None:
+    funding._LAST.clear()
     for kept in (funding._CELLS, funding._ROWS, risk._CELLS, risk._ROWS):
         kept._made.clear()
 
