@@ -104,6 +104,7 @@ def test_settlements_lie_on_their_hour_and_carry_the_gap_before_them() -> None:
 
 
 def test_k2_only_closed_candles_count() -> None:
+    """Bug K2: an unfinished candle repaints."""
     candle = frames.Candle(t=1, T=2, s="X", i="1m", o=D(2), h=D(4), l=D(1), c=D(3), v=D(5), x=False)
     assert parse.closed_candle(frames.CandleFrame(1, candle)) is None
     closed = msgspec.structs.replace(candle, x=True)

@@ -53,6 +53,7 @@ def test_initial_level_activation_and_trail(sign: int, entry: str, marks: list[s
 
 
 def test_instruments_on_a_stablecoin_have_stops_in_basis_points() -> None:
+    """Bug A10: a stablecoin is no coin for two percent stops."""
     stops = book()
     stops.on_position(USDT_A, D(1000), D(1), D(1), START)
     assert stops.get(USDT_A).level == D("0.995")  # type: ignore[union-attr]

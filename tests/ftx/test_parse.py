@@ -138,6 +138,7 @@ def test_closed_is_decided_by_what_was_filled(status: str, filled: int, state: O
 
 
 def test_collateral_weights_unknown_weigh_nothing() -> None:
+    """Bug A7: coins count by their weights; one of unknown weight counts nothing."""
     coins = {
         "USDT": wire.Coin("USDT", True, D("0.975"), False, D("0.95")),
         "DOGE": wire.Coin("DOGE", False, D("0.5")),

@@ -45,6 +45,7 @@ TIGHT = (
 def test_b1_b3_golden_vectors(
     secret: bytes, ts: int, method: str, target: str, body: bytes, expected: str
 ) -> None:
+    """Bugs B1, B3: what is signed is what is sent, to the byte."""
     assert signature(secret, ts, method, target, body) == expected
 
 
@@ -54,6 +55,7 @@ def test_the_log_in_of_the_stream() -> None:
 
 
 def test_b2_a_sub_account_stands_only_where_there_is_one_and_is_encoded() -> None:
+    """Bug B2: no empty sub-account."""
     plain = dict(signed_headers("k", b"s", 1, "GET", "/api/x", b"", None))
     assert sorted(plain) == ["FTX-KEY", "FTX-SIGN", "FTX-TS"]
     assert "FTX-SUBACCOUNT" not in dict(signed_headers("k", b"s", 1, "GET", "/api/x", b"", ""))

@@ -79,7 +79,9 @@ def test_commands_in_the_pages_exist() -> None:
 
 
 def test_figures_of_recorded_history_are_those_of_its_page() -> None:
-    """The front page says what was measured, and says it again when it is measured again."""
+    """Bug A9: no figure without its measurement.
+    The front page says what was measured, and says it again when it is measured again.
+    """
     page = text_of(ROOT / "docs" / "recorded-history.md").replace(",", "")
     section = text_of(ROOT / "README.md").partition("## Recorded history")[2].partition("\n## ")[0]
     section = section.replace(",", "").replace(" %", "%")

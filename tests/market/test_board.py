@@ -280,6 +280,7 @@ def test_our_own_book_refuses_by_name(changed: dict[str, Any], reasons: tuple[st
 
 
 def test_groups_are_by_underlying_and_two_stablecoins_are_a_bet_on_the_peg() -> None:
+    """Bug A4: legs share their underlying; two stablecoins are a bet on the peg, and are called one."""
     legs = (
         leg("alpha", "40"),
         leg("alpha", "1", quote="USDC"),

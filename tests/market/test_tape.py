@@ -42,6 +42,7 @@ def test_a_minute_without_a_quote_is_a_gap() -> None:
 
 
 def test_wider_candles_are_joined_from_minutes_on_the_utc_grid_however_often_one_looks() -> None:
+    """Bug K3: one series, joined here; nobody is asked for four."""
     tape, seen = Tape(), []
     for minute in range(3, 34):
         tape.hear(frame(minute, 99 + minute, 101 + minute, (100.0 + minute, 100.0)))

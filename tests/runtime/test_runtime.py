@@ -64,6 +64,7 @@ def test_a_tree_is_cleaned_by_its_names() -> None:
 
 
 def test_no_log_line_and_no_stack_carries_a_secret() -> None:
+    """Bug B13: no secret in the open."""
     redactor = Redactor()
     redactor.register("hunter22-hunter22")
     stream = io.StringIO()

@@ -80,6 +80,7 @@ def test_a_slip_is_one_line_with_its_place(change: tuple[str, str], line: int, s
 
 
 def test_another_machine_is_named_twice_and_never_in_the_clear() -> None:
+    """Bugs A1, B12: no host but this machine without a second word, and none in the clear."""
     remote = ALPHA.replace('"sim"', '"live"').replace("extensions = true", "allow_remote = true")
     remote = remote.replace("http://127.0.0.1:8300", "https://api.example").replace(
         "ws://127.0.0.1:8300/ws/", "wss://api.example/ws/"

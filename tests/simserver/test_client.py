@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import httpx
+import pytest
 from msgspec import structs
 
 from services.domain.enums import OrderState, OrderType, Purpose, Side, TimeInForce
@@ -20,6 +22,7 @@ from services.domain.events import (
 )
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport, VenueFacts
+from services.venues.wire.errors import WireError
 from tests.simserver.served import connected, serving
 
 D = Decimal
@@ -42,6 +45,7 @@ def request(
 
 
 async def test_the_whole_way_of_an_order() -> None:
+    """Bug B4: every call of the client exists and is answered."""
     async with serving() as (house, server), connected(server) as (client, box):
         await box.first(VenueLink, up=True)
         kinds = [type(event) for event in box.events]
@@ -156,3 +160,21 @@ async def test_sub_accounts_are_accounts_of_their_own_and_the_switch_is_armed() 
         assert armed.fires_at is not None
         client.dead_man(0, 0)
         await box.first(DeadManReport, armed=False)
+
+
+async def test_bug_a2_a3_a_market_that_nobody_lists_is_named_and_never_made_up() -> None:
+    """Bugs A2, A3: contracts and pairs of coins come from the venue's list alone."""
+    async with serving() as (_, server):
+        with pytest.raises(WireError, match=r"lists no open market DAI-PERP, DAI/USD$"):
+            async with connected(server, symbols=("USDT-PERP", "DAI-PERP", "DAI/USD")):
+                raise AssertionError("it was taken")
+
+
+async def test_bug_k1_a_timeframe_is_said_in_the_venues_own_unit() -> None:
+    """Bug K1: seconds there; a minute that is written `1m` is refused by name."""
+    async with serving() as (_, server), httpx.AsyncClient() as asked:
+        candles = f"http://127.0.0.1:{server.ports['alpha']}/api/markets/BTC-PERP/candles"
+        wrong = await asked.get(candles, params={"resolution": "1m"})
+        assert (wrong.status_code, wrong.json()["error"]) == (400, "Invalid parameter resolution")
+        right = (await asked.get(candles, params={"resolution": "60"})).json()["result"]
+        assert {row["time"] % 60_000 for row in right} == {0}

@@ -27,6 +27,7 @@ def test_no_number_is_made_of_what_is_none(value: object) -> None:
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**19), max_value=10**19, places=12))
 def test_text_and_number_keep_every_digit(value: Decimal) -> None:
+    """Bug B15: no binary floats between the wire and the books."""
     assert wire_decimal(str(value), "x") == wire_decimal(value, "x") == value
 
 
@@ -114,6 +115,7 @@ def test_the_venues_word_only_ever_tightens() -> None:
 
 
 def test_the_shortest_trip_wins_and_old_samples_do_not_count() -> None:
+    """Bug B11: the venue's clock is measured, and too old a measurement is none."""
     offset = ClockOffset()
     assert offset.offset_ms(0) is None
     assert not offset.usable(0)

@@ -99,6 +99,7 @@ async def test_the_bytes_on_the_wire_are_the_bytes_that_were_signed() -> None:
 
 
 async def test_an_idempotent_request_is_repeated_and_signed_anew_each_time() -> None:
+    """Bug B6: a retry has a time stamp of its own."""
     script = Script([(503, {}, b"busy"), (500, {}, b"oops"), (200, {}, b"ok")])
     async with client(script) as (rest, plain):
         assert await rest.call(READ) == b"ok"
@@ -107,6 +108,7 @@ async def test_an_idempotent_request_is_repeated_and_signed_anew_each_time() -> 
 
 
 async def test_three_tries_and_no_more() -> None:
+    """Bug B17: what is exhausted ends in a word of our own."""
     script = Script([(503, {}, b"busy")])
     async with client(script) as (rest, _):
         with pytest.raises(WireError, match="busy"):
@@ -119,6 +121,7 @@ async def test_three_tries_and_no_more() -> None:
     [(503, ErrorKind.UNKNOWN), (429, ErrorKind.THROTTLED), (400, ErrorKind.REJECTED), (401, ErrorKind.AUTH)],
 )
 async def test_an_order_is_sent_once_whatever_comes_back(status: int, kind: ErrorKind) -> None:
+    """Bug B7: an order is never repeated."""
     script = Script([(status, {}, b"no")])
     async with client(script) as (rest, _):
         with pytest.raises(WireError) as raised:
@@ -174,7 +177,7 @@ async def test_a_refused_time_stamp_is_measured_anew_and_tried_once_more_even_fo
 
 
 async def test_retry_after_pauses_everything_even_cancels() -> None:
-    """Bug N6: 429 and 418 pause everything."""
+    """Bug B10: what the venue asks for is kept to. Bug N6: 429 and 418 pause everything."""
     script = Script([(429, {"retry-after": "40"}, b"slow down"), (200, {}, b"ok")])
     paused: list[float] = []
     async with client(script) as (rest, _):
@@ -234,6 +237,7 @@ async def test_cancels_pass_while_every_shared_connection_is_stuck() -> None:
 
 
 async def test_connections_stay_warm_and_the_last_used_goes_out_first() -> None:
+    """Bug B5: one client, used."""
     script = Script([(200, {}, b"ok")])
     async with client(script, pool=(8, 4)) as (rest, _):
         for _ in range(20):

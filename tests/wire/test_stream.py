@@ -100,6 +100,7 @@ async def answer_pings(socket: ServerConnection) -> None:
 
 
 async def test_up_only_when_confirmed_and_again_after_each_cut() -> None:
+    """Bug B16: streams, whose cuts are noticed."""
     count = 0
 
     async def talk(socket: ServerConnection) -> None:

@@ -67,6 +67,7 @@ async def test_a_market_of_another_time_is_a_clock_that_is_off(tmp_path: Path) -
 
 
 async def test_a_key_that_can_withdraw_stops_the_doctor_and_every_start(tmp_path: Path) -> None:
+    """Bug A8: keys trade and nothing else."""
     key = replace(KEY, withdraw=True)
     async with serving(keys=(key,)) as (_, server):
         chosen = settings(server.ports["alpha"])
