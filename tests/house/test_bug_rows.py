@@ -102,7 +102,7 @@ ROWS = {
     "O5": "H · no clean stop",
     "O9": "C · nothing is wired: the order path asks neither gate nor breaker",
 }
-"""Severity and the article's mistake, in words: all rows of A, B, F, K and N; all rows C and H of D, E9 to E17,
+"""Severity and the article's mistake, in words: all rows of A, B, F, K and N; all C and H of D, E9 to E17,
 G, H, M and O."""
 
 FAIL_OPEN = {

@@ -253,6 +253,6 @@ def test_settings_stay_frozen_values() -> None:
 
 
 def test_bug_k4_a_weight_of_a_timeframe_is_a_parameter_or_there_is_none() -> None:
-    """Bug K4: nothing is weighed by figures that nobody can see; without signals there is nothing to weigh."""
+    """Bug K4: nothing is weighed by what nobody can see; without signals there is nothing to weigh."""
     stated = [entry.key for entry in catalog(DEFAULTS) if "timeframe" in entry.key and "weight" in entry.key]
     assert bool(stated) == (ROOT / "services" / "signals").is_dir()
