@@ -38,6 +38,8 @@ class MarketsRoom(Room):
 
     def __init__(self) -> None:
         self._instrument = ""
+        self._last: BookView | None = None
+        """It stands, under its own name, until the newly selected one is there: nothing flickers."""
         self._minutes = WIDTHS[0]
 
     def topics(self) -> tuple[str, ...]:
@@ -75,7 +77,8 @@ class MarketsRoom(Room):
         view = look.view("markets", MarketsView)
         if pane == "instruments":
             return Content(title="") if view is None else markets.table(view, look.width, look.context)
-        book = look.view("book", BookView)
+        book = look.view("book", BookView) or self._last
+        self._last = book
         if book is None:
             title = next(spec.title for spec in self.panes if spec.name == pane)
             text = f"Waiting for {self._instrument}." if self._instrument else "No instrument is selected."

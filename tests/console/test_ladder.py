@@ -9,7 +9,8 @@ from screens.draw.markets import ladder
 from screens.frame import Content
 from services.views.markets import LevelView
 from tests.console.fixtures import d
-from tests.console.market_fixtures import quiet_book
+from tests.console.market_fixtures import quiet_book, quiet_markets
+from tests.console.test_keys import open_desk
 
 
 def texts(content: Content) -> list[str]:
@@ -53,3 +54,15 @@ def test_a_book_that_is_not_whole_says_so() -> None:
     assert "best prices" in " ".join(texts(ladder(part, 60, 20)))
     empty = replace(book, bids=(), asks=(), whole=False)
     assert "6 shows" in " ".join(texts(ladder(empty, 60, 20)))
+
+
+async def test_the_book_of_before_stands_until_the_selected_one_is_there() -> None:
+    async with open_desk() as desk:
+        first = quiet_markets().rows[0].instrument
+        desk.link.views |= {"markets": quiet_markets(), f"book:{first}@1": quiet_book(first)}
+        await desk.press("2")
+        assert "67,184.1" in desk.text
+        await desk.press("down")
+        assert f"book:{quiet_markets().rows[1].instrument}@1" in desk.link.watched
+        assert "Waiting for" not in desk.text
+        assert "BTC-USDT-PERP alpha" in desk.text, "under its own name"
