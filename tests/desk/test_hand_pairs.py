@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from services.desk import hand_care
 from services.desk.core import DeskCore
+from services.desk.desk import Desk
 from services.desk.hand import OPERATOR
 from services.desk.hand_pairs import judge, read
 from services.desk.tickets import TicketError
@@ -140,6 +142,8 @@ def test_what_the_preview_allows_opens_through_gate_and_machine_and_is_cared_for
     assert not hand.open().ok
     view = hand.desk.strategies.view("funding_arb", core.settings.strategies["funding_arb"])
     assert [(held.short, held.long) for held in view.held] == [(SHORT, LONG)]
+    assert list(core.state.hand_tracks) == [pair.id]
+    assert msgspec.msgpack.encode(Desk.restore(hand.desk.export())) == hand.state(), "a checkpoint keeps it"
     # Stale data freeze it, and it thaws.
     with stale(core, SHORT):
         hand_care.look(core, hand.desk.submit)
