@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from services.domain.enums import OrderState, Side
-from services.venues.ccxt_venue import facts
+from services.venues.ccxt_venue import facts, okx_algo
+from services.venues.ccxt_venue.account import sized_by
 from services.venues.ccxt_venue.bybit import Bybit
 from services.venues.ccxt_venue.exact import Exact, Fence, open_exchange
 from services.venues.ccxt_venue.manners import OPTIONS
@@ -158,3 +159,26 @@ async def test_bybits_key_tells_its_rights(payloads: Path) -> None:
     found = await Bybit().account(Asked(None))  # type: ignore[arg-type]
     assert found.withdraws is False
     assert "the key cannot trade" in found.wrong, "it was recorded with a key that only reads"
+
+
+def test_okx_conditional_orders_are_read_and_one_that_closes_what_stands_has_its_size(payloads: Path) -> None:
+    folder, listed = payloads / "nautilus_okx", market("BTC-USDT-SWAP", "0.01")
+    (waits,) = read(folder / "http_get_orders_algo_pending.json")["data"]
+    row = working_of(okx_algo.row_of(waits, "BTC-USDT-SWAP"), listed)
+    assert (row.client_order_id, row.venue_order_id, row.quantity, row.trigger, row.price) == (
+        "client_algo_1", "algo-123456789", D("0.01"), D(40000), D(40000),
+    )  # fmt: skip
+    assert okx_algo.released(waits) == ""
+    (over,) = read(folder / "http_get_orders_algo_history.json")["data"]
+    assert okx_algo.released(over) == "ord_456"
+    for raw in read(folder / "http_get_orders_algo_pending_attached_oco.json")["data"]:
+        assert working_of(okx_algo.row_of(raw, raw["instId"]), market(raw["instId"], "0.01")).trigger
+    (closes,) = read(folder / "http_get_orders_algo_pending_close_fraction.json")["data"]
+    unsized = okx_algo.row_of(closes, "BTC-USDT-SWAP")
+    held = {"symbol": "BTC-USDT-SWAP", "contracts": D(3), "side": "long"}
+    sized = sized_by(unsized, [held])
+    assert sized is not None
+    assert working_of(sized, listed).quantity == D("0.03")
+    assert sized_by(unsized, []) is None, "flat: it closes nothing"
+    ours = {**unsized, "amount": "2"}
+    assert sized_by(ours, [held]) == ours

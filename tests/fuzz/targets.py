@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.fuzz import binance, control, ftx
+from tests.fuzz import binance, ccxt, control, ftx
 
 Target = Callable[[bytes], None]
 
@@ -16,6 +16,7 @@ TARGETS: dict[str, tuple[Target, tuple[bytes, ...]]] = {
     "binance-market": (binance.market, binance.MARKET_SEEDS),
     "binance-private": (binance.private, binance.PRIVATE_SEEDS),
     "binance-reply": (binance.reply, binance.REPLY_SEEDS),
+    "ccxt-rows": (ccxt.rows, ccxt.SEEDS),
     "control-socket": (control.socket, control.SOCKET_SEEDS),
     "command-line": (control.line, control.LINE_SEEDS),
     "number": (control.number, control.NUMBER_SEEDS),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Any
 
 from services.domain.events import AccountReport, FundingSettled, TransferBooked
 from services.venues.ccxt_venue.door import Door
@@ -16,7 +17,7 @@ from services.venues.ccxt_venue.manners import Manner
 from services.venues.ccxt_venue.orders import Orders
 from services.venues.ccxt_venue.rows import MS, Moved, TradeRow, fill_of, position_of, working_of
 from services.venues.wire.errors import ErrorKind, WireError
-from services.venues.wire.numbers import wire_int
+from services.venues.wire.numbers import wire_count, wire_int
 
 TRIES = 3
 RECENT_MS = 600_000
@@ -71,8 +72,8 @@ async def read_account(
             ),
             orders=tuple(
                 working_of(row, by_symbol[str(row["symbol"])])
-                for row in working
-                if str(row.get("symbol")) in by_symbol
+                for each in working
+                if str(each.get("symbol")) in by_symbol and (row := sized_by(each, positions)) is not None
             ),
             fills=tuple(
                 fill_of(venue, row, listed[row.market], ts) for row in trades if row.market in listed
@@ -89,6 +90,17 @@ async def read_account(
             ts=ts,
         )
     raise WireError(ErrorKind.UNAVAILABLE, "the account changed during each of three reads")
+
+
+def sized_by(row: Mapping[str, Any], positions: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """An order that closes whatever stands (a stop set by hand, a closing fraction) states no size: it is the
+    position's. None = there is none, so it closes nothing. Raises BadNumber."""
+    if row.get("reduceOnly") is not True or wire_count(row.get("amount") or "0", "amount"):
+        return row
+    for held in positions:
+        if held.get("symbol") == row.get("symbol") and wire_count(held.get("contracts") or "0", "contracts"):
+            return {**row, "amount": held["contracts"]}
+    return None
 
 
 async def _listed(
