@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.desk import hand_care
-from services.desk.core import DeskCore
+from services.desk.core import SECOND, DeskCore
 from services.desk.desk import Desk
 from services.desk.hand import OPERATOR
 from services.desk.hand_pairs import judge, read
@@ -160,7 +160,9 @@ def test_what_the_preview_allows_opens_through_gate_and_machine_and_is_cared_for
     hand.wait(0.3)
     state = hand.desk.strategies.states["funding_arb"]
     assert state.cooldowns["BTC"] == (pair.closed_ts or 0) + 8 * 3_600_000_000_000
-    hand.wait(11)
+    assert pair.closed_ts is not None
+    pair.closed_ts -= hand_care.TOLD_S * SECOND
+    hand.wait(0.3)
     assert core.pairs.get(pair.id) is None, "and then it is forgotten"
     assert core.state.hand_tracks == {}
 
