@@ -106,12 +106,14 @@ def lean_settings(plan: Plan) -> Settings:
 
 CRASH_S = 30 * 60
 """The scenario's own."""
+CRASH_AT_S = 17
+"""Of a run: the first pair stands by then, as in any other, or is about to."""
 
 
 def sooner() -> Scenario:
-    """The flash crash ten seconds after the start: a scenario's times count from the world's."""
+    """The flash crash soon after the start: a scenario's times count from the world's."""
     crash = SCENARIOS["flash-crash"]
-    back = CRASH_S - 10
+    back = CRASH_S - CRASH_AT_S
     return replace(
         crash,
         paths={name: tuple((at - back, level) for at, level in path) for name, path in crash.paths.items()},
@@ -121,7 +123,7 @@ def sooner() -> Scenario:
 
 def lean_world(plan: Plan, *, spot_pairs: bool = False) -> World:
     name = "flash-crash" if plan.crash else "funding-harvest"
-    offset = CRASH_S - 10 if plan.crash else (9 * 60 + 25 if plan.settles else 0)
+    offset = CRASH_S - CRASH_AT_S if plan.crash else (9 * 60 + 25 if plan.settles else 0)
     return World(
         scenario=name,
         history=None,
