@@ -82,7 +82,7 @@ class OrderEntry:
     @property
     def settled(self) -> bool:
         """Ended, and every fill the venue speaks of has been counted."""
-        return self.state in ENDED and self.owed == ZERO
+        return self.state in ENDED and not self.owed
 
     @property
     def immediate(self) -> bool:

@@ -65,7 +65,8 @@ class PairMachine:
 
     def live(self) -> tuple[Pair, ...]:
         """Every pair that is not closed, oldest first."""
-        return tuple(pair for pair in self.state.pairs.values() if pair.state is not PairState.CLOSED)
+        closed = PairState.CLOSED
+        return tuple([pair for pair in self.state.pairs.values() if pair.state is not closed])
 
     def size_on(self, instrument: str) -> Decimal:
         """Signed sum of the pairs' own legs on an instrument: what is left of the position is unpaired."""

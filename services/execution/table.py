@@ -83,14 +83,16 @@ class OrderTable:
         self, instrument: str | None = None, pair: str | None = None, venue: str | None = None
     ) -> tuple[OrderEntry, ...]:
         """Everything that may still fill: reserved intents, sent, working, in doubt, owed."""
-        return tuple(
-            entry
-            for entry in self._open.values()
-            if not entry.settled
-            and (instrument is None or entry.request.instrument == instrument)
-            and (pair is None or entry.request.pair == pair)
-            and (venue is None or entry.venue == venue)
-        )
+        if not self._open:
+            return ()
+        found = [entry for entry in self._open.values() if not entry.settled]
+        if instrument is not None:
+            found = [entry for entry in found if entry.request.instrument == instrument]
+        if pair is not None:
+            found = [entry for entry in found if entry.request.pair == pair]
+        if venue is not None:
+            found = [entry for entry in found if entry.venue == venue]
+        return tuple(found)
 
     def working(self, instrument: str | None = None) -> tuple[OrderEntry, ...]:
         """Sent and not ended, not in doubt."""

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from itertools import pairwise, product
+from itertools import product
 
 from services.domain.instrument import MarginTier
 from services.domain.money import ONE, STABLECOINS, ZERO
 from services.portfolio.inputs import AccountInput, PositionInput, coin_index, known
-from services.portfolio.margin import account_margin, effective_weight, sound, value_position
+from services.portfolio.margin import account_margin, effective_weight, value_position
+from services.portfolio.tables import table_of
 
 _ALL_SIGNS_UP_TO = 4
 """Underlyings up to which every combination of directions is tried."""
@@ -29,17 +30,20 @@ _ROUNDING = Decimal("1e-12")
 class Sheet:
     """An account in USD: what each coin's value and each notional is, and which factors they move with."""
 
-    __slots__ = ("coins", "legs")
+    __slots__ = ("coins", "concave", "legs")
 
     def __init__(
         self,
         coins: list[tuple[Decimal, Decimal, dict[str, Decimal]]],
         legs: list[tuple[str, Decimal, tuple[MarginTier, ...]]],
+        concave: bool,
     ) -> None:
         self.coins = coins
         """(weight, value now, value by the coin whose factor moves it)."""
         self.legs = legs
         """(underlying, notional now, brackets)."""
+        self.concave = concave
+        """C - maintenance is concave in every move: all brackets are `joined`."""
 
 
 def sheet_of(account: AccountInput) -> Sheet | None:
@@ -48,6 +52,7 @@ def sheet_of(account: AccountInput) -> Sheet | None:
         return None
     moves: dict[str, dict[str, Decimal]] = {}
     legs = []
+    concave = True
     for coin, balance in account.balances.items():
         if balance == ZERO:
             continue
@@ -63,8 +68,10 @@ def sheet_of(account: AccountInput) -> Sheet | None:
             continue
         if not tiers or mark is None or quote_usd is None or valued.notional is None:
             return None
-        if not sound(tiers):
+        table = table_of(instrument)
+        if not table.sound:
             return None
+        concave = concave and table.joined
         if coin_index(account, instrument.settle) is None:
             return None
         by_coin = moves.setdefault(instrument.settle, {})
@@ -77,7 +84,7 @@ def sheet_of(account: AccountInput) -> Sheet | None:
         (effective_weight(account.weights_total.get(coin)), sum(by_coin.values(), ZERO), by_coin)
         for coin, by_coin in moves.items()
     ]
-    return Sheet(coins, legs)
+    return Sheet(coins, legs, concave)
 
 
 def first_crossing(sheet: Sheet, direction: Mapping[str, Decimal], limit: Decimal | None) -> Decimal | None:
@@ -178,13 +185,12 @@ def joint_distance(account: AccountInput) -> Decimal | None:
         return None
     underlyings = tuple(dict.fromkeys(underlying for underlying, _, _ in sheet.legs))
     nearest: Decimal | None = None
-    concave = all(joined(tiers) for _, _, tiers in sheet.legs)
     for signs in _directions(sheet, underlyings):
         limit = ONE if -ONE in signs else None
         direction = dict(zip(underlyings, signs, strict=True))
         if nearest is not None:
             limit = nearest if limit is None else min(limit, nearest)
-            if nearest == ZERO or (concave and _clear_at(sheet, direction, limit)):
+            if nearest == ZERO or (sheet.concave and _clear_at(sheet, direction, limit)):
                 continue
         move = first_crossing(sheet, direction, limit)
         if move is not None and (nearest is None or move < nearest):
@@ -226,17 +232,6 @@ def _directions(sheet: Sheet, underlyings: Sequence[str]) -> list[tuple[Decimal,
         net = sum((by_coin.get(underlying, ZERO) for _, _, by_coin in sheet.coins), ZERO)
         against.append(-ONE if net > ZERO else ONE)
     return [tuple(against), (-ONE,) * len(underlyings), (ONE,) * len(underlyings)]
-
-
-def joined(tiers: tuple[MarginTier, ...]) -> bool:
-    """Each bracket goes on where the one below ends, and none is milder: the requirement is convex."""
-    for low, high in pairwise(tiers):
-        cap = low.cap
-        if cap is None or high.maintenance < low.maintenance or (high.cap is not None and high.cap <= cap):
-            return False
-        if high.cum - low.cum != cap * (high.maintenance - low.maintenance):
-            return False
-    return True
 
 
 def _clear_at(sheet: Sheet, direction: Mapping[str, Decimal], move: Decimal) -> bool:

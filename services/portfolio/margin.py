@@ -20,6 +20,7 @@ from services.domain.money import ONE, ZERO
 from services.portfolio.account import account_input
 from services.portfolio.hypothetical import with_fills
 from services.portfolio.inputs import USD, AccountInput, PositionInput, known
+from services.portfolio.tables import inside, sound, table_of
 
 __all__ = [
     "AccountInput",
@@ -94,24 +95,7 @@ def value_position(position: PositionInput) -> Valued:
 
 def bracket(tiers: tuple[MarginTier, ...] | None, notional: Decimal) -> MarginTier | None:
     """The bracket that a notional falls into; None above the last, or without a sound table."""
-    if tiers is None or not sound(tiers):
-        return None
-    for tier in tiers:
-        if tier.cap is None or notional <= tier.cap:
-            return tier
-    return None
-
-
-def sound(tiers: tuple[MarginTier, ...]) -> bool:
-    """Every figure of the table is a number that margin can be computed from; one that is none spoils all."""
-    return all(
-        (tier.cap is None or known(tier.cap))
-        and known(tier.initial)
-        and known(tier.maintenance)
-        and tier.cum.is_finite()
-        and tier.cum >= ZERO
-        for tier in tiers
-    )
+    return None if tiers is None or not sound(tiers) else inside(tiers, notional)
 
 
 def effective_weight(weight: Decimal | None) -> Decimal:
@@ -159,7 +143,8 @@ def account_margin(account: AccountInput) -> Margin:
         if upnl is not None and notional is not None:
             upnl += valued.upnl
             notional += size_usd
-        tier = bracket(instrument.tiers, size_usd)
+        table = table_of(instrument)
+        tier = inside(table.tiers, size_usd) if table.sound else None
         if tier is None:
             maintenance = initial = None
         elif maintenance is not None and initial is not None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from services.domain.money import STABLECOINS, ZERO
 from services.portfolio.distance import joint_distance
-from services.portfolio.margin import sound
+from services.portfolio.tables import table_of
 from services.risk.context import Check, GateContext
 from services.risk.lines import Line
 from services.risk.worst import AccountWorst, Worst
@@ -237,10 +237,8 @@ def _ratio(amount: Decimal | None, base: Decimal | None, opened: bool) -> Decima
 
 def _steepest(line: Line, kind: str) -> Decimal:
     """The highest ratio of an instrument's brackets; of an unsound table none (its check fails by itself)."""
-    tiers = line.instrument.tiers or ()
-    if not sound(tiers):
-        return ZERO
-    return max((tier.initial if kind == "initial" else tier.maintenance for tier in tiers), default=ZERO)
+    table = table_of(line.instrument)
+    return table.steepest_initial if kind == "initial" else table.steepest_maintenance
 
 
 def _over(base: Decimal | None, ratio: Decimal) -> Decimal | None:
