@@ -25,9 +25,9 @@ class Funding(Struct, frozen=True, kw_only=True):
     max_break_even_h: Decimal = _d("48")
     """Hours of the present spread that pay the costs: a pair that takes longer is not entered."""
     basis_buffer_same: Decimal = _d("5")
-    """bps, legs settled in the same coin."""
+    """bps of the edge kept back against a move of the basis: legs settled in the same coin."""
     basis_buffer_cross: Decimal = _d("10")
-    """bps, legs settled in different coins."""
+    """bps of the edge kept back: legs settled in different coins."""
     smooth_half_life_h: Decimal = _d("8")
     """Past settlements are averaged with this half-life; the lower of average and present counts."""
     exit_level: Decimal = _d("0.0")
@@ -49,7 +49,7 @@ class Funding(Struct, frozen=True, kw_only=True):
     blackout_s: int = 60
     """No discretionary exit within this of a settlement."""
     cooldown_failed_min: int = 30
-    """Minutes after a failed attempt, doubling."""
+    """Minutes of pause after a failed attempt, doubling each time."""
     cooldown_failed_max_h: int = 24
     """The longest pause that the doubling reaches."""
     cooldown_close_h: int = 8
@@ -59,7 +59,7 @@ class Funding(Struct, frozen=True, kw_only=True):
     pair_stop: Decimal = _d("100")
     """bps of a leg: the loss of a pair that closes it."""
     basis_divergence: Decimal = _d("40")
-    """bps from entry."""
+    """bps: by so much the legs' prices have moved apart since the entry."""
     basis_divergence_s: int = 300
     """So long beyond `basis_divergence` before the pair is closed."""
     depeg_exit: bool = False
