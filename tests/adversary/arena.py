@@ -46,7 +46,8 @@ SLACK = Decimal("1.02")
 """A slice is bounded at its limit price; the mark that values it later may have moved."""
 STOPPED = "stopped by policy"
 DOUBT_S = 15
-"""So long after the last fault an order may be in doubt: past the venue's settling time a probe decides."""
+"""So long after the last fault, or the outage that it began, an order may be in doubt: past the venue's
+settling time a probe decides."""
 
 
 @dataclass
@@ -149,6 +150,8 @@ class Arena:
     complaints: list[str] = field(default_factory=list)
     """What was wrong at the moment at which it happened."""
     worst_naked: Decimal = ZERO
+    down_at: int = 0
+    """When a venue was last seen to be down after the last fault."""
     happened: set[str] = field(default_factory=set)
     """Restarts, switches that fired."""
 
@@ -304,9 +307,12 @@ class Arena:
         self.sent.append(Sent(now, order, state, doubtful))
 
     def _look(self, now: int) -> None:
-        if now > self.world.start + int((self.plan.faulty_until + DOUBT_S) * S):
+        calm = self.world.start + int(self.plan.faulty_until * S)
+        if now > calm:
+            if any(venue.line.down(now) for venue in self.exchange.venues.values()):
+                self.down_at = now
             doubtful = [entry.id for entry in self.desk.core.orders.doubtful()]
-            if doubtful:
+            if doubtful and now > max(calm, self.down_at) + DOUBT_S * S:
                 self.complaints.append(f"{', '.join(doubtful)} in doubt though the faults have ended")
         for pair in self.desk.core.pairs.live():
             naked = pair.naked
