@@ -7,9 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.ccxt_venue.exchange import (
-    ASK,
     ASK_SIZE,
-    BID,
     BID_SIZE,
     HOUR_MS,
     MARK,
@@ -77,15 +75,15 @@ class BybitExchange(Exchange):
                      "initialMargin": "0.0111", "isLowestRisk": 0, "maxLeverage": "90.00",
                      "mmDeduction": "1200"}]}  # fmt: skip
             case "market/orderbook":
-                return {"s": self.market, "b": [[str(BID), str(BID_SIZE)], ["59990", "1"]],
-                        "a": [[str(ASK), str(ASK_SIZE)]], "ts": now_ms(), "u": 1, "seq": 2}  # fmt: skip
+                return {"s": self.market, "b": [[str(self.bid), str(BID_SIZE)], ["59990", "1"]],
+                        "a": [[str(self.ask), str(ASK_SIZE)]], "ts": now_ms(), "u": 1, "seq": 2}  # fmt: skip
             case "market/tickers":
                 index = "60000.1" if query.get("category") == "linear" else "59988.09998"
                 return {"category": query["category"], "list": [
                     {"symbol": query.get("symbol", self.market), "lastPrice": "60000.5", "indexPrice": index,
                      "markPrice": str(MARK), "fundingRate": self.coming(), "nextFundingTime": str(self.due()),
-                     "fundingIntervalHour": str(self.hours), "bid1Price": str(BID), "ask1Price": str(ASK),
-                     "bid1Size": "2", "ask1Size": "3"}]}  # fmt: skip
+                     "fundingIntervalHour": str(self.hours), "bid1Price": str(self.bid),
+                     "ask1Price": str(self.ask), "bid1Size": "2", "ask1Size": "3"}]}  # fmt: skip
             case "market/funding/history":
                 last = self.due() - 8 * HOUR_MS
                 return {"category": "linear", "list": [
@@ -167,7 +165,7 @@ class BybitExchange(Exchange):
     def release(self, order: dict[str, Any]) -> None:
         """It keeps its number and name."""
         sign = 1 if order["side"] == "buy" else -1
-        self.fill(order, order["quantity"], ASK if sign > 0 else BID, sign)
+        self.fill(order, order["quantity"], self.ask if sign > 0 else self.bid, sign)
         order["state"] = "filled"
 
     def positions(self) -> list[object]:

@@ -51,6 +51,7 @@ class Exchange(ABC):
         self.active = True
         self.step = ""
         """Another size step than the usual one."""
+        self.bid, self.ask = BID, ASK
         self.wallet = D(100_000)
         self.size = self.entry = D(0)
         self.orders: list[dict[str, Any]] = []
@@ -118,7 +119,7 @@ class Exchange(ABC):
             raise Refused(self.poor, "not enough")
         if trigger is not None and (MARK - trigger) * sign >= 0:
             raise Refused(self.reached, "the trigger is reached already")
-        best, most = (ASK, ASK_SIZE) if sign > 0 else (BID, BID_SIZE)
+        best, most = (self.ask, ASK_SIZE) if sign > 0 else (self.bid, BID_SIZE)
         crosses = price is None or (price - best) * sign >= 0
         order = {
             "id": str(1000 + len(self.orders)), "name": name, "side": side, "quantity": quantity,
@@ -134,6 +135,8 @@ class Exchange(ABC):
         elif crosses:
             self.fill(order, min(quantity, most), best, sign)
             order["state"] = "filled" if order["filled"] == quantity else "canceled"
+        elif kind == "ioc":
+            order["state"] = "canceled"
         return order
 
     def fill(self, order: dict[str, Any], quantity: Decimal, price: Decimal, sign: int) -> None:

@@ -7,9 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.ccxt_venue.exchange import (
-    ASK,
     ASK_SIZE,
-    BID,
     BID_SIZE,
     HOUR_MS,
     MARK,
@@ -74,8 +72,9 @@ class OkxExchange(Exchange):
                             {"instId": "BTC-USD", "idxPx": "59988.1", "ts": str(now_ms())}]  # fmt: skip
                 return [{"instId": "BTC-USDT", "idxPx": "60000.1", "ts": str(now_ms())}]
             case "market/books":
-                return [{"bids": [[str(BID), self.contracts(BID_SIZE), "0", "1"], ["59990", "100", "0", "1"]],
-                         "asks": [[str(ASK), self.contracts(ASK_SIZE), "0", "1"]],
+                far = ["59990", "100", "0", "1"]
+                return [{"bids": [[str(self.bid), self.contracts(BID_SIZE), "0", "1"], far],
+                         "asks": [[str(self.ask), self.contracts(ASK_SIZE), "0", "1"]],
                          "ts": str(now_ms())}]  # fmt: skip
             case "public/funding-rate":
                 return [{"instId": self.market, "instType": "SWAP", "fundingRate": self.coming(),
