@@ -6,7 +6,11 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c .ci/constraints.txt
 WORKERS ?= 2
+
+# Whoever forbids Python to keep what it has compiled pays for it at each of the hundreds of starts of a test run.
+export PYTHONDONTWRITEBYTECODE :=
 
 # The first interpreter that runs, is 3.11 or newer and can make an environment.
 define FIND_PYTHON
@@ -20,8 +24,8 @@ $(STAMP): pyproject.toml .ci/constraints.txt
 	@python=$$($(FIND_PYTHON)) || exit 1; \
 	echo "making $(VENV) with $$python" >&2; \
 	rm -rf $(VENV); "$$python" -m venv $(VENV) \
-	&& $(BIN)/python -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt -e '.[dev]' \
-	&& $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c .ci/constraints.txt empyrical-reloaded \
+	&& $(PIP) -e '.[dev]' && $(PIP) --no-deps empyrical-reloaded \
+	&& $(BIN)/python -m compileall -q -j 0 -x '/(ccxt|pandas|scipy|numpy|tests?)/' $(VENV)/lib console screens services themes \
 	&& touch $(STAMP)
 
 run: $(STAMP) ## set up and start the default world

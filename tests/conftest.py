@@ -5,6 +5,7 @@ With STABLECONSOLE_STRICT=1 (CI) such a skip is a failure: nothing that matters 
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Generator
@@ -88,3 +89,13 @@ def pytest_runtest_makereport(
 @pytest.fixture
 def recorded() -> Path:
     return recorded_folder()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Generator[None]:
+    """A test that sets up the program's logging in this process leaves the next one's as it was."""
+    log = logging.getLogger("stableconsole")
+    before = list(log.handlers), log.propagate, log.level
+    yield
+    log.handlers, log.propagate = before[:2]
+    log.setLevel(before[2])
