@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from screens import layout
@@ -22,6 +23,9 @@ _DRAWERS: dict[str, Callable[[DeskView, str, int, Context], list[Line]]] = {
     "risk": risk.drawer,
     "alerts": alerts.drawer,
 }
+
+ROWS_A_STEP = 8
+"""Rows of the funding board whose cells are made in one step of a frame."""
 
 
 class DeskRoom(Room):
@@ -68,6 +72,12 @@ class DeskRoom(Room):
             return risk.draw(view, look.width, look.height, context, look.held(pane, risk.natural(view)))
         two = look.plan.size is SizeClass.WIDE and look.height >= 2 * len(view.alerts)
         return alerts.draw(view, look.width, context, two_lines=two)
+
+    def ahead(self, pane: str, views: Mapping[str, object]) -> Iterator[Callable[[], None]]:
+        view = views.get("desk")
+        if pane == "funding" and isinstance(view, DeskView):
+            for at in range(0, len(view.funding), ROWS_A_STEP):
+                yield partial(funding.remember, view.funding[at : at + ROWS_A_STEP])
 
     def drawer(self, pane: str, key: str, look: Look) -> list[Line]:
         view = look.view("desk", DeskView)

@@ -143,7 +143,10 @@ class Picture(Stage, inherit_bindings=False):
 
     def pane_steps(self) -> Iterator[Callable[[], None]]:
         self.contents.at(self.clock())
-        yield from [partial(self.draw_pane, name) for name in self.panes]
+        for name in self.panes:
+            if name in self.plan.rects:
+                yield from self.room.ahead(name, self.views)
+            yield partial(self.draw_pane, name)
         yield self.watch_views  # another row may want another view
         yield self.draw_drawer
 

@@ -15,7 +15,7 @@ How to add a screen, here and in `docs/architecture.md`:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import ClassVar, Protocol, TypeVar
@@ -131,6 +131,10 @@ class Room:
     def draw(self, pane: str, look: Look) -> Content:
         """One pane. A figure that is no number may raise ArithmeticError: only this pane goes."""
         raise NotImplementedError  # abstract: each room draws its own panes
+
+    def ahead(self, pane: str, views: Mapping[str, object]) -> Iterator[Callable[[], None]]:
+        """What a drawing can have done before it, in small steps: a key waits for one of them alone."""
+        return iter(())
 
     def drawer(self, pane: str, key: str, look: Look) -> list[Line]:
         """The detail of a row: all that its columns may have dropped. Empty = it has none."""

@@ -5,6 +5,7 @@ reason.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
@@ -217,6 +218,13 @@ def _remembered(r: FundingRowView) -> Measured:
         _LAST.clear()
     _LAST[key] = (r, cells)
     return cells
+
+
+def remember(rows: Sequence[FundingRowView]) -> None:
+    """Makes the cells of some rows before they are drawn. What cannot be written is the drawing's to tell."""
+    with suppress(ArithmeticError):
+        for r in rows:
+            _remembered(r)
 
 
 def _cells(r: FundingRowView) -> Cells:

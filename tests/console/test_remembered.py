@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from screens.desk import ROWS_A_STEP, DeskRoom
 from screens.draw import funding, risk
 from screens.table import Measured, Remembered
 from services.views.desk import DeskView
@@ -89,3 +90,19 @@ def test_remembered_is_bounded_and_forgets_what_changed() -> None:
 def test_measured_cells_know_their_widest_and_narrowest_wording() -> None:
     cells = Measured({"a": ((("long", ""), ("er", "")), (("s", ""),)), "none": ()})
     assert (cells.wide, cells.narrow) == ({"a": 6}, {"a": 1})
+
+
+def test_what_is_done_ahead_of_a_drawing_changes_nothing_and_never_raises() -> None:
+    view = STATES["quiet"][1]
+    assert view is not None
+    forget()
+    before = drawn(view)
+    forget()
+    steps = list(DeskRoom().ahead("funding", {"desk": view}))
+    assert len(steps) == -(-len(view.funding) // ROWS_A_STEP)
+    for step in steps:
+        step()
+    assert set(funding._LAST) == {funding.key_of(row) for row in view.funding}
+    assert drawn(view) == before
+    spoilt = structs.replace(view.funding[0], spread=Decimal("sNaN"))
+    funding.remember((spoilt,))
