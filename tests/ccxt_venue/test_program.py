@@ -15,6 +15,8 @@ FLAGS = ("--profile", PROFILE)
 QUICK = f"""
 [profiles.{PROFILE}.fresh]
 self_clear_s = 1
+[profiles.{PROFILE}.size]
+max_pair_fraction = 0.008
 [profiles.{PROFILE}.breaker]
 evaluate_s = 1
 [profiles.{PROFILE}.strategies.funding_arb]
@@ -24,7 +26,7 @@ entry_window_max_s = 43200
 [profiles.{PROFILE}.strategies.cross_exchange]
 kind = "cross_exchange"
 """
-"""Whatever hour of the day it is."""
+"""Whatever hour of the day it is; in one slice."""
 
 
 def spots() -> tuple[Exchange, Exchange]:

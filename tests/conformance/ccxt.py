@@ -180,7 +180,8 @@ def opener(make: Callable[[], Exchange]) -> Callable[[], Any]:
 STILL = frozenset({Can.MOVES, Can.UNHEARD, Can.FUNDING, Can.SPARES})
 """The exchange behind the script has a still market and settles nothing. Of OKX's switch nobody has said that
 it spares conditional orders: that is a declared capability. Bybit has none through the library."""
-COINS = STILL | {Can.CONDITIONAL, Can.REDUCE_ONLY}
+COINS = STILL | {Can.CONDITIONAL, Can.REDUCE_ONLY, Can.CUT}
+"""Spot has the line of the perpetuals, which is cut there."""
 NO_SWITCH = {Can.DEAD_MAN}
 
 
@@ -190,5 +191,5 @@ def entry(name: str, make: Callable[[], Exchange], cases: int, without: frozense
 
 OKX = entry("okx", OkxExchange, 28, STILL)
 BYBIT = entry("bybit", BybitExchange, 26, STILL | NO_SWITCH)
-OKX_SPOT = entry("okx_spot", partial(OkxExchange, spot=True), 24, COINS)
-BYBIT_SPOT = entry("bybit_spot", partial(BybitExchange, spot=True), 22, COINS | NO_SWITCH)
+OKX_SPOT = entry("okx_spot", partial(OkxExchange, spot=True), 22, COINS)
+BYBIT_SPOT = entry("bybit_spot", partial(BybitExchange, spot=True), 20, COINS | NO_SWITCH)
