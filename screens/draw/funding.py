@@ -103,6 +103,7 @@ def _spreads(view: DeskView, width: int, context: Context, order: Sequence[str])
     if not layout.wrapped:
         content.head = [header(layout)]
         layout = _one_naming(layout)
+    _LAID[:] = [layout]
     rows = _ordered(rows, context.sort, order)
     ranked = [r for r in rows if r.rank is not None]
     rest = [r for r in rows if r.rank is None]
@@ -200,8 +201,9 @@ def _why_ink(r: FundingRowView) -> str:
     return {"ENTER": "text", "HOLD": "text", "BLOCK": "warn", "STALE": "warn"}.get(r.verdict, "muted")
 
 
-_LAST: dict[str, tuple[FundingRowView, Measured]] = {}
-"""The very row of the last drawing: a key draws the same view again."""
+_LAID: list[Fit] = []
+"""The layout of the last drawing."""
+_LAST: Remembered[Measured] = Remembered()
 _CELLS: Remembered[Measured] = Remembered()
 _ROWS: Remembered[Row] = Remembered()
 
@@ -209,22 +211,22 @@ _ROWS: Remembered[Row] = Remembered()
 def _remembered(r: FundingRowView) -> Measured:
     """The time to settlement runs on in every frame; it is another cell only when its wording is."""
     key = key_of(r)
-    last = _LAST.get(key)
-    if last is not None and last[0] is r:
-        return last[1]
-    given = (structs.replace(r, settles_ns=None), f.until(r.settles_ns))
-    cells = _CELLS.of(key, given, lambda: Measured(_cells(r)))
-    if len(_LAST) >= Remembered.MOST:
-        _LAST.clear()
-    _LAST[key] = (r, cells)
-    return cells
+
+    def make() -> Measured:
+        given = (structs.replace(r, settles_ns=None), f.until(r.settles_ns))
+        return _CELLS.of(key, given, lambda: Measured(_cells(r)))
+
+    return _LAST.of(key, r, make)
 
 
 def remember(rows: Sequence[FundingRowView]) -> None:
-    """Makes the cells of some rows before they are drawn. What cannot be written is the drawing's to tell."""
+    """Makes the cells and lines of some rows before they are drawn, in the last layout, which most often is
+    the next. What cannot be written is the drawing's to tell."""
     with suppress(ArithmeticError):
         for r in rows:
-            _remembered(r)
+            cells = _remembered(r)
+            for layout in _LAID:
+                _row(r, cells, layout, r.rank or 0)
 
 
 def _cells(r: FundingRowView) -> Cells:
