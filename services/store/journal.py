@@ -27,6 +27,8 @@ GENESIS = bytes(32)
 BLOCK_NS = 1_000_000_000
 """A block spans at most one second of the events' own time."""
 BLOCK_BYTES = 256 * 1024
+HEADER_BYTES = 5
+"""The longest msgpack header of an array."""
 
 SESSION = "session"
 BLOCK = "block"
@@ -137,13 +139,17 @@ class JournalWriter:
             self._row(COMMAND, ts, 1, self._json.encode(event))
             return
         buffer = self._buffer
-        if self._count:
-            if ts >= self._first_ts + BLOCK_NS or len(buffer) >= BLOCK_BYTES:
-                self.seal()
-                self._first_ts = ts
-        else:
-            self._first_ts = ts
+        if self._count and ts >= self._first_ts + BLOCK_NS:
+            self.seal()
+        before = len(buffer)
         self._encoder.encode_into(event, buffer, -1)
+        if self._count and len(buffer) > BLOCK_BYTES - HEADER_BYTES:
+            over = bytes(buffer[before:])
+            del buffer[before:]
+            self.seal()
+            buffer += over
+        if not self._count:
+            self._first_ts = ts
         self._count += 1
         self._last_ts = ts
 
