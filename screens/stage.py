@@ -6,6 +6,7 @@ of a person in `screens/asking.py`, what keys do in `screens/acts.py`.
 
 from __future__ import annotations
 
+from asyncio import TimerHandle
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Literal, Self
@@ -14,13 +15,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.geometry import Region
 from textual.screen import Screen
-from textual.timer import Timer
 
 from screens.contents import Contents
 from screens.dialogs import Dialog
 from screens.draw.answers import SILENT_AFTER, tightest
 from screens.draw.context import Context
 from screens.keys import Key
+from screens.later import after
 from screens.layout import Plan, base
 from screens.link import LINK, Link
 from screens.memory import Memory
@@ -84,7 +85,7 @@ class Stage(Screen[None], inherit_bindings=False):
         self._dirty: set[str] = set()
         self._steps: deque[Callable[[], None]] = deque()
         """What is left to paint of the present frame."""
-        self._frame: Timer | None = None
+        self._frame: TimerHandle | None = None
         self._last_frame = -1.0
         self._quiet_until = -1.0
         self._unlisten: Callable[[], None] | None = None
@@ -232,7 +233,7 @@ class Stage(Screen[None], inherit_bindings=False):
         self.past.discard(topic)
         if self._frame is None and self.is_attached:
             wait = self._last_frame + 1 / self.terminal.fps - self.clock()
-            self._frame = self.set_timer(max(BREATH_S, wait), self._paint_data)
+            self._frame = after(self, max(BREATH_S, wait), self._paint_data)
 
     def _paint_data(self) -> None:
         self._frame = None
@@ -266,7 +267,7 @@ class Stage(Screen[None], inherit_bindings=False):
         while self._steps:
             self._steps.popleft()()
             if self._steps and self.clock() - began > STEP_S:
-                self._frame = self.set_timer(BREATH_S, self._paint_on)
+                self._frame = after(self, BREATH_S, self._paint_on)
                 return
         self._frame = None
         if self._dirty:

@@ -3,21 +3,21 @@ confirmed."""
 
 from __future__ import annotations
 
+from asyncio import TimerHandle
 from collections.abc import Coroutine
 from typing import Any
-
-from textual.timer import Timer
 
 from screens.asked import ASK_AFTER_S, AskedDialog
 from screens.asking import Asking
 from screens.dialogs import Dialog
+from screens.later import after
 from screens.link import Answer
 from screens.pair_ticket import PairTicketDialog
 from screens.ticket import Ticket, TicketDialog
 
 
 class Ticketing(Asking, inherit_bindings=False):
-    _ask_timer: Timer | None = None
+    _ask_timer: TimerHandle | None = None
 
     def action_ticket(self) -> None:
         """`o`: for the instrument of the selected row."""
@@ -45,8 +45,8 @@ class Ticketing(Asking, inherit_bindings=False):
             self.dialog.typed(text)
             self.draw_dialog()
             if self._ask_timer is not None:
-                self._ask_timer.stop()
-            self._ask_timer = self.set_timer(ASK_AFTER_S, self.ask_gate)
+                self._ask_timer.cancel()
+            self._ask_timer = after(self, ASK_AFTER_S, self.ask_gate)
 
     def ticket_entered(self) -> None:
         dialog = self.dialog

@@ -9,6 +9,7 @@ from textual.message import Message
 
 from screens.draw import strip
 from screens.draw.answer import Answer
+from screens.later import after
 from screens.widgets.grid import LineGrid
 
 FLASH_S = 0.6
@@ -33,7 +34,7 @@ class AnswerBar(LineGrid):
     def alarm_opened(self) -> None:
         """Draws attention once; the next `draw` shows it, and a timer ends it."""
         self.flash = True
-        self.set_timer(FLASH_S, self._calm)
+        after(self, FLASH_S, self._calm)
 
     def _calm(self) -> None:
         self.flash = False

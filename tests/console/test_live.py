@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from textual import _time as textual_time
 from textual import events
 
 from console.app import make_app
@@ -19,7 +21,7 @@ from screens.widgets.grid import changed
 from services.views.desk import DeskView
 from tests.console.fixtures import STATES, halted_strip, quiet_desk, quiet_strip
 from tests.console.stub import StubLink
-from tests.console.test_keys import open_desk
+from tests.console.test_keys import Desk, open_desk
 
 
 def row(mark: str, age: str) -> Line:
@@ -77,6 +79,36 @@ async def test_a_key_is_heard_between_two_steps_of_a_frame() -> None:
         assert [name for name, _ in drawn] == list(desk.panes)
         assert [one[0] for one in d.link.sent] == ["halt"]
         assert [sent for _, sent in drawn][-1] == 1, "halted before the frame was whole"
+
+
+async def test_a_program_held_up_while_a_timer_starts_still_paints_what_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A console stood on its first figures for ever: on a busy machine a frame's timer was over before it had
+    begun to run, and textual's one-shot timers are then never called.
+    """
+    late = itertools.count()
+    real = textual_time.get_time
+
+    def held_up() -> float:
+        """Each look at the clock by a timer that is to fire once comes after a pause of half a second."""
+        once = sys._getframe(1).f_locals.get("_repeat") == 0
+        return real() + (0.5 * next(late) if once else 0.0)
+
+    async with open_desk() as d:
+        monkeypatch.setattr(textual_time, "get_time", held_up)
+        for equity, shown in (("88000.50", "88,000.50"), ("88111.50", "88,111.50")):
+            d.link.put(strip=quiet_strip(equity=Decimal(equity)))
+            await until(lambda shown=shown: shown in d.text, d)  # type: ignore[misc]
+
+
+async def until(true: Callable[[], bool], d: Desk) -> None:
+    """On a busy machine a frame takes its time."""
+    for _ in range(100):
+        await d.pilot.pause(0.05)
+        if true():
+            return
+    raise AssertionError(d.text)
 
 
 async def test_the_newest_view_is_shown() -> None:
