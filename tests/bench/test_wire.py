@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from services.venues.ftx.ears import FtxEars
-from services.venues.ftx.rest import FtxDialect, FtxRest
+from services.venues.ftx.rest import FtxDialect, FtxRest, cancel_request, order_request
 from services.venues.sim.facts import perp
 from services.venues.wire.budget import Budget, Lane
 from services.venues.wire.pool import Pool, transport_maker
@@ -60,7 +60,7 @@ async def client(port: int) -> AsyncIterator[FtxRest]:
     dialect = FtxDialect(host, "key", Secret("secret"), None, lambda: time.time_ns() // 1_000_000)
     api = FtxRest(Rest(host, dialect, Budget(()), pool, random=lambda: 0.5))
     # Every connection warm, as they are after some minutes of trading.
-    await asyncio.gather(*(api.place(BODY, Lane.SAFE) for _ in range(pool.idle)))
+    await asyncio.gather(*(api.place(order_request(BODY, Lane.SAFE)) for _ in range(pool.idle)))
     try:
         yield api
     finally:
@@ -76,12 +76,12 @@ async def _timed(work: Callable[[], Any]) -> float:
 async def test_orders_and_the_kills_burst() -> None:
     with counterpart() as (port, _):
         async with client(port) as api:
-            alone = [await _timed(lambda: api.place(BODY, Lane.SAFE)) for _ in range(ORDERS)]
+            alone = [await _timed(lambda: api.place(order_request(BODY, Lane.SAFE))) for _ in range(ORDERS)]
 
             def burst() -> Any:
                 return asyncio.gather(
-                    *(api.cancel("", str(number)) for number in range(20)),
-                    *(api.place(BODY, Lane.SAFE) for _ in range(20)),
+                    *(api.cancel(cancel_request("", str(number))) for number in range(20)),
+                    *(api.place(order_request(BODY, Lane.SAFE)) for _ in range(20)),
                 )
 
             bursts = [await _timed(burst) for _ in range(ROUNDS)]
@@ -90,7 +90,7 @@ async def test_orders_and_the_kills_burst() -> None:
 
             async def fly() -> None:
                 for _ in waiting:
-                    flights.append(await _timed(lambda: api.place(BODY, Lane.SAFE)))
+                    flights.append(await _timed(lambda: api.place(order_request(BODY, Lane.SAFE))))
 
             await asyncio.gather(*(fly() for _ in range(IN_FLIGHT)))
     table(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
 import pytest
+from msgspec.structs import replace
 
 from services.venues.wire.budget import Budget, Lane, Window
 from services.venues.wire.errors import ErrorKind, WireError
@@ -250,3 +252,52 @@ async def test_an_endless_reply_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> N
     async with client(Script([(200, {}, b"x" * 500)])) as (rest, _):
         with pytest.raises(WireError, match="over 100 bytes"):
             await rest.call(ORDER)
+
+
+async def test_an_order_is_written_in_the_call_that_hands_it_over() -> None:
+    """Once a connection is warm; before that nothing is written, and the waiting way sends it, once."""
+    script = Script([(200, {}, b"ok")])
+    async with client(script, pool=(1, 0)) as (rest, plain):
+        assert rest.begin(ORDER) is None
+        assert await rest.call(ORDER) == b"ok"
+        begun = rest.begin(ORDER)
+        assert begun is not None
+        assert plain.signed == 2
+        assert rest.begin(ORDER) is None, "the one connection is out"
+        assert await rest.call(ORDER, begun) == b"ok"
+        assert rest.begin(ORDER) is not None, "and back"
+    assert [asked.body for asked in script.asked[:2]] == [ORDER.body] * 2
+
+
+async def test_what_was_begun_and_has_no_answer_is_unknown_and_not_sent_again() -> None:
+    async def warm(_: Asked) -> bytes:
+        return b"HTTP/1.1 200 said\r\ncontent-length: 2\r\n\r\nok"
+
+    async def cut(_: Asked) -> None:
+        return None
+
+    script = Script([warm, cut])
+    async with client(script) as (rest, _):
+        await rest.call(ORDER)
+        with pytest.raises(WireError) as raised:
+            await rest.call(ORDER, rest.begin(ORDER))
+    assert (raised.value.kind, len(script.asked)) == (ErrorKind.UNKNOWN, 2)
+
+
+async def test_a_spent_budget_lets_nothing_begin() -> None:
+    script = Script([(200, {}, b"ok")])
+    budget = Budget([Window(name="weight", span_s=60, limit=2)], reserved=0.5)
+    async with client(script, budget=budget) as (rest, _):
+        await rest.call(ORDER)
+        assert rest.begin(ORDER) is None
+        safe = rest.begin(replace(ORDER, lane=Lane.SAFE))
+        assert safe is None, "its own connection is cold"
+        assert await rest.call(replace(ORDER, lane=Lane.SAFE)) == b"ok"
+    assert len(script.asked) == 2
+
+
+async def test_a_packed_reply_is_unpacked() -> None:
+    packed = gzip.compress(b"ok")
+    script = Script([(200, {"content-encoding": "gzip"}, packed)])
+    async with client(script) as (rest, _):
+        assert await rest.call(READ) == b"ok"

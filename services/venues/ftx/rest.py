@@ -16,7 +16,7 @@ from services.venues.ftx.parse import iso_ns
 from services.venues.ftx.sign import signed_headers
 from services.venues.wire.budget import Lane, Window
 from services.venues.wire.errors import UNREADABLE, ErrorKind, WireError
-from services.venues.wire.rest import Prepared, Reply, Request, Rest
+from services.venues.wire.rest import Begun, Prepared, Reply, Request, Rest
 from services.venues.wire.secret import Secret
 
 T = TypeVar("T")
@@ -29,6 +29,8 @@ WINDOWS = (
     Window(name=ORDERS, span_s=0.2, limit=4),
 )
 """Documented or, where a picture held the numbers, the lowest that clients of the time used (ftx.md 1.3)."""
+_PLAIN = {REQUESTS: 1, "requests-1m": 1}
+_ORDER = {**_PLAIN, ORDERS: 1}
 
 PAGE = 5_000
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -127,7 +129,7 @@ class FtxRest:
                 query=tuple((query or {}).items()),
                 signed=signed,
                 idempotent=True,
-                weights={REQUESTS: 1, "requests-1m": 1},
+                weights=_PLAIN,
             )
         )
         return decode_result(kind, body, path)
@@ -139,25 +141,9 @@ class FtxRest:
         path: str,
         body: Mapping[str, Any] | None,
         lane: Lane,
-        *,
-        order: bool = False,
     ) -> T:
-        weights = {REQUESTS: 1, "requests-1m": 1}
-        if order:
-            weights[ORDERS] = 1
-        raw = await self.rest.call(
-            Request(
-                method=method,
-                path=path,
-                body=_ENCODER.encode(body) if body is not None else b"",
-                signed=True,
-                # A cancel may be said twice, an order never.
-                idempotent=method == "DELETE",
-                lane=lane,
-                weights=weights,
-            )
-        )
-        return decode_result(kind, raw, path)
+        request = _sending(method, path, body, lane)
+        return decode_result(kind, await self.rest.call(request), path)
 
     # Public.
 
@@ -241,21 +227,16 @@ class FtxRest:
 
     # Orders.
 
-    async def place(self, body: Mapping[str, Any], lane: Lane) -> wire.Order:
-        return await self._send(wire.Order, "POST", "/orders", body, lane, order=True)
+    async def place(self, request: Request, begun: Begun | None = None) -> wire.Order:
+        """`request`: of `order_request`; `begun`: what `rest.begin` made of it."""
+        return decode_result(wire.Order, await self.rest.call(request, begun), request.path)
 
     async def place_conditional(self, body: Mapping[str, Any], lane: Lane) -> wire.Conditional:
         return await self._send(wire.Conditional, "POST", "/conditional_orders", body, lane)
 
-    async def cancel(self, client_order_id: str, venue_order_id: str) -> None:
-        """By the venue's id where it is known, else by ours. Queued is not yet done."""
-        if venue_order_id.startswith("c"):
-            path = f"/conditional_orders/{venue_order_id[1:]}"
-        elif venue_order_id:
-            path = f"/orders/{venue_order_id}"
-        else:
-            path = f"/orders/by_client_id/{quote(client_order_id, safe='')}"
-        await self._send(str, "DELETE", path, None, Lane.SAFE)
+    async def cancel(self, request: Request, begun: Begun | None = None) -> None:
+        """`request`: of `cancel_request`. Queued is not yet done."""
+        decode_result(str, await self.rest.call(request, begun), request.path)
 
     async def dead_man(self, timeout_ms: int) -> wire.DeadMan:
         """Marked extension of our server."""
@@ -270,6 +251,41 @@ class FtxRest:
     async def step(self, until: int) -> wire.Step:
         """Marked extension of our server: on to the next word for this account, or to `until`."""
         return await self._send(wire.Step, "POST", "/ext/step", {"until": until}, Lane.SAFE)
+
+
+def order_request(body: Mapping[str, Any], lane: Lane) -> Request:
+    """A new order, `orders.order_body`."""
+    return _sending("POST", "/orders", body, lane, _ORDER)
+
+
+def cancel_request(client_order_id: str, venue_order_id: str) -> Request:
+    """By the venue's id where it is known, else by ours."""
+    if venue_order_id.startswith("c"):
+        path = f"/conditional_orders/{venue_order_id[1:]}"
+    elif venue_order_id:
+        path = f"/orders/{venue_order_id}"
+    else:
+        path = f"/orders/by_client_id/{quote(client_order_id, safe='')}"
+    return _sending("DELETE", path, None, Lane.SAFE)
+
+
+def _sending(
+    method: str,
+    path: str,
+    body: Mapping[str, Any] | None,
+    lane: Lane,
+    weights: Mapping[str, int] = _PLAIN,
+) -> Request:
+    return Request(
+        method=method,
+        path=path,
+        body=_ENCODER.encode(body) if body is not None else b"",
+        signed=True,
+        # A cancel may be said twice, an order never.
+        idempotent=method == "DELETE",
+        lane=lane,
+        weights=weights,
+    )
 
 
 def decode_result(kind: type[T], body: bytes, what: str) -> T:

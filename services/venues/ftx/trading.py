@@ -28,10 +28,11 @@ from services.venues.ftx import errors, parse
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.account import owner_of, read_account
 from services.venues.ftx.orders import OrderBook, conditional_body, order_body
-from services.venues.ftx.rest import FtxRest
+from services.venues.ftx.rest import FtxRest, cancel_request, order_request
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import WireError
 from services.venues.wire.latency import Latencies
+from services.venues.wire.rest import Begun, Request
 
 ORPHAN_WAIT_S = 0.5
 """A fill whose order nobody has named waits so long for our own reply before the venue is asked."""
@@ -64,18 +65,34 @@ class Trading:
         self._wall = wall
         self._orders = OrderBook(venue, by_market, wall, tell)
 
-    async def submit(self, order: OrderRequest) -> None:
-        name = order.client_order_id
-        market = order.instrument.removesuffix(f".{self._venue}")
-        lane = Lane.SAFE if order.closing else Lane.ENTRY
+    def submit(self, order: OrderRequest) -> Coroutine[Any, Any, None]:
+        """Writes an ordinary order in this call, where no wait stands in its way. What is given back waits
+        for the answer, and has to be run. Never raises: a fault of ours comes out of that too.
+        """
         started = time.monotonic_ns()
         try:
+            market = order.instrument.removesuffix(f".{self._venue}")
+            lane = Lane.SAFE if order.closing else Lane.ENTRY
             if order.trigger is not None:
-                self._orders.placed_conditional(
-                    await self._api.place_conditional(conditional_body(order, market), lane), name
-                )
-            else:
-                self._orders.placed(await self._api.place(order_body(order, market), lane), name)
+                return self._conditional(order, conditional_body(order, market), lane, started)
+            request = order_request(order_body(order, market), lane)
+            return self._placed(order.client_order_id, request, self._api.rest.begin(request), started)
+        except Exception as error:
+            return _raised(error)
+
+    async def _placed(self, name: str, request: Request, begun: Begun | None, started: int) -> None:
+        try:
+            self._orders.placed(await self._api.place(request, begun), name)
+        except (WireError, parse.ParseError, parse.BadNumber) as error:
+            self._not_placed(name, error)
+        self.latencies.add(time.monotonic_ns() - started)
+
+    async def _conditional(
+        self, order: OrderRequest, body: Mapping[str, Any], lane: Lane, started: int
+    ) -> None:
+        name = order.client_order_id
+        try:
+            self._orders.placed_conditional(await self._api.place_conditional(body, lane), name)
         except (WireError, parse.ParseError, parse.BadNumber) as error:
             self._not_placed(name, error)
         self.latencies.add(time.monotonic_ns() - started)
@@ -88,9 +105,19 @@ class Trading:
         # Also a reply that we cannot read: something was placed, and the probes will say what.
         self._tell(OrderUnknown(self._venue, name, str(error), now))
 
-    async def cancel(self, instrument: str, client_order_id: str, venue_order_id: str) -> None:
+    def cancel(self, client_order_id: str, venue_order_id: str) -> Coroutine[Any, Any, None]:
+        """As `submit`: a cancel never leaves behind an order that was handed over after it."""
         try:
-            await self._api.cancel(client_order_id, venue_order_id)
+            request = cancel_request(client_order_id, venue_order_id)
+            return self._canceled(client_order_id, venue_order_id, request, self._api.rest.begin(request))
+        except Exception as error:
+            return _raised(error)
+
+    async def _canceled(
+        self, client_order_id: str, venue_order_id: str, request: Request, begun: Begun | None
+    ) -> None:
+        try:
+            await self._api.cancel(request, begun)
             if venue_order_id.startswith("c"):
                 # Of a conditional order this is the last word: the streams do not speak of them.
                 now = self._wall()
@@ -222,6 +249,11 @@ class Trading:
         except WireError as error:
             # It goes on waiting here; the next read of the account tells it too.
             self._failed("query", str(order_id), error)
+
+
+async def _raised(error: Exception) -> None:
+    """In the task's own time: `Work` tells of it."""
+    raise error
 
 
 def _reason(error: Exception) -> str:

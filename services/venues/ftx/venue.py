@@ -264,7 +264,7 @@ class FtxVenue:
         self._work.spawn(self._trading.submit(order))
 
     def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
-        self._work.spawn(self._trading.cancel(instrument, client_order_id, venue_order_id))
+        self._work.spawn(self._trading.cancel(client_order_id, venue_order_id))
 
     def query(self, now: int, instrument: str, client_order_id: str) -> None:
         self._work.spawn(self._trading.query(client_order_id))

@@ -2,7 +2,9 @@
 
 httpx's own transport goes through a pool, locks and a backend for three kinds of loops, and writes head and
 body one after the other: five times the work of what is needed for a connection that `Pool` hands to one
-request at a time (PERFORMANCE 5). The protocol itself is h11's, as it is httpx's.
+request at a time (PERFORMANCE 5). Replies are read by h11, as httpx reads them. What is asked is written at
+once, and h11 hears of it when the answer begins: its states are in nobody's way between a decision and its
+bytes.
 """
 
 from __future__ import annotations
@@ -10,14 +12,31 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import h11
 import httpx
+
+from services.venues.wire.head import request_bytes
 
 MOST_HEAD = 100 * 1024
 """Bytes of a reply's head."""
 MOST_BODY = 64 * 1024 * 1024
 """Bytes of a reply: whoever reads it has a narrower bound of its own."""
+
+_ASKED = h11.Request(method="GET", target="/", headers=[("host", "any")])
+"""Stands for every request: how a reply is framed depends on the method alone, and only HEAD and CONNECT,
+which nobody here uses, differ from the others."""
+
+
+class Answer(NamedTuple):
+    """A whole reply."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    """Names in lower case."""
+    body: bytes
+    """As it came: still packed, where a header says so."""
 
 
 class _Line(asyncio.Protocol):
@@ -31,7 +50,9 @@ class _Line(asyncio.Protocol):
         self.heard = 0.0
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._reply: asyncio.Future[httpx.Response] | None = None
+        self._reply: asyncio.Future[Answer] | None = None
+        self._noted = False
+        """h11 has been told of the request."""
         self._head: h11.Response | None = None
         self._body = bytearray()
 
@@ -46,12 +67,14 @@ class _Line(asyncio.Protocol):
         if self._reply is None or self._reply.done():
             self.drop()  # nobody has asked for anything: what follows would be taken for the next answer
             return
+        self._note()
         self.state.receive_data(data)
         self._read_on()
 
     def eof_received(self) -> None:
         self.usable = False
         if self._reply is not None and not self._reply.done():
+            self._note()
             self.state.receive_data(b"")  # a reply without a length ends here
             self._read_on()
 
@@ -61,26 +84,22 @@ class _Line(asyncio.Protocol):
 
     # -- one request -------------------------------------------------------------------------------------
 
-    def ask(
-        self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes
-    ) -> asyncio.Future[httpx.Response]:
-        """Writes it in this call. The reply comes whole, or as an httpx error."""
+    def ask(self, said: bytes) -> asyncio.Future[Answer]:
+        """Writes a whole request in this call. The reply comes whole, or as an httpx error."""
         assert self._transport is not None  # noqa: S101 - made by `connect` alone
-        state = self.state
-        self._reply = self._loop.create_future()
+        reply = self._reply = self._loop.create_future()
+        self._noted = False
         self._head = None
         self._body.clear()
         self.heard = self._loop.time()
-        try:
-            said = state.send(h11.Request(method=method, target=target, headers=headers)) or b""
-            if body:
-                said += state.send(h11.Data(data=body)) or b""
-            said += state.send(h11.EndOfMessage()) or b""
-        except h11.LocalProtocolError as error:
-            self.drop()
-            raise httpx.LocalProtocolError(str(error)) from None
         self._transport.write(said)
-        return self._reply
+        return reply
+
+    def _note(self) -> None:
+        if not self._noted:
+            self._noted = True
+            self.state.send(_ASKED)
+            self.state.send(h11.EndOfMessage())
 
     def drop(self) -> None:
         """No further word on this connection."""
@@ -127,8 +146,7 @@ class _Line(asyncio.Protocol):
             self.idle_since = self._loop.time()
         else:
             self.drop()
-        stream = httpx.ByteStream(bytes(self._body))
-        reply.set_result(httpx.Response(head.status_code, headers=head.headers.raw_items(), stream=stream))
+        reply.set_result(Answer(head.status_code, list(head.headers), bytes(self._body)))
 
     def _end(self, error: httpx.TransportError) -> None:
         self.drop()
@@ -149,16 +167,33 @@ class WarmTransport(httpx.AsyncBaseTransport):
         self._keepalive_s = keepalive_s
         self._line: _Line | None = None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        waits: Mapping[str, float | None] = request.extensions.get("timeout", {})
+    @property
+    def warm(self) -> bool:
+        """A request could be written now."""
         line = self._line
-        loop = asyncio.get_running_loop()
-        if line is None or not line.usable or loop.time() - line.idle_since >= self._keepalive_s:
-            if line is not None:
-                line.close()
-            line = self._line = await self._connect(request.url, waits.get("connect"))
-        url, read_s = request.url, waits.get("read")
-        reply = line.ask(request.method.encode("ascii"), url.raw_path, request.headers.raw, request.content)
+        return (
+            line is not None
+            and line.usable
+            and asyncio.get_running_loop().time() - line.idle_since < self._keepalive_s
+        )
+
+    async def warm_up(self, url: httpx.URL, connect_s: float | None) -> None:
+        """Open a connection, unless there is one that can be trusted. Raises httpx errors."""
+        if not self.warm:
+            if self._line is not None:
+                self._line.close()
+            self._line = await self._connect(url, connect_s)
+
+    def ask(self, said: bytes) -> asyncio.Future[Answer]:
+        """Write a whole request in this call; only while `warm`."""
+        assert self._line is not None  # noqa: S101 - the caller has looked
+        return self._line.ask(said)
+
+    async def answer(self, reply: asyncio.Future[Answer], read_s: float | None) -> Answer:
+        """What came of `ask`. Raises httpx errors; `read_s`: so long the server may be silent."""
+        line, loop = self._line, asyncio.get_running_loop()
+        if line is None:
+            raise httpx.ReadError("the connection was closed")
         timer = None if read_s is None else loop.call_later(read_s, self._look, line, reply, read_s)
         try:
             return await reply
@@ -169,7 +204,19 @@ class WarmTransport(httpx.AsyncBaseTransport):
             if timer is not None:
                 timer.cancel()
 
-    def _look(self, line: _Line, reply: asyncio.Future[httpx.Response], read_s: float) -> None:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """httpx's own door."""
+        waits: Mapping[str, float | None] = request.extensions.get("timeout", {})
+        url = request.url
+        headers = [(name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw]
+        said = request_bytes(
+            request.method, url.raw_path.decode("ascii"), url.netloc.decode("ascii"), headers, request.content
+        )
+        await self.warm_up(url, waits.get("connect"))
+        answer = await self.answer(self.ask(said), waits.get("read"))
+        return httpx.Response(answer.status, headers=answer.headers, stream=httpx.ByteStream(answer.body))
+
+    def _look(self, line: _Line, reply: asyncio.Future[Answer], read_s: float) -> None:
         """The server has been silent for the whole of the time, or is looked at again."""
         if reply.done():
             return

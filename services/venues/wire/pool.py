@@ -13,21 +13,19 @@ import ssl
 from collections import deque
 from collections.abc import Callable
 
-import httpx
-
 from services.venues.wire.budget import Lane
 from services.venues.wire.connection import WarmTransport
 
 KEEPALIVE_S = 20.0
 """Shorter than servers close idle connections: one that dies under a send makes an unknown outcome."""
 
-MakeTransport = Callable[[], httpx.AsyncBaseTransport]
+MakeTransport = Callable[[], WarmTransport]
 
 
 def transport_maker(verify: ssl.SSLContext | bool) -> MakeTransport:
     """Transports of one connection each, over one TLS context."""
 
-    def make() -> httpx.AsyncBaseTransport:
+    def make() -> WarmTransport:
         return WarmTransport(verify, KEEPALIVE_S)
 
     return make
@@ -41,19 +39,19 @@ class Pool:
         self._shared = self._all[:shared]
         self._reserved = self._all[shared:]
         self._home = {id(transport): self._reserved for transport in self._reserved}
-        self._waiting: dict[bool, deque[asyncio.Future[httpx.AsyncBaseTransport]]] = {
+        self._waiting: dict[bool, deque[asyncio.Future[WarmTransport]]] = {
             True: deque(),
             False: deque(),
         }
 
-    async def take(self, lane: Lane) -> httpx.AsyncBaseTransport:
+    async def take(self, lane: Lane) -> WarmTransport:
         """A free connection; waits while all that this lane may use are out. `give` it back."""
         safe = lane is Lane.SAFE
         if safe and self._reserved:
             return self._reserved.pop()
         if self._shared:
             return self._shared.pop()
-        waiting: asyncio.Future[httpx.AsyncBaseTransport] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[WarmTransport] = asyncio.get_running_loop().create_future()
         self._waiting[safe].append(waiting)
         try:
             return await waiting
@@ -63,7 +61,14 @@ class Pool:
                 self.give(waiting.result())
             raise
 
-    def give(self, transport: httpx.AsyncBaseTransport) -> None:
+    def take_warm(self, lane: Lane) -> WarmTransport | None:
+        """One that can be written to at once; None = `take` has to wait, or it has to be opened first."""
+        for free in (self._reserved, self._shared) if lane is Lane.SAFE else (self._shared,):
+            if free:
+                return free.pop() if free[-1].warm else None
+        return None
+
+    def give(self, transport: WarmTransport) -> None:
         """Back, on top. Whoever waits for something safe is served first."""
         reserved = id(transport) in self._home
         for safe in (True,) if reserved else (True, False):

@@ -10,20 +10,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import httpx
 from msgspec import Struct
 
 from services.venues.wire.budget import SECOND, Budget, Lane
+from services.venues.wire.connection import Answer, WarmTransport
 from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.head import request_bytes
 from services.venues.wire.pool import Pool
 
 TRIES = 3
 """Of an idempotent request (DESIGN 6)."""
 FIRST_WAIT_S = 0.25
-MOST_ADDRESSES = 256
-"""Remembered as the transport wants them: the path of an order is always the same."""
 MOST_REPLY = 32 * 1024 * 1024
 """Bytes; a venue's whole instrument list has a few MiB."""
 _RETRY = (429, 500, 502, 503, 504)
@@ -82,6 +82,15 @@ class Timings(Struct, frozen=True, kw_only=True):
     """Of a request with all its tries and waits."""
 
 
+class Begun(NamedTuple):
+    """A request that is on its way; `Rest.call` waits for what comes of it."""
+
+    transport: WarmTransport
+    reply: asyncio.Future[Answer]
+    deadline: int
+    """Monotonic ns."""
+
+
 class Rest:
     """Bound to one host. Nothing is sent twice that could trade twice."""
 
@@ -101,7 +110,7 @@ class Rest:
         """`host`: scheme and authority, `https://…`. `resync` measures the venue's clock; `on_pause` hears
         how many seconds the venue wants to be left alone, so that it outlasts a restart."""
         self._base = httpx.URL(host)
-        self._addresses: dict[str, httpx.URL] = {}
+        self._authority = host.partition("://")[2]
         self._dialect = dialect
         self.budget = budget
         self._pool = pool
@@ -110,19 +119,52 @@ class Rest:
         self._resync = resync
         self._on_pause = on_pause
         self._clock = clock
-        self._timeout = httpx.Timeout(
-            self._timings.read_s, connect=self._timings.connect_s, pool=self._timings.connect_s
-        ).as_dict()
 
-    async def call(self, request: Request) -> bytes:
-        """The body of a good reply. Raises WireError; for an order its kind says whether it may live."""
-        deadline = self._clock() + int(self._timings.total_s * SECOND)
+    def begin(self, request: Request) -> Begun | None:
+        """Write a request in this call, where the budget has room and a connection is warm; hand what is
+        given back to `call`. None: nothing was written, and `call` waits for whatever is missing."""
+        now = self._clock()
+        if self.budget.wait(now, request.lane, request.weights) != 0:
+            return None
+        transport = self._pool.take_warm(request.lane)
+        if transport is None:
+            return None
+        try:
+            # The bytes are the last thing that may fail: once they are written nothing here is tried again.
+            return Begun(transport, self._ask(transport, request), now + int(self._timings.total_s * SECOND))
+        except WireError:
+            self._pool.give(transport)
+            return None
+        except BaseException:
+            self._pool.give(transport)
+            raise
+
+    def _ask(self, transport: WarmTransport, request: Request) -> asyncio.Future[Answer]:
+        prepared = self._dialect.prepare(request)
+        try:
+            said = request_bytes(
+                request.method, prepared.target, self._authority, prepared.headers, prepared.body
+            )
+        except ValueError as error:
+            text = f"{request.method} {request.path} was not sent: {error}"
+            raise WireError(ErrorKind.DENIED, text) from None
+        # Counted before it leaves, and counted even if it fails.
+        self.budget.take(self._clock(), request.weights)
+        return transport.ask(said)
+
+    async def call(self, request: Request, begun: Begun | None = None) -> bytes:
+        """The body of a good reply. Raises WireError; for an order its kind says whether it may live.
+        `begun`: its first try is under way."""
+        deadline = self._clock() + int(self._timings.total_s * SECOND) if begun is None else begun.deadline
         tries = TRIES if request.idempotent else 1
         resynced = False
         failed = 0
         while True:
             try:
-                return await self._once(request, deadline)
+                started, begun = begun, None
+                if started is None:
+                    started = await self._start(request, deadline)
+                return await self._finish(request, started)
             except WireError as error:
                 if not resynced and self._resync is not None and self._dialect.stale_clock(error):
                     # Refused before it was executed: this one try more is safe even for an order.
@@ -136,16 +178,26 @@ class Rest:
                     raise
             await asyncio.sleep(wait)
 
-    async def _once(self, request: Request, deadline: int) -> bytes:
+    async def _start(self, request: Request, deadline: int) -> Begun:
         await self._wait_for_budget(request, deadline)
         transport = await self._connection(request, deadline)
+        name = f"{request.method} {request.path}"
         try:
-            prepared = self._dialect.prepare(request)
-            # Counted before it leaves, and counted even if it fails.
-            self.budget.take(self._clock(), request.weights)
-            reply = await self._exchange(transport, request, prepared, deadline)
-        finally:
+            async with asyncio.timeout(max(0.0, (deadline - self._clock()) / SECOND)):
+                await transport.warm_up(self._base, self._timings.connect_s)
+            return Begun(transport, self._ask(transport, request), deadline)
+        except (httpx.HTTPError, TimeoutError, OSError) as error:
             self._pool.give(transport)
+            raise WireError(ErrorKind.UNAVAILABLE, f"{name}: no connection ({_words(error)})") from None
+        except BaseException:
+            self._pool.give(transport)
+            raise
+
+    async def _finish(self, request: Request, begun: Begun) -> bytes:
+        try:
+            reply = await self._exchange(request, begun)
+        finally:
+            self._pool.give(begun.transport)
         now = self._clock()
         for name, used in self._dialect.usage(reply).items():
             self.budget.observe(now, name, used)
@@ -176,7 +228,7 @@ class Rest:
             )
         return wait
 
-    async def _connection(self, request: Request, deadline: int) -> httpx.AsyncBaseTransport:
+    async def _connection(self, request: Request, deadline: int) -> WarmTransport:
         try:
             async with asyncio.timeout(max(0.0, (deadline - self._clock()) / SECOND)):
                 return await self._pool.take(request.lane)
@@ -184,42 +236,16 @@ class Rest:
             text = f"{request.method} {request.path}: no free connection in time"
             raise WireError(ErrorKind.DENIED, text) from None
 
-    async def _exchange(
-        self, transport: httpx.AsyncBaseTransport, request: Request, prepared: Prepared, deadline: int
-    ) -> Reply:
+    async def _exchange(self, request: Request, begun: Begun) -> Reply:
         name = f"{request.method} {request.path}"
-        outgoing = httpx.Request(
-            request.method,
-            self._address(prepared.target),
-            headers=list(prepared.headers),
-            content=prepared.body,
-            extensions={"timeout": self._timeout},
-        )
         try:
-            async with asyncio.timeout(max(0.0, (deadline - self._clock()) / SECOND)):
-                response = await transport.handle_async_request(outgoing)
-                try:
-                    body = await _read(response, name)
-                finally:
-                    await response.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise WireError(ErrorKind.UNAVAILABLE, f"{name}: no connection ({_words(error)})") from None
+            async with asyncio.timeout(max(0.0, (begun.deadline - self._clock()) / SECOND)):
+                answer = await begun.transport.answer(begun.reply, self._timings.read_s)
+            headers = _named(answer.headers)
+            return Reply(status=answer.status, headers=headers, body=_body(answer, headers, name))
         except (httpx.HTTPError, TimeoutError, OSError) as error:
-            # From here on the bytes may have arrived.
+            # The bytes may have arrived.
             raise WireError(ErrorKind.UNKNOWN, f"{name}: no answer ({_words(error)})") from None
-        return Reply(
-            status=response.status_code,
-            headers={key.lower(): value for key, value in response.headers.items()},
-            body=body,
-        )
-
-    def _address(self, target: str) -> httpx.URL:
-        found = self._addresses.get(target)
-        if found is None:
-            found = self._base.copy_with(raw_path=target.encode("ascii"))
-            if len(self._addresses) < MOST_ADDRESSES and "?" not in target:
-                self._addresses[target] = found
-        return found
 
     def _wait_before_retry(self, error: WireError, failed: int) -> float:
         wait = FIRST_WAIT_S * float(2 ** (failed - 1)) * (0.8 + 0.4 * self._random())
@@ -232,13 +258,23 @@ def _worth_repeating(error: WireError) -> bool:
     return error.status is None or error.status in _RETRY
 
 
-async def _read(response: httpx.Response, name: str) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MOST_REPLY:
-            raise WireError(ErrorKind.UNKNOWN, f"{name}: the reply is over {MOST_REPLY} bytes")
-    return bytes(body)
+def _named(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Text by name; what stands twice is one list."""
+    named: dict[str, str] = {}
+    for key, value in headers:
+        name, text = key.decode("latin-1"), value.decode("latin-1")
+        named[name] = f"{named[name]}, {text}" if name in named else text
+    return named
+
+
+def _body(answer: Answer, headers: Mapping[str, str], name: str) -> bytes:
+    """Unpacked, though we never ask for a packed one."""
+    body = answer.body
+    if headers.get("content-encoding", "identity") != "identity":
+        body = httpx.Response(answer.status, headers=answer.headers, content=body).content
+    if len(body) > MOST_REPLY:
+        raise WireError(ErrorKind.UNKNOWN, f"{name}: the reply is over {MOST_REPLY} bytes")
+    return body
 
 
 def _words(error: BaseException) -> str:
