@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from console.newest import Newest
 from console.spawn import Starting, after_failure
 from screens.link import LINK, Answer, LinkState
 from services.protocol.errors import ProductError, ProtocolError
@@ -43,7 +44,6 @@ from services.protocol.frames import (
 from services.protocol.options import RunOptions
 from services.protocol.version import PROTOCOL, VERSION
 from services.settings.layout import StateLayout
-from services.views.topics import view_type
 
 log = logging.getLogger("stableconsole")
 
@@ -58,12 +58,6 @@ class _Waiting:
     progress: Callable[[str], None] | None
     engine: tuple[int, str] | None = None
     """Pid and instance of the engine it was sent to."""
-
-
-@dataclass(slots=True)
-class _Slot:
-    raw: bytes
-    decoded: object | None = None
 
 
 class SocketLink:
@@ -88,7 +82,7 @@ class SocketLink:
         self._text = "engine starting"
         self._warning = ""
         self._heard: float | None = None
-        self._slots: dict[str, _Slot] = {}
+        self._newest = Newest(time.monotonic)
         self._listeners: list[Callable[[str], None]] = []
         self._topics: tuple[str, ...] = ()
         self._hz = 10.0
@@ -122,19 +116,16 @@ class SocketLink:
     def silence(self) -> float:
         return 0.0 if self._heard is None else time.monotonic() - self._heard
 
+    def age(self, topic: str) -> float:
+        return self._newest.age(topic)
+
     def view(self, topic: str) -> object | None:
-        slot = self._slots.get(topic)
-        if slot is None:
+        try:
+            return self._newest.view(topic)
+        except ValueError as error:
+            # Show nothing rather than something misread.
+            self._become(self._state, f"view {topic} of engine {self._version()} cannot be read: {error}")
             return None
-        if slot.decoded is None:
-            try:
-                slot.decoded = msgspec.json.decode(slot.raw, type=view_type(topic.partition(":")[0]))
-            except (msgspec.DecodeError, KeyError) as error:
-                # Another version's view: show nothing rather than something misread.
-                del self._slots[topic]
-                self._become(self._state, f"view {topic} of engine {self._version()} cannot be read: {error}")
-                return None
-        return slot.decoded
 
     def listen(self, changed: Callable[[str], None]) -> Callable[[], None]:
         self._listeners.append(changed)
@@ -147,6 +138,7 @@ class SocketLink:
 
     def watch(self, topics: tuple[str, ...], hz: float) -> None:
         self._topics, self._hz = topics, hz
+        self._newest.ask(topics)
         self._say(Sub(topics=topics, hz=hz))
 
     def send(
@@ -255,7 +247,7 @@ class SocketLink:
 
     def _take(self, frame: ServerFrame) -> None:
         if isinstance(frame, View):
-            self._slots[frame.topic] = _Slot(bytes(frame.data))
+            self._newest.put(frame.topic, bytes(frame.data))
             self._tell(frame.topic)
         elif isinstance(frame, Progress):
             waiting = self._waiting.get(frame.id)
@@ -275,6 +267,7 @@ class SocketLink:
         problem = protocol_problem(PROTOCOL, hello.protocol, we_are="console")
         self._warning = problem or release_problem(VERSION, hello.version)
         self._become("connected", problem or f"engine PID {hello.pid}")
+        self._newest.ask_anew()
         if self._topics:
             self._say(Sub(topics=self._topics, hz=self._hz))
         for waiting in self._waiting.values():

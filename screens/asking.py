@@ -15,6 +15,7 @@ from textual.await_remove import AwaitRemove
 from screens import format as f
 from screens import typed
 from screens.dialogs import Dialog
+from screens.draw.answers import SILENT_AFTER
 from screens.flatten_dialog import FlattenDialog
 from screens.link import Answer
 from screens.outcome import said
@@ -63,6 +64,13 @@ class Asking(Prompt, inherit_bindings=False):
         if later is not None:
             later()
             self.need_desk(self.dialog is not None or self.field_mode == ":")
+
+    def _each_second(self) -> None:
+        super()._each_second()
+        if self._later is not None and self.link.age("desk") >= SILENT_AFTER:
+            self._later = None
+            self.need_desk(False)
+            self.say("the engine sends no view of the Desk: nothing was done", "*warn")
 
     # ---- commands
 

@@ -36,7 +36,7 @@ class FlattenDialog(Dialog):
         content = Content(title=f"Flatten {f.clean(self.what) or 'everything'}?")
         lines = [Line(), *_sentence(self.what, width), Line()]
         if self.desk is None:
-            text = "No view from the engine yet: it reads each venue first and closes what it finds."
+            text = "No present view from the engine: it reads each venue first and closes what it finds."
             lines += wrap(text, width, "warn")
         else:
             try:

@@ -49,6 +49,11 @@ class Link(Protocol):
     def silence(self) -> float:
         """Wall seconds since the engine was last heard; 0 before it first answered."""
 
+    def age(self, topic: str) -> float:
+        """Wall seconds since the newest view of a watched topic came, or since it was asked for when none
+        has; the engine sends each at least once a second. 0 = nobody asked for it.
+        """
+
     def view(self, topic: str) -> object | None:
         """The newest view of a topic (`StripView` for strip, `DeskView` for desk); None = none came yet."""
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from screens import format as f
 from screens.dialogs import Dialog
-from screens.draw.answers import answers
+from screens.draw.answers import SILENT_AFTER, answers
 from screens.frame import INSET, Row
 from screens.ink import Line, Span, wrap
 from screens.keys import Key
@@ -23,6 +23,12 @@ from services.domain.enums import TradingState
 
 WRITES = frozenset({"halt", "flatten", "resume", "pause", "ack", "ticket", "pair_ticket", "cancel"})
 """Keys that send something: grey on a read-only console."""
+
+
+NOTHING_CAME = (
+    "The engine answers, but has sent nothing for this screen yet. It goes on by itself, H and F reach it; "
+    "its log says why a view cannot be built."
+)
 
 
 class Picture(Stage, inherit_bindings=False):
@@ -55,7 +61,8 @@ class Picture(Stage, inherit_bindings=False):
     def draw_strip(self) -> None:
         width, strip = self.plan.width, self.strip
         self._was_trusted = self.trusted
-        found = answers(strip, self.link.state, self.link.text, self.link.silence(), self.context())
+        mute = self.link.silence() >= SILENT_AFTER
+        found = answers(strip, self.link.state, self.link.text, self.silence, self.context(), mute=mute)
         if strip is not None:
             if self._alarms is not None and strip.open_alarms > self._alarms:
                 self.alarm_opened()
@@ -86,7 +93,8 @@ class Picture(Stage, inherit_bindings=False):
         if self.titled is None:
             return
         if strip is None or not self.trusted:
-            said = "? no engine" if strip is None else "? engine silent"
+            lost = self.link.state != "connected" or self.link.silence() >= SILENT_AFTER
+            said = "? no engine" if strip is None else "? engine silent" if lost else "? old figures"
         else:
             alarms = strip.open_alarms
             count = f", {alarms} alarm{'s' if alarms > 1 else ''}" if alarms else ""
@@ -157,13 +165,18 @@ class Picture(Stage, inherit_bindings=False):
         contents = self.contents
         content = contents.build(name, views, self.plan, rect, self.context(name), pane.cursor.key)
         old = [topic for topic in self.room.topics() if topic in self.past]
+        overdue = self.overdue()
+        if self.trusted and overdue and not self.room.ready(views):
+            content.rows = [Row([line]) for line in wrap(NOTHING_CAME, rect.width - INSET, "*warn")]
         if not views and self.link.warning:
             content.rows = [Row([line]) for line in wrap(self.link.warning, rect.width - INSET, "*warn")]
         if views and not self.trusted:
-            content = contents.aged(content, f.coarse(int(self.link.silence() * 1e9)))
+            content = contents.aged(content, f.coarse(int(self.silence * 1e9)))
         elif views and old:
             ts = min(int(getattr(self.link.view(topic), "ts", 0)) for topic in old)
             content = contents.aged(content, f.coarse(self.context().now - ts))
+        elif overdue and self.room.ready(views):
+            content = contents.aged(content, f.coarse(int(max(map(self.link.age, overdue)) * 1e9)))
         pane.draw(content, rect.width, rect.height)
         if contents.selected.get(name) != pane.cursor.key:
             contents.selected[name] = pane.cursor.key

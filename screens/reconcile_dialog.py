@@ -53,7 +53,7 @@ class ReconcileDialog(Dialog):
         content = Content(title="Our books against the venues")
         drawn = [Line()]
         if self.desk is None:
-            drawn += wrap("No view from the engine yet.", width, "warn")
+            drawn += wrap("No present view from the engine.", width, "warn")
         elif not lines:
             text = "No difference: our books are the venues'. Small ones are adopted by themselves."
             drawn += wrap(text, width, "muted")

@@ -54,7 +54,7 @@ class ResumeDialog(AskedDialog[ResumeView]):
     def _causes(self, width: int) -> list[Line]:
         strip, view = self.strip, self.view
         if strip is None and view is None:
-            return wrap("No view from the engine yet: it will say what still holds.", width, "warn")
+            return wrap("No present view from the engine: it will say what still holds.", width, "warn")
         state = view.trading_state if view is not None else strip.trading_state if strip is not None else None
         if state is TradingState.ACTIVE:
             text = "The desk is ACTIVE. A reason given now is journaled and changes nothing."

@@ -11,9 +11,10 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
-from typing import Protocol
+from functools import cache
+from typing import Protocol, get_args, get_origin
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from screens.frame import Content
 from screens.room import PaneSpec
@@ -27,11 +28,13 @@ class Files(Protocol):
 
 
 def table(spec: PaneSpec, views: Mapping[str, object], needle: str) -> list[list[str]]:
-    """Header and rows of a pane's table; empty when the views hold none. `needle`: the filter that holds."""
+    """Header and rows of a pane's table, the header alone when it has no row. Empty: no view has come yet,
+    or the pane has no table. `needle`: the filter that holds.
+    """
     flat = list(_rows(spec, views))
     if needle:
         flat = [row for row in flat if needle in " ".join(row.values()).casefold()]
-    header = list(dict.fromkeys(key for row in flat for key in row))
+    header = list(dict.fromkeys([*_header(spec, views), *(key for row in flat for key in row)]))
     return [header, *([row.get(key, "") for key in header] for row in flat)] if header else []
 
 
@@ -59,6 +62,58 @@ def _rows(spec: PaneSpec, views: Mapping[str, object]) -> Iterable[dict[str, str
         yield from (dict(_flat(row)) for row in found)
 
 
+def _header(spec: PaneSpec, views: Mapping[str, object]) -> Iterable[str]:
+    """The columns of all its tables, as the types of the rows name them."""
+    paths = spec.table.split()
+    if len(paths) > 1:
+        yield "of"
+    for path in paths:
+        kind, _, rest = path.partition(".")
+        view = views.get(kind)
+        yield from _names(_row_type(type(view), [name for name in rest.split(".") if name != "*"]))
+    if not paths:
+        found = (_row_type(type(view), [spec.name]) for view in views.values())
+        yield from _names(next(filter(None, found), None))
+
+
+def _row_type(view: type, names: Sequence[str]) -> type[Struct] | None:
+    """The type of a row at the end of a path; None = there is no table."""
+    kind: type[Struct] | None = view if issubclass(view, Struct) else None
+    for name in names:
+        kind = None if kind is None else _types(kind).get(name)
+    return kind
+
+
+def _names(row: type[Struct] | None, prefix: str = "") -> Iterable[str]:
+    if row is None:
+        return
+    inner = _types(row)
+    for name in row.__struct_fields__:
+        nested, many = inner.get(name), name in _many(row)
+        if nested is None or many:
+            yield f"{prefix}{name}"
+        else:
+            yield from _names(nested, f"{prefix}{name}.")
+
+
+@cache
+def _types(row: type[Struct]) -> dict[str, type[Struct]]:
+    """Fields that hold a struct, or many of one."""
+    found = {each.name: _struct_in(each.type) for each in structs.fields(row)}
+    return {name: kind for name, kind in found.items() if kind is not None}
+
+
+@cache
+def _many(row: type[Struct]) -> frozenset[str]:
+    return frozenset(each.name for each in structs.fields(row) if get_origin(each.type) is tuple)
+
+
+def _struct_in(kind: object) -> type[Struct] | None:
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return kind
+    return next(filter(None, map(_struct_in, get_args(kind))), None)
+
+
 def _at(node: object, names: Sequence[str]) -> Sequence[Struct]:
     """What stands at the end of a path; a `*` on the way walks through a list."""
     for at, name in enumerate(names):
@@ -81,7 +136,7 @@ def _flat(row: Struct, prefix: str = "") -> Iterable[tuple[str, str]]:
         value = getattr(row, name)
         if isinstance(value, Struct):
             yield from _flat(value, f"{prefix}{name}.")
-        else:
+        elif value is not None or name not in _types(type(row)):
             yield f"{prefix}{name}", _text(value)
 
 

@@ -202,13 +202,23 @@ class Stage(Screen[None], inherit_bindings=False):
     @property
     def desk(self) -> DeskView | None:
         """The Desk's view while it is the present one: for dialogs, completion and keys of every screen."""
-        view = self.link.view("desk") if "desk" in self.topics and "desk" not in self.past else None
+        known = "desk" in self.topics and "desk" not in self.past and self.link.age("desk") < SILENT_AFTER
+        view = self.link.view("desk") if known else None
         return view if isinstance(view, DeskView) else None
 
     @property
     def trusted(self) -> bool:
-        """The engine speaks; what is shown is the present."""
-        return self.link.state == "connected" and self.link.silence() < SILENT_AFTER
+        """The engine speaks, and says each second whether one may trade: the answers are the present."""
+        return self.link.state == "connected" and self.silence < SILENT_AFTER
+
+    @property
+    def silence(self) -> float:
+        """Wall seconds without a word from the engine, or without the answer bar's view from it."""
+        return max(self.link.silence(), self.link.age("strip"))
+
+    def overdue(self) -> list[str]:
+        """Topics of this screen of which nothing has come for too long, though the engine speaks."""
+        return [topic for topic in self.room.topics() if self.link.age(topic) >= SILENT_AFTER]
 
     def context(self, pane: str = "") -> Context:
         strip = self.strip
@@ -275,8 +285,10 @@ class Stage(Screen[None], inherit_bindings=False):
 
     def _each_second(self) -> None:
         """The engine's silence is seen without a word from it."""
-        if self.strip is not None and (not self.trusted or not self._was_trusted):
+        overdue = self.overdue()
+        if not self.trusted or not self._was_trusted or overdue or self._were_overdue:
             self.draw_all()
+        self._were_overdue = overdue
         self.fade()
 
     titled: Callable[[str], None] | None = None
@@ -286,6 +298,7 @@ class Stage(Screen[None], inherit_bindings=False):
 
     _shape: object = None
     _was_trusted = False
+    _were_overdue: Sequence[str] = ()
     _warned = ""
 
     def desk_came(self) -> None:

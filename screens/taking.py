@@ -40,6 +40,9 @@ class Taking(Ticketing, inherit_bindings=False):
         if self.files is None:
             self.say("this console writes no files", "*warn")
             return False
+        if "csv" in kinds and not self.room.ready(self.views):
+            self.say("no view has come yet: there is no table to write", "*warn")
+            return False
         paths = []
         try:
             for kind in kinds:

@@ -21,6 +21,8 @@ from themes import glyphs as g
 SILENT_AFTER = 3.0
 """Wall seconds without a word from the engine after which no answer is believed."""
 
+NO_FIGURES = "the engine answers, but sends no figures"
+
 NEAR_LIQUIDATION = Decimal("0.15")
 """The gate refuses new risk below this joint distance."""
 AT_LIQUIDATION = Decimal("0.08")
@@ -28,12 +30,21 @@ AT_LIQUIDATION = Decimal("0.08")
 
 
 def answers(
-    strip: StripView | None, state: LinkState, text: str, silence: float, context: Context
+    strip: StripView | None,
+    state: LinkState,
+    text: str,
+    silence: float,
+    context: Context,
+    *,
+    mute: bool = True,
 ) -> tuple[Answer, ...]:
+    """`silence`: wall seconds without the view; `mute`: the engine has said nothing else either."""
+    lost = state != "connected" or mute
     if strip is None:
-        return tuple(_waiting(at, state, text) for at in range(5))
+        late = silence >= SILENT_AFTER and not lost
+        return tuple(_waiting(at, state, NO_FIGURES if late else text, late) for at in range(5))
     if state != "connected" or silence >= SILENT_AFTER:
-        return tuple(_silent(at, strip, text, silence) for at in range(5))
+        return tuple(_silent(at, strip, text, silence, lost) for at in range(5))
     return (
         _trade(strip),
         _hedged(strip, context),
@@ -43,16 +54,22 @@ def answers(
     )
 
 
-def _waiting(at: int, state: LinkState, text: str) -> Answer:
+def _waiting(at: int, state: LinkState, text: str, late: bool) -> Answer:
     said = text or ("engine starting" if state == "starting" else "no engine")
-    line: tuple[Spans, ...] = ((Span(f.clean(said), "muted"),), (Span("starting", "muted"),))
-    level = "wait" if state in ("starting", "connected") else "alarm"
+    short = "no figures" if late else "starting"
+    line: tuple[Spans, ...] = ((Span(f.clean(said), "muted"),), (Span(short, "muted"),))
+    level = "wait" if state in ("starting", "connected") and not late else "alarm"
     return answer(at, level, g.UNKNOWN, "UNKNOWN", evidence=(line, ()), brief=line)
 
 
-def _silent(at: int, strip: StripView, text: str, silence: float) -> Answer:
-    """The engine does not answer: what we showed is the past, and says so."""
+def _silent(at: int, strip: StripView, text: str, silence: float, lost: bool) -> Answer:
+    """The engine does not answer, or does but sends no figures: what we showed is the past, and says so."""
     gone = f.coarse(int(silence * 1_000_000_000))
+    if at == 4 and not lost:
+        why: tuple[Spans, ...] = ((Span(NO_FIGURES, "text"),), (Span("sends no figures", "text"),))
+        do: tuple[Spans, ...] = ((Span("H and F still reach it", "text"),), (Span("H, F reach it", "text"),))
+        old: tuple[Spans, ...] = ((Span(gone, "text"),),)
+        return answer(4, "alarm", g.ALARM, "OLD FIGURES", short_word="OLD", evidence=(why, do), brief=old)
     if at == 4:
         first: tuple[Spans, ...] = (
             (Span("the engine does not answer", "text"),),
@@ -74,10 +91,11 @@ def _silent(at: int, strip: StripView, text: str, silence: float) -> Answer:
         2: f"{g.LAST_KNOWN}{f.percent(strip.liquidation_distance)} away"
         if strip.liquidation_distance is not None
         else "",
-        3: f"nothing heard for {gone}",
+        3: f"nothing heard for {gone}" if lost else f"no figures for {gone}",
     }[at]
     level = "alarm" if strip.positions_open or at == 3 else "warn"
-    second = ((Span(f"{gone} ago", "muted"),),) if at != 3 else ((Span(f.clean(text), "muted"),), ())
+    said = f.clean(text) if lost else NO_FIGURES
+    second = ((Span(f"{gone} ago", "muted"),),) if at != 3 else ((Span(said, "muted"),), ())
     evidence = ((((Span(last, "stale"),), (Span(f"{gone} ago", "stale"),))), second)
     return answer(
         at, level, g.UNKNOWN, "UNKNOWN", evidence=evidence, brief=((Span(f"silent {gone}", "muted"),),)

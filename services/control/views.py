@@ -29,6 +29,9 @@ BUDGET_S = 0.002
 SAVED_S = 0.004
 """Budget that idle ticks may leave for a busy one."""
 
+KEEP_S = 1.0
+"""An unchanged view is sent again after so long: a console that hears nothing of it must take it for old."""
+
 MIN_HZ = 0.1
 FIRST = "strip"
 MAX_TOPICS = 64
@@ -42,6 +45,8 @@ class Watcher:
     send: Callable[[bytes], None]
     topics: dict[str, int] = field(default_factory=dict)
     """Topic -> seq of the last frame sent (0 = none yet); the longest unserved first."""
+    served: dict[str, float] = field(default_factory=dict)
+    """Topic -> when its last frame was sent, the loop's time."""
     period_s: float = 1 / MAX_HZ
     next_due: float = 0.0
     writable: bool = True
@@ -53,6 +58,10 @@ class _Slot:
     seq: int = 0
     frame: bytes = b""
     broken: bool = False
+    present: bool = False
+    """The last look at the topic gave this frame."""
+    checked: float = -math.inf
+    """When the frame was last known to be the present view, the loop's time."""
 
 
 class Budget:
@@ -96,6 +105,7 @@ class Views:
         unknown = tuple(topic for topic in topics if not topic_known(topic))
         wanted = [topic for topic in topics if topic_known(topic)][:MAX_TOPICS]
         watcher.topics = {topic: watcher.topics.get(topic, 0) for topic in wanted}
+        watcher.served = {topic: at for topic, at in watcher.served.items() if topic in watcher.topics}
         rate = hz if math.isfinite(hz) else MAX_HZ
         watcher.period_s = 1 / min(max(rate, MIN_HZ), MAX_HZ)
         watcher.next_due = 0.0
@@ -146,7 +156,7 @@ class Views:
                 continue
             # Work, not waiting: another program's turn on a busy machine would keep screens empty for long.
             before = time.thread_time()
-            self._refresh(topic)
+            self._refresh(topic, now)
             self._budget.pay(time.thread_time() - before)
             await asyncio.sleep(0)
         for watcher in self._watchers:
@@ -155,28 +165,36 @@ class Views:
                 watcher.next_due = now + watcher.period_s * 0.9
             elif not watcher.writable or not any(topic in watcher.topics for topic in still):
                 continue
-            self._deliver(watcher)
+            self._deliver(watcher, now)
 
-    def _deliver(self, watcher: Watcher) -> None:
-        """Writing may fill the client's buffer, which clears `writable`: the rest waits its turn."""
+    def _deliver(self, watcher: Watcher, now: float) -> None:
+        """Writing may fill the client's buffer, which clears `writable`: the rest waits its turn.
+
+        What stands unchanged goes out again after `KEEP_S`; what could not be looked at goes out to nobody,
+        also not to a newcomer. So silence about a topic means that nobody knows whether it still holds.
+        """
         for topic, sent in list(watcher.topics.items()):
             slot = self._slots.get(topic)
             if not watcher.writable:
                 return
-            if slot is None or not slot.frame or sent == slot.seq:
+            if slot is None or not slot.frame or slot.checked < now - KEEP_S:
+                continue
+            if sent == slot.seq and slot.checked < watcher.served.get(topic, now) + KEEP_S:
                 continue
             del watcher.topics[topic]
             watcher.topics[topic] = slot.seq
+            watcher.served[topic] = now
             watcher.send(slot.frame)
 
-    def _refresh(self, topic: str) -> None:
+    def _refresh(self, topic: str, now: float) -> None:
         """Builds a topic anew if it is dirty. A builder's failure is logged once and leaves the old frame."""
         slot = self._slots.setdefault(topic, _Slot())
         try:
             version = self._source.version(topic)
             if version == slot.version:
+                slot.checked = now if slot.present else slot.checked
                 return
-            slot.version = version
+            slot.version, slot.present = version, False
             view = self._source.build(topic)
             if view is None:
                 return
@@ -190,7 +208,7 @@ class Views:
             if isinstance(error, ProtocolError):
                 log.error("view %s: %s", topic, error.text)
             return
-        slot.broken = False
+        slot.broken, slot.present, slot.checked = False, True, now
         slot.seq += 1
         slot.frame = frame
 

@@ -23,6 +23,7 @@ class StubLink:
         self.text = "engine starting" if state == "starting" else ""
         self.warning = ""
         self.quiet_s = 0.0
+        self.ages: dict[str, float] = {}
         self.answers: dict[str, Answer] = {}
         self.watched: tuple[str, ...] = ()
         self.started = False
@@ -31,6 +32,9 @@ class StubLink:
 
     def silence(self) -> float:
         return self.quiet_s
+
+    def age(self, topic: str) -> float:
+        return self.ages.get(topic, 0.0)
 
     def view(self, topic: str) -> object | None:
         return self.views.get(topic)

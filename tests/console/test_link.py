@@ -207,7 +207,7 @@ async def test_views_of_a_known_topic_are_typed_or_not_shown(
     """The paper engine's strip is no StripView: nothing is shown rather than something misread."""
     link.watch(("strip",), 10)
     link.start()
-    await until(link, lambda: "strip" in link._slots)
+    await until(link, lambda: "strip" in link._newest._slots)
     assert link.view("strip") is None
     assert "cannot be read" in link.text
 

@@ -146,7 +146,7 @@ async def test_before_the_first_view_the_console_says_what_it_waits_for() -> Non
         assert link.started
         assert link.watched == ("strip", "desk")
         await pilot.press("F")
-        assert "No view from the engine yet" in "\n".join(
+        assert "No present view from the engine" in "\n".join(
             s.text for s in app.screen._compositor.render_strips()
         )
 

@@ -9,9 +9,16 @@ import msgspec
 import pytest
 
 from services.control.server import ControlServer
-from services.control.views import SAVED_S, Budget, Views, Watcher
+from services.control.views import KEEP_S, SAVED_S, Budget, Views, Watcher
 from services.protocol.frames import Cmd, Done, Fault, Ping, Sub, View, decode_server
 from tests.control.builders import PaperEngine, good, joined, started
+
+
+@pytest.fixture(autouse=True)
+def _counted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a real socket frames are counted: none is repeated because the machine was slow."""
+    if "server" in request.fixturenames:
+        monkeypatch.setattr("services.control.views.KEEP_S", 1_000.0)
 
 
 @pytest.fixture
@@ -184,6 +191,7 @@ async def test_what_is_over_the_budget_waits_for_the_next_tick_and_the_answer_ba
     engine: PaperEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(1_000_000))
+    monkeypatch.setattr("services.control.views.KEEP_S", 1_000.0)
     monkeypatch.setattr("services.control.views.time.thread_time", lambda: next(clock) * 0.003)
     views = Views(engine)
     got: list[str] = []
@@ -223,3 +231,48 @@ async def test_a_view_with_an_argument_is_forgotten_when_nobody_watches(
     await client.next()
     assert list(server.views._slots) == ["strip"]
     await client.close()
+
+
+async def test_an_unchanged_view_goes_out_again_and_one_that_cannot_be_looked_at_does_not(
+    engine: PaperEngine,
+) -> None:
+    """A console takes silence about a topic for old figures: so a frame must mean that it holds now."""
+    views, got = Views(engine), list[str]()
+    views._watchers.append(_watching(got, "strip", "desk"))
+
+    async def sent(now: float) -> set[str]:
+        got.clear()
+        await views._round(now)
+        return set(got)
+
+    assert await sent(0.0) == {"strip", "desk"}
+    assert await sent(KEEP_S / 2) == set()
+    assert await sent(KEEP_S) == {"strip", "desk"}
+    engine.broken, engine.versions = {"desk"}, {"desk": 2}
+    assert await sent(2 * KEEP_S) == {"strip"}
+    assert await sent(3 * KEEP_S) == {"strip"}
+    newcomer = list[str]()
+    views._watchers.append(_watching(newcomer, "desk", "strip"))
+    assert await sent(4 * KEEP_S) == {"strip"}
+    assert newcomer == ["strip"], "an old frame is nothing for a newcomer"
+    engine.broken, engine.versions = set(), {"desk": 3}
+    assert await sent(5 * KEEP_S) == {"strip", "desk"}
+
+
+async def test_a_topic_that_is_gone_is_not_kept_alive(
+    engine: PaperEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views, got = Views(engine), list[str]()
+    views._watchers.append(_watching(got, "desk"))
+    await views._round(0.0)
+    monkeypatch.setattr(engine, "build", lambda _topic: None)
+    engine.versions = {"desk": 2}
+    await views._round(2 * KEEP_S)
+    await views._round(4 * KEEP_S)
+    assert got == ["desk"]
+
+
+def _watching(got: list[str], *topics: str) -> Watcher:
+    watcher = Watcher(lambda frame: got.append(decode_server(frame[4:]).topic))  # type: ignore[union-attr]
+    watcher.topics = dict.fromkeys(topics, 0)
+    return watcher

@@ -1,0 +1,174 @@
+"""An engine that lives and answers but sends no figures: the console says so, as of a silent one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+from textual.pilot import Pilot
+
+from console.app import StableConsole, make_app
+from console.link import SocketLink
+from console.newest import Newest
+from screens.draw.answers import SILENT_AFTER
+from screens.rooms import BY_NAME
+from screens.ui import Terminal
+from services.control.server import ControlServer
+from services.protocol.options import RunOptions
+from services.settings.layout import StateLayout
+from tests.console.fixtures import quiet_desk, quiet_strip
+from tests.console.test_keys import open_desk
+from tests.console.test_rooms import shown
+from tests.control.builders import HELLO, PaperEngine, good
+
+FOUND = Terminal(fps=10, remote=False, ascii=False, palette="dark")
+
+
+class Living(PaperEngine):
+    """Each look finds something new, as in an engine that trades."""
+
+    looks = 0
+
+    def version(self, topic: str) -> int:
+        self.looks += 1
+        return self.looks
+
+    def build(self, topic: str) -> Struct | None:
+        if topic in self.broken:
+            raise RuntimeError("no picture")
+        return {"strip": quiet_strip(), "desk": quiet_desk()}.get(topic)
+
+
+@asynccontextmanager
+async def living(folder: Path) -> AsyncIterator[tuple[Living, StableConsole, Pilot[Any], Newest]]:
+    engine, layout = Living(), StateLayout(folder)
+    engine.on_submit = lambda cmd, reply: reply.done(good(cmd.id))
+    server = ControlServer(layout.socket, HELLO, engine, engine)
+    await server.start()
+    link = SocketLink(layout, RunOptions())
+    app = make_app(link, found=FOUND)
+    async with app.run_test(size=(120, 40)) as pilot:
+        yield engine, app, pilot, link._newest
+    await link.close()
+    await server.close()
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await pilot.pause(0.02)
+
+
+def text(app: StableConsole) -> str:
+    return "\n".join("".join(part.text for part in line) for line in app.screen._compositor.render_strips())
+
+
+async def test_a_view_that_does_not_come_any_more_is_told_with_its_age(tmp_path: Path) -> None:
+    async with living(tmp_path) as (engine, app, pilot, newest):
+        await until(pilot, lambda: "BTC-USDT-PERP" in text(app) and "HEDGED" in text(app))
+
+        def later(seconds: float) -> None:
+            newest._clock = lambda: time.monotonic() + seconds
+
+        engine.broken = {"desk"}
+        later(12)
+        await until(pilot, lambda: app.desk.link.age("strip") < SILENT_AFTER)  # one came since
+        app.desk._each_second()
+        await until(pilot, lambda: "12 s old" in text(app))
+        assert "OLD FIGURES" not in text(app), "the answers are the present"
+        engine.broken = {"desk", "strip"}
+        later(24)
+        await until(pilot, lambda: app.desk.link.age("strip") > SILENT_AFTER)
+        app.desk._each_second()
+        await until(pilot, lambda: "OLD FIGURES" in text(app))
+        for word in (
+            "UNKNOWN",
+            "was ACTIVE",
+            "no figures for 1",
+            "sends no figures",
+            "H and F still reach it",
+        ):
+            assert word in text(app), word
+        assert "HEDGED " not in text(app)
+        await pilot.press("H")
+        await until(pilot, lambda: [cmd.name for cmd in engine.taken] == ["halt"])
+        engine.broken = set()
+        await until(pilot, lambda: "OLD FIGURES" not in text(app) and " old" not in text(app))
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+async def test_on_every_screen(name: str) -> None:
+    async with open_desk() as d:
+        await shown(d, name)
+        d.link.ages = dict.fromkeys(d.link.watched[1:], 12.0)
+        d.app.desk._each_second()
+        await d.pilot.pause()
+        assert "○ 12 s old" in d.text
+        assert "OLD FIGURES" not in d.text
+        d.link.ages = {}
+        d.app.desk._each_second()
+        await d.pilot.pause()
+        assert "12 s old" not in d.text
+
+
+async def test_what_never_came_is_no_longer_waited_for_in_silence() -> None:
+    async with open_desk() as d:
+        d.link.ages = {"health": 2.0}
+        await d.press(BY_NAME["health"].key)
+        assert "Waiting for the engine's first view." in d.text
+        d.link.ages = {"health": 4.0}
+        d.app.desk._each_second()
+        await d.pilot.pause()
+        assert "The engine answers, but has sent nothing for this screen yet." in d.text
+
+
+async def test_without_a_first_answer_the_bar_says_that_nothing_comes() -> None:
+    async with open_desk() as d:
+        d.link.views["strip"] = None
+        d.link.ages = {"strip": 5.0}
+        d.app.desk._each_second()
+        await d.pilot.pause()
+        assert "the engine answers" in d.text or "no figures" in d.text
+
+
+async def test_a_dialog_and_a_key_take_no_old_figures_of_the_desk() -> None:
+    async with open_desk() as d:
+        d.link.ages = {"desk": 12.0}
+        await d.press("F")
+        d.app.desk._each_second()
+        await d.pilot.pause()
+        assert "No present view from the engine" in d.text
+        await d.press("F")
+        assert d.did == [("flatten", {})]
+    async with open_desk() as d:
+        await d.press("2")
+        d.link.views.pop("desk")
+        await d.press("a")
+        d.link.ages = {"desk": 12.0}
+        d.app.desk._each_second()
+        await d.pilot.pause()
+        assert "the engine sends no view of the Desk: nothing was done" in d.text
+
+
+def test_the_age_of_a_view_is_since_it_came_or_was_asked_for() -> None:
+    now = 100.0
+    newest = Newest(lambda: now)
+    assert newest.age("strip") == 0
+    newest.ask(("strip",))
+    now = 104.0
+    assert newest.age("strip") == 4
+    newest.ask(("strip", "desk"))
+    assert (newest.age("strip"), newest.age("desk")) == (4, 0)
+    newest.put("strip", b"{}")
+    now = 107.0
+    assert newest.age("strip") == 3
+    newest.ask_anew()
+    assert (newest.age("strip"), newest.age("desk")) == (3, 0), "another engine makes no old view new"
+    newest.ask(("desk",))
+    assert newest.age("strip") == 0, "nobody looks at it"
