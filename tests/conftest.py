@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ("tests.conformance.counts",)
+
 settings.register_profile(
     "house",
     deadline=None,

@@ -21,6 +21,7 @@ from services.drive.live_queue import PRIVATE_MOST, LiveQueue
 from services.drive.machine import VirtualMachine
 from services.drive.pace import NS
 from services.drive.runner import Runner
+from services.runtime.clock import steady_ns
 
 _BREATHE_S = 0.005
 _IDLE_S = 0.05
@@ -105,7 +106,7 @@ class LiveRunner(Runner):
         machine: LiveMachine,
         *args: Any,
         intent_timeout_s: float,
-        wall: Callable[[], int] = time.time_ns,
+        wall: Callable[[], int] = steady_ns,
         **more: Any,
     ) -> None:
         super().__init__(machine, *args, **more)

@@ -27,12 +27,13 @@ class _Waiting:
 
 
 class LiveQueue(VirtualQueue):
-    __slots__ = ("_frames", "_private", "_seq", "joined", "on_deliver")
+    __slots__ = ("_frames", "_private", "_seq", "_ticked", "joined", "on_deliver")
 
     def __init__(self, now: int, on_deliver: Callable[[], None] = lambda: None) -> None:
         """`on_deliver` wakes the loop: something has come in."""
         super().__init__(now)
         self.on_deliver = on_deliver
+        self._ticked: int | None = None
         self._frames: dict[str, _Waiting] = {}
         self._private: dict[str, int] = {}
         self._seq: dict[str, int] = {}
@@ -40,8 +41,12 @@ class LiveQueue(VirtualQueue):
         """Frames that were joined with a later one."""
 
     def tick(self, wall_ns: int) -> None:
-        """The wall says so; a clock set back stands still until it has caught up."""
-        self.now = max(self.now, wall_ns)
+        """The wall says so. While it is behind, as after a start on a clock that was set back, time goes on
+        at half its pace until it has caught up: time that stood still would end no time-out of a naked leg.
+        """
+        before, self._ticked = self._ticked, wall_ns
+        passed = 0 if before is None else max(0, wall_ns - before)
+        self.now = max(self.now + passed // 2 if self.now > wall_ns else self.now, wall_ns)
 
     def deliver(self, due: int, event: Event) -> None:
         self.on_deliver()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,11 +18,15 @@ from services.domain.events import Event
 from services.domain.instrument import Instrument
 from services.drive.live_queue import LiveQueue
 from services.drive.standing import SessionNote, Standing
+from services.runtime.clock import steady_ns
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.venues.port import Outbox
 
 log = logging.getLogger("stableconsole.engine")
+
+BEHIND_NS = 5_000_000_000
+"""A clock that is so far behind the journal's last instant is told."""
 
 
 class Lobby:
@@ -56,7 +59,7 @@ class LiveSession(Standing):
     queue: LiveQueue
 
     def __init__(
-        self, layout: StateLayout, settings: Settings, code: str, *, wall: Callable[[], int] = time.time_ns
+        self, layout: StateLayout, settings: Settings, code: str, *, wall: Callable[[], int] = steady_ns
     ) -> None:
         super().__init__(layout, settings, code, wall_time=True)
         self._wall = wall
@@ -69,7 +72,15 @@ class LiveSession(Standing):
         # Random: two folders on one account, or one that was lost, must never draw the same order ids.
         instance = self.recover(secrets.token_bytes(16), note.started)
         state = self.restored.state if self.restored is not None else None
-        self.queue = LiveQueue(max(self._wall(), state.now if state is not None else 0))
+        now = self._wall()
+        behind = 0 if state is None else state.now - now
+        if behind > BEHIND_NS:
+            log.error(
+                "the journal is %.0f s ahead of this machine's clock, which was set back or wrong before: "
+                "data count as stale, and nothing is entered, until the desk's time has been caught up with",
+                behind / 1e9,
+            )
+        self.queue = LiveQueue(max(now, now + behind))
         known = {each.id: each for each in listed}
         on_list = set(known)
         if self.restored is not None:

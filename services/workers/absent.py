@@ -6,13 +6,13 @@ the flatten begins anew with every venue, since a desk cannot learn new instrume
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import RequestFailed
 from services.protocol.errors import ProductError
+from services.runtime.clock import steady_ns
 from services.venues.port import Outbox
 from services.venues.work import Work
 
@@ -68,6 +68,6 @@ class AbsentVenue:
         self._why = why
 
     def _fail(self, what: str, subject: str) -> None:
-        now = time.time_ns()
+        now = steady_ns()
         failed = RequestFailed(venue=self.name, what=what, subject=subject, reason=self._why, ts=now)
         self._outbox.deliver(now, failed)

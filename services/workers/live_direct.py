@@ -25,6 +25,7 @@ from services.drive.pace import Pacer
 from services.drive.ports import NullKeeper
 from services.drive.runner import Limits, Wish
 from services.protocol.exits import Exit
+from services.runtime.clock import steady_ns
 from services.runtime.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
@@ -85,7 +86,7 @@ async def _flatten(
     venues: dict[str, VirtualVenue] = {**engine.venues, **absent}
     named = tuple(name for name in engine.settings.venues if name in venues and _ours(engine, name))
     settings = structs.replace(engine.settings, venues=named)
-    queue = LiveQueue(time.time_ns())
+    queue = LiveQueue(steady_ns())
     known = {spec.id: spec for venue in engine.venues.values() for spec in venue.instruments()}
     desk = Desk(settings, known, instance=base36(secrets.randbelow(36**6), 6))
     answers: list[Done] = []

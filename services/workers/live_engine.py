@@ -26,6 +26,7 @@ from services.drive.runner import Limits
 from services.drive.standing import SessionNote
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
+from services.runtime.clock import steady_ns
 from services.runtime.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
@@ -41,6 +42,8 @@ from services.workers.wires import build_venues, world_of
 log = logging.getLogger("stableconsole.engine")
 
 CLOCK_LOOK_S = 1.0
+SET_NS = 1_000_000_000
+"""The wall was set, if it is so far from what the engine's own clock makes of it."""
 CLOCK_STEP_MS = 25
 """A change of the offset below this is not told: the gate's limit is forty times as much."""
 
@@ -67,7 +70,7 @@ class LiveEngine:
         redactor: Redactor,
         *,
         build: Callable[..., dict[str, LiveVenue]] = build_venues,
-        wall: Callable[[], int] = time.time_ns,
+        wall: Callable[[], int] = steady_ns,
     ) -> None:
         """`settings`: as the profile has them, keys included. Raises ProductError. Nothing connects yet."""
         self.wires: dict[str, VenueWire] = settings.wires
@@ -86,6 +89,7 @@ class LiveEngine:
         )
         self._told: dict[str, int | None] = {}
         self._looked = 0.0
+        self._set_by = 0
 
     async def start(self) -> None:
         """Connect all venues. Raises ProductError naming the first that cannot be used."""
@@ -203,6 +207,7 @@ class LiveEngine:
         if now - self._looked < CLOCK_LOOK_S:
             return
         self._looked = now
+        self._tell_setting()
         for name, venue in self.venues.items():
             offset = venue.health().clock_offset_ms
             if name in self._told and _alike(offset, self._told[name]):
@@ -210,6 +215,17 @@ class LiveEngine:
             self._told[name] = offset
             now_ns = machine.queue.now
             machine.queue.deliver(now_ns, VenueClock(venue=name, offset_ms=offset, ts=now_ns))
+
+    def _tell_setting(self) -> None:
+        """Somebody has set the machine's clock: the engine keeps its own time, and a person should know."""
+        by = steady_ns.set_by()
+        if abs(by - self._set_by) >= SET_NS:
+            self._set_by = by
+            log.warning(
+                "the machine's clock is %+.1f s from this engine's own, which goes on as it was: "
+                "time-outs and ages do not jump; restart to follow it",
+                by / 1e9,
+            )
 
     def _fault(self, effect: SetFault) -> None:
         """To the simulator behind the socket; the desk has refused it for any other."""

@@ -119,3 +119,18 @@ def test_time_follows_the_wall_and_never_goes_back() -> None:
     assert queue.now == 5_000
     queue.tick(4_000)
     assert queue.now == 5_000
+
+
+def test_time_goes_on_behind_a_clock_that_was_set_back_and_is_caught_up_with() -> None:
+    queue = LiveQueue(1_000)
+    queue.set_timer("naked leg", 1_050)
+    queue.tick(400)
+    assert queue.now == 1_000
+    queue.tick(500)
+    assert queue.now == 1_050, "a time-out comes, if late"
+    assert queue.next_due() == 1_050
+    queue.tick(300)
+    assert queue.now == 1_050, "never back"
+    for wall in range(400, 2_000, 100):
+        queue.tick(wall)
+    assert queue.now == 1_900, "and the wall's again"

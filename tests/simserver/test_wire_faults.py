@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 from services.domain.enums import FaultKind, Side, TimeInForce
 from services.domain.events import (
@@ -16,8 +17,8 @@ from services.domain.events import (
     VenueLink,
 )
 from services.domain.venue_events import DeadManReport, RequestFailed
-from tests.conformance.ftx import FtxSubject, opened
-from tests.conformance.subject import Subject
+from tests.conformance.ftx import FTX, FtxSubject, opened
+from tests.conformance.subject import Can, Subject
 
 D = Decimal
 
@@ -140,13 +141,28 @@ async def test_a_spoiled_book_is_noticed_and_asked_for_anew() -> None:
         await venue.quoted()
         ears = venue.client._ears
         assert ears is not None
-        for kind in (FaultKind.CHECKSUM, FaultKind.DROP):
-            fault(venue, kind, "0.5")
-            before = ears.refused
-            await venue.until(lambda: ears.refused > before, f"the refusal of a book after {kind.value}")  # noqa: B023
-            fault(venue, kind, 0)
-            since = len(venue.heard)
-            await venue.until(lambda: trusted(venue, since), "a whole book again")  # noqa: B023
+        fault(venue, FaultKind.CHECKSUM, "0.5")
+        before = ears.refused
+        await venue.until(lambda: ears.refused > before, "the refusal of a spoiled book")
+        fault(venue, FaultKind.CHECKSUM, 0)
+        since = len(venue.heard)
+        await venue.until(lambda: trusted(venue, since), "a whole book again")
+        assert venue.of(VenueLink, up=False) == []
+
+
+async def test_a_dropped_frame_of_a_book_is_noticed_and_the_book_asked_for_anew() -> None:
+    async with opened() as venue:
+        assert isinstance(venue, FtxSubject)
+        await venue.first(VenueLink, up=True)
+        await venue.quoted()
+        ears = venue.client._ears
+        assert ears is not None
+        fault(venue, FaultKind.DROP, "0.5")
+        before = ears.refused
+        await venue.until(lambda: ears.refused > before, "the refusal of a book with a hole")
+        fault(venue, FaultKind.DROP, 0)
+        since = len(venue.heard)
+        await venue.until(lambda: trusted(venue, since), "a whole book again")
         assert venue.of(VenueLink, up=False) == []
 
 
@@ -198,3 +214,46 @@ async def test_a_deleveraged_position_is_told_as_one() -> None:
         fault(venue, FaultKind.ADL, 0)
         assert (taken.side, taken.client_order_id) == (Side.SELL, "")
         assert 0 < taken.quantity < request.quantity
+
+
+async def test_an_order_whose_request_is_dropped_is_in_doubt_and_then_definitely_none() -> None:
+    async with opened() as venue:
+        await venue.first(VenueLink, up=True)
+        await venue.quoted()
+        fault(venue, FaultKind.DROP, 1)
+        name = await far_order(venue)
+        await venue.first(OrderUnknown, client_order_id=name)
+        fault(venue, FaultKind.DROP, 0)
+        assert venue.truth().orders == ()
+        venue.door.query(venue.now(), venue.perp, name)
+        report = await venue.first(OrderReport, client_order_id=name)
+        assert not report.found
+        assert not venue.of(OrderAccepted, client_order_id=name)
+
+
+async def test_a_fill_whose_word_is_dropped_comes_with_the_account_read() -> None:
+    async with opened() as venue:
+        await venue.first(VenueLink, up=True)
+        request = await venue.rest_near(Side.BUY)
+        fault(venue, FaultKind.DROP, 1)
+        for _ in range(400):
+            if venue.truth().positions:
+                break
+            await venue.elapse(5)
+        assert venue.truth().positions
+        assert venue.fills(request) == {}, "its word was dropped"
+        fault(venue, FaultKind.DROP, 0)
+        report = await venue.read()
+        mine = [fill for fill in report.fills if fill.client_order_id == request.client_order_id]
+        told = {fill.trade_id.rpartition("t")[2] for fill in venue.truth().fills}
+        assert {fill.trade_id for fill in mine} == told
+        assert sum(fill.quantity for fill in mine) == request.quantity == venue.truth().positions[0].size
+
+
+def test_every_fault_of_the_line_has_a_test_over_the_wire() -> None:
+    """The disk is the engine's own; `duplicate` and `reorder` are cases of the conformance suite."""
+    elsewhere = {FaultKind.SLOW_FSYNC, FaultKind.DUPLICATE, FaultKind.REORDER}
+    here = Path(__file__).read_text(encoding="utf-8")
+    for kind in FaultKind:
+        assert kind in elsewhere or f"fault(venue, FaultKind.{kind.name}, " in here, kind
+    assert {Can.DUPLICATE, Can.REORDER} <= FTX.can

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from msgspec.structs import replace
 
+from services.runtime.clock import boot_ns
 from services.venues.wire.budget import Budget, Lane, Window
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.pool import Pool, transport_maker
@@ -301,3 +302,27 @@ async def test_a_packed_reply_is_unpacked() -> None:
     script = Script([(200, {"content-encoding": "gzip"}, packed)])
     async with client(script) as (rest, _):
         assert await rest.call(READ) == b"ok"
+
+
+async def test_what_was_meant_before_the_machine_slept_is_not_sent_after() -> None:
+    """An order that waits for a connection while a laptop is shut has the price of ten minutes ago."""
+    script = Script([(200, {}, b"ok")])
+    async with client(script, pool=(1, 0)) as (rest, _):
+        slept = 0
+
+        def clock() -> int:
+            return boot_ns() + slept
+
+        rest._clock = clock
+        held = await rest._pool.take(Lane.ENTRY)
+        order = asyncio.ensure_future(rest.call(ORDER))
+        await asyncio.sleep(0)
+        assert not order.done()
+        slept = 600 * 1_000_000_000
+        rest._pool.give(held)
+        with pytest.raises(WireError) as told:
+            await order
+        assert told.value.kind is ErrorKind.DENIED
+        assert not told.value.kind.executed
+        assert await rest.call(READ) == b"ok"
+    assert [each.method for each in script.asked] == ["GET"]

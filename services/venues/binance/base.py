@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -18,6 +17,7 @@ from typing import Protocol
 from services.domain.events import Event, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
+from services.runtime.clock import boot_ns
 from services.venues.binance import schemas as wire
 from services.venues.binance.ears import Ears
 from services.venues.binance.links import Links
@@ -130,11 +130,11 @@ class WiredVenue(ABC):
         sent = self._wall()
         server = await self._market_api.time_ms()
         received = self._wall()
-        self._offset.measured(sent / 1e6, received / 1e6, float(server), time.monotonic_ns())
+        self._offset.measured(sent / 1e6, received / 1e6, float(server), boot_ns())
 
     def clock_known(self) -> bool:
         """Well enough to trade by."""
-        return self._offset.usable(time.monotonic_ns())
+        return self._offset.usable(boot_ns())
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while not self._stopped.is_set():
@@ -156,13 +156,13 @@ class WiredVenue(ABC):
 
     def venue_now(self) -> int:
         """Our wall clock, corrected by what is known of the venue's, ns."""
-        offset = self._offset.offset_ms(time.monotonic_ns())
+        offset = self._offset.offset_ms(boot_ns())
         return self._wall() + int((offset or 0.0) * 1e6)
 
     def health(self) -> VenueHealth:
         ages = [stream.age() for stream in self._streams.values()]
         known = [age for age in ages if age is not None]
-        offset = self._offset.offset_ms(time.monotonic_ns())
+        offset = self._offset.offset_ms(boot_ns())
         latencies = self._trading.latencies if self._trading is not None else None
         return VenueHealth(
             connected=self._all_up(),
@@ -170,7 +170,7 @@ class WiredVenue(ABC):
             latency_ms_p50=None if latencies is None else latencies.quantile(0.5),
             latency_ms_p95=None if latencies is None else latencies.quantile(0.95),
             clock_offset_ms=None if offset is None else round(offset),
-            budget=self._market_api.rest.budget.used(time.monotonic_ns()),
+            budget=self._market_api.rest.budget.used(boot_ns()),
             reconnects=sum(max(0, stream.connects - 1) for stream in self._streams.values()),
         )
 

@@ -7,10 +7,10 @@ acknowledgement makes a stream ready to be waited for and nothing more: each mus
 from __future__ import annotations
 
 import json
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
+from services.runtime.clock import boot_s
 from services.venues.binance import frames
 from services.venues.binance.parse import ParseError
 from services.venues.wire.errors import UNREADABLE
@@ -28,9 +28,7 @@ class Ears(ABC):
     must_speak: tuple[str, ...] = ()
     """Those of them that come by the clock: the connection is not ready before each has said something."""
 
-    def __init__(
-        self, *, trouble: Callable[[str], None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, *, trouble: Callable[[str], None], clock: Callable[[], float] = boot_s) -> None:
         """`trouble` hears of every frame that was refused."""
         self._trouble = trouble
         self._clock = clock

@@ -6,12 +6,12 @@ freshest there is; the depth behind it comes from the local book, and is zero wh
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from services.domain.events import IndexRow, MarkRow, QuoteRow, RateRow
 from services.domain.instrument import Instrument
+from services.runtime.clock import boot_s
 from services.venues.binance import frames, parse
 from services.venues.binance import schemas as wire
 from services.venues.binance.book import BookError, LocalBook
@@ -38,7 +38,7 @@ class PublicEars(Ears):
         trouble: Callable[[str], None],
         snapshot: Callable[[str], None],
         spot: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boot_s,
     ) -> None:
         """`instruments` by symbol; `snapshot` is asked to bring a book to `filled`."""
         super().__init__(trouble=trouble, clock=clock)
@@ -172,7 +172,7 @@ class MarketEars(Ears):
         intervals: Mapping[str, int],
         *,
         trouble: Callable[[str], None],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boot_s,
     ) -> None:
         """`intervals`: hours between settlements by symbol, as `fundingInfo` told last."""
         super().__init__(trouble=trouble, clock=clock)

@@ -6,10 +6,10 @@ found by the reads of the account.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Protocol
 
+from services.runtime.clock import boot_s
 from services.venues.binance import frames
 from services.venues.binance.ears import Ears
 from services.venues.binance.parse import ParseError
@@ -38,7 +38,7 @@ class PrivateEars(Ears):
         private: Private,
         *,
         trouble: Callable[[str], None],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boot_s,
     ) -> None:
         super().__init__(trouble=trouble, clock=clock)
         self._private = private

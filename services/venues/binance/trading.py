@@ -8,7 +8,6 @@ What only futures or only spot has is in the deriving class.
 from __future__ import annotations
 
 import asyncio
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from decimal import Decimal
@@ -27,6 +26,7 @@ from services.domain.events import (
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import RequestFailed
+from services.runtime.clock import boot_ns
 from services.venues.binance import errors, frames, parse
 from services.venues.binance import schemas as wire
 from services.venues.binance.orders import OrderBook
@@ -117,12 +117,12 @@ class Trading(ABC):
             return
         lane = Lane.SAFE if order.closing or order.trigger is not None else Lane.ENTRY
         self.orders.sending(order, self._venue_now() // MS)
-        started = time.monotonic_ns()
+        started = boot_ns()
         try:
             await self._send(order, symbol, lane)
         except (WireError, parse.ParseError, parse.BadNumber) as error:
             self._not_placed(name, error)
-        self.latencies.add(time.monotonic_ns() - started)
+        self.latencies.add(boot_ns() - started)
 
     @abstractmethod
     async def _send(self, order: OrderRequest, symbol: str, lane: Lane) -> None:

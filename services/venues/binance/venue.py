@@ -7,11 +7,11 @@ trade in. Any doubt about the account's configuration keeps the venue read-only,
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from services.runtime.clock import steady_ns
 from services.venues.binance import errors, parse
 from services.venues.binance.account import Reader
 from services.venues.binance.api import BinanceApi
@@ -46,7 +46,7 @@ class BinanceVenue(WiredVenue):
         *,
         make_stream: MakeStream,
         close: Callable[[], Awaitable[None]],
-        wall: Callable[[], int] = time.time_ns,
+        wall: Callable[[], int] = steady_ns,
     ) -> None:
         check_hosts(settings.hosts)
         if not settings.symbols:

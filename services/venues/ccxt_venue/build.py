@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
+from services.runtime.clock import boot_ns, steady_ns
 from services.runtime.redact import Redactor
 from services.settings.venues import PASSPHRASED
 from services.venues.ccxt_venue.door import Door
@@ -29,7 +29,7 @@ def build_ccxt(
     passphrase: str | None = None,
     bans: Bans | None = None,
     redactor: Redactor | None = None,
-    wall: Callable[[], int] = time.time_ns,
+    wall: Callable[[], int] = steady_ns,
     pace: Pace | None = None,
     timeout_s: float = 5.0,
     budget: Budget | None = None,
@@ -50,7 +50,7 @@ def build_ccxt(
     host = settings.local or f"ccxt:{settings.exchange}:{settings.environment}"
 
     def venue_ms() -> int:
-        return (wall() + int((offset.offset_ms(time.monotonic_ns()) or 0.0) * MS)) // MS
+        return (wall() + int((offset.offset_ms(boot_ns()) or 0.0) * MS)) // MS
 
     def paused(seconds: float) -> None:
         if bans is not None:
@@ -72,5 +72,5 @@ def build_ccxt(
         budget=budget,
     )
     if bans is not None:
-        door.budget.pause(time.monotonic_ns() + bans.left_ms(host, wall() // MS) * MS)
+        door.budget.pause(boot_ns() + bans.left_ms(host, wall() // MS) * MS)
     return CcxtVenue(name, settings, door, outbox, offset, keyed=bool(secret), pace=pace, wall=wall)

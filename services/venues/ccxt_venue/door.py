@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
+from services.runtime.clock import boot_ns
 from services.venues.ccxt_venue import errors
 from services.venues.ccxt_venue.exact import LANE, Fence, ForbiddenHost, open_exchange
 from services.venues.wire.budget import Budget, Lane, Window
@@ -197,7 +197,7 @@ class Door:
 
     def spent(self) -> dict[str, tuple[int, int]]:
         """Of all together, for the health screen."""
-        used = self.budget.used(time.monotonic_ns())
+        used = self.budget.used(boot_ns())
         return {name: row for name, row in used.items() if name == WINDOW}
 
     async def close(self) -> None:
@@ -207,14 +207,15 @@ class Door:
         """Called by the library right before it signs and sends."""
         lane, weight = LANE.get(), max(1, math.ceil(cost * UNIT))
         weights = {WINDOW: weight, CALL.get(): weight}
-        began = time.monotonic_ns()
+        began = boot_ns()
+        patience = DATA_PATIENCE_S if lane is Lane.DATA else PATIENCE_S
         while True:
-            now = time.monotonic_ns()
+            now = boot_ns()
             wait = self.budget.wait(now, lane, weights)
-            if wait == 0:
+            if wait == 0 and now - began <= patience * 1e9:
                 self.budget.take(now, weights)
                 return
-            patience = DATA_PATIENCE_S if lane is Lane.DATA else PATIENCE_S
+            # Also what comes free only after the machine has slept: what was meant then is not sent now.
             if wait is None or now + wait - began > patience * 1e9:
                 raise WireError(ErrorKind.DENIED, f"our own request budget has no room for {cost:g}")
             await asyncio.sleep(min(wait / 1e9, 0.25))
@@ -231,5 +232,5 @@ class Door:
         )
 
     def _pause(self, seconds: float) -> None:
-        self.budget.pause(time.monotonic_ns() + int(seconds * 1e9))
+        self.budget.pause(boot_ns() + int(seconds * 1e9))
         self._paused(seconds)

@@ -6,7 +6,6 @@ There is no private stream here: trades are asked for from a moment before the l
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -23,6 +22,7 @@ from services.domain.events import (
 )
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport, RequestFailed
+from services.runtime.clock import boot_ns
 from services.venues.ccxt_venue import errors
 from services.venues.ccxt_venue.account import read_account
 from services.venues.ccxt_venue.door import Door
@@ -96,7 +96,7 @@ class Trading:
             self._tell(OrderRejected(self._venue, name, f"denied: {denied}", now, now))
             return
         self.orders.sending(order, market)
-        started = time.monotonic_ns()
+        started = boot_ns()
         try:
             await self._send(order, market)
         except WireError as error:
@@ -108,7 +108,7 @@ class Trading:
         except errors.READING as error:
             # A reply that we cannot read: something was placed, and the probes will say what.
             self._doubt(name, error)
-        self.latencies.add(time.monotonic_ns() - started)
+        self.latencies.add(boot_ns() - started)
         self.hasty = True
 
     def _doubt(self, name: str, error: Exception) -> None:

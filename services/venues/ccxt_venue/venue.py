@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from services.domain.events import Event, OrderRejected, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import RequestFailed
+from services.runtime.clock import boot_ns, boot_s, steady_ns
 from services.venues.ccxt_venue import facts, funding
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.errors import READING, told
@@ -73,7 +73,7 @@ class CcxtVenue:
         *,
         keyed: bool,
         pace: Pace | None = None,
-        wall: Callable[[], int] = time.time_ns,
+        wall: Callable[[], int] = steady_ns,
     ) -> None:
         """Raises ValueError: the exchange's flags do not suffice even to watch it."""
         lacking = [flag for flag in NEEDED if not door.can(flag)]
@@ -151,7 +151,7 @@ class CcxtVenue:
             if self.reasons:
                 self.capabilities = replace(self.capabilities, orders=False)
         parts = (MARKET, ACCOUNT) if self._manner is not None else (MARKET,)
-        self._line = Line(parts, self._pace.silence_s, self._up, self._down, time.monotonic)
+        self._line = Line(parts, self._pace.silence_s, self._up, self._down, boot_s)
         self._feed = Feed(
             self.name,
             self._settings.exchange,
@@ -174,7 +174,7 @@ class CcxtVenue:
                 conditional=self.capabilities.conditional,
                 tell=self._tell,
                 rate_at=self._feed.rate_at,
-                clock_known=lambda: self._offset.usable(time.monotonic_ns()),
+                clock_known=lambda: self._offset.usable(boot_ns()),
                 venue_ms=self.venue_ms,
                 wall=self._wall,
             )
@@ -213,7 +213,7 @@ class CcxtVenue:
             return
         sent = self._wall()
         server = wire_int(await self._door.ask("fetch_time"), "server time")
-        self._offset.measured(sent / 1e6, self._wall() / 1e6, float(server), time.monotonic_ns())
+        self._offset.measured(sent / 1e6, self._wall() / 1e6, float(server), boot_ns())
 
     async def _look(self, trading: Trading, line: Line) -> None:
         while not self._stopped.is_set():
@@ -259,11 +259,11 @@ class CcxtVenue:
 
     def venue_ms(self) -> int:
         """The venue's clock, as far as it is known, ms."""
-        offset = self._offset.offset_ms(time.monotonic_ns())
+        offset = self._offset.offset_ms(boot_ns())
         return self._wall() // MS + round(offset or 0.0)
 
     def health(self) -> VenueHealth:
-        offset = self._offset.offset_ms(time.monotonic_ns())
+        offset = self._offset.offset_ms(boot_ns())
         age = self._line.age() if self._line is not None else None
         latencies = self._trading.latencies if self._trading is not None else None
         return VenueHealth(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import ssl
-import time
 from collections.abc import Callable
 
+from services.runtime.clock import boot_ns, steady_ns, wall_ns
 from services.runtime.redact import Redactor
 from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.rest import WINDOWS, FtxDialect, FtxRest
@@ -29,7 +29,7 @@ def build_ftx(
     *,
     bans: Bans | None = None,
     redactor: Redactor | None = None,
-    wall: Callable[[], int] = time.time_ns,
+    wall: Callable[[], int] | None = None,
     timings: Timings | None = None,
     habits: Habits | None = None,
     budget: Budget | None = None,
@@ -46,14 +46,15 @@ def build_ftx(
     offset = ClockOffset()
 
     # Authentication uses the wall's time on both sides: a simulated market may have a time of its own.
-    dialect = FtxDialect(settings.rest, settings.key, held, settings.subaccount, lambda: wall() // 1_000_000)
+    signs = wall if wall is not None else wall_ns
+    dialect = FtxDialect(settings.rest, settings.key, held, settings.subaccount, lambda: signs() // 1_000_000)
     spent = budget if budget is not None else Budget(WINDOWS)
     if bans is not None:
-        spent.pause(time.monotonic_ns() + bans.left_ms(settings.rest, wall() // 1_000_000) * 1_000_000)
+        spent.pause(boot_ns() + bans.left_ms(settings.rest, signs() // 1_000_000) * 1_000_000)
 
     def paused(seconds: float) -> None:
         if bans is not None:
-            bans.note(settings.rest, seconds, wall() // 1_000_000)
+            bans.note(settings.rest, seconds, signs() // 1_000_000)
 
     pool = Pool(transport_maker(tls if tls is not None else False))
     rest = Rest(
@@ -86,6 +87,6 @@ def build_ftx(
         offset,
         make_stream=make_stream,
         close=pool.close,
-        wall=market_time if market_time is not None else wall,
-        signs=wall,
+        wall=market_time or wall or steady_ns,
+        signs=signs,
     )

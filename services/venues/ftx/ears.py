@@ -8,13 +8,13 @@ until the next partial, and only that market is subscribed anew.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
 from services.domain.events import QuoteRow
 from services.domain.instrument import Instrument
+from services.runtime.clock import boot_s
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.book import BookError, FtxBook
 from services.venues.ftx.parse import ParseError, seconds_ns
@@ -56,7 +56,7 @@ class FtxEars:
         say: Callable[[str], None],
         trouble: Callable[[str], None],
         quiet_s: float = 60.0,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boot_s,
     ) -> None:
         """`instruments` by market name. `say` sends a frame, `trouble` hears of refused ones."""
         self._instruments = instruments

@@ -7,7 +7,6 @@ a second send.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from decimal import Decimal
 from typing import Any
@@ -24,6 +23,7 @@ from services.domain.events import (
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport, RequestFailed
+from services.runtime.clock import boot_ns
 from services.venues.ftx import errors, parse
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.account import owner_of, read_account
@@ -69,7 +69,7 @@ class Trading:
         """Writes an ordinary order in this call, where no wait stands in its way. What is given back waits
         for the answer, and has to be run. Never raises: a fault of ours comes out of that too.
         """
-        started = time.monotonic_ns()
+        started = boot_ns()
         try:
             market = order.instrument.removesuffix(f".{self._venue}")
             lane = Lane.SAFE if order.closing else Lane.ENTRY
@@ -85,7 +85,7 @@ class Trading:
             self._orders.placed(await self._api.place(request, begun), name)
         except (WireError, parse.ParseError, parse.BadNumber) as error:
             self._not_placed(name, error)
-        self.latencies.add(time.monotonic_ns() - started)
+        self.latencies.add(boot_ns() - started)
 
     async def _conditional(
         self, order: OrderRequest, body: Mapping[str, Any], lane: Lane, started: int
@@ -95,7 +95,7 @@ class Trading:
             self._orders.placed_conditional(await self._api.place_conditional(body, lane), name)
         except (WireError, parse.ParseError, parse.BadNumber) as error:
             self._not_placed(name, error)
-        self.latencies.add(time.monotonic_ns() - started)
+        self.latencies.add(boot_ns() - started)
 
     def _not_placed(self, name: str, error: Exception) -> None:
         now = self._wall()

@@ -18,6 +18,7 @@ from services.domain.effects import SetFault
 from services.domain.events import Event, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
+from services.runtime.clock import boot_ns, steady_ns
 from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.ears import FtxEars
@@ -87,7 +88,7 @@ class FtxVenue:
         *,
         make_stream: Callable[[FtxEars, Callable[[], None], Callable[[str], None]], Stream],
         close: Callable[[], Awaitable[None]],
-        wall: Callable[[], int] = time.time_ns,
+        wall: Callable[[], int] = steady_ns,
         signs: Callable[[], int] = time.time_ns,
     ) -> None:
         """`wall` stamps what is told; `signs` is the wall's time in ns, which a log-in is signed with."""
@@ -196,7 +197,7 @@ class FtxVenue:
         sent = self._wall()
         server = await self._api.time_ns()
         received = self._wall()
-        self._offset.measured(sent / 1e6, received / 1e6, server / 1e6, time.monotonic_ns())
+        self._offset.measured(sent / 1e6, received / 1e6, server / 1e6, boot_ns())
 
     async def examine(self) -> tuple[Finding, ...]:
         """The real exchange never told whether a key may withdraw; our server does."""
@@ -221,19 +222,19 @@ class FtxVenue:
 
     def venue_now(self) -> int:
         """Our wall clock, corrected by what is known of the venue's, ns."""
-        offset = self._offset.offset_ms(time.monotonic_ns())
+        offset = self._offset.offset_ms(boot_ns())
         return self._wall() + int((offset or 0.0) * 1e6)
 
     def health(self) -> VenueHealth:
         age = self._stream.age() if self._stream is not None else None
-        offset = self._offset.offset_ms(time.monotonic_ns())
+        offset = self._offset.offset_ms(boot_ns())
         return VenueHealth(
             connected=self._stream is not None and age is not None,
             data_age_ms=None if age is None else int(age * 1000),
             latency_ms_p50=self._trading.latencies.quantile(0.5),
             latency_ms_p95=self._trading.latencies.quantile(0.95),
             clock_offset_ms=None if offset is None else round(offset),
-            budget=self._api.rest.budget.used(time.monotonic_ns()),
+            budget=self._api.rest.budget.used(boot_ns()),
             reconnects=max(0, self._stream.connects - 1) if self._stream is not None else 0,
         )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +20,7 @@ from services.domain.instrument import Instrument, MarginTier
 from services.domain.money import ONE
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import InstrumentsListed, VenueFacts
+from services.runtime.clock import steady_ns
 from services.venues.live import Capabilities, Finding, Levels, VenueHealth, Verdict
 from services.venues.paper.account import PaperAccount, PaperSettings
 from services.venues.paper.books import PaperStore
@@ -61,7 +61,7 @@ class PaperVenue:
         folder: Path | None,
         outbox: Outbox,
         *,
-        wall: Callable[[], int] = time.time_ns,
+        wall: Callable[[], int] = steady_ns,
     ) -> None:
         """`folder` keeps the account's books; None = in memory only. Nothing connects before `start`."""
         self._data = make_data(self)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import h11
 import httpx
 
+from services.runtime.clock import boot_s
 from services.venues.wire.head import request_bytes
 
 MOST_HEAD = 100 * 1024
@@ -143,7 +144,7 @@ class _Line(asyncio.Protocol):
         whole = state.our_state is h11.DONE and state.their_state is h11.DONE
         if self.usable and whole and not state.trailing_data[0]:
             state.start_next_cycle()
-            self.idle_since = self._loop.time()
+            self.idle_since = boot_s()
         else:
             self.drop()
         reply.set_result(Answer(head.status_code, list(head.headers), bytes(self._body)))
@@ -171,11 +172,7 @@ class WarmTransport(httpx.AsyncBaseTransport):
     def warm(self) -> bool:
         """A request could be written now."""
         line = self._line
-        return (
-            line is not None
-            and line.usable
-            and asyncio.get_running_loop().time() - line.idle_since < self._keepalive_s
-        )
+        return line is not None and line.usable and boot_s() - line.idle_since < self._keepalive_s
 
     async def warm_up(self, url: httpx.URL, connect_s: float | None) -> None:
         """Open a connection, unless there is one that can be trusted. Raises httpx errors."""
@@ -245,7 +242,7 @@ class WarmTransport(httpx.AsyncBaseTransport):
             raise httpx.ConnectTimeout(f"no connection to {url.host} in time") from None
         except (OSError, ssl.SSLError) as error:
             raise httpx.ConnectError(str(error)) from None
-        line.idle_since = asyncio.get_running_loop().time()
+        line.idle_since = boot_s()
         return line
 
     async def aclose(self) -> None:

@@ -8,13 +8,13 @@ once, and what came of an answerless send is `unknown`.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple, Protocol
 
 import httpx
 from msgspec import Struct
 
+from services.runtime.clock import boot_ns
 from services.venues.wire.budget import SECOND, Budget, Lane
 from services.venues.wire.connection import Answer, WarmTransport
 from services.venues.wire.errors import ErrorKind, WireError
@@ -105,7 +105,7 @@ class Rest:
         random: Callable[[], float],
         resync: Callable[[], Awaitable[None]] | None = None,
         on_pause: Callable[[float], None] | None = None,
-        clock: Callable[[], int] = time.monotonic_ns,
+        clock: Callable[[], int] = boot_ns,
     ) -> None:
         """`host`: scheme and authority, `https://…`. `resync` measures the venue's clock; `on_pause` hears
         how many seconds the venue wants to be left alone, so that it outlasts a restart."""
@@ -185,6 +185,9 @@ class Rest:
         try:
             async with asyncio.timeout(max(0.0, (deadline - self._clock()) / SECOND)):
                 await transport.warm_up(self._base, self._timings.connect_s)
+            if self._clock() >= deadline:
+                # It waited too long, or the machine slept: what was meant then is not sent now.
+                raise WireError(ErrorKind.DENIED, f"{name}: too late to be sent")
             return Begun(transport, self._ask(transport, request), deadline)
         except (httpx.HTTPError, TimeoutError, OSError) as error:
             self._pool.give(transport)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -23,6 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from services.runtime.backoff import Backoff
+from services.runtime.clock import boot_s
 from services.venues.wire.errors import WireError
 
 log = logging.getLogger("stableconsole.wire")
@@ -82,7 +82,7 @@ class Stream:
         random: Callable[[], float],
         habits: Habits | None = None,
         tls: ssl.SSLContext | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boot_s,
         address: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         """`address` finds the URL of each connection, where it holds a key of its own; `url` names it in

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import ssl
-import time
 from collections.abc import Callable
 
+from services.runtime.clock import boot_ns, steady_ns
 from services.runtime.redact import Redactor
 from services.venues.binance.base import Address
 from services.venues.binance.ears import Ears
@@ -35,7 +35,7 @@ def build_spot(
     *,
     bans: Bans | None = None,
     redactor: Redactor | None = None,
-    wall: Callable[[], int] = time.time_ns,
+    wall: Callable[[], int] = steady_ns,
     timings: Timings | None = None,
     habits: Habits | None = None,
     budget: Budget | None = None,
@@ -55,7 +55,7 @@ def build_spot(
     pools: list[Pool] = []
 
     def venue_ms() -> int:
-        return (wall() + int((offset.offset_ms(time.monotonic_ns()) or 0.0) * MS)) // MS
+        return (wall() + int((offset.offset_ms(boot_ns()) or 0.0) * MS)) // MS
 
     async def resync() -> None:
         offset.forget()
@@ -67,7 +67,7 @@ def build_spot(
                 bans.note(host, seconds, wall() // MS)
 
         if bans is not None:
-            spent.pause(time.monotonic_ns() + bans.left_ms(host, wall() // MS) * MS)
+            spent.pause(boot_ns() + bans.left_ms(host, wall() // MS) * MS)
         pool = Pool(transport_maker(tls if tls is not None and host.startswith("https") else False))
         pools.append(pool)
         return Rest(

@@ -7,10 +7,10 @@ wrapped with the number of that subscription. A word that cannot be read is one 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from services.runtime.clock import boot_s
 from services.venues.binance.ears import Ears
 from services.venues.binance.parse import ParseError
 from services.venues.binance.sign import Sign
@@ -40,7 +40,7 @@ class SpotPrivateEars(Ears):
         *,
         now_ms: Callable[[], int],
         trouble: Callable[[str], None],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boot_s,
     ) -> None:
         """`now_ms`: the venue's clock."""
         super().__init__(trouble=trouble, clock=clock)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 import msgspec
 
+from services.runtime.clock import steady_ns
 from services.venues.binance.base import RESYNC_S, MakeStream, WiredVenue
 from services.venues.binance.ears import Ears
 from services.venues.binance.hosts import SpotSettings, check_hosts
@@ -38,7 +38,7 @@ class SpotVenue(WiredVenue):
         *,
         make_stream: MakeStream,
         close: Callable[[], Awaitable[None]],
-        wall: Callable[[], int] = time.time_ns,
+        wall: Callable[[], int] = steady_ns,
     ) -> None:
         check_hosts(settings.hosts)
         if not settings.symbols:
