@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from services.settings.layout import config_file
 from services.settings.resolve import Resolved, default_settings, resolve
 from services.settings.toml import Document, read_document
 from services.settings.venues import secret_variable
+
+DOC_WIDTH = 100
 
 SAMPLE = """\
 # stableconsole's configuration. Every key may be left out: the defaults hold then
@@ -148,7 +151,7 @@ def entries(
 
 
 def show(profile: str, path: Path | None = None, overrides: Mapping[str, str] | None = None) -> str:
-    """Key, value, origin, default where it differs. There is no secret to show: the file may hold none."""
+    """Key, value, origin, default where it differs; below it what it means. There is no secret to show."""
     found = resolved(profile, load(path), overrides=overrides)
     settings = found.settings
     lines = [
@@ -167,6 +170,7 @@ def show(profile: str, path: Path | None = None, overrides: Mapping[str, str] | 
     for entry in listed:
         origin = "" if entry.origin == "default" else f"  {entry.origin} (default {entry.default})"
         lines.append(f"{entry.key:<{wide}}  {entry.value}{origin}")
+        lines += textwrap.wrap(entry.doc, DOC_WIDTH, initial_indent="    ", subsequent_indent="    ")
     return "\n".join(lines)
 
 

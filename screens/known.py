@@ -11,8 +11,11 @@ def settings(running: Mapping[str, str]) -> dict[str, str]:
     Slow the first time (it reads the table of parameters): not for the thread that paints.
     """
     from services.settings.catalog import catalog  # noqa: PLC0415 - not on the way to a first frame
-    from services.settings.parameters import Settings  # noqa: PLC0415 - as above
+    from services.settings.fields import KINDS  # noqa: PLC0415 - as above
+    from services.settings.parameters import Settings, StrategySettings  # noqa: PLC0415 - as above
 
+    every = Settings(strategies={kind: StrategySettings(kind=kind) for kind in KINDS})
+    means = {entry.key.rpartition(".")[2]: entry.doc for entry in catalog(every)}
     found: dict[str, str] = {}
     for entry in catalog(Settings()):
         value = running.get(entry.key)
@@ -20,5 +23,6 @@ def settings(running: Mapping[str, str]) -> dict[str, str]:
         if not running or value is not None:
             found[entry.key] = f"{state}   {' '.join(entry.doc.split())}"
     for key, value in running.items():
-        found.setdefault(key, f"now {value}")
+        # A strategy or a limit row of another name: its parameters mean the same.
+        found.setdefault(key, f"now {value}   {means.get(key.rpartition('.')[2], '')}".rstrip())
     return found

@@ -14,13 +14,16 @@ from typing import Any
 
 from msgspec import Struct
 
-from services.settings import cross, funding, parameters
+from services.settings import cross, funding, gate, guards, parameters
 from services.settings.errors import SettingsError
 from services.settings.fields import KINDS, STRUCTS, parse_field
 from services.settings.keys import Slot, all_keys, find, replaced
 from services.settings.parameters import Settings
 from services.settings.rules import contradictions
 from services.settings.units import echo
+
+_SOURCES = (parameters, gate, guards, funding, cross)
+"""Where parameters and the text under each stand."""
 
 
 class Entry(Struct, frozen=True):
@@ -132,7 +135,7 @@ def _doc(settings: Settings, slot: Slot) -> str:
 @cache
 def _field_docs() -> dict[tuple[str, str], str]:
     """(class, field) to the text under the field: the one place where it is written."""
-    sources = [Path(str(each.__file__)).read_text(encoding="utf-8") for each in (parameters, funding, cross)]
+    sources = [Path(str(each.__file__)).read_text(encoding="utf-8") for each in _SOURCES]
     docs: dict[tuple[str, str], str] = {}
     for node in (node for source in sources for node in ast.parse(source).body):
         if not isinstance(node, ast.ClassDef):

@@ -15,9 +15,9 @@ class Funding(Struct, frozen=True, kw_only=True):
     """Strategy `funding_arb` (SEMANTICS 5)."""
 
     min_spread: Decimal = _d("1.0")
-    """bps/8h between the legs' entry rates; the article's 0.0001 per interval, normalised."""
+    """bps per 8 hours between the funding rates of the two legs: with less a pair is not entered."""
     hold_h: Decimal = _d("72")
-    """H: hours over which income is projected."""
+    """Hours over which the income of an entry is projected."""
     persistence: Decimal = _d("0.5")
     """Share of the projected income that is believed."""
     min_edge_multiple: Decimal = _d("0.5")
@@ -63,9 +63,9 @@ class Funding(Struct, frozen=True, kw_only=True):
     basis_divergence_s: int = 300
     """So long beyond `basis_divergence` before the pair is closed."""
     depeg_exit: bool = False
-    """Close a pair when one of its coins reaches the reduce level; else alert and block (5.11)."""
+    """Close a pair when one of its coins reaches `depeg.reduce`; else only tell, and enter nothing."""
     delisting_exit_h: Decimal = _d("2")
-    """Hours before a delisting at which the exit begins, so that it is done before T - 1 h."""
+    """Hours before a delisting at which the exit begins, so that it is done an hour before."""
     persistence_sample: int = 90
     """Realised settlements before a pair is suggested."""
     freeze_alert_s: int = 60

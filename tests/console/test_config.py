@@ -48,6 +48,8 @@ def test_show_names_value_origin_and_default(file: Path, monkeypatch: pytest.Mon
     assert lines["gate.min_equity"].endswith("2000 USD  override (default 1000 USD)")
     assert lines["breaker.rolling"].endswith("5%")
     assert str(file) in text
+    below = text.splitlines()[text.splitlines().index(lines["gate.min_equity"]) + 1]
+    assert below == "    USD: below this equity nothing is entered."
 
 
 def test_show_without_a_file_shows_the_defaults(file: Path) -> None:

@@ -45,7 +45,7 @@ async def test_completion_knows_commands_instruments_strategies_venues_pairs_and
         d.link.answers["settings"] = Answer(
             ok=True,
             text="",
-            result={"parameters": {"my_arb.min_spread": "1.5bps/8h", "gate.order_rate": "5"}},
+            result={"parameters": {"my_arb.min_spread": "1.5bps/8h", "gate.min_equity": "5 USD"}},
         )
         await d.press("=set my", after=0.1)
         await d.app.workers.wait_for_complete(
@@ -54,7 +54,7 @@ async def test_completion_knows_commands_instruments_strategies_venues_pairs_and
         assert d.link.sent == [("settings", {})], "asked once, and nothing else sent"
         assert offers(d, "set my") == ("set my_arb.min_spread",)
         await d.press("tab", "=  ")
-        assert "VALUE: with its unit   now 1.5bps/8h" in under(d)
+        assert "VALUE: with its unit   now 1.5bps/8h   bps per 8 hours between the funding rates" in under(d)
 
 
 async def test_a_read_only_console_offers_the_default_settings_and_asks_nothing() -> None:

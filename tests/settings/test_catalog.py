@@ -59,11 +59,26 @@ def test_each_entry_reads_back_as_the_value_it_shows() -> None:
 
 def test_the_text_under_a_parameter_is_its_meaning() -> None:
     entries = {entry.key: entry for entry in catalog(DEFAULTS)}
-    assert entries["funding_arb.hold_h"].doc == "H: hours over which income is projected."
-    assert entries["gate.max_order_notional"].doc == "USD; 5 000 in live."
+    assert entries["funding_arb.hold_h"].doc == "Hours over which the income of an entry is projected."
+    assert entries["gate.max_order_notional"].doc.startswith("USD: the largest single order")
     assert entries["gate.max_order_notional"].unit == "USD"
     assert entries["gate.max_order_notional"].limit
     assert not entries["funding_arb.min_spread"].limit
+
+
+JARGON = re.compile(r"\bp\d\d\b|\bC\b|\bMMF\b|SEMANTICS|\d\.\d\d|T - 1|\bdelta\b|\bpage\b", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("kind", ["", *KINDS])
+def test_every_parameter_is_explained_in_words(kind: str) -> None:
+    """No jargon without help: a sentence for each, also of the kinds that none runs by default."""
+    strategies = {"mine": StrategySettings(kind=kind)} if kind else {}
+    entries = catalog(msgspec.structs.replace(DEFAULTS, strategies=strategies))
+    assert entries
+    for entry in entries:
+        assert len(entry.doc.split()) >= 4, f"{entry.key}: {entry.doc!r}"
+        assert entry.doc.endswith("."), entry.key
+        assert not JARGON.search(entry.doc), f"{entry.key}: {entry.doc!r}"
 
 
 ALIASES = [
