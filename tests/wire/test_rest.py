@@ -314,6 +314,7 @@ async def test_what_was_meant_before_the_machine_slept_is_not_sent_after() -> No
             return boot_ns() + slept
 
         rest._clock = clock
+        await rest.call(READ)
         held = await rest._pool.take(Lane.ENTRY)
         order = asyncio.ensure_future(rest.call(ORDER))
         await asyncio.sleep(0)
@@ -325,4 +326,4 @@ async def test_what_was_meant_before_the_machine_slept_is_not_sent_after() -> No
         assert told.value.kind is ErrorKind.DENIED
         assert not told.value.kind.executed
         assert await rest.call(READ) == b"ok"
-    assert [each.method for each in script.asked] == ["GET"]
+    assert [each.method for each in script.asked] == ["GET", "GET"]
