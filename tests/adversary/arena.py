@@ -7,16 +7,13 @@ thousands of runs are cheap. A scripted strategy opens a pair whenever it may an
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from decimal import Decimal
 from unittest import mock
 
-from msgspec.structs import replace
-
 from services.desk import gatekeeping
 from services.desk.desk import Desk
-from services.domain.effects import Decision, Done, Effect, WriteLatch
+from services.domain.effects import Done
 from services.domain.enums import (
     FaultKind,
     PairState,
@@ -25,13 +22,10 @@ from services.domain.enums import (
     TimeInForce,
     TradingState,
 )
-from services.domain.events import Command, Event, OrderCanceled, OrderFilled, Timer
+from services.domain.events import Command, Timer
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
-from services.domain.records import FillRecord, Row
 from services.drive.machine import VirtualMachine
-from services.drive.ports import NullKeeper
-from services.drive.queue import VirtualQueue
 from services.drive.slow_disk import SlowDisk
 from services.strategies.kinds import KINDS
 from services.venues.port import VirtualVenue
@@ -39,7 +33,9 @@ from services.venues.sim import funding
 from services.venues.sim.exchange import SimExchange, build_exchange
 from services.venues.sim.scenarios import SCENARIOS
 from tests.adversary import lives
-from tests.adversary.plan import Deed, FaultPlan, LateFills, Plan, Restart
+from tests.adversary.ears import Keeper, Line
+from tests.adversary.overstay import leave_alive
+from tests.adversary.plan import CALM_S, Deed, FaultPlan, Plan, Restart
 from tests.adversary.script import KIND, LEGS, SCRIPT, SPOT, VENUES, S, lean_settings, lean_world, sooner
 
 SLACK = Decimal("1.02")
@@ -57,61 +53,6 @@ class Sent:
     state: TradingState
     doubtful: tuple[str, ...]
     """Orders of the same pair whose outcome was unknown at that moment."""
-
-
-class Line(VirtualQueue):
-    """The way to the desk: by plan, fills of ours come later than the rest of what a venue says."""
-
-    def __init__(self, now: int, late: LateFills | None) -> None:
-        super().__init__(now)
-        self._late, self._start = late, now
-
-    def deliver(self, due: int, event: Event) -> None:
-        late = self._late
-        if late is not None and isinstance(event, OrderFilled) and event.venue == late.venue:
-            seconds = (due - self._start) / S
-            if event.client_order_id and late.begin <= seconds <= late.end:
-                due += int(late.late_s * S)
-                event = replace(event, ts=due)
-        super().deliver(due, event)
-
-
-class Keeper(NullKeeper):
-    """Keeps the fills that the desk recorded, and what it decided, for the report of a failure."""
-
-    def __init__(self) -> None:
-        self.ended: set[str] = set()
-        """Orders that were heard to have ended with something canceled."""
-        self.after_end = False
-        """A trade of such an order was first heard of later than that, on the stream or in a read."""
-        self.fills: list[FillRecord] = []
-        self.decided: list[Decision] = []
-        self.inputs: list[Event] = []
-        self.sure = 0
-        """So many of them are on the disk, whatever it is like."""
-        self.latched: WriteLatch | None = None
-
-    def input(self, event: Event) -> None:
-        self.inputs.append(event)
-        if isinstance(event, OrderCanceled):
-            self.ended.add(event.client_order_id)
-
-    def commit(self) -> Future[None]:
-        self.sure = len(self.inputs)
-        return super().commit()
-
-    def latch(self, effect: WriteLatch) -> str | None:
-        self.latched = effect
-        return None
-
-    def record(self, row: Row) -> None:
-        if isinstance(row, FillRecord):
-            self.fills.append(row)
-            self.after_end |= row.client_order_id in self.ended
-
-    def effect(self, effect: Effect) -> None:
-        if isinstance(effect, Decision):
-            self.decided.append(effect)
 
 
 @dataclass
@@ -150,6 +91,8 @@ class Arena:
     complaints: list[str] = field(default_factory=list)
     """What was wrong at the moment at which it happened."""
     worst_naked: Decimal = ZERO
+    calm_at: int = 0
+    """When the last fault was taken back: a death may last beyond the plan."""
     down_at: int = 0
     """When a venue was last seen to be down after the last fault."""
     happened: set[str] = field(default_factory=set)
@@ -172,6 +115,8 @@ class Arena:
         self.disk = SlowDisk(str(self.plan.seed))
         self.desk = Desk(self.settings, facts, instance="adv000")
         self.machine = self.build()
+        if self.plan.overstay is not None:
+            leave_alive(self.exchange, self.plan.overstay)
         # The same market, another line: every run draws its own faults.
         for number, name in enumerate(VENUES):
             self.exchange.faults(name).draw.seed(self.plan.seed * 2 + number)
@@ -210,14 +155,16 @@ class Arena:
             else:
                 self._do(what)
         self.until(self.plan.faulty_until)
+        self.calm_at = self.queue.now
         self.command("fault", kind=FaultKind.SLOW_FSYNC.value, venue="all", chance="0")
         for kind in FaultKind:
             if any(kind in self.exchange.faults(name).chances for name in VENUES):
                 self.command("fault", kind=kind.value, venue="all", chance="0")
+        calm = (self.calm_at - self.world.start) / S
         for wait in (4, 10, 16, 25, 35):
-            self.until(self.plan.faulty_until + wait)
+            self.until(calm + wait)
             self._look_after()
-        self.until(self.plan.end)
+        self.until(calm + CALM_S)
         return self
 
     def _look_after(self) -> None:
@@ -307,8 +254,8 @@ class Arena:
         self.sent.append(Sent(now, order, state, doubtful))
 
     def _look(self, now: int) -> None:
-        calm = self.world.start + int(self.plan.faulty_until * S)
-        if now > calm:
+        calm = self.calm_at
+        if calm and now > calm:
             if any(venue.line.down(now) for venue in self.exchange.venues.values()):
                 self.down_at = now
             doubtful = [entry.id for entry in self.desk.core.orders.doubtful()]
@@ -344,6 +291,7 @@ class Arena:
         """Of what a line does not do: what really happened."""
         stopped = any(STOPPED in each.text for each in self.keeper.decided if each.kind == "escalate")
         late = {"fill after cancel"} if self.keeper.after_end else set()
+        late |= {"overstay"} if any(each.kind == "rests" for each in self.keeper.decided) else set()
         return self.happened | late | ({"cancel policy"} if stopped else set())
 
     def ours(self, instrument: str) -> bool:

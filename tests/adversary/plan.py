@@ -67,6 +67,15 @@ class LateFills:
 
 
 @dataclass(frozen=True)
+class Overstay:
+    """What was to end at once is left working by the venue until it is canceled."""
+
+    venue: str
+    begin: float
+    end: float
+
+
+@dataclass(frozen=True)
 class Deed:
     at: float
     what: str
@@ -94,10 +103,7 @@ class Plan:
     exit_policy: str = "proceed"
     restart: Restart | None = None
     late_fills: LateFills | None = None
-
-    @property
-    def end(self) -> float:
-        return self.faulty_until + CALM_S
+    overstay: Overstay | None = None
 
     def words(self) -> str:
         faults = ", ".join(
@@ -108,6 +114,7 @@ class Plan:
         how = f"{how}{' crash' * self.crash}"
         how = f"{how}, {self.restart}" if self.restart is not None else how
         how = f"{how}, {self.late_fills}" if self.late_fills is not None else how
+        how = f"{how}, {self.overstay}" if self.overstay is not None else how
         return f"seed {self.seed}: {how}, faults [{faults}], deeds [{deeds}] until {self.faulty_until:.1f}s"
 
 
@@ -144,6 +151,12 @@ def plan(seed: int) -> Plan:
             draw.choice(("alpha", "beta")), draw.choice((0.1, 0.4, 1.5)), 11.5, found.faulty_until
         )
         faults = (*faults, FaultPlan(FaultKind.PARTIAL, late.venue, "0.6", 11.5, found.faulty_until))
+    stays = None
+    if draw.random() < 0.17:
+        stays = Overstay(draw.choice(("alpha", "beta")), 11.5, found.faulty_until)
+        faults = (*faults, FaultPlan(FaultKind.PARTIAL, stays.venue, "1", 11.5, found.faulty_until))
+        if again is None or not again.dead_man:  # many orders that end at once: it goes in and out
+            close_after, exit_style = 2.0, "taker"
     return replace(
         found,
         faults=faults,
@@ -153,6 +166,7 @@ def plan(seed: int) -> Plan:
         exit_style=exit_style,
         restart=again,
         late_fills=late,
+        overstay=stays,
     )
 
 

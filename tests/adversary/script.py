@@ -8,6 +8,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from services.domain.enums import PairState
+from services.settings.funding import Funding
 from services.settings.parameters import (
     Breaker,
     DeadMan,
@@ -90,12 +91,14 @@ SCRIPT = Scripted()
 
 
 def lean_settings(plan: Plan) -> Settings:
-    """The defaults but for the clearing times, so that a run of a minute and a half sees entries."""
+    """The defaults but for the clearing times, so that a run of a minute and a half sees entries; and but for
+    the blackouts where it meets a settlement, which would else keep every pair out of it."""
+    timing = Funding(entry_window_min_s=3, blackout_s=3) if plan.settles else Funding()
     dead_man = plan.restart is not None and plan.restart.dead_man
     patient = Breaker(rejects_in_row=40, rejects_count=80) if plan.exit_policy == "cancel" else Breaker()
     return Settings(
         breaker=patient,
-        strategies={KIND: StrategySettings(kind=KIND)},
+        strategies={KIND: StrategySettings(kind=KIND, funding=timing)},
         pair=Pair(entry_policy=plan.entry_policy, exit_policy=plan.exit_policy),
         deadman=DeadMan(timeout_s=int(DEAD_MAN_S), beat_s=1) if dead_man else DeadMan(),
         exec=Execution(entry_style=plan.entry_style, exit_style=plan.exit_style),
@@ -104,6 +107,10 @@ def lean_settings(plan: Plan) -> Settings:
     )
 
 
+SETTLES_S = 10 * 60
+"""After the world's start."""
+SETTLES_AT_S = 22
+"""Of a run: a pair stands by then, and the faults go on."""
 CRASH_S = 30 * 60
 """The scenario's own."""
 CRASH_AT_S = 17
@@ -123,7 +130,7 @@ def sooner() -> Scenario:
 
 def lean_world(plan: Plan, *, spot_pairs: bool = False) -> World:
     name = "flash-crash" if plan.crash else "funding-harvest"
-    offset = CRASH_S - CRASH_AT_S if plan.crash else (9 * 60 + 25 if plan.settles else 0)
+    offset = CRASH_S - CRASH_AT_S if plan.crash else (SETTLES_S - SETTLES_AT_S if plan.settles else 0)
     return World(
         scenario=name,
         history=None,

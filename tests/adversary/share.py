@@ -22,7 +22,7 @@ LEAST_BOTH = 0.60
 """Share of the runs in which both legs traded."""
 LEAST_FIRED = 0.05
 """Share of the runs in which each kind of fault, and each of what is rare, was really done."""
-RARE = ("restart", "dead man", "cancel policy", "fill after cancel")
+RARE = ("restart", "dead man", "cancel policy", "fill after cancel", "overstay")
 
 
 @dataclass
