@@ -161,7 +161,8 @@ class Running:
             rested = await runner.run()
             left = machine.stopped.left if machine.stopped is not None else ()
             if not rested:
-                left = (*left, "stopped before everything had come to rest")
+                open_still = session.desk.life.left_open()
+                left = (*left, "stopped before everything had come to rest", *open_still)
             bridge.ended(left, machine.stopped.kept if machine.stopped is not None else ())
             end = summary(
                 session.desk.core, session.desk.strategies, parts.meta(), machine.events, runner.ended_by

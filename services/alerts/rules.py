@@ -179,6 +179,11 @@ RULES: dict[str, Rule] = {
         "A pair is unhedged for longer than its time-out.",
         "watch the hedge; F closes it if it does not fill",
     ),
+    "order rests": Rule(
+        WARNING,
+        "The venue keeps an order working that was to end at once: it stays ours and is canceled until gone.",
+        "see whether the venue takes the cancel; else cancel it at the venue's own site",
+    ),
     "in doubt": Rule(
         ALARM,
         "The outcome of an order is not known: it is neither repeated nor hedged on a guess.",

@@ -55,10 +55,25 @@ def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None
         book_fill(core, fill, applied.entry)
         protection.on_fill(core, submit, fill, applied.entry)
     _venue_verdict(core, event, applied.entry)
+    _say_rests(core, applied.entry)
     if applied.fills or applied.ended or isinstance(event, OrderAccepted | OrderUnknown):
         submit.keep(applied.entry)
     if not applied.duplicate:
         submit.tell(applied.entry)
+
+
+def _say_rests(core: DeskCore, entry: OrderEntry) -> None:
+    """One that cannot rest is shown working by its venue: told until it is gone."""
+    key = f"order rests:{entry.id}"
+    if entry.rests_since is None:
+        return
+    if entry.settled:
+        core.resolve(key)
+    elif not core.alerts.is_open(key):
+        what = f"{entry.request.side.value} {entry.leaves:f} {entry.request.instrument}"
+        text = f"{entry.venue} keeps {what} working that was to end at once: it is canceled"
+        core.alert(key, None, text)
+        core.decide("rests", entry.id, text)
 
 
 def _venue_verdict(core: DeskCore, event: OrderEvent, entry: OrderEntry) -> None:

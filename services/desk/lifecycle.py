@@ -157,7 +157,10 @@ class Lifecycle:
             self.submit.tell(entry)
         self.submit.run(due.probes)
         for name in due.cancels:
-            core.decide("cancel again", name, "the venue has not said that it is gone")
+            entry = core.orders.get(name)
+            again = entry is None or entry.cancels > 0
+            text = "the venue has not said that it is gone" if again else "it was to end at once and has not"
+            core.decide("cancel again" if again else "cancel", name, text)
             self.submit.cancel(name)
 
     # -- after every event -------------------------------------------------------------------------------
@@ -302,10 +305,15 @@ class Lifecycle:
         core = self.core
         if core.state.stopping is None or core.state.stopped:
             return
+        self._stopped(self.left_open())
+
+    def left_open(self) -> tuple[str, ...]:
+        """What a stop waits for, one line each."""
         left = self._unsettled()
-        left += [f"order {entry.id} {entry.state.value}" for entry in still_open(core)]
-        left += [f"flatten {run.id}" for run in core.flattens.running()]
-        self._stopped(tuple(left))
+        for entry in still_open(self.core):
+            what = f"{entry.request.side.value} {entry.leaves:f} {entry.request.instrument}"
+            left.append(f"order {entry.id} {entry.state.value}: {what}")
+        return (*left, *[f"flatten {run.id}" for run in self.core.flattens.running()])
 
     def _stopped(self, left: tuple[str, ...]) -> None:
         core = self.core

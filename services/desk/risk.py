@@ -236,7 +236,8 @@ def _naked(core: DeskCore) -> None:
 
 
 def _doubts(core: DeskCore) -> None:
-    """A venue that has not said for `in_doubt_escalate_s` what became of an order takes no new risk."""
+    """A venue that has not said for `in_doubt_escalate_s` what became of an order, or does not end one that
+    cannot rest, takes no new risk."""
     patience = core.settings.exec.in_doubt_escalate_s * SECOND
     doubtful = core.orders.doubtful()
     for venue in core.settings.venues:
@@ -253,6 +254,16 @@ def _doubts(core: DeskCore) -> None:
             core.raise_cause("in doubt", scope, TradingState.REDUCING, text, severity=Severity.ALARM)
         else:
             core.good_cause("in doubt", scope)
+        late = [
+            entry.id
+            for entry in core.orders.open_orders(venue=venue)
+            if entry.overstays and core.now - (entry.rests_since or 0) >= patience
+        ]
+        if late:
+            text = f"{venue} does not cancel {', '.join(late)}"
+            core.raise_cause("order rests", scope, TradingState.REDUCING, text, severity=Severity.ALARM)
+        else:
+            core.good_cause("order rests", scope)
 
 
 def _forget_pairs(core: DeskCore, submit: Submitter) -> None:

@@ -23,6 +23,9 @@ _IDLE_S = 0.05
 _COMMIT_LOOK_S = 0.005
 """While a durable write is outstanding, so long at most before a waiting command is taken."""
 
+_LAST_WORD_S = 0.5
+"""The desk's own deadline comes first: it says what was left. Only one that does not is cut off."""
+
 COMMIT_PATIENCE_S = 5.0
 """Wall seconds that virtual time may stand for a durable write; after that it is store trouble."""
 
@@ -187,7 +190,7 @@ class Runner:
     def _begin_stop(self, reason: str, now: float) -> None:
         if self._stop_wall is not None:
             return
-        self._stop_wall = now + self.limits.stop_timeout_s
+        self._stop_wall = now + self.limits.stop_timeout_s + _LAST_WORD_S
         self._stop_reason = reason
         self.ended_by = reason
         virtual = self.machine.queue.now

@@ -47,6 +47,10 @@ class OrderEntry:
     doubt_since: int | None = None
     probes: int = 0
     next_probe: int | None = None
+    rests_since: int | None = None
+    """Since when the venue has shown it working though it cannot rest."""
+    asked_since: int | None = None
+    """Of such an order: when it was asked after, with no answer yet."""
     text: str = ""
     """Why it was denied, rejected, canceled, or is in doubt."""
 
@@ -88,6 +92,12 @@ class OrderEntry:
     def immediate(self) -> bool:
         """It cannot rest: when no end is heard of it, its outcome is unknown."""
         return self.request.tif is TimeInForce.IOC or self.request.type is OrderType.MARKET
+
+    @property
+    def overstays(self) -> bool:
+        """The venue shows it working long after it was to end: it is canceled and asked after, and in no
+        doubt as long as the venue answers."""
+        return self.rests_since is not None and not self.ended and not self.in_doubt
 
 
 class Applied(Struct, frozen=True):

@@ -14,7 +14,7 @@ from services.domain.money import ZERO
 from services.execution.actions import Ask
 from services.execution.pair_close import closing, unwinding
 from services.execution.pair_legs import measure, within_residual
-from services.execution.pair_moves import freeze, heavy_cut, start_closing, start_unwinding
+from services.execution.pair_moves import because, freeze, heavy_cut, start_closing, start_unwinding
 from services.execution.pair_open import opening
 from services.execution.pair_state import Pair
 from services.execution.pair_work import MILLISECOND, Work
@@ -35,7 +35,25 @@ def advance(work: Work, pair: Pair) -> None:
             _HANDLERS[before](work, pair)
         if pair.state is before:
             break
+    _page_if_held_up(work, pair)
     work.arm(pair)
+
+
+def _page_if_held_up(work: Work, pair: Pair) -> None:
+    """An order that its venue does not end is waited for, also with a leg naked: somebody has to know."""
+    since = pair.naked.since
+    if since is None or not pair.unsettled or pair.state in (PairState.IN_DOUBT, PairState.FROZEN):
+        return
+    placed, waited = min((memo.placed, name) for name, memo in pair.orders.items() if not memo.settled)
+    patience = work.settings.pair.leg_timeout_ms + work.settings.exec.in_doubt_escalate_s * 1000
+    due = max(since, placed) + patience * MILLISECOND
+    if work.now < due:
+        work.wake(due)
+        return
+    leg = pair.leg(pair.naked.leg)
+    work.escalate(
+        pair, f"order {waited} does not end: {leg.instrument} stays naked{because(leg)}", reducing=True
+    )
 
 
 def _enter_doubt(work: Work, pair: Pair) -> None:

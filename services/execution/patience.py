@@ -2,6 +2,9 @@
 
 A cancel is idempotent, so it is repeated until the venue says that the order is gone: after an error, after a
 refusal, and when the venue shows the order alive although its cancel was sent (SEMANTICS 7, 10).
+
+An order that was to end at once and is shown alive when it is overdue (*overstays*) is no matter of doubt: it
+is canceled, and asked after until it is gone. Only a question without an answer makes a doubt of it again.
 """
 
 from __future__ import annotations
@@ -30,7 +33,11 @@ class Patience:
             entry.next_probe = self.probe_at(entry, now)
         elif not entry.in_doubt:
             entry.doubt_since = None
-            entry.next_probe = None
+            if not entry.overstays:
+                entry.next_probe = None
+            elif entry.next_probe is None:
+                entry.probes = 0
+                entry.next_probe = self.probe_at(entry, now)
 
     def probe_at(self, entry: OrderEntry, now: int) -> int:
         since = entry.doubt_since if entry.doubt_since is not None else now
@@ -38,10 +45,24 @@ class Patience:
             return max(since + self._offsets[entry.probes], now)
         return now + self._offsets[-1]
 
+    def probe_due(self, entry: OrderEntry, now: int) -> bool:
+        return (
+            (entry.in_doubt or entry.overstays) and entry.next_probe is not None and now >= entry.next_probe
+        )
+
+    def probed(self, entry: OrderEntry, now: int) -> None:
+        """It is asked after in this turn."""
+        entry.probes += 1
+        entry.next_probe = self.probe_at(entry, now)
+        if entry.overstays and entry.asked_since is None:
+            entry.asked_since = now
+
     def deadline(self, entry: OrderEntry) -> int | None:
         """When silence becomes doubt; None for an order that may rest, or that waits for the disk."""
         if entry.state in ENDED or entry.state is OrderState.INITIALIZED:
             return None
+        if entry.overstays:
+            return None if entry.asked_since is None else entry.asked_since + self._timeout
         sent = (entry.sent if entry.sent is not None else entry.created) + self._timeout
         if entry.state is OrderState.PENDING_CANCEL and entry.cancel_sent is not None:
             since = entry.cancel_since if entry.cancel_since is not None else entry.cancel_sent
@@ -68,16 +89,32 @@ class Patience:
         entry.next_cancel = again if entry.next_cancel is None else min(again, entry.next_cancel)
 
     def still_alive(self, entry: OrderEntry, ts_event: int, now: int) -> None:
-        """The venue shows an order that works: a cancel sent before that was lost."""
+        """The venue shows an order that works: a cancel sent before that was lost. One that was to end long
+        ago is asked to go, and asked after."""
+        if entry.ended:
+            return
+        entry.asked_since = None
         if entry.cancel_sent is not None and ts_event > entry.cancel_sent:
             self.cancel_failed(entry, now)
+        due = (entry.sent if entry.sent is not None else entry.created) + self._timeout
+        if entry.immediate and entry.rests_since is None and now >= due:
+            entry.rests_since = now
+            if entry.cancel_sent is None:
+                entry.next_cancel = now
+
+    def refused(self, entry: OrderEntry, now: int) -> None:
+        """The cancel of an order that overstays was refused: whether it is gone is asked for soon."""
+        soon = now + self._offsets[0]
+        entry.next_probe = soon if entry.next_probe is None else min(entry.next_probe, soon)
 
     def cancel_due(self, entry: OrderEntry, now: int) -> bool:
         return entry.next_cancel is not None and now >= entry.next_cancel and not entry.ended
 
     def next_look(self, entry: OrderEntry) -> int | None:
         """The next moment at which the clock says something about this open order."""
-        at = entry.next_probe if entry.in_doubt else self.deadline(entry)
-        if entry.ended or entry.next_cancel is None:
-            return at
-        return entry.next_cancel if at is None else min(at, entry.next_cancel)
+        looks = [
+            entry.next_probe if entry.in_doubt or entry.overstays else None,
+            None if entry.in_doubt else self.deadline(entry),
+            None if entry.ended else entry.next_cancel,
+        ]
+        return min((at for at in looks if at is not None), default=None)

@@ -182,7 +182,10 @@ class OrderTable:
                 entry.venue_filled = max(entry.venue_filled, event.filled)
                 anomaly = self._happen(entry, Happened.CANCELED, now, event.reason)
             case CancelRejected():
-                anomaly = self._happen(entry, Happened.CANCEL_REFUSED, now, event.reason)
+                if entry.overstays:
+                    self._patience.refused(entry, now)
+                else:
+                    anomaly = self._happen(entry, Happened.CANCEL_REFUSED, now, event.reason)
                 self._patience.cancel_failed(entry, now)
             case OrderUnknown():
                 anomaly = self._happen(entry, Happened.OUTCOME_UNKNOWN, now, event.reason)
@@ -204,9 +207,8 @@ class OrderTable:
                 self._happen(entry, Happened.OUTCOME_UNKNOWN, now, "no answer in time")
                 self._watch(entry, now)
                 doubted.append(entry)
-            if entry.in_doubt and entry.next_probe is not None and now >= entry.next_probe:
-                entry.probes += 1
-                entry.next_probe = self._patience.probe_at(entry, now)
+            if self._patience.probe_due(entry, now):
+                self._patience.probed(entry, now)
                 probes.append(Probe(entry.venue, entry.request.instrument, entry.id))
             if self._patience.cancel_due(entry, now):
                 entry.next_cancel = None
@@ -301,7 +303,8 @@ class OrderTable:
         """A probe's answer. "No such order" counts only past the venue's settling time."""
         if not report.found:
             born = entry.sent if entry.sent is not None else entry.created
-            if entry.in_doubt and not entry.owed and now >= born + self._settling:
+            asked = entry.in_doubt or entry.overstays
+            if asked and not entry.owed and now >= born + self._settling:
                 return (), self._happen(entry, Happened.NOT_FOUND, now, "the venue has no such order")
             return (), None
         self._heard(entry, report.ts_event, now)

@@ -1,0 +1,179 @@
+"""An order that was to end at once and is shown working by its venue: no doubt, but canceled until it is gone
+(SEMANTICS 7, 10)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import pairwise
+
+import msgspec
+import pytest
+
+from services.domain.enums import OrderState, TimeInForce
+from services.domain.events import CancelRejected, OrderAccepted, OrderCanceled, OrderFilled, OrderReport
+from services.execution.entries import OrderEntry
+from services.execution.table import OrderTable
+from services.settings.parameters import Execution
+from tests.execution.builders import MS, SECOND, START
+from tests.execution.test_table import ID, fill, request
+
+D = Decimal
+OVERDUE = START + 2 * SECOND
+QUARTER = 250 * MS
+
+
+def alive(at: int, filled: str = "0") -> OrderReport:
+    state = OrderState.PARTIALLY_FILLED if D(filled) else OrderState.ACCEPTED
+    return OrderReport(
+        venue="alpha",
+        client_order_id=ID,
+        found=True,
+        state=state,
+        venue_order_id="v1",
+        filled=D(filled),
+        ts_event=at,
+        ts=at,
+    )
+
+
+@pytest.fixture
+def table() -> OrderTable:
+    """One that was taken, fell silent, was asked after, and is shown alive when it was overdue."""
+    table = OrderTable(Execution())
+    table.add(request(), START)
+    table.sent(ID, START)
+    table.apply(OrderAccepted("alpha", ID, "v1", START, START), START)
+    assert [entry.id for entry in table.due(OVERDUE).doubted] == [ID]
+    table.due(OVERDUE + QUARTER)
+    table.apply(alive(OVERDUE + QUARTER), OVERDUE + QUARTER)
+    return table
+
+
+def entry(table: OrderTable) -> OrderEntry:
+    found = table.get(ID)
+    assert found is not None
+    return found
+
+
+def play(table: OrderTable, until: int, *, answers: bool) -> tuple[list[float], list[float], int]:
+    """The clock goes on, every question is answered (or none is): (cancels, probes) in seconds after it was
+    overdue, and how often it fell into doubt."""
+    cancels: list[float] = []
+    probes: list[float] = []
+    doubts = 0
+    while (at := table.next_due()) is not None and at <= until:
+        due = table.due(at)
+        doubts += len(due.doubted)
+        for name in due.cancels:
+            cancels.append((at - OVERDUE) / SECOND)
+            table.cancel_sent(name, at)
+        for _ in due.probes:
+            probes.append((at - OVERDUE) / SECOND)
+            if answers:
+                table.apply(alive(at + MS), at + MS)
+    return cancels, probes, doubts
+
+
+def test_it_is_canceled_at_once_and_in_no_doubt(table: OrderTable) -> None:
+    assert entry(table).overstays
+    assert not entry(table).in_doubt
+    assert table.next_due() == OVERDUE + QUARTER
+    assert table.due(OVERDUE + QUARTER).cancels == (ID,)
+
+
+def test_as_long_as_the_venue_answers_it_is_asked_to_go_in_widening_steps_and_never_in_doubt(
+    table: OrderTable,
+) -> None:
+    cancels, probes, doubts = play(table, OVERDUE + 60 * SECOND, answers=True)
+    assert doubts == 0
+    assert cancels[0] == 0.25
+    gaps = [later - sooner for sooner, later in pairwise(cancels)]
+    assert 8 <= len(cancels) <= 14
+    assert max(gaps) <= 21  # a question and a step of ten seconds each
+    assert len(probes) >= 8
+    assert entry(table).overstays
+    assert entry(table) in table.open_orders()
+
+
+def test_questions_without_an_answer_make_a_doubt_of_it_once(table: OrderTable) -> None:
+    cancels, probes, doubts = play(table, OVERDUE + 5 * SECOND, answers=False)
+    assert (cancels, doubts) == ([0.25], 1)
+    assert probes[0] == 0.5
+    assert entry(table).doubt_since == OVERDUE + 2 * QUARTER + 2 * SECOND
+    # It is heard of again: no doubt any more, and asked to go again.
+    table.apply(alive(OVERDUE + 6 * SECOND), OVERDUE + 6 * SECOND)
+    assert entry(table).overstays
+    assert play(table, OVERDUE + 7 * SECOND, answers=True)[0]
+
+
+def test_what_it_still_fills_counts_and_what_ends_it_ends_the_asking(table: OrderTable) -> None:
+    now = OVERDUE + SECOND
+    table.due(OVERDUE + QUARTER)
+    table.cancel_sent(ID, OVERDUE + QUARTER)
+    table.apply(fill("t1", "0.25", ts=now), now)
+    assert (entry(table).filled, entry(table).leaves) == (D("0.25"), D("0.75"))
+    assert entry(table).overstays
+    applied = table.apply(OrderCanceled("alpha", ID, "asked", D("0.25"), now, now), now)
+    assert applied.ended
+    assert not entry(table).overstays
+    assert table.next_due() is None
+
+
+def test_a_refused_cancel_asks_whether_it_is_gone_without_a_doubt(table: OrderTable) -> None:
+    now = OVERDUE + QUARTER
+    table.due(now)
+    table.cancel_sent(ID, now)
+    play(table, OVERDUE + 30 * SECOND, answers=True)
+    now = OVERDUE + 30 * SECOND
+    table.apply(CancelRejected("alpha", ID, "no such order", now, now), now)
+    assert entry(table).overstays
+    at = table.next_due()
+    assert at is not None
+    assert at <= now + QUARTER
+    due = table.due(now + QUARTER)
+    assert [probe.client_order_id for probe in due.probes] == [ID]
+    gone = msgspec.structs.replace(alive(now), found=False, state=None)
+    applied = table.apply(gone, now + QUARTER)
+    assert applied.ended
+    assert entry(table).state is OrderState.CANCELED
+
+
+def test_no_such_order_within_the_settling_time_ends_nothing(table: OrderTable) -> None:
+    gone = msgspec.structs.replace(alive(OVERDUE + SECOND), found=False, state=None)
+    table.apply(gone, START + 10 * SECOND - 1)
+    assert not entry(table).ended
+    table.apply(gone, START + 10 * SECOND)
+    assert entry(table).ended
+
+
+def test_fills_that_the_venue_speaks_of_and_we_have_not_seen_are_a_doubt_whatever_it_shows(
+    table: OrderTable,
+) -> None:
+    now = OVERDUE + SECOND
+    table.apply(alive(now, "0.5"), now)
+    assert entry(table).in_doubt
+    assert not entry(table).overstays
+    at = table.next_due()
+    assert at is not None
+    assert at <= now + SECOND  # it is asked after: the fills may be in the answer
+    table.apply(fill("t1", "0.5", ts=now), now)
+    assert entry(table).overstays
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_one_that_is_not_overdue_or_may_rest_is_left_alone(early: bool) -> None:
+    table = OrderTable(Execution())
+    table.add(request(tif=TimeInForce.IOC if early else TimeInForce.GTC), START)
+    table.sent(ID, START)
+    table.apply(OrderAccepted("alpha", ID, "v1", START, START), START)
+    at = OVERDUE - 1 if early else OVERDUE + 60 * SECOND
+    table.apply(alive(at), at)
+    assert not entry(table).overstays
+    assert table.due(at).cancels == ()
+
+
+def test_a_late_fill_of_the_whole_ends_it(table: OrderTable) -> None:
+    applied = table.apply(fill("t1", "1", ts=OVERDUE + SECOND), OVERDUE + SECOND)
+    assert isinstance(applied.fills[0], OrderFilled)
+    assert entry(table).state is OrderState.FILLED
+    assert table.next_due() is None
