@@ -157,8 +157,8 @@ class Lifecycle:
             self.submit.tell(entry)
         self.submit.run(due.probes)
         for name in due.cancels:
-            entry = core.orders.get(name)
-            again = entry is None or entry.cancels > 0
+            before = core.orders.get(name)
+            again = before is None or before.cancels > 0
             text = "the venue has not said that it is gone" if again else "it was to end at once and has not"
             core.decide("cancel again" if again else "cancel", name, text)
             self.submit.cancel(name)
