@@ -23,7 +23,7 @@ from services.desk.views.markets import Depth
 from services.desk.views.pair_ticket import preview_pair
 from services.desk.views.resume import preview_resume
 from services.desk.views.ticket import preview
-from services.desk.views.topics import BUILDERS, Books, no_depth
+from services.desk.views.topics import BUILDERS, READY, Books, no_depth
 from services.domain.effects import Done, Progress
 from services.domain.money import DESK_CONTEXT
 from services.drive.runner import Runner, Wish
@@ -180,13 +180,23 @@ class Bridge:
         builder = BUILDERS.get(kind)
         if builder is None:
             return None
-        desk = self._desk
         self._cache.begin(self._runner.machine.events, kind)
-        books = Books(
+        view = builder(self._books(), argument)
+        return self._with_board_encoded(view) if isinstance(view, DeskView) else view
+
+    def ready(self, topic: str) -> bool:
+        kind = topic.partition(":")[0]
+        step = None if kind in self._more else READY.get(kind)
+        if step is None:
+            return True
+        self._cache.at(self._runner.machine.events)
+        return step(self._books())
+
+    def _books(self) -> Books:
+        desk = self._desk
+        return Books(
             desk.core, desk.strategies, self._meta(), self._cache, self._tape, self._lately, self._depth
         )
-        view = builder(books, argument)
-        return self._with_board_encoded(view) if isinstance(view, DeskView) else view
 
     def _with_board_encoded(self, view: DeskView) -> Struct:
         """The funding board is most of the Desk's bytes and stands for many frames: it is encoded once."""

@@ -39,5 +39,9 @@ class ViewSource(Protocol):
     def version(self, topic: str) -> int:
         """Any number that differs once the topic may show something new: a count of events will do."""
 
+    def ready(self, topic: str) -> bool:
+        """Asked before `build`, again and again until it is True: False = a step of long work was done and
+        more is left. Each step is short; anything may happen between two."""
+
     def build(self, topic: str) -> Struct | None:
         """The view of a topic as it stands. None = this engine has no such topic."""

@@ -15,6 +15,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from msgspec import Raw
 
@@ -24,13 +25,20 @@ from services.protocol.frames import MAX_HZ, View, encode, to_json, topic_known
 
 log = logging.getLogger("stableconsole.control")
 
+Made = TypeVar("Made")
+
 BUDGET_S = 0.002
 """What building and encoding may take of each tick (0.1 s), whatever the number of consoles."""
 SAVED_S = 0.004
 """Budget that idle ticks may leave for a busy one."""
-
+OWED_S = 0.02
+"""The most that ticks to come have to save: one dear look must not keep a screen from all others."""
+SPELL_S = 0.02
+"""Of work towards a first view, in one round; it goes on in the next, and the answer bar comes between."""
 KEEP_S = 1.0
 """An unchanged view is sent again after so long: a console that hears nothing of it must take it for old."""
+PATIENCE_S = 0.8
+"""So long a topic waits for a budget that never lasts: a slow machine shows few figures, not none."""
 
 MIN_HZ = 0.1
 FIRST = "strip"
@@ -60,6 +68,8 @@ class _Slot:
     broken: bool = False
     present: bool = False
     """The last look at the topic gave this frame."""
+    tried: float = -math.inf
+    """When it was last looked at, the loop's time."""
     checked: float = -math.inf
     """When the frame was last known to be the present view, the loop's time."""
 
@@ -67,9 +77,11 @@ class _Slot:
 class Budget:
     """Seconds that views may still take of the loop."""
 
-    __slots__ = ("_left", "_since")
+    __slots__ = ("_left", "_since", "paid")
 
     def __init__(self) -> None:
+        self.paid = 0.0
+        """By all views so far."""
         self._left = BUDGET_S
         self._since: float | None = None
 
@@ -80,7 +92,8 @@ class Budget:
         self._since = now
 
     def pay(self, seconds: float) -> None:
-        self._left -= seconds
+        self.paid += seconds
+        self._left = max(-OWED_S, self._left - seconds)
 
     @property
     def spent(self) -> bool:
@@ -97,7 +110,7 @@ class Views:
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._late: list[str] = []
-        """Topics for which the budget of their tick was spent: first in the next."""
+        """Topics for which the budget of their tick was spent, and unfinished ones: first in the next."""
         self._budget = Budget()
 
     def watch(self, watcher: Watcher, topics: Sequence[str], hz: float) -> tuple[str, ...]:
@@ -151,14 +164,16 @@ class Views:
         order = dict.fromkeys([*(t for t in asked if t == FIRST), *still, *asked])
         self._late = []
         for topic in order:
-            if topic != FIRST and self._budget.spent:
+            slot = self._slots.get(topic)
+            # What was not looked at for so long waits for no budget: screens would have old figures, or none.
+            waits = slot is not None and now - slot.tried < PATIENCE_S
+            if topic != FIRST and self._budget.spent and waits:
                 self._late.append(topic)
-                continue
-            # Work, not waiting: another program's turn on a busy machine would keep screens empty for long.
-            before = time.thread_time()
-            self._refresh(topic, now)
-            self._budget.pay(time.thread_time() - before)
-            await asyncio.sleep(0)
+            elif await self._made_ready(topic):
+                self._spend(self._refresh, topic, now)
+                await asyncio.sleep(0)
+            else:
+                self._late.append(topic)
         for watcher in self._watchers:
             if watcher in due:
                 # A tenth of a period early still counts: timers are never exact.
@@ -166,6 +181,23 @@ class Views:
             elif not watcher.writable or not any(topic in watcher.topics for topic in still):
                 continue
             self._deliver(watcher, now)
+
+    async def _made_ready(self, topic: str) -> bool:
+        """Does the long work that a topic's first view has to wait for, a step at a time: between two the
+        loop runs free. False = it goes on in the next round."""
+        before = self._budget.paid
+        while self._budget.paid - before < SPELL_S:
+            if self._spend(self._prepare, topic):
+                return True
+            await asyncio.sleep(0)
+        return False
+
+    def _spend(self, work: Callable[..., Made], *args: object) -> Made:
+        # Work, not waiting: another program's turn on a busy machine would keep screens empty for long.
+        before = time.thread_time()
+        made = work(*args)
+        self._budget.pay(time.thread_time() - before)
+        return made
 
     def _deliver(self, watcher: Watcher, now: float) -> None:
         """Writing may fill the client's buffer, which clears `writable`: the rest waits its turn.
@@ -186,9 +218,18 @@ class Views:
             watcher.served[topic] = now
             watcher.send(slot.frame)
 
+    def _prepare(self, topic: str) -> bool:
+        """One step of the long work that stands before a build. True = no more is left."""
+        slot = self._slots.setdefault(topic, _Slot())
+        try:
+            return self._source.version(topic) == slot.version or self._source.ready(topic)
+        except Exception:
+            return True  # the build fails as well, and says so
+
     def _refresh(self, topic: str, now: float) -> None:
         """Builds a topic anew if it is dirty. A builder's failure is logged once and leaves the old frame."""
         slot = self._slots.setdefault(topic, _Slot())
+        slot.tried = now
         try:
             version = self._source.version(topic)
             if version == slot.version:

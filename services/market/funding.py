@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import accumulate
 
 from services.domain.events import RateRow
 from services.domain.money import ZERO
@@ -86,31 +87,51 @@ def realised_spreads(short: Sequence[RateRow], long: Sequence[RateRow], count: i
     short_is_slower = slower(short[-1], long[-1]) == 0
     slow, fast = (short, long) if short_is_slower else (long, short)
     slow = slow[-count:]
+    spans, mine = _measured(slow)
     # Of the other leg only what has settled since the one before the first that is asked for.
-    first = min(row.rate_ts - hours_ns(interval_of(row) or ZERO) for row in slow)
+    first = min([row.rate_ts - (span or 0) for row, span in zip(slow, spans, strict=True)])
     fast = fast[max(0, bisect_left(fast, first, key=_instant) - 1) :]
     fast_ts = [row.rate_ts for row in fast]
-    sums, known = [ZERO], [0]
-    for row in fast:
-        rate = hourly_rate(row)
-        sums.append(sums[-1] if rate is None else sums[-1] + rate)
-        known.append(known[-1] if rate is None else known[-1] + 1)
+    _, theirs = _measured(fast)
+    sums = list(accumulate([rate or ZERO for rate in theirs], initial=ZERO))
+    known = list(accumulate([rate is not None for rate in theirs], initial=0))
     out: list[float] = []
-    for row in slow:
-        mine = hourly_rate(row)
-        if mine is None or row.interval_h is None:
+    for row, span, rate in zip(slow, spans, mine, strict=True):
+        if rate is None or span is None:
             continue
         high = bisect_right(fast_ts, row.rate_ts)
-        low = bisect_left(fast_ts, row.rate_ts - hours_ns(row.interval_h) + 1, 0, high)
+        low = bisect_left(fast_ts, row.rate_ts - span + 1, 0, high)
         low = min(low, high - 1)
         if low < 0:
             continue
         others = known[high] - known[low]
         if not others:
             continue
-        gap = mine - (sums[high] - sums[low]) / others
+        gap = rate - (sums[high] - sums[low]) / others
         out.append(float(bps_8h(gap if short_is_slower else -gap)))
     return tuple(out)
+
+
+def _measured(rows: Sequence[RateRow]) -> tuple[list[int | None], list[Decimal | None]]:
+    """(interval in ns, hourly rate) of each; most rows share their interval, which is read once."""
+    last: object = rows
+    interval: Decimal | None = None
+    span: int | None = None
+    hourly = False
+    spans: list[int | None] = []
+    rates: list[Decimal | None] = []
+    for row in rows:
+        if row.interval_h is not last:
+            last, interval = row.interval_h, interval_of(row)
+            span = None if interval is None else hours_ns(interval)
+            hourly = interval == 1
+        rate = row.rate
+        spans.append(span)
+        if interval is None or not rate.is_finite():
+            rates.append(None)
+        else:
+            rates.append(rate if hourly else rate / interval)
+    return spans, rates
 
 
 def _instant(row: RateRow) -> int:

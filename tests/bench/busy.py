@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Callable
 
 from services.control.views import Views
 from services.domain.events import MarketFrame
@@ -48,20 +49,21 @@ TOLD = Told()
 
 def watch_views() -> None:
     """CPU of the loop's own thread inside the builders, a figure for each tick in which somebody watched."""
-    refresh, round_ = Views._refresh, Views._round
+    spend, round_ = Views._spend, Views._round
 
-    def refreshed(self: Views, topic: str) -> None:
+    def spent(self: Views, work: Callable[[str], object], topic: str) -> object:
         began = time.thread_time()
-        refresh(self, topic)
+        made = spend(self, work, topic)
         took = (time.thread_time() - began) * 1e3
         TOLD.ticks[-1] += took
         TOLD.slow[topic] = max(TOLD.slow.get(topic, 0.0), took)
+        return made
 
     async def rounded(self: Views, now: float) -> None:
         TOLD.ticks.append(0.0)
         await round_(self, now)
 
-    Views._refresh = refreshed  # type: ignore[method-assign]
+    Views._spend = spent  # type: ignore[method-assign,assignment]
     Views._round = rounded  # type: ignore[method-assign]
 
 

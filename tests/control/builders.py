@@ -41,6 +41,8 @@ class PaperEngine:
         self.padding = ""
         self.on_submit: Callable[[Cmd, Reply], None] | None = None
         self.broken: set[str] = set()
+        self.steps: dict[str, int] = {}
+        """Of long work that is left, by topic."""
         self.vanish: Callable[[], None] = lambda: None
 
     def submit(self, command: Cmd, reply: Reply) -> None:
@@ -54,6 +56,11 @@ class PaperEngine:
 
     def version(self, topic: str) -> int:
         return self.versions.get(topic, 1)
+
+    def ready(self, topic: str) -> bool:
+        left = self.steps.get(topic, 0)
+        self.steps[topic] = max(0, left - 1)
+        return not left
 
     def build(self, topic: str) -> Struct | None:
         if topic in self.broken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 from services.control.server import ControlServer
-from services.control.views import KEEP_S, SAVED_S, Budget, Views, Watcher
+from services.control.views import KEEP_S, PATIENCE_S, SAVED_S, SPELL_S, Budget, Views, Watcher
 from services.protocol.frames import Cmd, Done, Fault, Ping, Sub, View, decode_server
 from tests.control.builders import PaperEngine, good, joined, started
 
@@ -192,22 +193,69 @@ async def test_what_is_over_the_budget_waits_for_the_next_tick_and_the_answer_ba
 ) -> None:
     clock = iter(range(1_000_000))
     monkeypatch.setattr("services.control.views.KEEP_S", 1_000.0)
-    monkeypatch.setattr("services.control.views.time.thread_time", lambda: next(clock) * 0.003)
+    monkeypatch.setattr("services.control.views.time.thread_time", lambda: next(clock) * 0.001)
     views = Views(engine)
     got: list[str] = []
-    watcher = Watcher(lambda frame: got.append(decode_server(frame[4:]).topic))  # type: ignore[union-attr]
-    watcher.topics = dict.fromkeys(("desk", "markets", "strip"), 0)
+    watcher = _watching(got, "desk", "markets", "strip")
     views._watchers.append(watcher)
-    await views._round(0.0)
-    assert got == ["strip"]
-    views._budget.earn(0.1)
+
+    async def told(now: float) -> set[str]:
+        got.clear()
+        engine.versions = dict.fromkeys(watcher.topics, int(10 * now))
+        await views._round(now)
+        return set(got)
+
+    assert await told(1.0) == {"strip", "desk", "markets"}, "a first view waits for no budget"
+    assert await told(1.1) == {"strip"}
+    views._budget.earn(2.0)
     views._budget.earn(10.0)
-    await views._round(10.0)
-    assert got == ["strip", "desk", "markets"][: len(got)]
-    assert "desk" in got
+    assert await told(1.2) == {"strip", "desk"}
     views._budget.earn(20.0)
-    await views._round(20.0)
-    assert set(got) == {"strip", "desk", "markets"}
+    assert await told(1.3) == {"strip", "markets"}
+
+
+async def test_a_budget_that_never_lasts_keeps_no_screen_waiting_for_ever(
+    engine: PaperEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(1_000_000))
+    monkeypatch.setattr("services.control.views.time.thread_time", lambda: next(clock) * 0.005)
+    views = Views(engine)
+    views._watchers.append(_watching([], "strip", "desk"))
+    for tick in range(1, 31):
+        engine.versions = {"strip": tick, "desk": tick}
+        await views._round(tick / 10)
+    assert engine.built.count("strip") == 30
+    assert engine.built.count("desk") in (int(3 / PATIENCE_S), int(3 / PATIENCE_S) + 1)
+
+
+async def test_long_work_before_a_first_view_leaves_the_loop_free_and_the_answer_bar_alive(
+    engine: PaperEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(1_000_000))
+    monkeypatch.setattr("services.control.views.time.thread_time", lambda: next(clock) * SPELL_S / 4)
+    views = Views(engine)
+    engine.steps["desk"] = 10
+    got: list[str] = []
+    views._watchers.append(_watching(got, "desk", "strip"))
+    others = 0
+
+    async def other() -> None:
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    rounds = 0
+    while "desk" not in got:
+        rounds += 1
+        engine.versions["strip"] = rounds
+        await views._round(float(rounds))
+    beside.cancel()
+    assert rounds == 3, "four steps a round"
+    assert (got[:2], sorted(got[2:])) == (["strip", "strip"], ["desk", "strip"])
+    assert others >= 10, "between two steps the loop ran free"
+    assert engine.built.count("desk") == 1
 
 
 async def test_a_new_wish_is_served_at_once(server: ControlServer, engine: PaperEngine) -> None:

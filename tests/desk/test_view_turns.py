@@ -78,6 +78,47 @@ def test_long_work_goes_on_step_by_step_and_begins_anew_when_the_books_change() 
     assert begun == ["one", "two", "three"]
 
 
+def grown(cache: ViewCache, moment: Moment, done: list[str]) -> tuple[bool, str]:
+    """One question whether it is there, and when it is, what a look shows."""
+
+    def steps() -> Iterator[str | None]:
+        for _ in range(3):
+            done.append(f"step of {moment.step}")
+            yield None
+        yield f"of {moment.step}"
+
+    ready = cache.ready("board", moment, steps)
+    return ready, cache.grow("board", moment, steps) if ready else ""
+
+
+def test_long_work_that_is_not_there_yet_is_asked_for_step_by_step_whatever_happens_meanwhile() -> None:
+    cache, done = ViewCache(), list[str]()
+    cache.begin(0)
+    seen = [grown(cache, Moment(step, f"books {step}"), done) for step in range(3)]
+    assert seen == [(False, "")] * 3
+    assert grown(cache, Moment(3, "books 3"), done) == (True, "of 0")
+    assert done == ["step of 0"] * 3, "of the moment in which it was begun"
+    cache.begin(1)
+    assert grown(cache, Moment(4, "books 4"), done) == (True, "of 0")
+    assert done[3:] == ["step of 4"], "a look does one step of the next"
+
+
+def test_long_work_from_before_it_went_out_of_sight_is_begun_anew_and_the_old_is_not_shown() -> None:
+    cache, done = ViewCache(), list[str]()
+    cache.begin(0)
+    while not grown(cache, Moment(0, "books"), done)[0]:
+        pass
+    for number in (1, 2):
+        cache.begin(number)
+        assert grown(cache, Moment(1, "books"), done) == (True, "of 0")
+    assert done[3:] == ["step of 1"]
+    later = AWAY_STEPS + 2
+    cache.begin(3)
+    seen = [grown(cache, Moment(later, "books"), done) for _ in range(4)]
+    assert seen == [*[(False, "")] * 3, (True, f"of {later}")]
+    assert done[4:] == [f"step of {later}"] * 3, "the half that was done then is thrown away"
+
+
 def test_of_many_figures_one_is_computed_in_a_look() -> None:
     cache, counted = ViewCache(), Counted()
     shown = []

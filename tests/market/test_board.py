@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,13 @@ from msgspec.structs import replace
 from services.domain.enums import RateKind
 from services.domain.events import QuoteRow, RateRow
 from services.market.board import HeldPair, board, evaluate
-from services.market.funding import hourly_rate, projected, realised_spreads, settlements_inside
+from services.market.funding import (
+    hourly_rate,
+    projected,
+    realised_spreads,
+    settlements_inside,
+    slower,
+)
 from services.market.legs import half_spread
 from tests.strategies.legs import HOUR, MIDNIGHT, PARAMS, SECOND, WINDOW, leg, oriented, perp_of, rules
 
@@ -343,6 +350,43 @@ def test_half_a_spread_needs_a_two_sided_book(
     quote = QuoteRow("BTC-USDT-PERP.alpha", bid, size, ask, 1.0, 1.0, 1.0)
     assert half_spread(perp_of("alpha"), quote) == expected
     assert half_spread(perp_of("alpha"), None) is None
+
+
+def plainly_realised(slow: list[RateRow], fast: list[RateRow]) -> list[float]:
+    """The definition read aloud, settlement by settlement; `slow` is the short leg."""
+    found = []
+    for row in slow:
+        mine = hourly_rate(row)
+        before = [each for each in fast if each.rate_ts <= row.rate_ts]
+        if mine is None or row.interval_h is None or not before:
+            continue
+        inside = [each for each in before if each.rate_ts > row.rate_ts - row.interval_h * HOUR]
+        rates = [rate for each in inside or before[-1:] if (rate := hourly_rate(each)) is not None]
+        if rates:
+            found.append(float((mine - sum(rates, Decimal(0)) / len(rates)) * 80_000))
+    return found
+
+
+def test_realised_spreads_are_those_of_their_definition_whatever_the_legs_settle() -> None:
+    draw = random.Random(11)
+    compared = 0
+    for _ in range(60):
+        legs = []
+        for name, spans in (("s", (8,)), ("f", draw.choice(((1,), (8,), (4, 1), (1, None))))):
+            rows, ts = [], MIDNIGHT
+            while ts < MIDNIGHT + 20 * 8 * HOUR:
+                span = draw.choice(spans)
+                ts += (span or 1) * HOUR * draw.choice((1, 1, 1, 2))
+                rate = Decimal(draw.randint(-9_999, 9_999)).scaleb(-draw.choice((6, 7)))
+                interval = None if span is None else Decimal(span)
+                rows.append(RateRow(name, rate, interval, RateKind.SETTLED, ts, None))
+            legs.append(rows)
+        slow, fast = legs
+        if slower(slow[-1], fast[-1]) == 0:
+            found = realised_spreads(slow, fast, 500)
+            assert found == pytest.approx(plainly_realised(slow, fast), abs=1e-12)
+            compared += len(found)
+    assert compared > 500
 
 
 def test_realised_spreads_set_an_hourly_leg_against_the_mean_of_its_hours() -> None:

@@ -40,7 +40,7 @@ class ViewCache:
 
     def __init__(self, step_ns: int = SECOND) -> None:
         self.step_ns = step_ns
-        self._kept: dict[str, tuple[Hashable, Any]] = {}
+        self._kept: dict[str, tuple[Any, Any]] = {}
         self._look = 0
         """How many looks were told; 0 = none ever: everything is computed when it is asked for."""
         self._topic = self._turn = ""
@@ -49,6 +49,8 @@ class ViewCache:
         self._asked: dict[str, int] = {}
         """The step at which a figure was last asked for."""
         self._under_way: dict[str, tuple[Moment, Iterator[Any]]] = {}
+        self._due: set[str] = set()
+        """Long work without which nothing of its topic may be shown."""
         self._later = 0
         self._hungry: dict[str, bool] = {}
         """Topics in which `later` had to refuse: whether its turn is next, for the last was another's."""
@@ -59,13 +61,17 @@ class ViewCache:
         """A look begins. `version` differs when anything has happened since the last one. Each topic gives
         its own figures a turn."""
         self._look += 1
-        if version != self._version:
-            self._version, self._shared = version, None
+        self.at(version)
         self._topic = topic
         waiting = self._behind.pop(topic, {})
         # One kind of dear work a look: where both wait, they take every other one.
         self._later = 1 if not waiting or self._hungry.pop(topic, False) else 0
         self._turn = "" if self._later else min(waiting, key=waiting.__getitem__)
+
+    def at(self, version: object) -> None:
+        """What is asked for now is of this version; no look of its own."""
+        if version != self._version:
+            self._version, self._shared = version, None
 
     def shared(self, make: Callable[[], T]) -> T:
         """One object for all looks at the same state."""
@@ -94,30 +100,65 @@ class ViewCache:
         """The same for long work: it gives None after each step and the figure in the end. Until then the
         last one stands, also where the books have changed."""
         kept = self._kept.get(name)
-        if kept is None:
+        if kept is None or not self._look:
             value = _all_of(begin())
             self._keep(name, token, value)
             return value
         before, found = kept
         last: T = found
-        if before == token:
+        self._asked[name] = token.step
+        if before == token or self._waits(name, before):
             return last
-        if self._at_once(name, before, token):
-            value = _all_of(begin())
-            self._keep(name, token, value)
-            return value
-        if self._waits(name, before):
+        under_way = self._under_way.get(name)
+        if under_way is not None and under_way[0].books != token.books:
+            del self._under_way[name]
+        grown = self._step(name, token, begin)
+        if grown is None:
+            self._wait(name, before)
             return last
+        return grown
+
+    def ready(self, name: str, token: Moment, begin: Callable[[], Iterator[T | None]]) -> bool:
+        """True = what `grow` would show is there, and no older than a look may show it. Else one step of it
+        was done: whoever tells looks asks until it is there, and may do other things between two steps.
+
+        It is then of the moment in which it was begun: what happens meanwhile is in the next one.
+        """
+        if not self._look:
+            return True
+        kept = self._kept.get(name)
+        away = self._away(name, token)
+        if kept is None or self._far_behind(name, kept[0], token):
+            if name not in self._due or away:
+                self._under_way.pop(name, None)
+                self._due.add(name)
+        elif name not in self._due:
+            return True
+        self._asked[name] = token.step
+        done = self._step(name, token, begin) is not None
+        if done:
+            self._due.remove(name)
+        return done
+
+    def _step(self, name: str, token: Moment, begin: Callable[[], Iterator[T | None]]) -> T | None:
+        """The figure, when this step was its last."""
         since, steps = self._under_way.pop(name, (token, None))
-        if steps is None or since.books != token.books:
-            since, steps = token, begin()
+        steps = begin() if steps is None else steps
         grown: T | None = next(steps)
         if grown is None:
             self._under_way[name] = since, steps
-            self._wait(name, before)
-            return last
-        self._keep(name, since, grown)
+        else:
+            self._keep(name, since, grown)
         return grown
+
+    def _far_behind(self, name: str, before: Hashable, token: Moment) -> bool:
+        """It has been out of sight, or it is much too old."""
+        if not isinstance(before, Moment):
+            return True
+        return self._away(name, token) or token.step - before.step > MOST_STEPS
+
+    def _away(self, name: str, token: Moment) -> bool:
+        return token.step - self._asked.get(name, token.step) > AWAY_STEPS
 
     def later(self, name: str, token: Hashable, compute: Callable[[], T], default: T) -> T:
         """A figure of which there are many: one a look is computed, the others stand as they were."""
@@ -133,6 +174,19 @@ class ViewCache:
         self._kept[name] = (token, value)
         return value
 
+    def made(self, name: str, source: object, make: Callable[[], T]) -> T:
+        """What was made of this very object the last time."""
+        kept = self._kept.get(name)
+        if kept is None or kept[0] is not source:
+            kept = self._kept[name] = (source, make())
+        found: T = kept[1]
+        return found
+
+    def new(self, name: str, token: Hashable) -> bool:
+        """The token is another one than the last time."""
+        kept, self._kept[name] = self._kept.get(name), (token, None)
+        return kept is None or kept[0] != token
+
     def part(self, rows: Sequence[T], count: int) -> Sequence[T]:
         """So many of the rows, look by look all of them; without looks all at once."""
         if not self._look or len(rows) <= count:
@@ -144,10 +198,9 @@ class ViewCache:
         """No looks are told, or it has been out of sight, or it is much too old."""
         if not isinstance(token, Moment):
             return True
-        asked, self._asked[name] = self._asked.get(name, token.step), token.step
-        if not self._look or not isinstance(before, Moment):
-            return True
-        return token.step - asked > AWAY_STEPS or token.step - before.step > MOST_STEPS
+        late = not self._look or self._far_behind(name, before, token)
+        self._asked[name] = token.step
+        return late
 
     def _waits(self, name: str, before: Hashable) -> bool:
         """Its turn in this topic's look has not come; it will."""
@@ -163,7 +216,7 @@ class ViewCache:
         self._kept[name] = (token, value)
         self._under_way.pop(name, None)
         if isinstance(token, Moment):
-            self._asked[name] = token.step
+            self._asked[name] = max(token.step, self._asked.get(name, token.step))
 
 
 def _all_of(steps: Iterator[T | None]) -> T:

@@ -53,7 +53,8 @@ class Figures:
         for venue in venues:
             self._look(venue)
         self.total = merge_margins(self.margins.values())
-        self.last_total = merge_margins(self.last_margins.values())
+        known = all(self.last_margins[venue] is self.margins[venue] for venue in venues)
+        self.last_total = self.total if known else merge_margins(self.last_margins.values())
 
     def _look(self, venue: str) -> None:
         book = self._account(venue, stale_ok=False)

@@ -28,8 +28,9 @@ KNOWN = 96
 """So many of the newest make the distribution: a month of eight-hourly ones, and no more work than a look may
 take."""
 
-WORK, LEG, PAIR, ROW = 90, 2, 2, 1
-"""What one look may do of the board, and what each part of it weighs."""
+WORK, COLD, LEG, PAIR, ROW = 24, 24, 2, 1, 1
+"""What one look may do of the board, and what each part of it weighs; a leg is cold when it has
+settled since the last board, for then its smoothed rate has to be worked out."""
 CHECKED = 8
 """Rows whose settlements one look checks."""
 
@@ -47,8 +48,8 @@ def first_funding(figures: Figures) -> tuple[str, Funding]:
 
 def funding_views(figures: Figures, strategies: Strategies) -> tuple[FundingRowView, ...]:
     """The best net edge first; those that cannot be ranked last."""
-    name, _ = first_funding(figures)
-    if name not in strategies.states or name not in figures.core.state.strategies:
+    name = _shown_strategy(figures, strategies)
+    if not name:
         return ()
     token = _token(figures, strategies, name)
     rows = figures.cache.grow("funding", token, lambda: _judge(figures, strategies))
@@ -56,6 +57,20 @@ def funding_views(figures: Figures, strategies: Strategies) -> tuple[FundingRowV
         # The dearest part: one is worked out in a look, and the next board has what is there by then.
         _settled(figures, row.short, row.long)
     return rows
+
+
+def funding_ready(figures: Figures, strategies: Strategies) -> bool:
+    """One step towards a board where none can be shown yet; see `ViewCache.ready`."""
+    name = _shown_strategy(figures, strategies)
+    return not name or figures.cache.ready(
+        "funding", _token(figures, strategies, name), lambda: _judge(figures, strategies)
+    )
+
+
+def _shown_strategy(figures: Figures, strategies: Strategies) -> str:
+    """The one whose board it is; empty = none runs."""
+    name, _ = first_funding(figures)
+    return name if name in strategies.states and name in figures.core.state.strategies else ""
 
 
 def _token(figures: Figures, strategies: Strategies, name: str) -> Moment:
@@ -83,8 +98,10 @@ def _judge(figures: Figures, strategies: Strategies) -> Iterator[tuple[FundingRo
     done = 0
     for spec in core.instruments.values():
         if spec.is_perp:
+            known = core.picture.state.rates.get(spec.id)
+            cold = figures.cache.new(f"rate {spec.id}", -1 if known is None else known.revision)
             sides.append(Side(leg_facts(core.picture, spec, params, view.now), rules, view.now))
-            done += LEG
+            done += COLD if cold else LEG
             if done >= WORK:
                 done = 0
                 yield None

@@ -38,7 +38,9 @@ def _rows(figures: Figures) -> tuple[LimitView, ...]:
         _trading_state(figures),
         _data_fresh(figures),
         *_guards(figures),
-        *(_view(check) for check in board if check.unit != _STATE),
+        *figures.cache.made(
+            "limit rows", board, lambda: tuple([_view(check) for check in board if check.unit != _STATE])
+        ),
     )
 
 

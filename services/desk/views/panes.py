@@ -11,11 +11,11 @@ from services.desk.views.cache import ViewCache
 from services.desk.views.cross import cross_view
 from services.desk.views.figures import Figures, figures_of
 from services.desk.views.flatten import plan_of
-from services.desk.views.funding import first_funding, funding_views
+from services.desk.views.funding import first_funding, funding_ready, funding_views
 from services.desk.views.meta import Meta
 from services.desk.views.pairs import pair_views
 from services.desk.views.positions import position_views
-from services.desk.views.risk import risk_view
+from services.desk.views.risk import risk_view, stress_ready
 from services.desk.views.strategies import strategy_views
 from services.domain.money import DESK_CONTEXT, ZERO
 from services.views.desk import DeskView, PositionView
@@ -25,6 +25,13 @@ def desk_view(core: DeskCore, strategies: Strategies, meta: Meta, cache: ViewCac
     """Everything the Desk screen draws below the answer bar. `meta` is the strip's; the panes carry none."""
     with localcontext(DESK_CONTEXT):
         return view_of(figures_of(core, cache), strategies)
+
+
+def desk_ready(core: DeskCore, strategies: Strategies, cache: ViewCache) -> bool:
+    """One step of the long work that a first look at the Desk, or one after a while, has to wait for."""
+    with localcontext(DESK_CONTEXT):
+        figures = figures_of(core, cache)
+        return funding_ready(figures, strategies) and stress_ready(figures)
 
 
 def view_of(figures: Figures, strategies: Strategies) -> DeskView:

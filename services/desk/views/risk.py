@@ -157,17 +157,27 @@ def breaker_views(core: DeskCore) -> tuple[BreakerView, ...]:
 
 def stress_rows(figures: Figures) -> tuple[StressRow, ...]:
     """The standing table at the last known figures; the accounts say whether those are stale."""
+    return figures.cache.grow("stress", _only_time(figures), lambda: _stress_steps(figures))
 
-    def steps() -> Iterator[tuple[StressRow, ...] | None]:
-        rows: list[StressRow] = []
-        for row in stressed(tuple(figures.last_books.values()), None, funding_legs(figures.core)):
-            rows.append(row)
-            if len(rows) % ROWS_A_STEP == 0:
-                yield None
-        yield tuple(rows)
 
-    # It is of the moment in which it was begun, and gone through to its end whatever happens meanwhile.
-    return figures.cache.grow("stress", Moment(figures.token.step, ()), steps)
+def stress_ready(figures: Figures) -> bool:
+    """One step towards the table where none can be shown yet; see `ViewCache.ready`."""
+    return figures.cache.ready("stress", _only_time(figures), lambda: _stress_steps(figures))
+
+
+def _only_time(figures: Figures) -> Moment:
+    """The table is of the moment in which it was begun, and gone through to its end whatever happens
+    meanwhile."""
+    return Moment(figures.token.step, ())
+
+
+def _stress_steps(figures: Figures) -> Iterator[tuple[StressRow, ...] | None]:
+    rows: list[StressRow] = []
+    for row in stressed(tuple(figures.last_books.values()), None, funding_legs(figures.core)):
+        rows.append(row)
+        if len(rows) % ROWS_A_STEP == 0:
+            yield None
+    yield tuple(rows)
 
 
 def _stress(figures: Figures) -> tuple[StressView, ...]:

@@ -12,7 +12,7 @@ from decimal import Decimal, localcontext
 from services.desk.core import DeskCore
 from services.desk.views.cache import ViewCache
 from services.desk.views.figures import Figures
-from services.desk.views.risk import stress_rows
+from services.desk.views.risk import stress_ready, stress_rows
 from services.domain.money import DESK_CONTEXT, ONE, STABLECOINS, ZERO
 from services.portfolio.distance import joint_distance
 from services.portfolio.inputs import USD, AccountInput
@@ -45,6 +45,12 @@ def stress_lab(core: DeskCore, cache: ViewCache | None = None, argument: str = "
         return figures.cache.get(
             "stress lab", (figures.token, argument), lambda: _made(figures, coins, changes)
         )
+
+
+def lab_ready(core: DeskCore, cache: ViewCache) -> bool:
+    """One step towards the standing cases where none can be shown yet."""
+    with localcontext(DESK_CONTEXT):
+        return stress_ready(Figures(core, cache))
 
 
 def _made(figures: Figures, coins: Mapping[str, bool], changes: dict[str, Decimal]) -> StressLab:

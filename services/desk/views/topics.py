@@ -14,9 +14,9 @@ from services.desk.views.lately import Lately
 from services.desk.views.markets import Depth, Levels, book_view, markets_view
 from services.desk.views.meta import Meta
 from services.desk.views.order_lists import orders_view
-from services.desk.views.panes import desk_view
+from services.desk.views.panes import desk_ready, desk_view
 from services.desk.views.strategies import strategies_view
-from services.desk.views.stress import stress_lab
+from services.desk.views.stress import lab_ready, stress_lab
 from services.desk.views.strip import strip
 from services.market.tape import Tape
 
@@ -52,3 +52,9 @@ BUILDERS: dict[str, Builder] = {
     "orders": lambda books, _: orders_view(books.core, books.lately),
 }
 """By kind of topic."""
+
+READY: dict[str, Callable[[Books], bool]] = {
+    "desk": lambda books: desk_ready(books.core, books.strategies, books.cache),
+    "stress": lambda books: lab_ready(books.core, books.cache),
+}
+"""By kind of topic: one step of what has to be there before its builder is asked; True = it is."""
