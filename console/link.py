@@ -81,6 +81,8 @@ class SocketLink:
         self._state: LinkState = "starting"
         self._text = "engine starting"
         self._warning = ""
+        self._parting = ""
+        """What the last engine said when it went; empty = it did not, or another one answers."""
         self._heard: float | None = None
         self._newest = Newest(time.monotonic)
         self._listeners: list[Callable[[str], None]] = []
@@ -190,7 +192,7 @@ class SocketLink:
             except OSError:
                 attempt += 1
                 if self._heard is not None:
-                    self._become("reconnecting", f"reconnecting, try {attempt}")
+                    self._become("reconnecting", self._parting or f"reconnecting, try {attempt}")
                 await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S)) - 1])
                 continue
             try:
@@ -264,6 +266,7 @@ class SocketLink:
 
     def _joined(self, hello: Hello) -> None:
         self._hello = hello
+        self._parting = ""
         problem = protocol_problem(PROTOCOL, hello.protocol, we_are="console")
         self._warning = problem or release_problem(VERSION, hello.version)
         self._become("connected", problem or f"engine PID {hello.pid}")
@@ -279,7 +282,9 @@ class SocketLink:
 
     def _fault(self, fault: Fault) -> None:
         if fault.code == "stopping":
-            self._become("closed", fault.text)
+            # The next engine of this folder is shown like one that was away: a halt needs no new console.
+            self._parting = fault.text
+            self._become("reconnecting", fault.text)
             self._give_up(fault.text)
         elif fault.code == "user":
             self._fail(ProductError(fault.text))

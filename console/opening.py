@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from functools import partial
 
+from console.hangup import end_with
 from console.link import SocketLink
 from console.paths import config_path, make_state_folder, read_ui
 from console.places import layout_of
@@ -50,6 +52,7 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
         setattr(app, "_print_error_renderables", lambda: None)  # noqa: B010 - no public way
     # What the imports made lives for ever: a collection that walks over it is a pause behind a key.
     gc.freeze()
+    end_with(sys.stdin.fileno())
     app.run()
     fault: Exception | None = getattr(app, "_exception", None)
     if fault is not None:

@@ -147,6 +147,7 @@ class Running:
         vitals.start()
         if parts.guarded:
             watchdog.start()
+            vitals.watchdog_ended = lambda: watchdog.ended
         self._take_signals(runner)
         try:
             parts.begin()

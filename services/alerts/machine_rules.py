@@ -32,7 +32,7 @@ MACHINE: dict[str, Rule] = {
     ),
     "machine": Rule(
         WARNING,
-        "Processor, memory or disk of this machine is nearly used up.",
+        "Processor, memory or disk of this machine is nearly used up, or the watchdog was ended.",
         "end other programs or free space",
     ),
 }

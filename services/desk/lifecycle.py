@@ -126,12 +126,17 @@ class Lifecycle:
         """HALTED in the latch is HALTED at start, whatever the store says. Written back once, as a whole:
         in between it must never say less than it did."""
         core, said = self.core, "(from before the start)"
+
+        def told(text: str) -> str:
+            """Said once, however often it starts."""
+            return f"{text.removesuffix(said).strip()} {said}".strip()
+
         for each in found.scopes:
             core.raise_cause(
                 each.cause or "flatten",
                 each.scope,
                 TradingState.HALTED,
-                f"{each.text} {said}".strip(),
+                told(each.text),
                 severity=Severity.ALARM,
                 latched=True,
                 write=False,
@@ -141,7 +146,7 @@ class Lifecycle:
                 found.cause or "halt",
                 ALL,
                 found.state,
-                f"{found.text} {said}".strip(),
+                told(found.text),
                 severity=Severity.ALARM,
                 latched=True,
                 write=False,

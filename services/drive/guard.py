@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import logging
 import os
 import signal
 import subprocess
@@ -16,8 +17,12 @@ from typing import TypeVar
 from services.domain.errors import StrategyOverran
 from services.drive.watchdog import BEAT, GOODBYE, IDLE, IN_CALL
 
+log = logging.getLogger("stableconsole.engine")
+
 T = TypeVar("T")
 
+_AGAIN_S = 5.0
+"""A watchdog that has ended is not replaced more often than this."""
 _EARLY = 0.8
 """Share of the limit that must really have passed: a signal meant for the call before is ignored."""
 
@@ -35,6 +40,10 @@ class Watchdog:
         self._since: float | None = None
         """Monotonic start of the strategy call on the stack; None = there is none."""
         self._ts = 0
+        self._spawned = 0.0
+        self._leaving = False
+        self.ended = 0
+        """How often it ended although nobody asked it to, and was started again."""
 
     def start(self) -> None:
         """Spawn the process (its words go to our stderr), take SIGUSR1, switch faulthandler on.
@@ -44,6 +53,10 @@ class Watchdog:
         if not faulthandler.is_enabled():
             faulthandler.enable(all_threads=True)
         signal.signal(signal.SIGUSR1, self._on_signal)
+        self._spawn()
+
+    def _spawn(self) -> None:
+        self._spawned = time.monotonic()
         read_end, self._pipe = os.pipe()
         os.set_blocking(self._pipe, False)
         try:
@@ -67,8 +80,13 @@ class Watchdog:
             os.close(read_end)
 
     def beat(self, ts: int) -> None:
-        """At least once a second from the main loop; `ts` is the desk's time, for the latch."""
+        """At least once a second from the main loop; `ts` is the desk's time, for the latch.
+
+        A watchdog that has ended is replaced here: an engine that nobody watches could hang for ever.
+        """
         self._ts = ts
+        if self._process is not None and not self._leaving and self._process.poll() is not None:
+            self._replace()
         self._mark(IDLE)
 
     def guard(self, call: Callable[[], T]) -> T:
@@ -83,11 +101,26 @@ class Watchdog:
             self._mark(IDLE)
 
     def alive(self) -> bool:
-        """False = the watchdog itself has gone: an alert, and nobody watches the engine."""
+        """False = the watchdog itself has gone, and nobody watches the engine until the next beat."""
         return self._process is not None and self._process.poll() is None
+
+    def _replace(self) -> None:
+        if self._spawned + _AGAIN_S > time.monotonic() and self.ended:
+            return
+        assert self._process is not None  # noqa: S101 - only a process that was there can have ended
+        self.ended += 1
+        log.error("the watchdog has ended (status %s); another one is started", self._process.returncode)
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1
+        try:
+            self._spawn()
+        except OSError as error:
+            log.error("no watchdog can be started, nobody watches this engine: %s", error)
 
     def stop(self) -> None:
         """Clean end: it goes without a word."""
+        self._leaving = True
         if self._pipe < 0:
             return
         self._mark(GOODBYE)

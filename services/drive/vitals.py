@@ -46,6 +46,7 @@ class Vitals:
         self._read_at = -1e9
         self.on_look: Callable[[], None] = lambda: None
         """Called every `LOOK_S` while the loop runs."""
+        self.watchdog_ended: Callable[[], int] = lambda: 0
         self._kept: tuple[ProcessHealth, StoreHealthView] | None = None
 
     def start(self) -> None:
@@ -109,6 +110,7 @@ class Vitals:
             files=_tried(self._process.num_fds),
             files_most=most,
             threads=_tried(self._process.num_threads),
+            watchdog_ended=self.watchdog_ended(),
         )
 
     def _of_store(self) -> StoreHealthView:

@@ -53,6 +53,8 @@ class ProcessHealth(Struct, frozen=True, kw_only=True):
     """Open file descriptors."""
     files_most: int | None
     threads: int | None
+    watchdog_ended: int = 0
+    """How often the watchdog's process ended since the start, and was started again."""
 
 
 class StoreHealthView(Struct, frozen=True, kw_only=True):

@@ -168,9 +168,10 @@ async def test_another_engine_is_never_asked_what_the_first_was(
     assert len(engine.taken) == 1
 
 
-async def test_engine_that_says_good_bye_closes_the_link(
+async def test_engine_that_says_good_bye_is_named_and_the_next_one_is_shown(
     server: ControlServer, engine: PaperEngine, link: SocketLink
 ) -> None:
+    link.watch(("orders",), 10)
     link.start()
     await until(link, lambda: link.state == "connected")
     asking = asyncio.ensure_future(link.send("stop", {}))
@@ -179,9 +180,25 @@ async def test_engine_that_says_good_bye_closes_the_link(
     await server.close("stopped by stop")
     answer = await asyncio.wait_for(asking, 10)
     assert not answer.ok
-    await until(link, lambda: link.state == "closed")
+    await until(link, lambda: link.state == "reconnecting")
     assert link.text == "stopped by stop"
     assert link.failure is None
+    assert not (await link.send("halt", {})).ok, "there is nobody to halt, and the console says so"
+    hello = type(HELLO)(protocol=1, version="1", pid=2, instance="other")
+    following = ControlServer(server.path, hello, engine, engine)
+    await following.start()
+    try:
+        await until(link, lambda: link.state == "connected" and link.view("orders") is not None)
+        assert link.hello == hello
+        assert "stopped" not in link.text
+        replies = len(engine.replies)
+        asking = asyncio.ensure_future(link.send("halt", {}))
+        while len(engine.replies) == replies:
+            await asyncio.sleep(0)
+        assert engine.taken[-1].name == "halt"
+        asking.cancel()
+    finally:
+        await following.close()
 
 
 async def test_what_is_no_engine_is_a_failure_told(layout: StateLayout, link: SocketLink) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from services.desk.desk import Desk
 from services.domain.effects import Notify, SetTimer
-from services.domain.events import AccountReport, Timer
+from services.domain.enums import TradingState
+from services.domain.events import AccountReport, LatchFound, Timer
 from tests.desk.world import DeskWorld, S
 
 PERP = "BTC-USDT-PERP.alpha"
@@ -42,3 +43,16 @@ def test_they_wait_for_the_reads_in_the_order_of_their_dues_and_not_for_ever() -
 
 def _fields(report: AccountReport) -> dict[str, object]:
     return {name: getattr(report, name) for name in report.__struct_fields__}
+
+
+def test_a_halt_of_before_says_so_once_however_often_it_starts() -> None:
+    world = DeskWorld().run(3)
+    desk, text = world.desk, "no heartbeat for 5 s"
+    for _ in range(3):
+        found = LatchFound(
+            state=TradingState.HALTED, cause="watchdog", text=text, since=1, ts=world.now, scopes=()
+        )
+        desk.handle(found)
+        desk = Desk(world.settings, world.desk.core.instruments, Desk.restore(desk.export()))
+        (text,) = (cause.text for cause in desk.core.causes.causes() if cause.name == "watchdog")
+    assert text == "no heartbeat for 5 s (from before the start)"

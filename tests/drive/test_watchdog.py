@@ -157,19 +157,32 @@ def test_a_late_signal_for_the_call_before_is_ignored(tmp_path: Path) -> None:
     assert done.stdout == "untouched\n", done.stderr
 
 
-def test_an_engine_whose_watchdog_died_goes_on_and_can_tell(tmp_path: Path) -> None:
+def test_a_watchdog_that_was_killed_is_replaced_and_the_new_one_ends_a_hang(tmp_path: Path) -> None:
     done = engine(
         tmp_path / "latch",
         """
         dog._process.kill()
         dog._process.wait()
-        dog.beat(78)
-        dog.beat(79)
         print(dog.alive(), dog.guard(lambda: "still"))
-        dog.stop()
+        dog.beat(78)
+        print(dog.alive(), dog.ended, flush=True)
+        dog._process.kill()
+        dog._process.wait()
+        dog.beat(79)
+        print("not at once again:", dog.alive(), dog.ended, flush=True)
+        dog._spawned -= 5
+        dog.beat(80)
+        dog.beat(81)
+        while True:
+            pass
         """,
+        heartbeat_s=1.5,
     )
-    assert done.stdout == "False still\n", done.stderr
+    assert done.stdout == "False still\nTrue 1\nnot at once again: False 1\n", done.stderr
+    assert done.returncode == -signal.SIGABRT
+    found = read_latch(tmp_path / "latch")
+    assert found is not None
+    assert (found.state, found.cause, found.ts) == ("HALTED", "watchdog", 81)
 
 
 @pytest.mark.parametrize("module", ["textual", "msgspec", "peewee", "asyncio", "subprocess", "decimal"])

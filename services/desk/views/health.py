@@ -158,6 +158,9 @@ def _process_findings(core: DeskCore, one: ProcessHealth) -> Iterator[Finding]:
         yield found(
             f"{one.files} of {one.files_most} files are open", "raise the limit (ulimit -n)", "process"
         )
+    if one.watchdog_ended:
+        text = f"the watchdog ended and was started again, {one.watchdog_ended} × since the start"
+        yield found(text, "look at the log: who ends processes here?", "process", "machine:watchdog")
 
 
 def _store_findings(one: StoreHealthView) -> Iterator[Finding]:
