@@ -32,6 +32,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """`mark`, `oracle` or `index`: what a settlement multiplies the size with; `none` = there is none."""
     history: bool
     """Tells settled funding rates of the past."""
+    streams: bool = True
+    """Books come by a stream; False = they are asked for."""
     account: bool = True
     """We have a key: an account of ours is there, whether orders are taken or not."""
 

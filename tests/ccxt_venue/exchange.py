@@ -12,10 +12,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.wire.server import Asked, Script, encoded, serving
+from tests.wire.server import Asked, Script, Socket, encoded, serving
 
 D = Decimal
 BID, ASK, MARK = D("60000"), D("60001"), D("60000.5")
@@ -33,6 +33,12 @@ class Refused(Exception):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+
+
+class Streams(Protocol):
+    """Who talks on the exchange's public socket."""
+
+    async def talk(self, socket: Socket) -> None: ...
 
 
 class Exchange(ABC):
@@ -69,6 +75,7 @@ class Exchange(ABC):
         self.rate: Decimal | None = None
         """Of funding, coming and settled; None = a small one, and twice that was settled."""
         self.rest = ""
+        self.streams: Streams | None = None
 
     async def answer(self, asked: Asked) -> bytes | None:
         parts = urlsplit(asked.target)
@@ -199,6 +206,7 @@ class Exchange(ABC):
 
 @asynccontextmanager
 async def fake(server: Exchange) -> AsyncIterator[Exchange]:
-    async with serving(Script([server.answer])) as script:
+    talk = None if server.streams is None else server.streams.talk
+    async with serving(Script([server.answer], socket=talk)) as script:
         server.rest = script.host
         yield server

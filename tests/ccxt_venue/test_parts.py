@@ -15,7 +15,8 @@ from services.venues.ccxt_venue import facts, funding
 from services.venues.ccxt_venue.build import build_ccxt
 from services.venues.ccxt_venue.errors import told, wire_error
 from services.venues.ccxt_venue.exact import Exact, exact
-from services.venues.ccxt_venue.feed import Feed, book_of, quote_of
+from services.venues.ccxt_venue.feed import Feed
+from services.venues.ccxt_venue.levels import book_of, quote_of
 from services.venues.ccxt_venue.line import Line
 from services.venues.ccxt_venue.rows import order_of, position_of
 from services.venues.ccxt_venue.venue import CcxtSettings

@@ -9,6 +9,7 @@ from tests.ccxt_venue.bybit import BybitExchange
 from tests.ccxt_venue.exchange import Exchange
 from tests.ccxt_venue.okx import OkxExchange
 from tests.ccxt_venue.program import KEY, PROFILE, SECRET, WORD, Anchor, exchanges, paying, profile
+from tests.ccxt_venue.streams import BybitBooks, OkxBooks
 from tests.e2e.builders import ask, headless, state_folder, until
 
 FLAGS = ("--profile", PROFILE)
@@ -34,6 +35,7 @@ def spots() -> tuple[Exchange, Exchange]:
     dear, cheap = OkxExchange(spot=True), BybitExchange(spot=True)
     dear.bid, dear.ask = Decimal(60_400), Decimal(60_401)
     dear.coins = cheap.coins = Decimal("0.5")
+    OkxBooks(dear), BybitBooks(cheap)
     return dear, cheap
 
 
@@ -51,9 +53,15 @@ def test_pairs_and_spot_are_traded_through_the_library_and_the_program_stops() -
         assert lacking["okx"] == "orders, stops, dead-man's switch, history"
         assert lacking["bybit"] == "lacks a dead-man's switch"
         assert "conditional orders" in lacking["dear"]
+        books = {row["subject"]: row["text"] for row in rows if row["check"] == "books"}
+        assert books == dict.fromkeys(named, FOLLOWED)
         with headless(folder, *FLAGS, "--live", **known) as engine:
             until(lambda: okx.size and okx.size + bybit.size == 0, "both legs of a pair")
             until(lambda: dear.trades and cheap.trades, "coins that change hands")
+            # By stream: what is left to ask for is its control.
+            assert sum("book" in name for name, _, _ in dear.asked) < sum(
+                "book" in name for name, _, _ in okx.asked
+            )
             # The dearer rate is sold, and the dearer coin.
             assert okx.size < 0 < bybit.size
             assert {each["order"]["side"] for each in dear.trades} == {"sell"}

@@ -16,11 +16,13 @@ from services.domain.events import AccountReport, BalanceRow, Event, OrderFilled
 from services.venues.ccxt_venue.build import build_ccxt
 from services.venues.ccxt_venue.door import WINDOW
 from services.venues.ccxt_venue.feed import Pace
+from services.venues.ccxt_venue.followed import Habits
 from services.venues.ccxt_venue.venue import CcxtSettings
 from services.venues.wire.budget import Budget, Window
 from tests.ccxt_venue.bybit import BybitExchange
 from tests.ccxt_venue.exchange import MARK, Exchange, fake
 from tests.ccxt_venue.okx import OkxExchange
+from tests.ccxt_venue.streams import BybitBooks, OkxBooks
 from tests.conformance.subject import Can, Entry, Subject
 from tests.conformance.wire import Wire
 
@@ -52,6 +54,7 @@ class CcxtSubject(Subject):
             pace=QUICK,
             timeout_s=1.0,
             budget=Budget([Window(name=WINDOW, span_s=1, limit=10_000_000)]),
+            follow=Habits(step_s=0.05, silence_s=1.0, ready_s=1.0, most_wait_s=0.5),
         )
         self.door = self.client
         self._changed = asyncio.Event()
@@ -163,6 +166,9 @@ def opener(make: Callable[[], Exchange]) -> Callable[[], Any]:
     @asynccontextmanager
     async def opened() -> AsyncIterator[Subject]:
         server = make()
+        if not server.spot:
+            # Coins are asked for, so that both ways to a book are held to the suite.
+            (OkxBooks if server.name == "okx" else BybitBooks)(server)
         async with fake(server):
             wire = Wire(urlsplit(server.rest).port or 0)
             await wire.listen()

@@ -10,7 +10,7 @@ from typing import Any
 from services.venues.ccxt_venue import facts, funding, okx_algo
 from services.venues.ccxt_venue.errors import READING
 from services.venues.ccxt_venue.exact import Exact
-from services.venues.ccxt_venue.feed import book_of, quote_of
+from services.venues.ccxt_venue.levels import book_of, quote_of
 from services.venues.ccxt_venue.rows import TradeRow, fill_of, order_of, position_of, text_of, working_of
 from tests.fuzz.sane import sane
 

@@ -10,6 +10,7 @@ from services.settings.venues import PASSPHRASED
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.exact import LOOPBACK
 from services.venues.ccxt_venue.feed import Pace
+from services.venues.ccxt_venue.followed import Habits
 from services.venues.ccxt_venue.manners import OPTIONS, SPOT_OPTIONS
 from services.venues.ccxt_venue.venue import CcxtSettings, CcxtVenue
 from services.venues.port import Outbox
@@ -31,6 +32,7 @@ def build_ccxt(
     redactor: Redactor | None = None,
     wall: Callable[[], int] = steady_ns,
     pace: Pace | None = None,
+    follow: Habits | None = None,
     timeout_s: float = 5.0,
     budget: Budget | None = None,
 ) -> CcxtVenue:
@@ -73,4 +75,6 @@ def build_ccxt(
     )
     if bans is not None:
         door.budget.pause(boot_ns() + bans.left_ms(host, wall() // MS) * MS)
-    return CcxtVenue(name, settings, door, outbox, offset, keyed=bool(secret), pace=pace, wall=wall)
+    return CcxtVenue(
+        name, settings, door, outbox, offset, keyed=bool(secret), pace=pace, follow=follow, wall=wall
+    )

@@ -16,6 +16,7 @@ from typing import Any
 from services.runtime.clock import boot_ns
 from services.venues.ccxt_venue import errors
 from services.venues.ccxt_venue.exact import LANE, Fence, ForbiddenHost, open_exchange
+from services.venues.ccxt_venue.sockets import Sockets
 from services.venues.wire.budget import Budget, Lane, Window
 from services.venues.wire.errors import ErrorKind, WireError
 
@@ -199,6 +200,43 @@ class Door:
         """Of all together, for the health screen."""
         used = self.budget.used(boot_ns())
         return {name: row for name, row in used.items() if name == WINDOW}
+
+    @property
+    def streams(self) -> bool:
+        """Books can be followed: the library has a stream, and we have read what it makes of it."""
+        return isinstance(self._exchange, Sockets) and self.can("watchOrderBook")
+
+    async def next_book(self, symbol: str) -> Mapping[str, Any]:
+        """Waits for the next word on a book, for ever if there is none. It is the library's own and goes on
+        changing; see `stands`. Raises WireError: the connection has ended, or the book is worthless."""
+        try:
+            found: Mapping[str, Any] = await self._exchange.watch_order_book(symbol)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # The library cancels who waits on a connection that it closes.
+            raise WireError(ErrorKind.UNAVAILABLE, "the stream was closed") from None
+        except Exception as error:
+            raise self._judged(error, write=False) from None
+        return found
+
+    def stands(self, symbol: str, book: Mapping[str, Any]) -> bool:
+        """Whether this book is still the one that is kept: of one with a hole nothing is to be believed."""
+        return self._exchange.orderbooks.get(symbol) is book
+
+    @property
+    def heard_at(self) -> float | None:
+        """When the stream said anything at all, by `boot_s`; None = not on this connection."""
+        return getattr(self._exchange, "heard_at", None)
+
+    @property
+    def stream_connects(self) -> int:
+        return int(getattr(self._exchange, "connects", 0))
+
+    def cut_streams(self, why: str) -> None:
+        """Connections are made anew by whoever asks for the next book."""
+        self._exchange.cut(why)
 
     async def close(self) -> None:
         await self._exchange.close()

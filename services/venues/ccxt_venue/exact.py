@@ -16,6 +16,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from services.venues.ccxt_venue.sockets import READ, Sockets
 from services.venues.wire.budget import Lane
 
 EXTRA = "ccxt is not installed: pip install 'stableconsole[venues]'"
@@ -66,6 +67,15 @@ class Fence:
             if not url.startswith(f"{self.local}/") or parts.hostname not in LOOPBACK:
                 raise ForbiddenHost(f"{parts.hostname} is not {self.local}")
         elif parts.scheme != "https":
+            raise ForbiddenHost(f"{parts.hostname}: TLS only")
+
+    def check_stream(self, url: str) -> None:
+        """Raises ForbiddenHost."""
+        parts = urlsplit(url)
+        if self.local:
+            if not url.startswith(f"{_streaming(self.local)}/") or parts.hostname not in LOOPBACK:
+                raise ForbiddenHost(f"{parts.hostname} is not {self.local}")
+        elif parts.scheme != "wss":
             raise ForbiddenHost(f"{parts.hostname}: TLS only")
 
 
@@ -136,7 +146,12 @@ def open_exchange(exchange: str, fence: Fence, config: dict[str, Any], sandbox: 
         raise ValueError(EXTRA) from None
     if exchange not in library.exchanges:
         raise ValueError(f"ccxt {library.__version__} knows no exchange {exchange}")
-    made = type(f"Exact_{exchange}", (Exact, getattr(library, exchange)), {"fence": fence})
+    parts: tuple[type, ...] = (Exact, getattr(library, exchange))
+    if exchange in READ:
+        import ccxt.pro as streaming  # noqa: PLC0415 - as above
+
+        parts = (Exact, Sockets, getattr(streaming, exchange))
+    made = type(f"Exact_{exchange}", parts, {"fence": fence})
     fixed = {"enableRateLimit": True, "maxRetriesOnFailure": 0}
     # An address on this machine is plain: no certificates are loaded for it.
     found = cast(Any, made)({**config, **fixed, "verify": not fence.local})
@@ -160,4 +175,10 @@ def _moved(addresses: Any, local: str) -> Any:
     """Every address with its host replaced, its path kept."""
     if isinstance(addresses, dict):
         return {name: _moved(each, local) for name, each in addresses.items()}
-    return _HOST.sub(local, addresses) if isinstance(addresses, str) else addresses
+    if not isinstance(addresses, str):
+        return addresses
+    return _HOST.sub(_streaming(local) if addresses.startswith("ws") else local, addresses)
+
+
+def _streaming(local: str) -> str:
+    return f"ws{local.removeprefix('http')}"

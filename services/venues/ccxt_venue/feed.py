@@ -7,38 +7,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct
 
-from services.domain.events import Event, IndexRow, MarketFrame, MarkRow, QuoteRow, RateRow
+from services.domain.events import Event, IndexRow, MarketFrame, MarkRow, RateRow
 from services.venues.ccxt_venue import funding
+from services.venues.ccxt_venue.books import Books
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.errors import READING, told
 from services.venues.ccxt_venue.facts import Listed, coins_of
-from services.venues.ccxt_venue.line import Line
+from services.venues.ccxt_venue.followed import Habits
+from services.venues.ccxt_venue.line import MARKET, Line
 from services.venues.live import Levels
-from services.venues.wire.numbers import BadNumber, wire_int, wire_positive
+from services.venues.wire.numbers import wire_int, wire_positive
 
 MS = 1_000_000
-LEVELS = 20
-OLD_MS = 10_000
-"""A book whose venue stamps it older than this is not the present one."""
 BACK_MS = 33 * 86_400_000
 """A month has ninety settlements of eight hours, which is the least sample, and the first is lost."""
 PAGE, PAGES = 100, 10
 """Settled rates; a month of hours is eight pages."""
-MARKET, ACCOUNT = "market", "account"
-NEAR = Decimal("0.0005")
 
 
 class Pace(Struct, frozen=True, kw_only=True):
     """Seconds between two questions of a kind."""
 
     books_s: float = 1.0
+    """Of books that are not followed, or not at present."""
+    flush_s: float = 0.1
+    """Between two frames of followed books."""
+    check_s: float = 20.0
+    """Followed books are held against the venue's answer; their quotes are stated anew."""
     marks_s: float = 3.0
     coins_s: float = 4.0
     rates_s: float = 30.0
@@ -49,50 +50,6 @@ class Pace(Struct, frozen=True, kw_only=True):
     hasty_s: float = 0.5
     """Between two looks at the account while something was sent."""
     silence_s: float = 6.0
-
-
-def book_of(market: Listed, book: Mapping[str, Any], now_ms: int) -> tuple[Levels, Levels] | None:
-    """Bids and asks in base units; None = the book cannot be trusted."""
-    try:
-        bids, asks = _side(market, book.get("bids")), _side(market, book.get("asks"))
-        stamp = book.get("timestamp")
-        if stamp is not None and now_ms - wire_int(stamp, "book time") > OLD_MS:
-            return None
-    except READING:
-        return None
-    if not bids or not asks or bids[0][0] >= asks[0][0] or not _sorted(bids, -1) or not _sorted(asks, 1):
-        return None
-    return bids, asks
-
-
-def quote_of(market: Listed, levels: tuple[Levels, Levels] | None) -> QuoteRow:
-    """Zeros where there is no book to be trusted."""
-    if levels is None:
-        return QuoteRow(market.spec.id, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    bids, asks = levels
-    mid = (bids[0][0] + asks[0][0]) / 2
-    return QuoteRow(
-        market.spec.id,
-        float(bids[0][0]),
-        float(bids[0][1]),
-        float(asks[0][0]),
-        float(asks[0][1]),
-        float(sum(size for price, size in bids if price >= mid * (1 - NEAR))) or float(bids[0][1]),
-        float(sum(size for price, size in asks if price <= mid * (1 + NEAR))) or float(asks[0][1]),
-    )
-
-
-def _side(market: Listed, rows: object) -> Levels:
-    if not isinstance(rows, Sequence):
-        raise BadNumber(f"{market.id}: no book")
-    return [
-        (wire_positive(row[0], "book price"), wire_positive(row[1], "book size") * market.contract)
-        for row in rows
-    ]
-
-
-def _sorted(rows: Levels, sign: int) -> bool:
-    return all((after[0] - before[0]) * sign > 0 for before, after in pairwise(rows))
 
 
 class Feed:
@@ -110,7 +67,9 @@ class Feed:
         wall: Callable[[], int],
         resync: Callable[[], Awaitable[None]],
         trouble: Callable[[str], None],
+        follow: Habits | None,
     ) -> None:
+        """`follow`: books come by stream where they can, with these habits; None = they are asked for."""
         self._venue = venue
         self._exchange = exchange
         self._door = door
@@ -126,8 +85,17 @@ class Feed:
         self._seq = 0
         self._stopped = asyncio.Event()
         self._anew = asyncio.Event()
-        self._books: dict[str, tuple[Levels, Levels] | None] = {}
-        """The last answer of each market."""
+        self._books = Books(
+            door,
+            listed,
+            line.good,
+            self._frame,
+            follow=follow,
+            spot=self._spot,
+            venue_ms=venue_ms,
+            wall=wall,
+            say=trouble,
+        )
         self._settled: dict[str, dict[int, Decimal]] = {}
         self._told: dict[str, int] = {}
 
@@ -137,6 +105,7 @@ class Feed:
 
     def restate(self) -> None:
         """The line is new: all that was asked for is asked again at once."""
+        self._books.restate()
         anew, self._anew = self._anew, asyncio.Event()
         anew.set()
 
@@ -148,9 +117,8 @@ class Feed:
         return None
 
     def levels(self, market: str, count: int) -> tuple[Levels, Levels] | None:
-        """Bids and asks as answered last, `LEVELS` at most; None = no book, or none to be trusted."""
-        found = self._books.get(market)
-        return None if found is None else (found[0][:count], found[1][:count])
+        """Bids and asks as told last; None = no book, or none to be trusted."""
+        return self._books.levels(market, count)
 
     @property
     def _open(self) -> list[Listed]:
@@ -164,7 +132,9 @@ class Feed:
     async def run(self) -> None:
         pace = self._pace
         rounds: list[tuple[float, Callable[[], Awaitable[None]]]] = [
-            (pace.books_s, self._ask_books),
+            (pace.books_s, self._books.ask),
+            (pace.flush_s, self._books.flush),
+            (pace.check_s, self._books.check),
             (pace.coins_s, self._ask_coins),
             (pace.clock_s, self._resync),
         ]
@@ -175,6 +145,8 @@ class Feed:
                 (pace.rates_s, self._ask_settled),
             ]
         async with asyncio.TaskGroup() as group:
+            if self._books.followed is not None:
+                group.create_task(self._books.followed.run(self._stopped))
             for seconds, work in rounds:
                 group.create_task(self._every(seconds, work))
 
@@ -185,33 +157,17 @@ class Feed:
                 await work()
             except READING as error:
                 self._trouble(told(error))
-                if work == self._ask_books:
+                if work == self._books.ask:
                     self._line.bad(MARKET, told(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(anew.wait(), seconds)
 
-    def _frame(self, asked: int, **rows: tuple[Any, ...]) -> None:
-        """Told only on a line that is up; each row is as old as its question."""
-        if not self._line.is_up or not any(rows.values()):
+    def _frame(self, asked: int, *, alive: bool = False, **rows: tuple[Any, ...]) -> None:
+        """Told only on a line that is up; each row is as old as its question. `alive`: also without rows."""
+        if not self._line.is_up or not (alive or any(rows.values())):
             return
         self._seq += 1
         self._tell(MarketFrame(self._venue, asked, asked, self._seq, **rows))
-
-    async def _ask_books(self) -> None:
-        asked = self._wall()
-        there = self._open
-        books = await asyncio.gather(
-            *(self._door.ask("fetch_order_book", market.symbol, LEVELS) for market in there)
-        )
-        now = self._venue_ms()
-        self._books = dict.fromkeys(self._listed)
-        for market, book in zip(there, books, strict=True):
-            self._books[market.id] = book_of(market, book, now)
-        quotes = tuple(quote_of(market, self._books[market.id]) for market in self._listed.values())
-        # Spot states no mark: half way between bid and ask stands for it as long as there are both.
-        marks = tuple(MarkRow(row.instrument, (row.bid + row.ask) / 2, 0.0) for row in quotes if row.bid)
-        self._line.good(MARKET)
-        self._frame(asked, quotes=quotes, marks=marks if self._spot else ())
 
     async def _ask_marks(self) -> None:
         asked = self._wall()

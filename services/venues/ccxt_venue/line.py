@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+MARKET, ACCOUNT = "market", "account"
+"""Its parts."""
+
 
 class Line:
     """`up` and `down` are called at changes only. Times are monotonic seconds of the caller."""

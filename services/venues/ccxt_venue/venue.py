@@ -24,14 +24,16 @@ from services.venues.ccxt_venue import facts, funding
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.errors import READING, told
 from services.venues.ccxt_venue.facts import Listed
-from services.venues.ccxt_venue.feed import ACCOUNT, MARKET, Feed, Pace
+from services.venues.ccxt_venue.feed import Feed, Pace
+from services.venues.ccxt_venue.findings import findings
+from services.venues.ccxt_venue.followed import Habits
 from services.venues.ccxt_venue.learning import learn
-from services.venues.ccxt_venue.line import Line
+from services.venues.ccxt_venue.line import ACCOUNT, MARKET, Line
 from services.venues.ccxt_venue.manners import MANNERS, Manner
 from services.venues.ccxt_venue.relisting import Relisting
 from services.venues.ccxt_venue.rows import Account
 from services.venues.ccxt_venue.trading import Trading
-from services.venues.live import Capabilities, Finding, Levels, VenueHealth, Verdict, connected, key_rights
+from services.venues.live import Capabilities, Finding, Levels, VenueHealth, connected
 from services.venues.port import Outbox
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber, wire_int
@@ -73,6 +75,7 @@ class CcxtVenue:
         *,
         keyed: bool,
         pace: Pace | None = None,
+        follow: Habits | None = None,
         wall: Callable[[], int] = steady_ns,
     ) -> None:
         """Raises ValueError: the exchange's flags do not suffice even to watch it."""
@@ -110,12 +113,14 @@ class CcxtVenue:
             client_id_forever=False,
             funding_price="none" if settings.spot else funding.FUNDING_PRICE.get(settings.exchange, "mark"),
             history=not settings.spot and door.can("fetchFundingRateHistory"),
+            streams=door.streams,
         )
         self._settings = settings
         self._door = door
         self._outbox = outbox
         self._offset = offset
         self._pace = pace if pace is not None else Pace()
+        self._follow = follow if follow is not None else Habits()
         self._wall = wall
         self._listed: dict[str, Listed] = {}
         self._account: Account | None = None
@@ -164,6 +169,7 @@ class CcxtVenue:
             wall=self._wall,
             resync=self.resync,
             trouble=self._trouble,
+            follow=self._follow,
         )
         if self._manner is not None:
             self._trading = Trading(
@@ -235,27 +241,9 @@ class CcxtVenue:
             waited += self._pace.hasty_s
 
     async def examine(self) -> tuple[Finding, ...]:
-        known = self._account
-        text = "; ".join(self.reasons)
-        rows = [] if known is None else [key_rights(self.name, known.withdraws)]
-        rows.append(
-            Finding(
-                subject=self.name,
-                check="account",
-                verdict=Verdict.STOP
-                if known is not None and self.reasons
-                else Verdict.WARN
-                if text
-                else Verdict.OK,
-                text=text or ("coins only" if self._settings.spot else "one position a market, cross margin"),
-                remedy="put it right at the venue's own page" if known is not None and text else "",
-            )
+        return findings(
+            self.name, self._account, self.reasons, spot=self._settings.spot, streams=self._door.streams
         )
-        if known is not None:
-            rows.append(
-                Finding(subject=self.name, check="margin mode", verdict=Verdict.OK, text=known.margin)
-            )
-        return tuple(rows)
 
     def venue_ms(self) -> int:
         """The venue's clock, as far as it is known, ms."""
@@ -273,7 +261,9 @@ class CcxtVenue:
             latency_ms_p95=None if latencies is None else latencies.quantile(0.95),
             clock_offset_ms=None if offset is None else round(offset),
             budget=self._door.spent(),
-            reconnects=max(0, self._line.connects - 1) if self._line is not None else 0,
+            reconnects=max(0, self._line.connects - 1, self._door.stream_connects - 1)
+            if self._line is not None
+            else 0,
         )
 
     def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
