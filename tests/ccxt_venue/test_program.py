@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+from services.venues.ccxt_venue.findings import FOLLOWED
 from tests.ccxt_venue.bybit import BybitExchange
 from tests.ccxt_venue.exchange import Exchange
 from tests.ccxt_venue.okx import OkxExchange
@@ -39,6 +40,11 @@ def spots() -> tuple[Exchange, Exchange]:
     return dear, cheap
 
 
+def questions(server: Exchange) -> int:
+    """For a book."""
+    return sum("book" in name for name, _, _ in server.asked)
+
+
 def test_pairs_and_spot_are_traded_through_the_library_and_the_program_stops() -> None:
     """Funding between perpetuals, and coins out of inventory: on five accounts of two exchanges."""
     okx, bybit = paying(OkxExchange, "0.003"), paying(BybitExchange, "-0.001")
@@ -59,9 +65,7 @@ def test_pairs_and_spot_are_traded_through_the_library_and_the_program_stops() -
             until(lambda: okx.size and okx.size + bybit.size == 0, "both legs of a pair")
             until(lambda: dear.trades and cheap.trades, "coins that change hands")
             # By stream: what is left to ask for is its control.
-            assert sum("book" in name for name, _, _ in dear.asked) < sum(
-                "book" in name for name, _, _ in okx.asked
-            )
+            assert questions(dear) < questions(okx)
             # The dearer rate is sold, and the dearer coin.
             assert okx.size < 0 < bybit.size
             assert {each["order"]["side"] for each in dear.trades} == {"sell"}
