@@ -172,6 +172,7 @@ class Desk:
     def _market(self, frame: MarketFrame) -> None:
         core = self.core
         core.picture.apply(frame)
+        self.life.on_rates(frame.rates)
         protection.on_marks(core, self.submit, frame)
         self.strategies.on_market()
 

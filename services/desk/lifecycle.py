@@ -13,7 +13,7 @@ from services.desk.strategy import Strategies
 from services.desk.submit import Submitter
 from services.domain.effects import Stopped
 from services.domain.enums import PairState, Purpose, Severity, TradingState
-from services.domain.events import LatchFound, StopRequested
+from services.domain.events import LatchFound, RateRow, StopRequested
 from services.domain.money import ZERO
 from services.execution.actions import Became
 from services.market.funding import hours_ns
@@ -234,6 +234,19 @@ class Lifecycle:
         core.set_timer(
             f"expect {instrument}", due if due is not None and due > core.now else core.now + MINUTE
         )
+
+    def on_rates(self, rates: tuple[RateRow, ...]) -> None:
+        """A venue may shorten an interval while a leg is held: then the sooner settlement is watched."""
+        core = self.core
+        if not core.state.admitted:
+            return
+        for name in [f"expect {row.instrument}" for row in rates]:
+            due = core.state.timers.get(name)
+            row = None if due is None else core.picture.rate(name.partition(" ")[2])
+            if due is None or row is None or row.next_ts is None:
+                continue
+            if core.now < row.next_ts < due:
+                core.set_timer(name, row.next_ts)
 
     def _expect(self, instrument: str) -> None:
         """The settlement instant: note what we expect of it, before the venue says what it was."""

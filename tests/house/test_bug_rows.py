@@ -1,7 +1,8 @@
 """The bug table of the seed article (design, `venues/market.md` 5): each critical and high row has its test.
 
 A test names its rows in its name (`test_bug_h3_h4_...`) or at the beginning of a sentence of its docstring
-("Bug O2: ...", "Bugs E17, O5: ..."). The same for the fail-open cases of PARAMETERS, by the test's own name.
+("Bug O2: ...", "Bugs E17, O5: ..."). The same for the fail-open cases and the situations of PARAMETERS, by the
+tests' own names.
 """
 
 from __future__ import annotations
@@ -145,6 +146,66 @@ FAIL_OPEN = {
     "inverse file as USDC perp": ("test_inverse_file_as_usdc_perp",),
 }
 
+SITUATIONS = {
+    "venue changes the funding interval mid-hold": (
+        "test_an_interval_that_changes_mid_hold_is_projected_anew_at_once_and_closes_nothing",
+        "test_a_leg_whose_schedule_is_unknown_for_too_long_is_told_and_held",
+        "test_an_interval_unknown_holds_the_pair",
+        "test_a_missing_fact_refuses_by_name",
+    ),
+    "delisting, close-only or settlement date announced": (
+        "test_a_market_off_its_venues_list_takes_nothing_new_and_is_told_until_it_is_back",
+        "test_delisting_is_left_in_time_for_an_hour_before_it",
+    ),
+    "withdrawals suspended": ("test_a_venue_that_stops_paying_out_takes_no_new_risk_and_closes_nothing",),
+    "the losing side of a cross-venue pair low on margin": (
+        "test_from_the_first_rung_on_the_transfer_to_make_is_shown_and_nobody_makes_it",
+        "test_every_pair_is_cut_in_step_until_usage_is_under_its_target",
+    ),
+    "negative coin balance": (
+        "test_a_coin_four_thousand_below_zero_is_told_with_the_conversion_to_make",
+        "test_only_a_transfer_leaves_the_unit_value_alone",
+    ),
+    "leg 1 is post-only and the market moves away": (
+        "test_a_quote_left_behind_is_moved_three_times_in_fifteen_seconds_and_then_dropped",
+    ),
+    "exit leg unfillable": (
+        "test_exit_leg_that_cannot_fill_freezes_the_other_leg",
+        "test_second_exit_leg_that_does_not_fill_leaves_the_first_alone_and_becomes_protective",
+    ),
+    "manual trade on a symbol we hold": (
+        "test_a_manual_trade_on_a_leg_is_foreign_beside_the_pairs_own_fills",
+        "test_a_foreign_reduction_of_our_leg_is_a_missing_leg",
+    ),
+    "venue back after outage": (
+        "test_a_venue_back_from_an_outage_takes_no_entry_for_a_minute_of_fresh_data",
+    ),
+    "deposit coin loses its peg while the pair gains": (
+        "test_a_loss_that_is_mostly_currency_is_never_flattened",
+        "test_when_more_than_half_of_the_loss_is_currency_it_is_never_flatten",
+    ),
+    "two strategies, one symbol, opposite sides": (
+        "test_two_strategies_on_one_symbol_with_opposite_sides_the_second_is_refused",
+    ),
+    "settlement row missing 10 min after the instant": (
+        "test_a_settlement_row_that_does_not_come_is_an_alert_and_never_booked",
+    ),
+    "fee tier changes mid-pair": (
+        "test_the_fee_tier_changes_mid_pair",
+        "test_a_tier_that_eats_the_edge_ends_the_entries",
+    ),
+    "clock jumps": ("test_a_venue_clock_that_jumps_takes_no_new_risk_until_it_is_right_again",),
+    "equity under 1 000 USD, or notional under the venue's minimum": (
+        "test_equity_under_the_minimum_opens_nothing",
+        "test_below_the_venues_minimum_nothing_is_rounded_up",
+    ),
+    "strategy paused while a pair is opening": (
+        "test_pause_lets_an_opening_pair_finish_and_opens_no_other",
+        "test_a_pause_withdraws_and_the_entry_ends_with_what_it_has",
+    ),
+    "DST, leap day, 366 days": ("test_dst_a_leap_day_and_366_days_change_nothing",),
+}
+
 _IN_A_NAME = re.compile(r"^test_bug((?:_[a-z]\d+)+)_")
 _IN_WORDS = re.compile(r"\b[Bb]ugs?(?: rows?)? ((?:[A-O]\d+(?:, | and )?)+)")
 
@@ -187,13 +248,19 @@ def test_each_fail_open_case_has_its_test(case: str) -> None:
     assert set(FAIL_OPEN[case]) <= names, set(FAIL_OPEN[case]) - names
 
 
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_each_situation_has_its_tests(situation: str) -> None:
+    names = {name for name, _ in written()}
+    assert set(SITUATIONS[situation]) <= names, set(SITUATIONS[situation]) - names
+
+
 def test_the_list_is_whole() -> None:
     """Counted in the design's table; a row that is added there is added here."""
     severities = [text.partition(" · ")[0] for text in ROWS.values()]
     assert tuple(severities.count(each) for each in "CHML") == (22, 41, 19, 3)
     whole = {"A": 10, "B": 17, "F": 6, "K": 4, "N": 9}
     assert {room: sum(row.startswith(room) for row in ROWS) for room in whole} == whole
-    assert len(FAIL_OPEN) == 15
+    assert (len(FAIL_OPEN), len(SITUATIONS)) == (15, 17)
 
 
 def test_names_and_words_are_both_read() -> None:
