@@ -1,8 +1,8 @@
 """The bug table of the seed article (design, `venues/market.md` 5): each critical and high row has its test.
 
 A test names its rows in its name (`test_bug_h3_h4_...`) or at the beginning of a sentence of its docstring
-("Bug O2: ...", "Bugs E17, O5: ..."). The same for the fail-open cases and the situations of PARAMETERS, by the
-tests' own names.
+("Bug O2: ...", "Bugs E17, O5: ..."). The same for the fail-open cases and the situations of PARAMETERS, by
+the tests' own names.
 """
 
 from __future__ import annotations
