@@ -82,7 +82,8 @@ class BybitExchange(Exchange):
                 return {"category": query["category"], "list": [
                     {"symbol": query.get("symbol", self.market), "lastPrice": "60000.5", "indexPrice": index,
                      "markPrice": str(MARK), "fundingRate": self.coming(), "nextFundingTime": str(self.due()),
-                     "fundingIntervalHour": str(self.hours), "bid1Price": str(self.bid),
+                     "fundingIntervalHour": str(self.hours),
+                     "fundingCap": "" if self.cap is None else str(self.cap), "bid1Price": str(self.bid),
                      "ask1Price": str(self.ask), "bid1Size": "2", "ask1Size": "3"}]}  # fmt: skip
             case "market/funding/history":
                 last = self.due() - 8 * HOUR_MS
@@ -91,6 +92,11 @@ class BybitExchange(Exchange):
                      "fundingRateTimestamp": str(last - n * self.hours * HOUR_MS)} for n in range(self.past)]}  # fmt: skip  # noqa: E501
             case "user/query-api":
                 return {"readOnly": 0, "uta": 1, "unified": 0, "permissions": {"Wallet": self.wallet_rights}}
+            case "asset/coin/query-info":
+                return {"rows": [{"name": coin, "coin": coin, "chains": [
+                    {"chain": chain, "chainDeposit": "1", "minAccuracy": "8", "withdrawMin": "1",
+                     "chainWithdraw": "0" if coin in self.shut or chain == "ETH" else "1"}
+                    for chain in ("ETH", "TRX")]} for coin in ("BTC", "USDT")]}  # fmt: skip
             case "account/info":
                 return {"unifiedMarginStatus": 6, "marginMode": "REGULAR_MARGIN"}
             case "account/fee-rate":

@@ -74,6 +74,10 @@ class Exchange(ABC):
         """Hours to the next settlement, and how many of the past are told."""
         self.rate: Decimal | None = None
         """Of funding, coming and settled; None = a small one, and twice that was settled."""
+        self.cap: Decimal | None = None
+        """Bound of a funding rate, told with it."""
+        self.shut: set[str] = set()
+        """Coins that can be withdrawn by no chain; of any other by the second one."""
         self.rest = ""
         self.streams: Streams | None = None
 

@@ -77,7 +77,10 @@ class OkxExchange(Exchange):
                          "asks": [[str(self.ask), self.contracts(ASK_SIZE), "0", "1"]],
                          "ts": str(now_ms())}]  # fmt: skip
             case "public/funding-rate":
-                return [{"instId": self.market, "instType": "SWAP", "fundingRate": self.coming(),
+                bounds = (
+                    {"maxFundingRate": f"{self.cap}", "minFundingRate": f"-{self.cap}"} if self.cap else {}
+                )
+                return [{"instId": self.market, "instType": "SWAP", "fundingRate": self.coming(), **bounds,
                          "fundingTime": str(self.due()), "nextFundingRate": "",
                          "nextFundingTime": str(self.due() + self.hours * HOUR_MS)}]  # fmt: skip
             case "public/funding-rate-history":
@@ -85,6 +88,11 @@ class OkxExchange(Exchange):
                 return [{"instId": self.market, "instType": "SWAP", "fundingRate": self.settled(),
                          "realizedRate": self.settled(), "fundingTime": str(last - n * self.hours * HOUR_MS)}
                         for n in range(self.past)]  # fmt: skip
+            case "asset/currencies":
+                return [{"ccy": coin, "chain": f"{coin}-{chain}", "canDep": True,
+                         "canWd": coin not in self.shut and chain != "ERC20", "canInternal": True,
+                         "wdTickSz": "3", "minWd": "1", "maxWd": "100", "name": coin}
+                        for coin in ("BTC", "USDT") for chain in ("ERC20", "TRC20")]  # fmt: skip
             case "account/config":
                 return [{"acctLv": "3", "posMode": self.mode, "perm": self.rights}]
             case "account/trade-fee":

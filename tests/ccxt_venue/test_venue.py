@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from services.domain.enums import Flow, OrderType, Purpose, RateKind, Side, TimeInForce
 from services.domain.events import (
@@ -25,7 +26,7 @@ from services.domain.events import (
     VenueLink,
 )
 from services.domain.orders import OrderRequest
-from services.domain.venue_events import DeadManReport, RequestFailed
+from services.domain.venue_events import DeadManReport, RequestFailed, VenueFacts
 from services.protocol.errors import ProductError
 from services.runtime.redact import Redactor
 from services.settings.errors import SettingsError
@@ -34,12 +35,14 @@ from services.settings.venues import VenueWire, read_wires
 from services.venues.ccxt_venue.build import build_ccxt
 from services.venues.ccxt_venue.door import WINDOW
 from services.venues.ccxt_venue.exact import ForbiddenHost
+from services.venues.ccxt_venue.funding import cap_of
 from services.venues.ccxt_venue.venue import CcxtSettings, CcxtVenue
 from services.venues.live import Capabilities, Verdict
 from services.venues.paper.venue import PaperVenue
 from services.venues.wire.bans import Bans
 from services.venues.wire.budget import Budget, Lane, Window
 from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.numbers import BadNumber
 from services.workers.doctor import started_findings
 from services.workers.needs import NEEDS, needed
 from services.workers.paper import terms_of
@@ -500,3 +503,49 @@ async def test_no_reply_of_any_shape_breaks_it_or_is_taken_for_a_number(make: ty
             assert (quote.bid, quote.ask) == (0, 0) or 0 < quote.bid < quote.ask < 10**20
         assert all(0 < mark.mark < 10**20 for mark in frame.marks)
         assert all(abs(rate.rate) < D("0.1") for rate in frame.rates)
+
+
+@pytest.mark.parametrize("server", [OkxExchange(), BybitExchange()], ids=["okx", "bybit"])
+async def test_the_bound_of_a_funding_rate_is_told_with_it_and_moves_with_it(
+    server: Exchange,
+) -> None:
+    name = f"{server.market}.{server.name}"
+    server.cap = D("0.00375")
+    async with trading(server) as (_, heard):
+        await heard.until(VenueFacts, lambda each: each.funding_caps == {name: D("0.00375")})
+        links = len(heard.of(VenueLink))
+        server.cap = D("0.02")
+        await heard.until(VenueFacts, lambda each: each.funding_caps == {name: D("0.02")})
+        assert len(heard.of(VenueLink)) == links, "a bound that moves is no new connection"
+
+
+def test_a_bound_that_is_no_number_is_none_and_the_wider_side_counts() -> None:
+    told = {"info": {"maxFundingRate": "0.00375", "minFundingRate": "-0.005"}}
+    assert cap_of("okx", told) == D("0.005")
+    assert cap_of("okx", {"info": {"maxFundingRate": "", "minFundingRate": None}}) is None
+    assert cap_of("bybit", {"info": {"fundingCap": "0"}}) is None, "a bound of nothing would refuse all"
+    assert cap_of("kraken", told) is None
+    for wrong in ("NaN", "Infinity", "x"):
+        with pytest.raises(BadNumber):
+            cap_of("bybit", {"info": {"fundingCap": wrong}})
+
+
+@pytest.mark.parametrize("server", [OkxExchange(), BybitExchange()], ids=["okx", "bybit"])
+async def test_withdrawals_that_are_suspended_are_told_with_the_account(server: Exchange) -> None:
+    """Of every chain: one that still pays out is no suspension."""
+    server.shut = {"USDT"}
+    async with trading(server, pace=replace(QUICK, payouts_s=0.05)) as (venue, heard):
+        await read_until(venue, heard, ("USDT",))
+        server.shut = set()
+        await read_until(venue, heard, ())
+
+
+async def read_until(venue: CcxtVenue, heard: Heard, suspended: tuple[str, ...]) -> None:
+    for number in range(200):
+        request = f"payouts-{suspended}-{number}"
+        venue.read_account(0, request, 0)
+        report = await heard.until(AccountReport, lambda each: each.request == request)  # noqa: B023
+        if report.suspended == suspended:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"never told: {suspended}")

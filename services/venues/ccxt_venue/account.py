@@ -39,6 +39,7 @@ async def read_account(
     request: str,
     since_ms: int,
     rate_at: Callable[[str, int], Decimal | None],
+    suspended: Callable[[], tuple[str, ...]],
     venue_ms: Callable[[], int],
     wall: Callable[[], int],
 ) -> AccountReport:
@@ -86,6 +87,7 @@ async def read_account(
                 for row in moved
                 if row.market not in listed
             ),
+            suspended=suspended(),
             ts_event=at * MS,
             ts=ts,
         )

@@ -36,6 +36,7 @@ UNIFIED = frozenset(
         "fetch_trading_fee",
         "fetch_balance",
         "fetch_positions",
+        "fetch_currencies",
         "fetch_open_orders",
         "fetch_order",
         "fetch_closed_orders",

@@ -43,6 +43,8 @@ class Pace(Struct, frozen=True, kw_only=True):
     marks_s: float = 3.0
     coins_s: float = 4.0
     rates_s: float = 30.0
+    payouts_s: float = 600.0
+    """Which withdrawals are suspended."""
     markets_s: float = 3_600.0
     """The list of markets: what was closed, what has other steps."""
     clock_s: float = 60.0
@@ -68,8 +70,10 @@ class Feed:
         resync: Callable[[], Awaitable[None]],
         trouble: Callable[[str], None],
         follow: Habits | None,
+        capped: Callable[[dict[str, Decimal]], None],
     ) -> None:
-        """`follow`: books come by stream where they can, with these habits; None = they are asked for."""
+        """`follow`: books come by stream where they can, with these habits; None = they are asked for.
+        `capped` hears the bounds of funding rates by instrument, before the rates that they bound."""
         self._venue = venue
         self._exchange = exchange
         self._door = door
@@ -82,6 +86,7 @@ class Feed:
         self._wall = wall
         self._resync = resync
         self._trouble = trouble
+        self._capped = capped
         self._seq = 0
         self._stopped = asyncio.Event()
         self._anew = asyncio.Event()
@@ -263,6 +268,12 @@ class Feed:
                 for name, row in rows.items()
             }
         asked = self._wall()
+        caps = {
+            each.spec.id: cap
+            for each in self._open
+            if (cap := funding.cap_of(self._exchange, rows.get(each.symbol) or {})) is not None
+        }
+        self._capped(caps)
         rates = [
             funding.rate_row(self._exchange, each.spec.id, rows[each.symbol], now)
             for each in self._open

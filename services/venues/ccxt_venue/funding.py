@@ -38,6 +38,22 @@ def rate_row(exchange: str, instrument: str, row: Row, now_ms: int) -> RateRow:
     )
 
 
+def cap_of(exchange: str, row: Row) -> Decimal | None:
+    """The largest rate of one interval, either way, that the venue would settle; None = it does not tell.
+
+    Told beside the rate, for it moves with the venue's margin table. Raises BadNumber.
+    """
+    names = CAPS.get(exchange, ())
+    info = row.get("info")
+    told = [info.get(name) for name in names] if isinstance(info, Mapping) else []
+    bounds = [abs(wire_decimal(each, "funding cap")) for each in told if each not in (None, "")]
+    return max(bounds) if bounds and max(bounds) > 0 else None
+
+
+CAPS = {"bybit": ("fundingCap",), "okx": ("maxFundingRate", "minFundingRate")}
+"""Fields of a funding row that bound it."""
+
+
 def settled_rows(exchange: str, instrument: str, rows: list[Row], now_ms: int) -> list[RateRow]:
     """Settled rates, oldest first. The interval of each is the distance to the one before.
 

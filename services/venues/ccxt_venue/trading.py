@@ -51,6 +51,7 @@ class Trading:
         conditional: bool,
         tell: Callable[[Event], None],
         rate_at: Callable[[str, int], Decimal | None],
+        suspended: Callable[[], tuple[str, ...]],
         clock_known: Callable[[], bool],
         venue_ms: Callable[[], int],
         wall: Callable[[], int],
@@ -72,6 +73,7 @@ class Trading:
         self._held = spot or None
         self._tell = tell
         self._rate_at = rate_at
+        self._suspended = suspended
         self._clock_known = clock_known
         self._venue_ms = venue_ms
         self._wall = wall
@@ -294,6 +296,7 @@ class Trading:
                 request=request,
                 since_ms=fills_since // MS,
                 rate_at=self._rate_at,
+                suspended=self._suspended,
                 venue_ms=self._venue_ms,
                 wall=self._wall,
             )

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
@@ -30,6 +31,7 @@ from services.venues.ccxt_venue.followed import Habits
 from services.venues.ccxt_venue.learning import learn
 from services.venues.ccxt_venue.line import ACCOUNT, MARKET, Line
 from services.venues.ccxt_venue.manners import MANNERS, Manner
+from services.venues.ccxt_venue.payouts import Payouts
 from services.venues.ccxt_venue.relisting import Relisting
 from services.venues.ccxt_venue.rows import Account
 from services.venues.ccxt_venue.trading import Trading
@@ -129,6 +131,7 @@ class CcxtVenue:
         self._line: Line | None = None
         self._stopped = asyncio.Event()
         self._last_trouble = ""
+        self._caps: dict[str, Decimal] = {}
 
     # --- life --------------------------------------------------------------------------------------------
 
@@ -170,8 +173,11 @@ class CcxtVenue:
             resync=self.resync,
             trouble=self._trouble,
             follow=self._follow,
+            capped=self._capped,
         )
         if self._manner is not None:
+            payouts = Payouts(self._door, self._trouble)
+            self._work.spawn(payouts.run(self._stopped, self._pace.payouts_s))
             self._trading = Trading(
                 self.name,
                 self._door,
@@ -180,6 +186,7 @@ class CcxtVenue:
                 conditional=self.capabilities.conditional,
                 tell=self._tell,
                 rate_at=self._feed.rate_at,
+                suspended=lambda: payouts.suspended,
                 clock_known=lambda: self._offset.usable(boot_ns()),
                 venue_ms=self.venue_ms,
                 wall=self._wall,
@@ -254,6 +261,7 @@ class CcxtVenue:
         offset = self._offset.offset_ms(boot_ns())
         age = self._line.age() if self._line is not None else None
         latencies = self._trading.latencies if self._trading is not None else None
+        connects = self._line.connects if self._line is not None else 0
         return VenueHealth(
             connected=self._line is not None and self._line.is_up,
             data_age_ms=None if age is None else int(age * 1000),
@@ -261,9 +269,7 @@ class CcxtVenue:
             latency_ms_p95=None if latencies is None else latencies.quantile(0.95),
             clock_offset_ms=None if offset is None else round(offset),
             budget=self._door.spent(),
-            reconnects=max(0, self._line.connects - 1, self._door.stream_connects - 1)
-            if self._line is not None
-            else 0,
+            reconnects=max(0, connects - 1, self._door.stream_connects - 1),
         )
 
     def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
@@ -271,11 +277,19 @@ class CcxtVenue:
         return None if self._feed is None else self._feed.levels(instrument.rpartition(".")[0], count)
 
     def _up(self) -> None:
-        caps = {each.spec.id: each.cap for each in self._listed.values() if each.cap is not None}
-        for word in connected(self.name, self.capabilities, self._wall(), caps):
+        for word in connected(self.name, self.capabilities, self._wall(), self._bounds()):
             self._tell(word)
         if self._feed is not None:
             self._feed.restate()
+
+    def _bounds(self) -> dict[str, Decimal]:
+        """Of funding rates, by instrument: what came with the rates, else what the list of markets told."""
+        return {row.spec.id: row.cap for row in self._listed.values() if row.cap is not None} | self._caps
+
+    def _capped(self, caps: dict[str, Decimal]) -> None:
+        before, self._caps = self._bounds(), self._caps | caps
+        if self._line is not None and self._line.is_up and self._bounds() != before:
+            self._tell(connected(self.name, self.capabilities, self._wall(), self._bounds())[0])
 
     def _down(self, reason: str) -> None:
         self._tell(VenueLink(venue=self.name, ts=self._wall(), up=False, reason=reason))
