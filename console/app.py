@@ -122,7 +122,8 @@ class StableConsole(App[str], inherit_bindings=False):
         from console.palette import Finder
 
         if not Finder.is_open(self):  # type: ignore[arg-type]
-            self.push_screen(Finder(id="--command-palette"))
+            self.desk.dim(True)
+            self.push_screen(Finder(id="--command-palette"), lambda _chosen: self.desk.undim())
 
     def get_system_commands(self, screen):  # type: ignore[no-untyped-def]
         """The palette offers our commands and keys, not Textual's own."""

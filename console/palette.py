@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from textual.app import SystemCommand
-from textual.command import CommandList, CommandPalette
+from textual.command import CommandInput, CommandList, CommandPalette
 
 from screens.acts import ConsoleScreen
 from screens.rooms import ROOMS
@@ -19,6 +19,9 @@ from services.protocol.commands import SPECS
 
 class Finder(CommandPalette):
     """Textual's palette. A page key before its list was ever laid out ends that one with a KeyError."""
+
+    def on_mount(self) -> None:
+        self.query_one(CommandInput).cursor_blink = False
 
     def _action_command_list(self, action: str) -> None:
         commands = self.query_one(CommandList)

@@ -17,7 +17,7 @@ from screens import frame
 from screens.draw import topbar
 from screens.draw.context import Context
 from screens.frame import INSET, Content, Cursor, Row
-from screens.ink import Line, Span, sides, wrap
+from screens.ink import Line, Span, Spans, sides, wrap
 from screens.paint import Paint
 from screens.widgets.grid import LineGrid
 from services.views.desk import DeskView
@@ -121,12 +121,15 @@ def _tightened(rows: list[Row], room: int) -> None:
             over -= len(rows.pop(at).lines)
 
 
-def key_line(pairs: Sequence[tuple[str, str]], width: int, out: str = "no, back to the desk") -> Line:
+def key_line(
+    pairs: Sequence[tuple[str, str]], width: int, out: str = "no, back to the desk", more: Spans = ()
+) -> Line:
     """The confirming keys, filled, at the left; the way out at the right."""
     left: list[Span] = []
     for at, (key, word) in enumerate(pairs):
         fill = "*on_alarm@alarm_fill" if key == "F" else "*bg@accent"
         left += [Span("   " if at else "", "text"), Span(f" {key} ", fill), Span(f" {word}", "*text")]
+    left += more
     right: list[Span] = [Span("n", "*accent"), Span(f" {out}", "muted")]
     line = sides(left, right, width)
     if not line.plain.rstrip().endswith(out):

@@ -1,7 +1,8 @@
 """The pair ticket: both legs of a pair by hand, what it costs and hides and changes, and what the gate says.
 
 Typed and sent as an order is: `enter` on a pair that passes ends the typing, `S` sends it. On a small
-terminal each part shows its first lines, and what is tightest or worst stands first.
+terminal the first page has the first lines of each part, what is tightest or worst first; the page keys show
+the whole of each, under the gate's word.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from themes import glyphs as g
 
 WIDE = 108
 """Cells it takes where there is room."""
+
+VERDICT_ROWS = 3
+"""Of the gate's and the board's word on the pages behind the first."""
 
 Cells = Mapping[str, Sequence[Spans]]
 Part = tuple[list[Line], int]
@@ -54,7 +58,41 @@ class PairTicketDialog(Ticket[PairTicketView]):
     def answer(self, width: int, rows: int | None) -> list[Line]:
         if self.view is None:
             return []
-        return _fitted(_parts(self.view, width), rows)
+        parts = _parts(self.view, width)
+        first = _fitted(parts, rows)
+        if rows is None:
+            return first
+        if sum(len(lines) for lines, _ in parts) <= rows:
+            self.page, self.pages = 0, 1
+            return first
+        verdict = _verdict(self.view, width)[0][:VERDICT_ROWS]
+        whole = [
+            _legs_rest(self.view, width),
+            *(lines for at, (lines, _) in enumerate(parts) if at not in (0, 2)),
+        ]
+        more = paged(whole, rows - len(verdict) - 1)
+        self.pages = 1 + len(more)
+        self.page = min(self.page, len(more))
+        return first if self.page == 0 else [*verdict, Line(), *more[self.page - 1]]
+
+
+def paged(parts: Sequence[Sequence[Line]], rows: int) -> list[list[Line]]:
+    """The parts in pages of at most so many lines, a blank one between two parts; a part that fits on a page
+    stands on one."""
+    pages: list[list[Line]] = [[]]
+    for part in filter(None, parts):
+        if pages[-1] and len(pages[-1]) + 1 + len(part) <= rows:
+            pages[-1].append(Line())
+        elif pages[-1]:
+            pages.append([])
+        left = list(part)
+        while left:
+            room = max(1, rows - len(pages[-1]))
+            pages[-1] += left[:room]
+            left = left[room:]
+            if left:
+                pages.append([])
+    return pages
 
 
 def _fitted(parts: Sequence[Part], rows: int | None) -> list[Line]:
@@ -108,12 +146,23 @@ def _legs(view: PairTicketView, width: int) -> list[Line]:
     return lines
 
 
+def _legs_rest(view: PairTicketView, width: int) -> list[Line]:
+    """Of the legs what their table had no room for."""
+    cells = [_leg(view.short, "short"), _leg(view.long, "long")]
+    layout = fit(_LEGS, cells, width, _LEGS_DROPPED)
+    rest = [each for each in _LEGS if each.id in ("side", "symbol") or not layout.shows(each.id)]
+    if layout.wrapped or len(rest) <= 2:
+        return []
+    small = fit(rest, cells, width, ())
+    return [header(small), *(line for one in cells for line in row(small, one))]
+
+
 def _grid(title: str, heads: Sequence[str], rows: Sequence[Sequence[Span]], width: int) -> list[Line]:
     """A name and its figures. The tables below each other share their columns: now stands under now."""
     if not rows:
         return []
-    cell = 12 if width >= 90 else 10
-    name = min(40, width - 4 * cell)
+    cell = 12 if width >= 90 or len(heads) < 4 else 10
+    name = min(40, width - len(heads) * cell)
     lines = [Line([Span(title, "muted")]).to(name)]
     for head in heads:
         lines[0].add(head.rjust(cell), "muted")

@@ -223,6 +223,10 @@ class Picture(Stage, inherit_bindings=False):
         for widget in (*self.panes.values(), self.command_line, self.key_bar, self.drawer):
             widget.repaint(dimmed=dimmed)
 
+    def undim(self) -> None:
+        """As bright as what is open now wants it."""
+        self.dim(self.dialog is not None and self.dialog.dims)
+
     # ---- places
 
     def _rects(self) -> Rects:

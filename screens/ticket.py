@@ -40,6 +40,9 @@ class Ticket(AskedDialog[View]):
         super().__init__(paint, clock, text)
         self.armed = False
         """The typing is over: keys are answers."""
+        self.page = 0
+        self.pages = 1
+        """How many the answer fills at the present size."""
 
     def command(self) -> ParsedCommand | None:
         """What stands there; None = it is not whole yet."""
@@ -67,6 +70,14 @@ class Ticket(AskedDialog[View]):
         if self.armed:
             self._since = self._clock()
         return self.armed
+
+    def turn(self, by: int) -> None:
+        """Another page of an answer that does not fit on one."""
+        self.page = max(0, min(self.pages - 1, self.page + by))
+        self.draw(self._drawn_width, len(self.lines))
+
+    def _scroll(self, by: int) -> None:
+        self.turn(1 if by > 0 else -1)
 
     # ---- the picture
 
@@ -101,14 +112,17 @@ class Ticket(AskedDialog[View]):
         return content
 
     def _keys(self, width: int) -> Line:
+        more: Spans = ()
+        if self.pages > 1:
+            at = f" page {self.page + 1} of {self.pages}"
+            more = (Span("   pgdn pgup", "*accent"), Span(at, "muted"))
         if not self.armed:
             left: Spans = (Span("enter", "*accent"), Span(" then S sends", "muted"))
             if self.command() is None or not self.allowed:
                 left = (Span("enter", "stale"), Span(" waits for the gate", "stale"))
-            return sides(left, (Span("esc", "*accent"), Span(" leaves", "muted")), width)
-        if self.allowed:
-            return key_line((("S", "send"), ("e", "edit")), width, out="no, nothing is sent")
-        return key_line((("e", "edit"),), width, out="no, nothing is sent")
+            return sides((*left, *more), (Span("esc", "*accent"), Span(" leaves", "muted")), width)
+        keys = (("S", "send"), ("e", "edit")) if self.allowed else (("e", "edit"),)
+        return key_line(keys, width, out="no, nothing is sent", more=more)
 
 
 class TicketDialog(Ticket[TicketView]):

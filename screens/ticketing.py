@@ -14,6 +14,7 @@ from screens.later import after
 from screens.link import Answer
 from screens.pair_ticket import PairTicketDialog
 from screens.ticket import Ticket, TicketDialog
+from screens.widgets.commandline import LineField
 
 
 class Ticketing(Asking, inherit_bindings=False):
@@ -47,6 +48,11 @@ class Ticketing(Asking, inherit_bindings=False):
             if self._ask_timer is not None:
                 self._ask_timer.cancel()
             self._ask_timer = after(self, ASK_AFTER_S, self.ask_gate)
+
+    def on_line_field_paged(self, message: LineField.Paged) -> None:
+        message.stop()
+        if isinstance(self.dialog, Ticket):
+            self.dialog.turn(message.by)
 
     def ticket_entered(self) -> None:
         dialog = self.dialog

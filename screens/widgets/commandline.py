@@ -86,6 +86,13 @@ class LineField(Input):
     class Entered(Typed):
         pass
 
+    class Paged(Message):
+        """A page key: what stands around the field may have more to show."""
+
+        def __init__(self, by: int) -> None:
+            super().__init__()
+            self.by = by
+
     class Left(Message):
         """`esc`: the field is left, and nothing else happens."""
 
@@ -131,6 +138,8 @@ class LineField(Input):
             self._walk(1 if event.key == "tab" else -1)
         elif event.key in ("up", "down") and self._history is not None:
             self._recall(-1 if event.key == "up" else 1)
+        elif event.key in ("pagedown", "pageup"):
+            self.post_message(self.Paged(1 if event.key == "pagedown" else -1))
         elif event.key in EDITS:
             # At once: through the bindings it would come behind the signs that were typed after it.
             self._offers, self._offer = [], -1

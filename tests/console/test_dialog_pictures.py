@@ -1,4 +1,7 @@
-"""Pictures of the tour and of the themes: the walk's steps, the choice, and each palette on the desk."""
+"""Pictures of the tour and of the choice of a theme over the real screens, and of each palette on the desk.
+
+As dialogs they are in `test_decision_pictures.py`, at every size in every palette.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,6 @@ from tests.console.stub import StubLink
 from tests.console.test_snapshots import SIZES
 
 Compare = Any
-LOOKS = [
-    ("80x24", "dark"),
-    ("120x40", "dark"),
-    ("200x60", "dark"),
-    ("120x40", "light"),
-    ("120x40", "sixteen"),
-]
 MARKETS, SAFETY = 2, 9
 """Steps of the walk, from nought."""
 
@@ -50,10 +46,9 @@ def at_step(number: int) -> Callable[[Pilot[Any]], Awaitable[None]]:
     return walk
 
 
-@pytest.mark.parametrize(("size", "palette"), LOOKS)
-def test_tour(snap_compare: Compare, size: str, palette: str) -> None:
-    app = app_of(palette, calm_strip())
-    assert snap_compare(app, terminal_size=SIZES[size], run_before=at_step(MARKETS))
+def test_tour(snap_compare: Compare) -> None:
+    app = app_of("dark", calm_strip())
+    assert snap_compare(app, terminal_size=SIZES["120x40"], run_before=at_step(MARKETS))
 
 
 def test_tour_of_the_safety_keys(snap_compare: Compare) -> None:
@@ -61,11 +56,10 @@ def test_tour_of_the_safety_keys(snap_compare: Compare) -> None:
     assert snap_compare(app, terminal_size=SIZES["80x24"], run_before=at_step(SAFETY))
 
 
-@pytest.mark.parametrize(("size", "palette"), LOOKS[:-1])
-def test_theme_choice(snap_compare: Compare, size: str, palette: str) -> None:
-    """The next theme is on the screen, the one in use is named. Sixteen colours have one theme: no choice."""
-    app = app_of(palette, calm_strip())
-    assert snap_compare(app, terminal_size=SIZES[size], press=["t", "down"])
+def test_theme_choice(snap_compare: Compare) -> None:
+    """The next theme is on the screen, the one in use is named."""
+    app = app_of("dark", calm_strip())
+    assert snap_compare(app, terminal_size=SIZES["120x40"], press=["t", "down"])
 
 
 @pytest.mark.parametrize("palette", ["contrast", "safe", "plain"])

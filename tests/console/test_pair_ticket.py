@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from screens.frame import INSET
+from screens.ink import Line, Span
 from screens.link import Answer
 from screens.paint import Paint
-from screens.pair_ticket import PairTicketDialog
+from screens.pair_ticket import PairTicketDialog, paged
 from screens.ticket import TicketDialog
 from services.views.pair_ticket import PairTicketView
 from tests.console.pair_fixtures import LONG, SHORT, TYPED, answered, denied_pair, pair_view, unknown_pair
@@ -122,6 +123,55 @@ def test_at_80x24_every_part_shows_its_first_lines() -> None:
         "USDT, long", "USDC, short", "worst: USDT −10 %", "−6,261",
     ):  # fmt: skip
         assert word in text, word
+
+
+async def test_at_80x24_the_page_keys_show_the_whole_of_it_while_one_types_and_after() -> None:
+    async with open_desk(size=(80, 24)) as d:
+        dialog = await opened(d, pair_view())
+        for word in (
+            "67,184.0",
+            "67,190.5",
+            "allowed, both legs",
+            "$43.68",
+            "even in 155.7 h",
+            "$22,941",
+            "87 %",
+        ):
+            assert word in d.text, word
+        assert "pgdn pgup page 1 of" in d.text
+        seen = [d.text]
+        for _ in range(dialog.pages - 1):
+            await d.press("pagedown")
+            assert "allowed, both legs as one" in d.text
+            assert f"pair open {SHORT}" in d.text
+            seen.append(d.text)
+        last = d.text
+        await d.press("pagedown")
+        assert d.text == last, "there is no page behind the last"
+        whole = "\n".join(seen[1:])
+        for word in (
+            "In and out $", "21.56", "Every", "Settles", "−$1,054", "portfolio leverage",
+            "funding flipped 24 h", "USDC 2023-03", "liquidation away, beta", " min 15.0 %", "USDT, long",
+        ):  # fmt: skip
+            assert word in whole, word
+        await d.press("enter", "pageup")
+        assert dialog.armed
+        assert f"page {dialog.pages - 1} of {dialog.pages}" in d.text
+        assert "S  send" in d.text
+        await d.press("S")
+        assert d.did == [("pair open", ARGS)]
+
+
+def test_a_part_that_fits_stands_on_one_page() -> None:
+    lines = [Line([Span(str(at), "text")]) for at in range(20)]
+    pages = paged([lines[:3], [], lines[3:6], lines[6:11], lines[11:20]], 7)
+    plain = [["".join(span.text for span in line.spans) for line in page] for page in pages]
+    assert plain == [
+        ["0", "1", "2", "", "3", "4", "5"],
+        ["6", "7", "8", "9", "10"],
+        ["11", "12", "13", "14", "15", "16", "17"],
+        ["18", "19"],
+    ]
 
 
 def test_what_is_unknown_is_called_so_and_never_nothing() -> None:
