@@ -129,7 +129,7 @@ def key_line(
     for at, (key, word) in enumerate(pairs):
         fill = "*on_alarm@alarm_fill" if key == "F" else "*bg@accent"
         left += [Span("   " if at else "", "text"), Span(f" {key} ", fill), Span(f" {word}", "*text")]
-    left += more
+    left += [Span(*each) for each in more]
     right: list[Span] = [Span("n", "*accent"), Span(f" {out}", "muted")]
     line = sides(left, right, width)
     if not line.plain.rstrip().endswith(out):
