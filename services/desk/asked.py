@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.desk import blackout, gatekeeping
+from services.desk import blackout, gatekeeping, short
 from services.desk.core import DeskCore
 from services.domain.enums import Purpose
 from services.domain.orders import OrderRequest
@@ -25,15 +25,18 @@ class Asked(NamedTuple):
     """A question to the gate and its answer."""
 
     order: OrderRequest
-    ctx: GateContext
+    ctx: GateContext | None
+    """None: a short question, asked afresh each time."""
     answer: GateAnswer
 
 
 def ask(core: DeskCore, order: OrderRequest, before: Asked | None = None) -> Asked:
     """The gate's answer at present figures. `before`: the same order was allowed before."""
+    brief = short.answer(core, order)
+    if brief is not None:
+        return Asked(order, None, brief)
     ctx = gatekeeping.order_context(core, order)
-    own = order.client_order_id
-    if before is not None and same_order(before.order, order) and same(before.ctx, ctx, own):
+    if before is not None and stands(before, order, ctx):
         answer = before.answer
     elif order.purpose is Purpose.HEDGE:
         answer = check_hedge(ctx, order)
@@ -41,6 +44,15 @@ def ask(core: DeskCore, order: OrderRequest, before: Asked | None = None) -> Ask
         answer = check_order(ctx, order)
     timing = None if order.purpose is Purpose.HEDGE else blackout.entry_check(core, order)
     return Asked(order, ctx, answer if timing is None else refused_too(answer, timing))
+
+
+def stands(before: Asked, order: OrderRequest, ctx: GateContext) -> bool:
+    """Would the very same question come to the very same answer again?"""
+    return (
+        before.ctx is not None
+        and same_order(before.order, order)
+        and same(before.ctx, ctx, order.client_order_id)
+    )
 
 
 def same_order(one: OrderRequest, other: OrderRequest) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from services.desk.core import DeskCore
 from services.domain.events import OrderFilled
@@ -19,10 +19,27 @@ from services.execution.entries import OrderEntry
 from services.portfolio.attribution import Parts, VenueParts, coin_of, cut, revalue, worth
 
 
-def look(core: DeskCore, venue: str) -> VenueParts:
-    """The venue's holdings at the last known figures. The first complete look is where the sums begin."""
+class Holdings(NamedTuple):
+    """What a venue's account holds at one moment, copied: it can be valued later in the same turn."""
+
+    balances: dict[str, Decimal]
+    positions: tuple[tuple[str, Decimal, Decimal], ...]
+    """(instrument, signed size, entry)."""
+
+
+def holdings(core: DeskCore, venue: str) -> Holdings:
+    account = core.ledger.account(venue)
+    return Holdings(
+        dict(account.balances),
+        tuple([(held.instrument, held.size, held.entry) for held in account.positions.values()]),
+    )
+
+
+def look(core: DeskCore, venue: str, held: Holdings | None = None) -> VenueParts:
+    """The venue's holdings (`held`: as they were) at the last known figures. The first complete look is where
+    the sums begin."""
     book = core.state.attribution.venues.setdefault(venue, VenueParts())
-    moved = _revalue(core, venue, book)
+    moved = _revalue(core, venue, book, held)
     book.parts.price += moved
     if book.begun is None:
         # Nothing that came before this is profit or loss of ours.
@@ -44,21 +61,14 @@ def booking(core: DeskCore, venue: str, part: str, sign: int = 1) -> Iterator[No
         setattr(book.parts, part, getattr(book.parts, part) + sign * change)
 
 
-@dataclass(slots=True)
-class Heard:
-    """What the books said to a fill."""
-
-    new: bool = False
-
-
-@contextmanager
-def filling(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Iterator[Heard]:
-    """A fill: fee, slippage against the decision's mid (a fill that is not ours: against the present one),
-    and the rest."""
-    book, heard = look(core, fill.venue), Heard()
-    yield heard
-    change = _revalue(core, fill.venue, book)
-    if book.begun is None or not heard.new:
+def filled(
+    core: DeskCore, fill: OrderFilled, entry: OrderEntry | None, before: Holdings, after: Holdings
+) -> None:
+    """A fill, and what the account held around it: fee, slippage against the decision's mid (a fill that is
+    not ours: against the present one), and the rest. In the turn of the fill, before any other look."""
+    book = look(core, fill.venue, before)
+    change = _revalue(core, fill.venue, book, after)
+    if book.begun is None:
         return
     spec = core.instruments[fill.instrument]
     fee_held, quote_held = book.held.get(fill.fee_coin), core.picture.quote_usd(fill.instrument)
@@ -122,17 +132,16 @@ def record(core: DeskCore) -> None:
         )
 
 
-def _revalue(core: DeskCore, venue: str, book: VenueParts) -> Decimal:
-    account = core.ledger.account(venue)
-    amounts: dict[str, Decimal] = dict(account.balances)
-    for held in account.positions.values():
-        spec = core.instruments.get(held.instrument)
-        if held.size == ZERO or spec is None or spec.inverse:
+def _revalue(core: DeskCore, venue: str, book: VenueParts, held: Holdings | None = None) -> Decimal:
+    amounts, positions = held if held is not None else holdings(core, venue)
+    for instrument, size, entry in positions:
+        spec = core.instruments.get(instrument)
+        if size == ZERO or spec is None or spec.inverse:
             continue
-        mark = core.picture.mark(held.instrument)
-        key = f"{spec.quote}|{held.instrument}"
+        mark = core.picture.mark(instrument)
+        key = f"{spec.quote}|{instrument}"
         if mark is not None:
-            amounts[key] = held.size * (mark - held.entry)
+            amounts[key] = size * (mark - entry)
         elif key in book.held:
             amounts[key] = book.held[key].amount
     coins = dict.fromkeys(coin_of(key) for key in (*book.held, *amounts))

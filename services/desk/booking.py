@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 
@@ -51,12 +52,15 @@ def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None
         if isinstance(event, OrderFilled):
             _foreign_fill(core, submit, event)
         return
+    late = isinstance(event, OrderFilled) and not event.liquidation
     for fill in applied.fills:
-        book_fill(core, fill, applied.entry)
+        book_fill(core, fill, applied.entry, late=late)
         protection.on_fill(core, submit, fill, applied.entry)
     _venue_verdict(core, event, applied.entry)
     _say_rests(core, applied.entry)
-    if applied.fills or applied.ended or isinstance(event, OrderAccepted | OrderUnknown):
+    if late and applied.fills:
+        core.later.append(partial(submit.keep, applied.entry))
+    elif applied.fills or applied.ended or isinstance(event, OrderAccepted | OrderUnknown):
         submit.keep(applied.entry)
     if not applied.duplicate:
         submit.tell(applied.entry)
@@ -98,17 +102,47 @@ def _venue_verdict(core: DeskCore, event: OrderEvent, entry: OrderEntry) -> None
     error_rate.note(core, note)
 
 
-def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> FillBooked:
-    """One fill into the ledger, the pair's costs and the table `trades`. Booking twice is harmless."""
+def book_fill(
+    core: DeskCore, fill: OrderFilled, entry: OrderEntry | None, *, late: bool = False
+) -> FillBooked:
+    """One fill into the ledger, the pair's costs and the table `trades`. Booking twice is harmless.
+
+    `late`: a single fill of ours, which an order may be waiting for. The ledger has it at once; what nobody
+    decides by (episode, waterfall, statistics, its record) follows in the second half of the turn.
+    """
+    before = attributing.holdings(core, fill.venue)
     spec = core.instruments[fill.instrument]
-    settle_usd = core.picture.settle_usd(fill.instrument)
-    fee_coin_usd = core.picture.index(fill.venue, fill.fee_coin)
-    quote_usd = core.picture.quote_usd(fill.instrument)
-    with attributing.filling(core, fill, entry) as heard:
-        booked = core.ledger.apply_fill(fill, spec, settle_usd, quote_usd, fee_coin_usd)
-        heard.new = not booked.duplicate
+    booked = core.ledger.apply_fill(
+        fill,
+        spec,
+        core.picture.settle_usd(fill.instrument),
+        core.picture.quote_usd(fill.instrument),
+        core.picture.index(fill.venue, fill.fee_coin),
+    )
     if booked.duplicate:
+        attributing.look(core, fill.venue)
         return booked
+    after = attributing.holdings(core, fill.venue)
+    keep = partial(_keep_fill, core, fill, entry, booked, before, after)
+    if late:
+        core.later.append(keep)
+    else:
+        keep()
+    return booked
+
+
+def _keep_fill(
+    core: DeskCore,
+    fill: OrderFilled,
+    entry: OrderEntry | None,
+    booked: FillBooked,
+    before: attributing.Holdings,
+    after: attributing.Holdings,
+) -> None:
+    """Everything but the ledger, in the turn of the fill: the same market, the same indexes."""
+    attributing.filled(core, fill, entry, before, after)
+    spec = core.instruments[fill.instrument]
+    quote_usd = core.picture.quote_usd(fill.instrument)
     counters = core.state.counters
     counters.fills += 1
     fee_usd = booked.fee_usd if booked.fee_usd is not None else ZERO
@@ -124,7 +158,7 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
         pair=pair,
         strategy=origin.removeprefix("strategy:"),
         quote_usd=quote_usd,
-        fee_usd=fee_coin_usd,
+        fee_usd=core.picture.index(fill.venue, fill.fee_coin),
         reason=entry.request.reason if entry is not None else FOREIGN,
     )
     episode = core.episodes.id_of(fill.instrument, pair) or (closed[-1].id if closed else "")
@@ -163,7 +197,6 @@ def book_fill(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None) -> Fi
             severity=Severity.ALARM,
             latched=True,
         )
-    return booked
 
 
 def _pair_taken_from(core: DeskCore, fill: OrderFilled) -> str | None:

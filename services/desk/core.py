@@ -7,7 +7,8 @@ reads a clock: `now` is the time of the event.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from services.alerts.book import AlertBook
@@ -60,6 +61,10 @@ class DeskCore:
         self.instruments: dict[str, Instrument] = {**instruments, **state.relisted}
         self.listing = Listing(self.instruments)
         self.out: list[Effect] = []
+        self.half = 0
+        """Counts the halves of turns: what is kept for one of them is void in the next."""
+        self.later: deque[Callable[[], None]] = deque()
+        """What nobody waits for, put off to the second half of this turn. No state: empty between turns."""
         self.base_settings = settings
         """As the profile has them, without the operator's overrides."""
         self.bind(settings)
@@ -115,6 +120,12 @@ class DeskCore:
                 for name, cap in book.facts.funding_caps.items()
             }
         )
+
+    def catch_up(self) -> None:
+        """Do what this turn has put off, in its order, and what that puts off in turn."""
+        later = self.later
+        while later:
+            later.popleft()()
 
     # -- effects -----------------------------------------------------------------------------------------
 

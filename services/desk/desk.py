@@ -133,13 +133,30 @@ class Desk:
         return self.core.state
 
     def handle(self, event: Event) -> tuple[Effect, ...]:
-        """One event. An exception out of it is fatal to the engine: nothing half-done is carried out."""
+        """One event, the whole turn."""
+        return self.decide(event) + self.follow()
+
+    def decide(self, event: Event) -> tuple[Effect, ...]:
+        """The first half of a turn: what an order or its intent waits for. `follow` comes next, always, and
+        the effects of this half are carried out before it. An exception out of either is fatal to the engine.
+        """
         core = self.core
         state = core.state
         state.now = max(state.now, event.ts)
         with decimal.localcontext(DESK_CONTEXT):
             core.out = []
+            core.half += 1
             self._handlers[event.__class__](event)
+        return tuple(core.out)
+
+    def follow(self) -> tuple[Effect, ...]:
+        """The second half: records, figures for the journal, and the looks at everything."""
+        core = self.core
+        state = core.state
+        with decimal.localcontext(DESK_CONTEXT):
+            core.out = []
+            core.half += 1
+            core.catch_up()
             if state.now >= state.next_risk:
                 risk.tick(core, self.submit)
                 self.strategies.guard_orphans()
@@ -147,6 +164,7 @@ class Desk:
             if state.causes_changed:
                 controls.react(core, self.submit)
             self.life.follow_up()
+            core.catch_up()
         return tuple(core.out)
 
     def overran(self) -> str | None:

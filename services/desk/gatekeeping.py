@@ -74,14 +74,7 @@ def market_facts(core: DeskCore, instrument: str) -> MarketFacts:
     picture, now = core.picture, core.now
     spec = core.instruments[instrument]
     by_quote = marked_by_quote(core, instrument)
-    sides = picture.sides(instrument)
-    bid = ask = None
-    if sides is not None:
-        bid, ask = sides.bid, sides.ask
-    else:  # crossed: its prices are possible all the same
-        quote = picture.quote(instrument)
-        if quote is not None and 0 < quote.bid < IMPOSSIBLE and 0 < quote.ask < IMPOSSIBLE:
-            bid, ask = spec.price_of(quote.bid), spec.price_of(quote.ask)
+    bid, ask = book_of(core, instrument)
     fresh = fresh_mark(core, instrument)
     mark = fresh
     if fresh is None:
@@ -100,6 +93,18 @@ def market_facts(core: DeskCore, instrument: str) -> MarketFacts:
         mark_age_ns=(picture.quote_age if by_quote else picture.mark_age)(instrument, now),
         close_only=spec.delisting_ts is not None and now >= spec.delisting_ts - 3_600_000_000_000,
     )
+
+
+def book_of(core: DeskCore, instrument: str) -> tuple[Decimal | None, Decimal | None]:
+    """(bid, ask) as last stated, on the grid."""
+    sides = core.picture.sides(instrument)
+    if sides is not None:
+        return sides.bid, sides.ask
+    quote = core.picture.quote(instrument)  # crossed: its prices are possible all the same
+    if quote is None or not (0 < quote.bid < IMPOSSIBLE and 0 < quote.ask < IMPOSSIBLE):
+        return None, None
+    spec = core.instruments[instrument]
+    return spec.price_of(quote.bid), spec.price_of(quote.ask)
 
 
 def marked_by_quote(core: DeskCore, instrument: str) -> bool:
@@ -144,15 +149,15 @@ def clock_offset(core: DeskCore, venue: str) -> int | None:
     return 0 if -core.settings.fresh.clock_warn_ms < offset <= 0 else offset
 
 
-def open_orders(core: DeskCore, asked: str = "") -> tuple[OpenOrder, ...]:
+def open_orders(core: DeskCore, asked: str = "", only: str | None = None) -> tuple[OpenOrder, ...]:
     """Everything that may still fill: our orders in every stage, foreign ones, the pairs' reservations.
 
     `asked`: the order in question. Asked about again on `IntentDurable` it stands in the table already, and
-    must find its pair's reservation as whole as it was the first time.
+    must find its pair's reservation as whole as it was the first time. `only`: on this instrument alone.
     """
     rows: list[OpenOrder] = []
     leaves_by_leg: dict[tuple[str, str], Decimal] = {}
-    for entry in core.orders.open_orders():
+    for entry in core.orders.open_orders(only):
         request = entry.request
         leaves = entry.leaves
         if leaves <= ZERO or core.backstops.waiting(entry.id):
@@ -180,8 +185,8 @@ def open_orders(core: DeskCore, asked: str = "") -> tuple[OpenOrder, ...]:
         if request.pair is not None and not request.reduce_only and entry.id != asked:
             key = (request.pair, request.instrument)
             leaves_by_leg[key] = leaves_by_leg.get(key, ZERO) + leaves
-    rows.extend(_foreign(core))
-    rows.extend(_reservations(core, leaves_by_leg))
+    rows.extend(row for row in _foreign(core) if only is None or row.instrument == only)
+    rows.extend(_reservations(core, leaves_by_leg, only))
     return tuple(rows)
 
 
@@ -203,13 +208,17 @@ def _foreign(core: DeskCore) -> list[OpenOrder]:
     ]
 
 
-def _reservations(core: DeskCore, leaves_by_leg: dict[tuple[str, str], Decimal]) -> list[OpenOrder]:
+def _reservations(
+    core: DeskCore, leaves_by_leg: dict[tuple[str, str], Decimal], only: str | None
+) -> list[OpenOrder]:
     """The unsent rest of every pair that is still being built, leg by leg."""
     rows: list[OpenOrder] = []
     for pair in core.pairs.live():
         if pair.state not in (PairState.PLANNED, PairState.OPENING):
             continue
         for leg in pair.legs:
+            if only is not None and leg.instrument != only:
+                continue
             rest = leg.target - leg.size - leaves_by_leg.get((pair.id, leg.instrument), ZERO)
             if rest > ZERO:
                 rows.append(

@@ -9,22 +9,44 @@ from services.desk.core import DeskCore
 from services.domain.enums import InstrumentKind, Side
 from services.domain.money import ZERO
 from services.execution.flatten import RestingOrder
+from services.market.picture import MarketPicture
 from services.market.possible import IMPOSSIBLE
 
 
 class DeskPrices:
-    """Fresh figures or None; `last` and `usd` are the last good ones, for protective orders and bounds."""
+    """Fresh figures or None; `last` and `usd` are the last good ones, for protective orders and bounds.
 
-    __slots__ = ("_core",)
+    A pair asks for the same mid many times in one turn. It is worked out once for each half of a turn, time
+    and state of the picture.
+    """
+
+    __slots__ = ("_core", "_mids", "_picture", "_stamp", "_usds")
 
     def __init__(self, core: DeskCore) -> None:
         self._core = core
+        self._picture: MarketPicture | None = None
+        self._stamp = (-1, -1, -1)
+        self._mids: dict[str, Decimal | None] = {}
+        self._usds: dict[str, Decimal | None] = {}
+
+    def _settle(self) -> None:
+        """Forget what was worked out of another picture, or at another time."""
+        core = self._core
+        picture = core.picture
+        stamp = (core.half, core.state.now, picture.version)
+        if self._stamp != stamp or self._picture is not picture:
+            self._stamp, self._picture = stamp, picture
+            self._mids.clear()
+            self._usds.clear()
 
     def mid(self, instrument: str) -> Decimal | None:
-        core = self._core
-        if core.picture.fresh_quote(instrument, core.now) is None:
-            return None
-        return core.picture.mid(instrument)
+        self._settle()
+        kept = self._mids
+        if instrument not in kept:
+            core = self._core
+            fresh = core.picture.fresh_quote(instrument, core.now) is not None
+            kept[instrument] = core.picture.mid(instrument) if fresh else None
+        return kept[instrument]
 
     def touch(self, instrument: str) -> tuple[Decimal, Decimal] | None:
         core = self._core
@@ -54,7 +76,11 @@ class DeskPrices:
         return mid if mid is not None else picture.last_mark(instrument)
 
     def usd(self, instrument: str) -> Decimal | None:
-        return self._core.picture.last_usd(instrument)
+        self._settle()
+        kept = self._usds
+        if instrument not in kept:
+            kept[instrument] = self._core.picture.last_usd(instrument)
+        return kept[instrument]
 
     def positions(self) -> Mapping[str, Decimal]:
         """Signed size of every open perp position of the ledger, foreign part included."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from services.desk.core import DeskCore
 from services.domain.orders import OrderRequest
-from services.risk.context import GateAnswer
+from services.risk.context import Check, GateAnswer
+
+BESIDE = "beside"
+"""Kind of the row with a reducing order's figures that refuse nothing."""
 
 
 def links(core: DeskCore, order: OrderRequest) -> dict[str, object]:
@@ -22,7 +26,13 @@ def links(core: DeskCore, order: OrderRequest) -> dict[str, object]:
 def gate_figures(answer: GateAnswer) -> dict[str, object]:
     """Every figure of the gate for the journal, those that refuse nothing included (SEMANTICS 3)."""
     figures: dict[str, object] = {"binding": answer.binding, "head_room": _short(answer.head_room)}
-    for check in answer.checks:
+    figures.update(figures_of(answer.checks))
+    return figures
+
+
+def figures_of(checks: Iterable[Check]) -> dict[str, object]:
+    figures: dict[str, object] = {}
+    for check in checks:
         name = f"{check.name} {check.subject}".strip()
         if check.limit is not None:
             value = "none" if check.value is None and check.passed else _short(check.value)

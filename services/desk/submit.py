@@ -8,19 +8,19 @@ machine that asked, whose answer is carried out in the same turn.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 
 import msgspec
 
-from services.desk import idle, measuring
+from services.desk import gatekeeping, idle, measuring
 from services.desk.asked import Asked, ask
 from services.desk.core import DeskCore
 from services.desk.prices import DeskPrices
-from services.desk.reasons import gate_figures, links
+from services.desk.reasons import BESIDE, figures_of, gate_figures, links
 from services.desk.state import DeniedNote
 from services.domain.effects import Cancel, QueryOrder, SaveIntent, Send
 from services.domain.enums import OrderState, Purpose, Severity, TradingState
 from services.domain.orders import OrderRequest
-from services.domain.records import OrderRecord
 from services.execution.actions import (
     Action,
     Actions,
@@ -37,6 +37,7 @@ from services.execution.actions import (
 )
 from services.execution.table import OrderEntry
 from services.risk.context import GateAnswer
+from services.risk.gate import beside
 
 MAX_ACTIONS = 400
 """In one turn. More means that a machine and the gate answer each other in circles: it is cut and alarmed."""
@@ -141,7 +142,12 @@ class Submitter:
     # -- orders ------------------------------------------------------------------------------------------
 
     def ask_gate(self, order: OrderRequest) -> GateAnswer:
-        return ask(self.core, order).answer
+        """Every figure, those included that refuse nothing: for whoever wants to see them."""
+        answer = ask(self.core, order).answer
+        if not answer.reducing:
+            return answer
+        ctx = gatekeeping.order_context(self.core, order)
+        return msgspec.structs.replace(answer, checks=(*answer.checks, *beside(ctx, order)))
 
     def place(self, order: OrderRequest) -> None:
         """The gate's question, then intent or denial."""
@@ -171,16 +177,18 @@ class Submitter:
             core.emit(Send(order=self._wired(final)))
             core.emit(intent)
             self._sent(entry)
+            core.later.append(partial(self._beside, final))
             return
         core.state.intents[str(seq)] = [final.client_order_id]
         self._asked[final.client_order_id] = asked
         core.emit(intent)
-        self.keep(entry)
+        core.later.append(partial(self.keep, entry))
 
     def on_durable(self, seq: int) -> None:
         """The intent is on disk: the gate once more at present figures, then out."""
         core = self.core
-        for client_order_id in core.state.intents.pop(str(seq), []):
+        names = core.state.intents.pop(str(seq), [])
+        for client_order_id in names:
             entry, before = core.orders.get(client_order_id), self._asked.pop(client_order_id, None)
             if entry is None or entry.state is not OrderState.INITIALIZED:
                 continue
@@ -188,11 +196,27 @@ class Submitter:
             if not answer.allowed or answer.quantity < entry.request.quantity:
                 self._deny(entry.request, answer)
                 continue
-            text = f"intent {seq} is on disk; the gate again: allowed"
-            core.decide("durable", client_order_id, text, gate_figures(answer))
             core.emit(Send(order=self._wired(entry.request)))
+            core.later.append(partial(self._say_durable, seq, client_order_id, answer))
             idle.passed(core, entry.request)
-            self._sent(entry)
+            if client_order_id == names[-1]:
+                # Nothing is asked behind it in this half of the turn: the books may hear of it in the other.
+                core.later.append(partial(self._sent, entry))
+            else:
+                self._sent(entry)
+            if answer.reducing:
+                core.later.append(partial(self._beside, entry.request))
+
+    def _say_durable(self, seq: int, client_order_id: str, answer: GateAnswer) -> None:
+        text = f"intent {seq} is on disk; the gate again: allowed"
+        self.core.decide("durable", client_order_id, text, gate_figures(answer))
+
+    def _beside(self, order: OrderRequest) -> None:
+        """The limits after a reducing order, for the journal: they refuse nothing, and it does not wait."""
+        core = self.core
+        limits = beside(gatekeeping.order_context(core, order), order)
+        text = "the limits after it, which refuse no reducing order"
+        core.decide(BESIDE, order.client_order_id, text, figures_of(limits))
 
     def _wired(self, order: OrderRequest) -> OrderRequest:
         """As the venue gets it: no reduce-only flag where it knows none."""
@@ -307,26 +331,7 @@ class Submitter:
 
     def keep(self, entry: OrderEntry) -> None:
         """Record the order's present state."""
-        request = entry.request
-        self.core.record(
-            OrderRecord(
-                ts=self.core.now,
-                client_order_id=entry.id,
-                venue_order_id=entry.venue_order_id,
-                instrument=request.instrument,
-                side=request.side,
-                quantity=request.quantity,
-                price=request.price,
-                filled=entry.filled,
-                avg_price=entry.avg_price,
-                state=entry.state,
-                purpose=request.purpose.value,
-                origin=request.origin,
-                pair=request.pair,
-                reduce_only=request.reduce_only,
-                text=entry.text or request.reason,
-            )
-        )
+        self.core.record(entry.record(self.core.now))
 
     def arm_probes(self) -> None:
         """Keep the timer `orders` at the next moment an order must be looked at."""

@@ -32,25 +32,11 @@ class StoreKeeper:
     def record(self, row: Row) -> None:
         self._writer.record(row)
 
-    def commit(self) -> Future[None]:
+    def commit(self) -> Future[int]:
         self._journal.seal()
         self._commits += 1
-        done: Future[None] = Future()
-        self._writer.commit_intent(self._commits).add_done_callback(lambda found: _pass_on(found, done))
-        return done
+        return self._writer.commit_intent(self._commits)
 
     def latch(self, effect: WriteLatch) -> str | None:
         scopes = tuple((each.cause, each.scope, each.text) for each in effect.scopes)
         return self._latch.write(effect.state.value, effect.cause, effect.text, effect.ts, scopes)
-
-
-def _pass_on(found: Future[int], done: Future[None]) -> None:
-    """The store's answer, as an OSError when it could not."""
-    if found.cancelled():
-        done.set_exception(OSError("the store was closed before the intent was on disk"))
-        return
-    error = found.exception()
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(error if isinstance(error, OSError) else OSError(str(error)))

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.domain.effects import (
     ArmDeadMan,
@@ -51,6 +51,12 @@ log = logging.getLogger("stableconsole.drive")
 
 LAST_WORDS_NS = 200_000_000
 """How long the cancels of a fatal halt may take to arrive, virtual time."""
+
+
+_FIRST = (WriteLatch, Send, Cancel)
+"""Carried out before its row in the journal. The latch's row is synced, and two syncs at once wait for each
+other on the same disk, with the cancels behind them. An order and a cancel wait for no row of their own: an
+order's intent is on disk already, or it is protective and waits for nothing."""
 
 
 class DeskFailed(RuntimeError):
@@ -98,7 +104,7 @@ class VirtualMachine:
         self.disk = disk if disk is not None else SlowDisk()
         self.intent_timeout_ns = intent_timeout_ms * 1_000_000
         self.waiting: list[int] = []
-        self.commit: Future[None] | None = None
+        self.commit: Future[Any] | None = None
         self.stopped: Stopped | None = None
         self.on_record: Callable[[Row], None] | None = None
         """Hears the rows that go to the store: pictures are made of them, no decision."""
@@ -110,6 +116,7 @@ class VirtualMachine:
         self.events = 0
         self._carry: dict[type, Callable[..., None]] = {
             SaveIntent: self._save_intent,
+            WriteLatch: self._latch,
             Send: self._send,
             Cancel: self._cancel,
             QueryOrder: self._query,
@@ -134,20 +141,9 @@ class VirtualMachine:
         self.events += 1
         self.working.heard(event)
         try:
-            effects = self.desk.handle(event)
-            for effect in effects:
-                if type(effect) is WriteLatch:
-                    # Before its row in the journal: that one is synced, and two syncs at once wait for each
-                    # other on the same disk, with the cancels behind them.
-                    self._latch(effect)
-                    self.keeper.effect(effect)
-                    continue
-                self.keeper.effect(effect)
-                if self.on_effect is not None:
-                    self.on_effect(effect, event.ts)
-                carry = self._carry.get(type(effect))
-                if carry is not None:
-                    carry(effect)
+            # What an order waits for is carried out before the desk does the rest of its turn.
+            self._carry_out(self.desk.decide(event), event.ts)
+            self._carry_out(self.desk.follow(), event.ts)
         except Exception as error:
             # In the desk, or in what carries its effects out: half a turn is done, nobody knows which.
             self._fail(error, event)
@@ -159,6 +155,19 @@ class VirtualMachine:
         if self.on_market is not None and type(event) is MarketFrame:
             self.on_market(event)
         self.on_handled(self.queue.now)
+
+    def _carry_out(self, effects: tuple[Effect, ...], ts: int) -> None:
+        for effect in effects:
+            kind = type(effect)
+            carry = self._carry.get(kind)
+            if kind in _FIRST and carry is not None:
+                carry(effect)
+                carry = None
+            self.keeper.effect(effect)
+            if self.on_effect is not None:
+                self.on_effect(effect, ts)
+            if carry is not None:
+                carry(effect)
 
     def _fail(self, error: Exception, event: Event) -> None:
         """Latch first, then a cancel for every order that may live, by the driver's own list."""

@@ -7,7 +7,7 @@ when all of it is on disk.
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.domain.effects import Effect, WriteLatch
 from services.domain.events import Event
@@ -17,7 +17,11 @@ from services.domain.records import Row
 class DeskPort(Protocol):
     """The desk as the driver sees it."""
 
-    def handle(self, event: Event) -> tuple[Effect, ...]: ...
+    def decide(self, event: Event) -> tuple[Effect, ...]:
+        """The first half of a turn; its effects are carried out before `follow` is called."""
+
+    def follow(self) -> tuple[Effect, ...]:
+        """The second half."""
 
     def overran(self) -> str | None:
         """The strategy that the watchdog broke off during the last call, once; None = none."""
@@ -33,7 +37,7 @@ class Keeper(Protocol):
     def record(self, row: Row) -> None:
         """Keep a row in its table."""
 
-    def commit(self) -> Future[None]:
+    def commit(self) -> Future[Any]:
         """Make everything so far durable; the future carries the store's OSError when it cannot."""
 
     def latch(self, effect: WriteLatch) -> str | None:

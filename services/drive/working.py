@@ -25,6 +25,10 @@ from services.domain.orders import OrderRequest
 
 _ENDED = (OrderState.REJECTED, OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED)
 
+_HEARD: frozenset[type] = frozenset(
+    {OrderAccepted, OrderRejected, OrderCanceled, OrderFilled, OrderReport, AccountReport}
+)
+
 
 class Working(Struct):
     """One order that was sent and has not ended as far as the venue has said."""
@@ -50,6 +54,8 @@ class WorkingOrders:
 
     def heard(self, event: Event) -> None:
         """Any word of a venue; what is no order's is ignored."""
+        if event.__class__ not in _HEARD:
+            return
         match event:
             case OrderAccepted():
                 found = self._orders.get(event.client_order_id)

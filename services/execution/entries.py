@@ -11,6 +11,7 @@ from services.domain.enums import OrderState, OrderType, TimeInForce
 from services.domain.events import OrderFilled
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
+from services.domain.records import OrderRecord
 from services.execution.actions import Probe
 from services.execution.life import ENDED
 
@@ -98,6 +99,27 @@ class OrderEntry:
         """The venue shows it working long after it was to end: it is canceled and asked after, and in no
         doubt as long as the venue answers."""
         return self.rests_since is not None and not self.ended and not self.in_doubt
+
+    def record(self, now: int) -> OrderRecord:
+        """Its present state, for the store."""
+        request = self.request
+        return OrderRecord(
+            ts=now,
+            client_order_id=request.client_order_id,
+            venue_order_id=self.venue_order_id,
+            instrument=request.instrument,
+            side=request.side,
+            quantity=request.quantity,
+            price=request.price,
+            filled=self.filled,
+            avg_price=self.avg_price,
+            state=self.state,
+            purpose=request.purpose.value,
+            origin=request.origin,
+            pair=request.pair,
+            reduce_only=request.reduce_only,
+            text=self.text or request.reason,
+        )
 
 
 class Applied(Struct, frozen=True):

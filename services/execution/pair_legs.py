@@ -61,10 +61,12 @@ def leaves(pair: Pair, number: int, *, increasing: bool) -> Decimal:
 
 def reference(leg: Leg, prices: Prices) -> Decimal | None:
     """The best price we have to value a leg with: fresh mid, last good price, our own entry price."""
-    for price in (prices.mid(leg.instrument), prices.last(leg.instrument), leg.entry_price):
-        if price is not None and price > ZERO:
-            return price
-    return None
+    price = prices.mid(leg.instrument)
+    if price is None or price <= ZERO:
+        price = prices.last(leg.instrument)
+    if price is None or price <= ZERO:
+        price = leg.entry_price
+    return price if price is not None and price > ZERO else None
 
 
 def unit_usd(leg: Leg, prices: Prices) -> Decimal | None:

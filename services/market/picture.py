@@ -66,6 +66,8 @@ class MarketPicture:
         self._grid_marks: dict[str, tuple[float, Decimal | None]] = {}
         self._grid_quotes: dict[str, tuple[QuoteRow, Sides | None]] = {}
         self._grid_indexes: dict[tuple[str, str], tuple[float, Decimal | None]] = {}
+        self.version = 0
+        """Grows with everything that comes in: what was worked out of the picture at another one is void."""
         self._smoothed: dict[tuple[str, Decimal], tuple[int, Decimal | None]] = {}
 
     def cap_rates(self, caps: Mapping[str, Decimal]) -> None:
@@ -83,6 +85,7 @@ class MarketPicture:
 
         A hole in the sequence, or a count that starts anew, ends the proof of everything not in this frame.
         """
+        self.version += 1
         state = self.state
         feed = state.feeds.get(frame.venue)
         if feed is None:
@@ -97,10 +100,8 @@ class MarketPicture:
         feed.last_ts = ts
         feed.ahead_ns = frame.ts_event - frame.ts
         state.clock = max(state.clock, frame.ts)
-        if frame.quotes:
-            quotes = feed.quotes
-            for quote in frame.quotes:
-                quotes[quote.instrument] = (quote, ts)
+        for quote in frame.quotes:
+            feed.quotes[quote.instrument] = (quote, ts)
         if frame.marks:
             marks = feed.marks
             for mark in frame.marks:
@@ -109,12 +110,10 @@ class MarketPicture:
                     if known_mark is not None and 0.0 < known_mark[0].mark < IMPOSSIBLE:
                         feed.good_marks[mark.instrument] = known_mark[0].mark
                 marks[mark.instrument] = (mark, ts)
-        if frame.indexes:
-            indexes = feed.indexes
-            for row in frame.indexes:
-                if 0.0 < row.index < IMPOSSIBLE:
-                    feed.good_indexes[row.coin] = row.index
-                indexes[row.coin] = (row.index, ts)
+        for row in frame.indexes:
+            if 0.0 < row.index < IMPOSSIBLE:
+                feed.good_indexes[row.coin] = row.index
+            feed.indexes[row.coin] = (row.index, ts)
         for rate in frame.rates:
             known = state.rates.get(rate.instrument)
             if known is None:
@@ -123,6 +122,7 @@ class MarketPicture:
 
     def link(self, event: VenueLink) -> None:
         """The connection went up or down: nothing older is vouched for, and the sequence starts anew."""
+        self.version += 1
         feed = self.state.feeds.setdefault(event.venue, VenueFeed())
         feed.up = event.up
         feed.seq = None

@@ -9,11 +9,10 @@ None here and never makes an answer more permissive (SEMANTICS 3).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.domain.enums import Purpose, Side, TradingState
 from services.domain.instrument import Instrument
@@ -98,8 +97,7 @@ class Usage(Struct, frozen=True, kw_only=True):
     """Entries of this origin, instrument and side within `gate.repeat_window_s`; a pair counts once."""
 
 
-@dataclass(slots=True, frozen=True, kw_only=True)
-class GateContext:
+class GateContext(Struct, frozen=True, kw_only=True):
     """Everything the gate may look at for one question.
 
     `accounts` holds every account (all count in the sums), as it stands: `portfolio.margin.account_input`
@@ -123,17 +121,17 @@ class GateContext:
     unknown, treated as HALTED."""
     state_text: str = ""
     """The causes in words, for the refusal."""
-    depeg_levels: Mapping[str, str] = field(default_factory=dict)
+    depeg_levels: Mapping[str, str] = {}
     """Coin -> `ok`, `warn`, `block`, `reduce`, `unknown`; a missing coin is unknown. USD needs no row."""
     usage: Usage = field(default_factory=Usage)
-    disabled: Mapping[str, str] = field(default_factory=dict)
+    disabled: Mapping[str, str] = {}
     """Disabled origins and why (`CauseBook.disabled()`)."""
-    owners: Mapping[str, str] = field(default_factory=dict)
+    owners: Mapping[str, str] = {}
     """Instrument -> origin that owns its open position; two strategies never take opposite sides of one."""
-    alone: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
+    alone: Mapping[tuple[str, str], Decimal] = {}
     """(pair, spot instrument) -> what that leg did without the other, base units, bought > 0. Both legs of
     every live pair of the kind `spot` have a row."""
-    halts_venue: Mapping[str, str] = field(default_factory=dict)
+    halts_venue: Mapping[str, str] = {}
     """Venues where no new risk is taken although no trading state says so (error rate), and why."""
 
 

@@ -69,14 +69,25 @@ def check_pair(ctx: GateContext, orders: tuple[OrderRequest, OrderRequest]) -> G
 
 
 def check_hedge(ctx: GateContext, order: OrderRequest) -> GateAnswer:
-    """A hedge inside its pair's reservation: refused only by the trading state (the pair is then reversed),
-    an unknown instrument, or its own band. What exceeds the reservation meets every check of an order too."""
+    """A hedge inside its pair's reservation meets `check_reserved`; what exceeds the reservation meets every
+    check of an order too."""
     if is_reducing(ctx, order):
         return _reducing_answer(ctx, order)
+    answer = check_reserved(ctx, order)
+    if answer is None:
+        return _order_answer(ctx, order, [band_check(ctx, order, ctx.instruments.get(order.instrument))])
+    return answer
+
+
+def check_reserved(ctx: GateContext, order: OrderRequest) -> GateAnswer | None:
+    """A hedge inside its pair's reservation is refused only by the trading state (the pair is then reversed),
+    an unknown instrument, or its own band. None: it is not inside, and this is no answer.
+
+    Looks at what `short_context` holds."""
     spec = ctx.instruments.get(order.instrument)
     quantity = positive(order.quantity)
     if spec is None or quantity is None or quantity > reserved(ctx, order):
-        return _order_answer(ctx, order, [band_check(ctx, order, spec)])
+        return None
     lot, tick, price = positive(spec.size_increment), positive(spec.price_increment), positive(order.price)
     on_grid = lot is not None and quantity % lot == ZERO
     on_grid = on_grid and tick is not None and (price is None or price % tick == ZERO)
@@ -223,8 +234,15 @@ def _limits(
 
 
 def _reducing_answer(ctx: GateContext, order: OrderRequest) -> GateAnswer:
+    answer = check_reducing(ctx, order)
+    return structs.replace(answer, checks=(*answer.checks, *beside(ctx, order)))
+
+
+def check_reducing(ctx: GateContext, order: OrderRequest) -> GateAnswer:
+    """An order that says it reduces: the four checks that may refuse it, without the figures `beside` them.
+
+    Looks at what `short_context` holds."""
     checks, quantity = reducing_checks(ctx, order)
-    checks += _beside(ctx, order)
     spec = ctx.instruments.get(order.instrument)
     failed = next((check.name for check in checks if check.binding and not check.passed), "")
     return GateAnswer(
@@ -238,7 +256,7 @@ def _reducing_answer(ctx: GateContext, order: OrderRequest) -> GateAnswer:
     )
 
 
-def _beside(ctx: GateContext, order: OrderRequest) -> list[Check]:
+def beside(ctx: GateContext, order: OrderRequest) -> list[Check]:
     """The limits after a reducing order: for the journal, they refuse nothing, and neither does a figure
     they cannot be computed from."""
     try:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from msgspec import Struct
+
 from services.domain.enums import Side
 from services.domain.instrument import Instrument
 from services.domain.money import ONE, ZERO
@@ -20,8 +22,7 @@ Range = tuple[Decimal, Decimal]
 """(lowest, highest)."""
 
 
-@dataclass(slots=True, frozen=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """An order, or part of one, that may still fill."""
 
     instrument: Instrument

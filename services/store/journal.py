@@ -62,35 +62,19 @@ class SessionStarted(Struct, frozen=True, kw_only=True, tag="session"):
     """Restored desk state, msgpack; empty = a new desk."""
 
 
-class ChainRow:
+class ChainRow(Struct):
     """One row of the chain on its way to the writer. `payload` is uncompressed: the hash covers that."""
 
-    __slots__ = ("bulk", "count", "digest", "hash", "kind", "note", "payload", "seq", "sync", "ts")
-
-    def __init__(
-        self,
-        seq: int,
-        kind: str,
-        ts: int,
-        count: int,
-        payload: bytes | None,
-        digest: bytes,
-        hash_: bytes,
-        *,
-        bulk: bool = False,
-        sync: bool = False,
-        note: str = "",
-    ) -> None:
-        self.seq = seq
-        self.kind = kind
-        self.ts = ts
-        self.count = count
-        self.payload = payload
-        self.digest = digest
-        self.hash = hash_
-        self.bulk = bulk
-        self.sync = sync
-        self.note = note
+    seq: int
+    kind: str
+    ts: int
+    count: int
+    payload: bytes | None
+    digest: bytes
+    hash: bytes
+    bulk: bool = False
+    sync: bool = False
+    note: str = ""
 
 
 def link(previous: bytes, seq: int, kind: str, ts: int, count: int, digest: bytes) -> bytes:

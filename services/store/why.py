@@ -28,6 +28,7 @@ from services.store.why_rows import (
     decision_of,
     effect_of,
     fill_of,
+    gate_of,
     last,
     named,
     requests,
@@ -137,7 +138,7 @@ class _Chains:
         name = record.client_order_id
         mine = [(row, effect) for row, effect in rows if about(effect, name)]
         request = next(iter(requests(mine, name)), None)
-        gate = decision_of(mine, "gate")
+        gate = gate_of(mine)
         flatten = gate.figures.get("flatten") if gate is not None else None
         reason = request.reason if request is not None else record.text
         purpose = Purpose(record.purpose)

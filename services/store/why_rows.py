@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from services.domain.effects import Cancel, Decision, Effect, QueryOrder, Record, SaveIntent, Send
 from services.domain.enums import OrderState, Side
 from services.domain.money import BPS, ZERO
@@ -64,6 +66,14 @@ def decision_of(mine: Sequence[Found], kind: str) -> WhyStep | None:
         if isinstance(effect, Decision) and effect.kind == kind:
             return step(row, effect)
     return None
+
+
+def gate_of(mine: Sequence[Found]) -> WhyStep | None:
+    """The gate's answer; a reducing order's with the figures that refuse nothing, which follow it."""
+    gate, beside = decision_of(mine, "gate"), decision_of(mine, "beside")
+    if gate is None or beside is None:
+        return gate
+    return replace(gate, figures={**gate.figures, **beside.figures})
 
 
 def steps_of(mine: Sequence[Found], kinds: tuple[str, ...]) -> tuple[WhyStep, ...]:

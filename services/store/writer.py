@@ -89,7 +89,6 @@ class StoreWriter:
         self._waiting_since: float | None = None
         self._gaps = 0
         self._closing: float | None = None
-        self._sleeping = False
         self._facts: list[StoreFact] = []
         self._trouble: StoreFact | None = None
         self._slow = False
@@ -126,7 +125,6 @@ class StoreWriter:
                 future.set_exception(StoreTrouble("the store's writer is closed"))
             else:
                 self._asked.append((self._put, seq, future))
-                self._sleeping = False
                 self._work.notify()
         return future
 
@@ -175,7 +173,6 @@ class StoreWriter:
         """Write what waits, then stop. False = something could not be written within the time."""
         with self._lock:
             self._closing = time.monotonic() + timeout_s
-            self._sleeping = False
             self._work.notify()
             self._room.notify_all()
         self._thread.join(timeout_s + 1.0)
@@ -186,9 +183,6 @@ class StoreWriter:
         self._put += 1
         if self._waiting_since is None:
             self._waiting_since = time.monotonic()
-        if self._sleeping:
-            self._sleeping = False
-            self._work.notify()
 
     def _overflow(self) -> None:
         if self._wait_when_full and self._trouble is None:
@@ -256,13 +250,10 @@ class StoreWriter:
     def _take(self) -> tuple[list[ChainRow | Row], bool, bool]:
         """The next rows in order, what failed before in front; is FULL sync asked for; are we closing."""
         with self._lock:
-            if not self._pending and not self._asked and self._closing is None:
-                if not self._queue:
-                    self._sleeping = True
-                    self._work.wait()
-                    self._sleeping = False
-                if not self._asked and self._closing is None and len(self._bulk) <= self._bulk_max:
-                    self._work.wait(self._every_s)
+            idle = not self._pending and not self._asked and self._closing is None
+            if idle and len(self._bulk) <= self._bulk_max:
+                # It looks by itself: to be woken by a row would cost the very turn that made it.
+                self._work.wait(self._every_s)
             for _ in range(min(_BATCH - len(self._pending), len(self._queue))):
                 self._pending.append(self._queue.popleft())
             self._taken_at = time.monotonic()

@@ -87,14 +87,14 @@ def watch_run() -> None:
     async def watched(self: Running) -> object:
         probing = asyncio.get_running_loop().create_task(probe())
         machine = self._parts.machine
-        hear = machine.desk.handle
+        hear = machine.desk.decide
 
-        def handle(event: object) -> object:
+        def decide(event: object) -> object:
             if type(event) is MarketFrame:
                 TOLD.rows += len(event.quotes) + len(event.marks)
             return hear(event)  # type: ignore[arg-type]
 
-        machine.desk.handle = handle  # type: ignore[method-assign,assignment]
+        machine.desk.decide = decide  # type: ignore[method-assign,assignment]
         try:
             return await run(self)
         finally:

@@ -47,10 +47,13 @@ class Counting:
         self.calls = 0
         self.kinds: Counter[str] = Counter()
 
-    def handle(self, event: Event) -> tuple[Effect, ...]:
+    def decide(self, event: Event) -> tuple[Effect, ...]:
         self.calls += 1
         self.kinds[type(event).__name__] += 1
         return self.desk.handle(event)
+
+    def follow(self) -> tuple[Effect, ...]:
+        return ()
 
     def overran(self) -> str | None:
         return self.desk.overran()

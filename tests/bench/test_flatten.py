@@ -79,7 +79,7 @@ class Hand:
         self._desk = desk
         self.wanted: list[tuple[str, bool]] = []
 
-    def handle(self, event):  # type: ignore[no-untyped-def]
+    def decide(self, event):  # type: ignore[no-untyped-def]
         core = self._desk.core
         plain = core.emit
         effects = self._desk.handle(event)
@@ -92,6 +92,9 @@ class Hand:
             effects = (*effects, *core.out)
         assert core.emit == plain
         return effects
+
+    def follow(self):  # type: ignore[no-untyped-def]
+        return ()
 
     def overran(self) -> str | None:
         return self._desk.overran()

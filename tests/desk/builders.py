@@ -32,10 +32,13 @@ class Ear:
         self.desk = desk
         self.deaf: list[str] = []
 
-    def handle(self, event: Event) -> tuple[Effect, ...]:
+    def decide(self, event: Event) -> tuple[Effect, ...]:
         if isinstance(event, MarketFrame) and event.venue in self.deaf:
             return ()
         return self.desk.handle(event)
+
+    def follow(self) -> tuple[Effect, ...]:
+        return ()
 
     def overran(self) -> str | None:
         return self.desk.overran()

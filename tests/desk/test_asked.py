@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 
@@ -100,7 +99,7 @@ def test_the_same_figure_with_other_places_is_another_text() -> None:
 
 def test_every_field_of_the_question_is_compared() -> None:
     """A new one has to be taken into `same`, and then into this list."""
-    assert {each.name for each in fields(GateContext)} == {
+    assert set(GateContext.__struct_fields__) == {
         "now", "settings", "instruments", "accounts", "account_facts", "markets", "working", "trading_state",
         "state_text", "depeg_levels", "usage", "disabled", "owners", "alone", "halts_venue",
     }  # fmt: skip

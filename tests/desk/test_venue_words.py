@@ -74,8 +74,11 @@ def test_the_driver_carries_the_beat_to_its_venue_and_the_answer_back() -> None:
     desk = world.machine.desk
 
     class Armed:
-        def handle(self, event: Event) -> tuple[Effect, ...]:
+        def decide(self, event: Event) -> tuple[Effect, ...]:
             return (ArmDeadMan("beta", 60_000),)
+
+        def follow(self) -> tuple[Effect, ...]:
+            return ()
 
         def overran(self) -> str | None:
             return None

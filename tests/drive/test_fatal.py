@@ -34,7 +34,7 @@ class Failing:
         self.desk = desk
         self.send: OrderRequest | None = None
 
-    def handle(self, event: Event) -> tuple[Effect, ...]:
+    def decide(self, event: Event) -> tuple[Effect, ...]:
         if isinstance(event, Timer) and event.name == POISON:
             raise KeyError("no such book")
         effects = self.desk.handle(event)
@@ -42,6 +42,9 @@ class Failing:
             order, self.send = self.send, None
             return (*effects, Send(order=order))
         return effects
+
+    def follow(self) -> tuple[Effect, ...]:
+        return ()
 
     def overran(self) -> str | None:
         return self.desk.overran()

@@ -41,11 +41,14 @@ class Scripted:
         self.heard: list[Event] = []
         self.answers: dict[str, tuple[Effect, ...]] = {}
 
-    def handle(self, event: Event) -> tuple[Effect, ...]:
+    def decide(self, event: Event) -> tuple[Effect, ...]:
         self.heard.append(event)
         if isinstance(event, StopRequested):
             return (Stopped(left=()),)
         return self.answers.pop(getattr(event, "name", ""), ())
+
+    def follow(self) -> tuple[Effect, ...]:
+        return ()
 
     def overran(self) -> str | None:
         return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from services.domain.enums import InstrumentKind, Purpose, Side, TradingState
 from services.domain.instrument import Instrument, MarginTier

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from services.domain.enums import InstrumentKind, OrderType, Purpose, Side, TradingState
 from services.portfolio.margin import account_margin

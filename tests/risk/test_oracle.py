@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.domain.enums import Side
 from services.domain.instrument import Instrument

@@ -57,7 +57,7 @@ def _catch(rig: Rig, state: str, found: dict[str, Moment]) -> None:
     legs = [leg.instrument for pair in desk.core.pairs.live() for leg in pair.legs]
     names = (*(legs or ("BTC-USDT-PERP.alpha", "BTC-USDT-PERP.beta")), "USDC-PERP.alpha")
 
-    def handle(event: Event) -> object:
+    def decide(event: Event) -> object:
         kind = ""
         if isinstance(event, MarketFrame) and event.venue == "alpha" and event.rates:
             kind, event = "market", _rows(event, names)
@@ -70,10 +70,10 @@ def _catch(rig: Rig, state: str, found: dict[str, Moment]) -> None:
             found[f"{state}, {kind}"] = Moment(desk.export(), dict(desk.core.instruments), event, names)
         return desk.handle(event)
 
-    rig.ear.handle = handle  # type: ignore[method-assign, assignment]
+    rig.ear.decide = decide  # type: ignore[method-assign, assignment]
     rig.run(40 * SECOND)
     assert not wanted
-    del rig.ear.handle
+    del rig.ear.decide
 
 
 def _rows(frame: MarketFrame, names: tuple[str, ...]) -> MarketFrame:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import decimal
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from services.domain.instrument import Instrument
 from services.domain.money import DESK_CONTEXT

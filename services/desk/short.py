@@ -1,0 +1,63 @@
+"""The gate's short question: what a reducing order and a hedge inside its reservation are checked for.
+
+They meet four checks at most (SEMANTICS 3), and those look at one instrument: its position, its market, what
+may still fill on it, and the trading state. The limits of the accounts refuse neither, so no account is
+valued before such an order goes out; for a reducing order they are figures of the journal, worked out after.
+"""
+
+from __future__ import annotations
+
+from services.desk import gatekeeping
+from services.desk.core import DeskCore
+from services.domain.enums import Purpose
+from services.domain.money import ZERO
+from services.domain.orders import OrderRequest
+from services.portfolio.inputs import AccountInput, PositionInput
+from services.risk.context import GateAnswer, GateContext, MarketFacts
+from services.risk.gate import check_reducing, check_reserved
+
+
+def answer(core: DeskCore, order: OrderRequest) -> GateAnswer | None:
+    """Without the figures that refuse nothing. None: this order needs the whole question."""
+    if order.closing:
+        return check_reducing(context(core, order), order)
+    if order.purpose is Purpose.HEDGE:
+        return check_reserved(context(core, order), order)
+    return None
+
+
+def context(core: DeskCore, order: OrderRequest) -> GateContext:
+    """As `gatekeeping.order_context`, cut to the order's own instrument; nothing in it is valued."""
+    name = order.instrument
+    spec = core.instruments.get(name)
+    state, text = gatekeeping.state_of(core, name, order.origin, order.pair)
+    accounts: dict[str, AccountInput] = {}
+    if spec is not None and spec.venue in core.settings.venues:
+        book = core.ledger.account(spec.venue)
+        held = book.positions.get(name)
+        positions = () if held is None or held.size == ZERO else (
+            PositionInput(spec, held.size, held.entry, None, None, None),
+        )  # fmt: skip
+        accounts[spec.venue] = AccountInput(
+            spec.venue, book.balances, {}, {}, {}, positions, balances_known=False
+        )
+    return GateContext(
+        now=core.now,
+        settings=core.settings,
+        instruments=core.instruments,
+        accounts=accounts,
+        account_facts={},
+        markets={} if spec is None else {name: _last_good(core, name)},
+        working=gatekeeping.open_orders(core, order.client_order_id, name),
+        trading_state=state,
+        state_text=text,
+        alone=gatekeeping.alone(core),
+    )
+
+
+def _last_good(core: DeskCore, name: str) -> MarketFacts:
+    """What a band is measured from: mark and book as `gatekeeping.market_facts` has them, of any age."""
+    picture = core.picture
+    bid, ask = gatekeeping.book_of(core, name)
+    mark = picture.mid(name) if gatekeeping.marked_by_quote(core, name) else picture.last_mark(name)
+    return MarketFacts(mark=mark, bid=bid, ask=ask)
