@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from textual.pilot import Pilot
 
 from console import keymap, keyrules
 from console.app import StableConsole, make_app
+from screens.asked import AskedDialog
 from screens.dialogs import QuitDialog
 from screens.flatten_dialog import FlattenDialog
 from screens.link import Answer
@@ -46,6 +48,11 @@ class Desk:
                 await self.pilot.press(key)
         await self.pilot.pause()
 
+    def says(self, dialog: AskedDialog[Any], answer: Answer) -> None:
+        """The engine's word from now on, also to the question of the next second."""
+        self.link.answers[dialog.asks] = answer
+        dialog.heard(dialog.text, answer)
+
     @property
     def did(self) -> list[tuple[str, dict[str, str]]]:
         """What was sent and does something: questions do not."""
@@ -71,7 +78,24 @@ async def open_desk(
     app = make_app(link, ui, found=found, clock=clock)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
+        _patient(pilot, app)
         yield Desk(app, pilot, link, clock)
+
+
+def _patient(pilot: Pilot[Any], app: StableConsole) -> None:
+    """A pause on a busy machine also lasts until what was due in it has been painted and asked."""
+    plain, desk = pilot.pause, app.desk
+
+    async def pause(delay: float | None = None) -> None:
+        await plain(delay)
+        if delay is not None:
+            for _ in range(500):
+                if desk._frame is None and desk._ask_timer is None and not (desk._dirty or desk._steps):
+                    break
+                await asyncio.sleep(0.01)
+            await plain()
+
+    pilot.pause = pause  # type: ignore[method-assign]
 
 
 async def test_h_halts_at_once_with_no_question() -> None:

@@ -84,11 +84,11 @@ async def test_what_is_denied_or_becomes_denied_cannot_be_sent() -> None:
         await d.pilot.pause(0.3)  # the S stands in the field, and the gate is asked again
         assert "denied: size: risk budget at the stop leaves 4,588 USD" in d.text
         assert "and coin exposure USDC all 52 %" in d.text
-        dialog.heard(dialog.text, answered(pair_view()))
+        d.says(dialog, answered(pair_view()))
         await d.press("enter")
         assert dialog.armed
         for worse in (answered(denied_pair()), Answer(ok=False, text="the engine is gone", exit=1)):
-            dialog.heard(dialog.text, worse)
+            d.says(dialog, worse)
             await d.press("S")
             assert d.did == []
         await d.press("n", "escape")

@@ -147,7 +147,7 @@ async def test_an_allowed_order_that_becomes_denied_is_not_sent() -> None:
     async with open_desk() as d:
         dialog = await opened(d, answer(), "0.05")
         await d.press("enter")
-        dialog.heard(dialog.text, denied())
+        d.says(dialog, denied())
         d.app.desk.draw_dialog()
         await d.press("S")
         assert sent(d) == []
