@@ -16,6 +16,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from console.client import Client
+from console.places import layout_of
+from services.protocol.errors import ProductError
+
 PROGRAM = [sys.executable, "-P", "-m", "console"]
 PATIENCE_S = 60.0
 """How long a real process may take on a busy machine before the test gives up. No speed is asserted."""
@@ -87,10 +91,18 @@ def ask(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[s
     )
 
 
-def status(folder: Path) -> dict[str, Any]:
-    """`status --json`, or {} when no engine answers."""
-    ran = ask(folder, "status", "--json")
-    found: dict[str, Any] = json.loads(ran.stdout) if ran.returncode == 0 else {}
+def status(folder: Path, profile: str = "sim") -> dict[str, Any]:
+    """What `status --json` prints, or {} when no engine answers.
+
+    Asked over the socket in this process: a program started for each look takes a core away from what it
+    looks at.
+    """
+    try:
+        with Client.open(layout_of(profile, str(folder)), profile) as client:
+            done = client.call("status", {})
+    except ProductError:
+        return {}
+    found: dict[str, Any] = json.loads(bytes(done.result)) if done.ok else {}
     return found
 
 

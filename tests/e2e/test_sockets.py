@@ -6,10 +6,9 @@ import json
 import os
 import signal
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-from tests.e2e.builders import ask, headless, state_folder, until
+from tests.e2e.builders import ask, headless, state_folder, status, until
 from tests.e2e.sockets import KEY, PROFILE, SECRET, profile, served
 
 QUICK = f"""
@@ -21,12 +20,6 @@ entry_window_min_s = 1
 entry_window_max_s = 43200
 """
 """Whatever hour of the day it is: the market's time is the wall's here."""
-
-
-def status(folder: Path, known: dict[str, str]) -> dict[str, Any]:
-    ran = ask(folder, "status", "--json", "--profile", PROFILE, **known)
-    found: dict[str, Any] = json.loads(ran.stdout) if ran.returncode == 0 else {}
-    return found
 
 
 def held(told: dict[str, Any]) -> dict[str, Decimal]:
@@ -44,7 +37,7 @@ def test_hedged_halted_killed_recovered_and_flat_over_sockets() -> None:
             hedged = until(
                 lambda: [
                     row
-                    for row in status(folder, known).get("pairs", [])
+                    for row in status(folder, PROFILE).get("pairs", [])
                     if row["state"] == "hedged" and Decimal(row["size"])
                 ],
                 "a hedged pair",
@@ -56,7 +49,7 @@ def test_hedged_halted_killed_recovered_and_flat_over_sockets() -> None:
         with headless(folder, *flags, **known) as engine:
             told = until(
                 lambda: (
-                    (found := status(folder, known)).get("positions")
+                    (found := status(folder, PROFILE)).get("positions")
                     and not any(cause["name"] == "unread" for cause in found["causes"])
                     and found
                 ),
