@@ -47,7 +47,11 @@ class Client:
         self._frames: list[ServerFrame] = []
         self._sent = 0
         self._heard = self._pinged = time.monotonic()
-        self.hello = self._greet()
+        try:
+            self.hello = self._greet()
+        except ProductError:
+            sock.close()
+            raise
 
     @classmethod
     def open(cls, layout: StateLayout, profile: str, patience_s: float = SILENCE_WAIT_S) -> Self:
