@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import differences, direct, foreign, found, protection, reconciling
+from services.desk import differences, direct, foreign, found, protection, rebuilt, reconciling
 from services.desk.core import SECOND, UNREAD, DeskCore
 from services.desk.submit import Submitter
 from services.domain.effects import ReadAccount
@@ -83,6 +83,8 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
     core.ledger.read(report)
     book.report_ts, book.report_event = report.ts, report.ts_event
     core.good_cause(UNREAD, f"venue:{report.venue}")
+    # What a lost store held is made again before a flatten looks: it would take the legs one by one.
+    rebuilt.on_report(core, submit, report)
     asked_ts = book.asked_ts if awaited else None
     submit.run(core.flattens.on_report(report, core.now, submit.prices, asked_ts))
     foreign.take_back(core, report.venue)

@@ -67,7 +67,7 @@ def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None
 
 
 def _say_rests(core: DeskCore, entry: OrderEntry) -> None:
-    """One that cannot rest is shown working by its venue: told until it is gone."""
+    """Its venue keeps it working though it was to end: told until it is gone."""
     key = f"order rests:{entry.id}"
     if entry.rests_since is None:
         return
@@ -75,7 +75,8 @@ def _say_rests(core: DeskCore, entry: OrderEntry) -> None:
         core.resolve(key)
     elif not core.alerts.is_open(key):
         what = f"{entry.request.side.value} {entry.leaves:f} {entry.request.instrument}"
-        text = f"{entry.venue} keeps {what} working that was to end at once: it is canceled"
+        why = "was to end at once" if entry.immediate else "was canceled"
+        text = f"{entry.venue} keeps {what} working that {why}: its cancel is asked for until it is gone"
         core.alert(key, None, text)
         core.decide("rests", entry.id, text)
 

@@ -252,7 +252,6 @@ class Desk:
         error_rate.on_answer(self.core, event)
         before = risk.equity(self.core) if event.transfers else None
         account.on_report(self.core, self.submit, event, before)
-        rebuilt.on_report(self.core, self.submit, event)
 
     def _durable(self, event: IntentDurable) -> None:
         self.submit.on_durable(event.seq)

@@ -49,7 +49,7 @@ def ours_before(core: DeskCore, client_order_id: str) -> bool:
 def on_report(core: DeskCore, submit: Submitter, report: AccountReport) -> None:
     """After the books have taken a read: orders of former stores, and the account of a rebuilt desk."""
     book = core.state.venues.get(report.venue)
-    if not core.state.former or book is None or book.report_event != report.ts_event:
+    if not core.state.former or book is None:
         return
     sizes = {row.instrument: row.size for row in report.positions}
     for row in report.orders:

@@ -49,7 +49,7 @@ class OrderEntry:
     probes: int = 0
     next_probe: int | None = None
     rests_since: int | None = None
-    """Since when the venue has shown it working though it cannot rest."""
+    """Since when the venue has shown it working though its end was overdue."""
     asked_since: int | None = None
     """Of such an order: when it was asked after, with no answer yet."""
     text: str = ""
@@ -91,13 +91,14 @@ class OrderEntry:
 
     @property
     def immediate(self) -> bool:
-        """It cannot rest: when no end is heard of it, its outcome is unknown."""
-        return self.request.tif is TimeInForce.IOC or self.request.type is OrderType.MARKET
+        """It cannot rest: when no end is heard of it, its outcome is unknown. What waits for a trigger may."""
+        at_once = self.request.tif is TimeInForce.IOC or self.request.type is OrderType.MARKET
+        return at_once and self.request.trigger is None
 
     @property
     def overstays(self) -> bool:
-        """The venue shows it working long after it was to end: it is canceled and asked after, and in no
-        doubt as long as the venue answers."""
+        """The venue shows it working when its end was overdue: it is canceled and asked after, and in no doubt
+        as long as the venue answers."""
         return self.rests_since is not None and not self.ended and not self.in_doubt
 
     def record(self, now: int) -> OrderRecord:

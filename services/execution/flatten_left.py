@@ -95,6 +95,8 @@ def remaining(
             why = "dust: below one lot or the venue's minimum"
         elif target is not None and target.in_doubt:
             why = f"order {target.order} is in doubt"
+        elif target is not None and target.order:
+            why = f"order {target.order} has not ended"
         else:
             why = (target.last_refusal if target is not None else "") or "not filled"
         left.append(Remainder(instrument.venue, name, size, why))

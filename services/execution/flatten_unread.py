@@ -19,24 +19,37 @@ from services.execution.flatten_state import Flatten, FlattenView
 def kept(
     run: Flatten, sizes: Mapping[str, Decimal], instruments: Mapping[str, Instrument], view: FlattenView
 ) -> dict[str, Decimal]:
-    """By hedge group: the net, signed, that stays as long as the same venues are unread.
+    """By hedge group: the net, signed, that stays as long as venues are unread.
 
-    It is what stood when they were first found so: what the flatten then closes must lead back to it.
+    It is what stood when they were first found so: what the flatten then closes must lead back to it. What
+    one that has answered since holds is added: the rest is what those may hedge that are still silent. Only
+    that, for half of what is under way may have filled by then.
     """
     unread = list(view.unread())
     if unread != run.unread:
-        run.unread, run.kept = unread, {}
+        answered = [venue for venue in run.unread if venue not in unread]
+        if any(venue not in run.unread for venue in unread):
+            run.kept = {}
+        for name, size in sizes.items():
+            group = instruments[name].hedge_group
+            if instruments[name].venue in answered and group in run.kept:
+                run.kept[group] += size
+        run.unread = unread
     if not unread:
+        run.kept = {}
         return {}
     nets: dict[str, Decimal] = {}
     for name, size in sizes.items():
+        if instruments[name].venue in unread:
+            continue
         group = instruments[name].hedge_group
         nets[group] = nets.get(group, ZERO) + size
     doubtful = _groups(unread, instruments)
     for group, net in nets.items():
         if doubtful is None or group in doubtful:
             run.kept.setdefault(group, net)
-    return {group: net for group, net in run.kept.items() if group in nets}
+    silent = {group: net for group, net in run.kept.items() if doubtful is None or group in doubtful}
+    return {group: net for group, net in silent.items() if group in nets}
 
 
 def why(run: Flatten) -> str:

@@ -118,9 +118,11 @@ def test_a_dead_venue_ends_the_flatten_with_the_leg_named_and_not_naked() -> Non
     assert world.positions() == held
 
 
-def test_a_flatten_before_a_lost_stores_pairs_are_made_again_waits_for_them() -> None:
+@pytest.mark.parametrize("what", ["alpha", ""])
+def test_a_flatten_before_a_lost_stores_pairs_are_made_again_waits_for_them(what: str) -> None:
+    """Of everything too: in the turn of the last read the whole other leg went out alone."""
     world, _ = begun_anew(silent="beta", deaf_s=5, lost=True)
-    command = flatten(world, "alpha", "operator")
+    command = flatten(world, what, "operator")
     worst = D(0)
 
     def watched(w: DeskWorld) -> bool:

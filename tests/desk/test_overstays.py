@@ -155,7 +155,7 @@ def test_what_it_still_trades_is_counted_and_nothing_is_doubled() -> None:
     venue.floor.books[mine.instrument].remove(sim)
     world.run(20)
     assert not any(world.naked().values())
-    assert spells(world, "order rests") == 1
+    assert spells(world, f"order rests:{mine.client_order_id}") == 1
     world.books_agree()
 
 

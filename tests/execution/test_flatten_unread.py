@@ -13,7 +13,7 @@ from services.domain.enums import InstrumentKind
 from services.execution.flatten import Scope
 from services.execution.flatten_step import in_step
 from services.settings.parameters import Pair, Settings
-from tests.execution.builders import BTC_A, BTC_B, INSTRUMENTS, USDT_A, Answer, perp
+from tests.execution.builders import BTC_A, BTC_B, INSTRUMENTS, SECOND, USDT_A, Answer, perp
 from tests.execution.hand import Coins
 from tests.execution.test_edges_flatten import ALPHA, View
 from tests.execution.test_edges_flatten_pairs import Wide, orders
@@ -163,3 +163,29 @@ def test_whatever_fills_the_net_that_may_be_hedged_elsewhere_stays(
     assert flat.ended
     if flat.ended[0].flat:
         assert not any(noted.values())
+
+
+def test_a_venue_that_answers_while_half_a_step_has_filled_leaves_nothing_of_that_step_standing() -> None:
+    """Two venues are silent, and what hedges itself here goes in step. One of them answers, holding nothing,
+    when only one side of the step has traded: the other side is ours to take, not somebody's hedge."""
+    desk = Wide(View(held={BTC_A: D(1), BTC_C: D(-1)}, silent=("beta", "nowhere")))
+    desk.machine._instruments = {**INSTRUMENTS, BTC_C: perp(BTC_C, "BTC", "USD", "0.1", "0.001", "5")}
+    desk.view.mids[BTC_C] = PRICE
+    name, _ = desk.start()
+    run = desk.machine.state.runs[name]
+    assert run.kept == {"BTC": 0}
+    desk.view.held[BTC_A] = D("0.8")
+    desk.view.silent = ("nowhere",)
+    desk.later(name, SECOND)
+    assert run.kept == {"BTC": 0}
+    # Once one that had answered falls silent, it begins anew, and what stands there is not reckoned with.
+    desk.view.held[BTC_B] = D("-0.3")
+    desk.view.silent = ("beta", "nowhere")
+    desk.later(name, SECOND)
+    assert run.kept == {"BTC": D("-0.2")}
+    desk.view.silent = ("nowhere",)
+    desk.later(name, SECOND)
+    assert run.kept == {"BTC": D("-0.5")}, "what it holds itself may be hedged by the other one"
+    desk.view.silent = ()
+    desk.later(name, SECOND)
+    assert run.kept == {}

@@ -177,3 +177,40 @@ def test_a_late_fill_of_the_whole_ends_it(table: OrderTable) -> None:
     assert isinstance(applied.fills[0], OrderFilled)
     assert entry(table).state is OrderState.FILLED
     assert table.next_due() is None
+
+
+def test_one_that_rests_and_does_not_go_when_asked_is_asked_again_and_in_doubt_once() -> None:
+    """A quote, a ticket, a backstop: its cancel is overdue, and the venue shows it working."""
+    table = OrderTable(Execution())
+    table.add(request(tif=TimeInForce.GTC), START)
+    table.sent(ID, START)
+    table.apply(OrderAccepted("alpha", ID, "v1", START, START), START)
+    asked = START + 60 * SECOND
+    table.cancel_sent(ID, asked)
+    assert [each.id for each in table.due(asked + 2 * SECOND).doubted] == [ID]
+    cancels, _, doubts = play(table, asked + 60 * SECOND, answers=True)
+    assert entry(table).overstays
+    assert doubts == 0
+    assert 5 <= len(cancels) <= 12
+    now = asked + 60 * SECOND
+    table.apply(OrderCanceled("alpha", ID, "asked", D(0), now, now), now)
+    assert table.next_due() is None
+
+
+def test_a_cancel_that_was_lost_once_makes_no_order_overstay() -> None:
+    """Shown alive before its cancel was overdue: it is asked for again, and that is all."""
+    table = OrderTable(Execution())
+    table.add(request(tif=TimeInForce.GTC), START)
+    table.sent(ID, START)
+    table.apply(OrderAccepted("alpha", ID, "v1", START, START), START)
+    table.cancel_sent(ID, START + SECOND)
+    table.apply(alive(START + 2 * SECOND), START + 2 * SECOND)
+    assert not entry(table).overstays
+    assert table.due(START + 2 * SECOND + QUARTER).cancels == (ID,)
+
+
+def test_what_waits_for_its_trigger_may_rest() -> None:
+    waits = msgspec.structs.replace(request(), trigger=D(20_000))
+    assert request().tif is TimeInForce.IOC
+    assert OrderEntry(request(), "alpha").immediate
+    assert not OrderEntry(waits, "alpha").immediate
