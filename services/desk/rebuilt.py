@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from services.desk import protection, rebuilt_pairs
 from services.desk.core import DeskCore
+from services.desk.prices import DeskPrices
 from services.desk.state import Rebuild
 from services.desk.submit import Submitter
 from services.domain.effects import Cancel
@@ -67,10 +68,13 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport) -> None:
                 )
             )
     rebuild = core.state.rebuild
-    if rebuild is not None and report.venue not in rebuild.read:
+    if rebuild is None:
+        return
+    if report.venue not in rebuild.read:
         _take(core, rebuild, report)
-        if all(venue in rebuild.read for venue in core.settings.venues):
-            _finish(core, submit, rebuild)
+    known = (*rebuild.read, *DeskPrices(core).barren())  # without a key there is no account to wait for
+    if all(venue in known for venue in core.settings.venues):
+        _finish(core, submit, rebuild)
 
 
 def cancel_former(core: DeskCore) -> int:

@@ -136,9 +136,10 @@ def test_a_flatten_before_a_lost_stores_pairs_are_made_again_waits_for_them(what
     assert world.positions() == {}
 
 
-def test_a_venue_with_market_data_only_holds_nothing_up() -> None:
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_venue_with_market_data_only_holds_nothing_up(lost: bool) -> None:
     """No key, so no account that could be read: what it might hedge is nobody's of ours."""
-    world, held = begun_anew(silent="beta", deaf_s=1_000)
+    world, held = begun_anew(silent="beta", deaf_s=1_000, lost=lost)
     (leg,) = [name for name in held if name.endswith(".alpha")]
     facts = VenueFacts(
         venue="beta", ts=world.now, conditional=False, dead_man=False,
@@ -150,3 +151,4 @@ def test_a_venue_with_market_data_only_holds_nothing_up() -> None:
     world.until(lambda w: command in w.done, 90)
     assert world.done[command].ok, world.done[command].text
     assert leg not in world.positions()
+    assert world.desk.state.rebuild is None, "a lost store is looked after: its report is made"
