@@ -181,7 +181,7 @@ RULES: dict[str, Rule] = {
     ),
     "order rests": Rule(
         WARNING,
-        "The venue keeps an order working that was to end, or was canceled: it stays ours, and is asked to go.",
+        "The venue keeps an order working that was to end or was canceled: it stays ours and is asked to go.",
         "see whether the venue takes the cancel; else cancel it at the venue's own site",
     ),
     "in doubt": Rule(

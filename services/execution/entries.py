@@ -91,13 +91,13 @@ class OrderEntry:
 
     @property
     def immediate(self) -> bool:
-        """It cannot rest: when no end is heard of it, its outcome is unknown. What waits for a trigger may."""
+        """It cannot rest: when no end is heard of it, its outcome is unknown. A trigger may wait."""
         at_once = self.request.tif is TimeInForce.IOC or self.request.type is OrderType.MARKET
         return at_once and self.request.trigger is None
 
     @property
     def overstays(self) -> bool:
-        """The venue shows it working when its end was overdue: it is canceled and asked after, and in no doubt
+        """The venue shows it working when its end was overdue: it is canceled and asked after, in no doubt
         as long as the venue answers."""
         return self.rests_since is not None and not self.ended and not self.in_doubt
 

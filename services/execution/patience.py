@@ -3,9 +3,9 @@
 A cancel is idempotent, so it is repeated until the venue says that the order is gone: after an error, after a
 refusal, and when the venue shows the order alive although its cancel was sent (SEMANTICS 7, 10).
 
-An order that is shown alive when its end is overdue (*overstays*) is no matter of doubt: it was to end at once,
-or its cancel should have been heard. It is canceled, and asked after until it is gone. Only a question without
-an answer makes a doubt of it again.
+An order that is shown alive when its end is overdue (*overstays*) is no matter of doubt: it was to end at
+once, or its cancel should have been heard. It is canceled, and asked after until it is gone. Only a question
+without an answer makes a doubt of it again.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class Patience:
         entry.next_cancel = again if entry.next_cancel is None else min(again, entry.next_cancel)
 
     def still_alive(self, entry: OrderEntry, ts_event: int, now: int) -> None:
-        """The venue shows an order that works: a cancel sent before that was lost. One whose end is overdue is
-        asked to go, and asked after."""
+        """The venue shows an order that works: a cancel sent before that was lost. One whose end is overdue
+        is asked to go, and asked after."""
         if entry.ended:
             return
         entry.asked_since = None
