@@ -84,7 +84,8 @@ def venue_drawer(view: HealthView, key: str, width: int, context: Context) -> li
         return []
     cells = _venue(found, context)
     said = (
-        ("latency median", "p50"),
+        ("half of the answers within ms", "p50"),
+        ("19 of 20 within ms", "p95"),
         ("rate limit free", "budget"),
         ("failed requests", "errors"),
         ("account read", "read"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from decimal import Decimal
 
 from screens import format as f
 from screens.draw.context import Context
@@ -45,7 +47,7 @@ def _cells(one: JournalRowView) -> Cells:
     return {
         "time": _one(f.clock(one.ts), "muted"),
         "kind": _one(f.clean(one.kind).replace("_", " "), _GROUP_INK.get(one.group, "text")),
-        "subject": _one(f.clean(one.subject), "*strong" if one.group == "commands" else "text"),
+        "subject": _one(f.clean(_subject(one)), "*strong" if one.group == "commands" else "text"),
         "text": _one(f.clean(one.text), "warn" if one.group == "refused" else "text"),
     }
 
@@ -66,7 +68,7 @@ def chain(view: JournalView, name: str, width: int) -> Content:
             Span(f.clean(one.kind).replace("_", " "), _GROUP_INK.get(one.group, "text")),
         ]
         if one.subject != name:
-            head.append(Span(f" {f.clean(one.subject)}", "text"))
+            head.append(Span(f" {f.clean(_subject(one))}", "text"))
         lines = [Line(head), *(_indented(line) for line in wrap(f.clean(one.text), max(8, width - 2)))]
         lines += [_indented(line) for line in figures(one, max(8, width - 2))]
         content.rows.append(Row(lines, key=f"chain {one.seq}"))
@@ -79,13 +81,31 @@ def chain(view: JournalView, name: str, width: int) -> Content:
 
 
 def figures(one: JournalRowView, width: int) -> list[Line]:
-    """Name and value of each figure that the decision rested on."""
+    """Name and value of each figure that the decision rested on, to be read; `why --json` has every digit."""
     facts: list[Spans] = [
-        (Span(f"{f.clean(name)} ", "muted"), Span(f.clean(value), "text"))
+        (Span(f"{f.clean(name)} ", "muted"), Span(_LONG.sub(_short, f.clean(value)), "text"))
         for name, value in one.figures.items()
         if value
     ]
     return flow(facts, width)
+
+
+_LONG = re.compile(r"(?<![\w.-])-?\d+\.\d{3,}(?![\w.-])")
+"""Numbers with more decimals than money has; not the digits of a name."""
+
+
+def _short(found: re.Match[str]) -> str:
+    """Five digits that count, and of what is larger the cents."""
+    value = Decimal(found[0])
+    return f.number(value, max(2, min(12, 4 - value.adjusted()))) if value else "0"
+
+
+def _subject(one: JournalRowView) -> str:
+    """An order by its end, as on screen 3; `why` takes it, too."""
+    return one.subject[-8:] if _ORDER.fullmatch(one.subject) else one.subject
+
+
+_ORDER = re.compile(r"[0-9a-z]{20}")
 
 
 def _indented(line: Line) -> Line:

@@ -69,6 +69,8 @@ def draw(view: DeskView, width: int, context: Context) -> Content:
     layout = fit(visible(COLUMNS, context.hidden), [*cells.values(), total], width, DROP)
     if not layout.wrapped:
         content.head = [header(layout)]
+    if not layout.shows("venue"):
+        _with_venues(shown, cells)
     for pair, legs in _groups(view.pairs, shown, context.sort):
         if pair is not None and not legs:
             continue
@@ -83,6 +85,19 @@ def draw(view: DeskView, width: int, context: Context) -> Content:
     if layout.shows("notional") and not context.needle:
         content.rows.append(Row(row(layout, total)))
     return content
+
+
+def _with_venues(shown: Sequence[PositionView], cells: dict[str, dict[str, Sequence[Spans]]]) -> None:
+    """Without their column: legs of one symbol on two venues are named as the funding board names them."""
+    twice = [p for p in shown if any(o.symbol == p.symbol and o.venue != p.venue for o in shown)]
+    room = min((14 - len(p.symbol.removesuffix("-PERP")) - 2 for p in twice), default=0)
+    fits = all(len(p.venue) <= room for p in twice)
+    tight = 2 if len({p.venue[:2] for p in twice}) == len({p.venue for p in twice}) else max(2, room)
+    for p in twice:
+        [(name, ink)] = cells[p.key]["symbol"][0]
+        venue = f.clean(p.venue if fits else p.venue[:tight])
+        spans = (Span(name.removesuffix("-PERP"), ink), Span(f" {venue}", "text"))
+        cells[p.key] = cells[p.key] | {"symbol": (spans,)}
 
 
 def _groups(

@@ -198,7 +198,7 @@ def _worst(
         if not others:
             continue
         for word, moves in _moves(accounts, others):
-            name = f"worst: {coin} −{_percent(FALLS[-1])} %, {word} {_percent(MOVE)} %"
+            name = f"worst: {coin} −{_percent(FALLS[-1])} %, {word}{_percent(MOVE)} %"
             row = _row(name, accounts, Shock(underlyings=moves, coins={coin: FALLS[-1]}), before)
             if worst is None or _badness(row) > _badness(worst):
                 worst = row
@@ -215,7 +215,7 @@ def _moves(accounts: Sequence[AccountInput], perps: Sequence[str]) -> list[tuple
     return [
         ("perps −", dict.fromkeys(perps, ONE - MOVE)),
         ("perps +", dict.fromkeys(perps, ONE + MOVE)),
-        ("each against us", against),
+        ("each against us ", against),
     ]
 
 

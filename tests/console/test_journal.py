@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from screens.draw import journal as drawing
+from screens.draw.context import Context
 from tests.console.journal_fixtures import quiet_journal
 from tests.console.test_keys import Desk, open_desk
 
@@ -64,3 +68,23 @@ async def test_the_filter_keeps_what_contains_the_text() -> None:
         await d.press("slash", "=exposure", "enter")
         assert "BUSD exposure 81 %" in d.text
         assert "ack depeg" not in d.text
+
+
+def test_what_a_chain_shows_can_be_read_and_orders_go_by_their_end() -> None:
+    figures = {
+        "initial usage alpha": "377995.9990101488749999999999999997",
+        "price collar": "0.005007984669 of 0.02",
+        "tiny": "0.00000123456789",
+        "clean": "10.25",
+        "when": "2023-03-01",
+    }
+    named = {"subject": "gt0z5g00000000ch2005", "figures": figures}
+    row = msgspec.structs.replace(quiet_journal().rows[0], **named)
+    text = "\n".join(line.plain for line in drawing.figures(row, 300))
+    for said in ("377,996.00", "0.0050080 of 0.02", "0.0000012346", "10.25", "2023-03-01"):
+        assert said in text, text
+    view = msgspec.structs.replace(quiet_journal(), rows=(row,))
+    shown = drawing.rows(view, 76, Context(now=0, needle="gt0z5g")).rows
+    text = "\n".join(line.plain for each in shown for line in each.lines)
+    assert " 00ch2005 " in text, "the filter knows the whole id"
+    assert "gt0z5g" not in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -220,3 +221,15 @@ def test_rank_changes_wait_for_five_seconds() -> None:
     assert held(contents, swapped) == before
     contents.at(105.1)
     assert held(contents, swapped) != before
+
+
+def test_legs_of_one_symbol_on_two_venues_are_told_apart_without_the_column_of_venues() -> None:
+    from screens.draw import positions
+
+    desk = quiet_desk()
+    held = tuple(msgspec.structs.replace(p, symbol="BTC-USDC-PERP") for p in desk.positions[:2])
+    for width, named in ((76, ("BTC-USDC al ", "BTC-USDC be ")), (196, ("BTC-USDC-PERP   alpha", "beta"))):
+        drawn = positions.draw(msgspec.structs.replace(desk, positions=held), width, context())
+        text = "\n".join(line.plain for row in drawn.rows for line in row.lines)
+        assert all(name in text for name in named)
+        assert all(line.width <= width for row in drawn.rows for line in row.lines)
