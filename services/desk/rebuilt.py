@@ -111,6 +111,9 @@ def _take(core: DeskCore, rebuild: Rebuild, report: AccountReport) -> None:
         if ours_before(core, fill.client_order_id):
             filled[fill.instrument] = filled.get(fill.instrument, ZERO) + fill.quantity * fill.side.sign
     for name, ours in filled.items():
+        spec = core.instruments.get(name)
+        if spec is not None and not spec.is_perp:
+            rebuild.spot[name] = ours
         held = sizes.get(name, ZERO)
         if held * ours > ZERO:
             rebuild.own[name] = min(abs(held), abs(ours)).copy_sign(held)
@@ -168,7 +171,7 @@ def _finish(core: DeskCore, submit: Submitter, rebuild: Rebuild) -> None:
         f"{_what(rebuild.found, rebuild.aside)}; rebuilt from the venues: {stands}; "
         f"{rebuild.orders} resting orders of before, {rebuild.fills} fills known by id; "
         f"hedged by nothing: {', '.join(bare) or 'nothing'}; "
-        f"pairs made again: {again or 'none'}; {LOST}"
+        f"pairs made again: {again or 'none'}; {_spot_alone(core, rebuild.spot)}{LOST}"
     )
     _tell(core, text)
     core.decide("store rebuilt", "venues", text)
@@ -191,6 +194,27 @@ def _unhedged(core: DeskCore, own: dict[str, Decimal]) -> list[tuple[str, Decima
                 left -= part
                 found.append((name, part))
     return found
+
+
+def _spot_alone(core: DeskCore, traded: dict[str, Decimal]) -> str:
+    """A spot pair sells on one venue what it buys on another: what our fills of a coin do not sum to zero by,
+    one leg did alone when the store was lost. An inventory is anybody's, and the venues' lists do not reach
+    back for ever: nothing is taken back on such a sum. It is named, and a person decides."""
+    sums: dict[str, Decimal] = {}
+    for name, size in traded.items():
+        coin = core.instruments[name].underlying
+        sums[coin] = sums.get(coin, ZERO) + size
+    rows = [
+        f"{'bought' if left > ZERO else 'sold'} {abs(left):f} {coin} more than "
+        f"{'sold' if left > ZERO else 'bought'} ({', '.join(_of(core, traded, coin))})"
+        for coin, left in sums.items()
+        if left != ZERO
+    ]
+    return f"spot that one leg did alone, to be evened out by you: {'; '.join(rows)}; " if rows else ""
+
+
+def _of(core: DeskCore, traded: dict[str, Decimal], coin: str) -> list[str]:
+    return [f"{name} {size:+f}" for name, size in traded.items() if core.instruments[name].underlying == coin]
 
 
 def _what(found: str, aside: str) -> str:

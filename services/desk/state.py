@@ -210,6 +210,8 @@ class Rebuild:
     """Instrument and size, in words."""
     own: dict[str, Decimal] = field(default_factory=dict)
     """Signed size that fills of our own orders account for."""
+    spot: dict[str, Decimal] = field(default_factory=dict)
+    """By spot instrument what fills of our own orders bought, less what they sold."""
     orders: int = 0
     fills: int = 0
 

@@ -14,9 +14,10 @@ from services.desk.desk import Desk
 from services.desk.differences import cannot_accept
 from services.desk.views import desk_view, status
 from services.domain.effects import Decision, Effect, Send
-from services.domain.enums import PairState, Purpose, Side, TimeInForce
+from services.domain.enums import PairState, Purpose, Severity, Side, TimeInForce, TradingState
 from services.domain.events import Command, Event, StopRequested, Timer
 from services.domain.orders import OrderRequest
+from services.domain.store_events import StoreRebuilt
 from services.drive.machine import VirtualMachine
 from services.drive.ports import NullKeeper
 from services.execution.pair_legs import excess
@@ -27,7 +28,7 @@ from services.settings.cross import Cross
 from services.settings.parameters import Settings, StrategySettings
 from services.venues.port import VirtualVenue
 from services.venues.sim.scenarios import SCENARIOS
-from tests.desk.builders import META, Rig
+from tests.desk.builders import INSTANCE, META, Rig
 
 D = Decimal
 SETTINGS = Settings(
@@ -235,6 +236,35 @@ def test_an_engine_that_died_half_way_comes_back_and_takes_back(rig: Rig, state:
     assert abs(total - 30_000) <= 5, "sold here as much as bought there"
     agree(rig)
     assert not [each for each in core.causes.causes() if each.name in ("reconcile", "circle")]
+
+
+def test_a_lost_store_names_what_one_leg_did_alone_and_sends_nothing(rig: Rig) -> None:
+    """No list reaches back for ever and an inventory is anybody's: the desk only says what a person has to
+    even out, and takes no new risk until somebody has looked."""
+    pair = half_way(rig, refused=True)
+    heavy, alone = excess(pair)
+    leg = pair.leg(heavy)
+    rig.desk = Desk(SETTINGS, {each.id: each for each in rig.world.instruments}, instance="new123")
+    rig.ear.desk = rig.desk
+    heard = listen(rig)
+    lost = StoreRebuilt(found="the store is gone", aside="", former=(INSTANCE,), ts=rig.queue.now)
+    rig.machine.feed(lost)
+    rig.machine.feed(Timer(name="start", ts=rig.queue.now))
+    for venue in rig.exchange.venues.values():
+        venue.reconnect(rig.queue.now, "the engine was started")
+    rig.run(40 * SECOND)
+    core = rig.desk.core
+    (cause,) = [each for each in core.causes.causes() if each.name == "store corrupt"]
+    word = "sold" if leg.side is Side.SELL else "bought"
+    other = "bought" if leg.side is Side.SELL else "sold"
+    assert f"spot that one leg did alone, to be evened out by you: {word} {alone} USDC" in cause.text
+    assert f"more than {other} ({leg.instrument} " in cause.text
+    assert (cause.severity, cause.latched, cause.state) == (Severity.ALARM, True, TradingState.REDUCING)
+    assert not [each for each in heard if isinstance(each, Send)], "nothing is sent on a sum of fills"
+    alerts = [each for each in core.alerts.open() if each.key.startswith("store corrupt")]
+    assert alerts, "a person is called"
+    assert not core.pairs.live()
+    agree(rig)
 
 
 def test_what_somebody_else_trades_of_the_coin_is_no_missing_leg(rig: Rig) -> None:
