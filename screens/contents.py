@@ -123,7 +123,7 @@ class Contents:
         lines = self.drawer(pane, key, look)
         if not lines:
             return
-        used = len(content.head) + sum(len(row.lines) for row in content.rows)
+        used = len(content.head) + sum(row.height for row in content.rows)
         left = look.height - used - 1
         if self.expanded:
             left = max(left, look.height - len(content.head) - _LEAST_ROWS - 1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 from themes import glyphs
 
@@ -24,11 +24,14 @@ _DAY = 24 * _HOUR
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+_WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
+_STEPS = tuple([Decimal(1).scaleb(-places) for places in range(20)])
+
+
 def rounded(value: Decimal, places: int) -> Decimal:
     """Half-even to `places`; never negative zero."""
-    with localcontext() as context:
-        context.prec = 60
-        out = value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    step = _STEPS[places] if 0 <= places < len(_STEPS) else Decimal(1).scaleb(-places)
+    out = _WIDE.quantize(value, step)
     return out if out else abs(out)
 
 
@@ -41,8 +44,10 @@ def number(value: Decimal, places: int) -> str:
 
 def signed(value: Decimal, places: int = 2) -> str:
     """For gain and loss: `+141.58`, `−140.40`, and zero without a sign."""
-    text = number(value, places)
-    return f"+{text}" if value.is_finite() and rounded(value, places) > 0 else text
+    if not value.is_finite():
+        return UNKNOWN
+    figure = rounded(value, places)
+    return f"{figure:+,f}".replace("-", glyphs.MINUS) if figure else f"{figure:,f}"
 
 
 def places_of(increment: Decimal) -> int:

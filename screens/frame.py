@@ -5,7 +5,7 @@ Cells: 0 border · 1 selection mark · 2 … width-3 content · width-2 blank ·
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from screens.ink import Line, Span, Spans, measure
@@ -15,11 +15,29 @@ INSET = 4
 """What the frame takes of a pane's width."""
 
 
-@dataclass(slots=True)
 class Row:
-    lines: list[Line]
-    key: str = ""
-    """Empty = cannot be selected (headings, blank lines, totals)."""
+    """The lines of a row and its key; empty = it cannot be selected (headings, blank lines, totals).
+
+    A row of one line may be given as how it is drawn: most rows of a long table are never seen.
+    """
+
+    __slots__ = ("_lines", "_made", "key")
+
+    def __init__(self, lines: list[Line] | Callable[[], Line], key: str = "") -> None:
+        self._lines = lines
+        self._made: list[Line] | None = None
+        self.key = key
+
+    @property
+    def lines(self) -> list[Line]:
+        if self._made is None:
+            self._made = self._lines if isinstance(self._lines, list) else [self._lines()]
+        return self._made
+
+    @property
+    def height(self) -> int:
+        """Known without drawing it."""
+        return len(self._lines) if isinstance(self._lines, list) else 1
 
 
 @dataclass(slots=True)
@@ -73,7 +91,7 @@ def draw(content: Content, cursor: Cursor, width: int, height: int, focused: boo
         cursor.top = _scrolled(cursor.top, len(body), room, first, last)
     else:
         cursor.top = max(0, min(cursor.top, len(body) - room))
-    shown = body[cursor.top : cursor.top + room]
+    shown = [(row.lines[at], row.key) for row, at in body[cursor.top : cursor.top + room]]
     border = "accent" if focused else "alarm" if content.alarm else "border"
     lines = [_top(content, width, focused, border, _position(spread, cursor.top, room, len(body)))]
     lines += [_side(line, width, border) for line in head]
@@ -92,20 +110,21 @@ def row_at(content: Content, cursor: Cursor, line: int) -> str:
     """The key of the row drawn on body line `line` of the pane (0 = the top border), for the mouse."""
     at = line - 1 - len(content.head) + cursor.top
     body, *_ = _flatten(content.rows, "")
-    return body[at][1] if 0 <= at < len(body) and line > len(content.head) else ""
+    return body[at][0].key if 0 <= at < len(body) and line > len(content.head) else ""
 
 
-def _flatten(rows: Sequence[Row], key: str) -> tuple[list[tuple[Line, str]], int, int, list[int]]:
-    """Body lines with their row's key, the selection's first and last line, and the line of each real row."""
-    body: list[tuple[Line, str]] = []
+def _flatten(rows: Sequence[Row], key: str) -> tuple[list[tuple[Row, int]], int, int, list[int]]:
+    """Body lines as (row, which of its lines), the selection's first and last line, and the line of each real
+    row."""
+    body: list[tuple[Row, int]] = []
     first = last = 0
     spread: list[int] = []
     for row in rows:
         if row.key:
             spread.append(len(body))
         if row.key and row.key == key:
-            first, last = len(body), len(body) + len(row.lines) - 1
-        body += [(line, row.key) for line in row.lines]
+            first, last = len(body), len(body) + row.height - 1
+        body += [(row, at) for at in range(row.height)]
     return body, first, last, spread
 
 

@@ -77,6 +77,8 @@ Spans = Sequence[Span | tuple[str, str]]
 
 
 def measure(spans: Spans) -> int:
+    if len(spans) == 1:
+        return len(spans[0][0])
     return sum([len(span[0]) for span in spans])
 
 

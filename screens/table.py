@@ -76,7 +76,7 @@ class Measured(dict[str, Cell]):
     def __init__(self, cells: Cells) -> None:
         super().__init__(cells)
         self.wide = {name: measure(cell[0]) for name, cell in cells.items() if cell}
-        self.narrow = {name: measure(cell[-1]) for name, cell in cells.items() if cell}
+        self.narrow = self.wide | {name: measure(cell[-1]) for name, cell in cells.items() if len(cell) > 1}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ reason.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache, partial
 
 from msgspec import structs
 
@@ -103,7 +104,6 @@ def _spreads(view: DeskView, width: int, context: Context, order: Sequence[str])
     if not layout.wrapped:
         content.head = [header(layout)]
         layout = _one_naming(layout)
-    _LAID[:] = [layout]
     rows = _ordered(rows, context.sort, order)
     ranked = [r for r in rows if r.rank is not None]
     rest = [r for r in rows if r.rank is None]
@@ -172,13 +172,15 @@ def _ordered(rows: Sequence[FundingRowView], sort: str, order: Sequence[str]) ->
     return sorted(rows, key=lambda r: place.get(key_of(r), len(place)))
 
 
+@lru_cache(maxsize=1_024)
 def leg(instrument: str) -> tuple[str, str]:
     """(`BTC-USDT`, `alpha`) of `BTC-USDT-PERP.alpha`."""
     symbol, _, venue = instrument.rpartition(".")
     return f.clean(symbol.removesuffix("-PERP")), f.clean(venue)
 
 
-def _leg(instrument: str, ink: str) -> list[Spans]:
+@lru_cache(maxsize=1_024)
+def _leg(instrument: str, ink: str) -> Sequence[Spans]:
     symbol, venue = leg(instrument)
     muted = "muted" if ink != "stale" else "stale"
     return [
@@ -188,9 +190,11 @@ def _leg(instrument: str, ink: str) -> list[Spans]:
 
 
 def _figure(value: Decimal | None, places: int, ink: str = "text", sign: bool = False) -> tuple[Spans, ...]:
-    if value is None:
-        return ((Span(g.NONE, "muted"),),)
-    return ((Span(f.signed(value, places) if sign else f.number(value, places), ink),),)
+    return _said(value, partial(f.signed if sign else f.number, places=places), ink)
+
+
+def _said(value: Decimal | None, write: Callable[[Decimal], str], ink: str = "text") -> tuple[Spans, ...]:
+    return ((Span(g.NONE, "muted"),),) if value is None else ((Span(write(value), ink),),)
 
 
 def _verdict_ink(r: FundingRowView) -> str:
@@ -201,8 +205,6 @@ def _why_ink(r: FundingRowView) -> str:
     return {"ENTER": "text", "HOLD": "text", "BLOCK": "warn", "STALE": "warn"}.get(r.verdict, "muted")
 
 
-_LAID: list[Fit] = []
-"""The layout of the last drawing."""
 _LAST: Remembered[Measured] = Remembered()
 _CELLS: Remembered[Measured] = Remembered()
 _ROWS: Remembered[Row] = Remembered()
@@ -220,13 +222,10 @@ def _remembered(r: FundingRowView) -> Measured:
 
 
 def remember(rows: Sequence[FundingRowView]) -> None:
-    """Makes the cells and lines of some rows before they are drawn, in the last layout, which most often is
-    the next. What cannot be written is the drawing's to tell."""
+    """Makes the cells of some rows before they are drawn. What cannot be written is the drawing's to tell."""
     with suppress(ArithmeticError):
         for r in rows:
-            cells = _remembered(r)
-            for layout in _LAID:
-                _row(r, cells, layout, r.rank or 0)
+            _remembered(r)
 
 
 def _cells(r: FundingRowView) -> Cells:
@@ -246,18 +245,14 @@ def _cells(r: FundingRowView) -> Cells:
         "short_per": ((Span(f.interval(r.short_interval_h), "muted" if r.short_interval_h else "warn"),),),
         "long_per": ((Span(f.interval(r.long_interval_h), "muted" if r.long_interval_h else "warn"),),),
         "spread": _figure(r.spread, 2, "*strong"),
-        "settled": tuple(
-            (Span(f.spark(r.settled, w), "series" if r.settled else "faint"),) for w in (16, 12, 10, 8)
-        ),
-        "apr": ((Span(g.NONE, "muted"),),) if r.apr is None else ((Span(f.percent(r.apr), "text"),),),
+        "settled": _sparks(r.settled),
+        "apr": _said(r.apr, f.percent),
         "gross": _figure(r.gross, 1),
         "costs": _figure(r.costs, 1),
         "edge": _figure(
             edge, 1, "pos" if edge and edge > 0 else "neg" if edge and edge < 0 else "muted", sign=True
         ),
-        "times": ((Span(g.NONE, "muted"),),)
-        if r.edge_multiple is None
-        else ((Span(f.times(r.edge_multiple, 1), "text"),),),
+        "times": _said(r.edge_multiple, partial(f.times, places=1)),
         "even": (
             (Span(f.hours(r.break_even_h), "muted" if r.break_even_h is None else "text"),),
             (Span(f.hours(r.break_even_h, 0), "text"),),
@@ -269,30 +264,35 @@ def _cells(r: FundingRowView) -> Cells:
     return figures
 
 
+@lru_cache(maxsize=1_024)
+def _sparks(settled: tuple[float, ...]) -> Sequence[Spans]:
+    ink = "series" if settled else "faint"
+    return tuple([(Span(f.spark(settled, width), ink),) for width in (16, 12, 10, 8)])
+
+
 def _row(r: FundingRowView, cells: Cells, layout: Fit, number: int) -> Row:
     """`number` = its place among the ranked; 0 = not ranked."""
     return _ROWS.of(key_of(r), (cells, layout, number), lambda: _drawn(r, cells, layout, number))
 
 
 def _drawn(r: FundingRowView, cells: Cells, layout: Fit, number: int) -> Row:
+    if layout.wrapped:
+        return Row(_lines(r, cells, layout, number), key=key_of(r))
+    return Row(lambda: _lines(r, cells, layout, number)[0], key=key_of(r))
+
+
+def _lines(r: FundingRowView, cells: Cells, layout: Fit, number: int) -> list[Line]:
     if number:
         cells = {**cells, "rank": ((Span(str(number), "muted"),),)}
     lines = row(layout, cells)
     if r.stale or r.spread is None:
         spoken = {_verdict_ink(r), _why_ink(r), "warn"} - {"muted", "text"}
-        lines = [
-            Line(
-                (
-                    span
-                    if span.ink in spoken
-                    else Span(span.text, "faint" if span.ink == "series" else "stale")
-                    for span in line.spans
-                ),
-                line.ground,
-            )
-            for line in lines
-        ]
-    return Row(lines, key=key_of(r))
+        lines = [Line([_paled(span, spoken) for span in line.spans], line.ground) for line in lines]
+    return lines
+
+
+def _paled(span: Span, spoken: Collection[str]) -> Span:
+    return span if span.ink in spoken else Span(span.text, "faint" if span.ink == "series" else "stale")
 
 
 def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]:

@@ -51,9 +51,9 @@ def watch_views() -> None:
     """CPU of the loop's own thread inside the builders, a figure for each tick in which somebody watched."""
     spend, round_ = Views._spend, Views._round
 
-    def spent(self: Views, work: Callable[[str], object], topic: str) -> object:
+    def spent(self: Views, work: Callable[..., object], topic: str, *more: object) -> object:
         began = time.thread_time()
-        made = spend(self, work, topic)
+        made = spend(self, work, topic, *more)
         took = (time.thread_time() - began) * 1e3
         TOLD.ticks[-1] += took
         TOLD.slow[topic] = max(TOLD.slow.get(topic, 0.0), took)
