@@ -5,6 +5,7 @@ Only textual, msgspec and our own views are imported before the first frame.
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -26,12 +27,16 @@ from console import keymap, keyrules
 from console.cells import only_cells
 from console.files import Files
 from console.themer import Themer
+from screens import at_once
 from screens.acts import ConsoleScreen
 from screens.link import Link
 from screens.memory import Memory
 from screens.paint import Paint
 from screens.ui import Terminal, UiSettings, terminal
 from themes.palette import Palette
+
+TIDY_S, STILL_S = 20.0, 3.0
+"""How often the collector looks at everything, and how long no key must have come before."""
 
 
 class StableConsole(App[str], inherit_bindings=False):
@@ -58,6 +63,7 @@ class StableConsole(App[str], inherit_bindings=False):
         self.themer = Themer(ui, found, memory, save, self._use_palette)
         palette = self.themer.palette
         super().__init__(ansi_color=palette.native)
+        self._keyed = clock()
         self.register_theme(textual_theme(palette))
         self.theme = f"stable-{palette.name}"
         self.link = link
@@ -79,16 +85,26 @@ class StableConsole(App[str], inherit_bindings=False):
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, only_cells(renderable))  # type: ignore[arg-type]
 
+    def on_mount(self) -> None:
+        self.set_interval(TIDY_S, self._tidy)
+
+    def _tidy(self) -> None:
+        """The garbage collector's long walk, which no key waits for; `console.opening` leaves it to this."""
+        if self.desk.clock() - self._keyed >= STILL_S:
+            gc.collect()
+
     async def on_event(self, event: events.Event) -> None:
         """Keys are answered one after the other: the next one waits until the field or the dialog that this
         one opens is there to hear it. A pane has no keys of its own, so nothing is sent round by it.
         """
         if isinstance(event, events.Key) and not event.is_forwarded:
             desk = self.desk
+            self._keyed = desk.clock()
             await desk.settled()
             if self.screen is desk and desk.dialog is None and desk.field is None:
                 if not await self._check_bindings(event.key, priority=True):
                     await self._on_key(event)
+                at_once.paint(desk)
                 return
         await super().on_event(event)
 

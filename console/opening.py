@@ -15,6 +15,11 @@ from console.running import connect
 from console.spawn import Starting, find_or_spawn
 from services.protocol.options import RunOptions
 
+YOUNG = (5_000, 20, 1_000_000)
+"""The collector looks at what is new as it comes; at everything when no key does (`StableConsole`)."""
+SWITCH_S = 0.0005
+"""A thread gets its turn after so long: 5 ms is Python's own."""
+
 
 def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
     """The app until it ends. A spawned engine starts while the screen library loads."""
@@ -52,6 +57,9 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
         setattr(app, "_print_error_renderables", lambda: None)  # noqa: B010 - no public way
     # What the imports made lives for ever: a collection that walks over it is a pause behind a key.
     gc.freeze()
+    gc.set_threshold(*YOUNG)
+    # What a key has changed is written by a thread of textual's: it must not wait for a step of a frame.
+    sys.setswitchinterval(SWITCH_S)
     end_with(sys.stdin.fileno())
     app.run()
     fault: Exception | None = getattr(app, "_exception", None)

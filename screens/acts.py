@@ -121,7 +121,9 @@ class ConsoleScreen(Touring, inherit_bindings=False):
         name = message.pane.pane_name
         if name not in self.plan.rects or name not in self.panes:
             return
-        self.draw_pane(name)
+        if self.plan.tabs or self.plan.size in self.contents.spec(name).foot:
+            self.draw_pane(name)  # the detail at its foot is another row's
+        self.chosen(name)
         self.watch_views()
         if name in self.room.steers:
             self.draw_panes()

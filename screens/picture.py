@@ -178,9 +178,14 @@ class Picture(Stage, inherit_bindings=False):
         elif overdue and self.room.ready(views):
             content = contents.aged(content, f.coarse(int(max(map(self.link.age, overdue)) * 1e9)))
         pane.draw(content, rect.width, rect.height)
-        if contents.selected.get(name) != pane.cursor.key:
-            contents.selected[name] = pane.cursor.key
-            self.room.chose(name, pane.cursor.key)
+        self.chosen(name)
+
+    def chosen(self, name: str) -> None:
+        """The room hears of another row than the last one."""
+        key = self.panes[name].cursor.key
+        if self.contents.selected.get(name) != key:
+            self.contents.selected[name] = key
+            self.room.chose(name, key)
 
     def draw_drawer(self) -> None:
         rect = self.plan.rects.get("drawer")
