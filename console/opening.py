@@ -15,7 +15,7 @@ from console.running import connect
 from console.spawn import Starting, find_or_spawn
 from services.protocol.options import RunOptions
 
-YOUNG = (5_000, 20, 1_000_000)
+YOUNG = (2_000, 20, 1_000_000)
 """The collector looks at what is new as it comes; at everything when no key does (`StableConsole`)."""
 SWITCH_S = 0.0005
 """A thread gets its turn after so long: 5 ms is Python's own."""

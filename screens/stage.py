@@ -40,7 +40,7 @@ from screens.widgets.topbar import TopBar
 from services.views.desk import DeskView
 from services.views.strip import StripView
 
-STEP_S = 0.004
+STEP_S = 0.002
 """So long at most are steps of a frame painted without looking at the keys; a long step stands alone."""
 BREATH_S = 0.002
 """Between two such spells: the keys' way through the program takes less."""
