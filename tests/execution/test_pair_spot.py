@@ -226,3 +226,26 @@ def test_a_rest_that_no_limit_would_bring_over_the_minimum_is_not_chased() -> No
     assert least(pair.short, INSTRUMENTS, world.book) == D("0.002")
     pair.short.instrument, pair.long.instrument = BTC_A, BTC_A
     assert least(pair.short, INSTRUMENTS, Book(mids={BTC_A: D(5_100)})) == D("0.001")
+
+
+@pytest.mark.parametrize(("minimum", "filled", "grave"), [("1000", "0.7", True), ("100", "0.96", False)])
+def test_what_no_venue_takes_back_stays_done_alone_and_is_told(
+    minimum: str, filled: str, grave: bool
+) -> None:
+    """Worth more than a hedged pair may have in excess, a hundred dollars, it takes the risk off."""
+    world = market([Answer(), Answer(fills=(D(filled),)), *[NOTHING] * 8])
+    dear = {
+        name: msgspec.structs.replace(INSTRUMENTS[name], min_notional=D(minimum)) for name in (SPOT_A, SPOT_B)
+    }
+    world.machine._instruments = {**INSTRUMENTS, **dear}
+    name = opened(world, "0.1", "spot")
+    world.run(30)
+    pair = world.machine.get(name)
+    assert pair is not None
+    assert (pair.state, pair.failed) == (PairState.CLOSED, True)
+    alone = abs(net(world))
+    assert alone == D("0.1") * (1 - D(filled))
+    assert f"{alone.normalize():f} {SPOT_B} stays done alone" in pair.text
+    told = [page for page in world.pages if "cannot be cut" in page.text]
+    assert [page.reducing for page in told] == [grave]
+    assert not any(order.reduce_only for order in world.placed), "nothing that would only be refused"

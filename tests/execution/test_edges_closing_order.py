@@ -1,0 +1,37 @@
+"""Edges of one order of a flatten: its bands, and the market behind them (docs/mutants.md)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+
+from services.domain.enums import OrderType
+from services.execution.flatten_close import closing_order
+from services.execution.flatten_state import Target
+from services.execution.ids import IdCounter
+from services.settings.parameters import Settings
+from tests.execution.builders import BTC_A, INSTRUMENTS, START
+from tests.execution.test_edges_flatten import View
+
+D = Decimal
+
+
+@pytest.mark.parametrize("allow", [True, False])
+def test_behind_the_last_band_it_takes_at_any_price_where_that_is_allowed(allow: bool) -> None:
+    settings = replace(Settings(), exec=replace(Settings().exec, allow_market=allow))
+    bands = settings.exec.flatten_bands
+    for band in range(8):
+        order = closing_order(
+            Target(BTC_A, band=band), INSTRUMENTS[BTC_A], D("0.1"), None, settings, IdCounter("abc123"),
+            START, View(), "operator", "why",
+        )  # fmt: skip
+        assert order is not None
+        assert order.attempt == band + 1
+        free = allow and band >= len(bands)
+        assert (order.type is OrderType.MARKET) is free
+        assert (order.price is None) is free
+        if order.price is not None:
+            bps = bands[min(band, len(bands) - 1)]
+            assert abs(order.price - D(23_000) * (1 - bps / 10_000)) <= D("0.1")
