@@ -1,4 +1,4 @@
-"""What the journal tells: `audit verify`, `audit export`, `replay`, `why`. None of them needs an engine."""
+"""The journal: `audit verify` and `export`, `replay`, `why`, `store prune`. None needs an engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from console.asking import Debug, Json, Profile, StateDir, asked
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.protocol.frames import to_json
+from services.protocol.options import parse_duration
 
+store_app = typer.Typer(help="Look after the store's file.", rich_markup_mode=None)
 audit_app = typer.Typer(
     help="Verify or export the journal; works with no engine running.", rich_markup_mode=None
 )
@@ -21,6 +23,7 @@ audit_app = typer.Typer(
 def add(app: typer.Typer) -> None:
     """Hang these commands into the program's."""
     app.add_typer(audit_app, name="audit")
+    app.add_typer(store_app, name="store")
     app.command("replay", epilog="Example: stableconsole replay --json")(replay)
     app.command("why", epilog="Example: stableconsole why P-01")(why)
 
@@ -50,6 +53,29 @@ def audit_export(
     oneshot.print_line(
         to_json({"rows": rows, "file": str(out)}).decode() if json else f"{rows} rows in {out}"
     )
+    return Exit.DONE
+
+
+@store_app.command("prune", epilog="Example: stableconsole store prune --keep 7d")
+def store_prune(
+    keep: Annotated[
+        str, typer.Option("--keep", metavar="D", help="What is younger stays, for example 7d or 36h.")
+    ] = "",
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Make the file smaller, too; not while an engine runs.")
+    ] = False,
+    profile: Profile = "sim",
+    state_dir: StateDir = "",
+    json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Empty old inputs of the journal; hashes, decisions and results stay."""
+    from console import headless
+
+    chosen = asked(profile, state_dir, json)
+    keep_s = parse_duration(keep) if keep else None
+    result, text = headless.store_prune(chosen.layout, chosen.profile, keep_s, compact=compact)
+    oneshot.print_line(result if json else text)
     return Exit.DONE
 
 

@@ -128,6 +128,8 @@ def audit_verify(layout: StateLayout) -> tuple[str, bool, str]:
         "first_broken": verdict.first_broken,
     }
     text = f"journal holds: {verdict.rows} rows, head {verdict.head}" if verdict.ok else verdict.text
+    if verdict.gaps:
+        text += f"; {verdict.gaps} blocks without their inputs (pruned or lost)"
     return to_json(result).decode(), verdict.ok, text
 
 
@@ -140,6 +142,16 @@ def audit_export(layout: StateLayout, out: Path) -> int:
         return int(engine.audit_export(store, out))
     except OSError as error:
         raise ProductError(f"cannot write {out}: {error.strerror or error}") from None
+
+
+def store_prune(layout: StateLayout, profile: str, keep_s: int | None, *, compact: bool) -> tuple[str, str]:
+    """Empty old inputs: JSON, and a line for people."""
+    _store(layout)
+    from services import engine
+
+    done = engine.store_prune(layout, profile, keep_s, compact=compact)
+    text = f"{done.blocks} blocks of inputs emptied, {done.freed_bytes / 1e6:.1f} MB for new rows"
+    return to_json(done).decode(), f"{text}; the file has {done.size_bytes / 1e6:.1f} MB"
 
 
 def why(layout: StateLayout, asked: str) -> str:

@@ -19,11 +19,11 @@ from typing import TypeVar
 from services.desk.views import Meta, ViewCache
 from services.domain.effects import Done, Notify
 from services.domain.enums import Severity
-from services.drive import direct, recover, reporting
+from services.drive import direct, pruning, recover, reporting
 from services.drive.choice import Choice, choose, made_faults, move_world_aside
 from services.drive.configuration import load_settings, write_ui
 from services.drive.guard import Watchdog
-from services.drive.lock import EngineLock, Holder, LockError, SecondEngine, refuse_network_folder
+from services.drive.lock import EngineLock, LockError, SecondEngine, holder_here, refuse_network_folder
 from services.drive.machine import DeskFailed, VirtualMachine
 from services.drive.modes import check_mode
 from services.drive.pace import NS, Pacer
@@ -97,6 +97,11 @@ def audit_export(store: Path, out: Path) -> int:
         raise ProductError(f"journal: {error}", Exit.FAILED, "journal") from None
 
 
+def store_prune(layout: StateLayout, profile: str, keep_s: int | None, *, compact: bool) -> pruning.PruneView:
+    """Empty old inputs of the journal. Raises ProductError."""
+    return pruning.store_prune(layout, profile, keep_s, compact=compact)
+
+
 def why_of(store: Path, asked: str) -> WhyView:
     """The reason chain of an order or a pair. Raises ProductError."""
     try:
@@ -144,7 +149,7 @@ def flatten_direct(layout: StateLayout, profile: str, what: str, say: Callable[[
         world = read_world(layout.exchange)
         if world is None:
             raise ProductError(f"{layout.exchange} holds no exchange: nothing to flatten", Exit.FAILED)
-        return direct.flatten(layout, world, resolved.settings, _holder(layout, profile), what, say)
+        return direct.flatten(layout, world, resolved.settings, holder_here(layout.root, profile), what, say)
     except SettingsError as error:
         raise ProductError(str(error), Exit.USAGE, "settings") from None
     except (LockError, ValueError, OSError) as error:
@@ -156,7 +161,7 @@ def _flatten_over_sockets(
 ) -> Done:
     from services.workers import live_direct
 
-    lock = EngineLock(layout.root, _holder(layout, settings.profile, tuple(settings.wires)))
+    lock = EngineLock(layout.root, holder_here(layout.root, settings.profile, tuple(settings.wires)))
     try:
         for where, key in account_names(settings.wires).values():
             lock.lock_account(accounts_folder(), where, key)
@@ -165,17 +170,6 @@ def _flatten_over_sockets(
         )
     finally:
         lock.release()
-
-
-def _holder(layout: StateLayout, profile: str, accounts: tuple[str, ...] = ()) -> Holder:
-    return Holder(
-        pid=os.getpid(),
-        profile=profile,
-        folder=str(layout.root),
-        started=datetime.now(tz=UTC).isoformat(timespec="seconds"),
-        accounts=accounts,
-        version=VERSION,
-    )
 
 
 def replay(store: Path) -> recover.Replayed:
@@ -206,7 +200,7 @@ class _Engine:
         check_mode(settings, options)
         load_kinds(settings)
         refuse_network_folder(layout.root)
-        lock = EngineLock(layout.root, _holder(layout, options.profile, tuple(settings.wires)))
+        lock = EngineLock(layout.root, holder_here(layout.root, options.profile, tuple(settings.wires)))
         try:
             if settings.wires:
                 if settings.mode != "paper":  # which uses no key

@@ -10,10 +10,13 @@ import fcntl
 import hashlib
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+
+from services.protocol.version import VERSION
 
 _RETRY_S = 0.3
 """A console that looks whether the lock is held takes it, shared, for an instant: no second engine."""
@@ -58,6 +61,18 @@ class Holder(Struct, frozen=True):
     """Wall clock, ISO 8601 UTC."""
     accounts: tuple[str, ...]
     folder: str
+
+
+def holder_here(folder: Path, profile: str, accounts: tuple[str, ...] = ()) -> Holder:
+    """This process, as it holds the locks of a folder."""
+    return Holder(
+        pid=os.getpid(),
+        profile=profile,
+        folder=str(folder),
+        started=datetime.now(tz=UTC).isoformat(timespec="seconds"),
+        accounts=accounts,
+        version=VERSION,
+    )
 
 
 class LockError(Exception):

@@ -41,6 +41,8 @@ class Session(Standing):
         self.world = world
         self.history = history
         self.durable = durable
+        # A history that is journaled is there to be replayed, from its first day on.
+        self.prunes = history is None
 
     def open(self, note: SessionNote) -> None:
         """Everything up to the first event, which `first_events` gives."""

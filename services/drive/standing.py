@@ -34,6 +34,8 @@ from services.store.writer import StoreWriter
 CHECKPOINT_NS = 3_600_000_000_000
 """A checkpoint of the desk every hour of its time: a recovery replays at most that much."""
 
+HOUR_NS = 3_600_000_000_000
+
 START_PATIENCE_S = 5.0
 """How long a start waits for its own row to be durable."""
 
@@ -60,6 +62,8 @@ class Standing:
         self.settings = settings
         self.code = code
         self.wall_time = wall_time
+        self.prunes = True
+        """Inputs older than `engine.keep_inputs_h` lose their payload."""
         self.restored: Restored | None = None
         self.rebuilt: Rebuilt | None = None
         self.writer: StoreWriter | None = None
@@ -163,6 +167,9 @@ class Standing:
         if self.journal is not None and now >= self._checkpoint_at:
             self._checkpoint_at = now + CHECKPOINT_NS
             self.journal.checkpoint(now, self.desk.export())
+            keep_h = self.desk.core.settings.engine.keep_inputs_h
+            if self.prunes and keep_h and self.writer is not None:
+                self.writer.prune(now - keep_h * HOUR_NS)
 
     def close_books(self) -> bool:
         """Flush and close. False = something could not be written."""

@@ -248,6 +248,7 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "bulk_lane_max": F("count"),
         "strategy_call_ms": F("ms", "up"),
         "heartbeat_s": F("s", "up"),
+        "keep_inputs_h": F("h", low=Decimal(0)),
     },
 }
 

@@ -150,6 +150,8 @@ class Engine(Struct, frozen=True, kw_only=True):
     """A strategy that takes longer for one decision is disabled."""
     heartbeat_s: int = 5
     """An engine that gives no sign for so long is ended by its watchdog and leaves HALTED."""
+    keep_inputs_h: int = 336
+    """Hours of the desk's time whose inputs stay for a replay; decisions stay. 0 = all, for ever."""
 
 
 class StrategySettings(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from services.domain.records import Row
+from services.store import prune
 from services.store.journal import GAP, ChainRow
 from services.store.records import TABLES
 
@@ -72,6 +73,14 @@ class Disk:
             reopen = True  # a connection that cannot roll back is of no more use
         if reopen:
             self.close()
+
+    def prune(self, keep_from: int) -> bool:
+        """One step of emptying old blocks (`prune.step`). False = nothing is left to do."""
+        connection = self._connection()
+        if self._full is not False:
+            connection.execute("PRAGMA synchronous = NORMAL")
+            self._full = False
+        return prune.step(connection, keep_from).blocks == prune.BATCH
 
     def fold(self) -> None:
         """Fold the write-ahead log into the database file; what is in the log is durable all the same."""

@@ -7,6 +7,7 @@ staying in the chain. What cannot be written waits in memory and is written late
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -15,33 +16,20 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
-from msgspec import Struct
-
 from services.domain.records import Row
 from services.runtime.backoff import Backoff
 from services.store.disk import Disk
+from services.store.facts import StoreFact, StoreTrouble
 from services.store.journal import ChainRow
 from services.store.migrate import CORRUPT, explain
 
+_log = logging.getLogger("stableconsole.store")
 _BATCH = 4_000
 """Rows in one transaction at most."""
 _RETRY_FIRST_S = 0.05
 _RETRY_MOST_S = 1.0
 _ROOM_WAIT_S = 1.0
 """How long one `journal` call waits for room at most."""
-
-
-class StoreFact(Struct, frozen=True):
-    """What the writer found; the driver makes a `StoreHealth` event of it at its own time."""
-
-    ok: bool
-    kind: str
-    """ok, locked, full, corrupt, slow or failed."""
-    text: str
-
-
-class StoreTrouble(OSError):
-    """A commit that was waited for did not succeed. Its rows stay queued and are written later, in order."""
 
 
 class StoreWriter:
@@ -88,6 +76,7 @@ class StoreWriter:
         self._taken_at = 0.0
         self._waiting_since: float | None = None
         self._gaps = 0
+        self._keep_from: int | None = None
         self._closing: float | None = None
         self._facts: list[StoreFact] = []
         self._trouble: StoreFact | None = None
@@ -127,6 +116,10 @@ class StoreWriter:
                 self._asked.append((self._put, seq, future))
                 self._work.notify()
         return future
+
+    def prune(self, keep_from: int) -> None:
+        """Empty the blocks before this desk time (ns), a few after each write (`store.prune`)."""
+        self._keep_from = keep_from
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything queued so far is durable. False = not within the time."""
@@ -243,6 +236,7 @@ class StoreWriter:
                     continue
                 backoff.reset()
                 self._done(durable)
+                self._tidy()
             elif closing:
                 break
         self._end()
@@ -282,6 +276,17 @@ class StoreWriter:
             self._trouble = None
         if recovered:
             self._tell(StoreFact(True, "ok", "the store is written again; what waited is on disk, in order"))
+
+    def _tidy(self) -> None:
+        """While nobody waits for the disk. Trouble here is no loss: the next hour asks again."""
+        keep_from = self._keep_from
+        if keep_from is None or self._asked or self._closing is not None:
+            return
+        try:
+            self._keep_from = keep_from if self._disk.prune(keep_from) else None
+        except sqlite3.Error as error:
+            _log.warning("%s: old blocks stay for now: %s", self._path.name, error)
+            self._keep_from = None
 
     def _answer(self) -> None:
         while self._asked and self._asked[0][0] <= self._durable:

@@ -14,11 +14,12 @@ from services.domain.records import TransferRecord
 from services.drive.keeper import StoreKeeper
 from services.drive.latch import Latch, read_latch
 from services.drive.latch_sync import LatchWriter
+from services.store.facts import StoreTrouble
 from services.store.journal import JournalWriter
 from services.store.migrate import open_store
 from services.store.reader import StoreReader
 from services.store.replay import JournalReader, verify
-from services.store.writer import StoreTrouble, StoreWriter
+from services.store.writer import StoreWriter
 
 WAIT_S = 30.0
 

@@ -49,6 +49,12 @@ def refused(folder: Path, *words: str, code: int) -> str:
     return ran.stderr
 
 
+def test_old_inputs_are_emptied_beside_a_running_engine(desk: Path) -> None:
+    found = answer(desk, "store", "prune", "--keep", "1s")
+    assert (found["ok"], found["compacted"]) == (True, False)
+    assert status(desk)["trading_state"] == "ACTIVE"
+
+
 def test_status(desk: Path) -> None:
     found = answer(desk, "status")
     assert found["positions"]

@@ -55,6 +55,7 @@ def commands() -> str:
         "| `stableconsole attach [--read-only]` | | The screen alone, on an engine that runs. |",
         "| `stableconsole audit verify` | | Check the journal's chain; works with no engine running. |",
         "| `stableconsole audit export FILE` | | Write the journal as JSON lines; works with no engine running. |",
+        "| `stableconsole store prune [--keep D] [--compact]` | | Empty old inputs of the journal; beside a running engine, too. |",
         "| `stableconsole why ORDER` | | The reason chain of an order or a pair: signal, size, gate, answers, fills. |",
         "| `stableconsole replay [JOURNAL]` | | Run the journal's inputs again: the same decisions must come out. |",
         "| `stableconsole config init [--yes]` | | Ask a few questions, each with a safe answer, and write a commented configuration file. |",
@@ -209,7 +210,8 @@ def contract() -> str:
         "`kept[]` (a dead-man's switch that stays armed), `reconcile` with `differences[]`, `unread[]`, `accepted[]`",
         "and `refused[]{id, why}` beside them; `flatten` ends with",
         "`{flat, orders_left[], positions_left[], kept[], fresh_read_ts}`; `audit verify` with",
-        "`{ok, head, rows, first_broken}`; `replay` with `{ok, events, decisions, first_divergence, written_by[]}`;",
+        "`{ok, head, rows, first_broken}`; `store prune` with",
+        "`{schema, ok, blocks, freed_bytes, keep_from, size_bytes, compacted}`; `replay` with `{ok, events, decisions, first_divergence, written_by[]}`;",
         "`doctor` with `{schema, ok, profile, mode, findings[]{subject, check, verdict, text, remedy}}`, verdict one of",
         "`ok`, `warn`, `stop`; `why` as below.",
     ]

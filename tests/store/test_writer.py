@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from services.domain.records import RiskRecord
+from services.store.facts import StoreFact, StoreTrouble
 from services.store.journal import GAP, ChainRow, JournalWriter
 from services.store.reader import StoreReader
 from services.store.replay import JournalReader, verify
-from services.store.writer import StoreFact, StoreTrouble, StoreWriter
+from services.store.writer import StoreWriter
 from tests.store.builders import feed, frame, history, new_store, risk_event, session
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -178,6 +178,6 @@ def _store_findings(one: StoreHealthView) -> Iterator[Finding]:
             subject="disk",
             severity="warning",
             text=f"{one.disk * 100:.1f} % > {MOST_DISK * 100:.0f} % used",
-            do="free space",
+            do="free space; stableconsole store prune --keep 2d empties old inputs",
             alert="machine:disk",
         )

@@ -1,0 +1,18 @@
+"""What the store's writer tells of itself."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class StoreFact(Struct, frozen=True):
+    """What the writer found; the driver makes a `StoreHealth` event of it at its own time."""
+
+    ok: bool
+    kind: str
+    """ok, locked, full, corrupt, slow or failed."""
+    text: str
+
+
+class StoreTrouble(OSError):
+    """A commit that was waited for did not succeed. Its rows stay queued and are written later, in order."""
