@@ -177,6 +177,8 @@ def show(profile: str, path: Path | None = None, overrides: Mapping[str, str] | 
 def profiles(asked: str, path: Path | None = None) -> list[str]:
     """The file's profiles, and the one that was asked for. Raises ProductError (exit 2)."""
     document = load(path)
+    if document is not None:
+        resolved(asked, document)  # the first fault of the file, before anything of it is gone through
     names = list(document.data.get("profiles", {})) if document is not None else []
     return names if asked in names else [*names, asked]
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from services.domain.events import Command
+from services.drive.modes import unknown_rows
 from services.drive.session import world_folder_parts
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
@@ -82,6 +83,7 @@ def _held(layout: StateLayout) -> World | None:
 
 
 def _generated(options: RunOptions, settings: Settings, world: World) -> Choice:
+    _fit(settings, world)
     speed = DEFAULT_SPEED if options.speed is None else options.speed
     chosen = SCENARIOS[world.scenario or DEFAULT_SCENARIO]
     synthetic = sum(each.symbol.startswith("SYN") for each in world.instruments) // len(world.venues)
@@ -100,6 +102,27 @@ def _generated(options: RunOptions, settings: Settings, world: World) -> Choice:
         stamp=world.label,
         flags={name: text for name, text in flags.items() if text},
     )
+
+
+def _fit(settings: Settings, world: World) -> None:
+    """What the profile names must be there: a limit that fits nothing would not hold."""
+    there = ", ".join(world.venues)
+    if set(settings.venues) != set(world.venues):
+        raise ProductError(
+            f"profiles.{settings.profile}.venues = {', '.join(settings.venues)}: the simulator inside the "
+            f"engine trades on {there}: leave it out",
+            Exit.USAGE,
+            "venues",
+        )
+    rows = unknown_rows(settings, (each.id for each in world.instruments))
+    if rows:
+        names = ", ".join(sorted({each.symbol for each in world.instruments}))
+        raise ProductError(
+            f'profiles.{settings.profile}.limits.instrument."{rows[0]}": no such instrument; there are '
+            f"{names}, each on {there}",
+            Exit.USAGE,
+            "limits",
+        )
 
 
 def _history(options: RunOptions, settings: Settings, path: Path) -> Choice:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.protocol.options import RunOptions
+from services.settings.gate import DEFAULT_LIMIT_ROWS
 from services.settings.parameters import Settings
 
 _VIRTUAL = {
@@ -45,6 +48,13 @@ def check_mode(settings: Settings, options: RunOptions) -> None:
         raise _wrong(
             f"{', '.join(given)}: for the simulator inside the engine; profile {profile} trades over sockets"
         )
+
+
+def unknown_rows(settings: Settings, instruments: Iterable[str]) -> tuple[str, ...]:
+    """Limit rows of the profile that no instrument has: a slip of the pen, and that limit would not hold."""
+    ids = set(instruments)
+    known = ids | {name.rpartition(".")[0] for name in ids} | DEFAULT_LIMIT_ROWS.keys()
+    return tuple(name for name in settings.gate.limits if name not in known)
 
 
 def _said(value: object) -> bool:

@@ -241,13 +241,13 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "daily_usd": F("USD", "up"),
     },
     "engine": {
-        "intent_timeout_ms": F("ms", "up"),
+        "intent_timeout_ms": F("ms", "up", low=Decimal(1)),
         "stop_timeout_s": F("s"),
         "critical_lane_max": F("count", "up"),
-        "critical_lane_age_s": F("s", "up"),
+        "critical_lane_age_s": F("s", "up", low=Decimal(1)),
         "bulk_lane_max": F("count"),
-        "strategy_call_ms": F("ms", "up"),
-        "heartbeat_s": F("s", "up"),
+        "strategy_call_ms": F("ms", "up", low=Decimal(10)),
+        "heartbeat_s": F("s", "up", low=Decimal(1)),
         "keep_inputs_h": F("h", low=Decimal(0)),
     },
 }

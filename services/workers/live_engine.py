@@ -21,6 +21,7 @@ from services.domain.venue_events import VenueClock
 from services.drive.live import LiveMachine, LiveRunner
 from services.drive.live_session import LiveSession
 from services.drive.machine import VirtualMachine
+from services.drive.modes import unknown_rows
 from services.drive.pace import Pacer
 from services.drive.runner import Limits
 from services.drive.standing import SessionNote
@@ -138,6 +139,9 @@ class LiveEngine:
     def open(self, note: SessionNote) -> None:
         """Store, journal, desk. Raises StoreError, OSError."""
         listed = tuple(spec for venue in self.venues.values() for spec in venue.instruments())
+        for row in unknown_rows(self.settings, (spec.id for spec in listed)):
+            # No refusal: what was delisted while nobody ran must not keep an engine from its positions.
+            log.warning('limits.instrument."%s": no venue lists it, so this limit holds for nothing', row)
         self.session.open(note, listed, {"venues": world_of(self.wires)})
 
     def machine(self, notify: Callable[[Notify], None]) -> LiveMachine:

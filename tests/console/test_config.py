@@ -187,3 +187,22 @@ def test_a_venue_is_shown_with_its_key_and_without_its_secret(
     shown = config.show("sock", file)
     assert "venue alpha  ftx http://127.0.0.1:8300  key trader, STABLECONSOLE_SECRET_ALPHA set" in shown
     assert "hush" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("profiles = 3", "profiles = 3: expected tables"),
+        ("[profiles.sim.engine]\nheartbeat_s = 0", "heartbeat_s"),
+        ("[profiles.sim.engine]\nstrategy_call_ms = 0", "strategy_call_ms"),
+        ("[profiles.sim.engine]\nintent_timeout_ms = 0", "intent_timeout_ms"),
+    ],
+)
+def test_what_no_engine_could_live_with_is_refused_in_one_line(file: Path, text: str, told: str) -> None:
+    file.parent.mkdir()
+    file.write_text(text + "\n")
+    with pytest.raises(ProductError, match=told) as caught:
+        config.check()
+    assert caught.value.exit == 2
+    with pytest.raises(ProductError, match=told):
+        config.profiles("sim")

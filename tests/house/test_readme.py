@@ -30,6 +30,7 @@ BESIDE_SPECS = {
     "version",
     "audit",
     "why",
+    "store",
     "config",
     "FLAGS",
 }
