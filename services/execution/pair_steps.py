@@ -69,6 +69,7 @@ def _in_doubt(work: Work, pair: Pair) -> None:
         pair.doubt_since = None
         work.become(pair, pair.resume, "outcome known")
         return
+    work.hold_back(pair)
     work.cancel_open(pair, resting=True)
     since = pair.doubt_since if pair.doubt_since is not None else work.now
     due = since + work.settings.exec.in_doubt_escalate_s * 1000 * MILLISECOND

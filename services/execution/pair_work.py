@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from services.domain.enums import OrderType, PairState, Purpose, TimeInForce
+from services.domain.enums import OrderState, OrderType, PairState, Purpose, TimeInForce
 from services.domain.instrument import Instrument
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
@@ -184,6 +184,14 @@ class Work:
         for client_order_id, memo in pair.orders.items():
             wanted = memo.resting or not (resting or memo.in_doubt)
             if wanted and not memo.settled and not memo.cancel_asked:
+                memo.cancel_asked = True
+                self.out.append(CancelOrder(client_order_id))
+
+    def hold_back(self, pair: Pair) -> None:
+        """What waits for the disk is denied, so that it does not go out: nobody knows any more whether it is
+        right. It is asked for anew, if still wanted."""
+        for client_order_id, memo in pair.orders.items():
+            if memo.state is OrderState.INITIALIZED and not memo.settled and not memo.cancel_asked:
                 memo.cancel_asked = True
                 self.out.append(CancelOrder(client_order_id))
 

@@ -19,11 +19,13 @@ FOREIGN = "somebody else's resting order counted as reducing, and kept a leg nak
 
 ORDER = "two trades of somebody else in one instant, told the wrong way round, left another average entry"
 
+DOUBTED = "a hedge waited for the disk while its pair fell into doubt, and went out all the same"
+
 SEEDS = {62: GARBAGE, 233: GARBAGE, 353: OPPOSED, 453: OPPOSED, 87: FOREIGN, 532: FOREIGN}
 PLANS = "c4d7e9f48f9f2deb"
-WHOLE = {10_000_609: ORDER}
+WHOLE = {10_000_609: ORDER, 26_173: DOUBTED}
 """With what came to the plans later."""
-WHOLE_PLANS = "3c109a4aa8bdf682"
+WHOLE_PLANS = "4594148488b2e5c2"
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -31,6 +31,17 @@ def asked(actions: Actions) -> list[str]:
 # -- doubt --
 
 
+def test_what_waits_for_the_disk_when_doubt_comes_does_not_go_out() -> None:
+    """A hedge whose intent is being written while its pair's other order falls silent (soak, seed 26173)."""
+    hand = Hand().put(S.CLOSING, "0.1", "0.1")
+    hand.memo("silent", SHORT, in_doubt=True, state=O.IN_DOUBT)
+    hand.memo("waits", LONG, state=O.INITIALIZED)
+    hand.memo("sent", LONG, state=O.SUBMITTED)
+    hand.memo("denied", LONG, state=O.INITIALIZED, settled=True)
+    assert cancels(hand.tick()) == ["waits"]
+    assert cancels(hand.tick(MS)) == [], "once"
+
+
 def test_doubt_asks_the_silent_venue_at_once_and_pages_after_ten_seconds() -> None:
     hand = Hand().put(S.OPENING, "0.1", "0")
     doubt = hand.memo("hedge", LONG, in_doubt=True, state=O.IN_DOUBT)
