@@ -109,6 +109,38 @@ def test_a_new_connection_knows_nothing() -> None:
     assert heard.ears.quote("A").bid == 9.0, "numbers begin anew"
 
 
+def test_what_the_venue_stamped_long_ago_is_no_quote_and_no_mark() -> None:
+    """A socket may hold what was said minutes ago: heard now, it is still of then."""
+    late = True
+    public = PublicEars(
+        {"A": perp("v", "A", "BTC", "USDT")},
+        trouble=lambda text: None,
+        snapshot=lambda symbol: None,
+        late=lambda ms: late and ms < 100,
+    )
+    public.greeting()
+
+    def ticker(number: int, ms: int) -> list[float]:
+        frame = {"e": "bookTicker", "E": ms, "u": number, "s": "A", "b": "9", "B": "1", "a": "10", "A": "2"}
+        public.heard(json.dumps(frame))
+        return [row.bid for row in public.take_changed()]
+
+    public.take_changed()
+    assert ticker(1, 100) == [9.0]
+    assert ticker(2, 50) == [0.0]
+    assert public.mid("A") is None
+    diff = {"e": "depthUpdate", "E": 60, "s": "A", "U": 1, "u": 1, "pu": 0, "b": [], "a": []}
+    public.heard(json.dumps(diff))
+    assert [row.bid for row in public.take_changed()] == [0.0]
+    assert ticker(3, 120) == [9.0]
+    marks = MarketEars("v", ("A",), {}, trouble=lambda text: None, late=lambda ms: ms < 100)
+    marks.greeting()
+    for ms, told in ((50, 0), (120, 1)):
+        frame = {"e": "markPriceUpdate", "E": ms, "s": "A", "p": "2", "i": "3", "r": "", "T": 1}
+        marks.heard(json.dumps(frame))
+        assert len(marks.take()[0]) == told
+
+
 def test_each_stream_must_speak_by_its_time() -> None:
     heard = Public("A", "B")
     for name in "AB":

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
+from services.domain.events import MarketFrame, QuoteRow
 from services.venues.ftx.feed import Feed
+from services.venues.sim.facts import perp
 
 
 class Counting:
@@ -49,3 +53,36 @@ async def test_a_new_connection_asks_again_at_once_and_not_at_the_next_round() -
     await turns()
     assert running.done()
     assert len(api.asked) == 4
+
+
+class Marks(Counting):
+    async def futures(self) -> list[Any]:
+        future = SimpleNamespace(name="BTC-PERP", mark=Decimal(2), index=Decimal(3))
+        return [future]
+
+
+class Alive(Deaf):
+    def age(self) -> float:  # type: ignore[override]
+        return 0.0
+
+    def ready(self) -> bool:
+        return True
+
+    def take_changed(self) -> tuple[QuoteRow, ...]:
+        return (QuoteRow("BTC-PERP.alpha", 1.0, 1.0, 2.0, 1.0, 1.0, 1.0),)
+
+
+async def test_what_was_asked_for_is_as_old_as_its_question() -> None:
+    told: list[MarketFrame] = []
+    now = 1_000
+    specs = {"BTC-PERP": perp("alpha", "BTC-PERP", "BTC", "USD")}
+    alive = Alive()
+    feed = Feed("alpha", Marks(), specs, {}, alive, alive, told.append, lambda: now, turns)  # type: ignore[arg-type]
+    await feed._ask_marks()
+    now = 9_000
+    feed._flush()
+    assert [(each.ts, len(each.marks), len(each.quotes)) for each in told] == [(1_000, 1, 0), (9_000, 0, 1)]
+    assert [each.seq for each in told] == [1, 2]
+    await feed._ask_marks()
+    feed._flush()
+    assert [(each.ts, len(each.marks), len(each.quotes)) for each in told[2:]] == [(9_000, 1, 1)]

@@ -165,4 +165,4 @@ def _row(effect: Effect, names: dict[str, str]) -> Row | None:
 
 
 def _ours(decision: Decision) -> bool:
-    return decision.kind in ("gate", "durable") and not decision.subject.startswith("P-")
+    return decision.kind in ("gate", "durable", "beside") and not decision.subject.startswith("P-")

@@ -16,7 +16,7 @@ from services.venues.wire.budget import Budget, Lane, Window
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.pool import Pool, transport_maker
 from services.venues.wire.rest import Prepared, Reply, Request, Rest, Timings
-from tests.wire.server import Asked, Script, serving
+from tests.wire.server import Asked, Script, encoded, serving
 
 SHORT = Timings(connect_s=0.5, read_s=0.2, total_s=3.0)
 
@@ -327,3 +327,22 @@ async def test_what_was_meant_before_the_machine_slept_is_not_sent_after() -> No
         assert not told.value.kind.executed
         assert await rest.call(READ) == b"ok"
     assert [each.method for each in script.asked] == ["GET", "GET"]
+
+
+async def test_an_answer_that_the_machine_slept_over_is_none_but_to_an_order() -> None:
+    slept = 0
+
+    async def answer(_: Asked) -> bytes:
+        nonlocal slept
+        slept = 600 * 1_000_000_000
+        return encoded(200, {}, b"ok")
+
+    script = Script([answer])
+    async with client(script) as (rest, _):
+        rest._clock = lambda: boot_ns() + slept
+        with pytest.raises(WireError) as told:
+            await rest.call(READ)
+        assert told.value.kind is ErrorKind.UNAVAILABLE
+        assert "too late" in told.value.text
+        slept = 0
+        assert await rest.call(ORDER) == b"ok"

@@ -34,6 +34,8 @@ from services.venues.work import CLOSE_S, Work
 log = logging.getLogger("stableconsole.binance")
 
 RESYNC_S = 60.0
+LATE_MS = 2_000
+"""What a stream brings is stamped by the venue; older than this it is the past, whenever it is heard."""
 
 Address = Callable[[], Awaitable[str]]
 MakeStream = Callable[[str, Ears, Callable[[], None], Callable[[str], None], Address], Stream]
@@ -131,6 +133,10 @@ class WiredVenue(ABC):
         server = await self._market_api.time_ms()
         received = self._wall()
         self._offset.measured(sent / 1e6, received / 1e6, float(server), boot_ns())
+
+    def late(self, ms: int) -> bool:
+        """A stamp of the venue that is too old to be told as the present, where its clock is known."""
+        return self.clock_known() and self.venue_now() // 1_000_000 - ms > LATE_MS
 
     def clock_known(self) -> bool:
         """Well enough to trade by."""

@@ -38,13 +38,18 @@ class PublicEars(Ears):
         trouble: Callable[[str], None],
         snapshot: Callable[[str], None],
         spot: bool = False,
+        late: Callable[[int], bool] = lambda ms: False,
         clock: Callable[[], float] = boot_s,
     ) -> None:
-        """`instruments` by symbol; `snapshot` is asked to bring a book to `filled`."""
+        """`instruments` by symbol; `snapshot` is asked to bring a book to `filled`; `late`: a stamp of the
+        venue is too old to be the present, as what lay in a socket or in a laptop that was shut."""
         super().__init__(trouble=trouble, clock=clock)
         self._instruments = instruments
         self._snapshot = snapshot
         self._spot = spot
+        self._late = late
+        self._behind: set[str] = set()
+        """Symbols whose last frame came late: they have no quote."""
         self.streams = tuple(
             f"{name.lower()}@{kind}" for name in instruments for kind in ("bookTicker", "depth@100ms")
         )
@@ -59,7 +64,13 @@ class PublicEars(Ears):
         self._tickers = {}
         self._books = {name: LocalBook(spot=self._spot) for name in self._instruments}
         self._asked_for = set()
+        self._behind = set()
         self._changed = dict.fromkeys(self._instruments)
+
+    def _stamped(self, symbol: str, ms: int) -> None:
+        if self._late(ms) is not (symbol in self._behind):
+            self._behind ^= {symbol}
+            self._changed[symbol] = None
 
     def patience(self, stream: str, spoke: bool) -> float:
         return QUIET_S if spoke else FIRST_WORD_S
@@ -93,12 +104,14 @@ class PublicEars(Ears):
         self._tickers[frame.s] = frame
         self._changed[frame.s] = None
         if frame.E:
+            self._stamped(frame.s, frame.E)
             self.newest_ns = max(self.newest_ns, parse.time_ns(frame.E, "E"))
         return True
 
     def _diff(self, frame: frames.DepthFrame) -> bool:
         self._known(frame.s)
         self._spoken(f"{frame.s.lower()}@depth@100ms")
+        self._stamped(frame.s, frame.E)
         book = self._books[frame.s]
         try:
             book.diff(frame)
@@ -143,7 +156,7 @@ class PublicEars(Ears):
     def quote(self, symbol: str) -> QuoteRow:
         spec = self._instruments[symbol]
         top, book = self._tickers.get(symbol), self._books.get(symbol)
-        if top is None:
+        if top is None or symbol in self._behind:
             return QuoteRow(spec.id, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         below = above = Decimal(0)
         if book is not None and book.filled:
@@ -161,7 +174,7 @@ class PublicEars(Ears):
 
     def mid(self, symbol: str) -> Decimal | None:
         top = self._tickers.get(symbol)
-        return None if top is None else (top.b + top.a) / 2
+        return None if top is None or symbol in self._behind else (top.b + top.a) / 2
 
 
 class MarketEars(Ears):
@@ -172,10 +185,12 @@ class MarketEars(Ears):
         intervals: Mapping[str, int],
         *,
         trouble: Callable[[str], None],
+        late: Callable[[int], bool] = lambda ms: False,
         clock: Callable[[], float] = boot_s,
     ) -> None:
         """`intervals`: hours between settlements by symbol, as `fundingInfo` told last."""
         super().__init__(trouble=trouble, clock=clock)
+        self._late = late
         self._venue = venue
         self._symbols = frozenset(symbols)
         self._intervals = intervals
@@ -218,6 +233,9 @@ class MarketEars(Ears):
         interval = self._intervals.get(frame.s, parse.DEFAULT_INTERVAL_H)
         mark, rate = parse.mark_of(self._venue, frame), parse.predicted(self._venue, frame, interval)
         self._spoken(f"{frame.s.lower()}@markPrice@1s")
+        if self._late(frame.E):
+            # Not told: the one before grows old by itself.
+            return False
         self._marks[frame.s] = mark
         self.marks[frame.s] = frame.p
         if rate is not None:

@@ -85,11 +85,14 @@ class BinanceVenue(WiredVenue):
         self._listed = self._facts.instruments
         self.funding_caps = self._facts.caps
         self.multi_assets = self._facts.multi_assets
-        market = MarketEars(self.name, tuple(self._listed), self._facts.intervals, trouble=self._trouble)
+        market = MarketEars(
+            self.name, tuple(self._listed), self._facts.intervals, trouble=self._trouble, late=self.late
+        )
         public = self._public = PublicEars(
             self._listed,
             trouble=self._trouble,
             snapshot=lambda symbol: self._work.spawn(self._snapshot(public, symbol)),
+            late=self.late,
         )
         for row in await self._api.asset_index():
             with contextlib.suppress(parse.ParseError, BadNumber):

@@ -65,6 +65,8 @@ class Feed:
         self._settled: dict[str, int] = {}
         """Market -> instant of the last settled rate told."""
         self._last_frame = 0
+        self._asked = 0
+        """When the oldest of what was asked for and is not told yet was asked."""
 
     def stop(self) -> None:
         self._stopped.set()
@@ -128,6 +130,11 @@ class Feed:
         indexes, self._indexes = tuple(self._indexes.values()), {}
         rates, self._rates = tuple(self._rates), []
         now = self._wall()
+        if marks and self._asked < now:
+            # Dated by the question, never by the answer: one that took seconds is of seconds ago.
+            self._seq += 1
+            self._tell(MarketFrame(self._venue, self._asked, self._asked, self._seq, marks=marks))
+            marks = ()
         if not (always or quotes or marks or indexes or rates) and now - self._last_frame < LIFE_S * NS:
             return
         # An empty frame is worth as much as the stream's last word, no more.
@@ -143,12 +150,14 @@ class Feed:
         return {name: spec for name, spec in self._by_market.items() if spec.is_perp}
 
     async def _ask_marks(self) -> None:
+        asked = self._wall()
         for future in await self._api.futures():
             spec = self._by_market.get(future.name)
             if spec is None or future.mark is None or future.index is None:
                 continue
             mark = float(wire_positive(future.mark, f"{future.name} mark"))
             index = float(wire_positive(future.index, f"{future.name} index"))
+            self._asked = min(self._asked, asked) if self._marks else asked
             self._marks[spec.id] = MarkRow(spec.id, mark, index)
 
     async def _ask_coins(self) -> None:

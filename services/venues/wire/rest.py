@@ -202,6 +202,9 @@ class Rest:
         finally:
             self._pool.give(begun.transport)
         now = self._clock()
+        if request.idempotent and now >= begun.deadline:
+            # The machine slept over the answer: it may be of long ago. Of an order it is true all the same.
+            raise WireError(ErrorKind.UNAVAILABLE, f"{request.method} {request.path}: answered too late")
         for name, used in self._dialect.usage(reply).items():
             self.budget.observe(now, name, used)
         error = self._dialect.refusal(request, reply)

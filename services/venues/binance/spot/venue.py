@@ -72,6 +72,7 @@ class SpotVenue(WiredVenue):
             trouble=self._trouble,
             snapshot=lambda symbol: self._work.spawn(self._snapshot(public, symbol)),
             spot=True,
+            late=self.late,
         )
         trading = self._trade()
         ears: dict[str, Ears] = {"public": public}
