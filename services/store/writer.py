@@ -284,7 +284,8 @@ class StoreWriter:
             return
         try:
             self._keep_from = keep_from if self._disk.prune(keep_from) else None
-        except sqlite3.Error as error:
+        except Exception as error:  # whatever it is, the thread that writes must not end of it
+            self._disk.roll_back(reopen=True)
             _log.warning("%s: old blocks stay for now: %s", self._path.name, error)
             self._keep_from = None
 

@@ -12,11 +12,12 @@ import pytest
 
 from services.domain.events import Timer
 from services.store import prune
+from services.store.disk import Disk
 from services.store.journal import JournalWriter
 from services.store.reader import StoreReader
 from services.store.replay import JournalReader, verify
 from services.store.writer import StoreWriter
-from tests.store.builders import SECOND, feed, history, new_store, session
+from tests.store.builders import SECOND, feed, history, new_store, risk_event, session
 
 WAIT_S = 30.0
 EVENTS = 900
@@ -151,3 +152,22 @@ def test_the_writer_prunes_between_its_writes_and_loses_nothing(path: Path) -> N
     assert found.ok
     assert found.gaps > prune.BATCH
     assert found.head == journal.head.hex()
+
+
+def test_trouble_while_pruning_ends_no_writer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_disk: Disk, _keep_from: int) -> bool:
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(Disk, "prune", broken)
+    writer = StoreWriter(path)
+    writer.start()
+    for number in range(3):
+        writer.prune(1 << 62)
+        writer.record(risk_event(number))
+        assert writer.flush(WAIT_S)
+    assert writer.trouble() == ""
+    assert writer.close(WAIT_S)
+    reader = StoreReader(path)
+    assert len(reader.risk_events(limit=10)) == 3
+    reader.close()
+    assert verify(path).gaps == 0
