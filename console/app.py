@@ -138,8 +138,8 @@ class StableConsole(App[str], inherit_bindings=False):
         from console.palette import Finder
 
         if not Finder.is_open(self):  # type: ignore[arg-type]
-            self.desk.dim(True)
-            self.push_screen(Finder(id="--command-palette"), lambda _chosen: self.desk.undim())
+            self.desk.searched(True)
+            self.push_screen(Finder(id="--command-palette"), lambda _chosen: self.desk.searched(False))
 
     def get_system_commands(self, screen):  # type: ignore[no-untyped-def]
         """The palette offers our commands and keys, not Textual's own."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from console.progress import Bar
 from services.domain.effects import Done
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
@@ -120,7 +121,8 @@ def audit_verify(layout: StateLayout) -> tuple[str, bool, str]:
     store = _store(layout)
     from services import engine
 
-    verdict = engine.audit_verify(store)
+    with Bar("checking") as tell:
+        verdict = engine.audit_verify(store, tell)
     result = {
         "ok": verdict.ok,
         "head": verdict.head,
@@ -190,7 +192,8 @@ def replay(layout: StateLayout, journal: Path | None) -> tuple[str, bool, str]:
         raise ProductError(f"no journal here: {store} does not exist", Exit.FAILED, "no_journal")
     from services import engine
 
-    found = engine.replay(store)
+    with Bar("replaying") as tell:
+        found = engine.replay(store, tell)
     result = {
         "ok": found.ok,
         "events": found.events,

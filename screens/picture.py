@@ -78,9 +78,8 @@ class Picture(Stage, inherit_bindings=False):
             self.tiny.show([line.fitted(width) for line in lines[: self.plan.height]], width)
             return
         self._entitle()
-        self.topbar.draw(
-            strip, width, self.field is not None, self.link.read_only, self.ui.profile, self.room.name
-        )
+        typing = self.field is not None or self.searching
+        self.topbar.draw(strip, width, typing, self.link.read_only, self.ui.profile, self.room.name)
         self.strip_bar.draw(found, width, self.plan.answer_rows)
         self.draw_keys()
 
@@ -228,9 +227,13 @@ class Picture(Stage, inherit_bindings=False):
         for widget in (*self.panes.values(), self.command_line, self.key_bar, self.drawer):
             widget.repaint(dimmed=dimmed)
 
-    def undim(self) -> None:
-        """As bright as what is open now wants it."""
-        self.dim(self.dialog is not None and self.dialog.dims)
+    searching = False
+    """The palette is open: letters belong to it."""
+
+    def searched(self, begins: bool) -> None:
+        self.searching = begins
+        self.dim(begins or (self.dialog is not None and self.dialog.dims))
+        self.draw_strip()
 
     # ---- places
 

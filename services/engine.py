@@ -43,7 +43,7 @@ from services.settings.errors import SettingsError
 from services.settings.layout import StateLayout, accounts_folder, config_file, state_root
 from services.settings.parameters import Settings
 from services.store.migrate import StoreError
-from services.store.replay import Verdict, export_to, verify
+from services.store.replay import Tell, Verdict, export_to, verify
 from services.store.why import Unknown as UnknownOrder
 from services.store.why import why
 from services.venues.history.errors import HistoryError
@@ -84,9 +84,9 @@ def run(options: RunOptions) -> RunEnd:
         raise ProductError(f"{where}: {error.strerror or error}: {remedy}", Exit.FAILED, "state") from error
 
 
-def audit_verify(store: Path) -> Verdict:
+def audit_verify(store: Path, tell: Tell | None = None) -> Verdict:
     """Check the journal's chain. Raises ProductError when there is no store to read."""
-    return _reading(lambda: verify(store))
+    return _reading(lambda: verify(store, tell))
 
 
 def audit_export(store: Path, out: Path) -> int:
@@ -172,9 +172,9 @@ def _flatten_over_sockets(
         lock.release()
 
 
-def replay(store: Path) -> recover.Replayed:
+def replay(store: Path, tell: Tell | None = None) -> recover.Replayed:
     """Feed the journal to a desk again and compare every decision."""
-    return _reading(lambda: recover.replay(store))
+    return _reading(lambda: recover.replay(store, tell))
 
 
 def _reading(work: Callable[[], T]) -> T:

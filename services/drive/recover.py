@@ -35,7 +35,7 @@ from services.store.journal import (
 )
 from services.store.migrate import CorruptStore, trouble
 from services.store.reader import StoreReader
-from services.store.replay import JournalReader, JournalRow, Start
+from services.store.replay import JournalReader, JournalRow, Start, Tell
 
 
 class Restored(Struct, frozen=True):
@@ -161,9 +161,9 @@ def _fed(reader: JournalReader, start: Start, broken_off: Mapping[int, str], mos
     return fed
 
 
-def replay(store: Path) -> Replayed:
+def replay(store: Path, tell: Tell | None = None) -> Replayed:
     """Feed every input to a desk again and compare every decision with the one written down."""
-    reader, written = JournalReader(store), JournalReader(store)
+    reader, written = JournalReader(store, tell), JournalReader(store)
     try:
         start = reader.first_start()
         if start is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import zlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +101,15 @@ class Verdict(Struct, frozen=True):
     """Blocks without payload: lost or pruned; the chain holds over them."""
 
 
+Tell = Callable[[int, int], None]
+"""Hears after each row its number and the last one's: how far a long reading is."""
+
+
 class JournalReader:
     """Raises StoreError when the store cannot be opened."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tell: Tell | None = None) -> None:
+        self._tell = tell
         self._connection = connect_read_only(path)
 
     def rows(self, after: int = 0, upto: int | None = None) -> Generator[JournalRow, None, None]:
@@ -193,10 +198,17 @@ class JournalReader:
 
     def _raw(self, after: int, upto: int | None) -> Iterator[tuple[Any, ...]]:
         bound = upto if upto is not None else (1 << 63) - 1
-        yield from self._connection.execute(
+        found = self._connection.execute(
             f"SELECT {_COLUMNS} FROM journal WHERE seq > ? AND seq <= ? ORDER BY seq",  # noqa: S608
             (after, bound),
         )
+        if self._tell is None:
+            yield from found
+            return
+        last = int(self._connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0])
+        for raw in found:
+            yield raw
+            self._tell(raw[0], last)
 
     def _start(self, order: str, before: int | None, after: int = 0) -> Start | None:
         bound = before if before is not None else (1 << 63) - 1
@@ -217,9 +229,9 @@ class JournalReader:
         return Start(row.seq, row.ts, row.hash, before_it[-1].session(), row.payload or b"")
 
 
-def verify(path: Path) -> Verdict:
+def verify(path: Path, tell: Tell | None = None) -> Verdict:
     """Check every row's payload and link, from the first. Raises StoreError when there is no store."""
-    reader = JournalReader(path)
+    reader = JournalReader(path, tell)
     head = GENESIS
     rows = gaps = 0
     try:

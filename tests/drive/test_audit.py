@@ -52,8 +52,10 @@ def second_session(store: Path) -> int:
 
 
 def test_a_replay_starts_past_the_pruned_blocks_and_needs_nothing_else(written: Path, tmp_path: Path) -> None:
-    whole = recover.replay(written)
+    told: list[tuple[int, int]] = []
+    whole = recover.replay(written, lambda done, last: told.append((done, last)))
     assert whole.ok, whole.first_divergence
+    assert told[-1][0] == told[-1][1], "a bar that watches it comes to its end"
     border = second_session(written)
     store = copied(
         written, tmp_path, f"UPDATE journal SET payload = NULL WHERE kind = 'block' AND seq < {border}"
