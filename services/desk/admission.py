@@ -75,7 +75,7 @@ class Admission:
     def _refuse(self, slot: StrategySlot, wanted: Proposal, outcome: Outcome) -> None:
         core = self.core
         slot.last_reason = outcome.why
-        admitting.denied(core, self.submit, wanted, outcome)
+        admitting.denied(core, wanted, outcome)
         if outcome.gate is not None and all(check.name in PASSING for check in outcome.gate.failed):
             core.set_timer(f"again {wanted.strategy}", core.now + AGAIN_NS)
         else:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from services.desk import gatekeeping
+from services.desk import denials, gatekeeping
 from services.desk.core import DeskCore
 from services.desk.reasons import gate_figures
 from services.desk.state import Admitted
@@ -223,10 +223,10 @@ def _reserve(
     )
 
 
-def denied(core: DeskCore, submit: Submitter, wanted: Proposal, outcome: Outcome) -> None:
+def denied(core: DeskCore, wanted: Proposal, outcome: Outcome) -> None:
     """The refusal journaled, counted and shown; what repeats itself is taken out until a person enables
     it."""
-    submit.note_denial(f"pair {wanted.key}", outcome.why, wanted.origin, outcome.gate, outcome.asked_as)
+    denials.note(core, f"pair {wanted.key}", outcome.why, wanted.origin, outcome.gate, outcome.asked_as)
     repeats = outcome.gate.disable_origin if outcome.gate is not None else ""
     if repeats and core.causes.disable(wanted.origin, repeats):
         name = wanted.origin.partition(":")[2] or wanted.origin

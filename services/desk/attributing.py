@@ -61,13 +61,11 @@ def booking(core: DeskCore, venue: str, part: str, sign: int = 1) -> Iterator[No
         setattr(book.parts, part, getattr(book.parts, part) + sign * change)
 
 
-def filled(
-    core: DeskCore, fill: OrderFilled, entry: OrderEntry | None, before: Holdings, after: Holdings
-) -> None:
-    """A fill, and what the account held around it: fee, slippage against the decision's mid (a fill that is
+def filled(core: DeskCore, fill: OrderFilled, entry: OrderEntry | None, before: Holdings) -> None:
+    """A fill, and what the account held before it: fee, slippage against the decision's mid (a fill that is
     not ours: against the present one), and the rest. In the turn of the fill, before any other look."""
     book = look(core, fill.venue, before)
-    change = _revalue(core, fill.venue, book, after)
+    change = _revalue(core, fill.venue, book)
     if book.begun is None:
         return
     spec = core.instruments[fill.instrument]

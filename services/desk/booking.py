@@ -123,8 +123,7 @@ def book_fill(
     if booked.duplicate:
         attributing.look(core, fill.venue)
         return booked
-    after = attributing.holdings(core, fill.venue)
-    keep = partial(_keep_fill, core, fill, entry, booked, before, after)
+    keep = partial(_keep_fill, core, fill, entry, booked, before)
     if late:
         core.later.append(keep)
     else:
@@ -138,10 +137,10 @@ def _keep_fill(
     entry: OrderEntry | None,
     booked: FillBooked,
     before: attributing.Holdings,
-    after: attributing.Holdings,
 ) -> None:
-    """Everything but the ledger, in the turn of the fill: the same market, the same indexes."""
-    attributing.filled(core, fill, entry, before, after)
+    """Everything but the ledger, in the turn of the fill: the same market, the same indexes, and no other
+    booking in between."""
+    attributing.filled(core, fill, entry, before)
     spec = core.instruments[fill.instrument]
     quote_usd = core.picture.quote_usd(fill.instrument)
     counters = core.state.counters

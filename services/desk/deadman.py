@@ -34,7 +34,8 @@ def follow(core: DeskCore) -> None:
     armed = any(
         book.beat.asked_ms or (book.dead_man is not None and book.dead_man.armed) for book in venues.values()
     )
-    if not armed and not core.orders.open_orders():
+    if not armed and all(entry.immediate for entry in core.orders.open_orders()):
+        # Nothing rests, and no switch is set: there is nothing to arm, to beat or to take off.
         return
     for venue in core.settings.venues:
         book = venues.get(venue)

@@ -165,6 +165,7 @@ class Desk:
                 controls.react(core, self.submit)
             self.life.follow_up()
             core.catch_up()
+            self.submit.ask_ahead()
         return tuple(core.out)
 
     def overran(self) -> str | None:

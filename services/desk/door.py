@@ -23,12 +23,12 @@ from services.domain.events import (
 )
 from services.domain.money import ZERO
 
+_MONEY = (OrderFilled, OrderCanceled, OrderReport, FundingSettled, TransferBooked, AccountReport)
+
 
 def keeps_out(core: DeskCore, event: Event) -> bool:
     """True = the event is no sense, has been noted, and must go no further."""
-    if not isinstance(
-        event, OrderFilled | OrderCanceled | OrderReport | FundingSettled | TransferBooked | AccountReport
-    ):
+    if not isinstance(event, _MONEY):
         return False
     text = nonsense(event)
     if not text:

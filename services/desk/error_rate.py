@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from services.desk.core import DeskCore
 from services.domain.enums import Severity
-from services.domain.events import AccountReport, CancelRejected, Event, OrderCanceled, OrderReport
+from services.domain.events import (
+    AccountReport,
+    CancelRejected,
+    Event,
+    OrderCanceled,
+    OrderFilled,
+    OrderReport,
+)
 from services.domain.venue_events import DeadManReport
 from services.risk.throttle import ErrorRate
 
 
 def on_answer(core: DeskCore, event: Event) -> None:
     """A question that was answered: the other side of the error rate. Orders' own answers count elsewhere."""
+    if event.__class__ is OrderFilled:
+        return
     match event:
         case AccountReport() | OrderReport() | CancelRejected() | DeadManReport():
             pass

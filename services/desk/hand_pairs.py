@@ -146,7 +146,7 @@ def open_pair(core: DeskCore, submit: Submitter, ticket: PairTicket) -> Outcome:
     else:
         outcome = admitting.admit(core, submit, wanted, Sized(judged.size, judged.capital))
     if not outcome.pair:
-        admitting.denied(core, submit, wanted, outcome)
+        admitting.denied(core, wanted, outcome)
     return outcome
 
 

@@ -12,12 +12,11 @@ from functools import partial
 
 import msgspec
 
-from services.desk import gatekeeping, idle, measuring
+from services.desk import denials, gatekeeping, idle, measuring, short
 from services.desk.asked import Asked, ask
 from services.desk.core import DeskCore
 from services.desk.prices import DeskPrices
 from services.desk.reasons import BESIDE, figures_of, gate_figures, links
-from services.desk.state import DeniedNote
 from services.domain.effects import Cancel, QueryOrder, SaveIntent, Send
 from services.domain.enums import OrderState, Purpose, Severity, TradingState
 from services.domain.orders import OrderRequest
@@ -42,8 +41,6 @@ from services.risk.gate import beside
 MAX_ACTIONS = 400
 """In one turn. More means that a machine and the gate answer each other in circles: it is cut and alarmed."""
 
-DENIED_KEPT = 50
-
 
 class Submitter:
     """Carries out actions; what concerns parts above waits in `became`, `flattened`, `asks`."""
@@ -55,6 +52,9 @@ class Submitter:
         self._running = False
         self._asked: dict[str, Asked] = {}
         """Orders whose intents are on their way to the disk. No state: lost, it is asked anew."""
+        self._fresh: list[str] = []
+        self._ahead: dict[str, tuple[int, GateAnswer]] = {}
+        """Short questions of this turn's intents, asked again at its very end: (half of the turn, answer)."""
         self.became: list[Became] = []
         self.flattened: list[Flattened] = []
         self.asks: list[Ask] = []
@@ -181,6 +181,7 @@ class Submitter:
             return
         core.state.intents[str(seq)] = [final.client_order_id]
         self._asked[final.client_order_id] = asked
+        self._fresh.append(final.client_order_id)
         core.emit(intent)
         core.later.append(partial(self.keep, entry))
 
@@ -190,9 +191,13 @@ class Submitter:
         names = core.state.intents.pop(str(seq), [])
         for client_order_id in names:
             entry, before = core.orders.get(client_order_id), self._asked.pop(client_order_id, None)
+            half, ahead = self._ahead.pop(client_order_id, (0, None))
             if entry is None or entry.state is not OrderState.INITIALIZED:
                 continue
-            answer = ask(core, entry.request, before).answer
+            if ahead is not None and half + 1 == core.half:
+                answer = ahead
+            else:
+                answer = ask(core, entry.request, before).answer
             if not answer.allowed or answer.quantity < entry.request.quantity:
                 self._deny(entry.request, answer)
                 continue
@@ -206,6 +211,19 @@ class Submitter:
                 self._sent(entry)
             if answer.reducing:
                 core.later.append(partial(self._beside, entry.request))
+
+    def ask_ahead(self) -> None:
+        """The last thing in a turn. While the disk writes, the gate is asked again about the intents of this
+        turn whose question looks at no clock: if the next thing heard is that they are on disk, then nothing
+        has moved since, and this is what the gate would say."""
+        core, self._ahead = self.core, {}
+        for client_order_id in self._fresh:
+            entry = core.orders.get(client_order_id)
+            if entry is not None and entry.state is OrderState.INITIALIZED:
+                found = short.answer(core, entry.request)
+                if found is not None:
+                    self._ahead[client_order_id] = core.half, found
+        self._fresh.clear()
 
     def _say_durable(self, seq: int, client_order_id: str, answer: GateAnswer) -> None:
         text = f"intent {seq} is on disk; the gate again: allowed"
@@ -251,7 +269,8 @@ class Submitter:
         core = self.core
         text = answer.refusal or f"only {answer.quantity} of {order.quantity} would pass now"
         applied = core.orders.denied(order.client_order_id, text, core.now)
-        self.note_denial(
+        denials.note(
+            core,
             f"{order.side.value} {order.quantity} {order.instrument}",
             text,
             order.origin,
@@ -268,24 +287,6 @@ class Submitter:
         if applied.entry is not None:
             self.keep(applied.entry)
             self.tell(applied.entry)
-
-    def note_denial(
-        self, subject: str, text: str, origin: str, answer: GateAnswer | None = None, link: str = ""
-    ) -> None:
-        """A refusal is a value: journaled with all failing checks, counted, shown. `link`: whose it is."""
-        core = self.core
-        figures: dict[str, object] = {"order": link} if link else {}
-        for check in answer.failed if answer is not None else ():
-            figures[f"{check.name} {check.subject}".strip()] = check.value
-        core.decide("denied", subject, text, figures)
-        core.risk_event("denied", subject, text)
-        counters = core.state.counters
-        day = core.now // 86_400_000_000_000
-        if counters.denied_day != day:
-            counters.denied_day, counters.denied_today = day, 0
-        counters.denied_today += 1
-        core.state.denied.append(DeniedNote(core.now, f"{subject}: {text}", origin))
-        del core.state.denied[:-DENIED_KEPT]
 
     def cancel(self, client_order_id: str) -> None:
         """Cancel one of ours; what has not gone out yet is denied instead, and never sent."""

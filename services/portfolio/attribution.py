@@ -107,9 +107,10 @@ def revalue(
         amount = amounts.get(key, ZERO)
         if not amount.is_finite():
             continue
-        amount = cut(amount)
-        changed += (amount - held.amount) * held.index
-        held.amount = amount
+        if amount != held.amount:  # most are what they were at the last look
+            amount = cut(amount)
+            changed += (amount - held.amount) * held.index
+            held.amount = amount
         if amount == ZERO and "|" in key:
             del book.held[key]
     return changed

@@ -35,6 +35,10 @@ PARTIAL_WAIT_S = 2.0
 """A book that was subscribed and has not come whole by then is subscribed anew at the next word on it."""
 
 
+PEEK = 60
+"""Of a frame: most name their channel within."""
+
+
 class Private(Protocol):
     """Who books what the private channels say."""
 
@@ -127,6 +131,9 @@ class FtxEars:
 
     def heard(self, raw: str | bytes) -> None:
         self.frames += 1
+        if _private(raw[:PEEK]):
+            self._other(raw)
+            return
         try:
             market = wire.MARKET.decode(raw)
         except UNREADABLE:
@@ -269,6 +276,14 @@ class FtxEars:
             float(book.depth(-1, mid * (1 - DEPTH_BPS))) if book is not None else 0.0,
             float(book.depth(1, mid * (1 + DEPTH_BPS))) if book is not None else 0.0,
         )
+
+
+def _private(head: str | bytes) -> bool:
+    """Does this frame name a private channel at its beginning? It need not be tried as market data then; one
+    that names it later is, and comes to the same end."""
+    if isinstance(head, str):
+        return '"fills"' in head or '"orders"' in head
+    return b'"fills"' in head or b'"orders"' in head
 
 
 def _subscribe(channel: str, market: str) -> str:
