@@ -69,7 +69,7 @@ def below(text: str, settings: Mapping[str, str], offers: Iterable[str]) -> Said
     if argument.takes is Takes.WORD and spec.name == "set":
         key = text.split()[1] if len(text.split()) > 1 else ""
         if key in settings:
-            words.append(settings[key])
+            words = [settings[key]]
     cut = len(text.lstrip().removeprefix(":").lstrip()) - len(_last(text))
     choices = [offer[cut:] for offer in offers]
     if choices:

@@ -54,7 +54,7 @@ async def test_completion_knows_commands_instruments_strategies_venues_pairs_and
         assert d.link.sent == [("settings", {})], "asked once, and nothing else sent"
         assert offers(d, "set my") == ("set my_arb.min_spread",)
         await d.press("tab", "=  ")
-        assert "VALUE: with its unit   now 1.5bps/8h   bps per 8 hours between the funding rates" in under(d)
+        assert "now 1.5bps/8h   bps per 8 hours between the funding rates" in under(d)
 
 
 async def test_a_read_only_console_offers_the_default_settings_and_asks_nothing() -> None:
