@@ -7,12 +7,13 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from services.domain.enums import OrderType
+from services.domain.enums import OrderType, Purpose
 from services.execution.flatten_close import closing_order
 from services.execution.flatten_state import Target
 from services.execution.ids import IdCounter
+from services.execution.pair_state import LegPolicy
 from services.settings.parameters import Settings
-from tests.execution.builders import BTC_A, INSTRUMENTS, START
+from tests.execution.builders import BTC_A, INSTRUMENTS, START, Answer, market, opened
 from tests.execution.test_edges_flatten import View
 
 D = Decimal
@@ -35,3 +36,14 @@ def test_behind_the_last_band_it_takes_at_any_price_where_that_is_allowed(allow:
         if order.price is not None:
             bps = bands[min(band, len(bands) - 1)]
             assert abs(order.price - D(23_000) * (1 - bps / 10_000)) <= D("0.1")
+
+
+def test_an_order_that_increases_has_a_limit_however_often_it_is_tried() -> None:
+    """A hedge that proceeds past its time-out goes on at the last band; only protection takes at any price."""
+    settings = replace(Settings(), exec=replace(Settings().exec, allow_market=True))
+    world = market([Answer(), *[Answer(fills=())] * 60], settings=settings)
+    opened(world, "0.1", entry_policy=LegPolicy.PROCEED)
+    world.run(120)
+    hedges = [order for order in world.placed if order.purpose is Purpose.HEDGE]
+    assert max(order.attempt for order in hedges) > 8
+    assert {order.type for order in hedges} == {OrderType.LIMIT}

@@ -9,7 +9,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from services.domain.enums import OrderState, TimeInForce
+from services.domain.enums import OrderState, OrderType, TimeInForce
 from services.domain.events import CancelRejected, OrderAccepted, OrderCanceled, OrderFilled, OrderReport
 from services.execution.entries import OrderEntry
 from services.execution.table import OrderTable
@@ -127,9 +127,7 @@ def test_a_refused_cancel_asks_whether_it_is_gone_without_a_doubt(table: OrderTa
     now = OVERDUE + 30 * SECOND
     table.apply(CancelRejected("alpha", ID, "no such order", now, now), now)
     assert entry(table).overstays
-    at = table.next_due()
-    assert at is not None
-    assert at <= now + QUARTER
+    assert entry(table).next_probe == now + QUARTER
     due = table.due(now + QUARTER)
     assert [probe.client_order_id for probe in due.probes] == [ID]
     gone = msgspec.structs.replace(alive(now), found=False, state=None)
@@ -156,8 +154,10 @@ def test_fills_that_the_venue_speaks_of_and_we_have_not_seen_are_a_doubt_whateve
     at = table.next_due()
     assert at is not None
     assert at <= now + SECOND  # it is asked after: the fills may be in the answer
-    table.apply(fill("t1", "0.5", ts=now), now)
+    table.due(at)  # in doubt, it is asked after; that is no question of one that overstays
+    table.apply(fill("t1", "0.5", ts=now), at)
     assert entry(table).overstays
+    assert entry(table).asked_since is None
 
 
 @pytest.mark.parametrize("early", [True, False])
@@ -213,4 +213,37 @@ def test_what_waits_for_its_trigger_may_rest() -> None:
     waits = msgspec.structs.replace(request(), trigger=D(20_000))
     assert request().tif is TimeInForce.IOC
     assert OrderEntry(request(), "alpha").immediate
+    taking = msgspec.structs.replace(request(tif=TimeInForce.GTC), type=OrderType.MARKET)
+    assert OrderEntry(taking, "alpha").immediate
     assert not OrderEntry(waits, "alpha").immediate
+
+
+def test_shown_alive_before_the_clock_came_round_it_is_asked_after_from_the_first_step_on() -> None:
+    table = OrderTable(Execution())
+    table.add(request(), START)
+    table.sent(ID, START + SECOND)
+    table.apply(OrderAccepted("alpha", ID, "v1", START, START), START + SECOND)
+    table.apply(alive(OVERDUE), OVERDUE)
+    assert not entry(table).overstays, "two seconds from the send, not from the intent"
+    at = OVERDUE + SECOND
+    table.apply(alive(at), at)
+    assert (entry(table).overstays, entry(table).probes) == (True, 0)
+    assert table.due(at).cancels == (ID,)
+    table.cancel_sent(ID, at)
+    assert table.next_due() == at + QUARTER
+    assert [probe.client_order_id for probe in table.due(at + QUARTER).probes] == [ID]
+    assert entry(table).asked_since == at + QUARTER
+    assert table.next_due() == at + QUARTER + 2 * QUARTER
+
+
+def test_what_was_unsent_at_the_end_may_be_out_there_and_nothing_else_is_touched() -> None:
+    table = OrderTable(Execution())
+    for number, name in enumerate(("unsent", "sent", "ended")):
+        table.add(msgspec.structs.replace(request(), client_order_id=name), START + number)
+    table.sent("sent", START)
+    table.denied("ended", "no", START)
+    table.doubt_unsent(START + SECOND)
+    found = {name: table.state.orders[name] for name in ("unsent", "sent", "ended")}
+    assert [each.in_doubt for each in found.values()] == [True, False, False]
+    assert found["unsent"].next_probe == START + SECOND + QUARTER
+    assert found["sent"].state is OrderState.SUBMITTED

@@ -47,7 +47,7 @@ def test_both_legs_filled_is_the_end_of_it() -> None:
     assert not any(order.reduce_only for order in world.placed)
     assert [each.state for each in world.became] == [PairState.OPENING, PairState.CLOSED]
     assert world.worst_naked <= pair.naked_bound
-    assert pair.naked.since is None
+    assert (pair.naked.since, pair.naked.leg, pair.naked.quantity) == (None, 0, 0)
     assert world.machine.failures(SPOT_A, SPOT_B) == 0
     assert world.machine.size_on(SPOT_A) == world.machine.size_on(SPOT_B) == 0
 
@@ -196,6 +196,20 @@ def test_what_may_not_be_such_a_pair_is_refused_by_name() -> None:
 
     assert why("spot", SPOT_A, SPOT_B) == ""
     assert "spot changes hands with spot" in why("spot", SPOT_A, BTC_A)
+    other = msgspec.structs.replace(INSTRUMENTS[SPOT_B], id="ETH/USD.beta", underlying="ETH")
+    same = msgspec.structs.replace(INSTRUMENTS[SPOT_A], id="BTC/USDT.alpha", symbol="BTC/USDT")
+    machine = market().machine
+    machine._instruments = {**INSTRUMENTS, other.id: other, same.id: same}
+    for long, capital, said in (
+        (other.id, D(1), "one coin on two venues"),
+        (same.id, D(1), "one coin on two venues"),
+        (SPOT_B, None, "capital unknown"),
+    ):
+        text = machine.plan(
+            strategy="cross", kind="spot", short=SPOT_A, long=long, short_quantity=D("0.1"),
+            long_quantity=D("0.1"), capital=capital, origin="", reason="", now=0,
+        )[2]  # fmt: skip
+        assert said in text
     assert "perps hedge perps" in why("hedge", SPOT_A, SPOT_B)
     assert "perps hedge perps" in why("peg", BTC_A, SPOT_B)
     assert why("exchange", SPOT_A, SPOT_B).startswith("unknown kind")
@@ -224,6 +238,9 @@ def test_a_rest_that_no_limit_would_bring_over_the_minimum_is_not_chased() -> No
     pair = world.machine.get(name)
     assert pair is not None
     assert least(pair.short, INSTRUMENTS, world.book) == D("0.002")
+    assert least(pair.short, INSTRUMENTS, Book(mids={SPOT_A: D(5_530)})) == D("0.002"), (
+        "a tenth below the mid"
+    )
     pair.short.instrument, pair.long.instrument = BTC_A, BTC_A
     assert least(pair.short, INSTRUMENTS, Book(mids={BTC_A: D(5_100)})) == D("0.001")
 
