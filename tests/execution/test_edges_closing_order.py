@@ -39,7 +39,7 @@ def test_behind_the_last_band_it_takes_at_any_price_where_that_is_allowed(allow:
 
 
 def test_an_order_that_increases_has_a_limit_however_often_it_is_tried() -> None:
-    """A hedge that proceeds past its time-out goes on at the last band; only protection takes at any price."""
+    """A hedge that proceeds past its time-out goes on at the last band; only protection takes at market."""
     settings = replace(Settings(), exec=replace(Settings().exec, allow_market=True))
     world = market([Answer(), *[Answer(fills=())] * 60], settings=settings)
     opened(world, "0.1", entry_policy=LegPolicy.PROCEED)
