@@ -13,7 +13,7 @@ from services.domain.enums import InstrumentKind
 from services.execution.flatten import Scope
 from services.execution.flatten_step import in_step
 from services.settings.parameters import Pair, Settings
-from tests.execution.builders import BTC_A, BTC_B, INSTRUMENTS, SECOND, USDT_A, Answer, perp
+from tests.execution.builders import BTC_A, BTC_B, INSTRUMENTS, SECOND, USDC_B, USDT_A, Answer, perp
 from tests.execution.hand import Coins
 from tests.execution.test_edges_flatten import ALPHA, View
 from tests.execution.test_edges_flatten_pairs import Wide, orders
@@ -178,6 +178,14 @@ def test_a_venue_that_answers_while_half_a_step_has_filled_leaves_nothing_of_tha
     desk.view.silent = ("nowhere",)
     desk.later(name, SECOND)
     assert run.kept == {"BTC": 0}
+    # What it holds of something that nothing of waits here is no part of it.
+    desk.view.silent = ("beta", "nowhere")
+    desk.later(name, SECOND)
+    desk.view.held[USDC_B] = D(9_000)
+    desk.view.silent = ("nowhere",)
+    desk.later(name, SECOND)
+    assert (run.kept["BTC"], list(run.kept)) == (D("-0.2"), ["BTC", "peg"])
+    del desk.view.held[USDC_B]
     # Once one that had answered falls silent, it begins anew, and what stands there is not reckoned with.
     desk.view.held[BTC_B] = D("-0.3")
     desk.view.silent = ("beta", "nowhere")

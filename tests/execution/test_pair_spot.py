@@ -245,12 +245,21 @@ def test_a_rest_that_no_limit_would_bring_over_the_minimum_is_not_chased() -> No
     assert least(pair.short, INSTRUMENTS, Book(mids={BTC_A: D(5_100)})) == D("0.001")
 
 
-@pytest.mark.parametrize(("minimum", "filled", "grave"), [("1000", "0.7", True), ("100", "0.96", False)])
+@pytest.mark.parametrize(
+    ("minimum", "filled", "price", "grave"),
+    [
+        ("1000", "0.7", "23000", True),
+        ("1000", "0.96", "25000", True),
+        ("1000", "0.96", "24999", False),
+        ("100", "0.96", "23000", False),
+    ],
+)
 def test_what_no_venue_takes_back_stays_done_alone_and_is_told(
-    minimum: str, filled: str, grave: bool
+    minimum: str, filled: str, price: str, grave: bool
 ) -> None:
     """Worth more than a hedged pair may have in excess, a hundred dollars, it takes the risk off."""
     world = market([Answer(), Answer(fills=(D(filled),)), *[NOTHING] * 8])
+    world.book.mids = {SPOT_A: D(price), SPOT_B: D(price)}
     dear = {
         name: msgspec.structs.replace(INSTRUMENTS[name], min_notional=D(minimum)) for name in (SPOT_A, SPOT_B)
     }

@@ -110,6 +110,14 @@ def test_a_table_is_joined_only_where_it_is_sound_and_goes_on_where_it_ended() -
     assert (apart.sound, apart.joined) == (True, False)
     endless = Table((MarginTier(cap=None, initial=d("0.1"), maintenance=d("0.03")), *TIERS))
     assert (endless.sound, endless.joined) == (True, False)
+    low = TIERS[0]
+    narrow = MarginTier(cap=d(250_000), initial=d("0.1"), maintenance=d("0.05"), cum=d(5_000))
+    assert Table((low, narrow)).joined is False
+    wide = MarginTier(cap=d(500_000), initial=d("0.1"), maintenance=d("0.05"), cum=d(5_000))
+    milder = MarginTier(cap=None, initial=d("0.1"), maintenance=d("0.04"), cum=d(0))
+    assert (Table((low, wide)).joined, Table((low, wide, milder)).joined) == (True, False)
+    even = MarginTier(cap=d(300_000), initial=d("0.1"), maintenance=d("0.03"))
+    assert Table((low, even)).joined is True, "as steep as the one below"
     new = perp("EDGE")
     assert table_of(new) is table_of(new), "worked out once"
     assert table_of(new).tiers is new.tiers

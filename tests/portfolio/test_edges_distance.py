@@ -85,7 +85,8 @@ def test_nothing_held_is_not_clear_and_the_last_bracket_has_no_end() -> None:
     assert not _clear_at(Sheet([], [], True), {}, d(1))
     capped = (*STEPS[:1], MarginTier(cap=d(300_000), initial=d("0.1"), maintenance=d("0.05"), cum=d(5_000)))
     assert _tier_of(capped, d(250_000)) is capped[0]
-    assert _tier_of((*capped, *capped), d(10**9)) is capped[-1]
+    three = (*capped, MarginTier(cap=d(400_000), initial=d("0.1"), maintenance=d("0.06"), cum=d(8_000)))
+    assert _tier_of(three, d(10**9)) is three[2]
 
 
 def test_each_part_of_a_waterfall_has_its_sign() -> None:

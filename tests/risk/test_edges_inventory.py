@@ -130,6 +130,11 @@ def test_what_is_not_known_of_a_spot_pair_leaves_no_room(spoilt: str) -> None:
     assert rooms["inventory USDC alpha"] == D(15_000), "the other leg's hangs on nothing of this"
 
 
+def test_a_sale_without_a_mark_has_no_room() -> None:
+    facts = {**context().markets, A: market(WORLD[A], mark=None)}
+    assert caps(markets=facts)["inventory USDC alpha"] == 0
+
+
 def test_a_perp_beside_spot_takes_no_room_from_it() -> None:
     assert list(caps(legs=((BTC, Side.SELL), (A, Side.BUY)))) == ["inventory USD alpha"]
 
