@@ -12,6 +12,7 @@ from services.execution.flatten_close import closing_order
 from services.execution.flatten_state import Target
 from services.execution.ids import IdCounter
 from services.execution.pair_state import LegPolicy
+from services.execution.pricing import last_resort
 from services.settings.parameters import Settings
 from tests.execution.builders import BTC_A, INSTRUMENTS, START, Answer, market, opened
 from tests.execution.test_edges_flatten import View
@@ -47,3 +48,15 @@ def test_an_order_that_increases_has_a_limit_however_often_it_is_tried() -> None
     hedges = [order for order in world.placed if order.purpose is Purpose.HEDGE]
     assert max(order.attempt for order in hedges) > 8
     assert {order.type for order in hedges} == {OrderType.LIMIT}
+
+
+@pytest.mark.parametrize(
+    ("attempt", "bands", "free"), [(6, 6, False), (7, 6, True), (5, 3, False), (6, 3, True), (4, 3, False)]
+)
+def test_the_last_resort_is_past_all_bands_of_the_order_and_of_the_gate(
+    attempt: int, bands: int, free: bool
+) -> None:
+    settings = replace(Settings(), exec=replace(Settings().exec, allow_market=True))
+    assert len(settings.gate.protective_bands) == 5
+    assert last_resort(settings, attempt, bands) is free
+    assert last_resort(Settings(), attempt, bands) is False

@@ -227,6 +227,13 @@ def test_a_newer_fill_of_spot_is_no_position() -> None:
     result = run(ours, read())
     assert result.differences == ()
     assert result.undecided == (SPOT_A,)
+    # One of a perp behind it is taken out all the same; one of an instrument nobody knows is told.
+    perp = fill("t10", "0.2", AT + 1)
+    both = held("0.7", balance="999", recent_fills=(late, perp), known_trades=frozenset({(BTC_A, "t10")}))
+    assert run(both, read("0.5")).differences == ()
+    strange = structs.replace(perp, instrument="XRP-PERP.alpha")
+    lines = run(held(balance="999", recent_fills=(strange,)), read()).differences
+    assert [line.subject for line in lines] == ["XRP-PERP.alpha"]
 
 
 def test_a_fill_the_venue_does_not_list_is_a_ghost() -> None:
