@@ -61,16 +61,16 @@ async def test_the_cancels_of_a_failed_desk_reach_the_venue_and_the_latch_is_wri
             await engine.start()
             engine.open(SessionNote(pid="1", speed="1", state_dir=str(tmp_path)))
             machine = engine.machine(lambda _: None)
-            handle = machine.desk.handle
+            decide = machine.desk.decide
             rested: list[int] = []
 
             def failing(event: Event) -> tuple[Effect, ...]:
                 if isinstance(event, OrderAccepted):
                     rested.append(len(live()))
                     raise ZeroDivisionError("a fault of ours")
-                return handle(event)
+                return decide(event)
 
-            monkeypatch.setattr(machine.desk, "handle", failing)
+            monkeypatch.setattr(machine.desk, "decide", failing)
             runner = engine.runner(machine, lambda: None, 20.0)
             engine.session.first_events()
             machine._send(Send(order=ORDER))
