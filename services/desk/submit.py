@@ -201,8 +201,9 @@ class Submitter:
             if not answer.allowed or answer.quantity < entry.request.quantity:
                 self._deny(entry.request, answer)
                 continue
+            text = f"intent {seq} is on disk; the gate again: allowed"
+            core.decide("durable", client_order_id, text, gate_figures(answer))
             core.emit(Send(order=self._wired(entry.request)))
-            core.later.append(partial(self._say_durable, seq, client_order_id, answer))
             idle.passed(core, entry.request)
             if client_order_id == names[-1]:
                 # Nothing is asked behind it in this half of the turn: the books may hear of it in the other.
@@ -224,10 +225,6 @@ class Submitter:
                 if found is not None:
                     self._ahead[client_order_id] = core.half, found
         self._fresh.clear()
-
-    def _say_durable(self, seq: int, client_order_id: str, answer: GateAnswer) -> None:
-        text = f"intent {seq} is on disk; the gate again: allowed"
-        self.core.decide("durable", client_order_id, text, gate_figures(answer))
 
     def _beside(self, order: OrderRequest) -> None:
         """The limits after a reducing order, for the journal: they refuse nothing, and it does not wait."""

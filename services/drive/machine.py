@@ -54,9 +54,9 @@ LAST_WORDS_NS = 200_000_000
 
 
 _FIRST = (WriteLatch, Send, Cancel)
-"""Carried out before its row in the journal. The latch's row is synced, and two syncs at once wait for each
-other on the same disk, with the cancels behind them. An order and a cancel wait for no row of their own: an
-order's intent is on disk already, or it is protective and waits for nothing."""
+"""Carried out before the rows of their half of a turn, in their order. The latch's row is synced, and two
+syncs at once wait for each other on the same disk, with the cancels behind them. An order and a cancel wait
+for no row: an order's intent is on disk already, or it is protective and waits for nothing."""
 
 
 class DeskFailed(RuntimeError):
@@ -158,14 +158,13 @@ class VirtualMachine:
 
     def _carry_out(self, effects: tuple[Effect, ...], ts: int) -> None:
         for effect in effects:
-            kind = type(effect)
-            carry = self._carry.get(kind)
-            if kind in _FIRST and carry is not None:
-                carry(effect)
-                carry = None
+            if type(effect) in _FIRST:
+                self._carry[type(effect)](effect)
+        for effect in effects:
             self.keeper.effect(effect)
             if self.on_effect is not None:
                 self.on_effect(effect, ts)
+            carry = None if type(effect) in _FIRST else self._carry.get(type(effect))
             if carry is not None:
                 carry(effect)
 

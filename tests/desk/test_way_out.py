@@ -28,7 +28,7 @@ from tests.desk.test_asked import journal
 FOLLOW = (Purpose.HEDGE, Purpose.EXIT)
 TO_THE_INTENT, TO_THE_SEND = 450, 30
 """Calls of Python functions at most, by the median: 763 and 618 when books were kept and accounts valued on
-the way, 344 and 13 since."""
+the way, 344 and 21 since."""
 DEAR = {each.__code__ for each in (margin.account_margin, distance.joint_distance)}
 
 
