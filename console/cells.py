@@ -7,9 +7,11 @@ with this. Where a later Textual does so itself, or updates otherwise, `only_cel
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+from rich.color import ColorSystem
 from rich.console import Console
-from rich.control import Control
 from textual._compositor import ChopsUpdate
+from textual.strip import Strip
 
 
 class CellsUpdate(ChopsUpdate):
@@ -22,9 +24,30 @@ class CellsUpdate(ChopsUpdate):
                 if strip is None or x >= stop or end <= start:
                     continue
                 first, last = max(x, start), min(end, stop)
-                out.append(Control.move_to(first, y).segment.text)
-                out.append(strip.crop(first - x, last - x).render(console))
+                out.append(f"\x1b[{y + 1};{first + 1}H")
+                out.append(_cropped(strip, first - x, last - x, console))
         return "".join(out)
+
+
+def _cropped(strip: Strip, start: int, stop: int, console: Console) -> str:
+    """Cells [start, stop) as the terminal takes them: as a strip cut there and rendered, without making one.
+
+    Where a character is two cells wide the strip itself is cut.
+    """
+    system = console._color_system or ColorSystem.TRUECOLOR
+    out: list[str] = []
+    x = 0
+    for text, style, _ in strip:
+        if x >= stop:
+            break
+        size = len(text)
+        if cell_len(text) != size:
+            return strip.crop(start, stop).render(console)
+        part = text[max(0, start - x) : stop - x]
+        x += size
+        if part:
+            out.append(part if style is None else Strip.render_style(style, part, color_system=system))
+    return "".join(out)
 
 
 def only_cells(update: object) -> object:

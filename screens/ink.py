@@ -23,7 +23,7 @@ class Line:
     __slots__ = ("ground", "spans", "width")
 
     def __init__(self, spans: Iterable[Span | tuple[str, str]] = (), ground: str = "bg") -> None:
-        self.spans: list[Span] = [Span(text, ink) for text, ink in spans if text]
+        self.spans: list[Span] = [each if type(each) is Span else Span(*each) for each in spans if each[0]]
         self.width = sum([len(span[0]) for span in self.spans])
         self.ground = ground
 
@@ -34,7 +34,7 @@ class Line:
         return self
 
     def extend(self, spans: Iterable[Span | tuple[str, str]]) -> Line:
-        added = [Span(text, ink) for text, ink in spans if text]
+        added = [each if type(each) is Span else Span(*each) for each in spans if each[0]]
         self.spans += added
         self.width += sum([len(span[0]) for span in added])
         return self

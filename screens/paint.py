@@ -7,7 +7,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from screens.ink import Line
+from screens.ink import Line, Span
 from themes.glyphs import to_ascii
 from themes.palette import Palette, mixed
 
@@ -21,31 +21,37 @@ class Paint:
     def __init__(self, palette: Palette, ascii_only: bool = False) -> None:
         self.palette = palette
         self.ascii_only = ascii_only
-        self._styles: dict[tuple[str, str, bool], Style] = {}
+        self._styles: dict[tuple[str, bool], dict[str, Style]] = {}
+        """By ground and dimming, then by ink."""
 
     def style(self, ink: str, ground: str = "bg", dim: bool = False) -> Style:
-        key = (ink, ground, dim)
-        found = self._styles.get(key)
+        styles = self._styles.setdefault((ground, dim), {})
+        found = styles.get(ink)
         if found is None:
-            found = self._styles[key] = self._make(ink, ground, dim)
+            found = styles[ink] = self._make(ink, ground, dim)
         return found
 
     def strip(self, line: Line, width: int, ground: str | None = None, dim: bool = False) -> Strip:
         """The line, exactly `width` cells wide."""
         base = ground or line.ground
-        fitted = line.fitted(width)
-        ascii_only = self.ascii_only
+        spans = line.spans if line.width == width else line.fitted(width).spans
+        if self.ascii_only:
+            spans = [Span(to_ascii(text, ink), ink) for text, ink in spans]
+        styles = self._styles.setdefault((base, dim), {})
         segments: list[Segment] = []
         last: Style | None = None
-        for text, ink in fitted.spans:
-            drawn = to_ascii(text, ink) if ascii_only else text
-            style = self.style(ink, base, dim)
+        run = ""
+        for text, ink in spans:
+            style = styles.get(ink) or self.style(ink, base, dim)
             if style is last:
                 # One run of one style is one segment: every segment is cropped, joined and rendered anew.
-                segments[-1] = Segment(segments[-1].text + drawn, style)
-            else:
-                segments.append(Segment(drawn, style))
-                last = style
+                run += text
+                continue
+            if last is not None:
+                segments.append(Segment(run, last))
+            run, last = text, style
+        if last is not None:
+            segments.append(Segment(run, last))
         return Strip(segments, width)
 
     def _make(self, ink: str, ground: str, dim: bool) -> Style:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.filter import ANSIToTruecolor
 from textual.geometry import Region
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -70,6 +71,23 @@ class LineGrid(ScrollView, can_focus=False, inherit_bindings=False):
             strip = self._strips[y]
             return strip if strip.cell_length == width else strip.adjust_cell_length(width, self._blank())
         return Strip([Segment(" " * width, self._blank())], width)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The strips as they are: Textual lays styles, padding, borders and filters around each line, of which
+        ours has none. Where that is not so, its way is taken.
+        """
+        width, height = self.size
+        if self.size != self.outer_size or self.paint.palette.native or self._filtered():
+            return super().render_lines(crop)
+        strips = self._strips if width == self._drawn_width and height <= len(self._strips) else None
+        lines = [self.render_line(y) if strips is None else strips[y] for y in crop.line_range]
+        if crop.column_span != (0, width):
+            lines = [line.crop(crop.x, crop.right) for line in lines]
+        return lines
+
+    def _filtered(self) -> bool:
+        """A filter is set that changes colours which are true ones already."""
+        return any(type(each) is not ANSIToTruecolor for each in self.get_line_filters())
 
     def _blank(self) -> Style:
         return self.paint.style("text", "bg", self.dimmed)
