@@ -8,6 +8,8 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 import msgspec
 import pytest
 from msgspec import structs
+from textual.geometry import Region
+from textual.strip import Strip
 
 from console.decoding import Decoding
 from screens import at_once, frame
@@ -15,11 +17,13 @@ from screens import format as f
 from screens.contents import Contents
 from screens.draw import funding
 from screens.frame import Cursor
+from screens.widgets.grid import LineGrid
 from services.protocol.frames import to_json
 from services.views.desk import DeskView
 from tests.console.fixtures import STATES
 from tests.console.test_keys import open_desk
 from tests.console.test_layout import context
+from themes.palette import PALETTES
 
 VIEWS = [view for _, view in STATES.values() if view is not None]
 
@@ -107,6 +111,25 @@ async def test_a_new_selection_makes_no_content_anew(monkeypatch: pytest.MonkeyP
         await d.pilot.pause()
         assert built.count("funding") == 0, "the cursor moved over a content that is there"
         assert desk.contents.selected["funding"] == desk.panes["funding"].cursor.key
+
+
+@pytest.mark.parametrize("palette", ["dark", "light", "sixteen"])
+async def test_lines_go_to_the_compositor_as_they_are_and_as_textual_would_draw_them(palette: str) -> None:
+    async with open_desk() as d:
+        d.app._use_palette(PALETTES[palette])
+        await d.pilot.pause()
+        for pane in d.app.desk.panes.values():
+            width, height = pane.size
+            for region in (Region(0, 0, width, height), Region(3, 1, width - 9, height - 2)):
+                ours, theirs = pane.render_lines(region), super(LineGrid, pane).render_lines(region)
+                assert [cells(line) for line in ours] == [cells(line) for line in theirs]
+            whole = pane.render_lines(Region(0, 0, width, height))
+            if not PALETTES[palette].native:
+                assert all(one is two for one, two in zip(whole, pane._strips, strict=True))
+
+
+def cells(strip: Strip) -> list[tuple[str, object]]:
+    return [(char, segment.style) for segment in strip for char in segment.text]
 
 
 def test_figures_are_rounded_as_by_a_context_of_their_own() -> None:
