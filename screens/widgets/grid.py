@@ -73,8 +73,9 @@ class LineGrid(ScrollView, can_focus=False, inherit_bindings=False):
         return Strip([Segment(" " * width, self._blank())], width)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The strips as they are: Textual lays styles, padding, borders and filters around each line, of which
-        ours has none. Where that is not so, its way is taken.
+        """The strips as they are: Textual lays styles, padding, borders and filters around each line.
+
+        Ours has none. Where that is not so, Textual's way is taken.
         """
         width, height = self.size
         if self.size != self.outer_size or self.paint.palette.native or self._filtered():
