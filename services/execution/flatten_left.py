@@ -95,10 +95,10 @@ def remaining(
             why = "dust: below one lot or the venue's minimum"
         elif target is not None and target.in_doubt:
             why = f"order {target.order} is in doubt"
-        elif target is not None and target.order:
-            why = f"order {target.order} has not ended"
         else:
-            why = (target.last_refusal if target is not None else "") or "not filled"
+            refused = target.last_refusal if target is not None else ""
+            waits = f"order {target.order} has not ended" if target is not None and target.order else ""
+            why = "; ".join(filter(None, (refused, waits))) or "not filled"
         left.append(Remainder(instrument.venue, name, size, why))
     for pair_id in run.pairs:
         pair = pairs.get(pair_id)
