@@ -55,6 +55,8 @@ def watch_views() -> None:
         began = time.thread_time()
         made = spend(self, work, topic, *more)
         took = (time.thread_time() - began) * 1e3
+        if not TOLD.ticks:  # told in the middle of a tick
+            TOLD.ticks.append(0.0)
         TOLD.ticks[-1] += took
         TOLD.slow[topic] = max(TOLD.slow.get(topic, 0.0), took)
         return made

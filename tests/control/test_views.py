@@ -168,6 +168,18 @@ async def test_a_view_that_cannot_be_built_hurts_no_other(server: ControlServer,
     await client.close()
 
 
+async def test_a_round_that_breaks_off_is_not_the_last(engine: PaperEngine) -> None:
+    """Whatever it was: without further rounds every screen would stand still, while the engine trades on."""
+    views, sent = Views(engine), []
+    broken = Watcher(lambda _frame: (_ for _ in ()).throw(RuntimeError("no such thing")))
+    views.watch(broken, ("strip",), 10.0)
+    views.watch(Watcher(sent.append), ("strip",), 10.0)
+    async with asyncio.timeout(10):
+        while not sent:
+            await asyncio.sleep(0.01)
+    views.close()
+
+
 async def test_no_more_than_ten_a_second(server: ControlServer, engine: PaperEngine) -> None:
     watcher = Watcher(lambda _frame: None)
     for asked, period_s in ((1_000.0, 0.1), (4.0, 0.25), (-3.0, 10.0), (0.0, 10.0), (float("inf"), 0.1)):
@@ -176,7 +188,7 @@ async def test_no_more_than_ten_a_second(server: ControlServer, engine: PaperEng
     server.views.forget(watcher)
 
 
-def test_a_tick_earns_two_milliseconds_and_saves_at_most_two_ticks() -> None:
+def test_a_tick_earns_its_share_and_saves_at_most_two_ticks() -> None:
     budget = Budget()
     budget.earn(10.0)
     budget.pay(0.0025)
