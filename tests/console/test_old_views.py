@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -53,14 +54,16 @@ async def living(folder: Path) -> AsyncIterator[tuple[Living, StableConsole, Pil
     await server.start()
     link = SocketLink(layout, RunOptions())
     app = make_app(link, found=FOUND)
-    async with app.run_test(size=(120, 40)) as pilot:
-        yield engine, app, pilot, link._newest
-    await link.close()
-    await server.close()
+    try:
+        async with app.run_test(size=(120, 40)) as pilot:
+            yield engine, app, pilot, link._newest
+    finally:
+        await link.close()
+        await server.close()
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not condition():
             await pilot.pause(0.02)
 
@@ -80,7 +83,8 @@ async def test_a_view_that_does_not_come_any_more_is_told_with_its_age(tmp_path:
         later(12)
         await until(pilot, lambda: app.desk.link.age("strip") < SILENT_AFTER)  # one came since
         app.desk._each_second()
-        await until(pilot, lambda: "12 s old" in text(app))
+        # Or some seconds more, on a busy machine.
+        await until(pilot, lambda: re.search(r"\b(1[2-9]|[2-5]\d) s old", text(app)) is not None)
         assert "OLD FIGURES" not in text(app), "the answers are the present"
         engine.broken = {"desk", "strip"}
         later(24)
@@ -90,11 +94,11 @@ async def test_a_view_that_does_not_come_any_more_is_told_with_its_age(tmp_path:
         for word in (
             "UNKNOWN",
             "was ACTIVE",
-            "no figures for 1",
             "sends no figures",
             "H and F still reach it",
         ):
             assert word in text(app), word
+        assert re.search(r"no figures for (1[2-9]|[2-5]\d)", text(app))
         assert "HEDGED " not in text(app)
         await pilot.press("H")
         await until(pilot, lambda: [cmd.name for cmd in engine.taken] == ["halt"])
