@@ -14,8 +14,9 @@ from collections.abc import Callable
 
 
 def hang_up() -> None:
-    """What the hang-up itself would have done."""
-    os.kill(os.getpid(), signal.SIGHUP)
+    """What the hang-up itself would have done; under `nohup` it would do nothing."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    os.kill(os.getpid(), signal.SIGTERM if ignored else signal.SIGHUP)
 
 
 def end_with(terminal: int, act: Callable[[], None] = hang_up) -> threading.Thread:

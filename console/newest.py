@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.views.topics import view_type
+from console.decoding import Decoding
 
 
 @dataclass(slots=True)
@@ -22,6 +22,7 @@ class Newest:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self._decoding = Decoding()
         self._slots: dict[str, _Slot] = {}
         self._asked: dict[str, float] = {}
         """Watched topics, and since when this engine is asked for them."""
@@ -53,7 +54,7 @@ class Newest:
             return None
         if slot.decoded is None:
             try:
-                slot.decoded = msgspec.json.decode(slot.raw, type=view_type(topic.partition(":")[0]))
+                slot.decoded = self._decoding.view(topic, slot.raw)
             except (msgspec.DecodeError, KeyError) as error:
                 del self._slots[topic]
                 raise ValueError(str(error)) from None

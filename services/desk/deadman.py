@@ -34,7 +34,7 @@ def follow(core: DeskCore) -> None:
     armed = any(
         book.beat.asked_ms or (book.dead_man is not None and book.dead_man.armed) for book in venues.values()
     )
-    if not armed and all(entry.immediate for entry in core.orders.open_orders()):
+    if not armed and not any(entry.may_rest for entry in core.orders.open_orders()):
         # Nothing rests, and no switch is set: there is nothing to arm, to beat or to take off.
         return
     for venue in core.settings.venues:
@@ -94,13 +94,13 @@ def _wake(core: DeskCore, venue: str, beat: Beat, due: int) -> None:
 
 
 def _resting(core: DeskCore, venue: str) -> list[OrderEntry]:
-    """Orders of ours that the switch would cancel: sent, able to rest, not conditional."""
+    """Orders of ours that the switch would cancel: sent, able to rest or found resting, not conditional."""
     return [
         entry
         for entry in core.orders.open_orders(venue=venue)
         if entry.sent is not None
         and not entry.ended
-        and not entry.immediate
+        and entry.may_rest
         and not core.backstops.waiting(entry.id)
     ]
 

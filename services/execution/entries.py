@@ -96,6 +96,11 @@ class OrderEntry:
         return at_once and self.request.trigger is None
 
     @property
+    def may_rest(self) -> bool:
+        """It stands in the book until somebody ends it, whatever it was to do."""
+        return not self.immediate or self.rests_since is not None
+
+    @property
     def overstays(self) -> bool:
         """The venue shows it working when its end was overdue: it is canceled and asked after, in no doubt
         as long as the venue answers."""

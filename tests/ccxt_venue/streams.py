@@ -23,7 +23,7 @@ class Books(ABC):
         """Heartbeats are answered."""
         self.whole = True
         """A subscription is answered with a whole book."""
-        self.behind_ms = 0
+        self.behind_ms: int | None = 0  # milliseconds; None = no stamp
         """How old the venue's stamps are."""
 
     async def talk(self, socket: Socket) -> None:
@@ -57,8 +57,8 @@ class Books(ABC):
             [[str(server.ask), server.contracts(ASK_SIZE), "0", "1"]],
         )
 
-    def stamp(self) -> int:
-        return now_ms() - self.behind_ms
+    def stamp(self) -> int | None:
+        return None if self.behind_ms is None else now_ms() - self.behind_ms
 
     @abstractmethod
     def pong(self) -> str: ...

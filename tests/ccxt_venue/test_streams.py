@@ -184,11 +184,14 @@ async def test_a_half_open_stream_is_noticed_by_its_silence_and_asked_for_meanwh
         assert not heard.of(VenueLink)[1:], "one of two ways to a book has failed"
 
 
-async def test_a_book_that_comes_late_by_the_venues_own_stamp_is_none() -> None:
+@pytest.mark.parametrize("behind_ms", [5_000, None])
+async def test_a_book_that_comes_late_by_the_venues_own_stamp_or_without_one_is_none(
+    behind_ms: int | None,
+) -> None:
     async with followed(BybitExchange, BybitBooks) as (venue, heard, stream):
         await until(lambda: live(venue), "a book by stream")
         await heard.until(VenueLink)
-        stream.behind_ms = 5_000
+        stream.behind_ms = behind_ms
         before = asks(stream)
         stream.say(stream.change([["60000.7", "1", "0", "1"]], []))
         await until(lambda: asks(stream) > before, "a question instead")

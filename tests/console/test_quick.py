@@ -12,6 +12,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from console.decoding import Decoding
+from console.newest import Newest
 from screens import at_once, frame
 from screens import format as f
 from screens.contents import Contents
@@ -72,6 +73,18 @@ def test_a_board_that_stands_is_decoded_once_and_every_view_is_as_decoded_anew()
         decoding.view("desk", b'{"ts":1}')
     with pytest.raises(KeyError):
         decoding.view("weather", b"{}")
+
+
+def test_the_console_looks_at_views_that_way() -> None:
+    newest = Newest(lambda: 0.0)
+    found = []
+    for view in (VIEWS[0], structs.replace(VIEWS[0], ts=VIEWS[0].ts + 1)):
+        newest.put("desk", to_json(view))
+        shown = newest.view("desk")
+        assert shown == view
+        assert isinstance(shown, DeskView)
+        found.append(shown.funding)
+    assert found[0] is found[1]
 
 
 async def test_a_key_paints_in_its_own_turn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from services.desk import deadman
 from services.desk.desk import Desk
 from services.domain.effects import ArmDeadMan, Stopped
-from services.domain.enums import OrderState, Purpose, Side
+from services.domain.enums import OrderState, Purpose, Side, TimeInForce
 from services.domain.events import Event, MarketFrame, StopRequested
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport, RequestFailed, VenueFacts
@@ -50,7 +50,12 @@ def world(*, survives: bool = True, switch: bool = True, settings: Settings | No
     return found
 
 
-def rest(w: DeskWorld, name: str = "abc123000000900t0000", purpose: Purpose = Purpose.TICKET) -> str:
+def rest(
+    w: DeskWorld,
+    name: str = "abc123000000900t0000",
+    purpose: Purpose = Purpose.TICKET,
+    tif: TimeInForce = TimeInForce.GTC,
+) -> str:
     """An order of ours rests at alpha, far from the market."""
     core = w.desk.core
     order = OrderRequest(
@@ -60,12 +65,13 @@ def rest(w: DeskWorld, name: str = "abc123000000900t0000", purpose: Purpose = Pu
         quantity=D("0.01"),
         price=D(10000),
         purpose=purpose,
+        tif=tif,
         origin="operator",
         reduce_only=purpose is not Purpose.TICKET,
     )
     core.orders.add(order, w.now)
     core.orders.sent(name, w.now)
-    w.exchange.venues["alpha"].submit(w.now, replace(order, reduce_only=False))
+    w.exchange.venues["alpha"].submit(w.now, replace(order, reduce_only=False, tif=TimeInForce.GTC))
     w.until(lambda each: each.desk.core.orders.get(name).state is OrderState.ACCEPTED, 1)  # type: ignore[union-attr]
     return name
 
@@ -115,6 +121,21 @@ def test_armed_with_the_first_order_that_rests_beaten_by_timer_and_taken_off_whe
     w.run(60)
     assert len(arms(w)) == 6
     assert state(w) == "off"
+
+
+def test_an_order_that_was_to_end_at_once_and_rests_is_guarded_too() -> None:
+    w = world()
+    name = rest(w)
+    gone(w, name)
+    w.run(16)
+    tell(w, armed=False)
+    before = len(arms(w))
+    name = rest(w, "abc123000000901t0000", tif=TimeInForce.IOC)
+    entry = w.desk.core.orders.get(name)
+    assert entry is not None
+    w.until(lambda _: entry.overstays, 30)
+    w.run(1)
+    assert arms(w)[before:][:1] == [60_000]
 
 
 def test_stale_data_are_not_beaten_so_that_it_fires_and_that_is_an_alarm() -> None:

@@ -27,7 +27,7 @@ from services.venues.live import Levels
 DEEP = 50
 """Levels that are read of a followed book."""
 LATE_MS = 2_000
-"""A book that came with an older stamp is not believed."""
+"""A book that came with an older stamp, or with none, is not believed."""
 
 
 class Habits(Struct, frozen=True, kw_only=True):
@@ -152,7 +152,7 @@ class Followed:
         self._spoke[name] = self._clock()
         self._changed[name] = None
         stamp = book.get("timestamp")
-        late = isinstance(stamp, int) and abs(self._venue_ms() - stamp) > LATE_MS
+        late = not isinstance(stamp, int) or abs(self._venue_ms() - stamp) > LATE_MS
         (self._late.add if late else self._late.discard)(name)
 
     def _lose(self, name: str) -> None:
