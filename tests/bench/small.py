@@ -11,6 +11,8 @@ from typing import ClassVar
 from textual.app import App, ComposeResult
 from textual.widgets import DataTable, Static
 
+from console.hangup import end_with
+
 ROWS, COLUMNS, HZ = 50, 10, 10
 COUNT = os.environ.get("SMALL_COUNT", "")
 """File that gets a byte for each change."""
@@ -112,6 +114,8 @@ def lines_app() -> App[None]:
 
 def main(kind: str) -> None:
     apps = {"static": Words, "first": First, "table": Table, "idle": Live, "lines": lines_app}
+    # A bench that was killed leaves no app behind that spins on a terminal that has gone.
+    end_with(sys.stdin.fileno())
     apps[kind]().run()
 
 
