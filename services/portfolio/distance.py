@@ -177,8 +177,9 @@ def joint_distance(account: AccountInput) -> Decimal | None:
     """The smallest uniform adverse move, as a fraction, that reaches usage 1.
 
     Uniform in size, adverse in direction: every underlying with an open position moves by the same fraction,
-    each in the direction that hurts (all combinations up to four underlyings; beyond, both common directions
-    and each against our net position).
+    each in the direction that hurts (all combinations up to four underlyings; beyond, both common directions,
+    each against our net position, and each as it costs most per step from here: where legs hedge each other,
+    their margin grows with the price whichever side is a little larger).
     """
     sheet = sheet_of(account)
     if sheet is None or not sheet.legs:
@@ -227,11 +228,20 @@ def _fall(sheet: Sheet, coin: str) -> Decimal | None:
 def _directions(sheet: Sheet, underlyings: Sequence[str]) -> list[tuple[Decimal, ...]]:
     if len(underlyings) <= _ALL_SIGNS_UP_TO:
         return list(product((-ONE, ONE), repeat=len(underlyings)))
-    against = []
+    against, steepest = [], []
     for underlying in underlyings:
-        net = sum((by_coin.get(underlying, ZERO) for _, _, by_coin in sheet.coins), ZERO)
+        net = gain = ZERO
+        for weight, value, by_coin in sheet.coins:
+            part = by_coin.get(underlying, ZERO)
+            net += part
+            gain += part * (weight if value > ZERO else ONE)
+        for each, notional, tiers in sheet.legs:
+            if each == underlying:
+                gain -= notional * _tier_of(tiers, notional).maintenance
         against.append(-ONE if net > ZERO else ONE)
-    return [tuple(against), (-ONE,) * len(underlyings), (ONE,) * len(underlyings)]
+        steepest.append(-ONE if gain > ZERO else ONE)
+    up = (ONE,) * len(underlyings)
+    return list(dict.fromkeys((tuple(steepest), tuple(against), tuple(-each for each in up), up)))
 
 
 def _clear_at(sheet: Sheet, direction: Mapping[str, Decimal], move: Decimal) -> bool:

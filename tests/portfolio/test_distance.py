@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import product
 
 import msgspec
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from services.domain.money import ONE
 from services.portfolio.distance import (
     _directions,
     coin_distance,
@@ -285,3 +287,26 @@ def test_many_underlyings_still_give_a_distance(count: int) -> None:
     distance = joint_distance(account_)
     assert distance is not None
     assert distance < d(10_000) / (d(10_000) * count)
+
+
+def test_beyond_four_underlyings_hedged_legs_and_an_outright_one_move_each_its_worst_way() -> None:
+    """A pair that is a little longer than short needs more margin when it rises, the outright long when it
+    falls: against the net, both would fall, and the pairs' falling requirement would hide the loss."""
+    pairs = tuple(
+        position(perp(f"SYN{number}", quote, tiers=FLAT_TIER), size, "10000", "10000", PAR)
+        for number in range(4)
+        for quote, size in (("USD", "10.1"), ("USDC", "-10"))
+    )
+    long = position(perp("BTC", tiers=FLAT_TIER), "2", "20000", "20000", PAR)
+    account_ = account({"USD": d(60_000), "USDC": d(1_000)}, (*pairs, long), indexes=PAR)
+    sheet = sheet_of(account_)
+    assert sheet is not None
+    names = ("BTC", "SYN0", "SYN1", "SYN2", "SYN3")
+    every = [
+        first_crossing(sheet, dict(zip(names, signs, strict=True)), ONE)
+        for signs in product((-ONE, ONE), repeat=len(names))
+    ]
+    nearest = min(move for move in every if move is not None)
+    assert joint_distance(account_) == nearest
+    common = [first_crossing(sheet, dict.fromkeys(names, sign), ONE) for sign in (-ONE, ONE)]
+    assert all(move is None or move > nearest for move in common)
