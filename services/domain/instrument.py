@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from msgspec import Struct
 
 from services.domain.enums import InstrumentKind, Side
-from services.domain.money import STABLECOINS, floor_to, grid_decimal
+from services.domain.money import DOLLARS, floor_to, grid_decimal
 
 
 class MarginTier(Struct, frozen=True):
@@ -52,7 +52,7 @@ class Instrument(Struct, frozen=True, kw_only=True):
     @property
     def pegged(self) -> bool:
         """A perp or spot pair on a stablecoin: its price hugs one."""
-        return self.underlying in STABLECOINS
+        return self.underlying in DOLLARS
 
     @property
     def is_perp(self) -> bool:

@@ -15,7 +15,11 @@ ONE = Decimal(1)
 BPS = Decimal("0.0001")
 
 STABLECOINS: tuple[str, ...] = ("USDT", "USDC", "BUSD")
-"""Coins that promise one dollar. None is ever assumed to keep it."""
+"""Coins that promise one dollar and whose peg is watched. None is ever assumed to keep it."""
+
+DOLLARS: tuple[str, ...] = (*STABLECOINS, "FDUSD", "TUSD", "USDE", "USD1", "DAI")
+"""Beside them such as promise the same and are not watched: their peg is unknown, so nothing is opened in
+them, and what is held of them falls in the stress table like the others."""
 
 INDEX_INCREMENT = Decimal("0.000001")
 """Grid on which a coin's float USD index becomes Decimal."""

@@ -16,7 +16,7 @@ from decimal import Decimal
 from itertools import product
 
 from services.domain.instrument import MarginTier
-from services.domain.money import ONE, STABLECOINS, ZERO
+from services.domain.money import DOLLARS, ONE, ZERO
 from services.portfolio.inputs import AccountInput, PositionInput, coin_index, known
 from services.portfolio.margin import account_margin, effective_weight, value_position
 from services.portfolio.tables import table_of
@@ -213,8 +213,9 @@ def nearest_coin_distance(account: AccountInput) -> tuple[str, Decimal] | None:
     if sheet is None or not sheet.legs:
         return None
     nearest: tuple[str, Decimal] | None = None
-    for coin in STABLECOINS:
-        fall = _fall(sheet, coin)
+    for coin in DOLLARS:
+        touched = any(coin in by_coin for _, _, by_coin in sheet.coins)
+        fall = _fall(sheet, coin) if touched else None
         if fall is not None and (nearest is None or fall < nearest[1]):
             nearest = (coin, fall)
     return nearest

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from services.domain.money import STABLECOINS, ZERO
+from services.domain.money import DOLLARS, ZERO
 from services.portfolio.inputs import AccountInput, coin_index
 from services.portfolio.margin import value_position
 
@@ -58,7 +58,7 @@ def exposed_coins(accounts: Iterable[AccountInput]) -> tuple[str, ...]:
             if position.size != ZERO:
                 instrument = position.instrument
                 touched[instrument.underlying] = touched[instrument.quote] = touched[instrument.settle] = None
-    return tuple(coin for coin in STABLECOINS if coin in touched)
+    return tuple(coin for coin in DOLLARS if coin in touched)
 
 
 def _balance_usd(account: AccountInput, coin: str) -> Decimal | None:

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from services.domain.money import ONE, STABLECOINS, ZERO
+from services.domain.money import DOLLARS, ONE, ZERO
 from services.portfolio.exposure import coin_exposure, exposed_coins
 from services.portfolio.inputs import AccountInput, coin_index
 from services.portfolio.margin import Margin, account_margin, merge_margins, worst_usage
@@ -37,7 +37,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset("USDT 2022-11 (0.93)", {"USDT": Decimal("0.07")}),
     Preset("USDC 2023-03 (0.8774)", {"USDC": Decimal("0.1226")}),
     Preset("FDUSD 2025-04 (0.87)", {"FDUSD": Decimal("0.13")}),
-    Preset("USDe 2025-10 (0.65)", {"USDe": Decimal("0.35")}),
+    Preset("USDe 2025-10 (0.65)", {"USDE": Decimal("0.35")}),
 )
 """BUSD's discount of 2023-02 was mild and is covered by the -1 % row; UST 2022-05 went to nothing."""
 
@@ -249,8 +249,8 @@ def _underlyings(accounts: Iterable[AccountInput]) -> tuple[str, ...]:
         for position in account.positions:
             if position.size != ZERO:
                 found[position.instrument.underlying] = None
-    volatile = [name for name in found if name not in STABLECOINS]
-    return (*volatile, *(name for name in STABLECOINS if name in found))
+    volatile = [name for name in found if name not in DOLLARS]
+    return (*volatile, *(name for name in DOLLARS if name in found))
 
 
 def _percent(fraction: Decimal) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from services.domain.instrument import Instrument
-from services.domain.money import ONE, STABLECOINS, ZERO
+from services.domain.money import DOLLARS, ONE, ZERO
 from services.portfolio.inputs import USD, AccountInput
 from services.portfolio.margin import effective_weight
 from services.risk.context import Check, GateContext
@@ -25,7 +25,7 @@ def depeg_checks(ctx: GateContext, instrument: Instrument) -> list[Check]:
         coins += collateral_coins(account, ctx.settings.depeg.collateral_share)
     checks = []
     for coin in dict.fromkeys(coins):
-        if coin == USD or (coin not in STABLECOINS and coin not in (instrument.quote, instrument.settle)):
+        if coin == USD or (coin not in DOLLARS and coin not in (instrument.quote, instrument.settle)):
             continue
         level = ctx.depeg_levels.get(coin, "unknown")
         checks.append(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from services.domain.money import STABLECOINS, ZERO
+from services.domain.money import DOLLARS, ZERO
 from services.portfolio.distance import joint_distance
 from services.portfolio.tables import table_of
 from services.risk.context import Check, GateContext
@@ -156,7 +156,7 @@ def _coin_exposure(
     gate: Gate,
 ) -> list[Check]:
     checks = []
-    for coin in STABLECOINS:
+    for coin in DOLLARS:
         if coin not in exposures:
             continue
         ends = exposures[coin]

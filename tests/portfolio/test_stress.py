@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from hypothesis import given, settings
 
+from services.portfolio.distance import nearest_coin_distance
 from services.portfolio.inputs import AccountInput
 from services.portfolio.margin import account_margin
 from services.portfolio.stress import FundingLeg, StressRow, stress_table
@@ -59,6 +60,23 @@ def test_the_presets_of_history_stand_for_coins_we_touch() -> None:
     assert named(rows, "USDT 2022-11 (0.93)").equity_change == d(-2_100)
     assert named(rows, "USDC 2023-03 (0.8774)").equity_change == d(20_000) * d("0.1226")
     assert not [row for row in rows if row.name.startswith(("FDUSD", "USDe"))]
+
+
+def test_a_dollar_whose_peg_nobody_watches_falls_like_the_others() -> None:
+    """Held, it is shocked by all three rows and by its own history; its fall counts as a distance, too."""
+    indexes = {**PAR, "USDE": d("0.999")}
+    held = position(perp("BTC"), "2", "20000", "20000", indexes)
+    account_ = account(
+        {"USD": d(200), "USDE": d(10_000)}, (held,), indexes=indexes, weights={"USD": d(1), "USDE": d(1)}
+    )
+    rows = stress_table([account_])
+    assert named(rows, "USDE −10 %").equity_change == d(-999)
+    assert named(rows, "USDe 2025-10 (0.65)").equity_change == d("-3496.5")
+    nearest = nearest_coin_distance(account_)
+    assert nearest is not None
+    assert nearest[0] == "USDE"
+    # 200 + 9 990 (1 - x) = 3 % of 40 000.
+    assert abs(nearest[1] - d(8_990) / d(9_990)) < d("1e-20")
 
 
 def test_the_worst_combination_is_at_least_as_bad_as_its_parts() -> None:

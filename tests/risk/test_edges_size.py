@@ -300,6 +300,9 @@ def test_the_pegs_an_order_hangs_on_are_quote_settle_underlying_and_collateral()
     strange = msgspec.structs.replace(WORLD[BTC], quote="EURX", settle="EURX")
     subjects = [check.subject for check in depeg_checks(context(dollars, account("beta")), strange)]
     assert subjects == ["EURX"]
+    fdusd = msgspec.structs.replace(WORLD[USDC], underlying="FDUSD")
+    (unwatched,) = depeg_checks(context(dollars, account("beta")), fdusd)
+    assert (unwatched.subject, unwatched.passed) == ("FDUSD", False), "its peg is unknown"
     doge = account("alpha", balances={"DOGE": D(5), "USD": D(10_000)})
     assert coins(BTC, doge) == ["USDT"]
     unknown = context(account("beta"))

@@ -14,7 +14,7 @@ from services.desk.core import DAY, DeskCore
 from services.desk.views.cache import Moment
 from services.desk.views.figures import Figures
 from services.desk.views.limits import limit_views
-from services.domain.money import BPS, ONE, STABLECOINS, ZERO
+from services.domain.money import BPS, DOLLARS, ONE, STABLECOINS, ZERO
 from services.portfolio.distance import nearest_coin_distance
 from services.portfolio.exposure import total_exposure
 from services.portfolio.margin import effective_weight
@@ -101,7 +101,7 @@ def _coin(figures: Figures, coin: str) -> CollateralView:
         sources=core.depeg.sources(coin),
         counts=counts,
         exposure=total_exposure(figures.books.values(), coin).by_positions if figures.opened else None,
-        level=core.depeg.level(coin) if coin in STABLECOINS else "ok",
+        level=core.depeg.level(coin) if coin in DOLLARS else "ok",
     )
 
 

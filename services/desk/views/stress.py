@@ -13,7 +13,7 @@ from services.desk.core import DeskCore
 from services.desk.views.cache import ViewCache
 from services.desk.views.figures import Figures
 from services.desk.views.risk import stress_ready, stress_rows
-from services.domain.money import DESK_CONTEXT, ONE, STABLECOINS, ZERO
+from services.domain.money import DESK_CONTEXT, DOLLARS, ONE, ZERO
 from services.portfolio.distance import joint_distance
 from services.portfolio.inputs import USD, AccountInput
 from services.portfolio.margin import Margin, account_margin, merge_margins, worst_usage
@@ -94,7 +94,7 @@ def known_coins(figures: Figures) -> dict[str, bool]:
 
 
 def _place(coin: str) -> int:
-    return STABLECOINS.index(coin) if coin in STABLECOINS else len(STABLECOINS)
+    return DOLLARS.index(coin) if coin in DOLLARS else len(DOLLARS)
 
 
 def _held(books: Iterable[AccountInput]) -> set[str]:
