@@ -181,7 +181,7 @@ def flatten_direct(layout: StateLayout, profile: str, what: str, say: Callable[[
         raise ProductError(text, Exit.USAGE, "unknown")
     from services import engine
 
-    say(engine.end_engine(layout))
+    say(engine.end_engine(layout, profile))
     return engine.flatten_direct(layout, profile, what, say)
 
 

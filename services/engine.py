@@ -51,7 +51,7 @@ from services.venues.live import Finding
 from services.venues.sim.world import WorldMismatch, read_world
 from services.views.performance import PerformanceView
 from services.views.why import WhyView
-from services.workers.wires import account_names
+from services.workers.wires import account_names, check_secrets
 
 log = logging.getLogger("stableconsole.engine")
 alerts = logging.getLogger("stableconsole.alerts")
@@ -122,16 +122,24 @@ def doctor(layout: StateLayout, profile: str) -> tuple[str, tuple[Finding, ...]]
     """The profile's mode and every row, with or without a running engine. Raises ProductError (exit 2)."""
     from services.workers.doctor import all_findings
 
-    try:
-        settings = load_settings(profile, config_file(os.environ), environ=os.environ)[0].settings
-    except SettingsError as error:
-        raise ProductError(str(error), Exit.USAGE, "settings") from None
+    settings = _settings_of(profile)
     found = all_findings(layout, settings, os.environ, accounts_folder(), redactor_for(os.environ))
     return settings.mode, asyncio.run(found)
 
 
-def end_engine(layout: StateLayout) -> str:
-    """Before `flatten --direct` goes on alone: latch, then the end of the engine that hangs."""
+def _settings_of(profile: str) -> Settings:
+    try:
+        return load_settings(profile, config_file(os.environ), environ=os.environ)[0].settings
+    except SettingsError as error:
+        raise ProductError(str(error), Exit.USAGE, "settings") from None
+
+
+def end_engine(layout: StateLayout, profile: str) -> str:
+    """Before `flatten --direct` goes on alone: latch, then the end of the engine that hangs. Raises
+    ProductError, before all that where it could not go on: from a shell without the secrets, say."""
+    settings = _settings_of(profile)
+    if settings.mode != "paper":
+        check_secrets(settings.profile, settings.wires, os.environ)
     try:
         return direct.end_engine(layout)
     except SecondEngine as error:
@@ -142,16 +150,14 @@ def end_engine(layout: StateLayout) -> str:
 
 def flatten_direct(layout: StateLayout, profile: str, what: str, say: Callable[[str], None]) -> Done:
     """Flatten with the venues alone, in this process. Raises ProductError."""
+    settings = _settings_of(profile)
     try:
-        resolved, _ = load_settings(profile, config_file(os.environ), environ=os.environ)
-        if resolved.settings.wires:
-            return _flatten_over_sockets(layout, resolved.settings, what, say)
+        if settings.wires:
+            return _flatten_over_sockets(layout, settings, what, say)
         world = read_world(layout.exchange)
         if world is None:
             raise ProductError(f"{layout.exchange} holds no exchange: nothing to flatten", Exit.FAILED)
-        return direct.flatten(layout, world, resolved.settings, holder_here(layout.root, profile), what, say)
-    except SettingsError as error:
-        raise ProductError(str(error), Exit.USAGE, "settings") from None
+        return direct.flatten(layout, world, settings, holder_here(layout.root, profile), what, say)
     except (LockError, ValueError, OSError) as error:
         raise ProductError(str(error), Exit.HELD, "direct") from None
 

@@ -21,6 +21,7 @@ from services.domain.effects import Done, Progress
 from services.domain.events import Command, Timer
 from services.domain.orders import base36
 from services.drive.latch import Latch
+from services.drive.latch_sync import LatchWriter
 from services.drive.lock import EngineLock, Holder, SecondEngine, holder_of
 from services.drive.machine import VirtualMachine
 from services.drive.pace import NS
@@ -34,6 +35,9 @@ from services.venues.sim.world import World
 TERM_WAIT_S = 3.0
 """From SIGTERM to SIGKILL."""
 
+LATCH_WAIT_S = 1.0
+"""What the disk may take over the latch: it is on the way of nobody's positions."""
+
 TIME_MARK_NS = 90 * NS
 """More than the market can have gone on since the exchange last wrote its time down."""
 
@@ -46,13 +50,31 @@ _GIVE_UP_S = 150
 def end_engine(layout: StateLayout) -> str:
     """Write the latch, then end whatever engine holds the folder. Returns what was done, in words.
 
-    Raises OSError when the process may not be signalled.
+    A disk that hangs or refuses the latch is named and holds nothing up (SEMANTICS 10: the kill path needs
+    nothing but the venues). Raises OSError when the process may not be signalled.
     """
-    latch = Latch(layout.latch)
+    fault = _halted(layout)
+    return _ended(layout) + (
+        f"; the latch could NOT be written ({fault}): halt the next engine" * bool(fault)
+    )
+
+
+def _halted(layout: StateLayout) -> str:
+    """HALTED into the latch. What went wrong, in words; empty = it is on disk."""
     try:
-        latch.write("HALTED", "flatten", f"flatten --direct by shell:{os.getpid()}", 0)
-    finally:
-        latch.close()
+        latch = Latch(layout.latch)
+    except OSError as error:
+        return str(error)
+    writer = LatchWriter(latch, LATCH_WAIT_S)
+    error = writer.write("HALTED", "flatten", f"flatten --direct by shell:{os.getpid()}", 0)
+    if error is None and not writer.settled:
+        return "the disk does not answer"  # its thread may still hold the file
+    writer.close()
+    latch.close()
+    return error or ""
+
+
+def _ended(layout: StateLayout) -> str:
     holder = holder_of(layout.root)
     if holder is None:
         return "no engine was running"

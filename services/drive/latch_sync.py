@@ -46,6 +46,11 @@ class LatchWriter:
             done.wait(self._patience_s)
         return self.late()
 
+    @property
+    def settled(self) -> bool:
+        """The last write is on disk, or its error is known."""
+        return self._outstanding is None or self._outstanding.is_set()
+
     def late(self) -> str | None:
         """What a sync has said since the last question; None = nothing bad."""
         with self._lock:

@@ -146,6 +146,13 @@ def build_venues(
     return found
 
 
+def check_secrets(profile: str, wires: Mapping[str, VenueWire], environ: Mapping[str, str]) -> None:
+    """Raises ProductError naming the first key whose secret is not there."""
+    for name, wire in wires.items():
+        if wire.key:
+            _secrets_of(profile, name, wire, environ)
+
+
 def _on_paper(
     name: str, wire: VenueWire, folder: Path, outbox: Outbox, redactor: Redactor, bans: Bans | None
 ) -> LiveVenue:

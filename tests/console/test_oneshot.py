@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from console import oneshot, running
+from console import headless, oneshot, running
 from console.oneshot import Asked
 from services.control.ports import Reply
 from services.domain.effects import Done
@@ -174,10 +174,33 @@ def test_a_direct_flatten_of_a_pair_is_refused_before_any_engine_is_ended(
 ) -> None:
     """The venues know no pairs; a leg's instrument takes the whole pair."""
     ended: list[str] = []
-    monkeypatch.setattr("services.engine.end_engine", lambda layout: ended.append(str(layout)) or "")
+    monkeypatch.setattr("services.engine.end_engine", lambda layout, _: ended.append(str(layout)) or "")
     with pytest.raises(ProductError, match="name one of its legs") as caught:
         oneshot.flatten_direct(asked(tmp_path), "P-01", yes=True)
     assert (caught.value.exit, ended) == (Exit.USAGE, [])
+
+
+def test_a_direct_flatten_that_could_not_go_on_ends_no_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a shell that lacks the secrets, or under a file that cannot be read: an engine that hangs may come
+    back, one that was ended for nothing protects nothing."""
+    ended: list[str] = []
+    monkeypatch.setattr("services.drive.direct.end_engine", lambda layout: ended.append(str(layout)) or "")
+    file = tmp_path / "config.toml"
+    file.write_text(
+        '[profiles.sock]\nmode = "sim"\n[profiles.sock.venue.alpha]\nkind = "ftx"\n'
+        'rest = "http://127.0.0.1:9"\nstream = "ws://127.0.0.1:9/ws/"\nkey = "trader"\nextensions = true\n'
+    )
+    monkeypatch.setenv("STABLECONSOLE_CONFIG", str(file))
+    monkeypatch.delenv("STABLECONSOLE_SECRET_ALPHA", raising=False)
+    layout = StateLayout(tmp_path)
+    with pytest.raises(ProductError, match="its key has no secret"):
+        headless.flatten_direct(layout, "sock", "", print)
+    file.write_text("[profiles.sock")
+    with pytest.raises(ProductError):
+        headless.flatten_direct(layout, "sock", "", print)
+    assert not ended
 
 
 class Tty(io.StringIO):

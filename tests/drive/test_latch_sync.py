@@ -5,8 +5,12 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
+from services.drive.direct import end_engine
 from services.drive.latch import Latch, read_latch
 from services.drive.latch_sync import LatchWriter
+from services.settings.layout import StateLayout
 
 LONG_S = 30.0
 """No test waits this long: it is what a writer with patience would."""
@@ -78,3 +82,21 @@ def test_a_latch_that_cannot_be_written_at_all_says_so_at_once(tmp_path: Path) -
     assert text is not None
     assert "descriptor" in text
     writer.close()
+
+
+def test_a_direct_flatten_is_held_up_by_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SEMANTICS 10: the kill path needs nothing but the venues. What could not be written is said."""
+    layout = StateLayout(tmp_path)
+    assert end_engine(layout) == "no engine was running"
+    found = read_latch(layout.latch)
+    assert found is not None
+    assert (found.state, found.cause) == ("HALTED", "flatten")
+    go = threading.Event()
+    monkeypatch.setattr("services.drive.direct.LATCH_WAIT_S", 0.001)
+    monkeypatch.setattr(Latch, "sync", lambda self: go.wait(LONG_S))
+    assert "could NOT be written (the disk does not answer)" in end_engine(layout)
+    go.set()
+    layout.latch.unlink()
+    layout.latch.mkdir()
+    said = end_engine(layout)
+    assert said.startswith("no engine was running; the latch could NOT be written (")

@@ -98,10 +98,12 @@ def test_a_page_that_is_wrong_is_found() -> None:
     text = "# 01\n\n| the rule | where | test |\n| --- | --- | --- |\n| a \\| b | `x.py`, `y.py::z` | |\n"
     assert rows(text) == [("a \\| b", "`x.py`, `y.py::z`", "")]
     assert named("`x.py`, `y.py::z`") == ["x.py", "y.py::z"]
-    assert not named("") and not named("see `x.py`") and not named("`x.py` `y.py`")
+    for loose in ("", "see `x.py`", "`x.py` `y.py`"):
+        assert not named(loose)
     assert not fault(f"{here}::rows", of_test=False)
     assert not fault(f"{here}::test_there_are_pages", of_test=True)
-    assert fault(f"{here}::no_such", of_test=False) and fault("services/none.py", of_test=False)
-    assert fault(f"{here}::rows", of_test=True) and fault(here, of_test=True)
-    assert fault("services/risk/gate.py::test_x", of_test=True)
+    for wrong in (f"{here}::no_such", "services/none.py"):
+        assert fault(wrong, of_test=False)
+    for wrong in (f"{here}::rows", here, "services/risk/gate.py::test_x"):
+        assert fault(wrong, of_test=True)
     assert not fault("services/domain/instrument.py::Instrument.round_price", of_test=False)
