@@ -56,11 +56,12 @@ def _follow(core: DeskCore, venue: str, book: VenueDesk) -> None:
         return
     if beat.asked_ms and now < beat.next_at:
         return
+    timeout_s, beat_s = times(core, book)
     if _fresh(core, venue, resting):
         if beat.asked_ms and beat.told_ts < beat.asked_ts:
             _say_failed(core, venue, beat, "the venue does not answer")
         core.resolve(f"dead man late:{venue}")
-        _ask(core, venue, beat, core.settings.deadman.timeout_s * 1000)
+        _ask(core, venue, beat, timeout_s * 1000, beat_s)
         return
     if beat.asked_ms:
         text = f"{venue}: the dead-man's switch is not beaten, the data are stale; it cancels what rests"
@@ -77,11 +78,18 @@ def _set(core: DeskCore, book: VenueDesk) -> bool:
     return told and core.now - book.beat.asked_ts >= _ASK_AGAIN
 
 
-def _ask(core: DeskCore, venue: str, beat: Beat, timeout_ms: int) -> None:
+def times(core: DeskCore, book: VenueDesk) -> tuple[int, int]:
+    """(time-out, beat), seconds: the profile's, or what the venue wants at least, in the same proportion."""
+    settings = core.settings.deadman
+    timeout_s = max(settings.timeout_s, book.facts.dead_man_s if book.facts is not None else 0)
+    return timeout_s, settings.beat_s * timeout_s // settings.timeout_s
+
+
+def _ask(core: DeskCore, venue: str, beat: Beat, timeout_ms: int, beat_s: int = 0) -> None:
     beat.asked_ms, beat.asked_ts = timeout_ms, core.now
     core.emit(ArmDeadMan(venue=venue, timeout_ms=timeout_ms))
     if timeout_ms:
-        _wake(core, venue, beat, core.now + core.settings.deadman.beat_s * SECOND)
+        _wake(core, venue, beat, core.now + beat_s * SECOND)
     else:
         beat.next_at = core.now
         core.cancel_timer(f"{PREFIX}{venue}")
@@ -108,6 +116,8 @@ def _resting(core: DeskCore, venue: str) -> list[OrderEntry]:
 def _in_the_way(core: DeskCore, book: VenueDesk, venue: str) -> bool:
     """Would it cancel a protective order that rests there? What is not known to survive does not."""
     survives = book.facts is not None and book.facts.conditional_survives_dead_man
+    if not survives and any(row.trigger is not None for row in book.foreign_orders):
+        return True  # a stop by hand protects no less for being somebody else's
     return any(
         entry.request.purpose.protective and not entry.immediate and not entry.ended
         for entry in core.orders.open_orders(venue=venue)

@@ -20,6 +20,8 @@ class VenueFacts(Struct, frozen=True, tag="venue_facts", kw_only=True):
     """Has a dead-man's switch: cancels our orders when we stop beating."""
     conditional_survives_dead_man: bool
     """The switch leaves conditional orders alone."""
+    dead_man_s: int = 0
+    """The switch's time-out there at least, seconds; 0 = as the profile says."""
     own_clock: bool = False
     """It has another clock than we: how far off it is has to be measured (`VenueClock`)."""
     account: bool = True

@@ -32,6 +32,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """`mark`, `oracle` or `index`: what a settlement multiplies the size with; `none` = there is none."""
     history: bool
     """Tells settled funding rates of the past."""
+    dead_man_s: int = 0
+    """The time-out that its switch is to have at least; 0 = as the profile says."""
     streams: bool = True
     """Books come by a stream; False = they are asked for."""
     account: bool = True
@@ -49,6 +51,7 @@ def connected(
             conditional=can.conditional,
             dead_man=can.dead_man,
             conditional_survives_dead_man=can.conditional_survives_dead_man,
+            dead_man_s=can.dead_man_s,
             own_clock=True,
             account=can.account,
             funding_caps=dict(funding_caps or {}),

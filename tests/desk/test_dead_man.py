@@ -11,7 +11,7 @@ from services.desk import deadman
 from services.desk.desk import Desk
 from services.domain.effects import ArmDeadMan, Stopped
 from services.domain.enums import OrderState, Purpose, Side, TimeInForce
-from services.domain.events import Event, MarketFrame, StopRequested
+from services.domain.events import Event, MarketFrame, StopRequested, WorkingRow
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport, RequestFailed, VenueFacts
 from services.settings.catalog import set_value
@@ -210,6 +210,41 @@ def test_fail_open_a_backstop_that_waits_keeps_it_off_unless_it_survives_it(surv
     if survives:
         tell(w, armed=True)
     assert state(w) == ("armed" if survives else "withheld")
+
+
+@pytest.mark.parametrize("survives", [True, False])
+def test_a_stop_by_somebody_else_keeps_it_off_unless_it_survives_it(survives: bool) -> None:
+    w = world(survives=survives)
+    theirs = WorkingRow(
+        instrument=PERP,
+        side=Side.SELL,
+        price=D(20000),
+        quantity=D("0.2"),
+        filled=D(0),
+        client_order_id="",
+        venue_order_id="77",
+        reduce_only=True,
+        trigger=D(21000),
+    )
+    w.desk.state.venues["alpha"].foreign_orders = (theirs,)
+    rest(w)
+    w.run(3)
+    assert arms(w) == ([60_000] if survives else [])
+    assert state(w) == ("off" if survives else "withheld"), "not told as armed yet"
+
+
+def test_a_venue_that_wants_a_longer_time_is_beaten_in_proportion() -> None:
+    """Binance: 120 s, beaten every 30, where the profile's own are 60 and 15."""
+    w = world()
+    facts = w.desk.state.venues["alpha"].facts
+    assert facts is not None
+    w.machine.feed(replace(facts, dead_man_s=120, ts=w.now))
+    rest(w)
+    tell(w, armed=True)
+    w.run(29)
+    assert arms(w) == [120_000]
+    w.run(2)
+    assert arms(w) == [120_000, 120_000]
 
 
 def test_a_disarming_that_was_lost_is_asked_for_again() -> None:

@@ -32,6 +32,9 @@ from services.venues.wire.offset import ClockOffset
 KEEP_LISTENING_S = 1_800.0
 """A listen key lives for an hour; it is prolonged twice in it."""
 
+DEAD_MAN_S = 120
+"""Each symbol's countdown is a request of its own, so it is set for longer and beaten less often."""
+
 
 class BinanceVenue(WiredVenue):
     """Implements `LiveVenue`."""
@@ -57,8 +60,9 @@ class BinanceVenue(WiredVenue):
             account=self._keyed,
             conditional=self._keyed,
             dead_man=self._keyed,
-            # It is not known that the switch takes conditional orders along, so nobody may count on it.
+            # Ordinary orders are all that it is said to cancel; of the algo service's nobody has said it.
             conditional_survives_dead_man=True,
+            dead_man_s=DEAD_MAN_S,
             client_id_forever=False,
             funding_price="mark",
             history=True,
