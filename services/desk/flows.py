@@ -37,7 +37,8 @@ def on_flow(core: DeskCore, flow: TransferBooked, equity_before: Decimal | None)
         return
     usd = core.picture.index(flow.venue, flow.coin)
     core.units.transfer(flow.coin, flow.amount, usd, equity_before)
-    if usd is not None:
+    if usd is not None and core.state.counters.equity_start is not None:
+        # Before the first complete equity it is part of that.
         core.state.counters.transfers += flow.amount * usd
     core.record(
         TransferRecord(

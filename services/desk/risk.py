@@ -168,6 +168,7 @@ def _breaker(core: DeskCore, submit: Submitter, total: Margin, stale: bool) -> N
         for coin in book.balances
     }
     value = core.units.value(known, core.now, indexes)
+    core.state.counters.transfers += core.units.late()
     revaluation.follow(core)
     events = core.breaker.on_equity(value, stale=stale, anything_open=total.anything_open, now=core.now)
     breaker_events(core, events)

@@ -33,6 +33,8 @@ class UnitState:
     """The last one above zero."""
     last_ts: int = 0
     pending: list[PendingTransfer] = field(default_factory=list)
+    priced_late: Decimal = ZERO
+    """USD of transfers that were priced only after they were told, and that nobody has counted yet."""
 
 
 class UnitBook:
@@ -80,6 +82,11 @@ class UnitBook:
         state.last_ts = now
         return value
 
+    def late(self) -> Decimal:
+        """USD of transfers priced since the last question though they were told before."""
+        found, self.state.priced_late = self.state.priced_late, ZERO
+        return found
+
     def _settle(self, equity: Decimal, indexes: Mapping[str, Decimal | None]) -> bool:
         total = ZERO
         for waiting in self.state.pending:
@@ -88,6 +95,7 @@ class UnitBook:
                 if index is None:
                     return False
                 waiting.usd = waiting.amount * index
+                self.state.priced_late += waiting.usd
             total += waiting.usd
         self.state.pending.clear()
         self._issue(total, equity - total)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from services.domain.enums import Flow
 from services.domain.events import TransferBooked
 from services.domain.records import TransferRecord
+from services.portfolio.unit_value import PendingTransfer
 from tests.desk.world import DeskWorld, quick
 
 D = Decimal
@@ -40,3 +41,8 @@ def test_only_a_transfer_leaves_the_unit_value_alone() -> None:
         kept = [each for each in world.keeper.rows if isinstance(each, TransferRecord)]
         assert len(kept) == (0 if gone else 1)
     world.books_agree()
+    # One whose coin had no price when it was told is no profit either, once it has one.
+    assert core.state.counters.transfers == D(-1_000)
+    core.units.state.pending.append(PendingTransfer("USDC", D(500), None))
+    world.run(6)
+    assert abs(core.state.counters.transfers + 500) < 1

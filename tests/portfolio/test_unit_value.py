@@ -45,7 +45,9 @@ def test_a_transfer_that_cannot_be_priced_leaves_the_value_unknown_until_it_can(
     book.value(d(100_000), 1)
     assert not book.transfer("USDC", d(10_000), None, d(100_000))
     assert book.value(d(109_000), 2, {"USDC": None}) is None
+    assert book.late() == 0
     assert book.value(d(109_000), 3, {"USDC": d("0.9")}) == 1
+    assert (book.late(), book.late()) == (9_000, 0), "counted once, when its worth is known"
 
 
 def test_a_transfer_without_equity_before_it_waits_for_the_next_complete_equity() -> None:
