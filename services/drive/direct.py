@@ -66,12 +66,12 @@ def _halted(layout: StateLayout) -> str:
     except OSError as error:
         return str(error)
     writer = LatchWriter(latch, LATCH_WAIT_S)
-    error = writer.write("HALTED", "flatten", f"flatten --direct by shell:{os.getpid()}", 0)
-    if error is None and not writer.settled:
+    fault = writer.write("HALTED", "flatten", f"flatten --direct by shell:{os.getpid()}", 0)
+    if fault is None and not writer.settled:
         return "the disk does not answer"  # its thread may still hold the file
     writer.close()
     latch.close()
-    return error or ""
+    return fault or ""
 
 
 def _ended(layout: StateLayout) -> str:
