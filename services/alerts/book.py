@@ -71,8 +71,8 @@ class AlertBook:
         """The condition `key` holds. Severity and remedy default to the rule of the key (`rules`).
 
         Raising an open alert again only counts, unless it became graver, which escalates: an acknowledged
-        alert is open again. Raised anew after it was resolved it is a new spell, but a flapping one is not
-        notified again before its repeat is due.
+        alert is open again. Raised anew after it was resolved it is a new spell: one that was quiet for as
+        long as its first repeat takes is told at once, a flapping one not before its repeat is due.
         """
         rule = rule_for(key)
         grave = severity if severity is not None else rule.severity
@@ -88,6 +88,9 @@ class AlertBook:
         alert.count += 1
         alert.text, alert.detail, alert.do = text, detail, do or rule.do
         if again:
+            first = FIRST_REPEAT_NS[grave]
+            if first is not None and now - alert.ts >= first:
+                alert.notified, alert.repeat_ns = None, first
             alert.state, alert.since, alert.acked_ts, alert.severity = RAISED, now, None, grave
         if escalates:
             alert.severity, alert.state, alert.acked_ts = grave, RAISED, None

@@ -149,6 +149,7 @@ def on_link(core: DeskCore, link: VenueLink) -> None:
         )
         return
     core.good_cause("venue down", scope)
+    book.back_ts = core.now
     ask(core, link.venue, "reconnected")
 
 
@@ -159,7 +160,8 @@ def settle_outages(core: DeskCore) -> None:
             continue
         age = core.picture.venue_age(venue, core.now)
         limit = max(core.settings.fresh.heartbeat_s * SECOND, 2 * core.settings.data_step_ns)
-        reconciled = book.agreed_ts is not None and book.agreed_ts >= book.outage_since
+        over = max(book.outage_since, book.back_ts or 0)
+        reconciled = book.agreed_ts is not None and book.agreed_ts >= over
         if age is None or age >= limit or not reconciled:
             book.fresh_since = None
             continue

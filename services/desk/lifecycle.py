@@ -89,6 +89,7 @@ class Lifecycle:
         core.state.flatten_commands.clear()
         core.state.reconciles.clear()
         core.state.stopping, core.state.stopped = None, False
+        core.breaker.restarted()
         faults.forget(core)
         # This start has opened and written the store; if it fails again, that is said again.
         core.good_cause("store", ALL)

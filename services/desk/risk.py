@@ -95,9 +95,10 @@ def equity(core: DeskCore) -> Decimal | None:
 def _freshness(core: DeskCore, books: dict[str, AccountInput], margins: dict[str, Margin]) -> bool:
     """A venue whose account cannot be valued at fresh figures takes no new risk.
 
-    True = something is unknown because data are stale; with fresh data it is worse (SEMANTICS 9).
+    True = equity is unknown because data are stale, and for no other reason: with fresh data it is worse
+    (SEMANTICS 9), also while another account's are stale.
     """
-    any_stale = False
+    any_stale = unexplained = False
     for venue, book in books.items():
         age = core.picture.venue_age(venue, core.now)
         limit = core.picture.stretched(core.settings.fresh.heartbeat_s * SECOND)
@@ -107,7 +108,9 @@ def _freshness(core: DeskCore, books: dict[str, AccountInput], margins: dict[str
         scope = f"venue:{venue}"
         if age is None or age >= limit or unvalued:
             silent = age is None or age >= limit
-            any_stale = any_stale or silent or _overdue(core, book)
+            stale = silent or _overdue(core, book)
+            any_stale = any_stale or stale
+            unexplained = unexplained or (margin.equity is None and not stale)
             text = f"{venue}: " + (
                 "no data yet"
                 if age is None
@@ -119,7 +122,7 @@ def _freshness(core: DeskCore, books: dict[str, AccountInput], margins: dict[str
             core.raise_cause(STALE, scope, TradingState.REDUCING, text, severity=severity)
         else:
             core.good_cause(STALE, scope)
-    return any_stale
+    return any_stale and not unexplained
 
 
 def _overdue(core: DeskCore, book: AccountInput) -> bool:
@@ -316,6 +319,8 @@ def _record_equity(core: DeskCore, total: Margin, margins: dict[str, Margin]) ->
     daily = core.breaker.loss("daily")
     start = core.breaker.state.day_start
     last = core.breaker.state.last
+    if last is not None and last.ts != core.now:
+        last = None  # equity is unknown now: the last value would be drawn as if it were still true
     pnl = None
     if start is not None and last is not None and total.equity is not None and start > ZERO:
         pnl = total.equity * (1 - start / last.value) if last.value > ZERO else None

@@ -69,6 +69,8 @@ class VenueDesk:
     request: int = 0
     foreign_orders: tuple[WorkingRow, ...] = ()
     outage_since: int | None = None
+    back_ts: int | None = None
+    """When the line came back last: a read of before says nothing of what the venue did meanwhile."""
     fresh_since: int | None = None
     """Data are fresh again since; None = they are not, or there was no outage."""
     differences: tuple[Difference, ...] = ()

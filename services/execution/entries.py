@@ -52,6 +52,8 @@ class OrderEntry:
     """Since when the venue has shown it working though its end was overdue."""
     asked_since: int | None = None
     """Of such an order: when it was asked after, with no answer yet."""
+    asked_late: bool = False
+    """It was asked after past the venue's settling time: since then "no such order" answers that."""
     text: str = ""
     """Why it was denied, rejected, canceled, or is in doubt."""
 

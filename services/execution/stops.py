@@ -131,6 +131,9 @@ class StopBook:
             old = None
         if size == ZERO or instrument not in self._instruments:
             return tuple(actions)
+        if old is not None and (entry is None or entry <= ZERO):
+            old.size = abs(size)  # its level stands, for all of what is there now
+            return tuple(actions)
         if entry is None or entry <= ZERO:
             text = f"{instrument}: no local stop, the entry price is not known"
             actions.append(Escalate(instrument, text, name="no stop"))

@@ -209,6 +209,7 @@ class OrderTable:
                 doubted.append(entry)
             if self._patience.probe_due(entry, now):
                 self._patience.probed(entry, now)
+                entry.asked_late = entry.asked_late or now >= self._settled_at(entry)
                 probes.append(Probe(entry.venue, entry.request.instrument, entry.id))
             if self._patience.cancel_due(entry, now):
                 entry.next_cancel = None
@@ -300,11 +301,12 @@ class OrderTable:
     def _report(
         self, entry: OrderEntry, report: OrderReport, now: int
     ) -> tuple[tuple[OrderFilled, ...], str | None]:
-        """A probe's answer. "No such order" counts only past the venue's settling time."""
+        """A probe's answer. "No such order" counts only when it speaks of a time past the venue's settling
+        time: an answer that was long under way, to a question of before, says nothing."""
         if not report.found:
-            born = entry.sent if entry.sent is not None else entry.created
-            asked = entry.in_doubt or entry.overstays
-            if asked and not entry.owed and now >= born + self._settling:
+            settled, asked = self._settled_at(entry), entry.in_doubt or entry.overstays
+            late = now >= settled and (report.ts_event >= settled or entry.asked_late)
+            if asked and not entry.owed and late:
                 return (), self._happen(entry, Happened.NOT_FOUND, now, "the venue has no such order")
             return (), None
         self._heard(entry, report.ts_event, now)
@@ -325,6 +327,10 @@ class OrderTable:
             # FILLED by the venue, but its fills have not all come: known to be gone, not known at what price.
             self._happen(entry, Happened.OUTCOME_UNKNOWN, now, "filled, waiting for the fills")
         return tuple(fills), anomaly
+
+    def _settled_at(self, entry: OrderEntry) -> int:
+        """By then the venue knows the order, if it ever will."""
+        return (entry.sent if entry.sent is not None else entry.created) + self._settling
 
     def _heard(self, entry: OrderEntry, ts_event: int, now: int) -> None:
         if entry.answered is None:

@@ -69,6 +69,8 @@ class BreakerState:
     unknown_since: int | None = None
     stale_since: int | None = None
     stale_latched: bool = False
+    restarted: bool = False
+    """No value has been known since the last start of the engine."""
 
 
 class Breaker:
@@ -107,7 +109,12 @@ class Breaker:
         ):
             events += self._judge(name, base, unit_value)
         self.state.last = Sample(now, unit_value)
+        self.state.restarted = False
         return events
+
+    def restarted(self) -> None:
+        """The engine has just started: its first value is no day's start, however short it was away."""
+        self.state.restarted = True
 
     def loss(self, name: str) -> Decimal | None:
         """The present loss as a fraction (never below 0); None = unknown."""
@@ -181,7 +188,7 @@ class Breaker:
         if state.day == day and state.day_start is not None:
             return
         last = state.last
-        away = last is not None and now - last.ts > self.sample_gap_ns
+        away = last is not None and (state.restarted or now - last.ts > self.sample_gap_ns)
         if last is not None and last.ts // DAY < day and last.value > ZERO and away:
             state.day_start = last.value
         else:
@@ -252,16 +259,19 @@ class Breaker:
         return (BreakerEvent(kind="known", name=UNKNOWN, text="equity is known again"),)
 
     def _unknown(self, stale: bool, anything_open: bool, now: int) -> tuple[BreakerEvent, ...]:
+        """What is now stale and now unknown for another reason is unknown all the while: only a known value
+        starts the quarter of an hour anew."""
         state = self.state
+        events: tuple[BreakerEvent, ...] = ()
         if not stale:
-            state.stale_since = None
             if state.unknown_since is None:
                 state.unknown_since = now
             if now - state.unknown_since >= self.params.unknown_grace_s * SECOND:
-                return self._trip(UNKNOWN, None, None, "equity unknown with fresh data")
-            return ()
-        state.unknown_since = None
-        events: tuple[BreakerEvent, ...] = ()
+                events = self._trip(UNKNOWN, None, None, "equity unknown with fresh data")
+            if state.stale_since is None:
+                return events
+        else:
+            state.unknown_since = None
         if state.stale_since is None:
             state.stale_since = now
             events = (BreakerEvent(kind="stale", name=UNKNOWN, text="equity unknown: data are stale"),)

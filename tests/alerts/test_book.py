@@ -101,6 +101,20 @@ def test_a_flapping_alert_is_not_told_at_every_turn() -> None:
     assert said(book.raise_("clock:alpha", "off", 60 * MINUTE)) == ["off"]
 
 
+def test_a_new_spell_after_a_quiet_while_is_told_at_once() -> None:
+    """Repeats that had grown to hours must not keep the next leg that goes missing from being told."""
+    book = AlertBook()
+    book.raise_("leg missing:P-01", "gone", 0)
+    for minute in range(1, 12 * 60):
+        book.tick(minute * MINUTE)
+    book.resolve("leg missing:P-01", 12 * HOUR)
+    flap = 12 * HOUR + 4 * MINUTE
+    assert said(book.raise_("leg missing:P-01", "gone again", flap)) == []
+    book.resolve("leg missing:P-01", flap + 1)
+    assert said(book.raise_("leg missing:P-01", "gone for good", flap + 6 * MINUTE)) == ["gone for good"]
+    assert said(book.tick(flap + 11 * MINUTE)) == ["gone for good"]
+
+
 def test_resolved_alerts_are_kept_a_day_and_never_too_many() -> None:
     book = AlertBook()
     for number in range(KEEP_RESOLVED + 50):

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from services.domain.enums import PairState, Side, TradingState
-from services.domain.events import VenueLink
+from services.domain.events import AccountReport, VenueLink
 from tests.desk.world import MS, DeskWorld, S, late, quick, swallow
 
 
@@ -356,6 +356,23 @@ def test_a_venue_back_from_an_outage_takes_no_entry_for_a_minute_of_fresh_data()
     back = world.now
     world.until(lambda w: bool(w.sent), 600)
     assert world.now - back >= 60 * S
+
+
+def test_a_read_of_during_the_outage_is_no_reconciliation_after_it() -> None:
+    """The stream was lost and questions were answered: what the venue did until the line came back is not in
+    that read, and the minute of fresh data begins with one that was taken after it."""
+    world = DeskWorld(settings=quick())
+    world.run(2)
+    world.machine.feed(VenueLink(venue="beta", ts=world.now, up=False, reason="test"))
+    world.run(40)
+    book = world.desk.state.venue("beta")
+    assert book.agreed_ts is not None
+    assert book.outage_since is not None
+    assert book.agreed_ts > book.outage_since
+    world.wire.hook = lambda due, event: () if isinstance(event, AccountReport) else ((due, event),)
+    world.machine.feed(VenueLink(venue="beta", ts=world.now, up=True, reason="test"))
+    world.run(80)
+    assert book.outage_since is not None
 
 
 def test_late_answers_do_not_change_the_books(hedged: DeskWorld) -> None:

@@ -53,6 +53,7 @@ def test_a_well_engine_has_no_finding(world: DeskWorld) -> None:
         (replace(PROCESS, machine_memory=0.86), "memory 86.0 % > 85 %"),
         (replace(PROCESS, machine_cpu=None), "CPU not measured"),
         (replace(PROCESS, loop_lag_worst_ms=500.0), "the loop lagged 500 ms"),
+        (replace(PROCESS, loop_lag_ms=None, loop_lag_worst_ms=None), "loop lag not measured"),
         (replace(PROCESS, files=900, files_most=1_000), "900 of 1000 files"),
         (replace(PROCESS, watchdog_ended=2), "the watchdog ended and was started again, 2 ×"),
     ],

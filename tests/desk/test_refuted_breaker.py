@@ -11,8 +11,9 @@ from services.desk.core import DAY
 from services.desk.tripping import breaker_events
 from services.domain.enums import TradingState
 from services.domain.events import Event, IndexRow, MarketFrame
+from services.domain.records import EquityRecord
 from services.risk.breaker import DAILY, BreakerEvent, Sample
-from tests.desk.world import Answers, DeskWorld, quick
+from tests.desk.world import Answers, DeskWorld, S, quick
 
 D = Decimal
 
@@ -56,8 +57,27 @@ def test_equity_unknown_with_fresh_data_trips_after_its_grace() -> None:
     assert ("breaker unknown equity", "all", TradingState.HALTED, True) in world.causes()
 
 
+def test_a_stale_account_does_not_hide_one_that_is_unknown_with_fresh_data() -> None:
+    """Beta is silent, and alpha talks without a figure that its equity needs: the grace is a minute."""
+    world = DeskWorld(settings=quick()).run(20)
+
+    def spoil(due: int, event: Event) -> Answers:
+        if isinstance(event, MarketFrame) and event.venue == "alpha":
+            rows = (*[row for row in event.indexes if row.coin != "BUSD"], IndexRow("BUSD", math.nan))
+            return ((due, replace(event, indexes=rows)),)
+        return () if isinstance(event, MarketFrame) else ((due, event),)
+
+    world.wire.hook = spoil
+    world.run(120)
+    assert ("breaker unknown equity", "all", TradingState.HALTED, True) in world.causes()
+
+
 def test_equity_unknown_because_data_are_stale_does_not_trip_within_its_quarter_hour() -> None:
     world = DeskWorld(settings=quick()).run(20)
     world.wire.hook = lambda due, event: () if isinstance(event, MarketFrame) else ((due, event),)
     world.run(300)
     assert world.trading_state is TradingState.REDUCING
+    # The row of that time says nothing of what nobody knew: no unit value, no drawdown, no profit of the day.
+    row = [row for row in world.keeper.rows if isinstance(row, EquityRecord) and row.account == "all"][-1]
+    assert row.ts > world.world.start + 290 * S
+    assert (row.total_balance, row.unit_value, row.drawdown, row.daily_pnl) == (None, None, None, None)

@@ -16,13 +16,14 @@ from console.report import table_of
 from services.domain.enums import PairState, Side
 from services.domain.events import TransferBooked
 from services.domain.records import EquityRecord, WaterfallRecord
-from services.drive.reporting import EmptyStore, report, span_of
+from services.drive.reporting import EmptyStore, report, span_of, stamp_of
 from services.protocol.errors import UsageError
 from services.protocol.frames import to_json
+from services.store.journal import JournalWriter
 from services.store.migrate import StoreError
 from services.store.writer import StoreWriter
 from tests.desk.world import DeskWorld, quick
-from tests.store.builders import new_store
+from tests.store.builders import new_store, session
 
 DAY = 86_400 * 10**9
 
@@ -127,6 +128,28 @@ class _Tags(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         del attrs
         self.seen.add(tag)
+
+
+@pytest.mark.parametrize(
+    ("mode", "world", "stamp"),
+    [
+        ("sim", {"scenario": "funding-harvest"}, "SIM (SYNTHETIC"),
+        ("sim", {}, "SIM (SYNTHETIC)"),
+        ("sim", {"history": "ab12"}, "BACKTEST"),
+        ("paper", {}, "PAPER"),
+        ("live", {"scenario": "funding-harvest"}, "LIVE"),
+    ],
+)
+def test_every_report_is_stamped_with_what_it_is_of(
+    mode: str, world: dict[str, str], stamp: str, tmp_path: Path
+) -> None:
+    path = new_store(tmp_path)
+    writer = StoreWriter(path)
+    writer.start()
+    started = msgspec.structs.replace(session(), mode=mode, world=world)
+    JournalWriter(writer.journal).session(started)
+    assert writer.close()
+    assert stamp_of(path).startswith(stamp)
 
 
 def test_an_empty_store_and_none_are_told_apart(tmp_path: Path) -> None:

@@ -233,7 +233,7 @@ def test_no_such_order_counts_only_of_one_in_doubt_that_owes_nothing_past_the_se
     entry = entry_of(table, "a")
     entry.state = S.IN_DOUBT if doubt else S.ACCEPTED
     entry.venue_filled = D("0.5") if owed else D(0)
-    missing = report("a", None, found=False)
+    missing = report("a", None, at=T + after_s * SECOND, found=False)
     table.apply(missing, T + after_s * SECOND)
     assert entry.ended is ends
     assert entry.state is (S.REJECTED if ends else S.IN_DOUBT if doubt else S.ACCEPTED)

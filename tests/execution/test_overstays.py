@@ -140,6 +140,7 @@ def test_no_such_order_within_the_settling_time_ends_nothing(table: OrderTable) 
     gone = msgspec.structs.replace(alive(OVERDUE + SECOND), found=False, state=None)
     table.apply(gone, START + 10 * SECOND - 1)
     assert not entry(table).ended
+    gone = msgspec.structs.replace(gone, ts_event=START + 10 * SECOND)
     table.apply(gone, START + 10 * SECOND)
     assert entry(table).ended
 

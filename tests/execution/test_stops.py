@@ -116,6 +116,15 @@ def test_flat_or_flipped_drops_the_state_and_adding_never_loosens() -> None:
     assert stops.get(BTC_A) is None
 
 
+def test_a_position_that_grows_at_an_unknown_price_keeps_its_level_for_all_of_it() -> None:
+    stops = book()
+    stops.on_position(BTC_A, D(1), D(1000), D(1000), START)
+    assert stops.on_position(BTC_A, D(3), None, D(1000), START) == ()
+    stop = stops.get(BTC_A)
+    assert stop is not None
+    assert (stop.level, stop.size) == (D(980), D(3))
+
+
 def test_after_a_restart_best_comes_from_the_store_else_from_the_mark_and_never_looser() -> None:
     stops = book()
     stops.on_position(BTC_A, D(1), D(1000), D(990), START, best=D(1100))

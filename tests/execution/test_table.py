@@ -67,7 +67,11 @@ def canceled(filled: str, name: str = ID) -> OrderCanceled:
 
 
 def report(
-    found: bool, state: OrderState | None = None, filled: str = "0", *fills: OrderFilled
+    found: bool,
+    state: OrderState | None = None,
+    filled: str = "0",
+    *fills: OrderFilled,
+    ts_event: int = START,
 ) -> OrderReport:
     return OrderReport(
         venue="alpha",
@@ -76,8 +80,8 @@ def report(
         state=state,
         filled=D(filled),
         fills=fills,
-        ts_event=START,
-        ts=START,
+        ts_event=ts_event,
+        ts=ts_event,
     )
 
 
@@ -143,11 +147,25 @@ def test_no_such_order_counts_only_past_the_settling_time(table: OrderTable) -> 
     table.apply(OrderUnknown("alpha", ID, "timeout", START), START + SECOND)
     entry = table.get(ID)
     assert entry is not None
-    table.apply(report(False), START + 9 * SECOND)
+    table.apply(report(False, ts_event=START + 9 * SECOND), START + 9 * SECOND)
     assert entry.state is OrderState.IN_DOUBT
-    table.apply(report(False), START + 10 * SECOND)
+    table.apply(report(False, ts_event=START + 10 * SECOND), START + 10 * SECOND)
     assert entry.state is OrderState.REJECTED
     assert entry.settled
+
+
+def test_no_such_order_that_was_long_under_way_speaks_of_a_time_before(table: OrderTable) -> None:
+    """Asked at 7 s, answered at 11: by then the order may have arrived, and a second one would double it."""
+    table.apply(OrderUnknown("alpha", ID, "timeout", START), START + SECOND)
+    entry = table.get(ID)
+    assert entry is not None
+    table.apply(report(False, ts_event=START + 7 * SECOND), START + 11 * SECOND)
+    assert entry.state is OrderState.IN_DOUBT
+    # A venue whose clock lags for ever is believed once it was asked late enough by ours.
+    for at in range(1, 18):
+        table.due(START + at * SECOND)
+    table.apply(report(False, ts_event=START - 60 * SECOND), START + 18 * SECOND)
+    assert entry.state is OrderState.REJECTED
 
 
 def test_a_report_brings_the_missing_fills_once(table: OrderTable) -> None:

@@ -112,6 +112,17 @@ def test_unknown_because_stale_is_reducing_and_latches_after_fifteen_minutes_wit
     assert see(subject, "1", now + 902 * SECOND) == ["known unknown equity"]
 
 
+def test_unknown_for_one_reason_and_then_another_is_unknown_all_the_while() -> None:
+    """Now stale, now unknown with fresh data: neither clock may start the other anew for ever."""
+    subject = breaker()
+    now = calm(subject)
+    said: list[str] = []
+    for number in range(19):
+        at = now + number * 50 * SECOND
+        said += see(subject, None, at, stale=number % 2 == 0)
+    assert said == ["stale unknown equity", "stale latch unknown equity"]
+
+
 @pytest.mark.parametrize("value", ["0", "-1"])
 def test_known_and_not_above_zero_trips_at_once(value: str) -> None:
     subject = breaker()

@@ -200,6 +200,20 @@ def test_a_night_away_does_not_rebase_the_day() -> None:
     assert "trip daily" in said
 
 
+def test_a_short_restart_over_midnight_does_not_rebase_the_day() -> None:
+    """Killed a minute before midnight and back a minute after: that is no first equity of the day."""
+    day = 86_400 * SECOND
+    breaker = _breaker()
+    _feed(breaker, ["1", "1", "1"], NOW + day - 120 * SECOND)
+    restored = _breaker(breaker.state)
+    restored.restarted()
+    assert "trip daily" in _feed(restored, ["0.949"], NOW + day + 60 * SECOND)
+    # Without a restart it is: nothing was missed.
+    running = _breaker()
+    _feed(running, ["1", "1", "1"], NOW + day - 120 * SECOND)
+    assert "trip daily" not in _feed(running, ["0.949"], NOW + day + 60 * SECOND)
+
+
 def test_one_bad_mark_is_not_a_peak() -> None:
     breaker = _breaker()
     _feed(breaker, ["1", "1", "1", "1.5", "1", "1", "1"], NOW)

@@ -151,7 +151,9 @@ def _process_findings(core: DeskCore, one: ProcessHealth) -> Iterator[Finding]:
                 alert=f"machine:{what}",
             )
     warn_ms = core.settings.breaker.stall_warn_ms
-    if one.loop_lag_worst_ms is not None and one.loop_lag_worst_ms >= warn_ms:
+    if one.loop_lag_worst_ms is None:
+        yield found("loop lag not measured", "look again in a few seconds", "process")
+    elif one.loop_lag_worst_ms >= warn_ms:
         text = f"the loop lagged {one.loop_lag_worst_ms:.0f} ms in the last minute (limit {warn_ms} ms)"
         yield found(text, "look at the machine's load and disk", "process")
     if one.files is not None and one.files_most and one.files > one.files_most * 0.8:
