@@ -38,6 +38,9 @@ lint: $(STAMP) ## style, strict types, the floors of the house
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 bench: $(STAMP) ## speed, side by side in one run
+	@test -x .peers/venv/bin/harlequin || { "$$($(FIND_PYTHON))" -m venv .peers/venv \
+	  && .peers/venv/bin/python -m pip install --quiet 'harlequin==2.17.0'; } \
+	  || echo "harlequin cannot be had here: first frames are not compared with its own"
 	@$(BIN)/python -m pytest -q -s -m bench tests/bench $(ARGS)
 
 foreign: $(STAMP) ## clients of 2022, unmodified, on the served exchange
@@ -64,4 +67,4 @@ constraints: $(STAMP) ## write down the versions that are installed now
 	@$(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' > .ci/constraints.txt
 
 clean:
-	@rm -rf $(VENV) .foreign dist
+	@rm -rf $(VENV) .foreign .peers dist

@@ -164,13 +164,14 @@ def why(layout: StateLayout, asked: str) -> str:
     return to_json(engine.why_of(store, asked)).decode()
 
 
-def report(layout: StateLayout, profile: str, period: str, tell: Callable[[str], None]) -> str:
+def report(layout: StateLayout, profile: str, period: str) -> str:
     """The figures of a period as JSON. Reads the store; works with and without a running engine."""
     if not layout.store.exists():
         raise ProductError(f"nothing to report: {layout.store} does not exist; start the engine once")
     from services import engine
 
-    return to_json(engine.report_of(layout.store, profile, period, tell)).decode()
+    with Bar("reading") as tell:
+        return to_json(engine.report_of(layout.store, profile, period, tell)).decode()
 
 
 def flatten_direct(layout: StateLayout, profile: str, what: str, say: Callable[[str], None]) -> Done:

@@ -121,6 +121,9 @@ class SocketLink:
     def age(self, topic: str) -> float:
         return self._newest.age(topic)
 
+    def standing(self) -> float:
+        return self._newest.standing()
+
     def view(self, topic: str) -> object | None:
         try:
             return self._newest.view(topic)
@@ -249,7 +252,7 @@ class SocketLink:
 
     def _take(self, frame: ServerFrame) -> None:
         if isinstance(frame, View):
-            self._newest.put(frame.topic, bytes(frame.data))
+            self._newest.put(frame.topic, bytes(frame.data), frame.ts)
             self._tell(frame.topic)
         elif isinstance(frame, Progress):
             waiting = self._waiting.get(frame.id)

@@ -1,4 +1,8 @@
-"""The newest view of each topic, and how long ago it came. A view is read only when somebody looks at it."""
+"""The newest view of each topic, and how long ago it came. A view is read only when somebody looks at it.
+
+And how long the desk's own time has stood: all ages in the views are ages of that time, and where it stands
+they stay fresh for ever.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,9 @@ from dataclasses import dataclass
 import msgspec
 
 from console.decoding import Decoding
+
+TIMED = "strip"
+"""The topic that is always watched: its frames tell the desk's time."""
 
 
 @dataclass(slots=True)
@@ -26,6 +33,10 @@ class Newest:
         self._slots: dict[str, _Slot] = {}
         self._asked: dict[str, float] = {}
         """Watched topics, and since when this engine is asked for them."""
+        self._ts: int | None = None
+        """The desk's time, ns; None = this engine has not told it."""
+        self._moved = 0.0
+        """When it was first heard."""
 
     def ask(self, topics: Iterable[str]) -> None:
         """These are watched from now on; those that were before stay asked since then."""
@@ -34,8 +45,12 @@ class Newest:
     def ask_anew(self) -> None:
         """Another connection: all of them are asked for once more."""
         self._asked = dict.fromkeys(self._asked, self._clock())
+        self._ts = None
 
-    def put(self, topic: str, raw: bytes) -> None:
+    def put(self, topic: str, raw: bytes, ts: int) -> None:
+        """`ts`: the desk's time of this frame."""
+        if topic == TIMED and ts != self._ts:
+            self._ts, self._moved = ts, self._clock()
         last = self._slots.get(topic)
         same = last.decoded if last is not None and last.raw == raw else None
         self._slots[topic] = _Slot(raw, self._clock(), same)
@@ -46,6 +61,10 @@ class Newest:
         if asked is None:
             return 0.0
         return self._clock() - (asked if slot is None else slot.at)
+
+    def standing(self) -> float:
+        """Seconds; see `screens.link.Link.standing`."""
+        return 0.0 if self._ts is None else self._clock() - self._moved
 
     def view(self, topic: str) -> object | None:
         """None = none came yet. Raises ValueError, once, for one that cannot be read: another version's."""

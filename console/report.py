@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,8 +17,6 @@ from console.asking import Debug, Json, Profile, StateDir, asked
 from console.client import Client
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
-
-_TELL_AFTER_S = 1.0
 
 Period = Annotated[
     str, typer.Option("--period", metavar="PERIOD", help="all, 24h, 30d, or 2023-03-01..2023-03-05.")
@@ -49,7 +46,7 @@ def report(
     if csv and json:
         raise UsageError("--csv and --json are two answers; give one of them")
     chosen = asked(profile, state_dir, json)
-    text = headless.report(chosen.layout, chosen.profile, period, _teller())
+    text = headless.report(chosen.layout, chosen.profile, period)
     answer = msgspec.json.decode(text)
     if html is not None:
         from console.report_html import page
@@ -107,14 +104,3 @@ def table_of(answer: Mapping[str, Any]) -> str:
 
 def _cell(value: object) -> object:
     return "" if value is None else value
-
-
-def _teller() -> Any:
-    """Progress on a terminal, once it takes more than a second."""
-    began = time.monotonic()
-
-    def tell(what: str) -> None:
-        if sys.stderr.isatty() and time.monotonic() - began > _TELL_AFTER_S:
-            sys.stderr.write(f"… {what}\n")
-
-    return tell

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from screens.draw.context import Context
-from screens.frame import INSET, Content, Row
+from screens.frame import INSET, Content, Row, aged
 from screens.ink import Line, Span, Spans, wrap
 from screens.layout import Plan, Rect
 from screens.room import Look, PaneSpec, Room
@@ -150,13 +150,7 @@ class Contents:
 
     def aged(self, content: Content, silence: str) -> Content:
         """The engine is silent, or nobody asked for this view for a while: what is shown is the past."""
-        content.head = [line.recoloured("stale") for line in content.head]
-        content.rows = [
-            Row([line.recoloured("stale") for line in row.lines], row.key) for row in content.rows
-        ]
-        content.foot = [line.recoloured("stale") for line in content.foot]
-        content.summary = ((Span(f"○ {silence} old", "*alarm"),),)
-        return content
+        return aged(content, ((Span(f"○ {silence} old", "*alarm"),),))
 
 
 def _undrawable(spec: PaneSpec, width: int, error: ArithmeticError) -> Content:

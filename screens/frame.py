@@ -78,6 +78,15 @@ class Cursor:
             self.key = keys[max(0, min(len(keys) - 1, at))]
 
 
+def aged(content: Content, summary: tuple[Spans, ...]) -> Content:
+    """What is shown is the past: it loses its colours, and its title says how old it is."""
+    content.head = [line.recoloured("stale") for line in content.head]
+    content.rows = [Row([line.recoloured("stale") for line in row.lines], row.key) for row in content.rows]
+    content.foot = [line.recoloured("stale") for line in content.foot]
+    content.summary = summary
+    return content
+
+
 def draw(content: Content, cursor: Cursor, width: int, height: int, focused: bool) -> list[Line]:
     """Exactly `height` lines of exactly `width` cells. Moves `cursor.top` so that the selection shows."""
     if width < INSET + 1 or height < 2:

@@ -54,6 +54,9 @@ class Link(Protocol):
         has; the engine sends each at least once a second. 0 = nobody asked for it.
         """
 
+    def standing(self) -> float:
+        """Wall seconds in which the desk's own time has not moved, though its views came. 0 = none came."""
+
     def view(self, topic: str) -> object | None:
         """The newest view of a topic (`StripView` for strip, `DeskView` for desk); None = none came yet."""
 

@@ -10,7 +10,7 @@ from screens.frame import Content
 from screens.ink import Line
 from screens.layout import Rect, SizeClass, beside, stacked
 from screens.room import Host, Look, PaneSpec, Room
-from services.views.performance import PERIODS, PerformanceView
+from services.views.performance import PERIODS, ShownView
 
 METRICS = "performance.total performance.by_strategy performance.by_symbol"
 
@@ -26,7 +26,7 @@ class PerformanceRoom(Room):
 
     def __init__(self) -> None:
         self._period = PERIODS[-1]
-        self._kept: PerformanceView | None = None
+        self._kept: ShownView | None = None
         """The last one: it stands until the engine has reckoned another period."""
 
     def topics(self) -> tuple[str, ...]:
@@ -49,13 +49,17 @@ class PerformanceRoom(Room):
 
     def shape(self, views: Mapping[str, object]) -> int:
         view = views.get("performance", self._kept)
-        return len(view.by_strategy) + len(view.by_symbol) if isinstance(view, PerformanceView) else 0
+        return len(view.by_strategy) + len(view.by_symbol) if isinstance(view, ShownView) else 0
 
     def draw(self, pane: str, look: Look) -> Content:
-        view = look.view("performance", PerformanceView) or self._kept
+        view = look.view("performance", ShownView) or self._kept
         if view is None:
             return Content(title="")
         self._kept = view
+        content = self._drawn(pane, view, look)
+        return performance.old(content, view) if view.age_s or view.failing else content
+
+    def _drawn(self, pane: str, view: ShownView, look: Look) -> Content:
         if pane == "equity":
             return performance.equity(view, look.width, look.height)
         if pane == "drawdown":

@@ -16,7 +16,7 @@ from screens.paint import Paint
 from screens.places import Rects
 from screens.room import Look
 from screens.stage import Stage
-from screens.widgets.commandline import Said
+from screens.widgets.footer import Below
 from screens.widgets.grid import LineGrid
 from screens.widgets.panes import Pane
 from services.domain.enums import TradingState
@@ -33,6 +33,8 @@ NOTHING_CAME = (
 
 class Picture(Stage, inherit_bindings=False):
     _alarms: int | None = None
+    _raised = 0
+    """Rows that the typed line stands higher than without a long sentence below it."""
     _entitled = ""
     """What the title says."""
 
@@ -62,7 +64,15 @@ class Picture(Stage, inherit_bindings=False):
         width, strip = self.plan.width, self.strip
         self._was_trusted = self.trusted
         mute = self.link.silence() >= SILENT_AFTER
-        found = answers(strip, self.link.state, self.link.text, self.silence, self.context(), mute=mute)
+        found = answers(
+            strip,
+            self.link.state,
+            self.link.text,
+            self.silence,
+            self.context(),
+            mute=mute,
+            stood=self.stood,
+        )
         if strip is not None:
             if self._alarms is not None and strip.open_alarms > self._alarms:
                 self.alarm_opened()
@@ -93,7 +103,8 @@ class Picture(Stage, inherit_bindings=False):
             return
         if strip is None or not self.trusted:
             lost = self.link.state != "connected" or self.link.silence() >= SILENT_AFTER
-            said = "? no engine" if strip is None else "? engine silent" if lost else "? old figures"
+            old = "? desk stands" if self.stood else "? old figures"
+            said = "? no engine" if strip is None else "? engine silent" if lost else old
         else:
             alarms = strip.open_alarms
             count = f", {alarms} alarm{'s' if alarms > 1 else ''}" if alarms else ""
@@ -111,8 +122,10 @@ class Picture(Stage, inherit_bindings=False):
             return
         under = self.under()
         if under is not None:
-            self.key_bar.say(under, width)
+            self._raise(max(self._raised, len(under.rows(width - 2)) - 1))
+            self.key_bar.say(under, width, self._raised + 1)
             return
+        self._raise(0)
         greyed = set()
         if strip is not None and strip.trading_state is TradingState.HALTED:
             greyed.add("halt")
@@ -121,6 +134,12 @@ class Picture(Stage, inherit_bindings=False):
         if self.link.read_only:
             greyed |= WRITES
         self.key_bar.draw(self.offered(), width, frozenset(greyed))
+
+    def _raise(self, rows: int) -> None:
+        """The typed line makes room for a sentence below it. It does not come down before it is left."""
+        if rows != self._raised:
+            self._raised = rows
+            self.refresh(layout=True)
 
     def keys_here(self) -> list[Key]:
         """The keys that do something on this screen."""
@@ -140,7 +159,7 @@ class Picture(Stage, inherit_bindings=False):
         }
         return [key for key in self.keys_here() if there[key.needs]]
 
-    def under(self) -> Said | None:
+    def under(self) -> Below | None:
         """What stands below the line in place of the keys; None = the keys."""
         return None
 
@@ -170,7 +189,7 @@ class Picture(Stage, inherit_bindings=False):
         if not views and self.link.warning:
             content.rows = [Row([line]) for line in wrap(self.link.warning, rect.width - INSET, "*warn")]
         if views and not self.trusted:
-            content = contents.aged(content, f.coarse(int(self.silence * 1e9)))
+            content = contents.aged(content, f.coarse(int(max(self.silence, self.stood) * 1e9)))
         elif views and old:
             ts = min(int(getattr(self.link.view(topic), "ts", 0)) for topic in old)
             content = contents.aged(content, f.coarse(self.context().now - ts))
@@ -244,6 +263,10 @@ class Picture(Stage, inherit_bindings=False):
             rects["drawer"] = self._drawer_rect(drawer)
         if self.plan.size is SizeClass.TINY:
             return rects
+        if self._raised:
+            command, footer = rects["command"], rects["footer"]
+            rects["command"] = command._replace(y=command.y - self._raised)
+            rects["footer"] = footer._replace(y=footer.y - self._raised, height=footer.height + self._raised)
         if self.dialog is not None:
             rects["dialog"] = self._dialog_rect(self.dialog)
         if self.field is not None:
@@ -298,7 +321,8 @@ class Picture(Stage, inherit_bindings=False):
             left = 2 + self.dialog.field_column
             return Rect(rect.x + left, rect.y + row, max(4, rect.width - left - 3), 1)
         left = 2 + max(1, len(self.prompt)) if self.field_mode == "ask" else 3
-        return Rect(left, self.plan.rects["command"].y, min(self._field_width(), self.plan.width - left), 1)
+        row = self.plan.rects["command"].y - self._raised
+        return Rect(left, row, min(self._field_width(), self.plan.width - left), 1)
 
     # ---- events of the parts
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from screens import known, typed
 from screens.layout import SizeClass
 from screens.picture import Picture
-from screens.widgets.commandline import Said
+from screens.widgets.footer import Below
 from services.protocol.grammar import complete
 
 HISTORY = 200
@@ -65,11 +65,11 @@ class Prompt(Picture, inherit_bindings=False):
         self.draw_command()
         self.draw_keys()
 
-    def under(self) -> Said | None:
+    def under(self) -> Below | None:
         if self.field is None or self.field_mode != ":" or self.plan.size is SizeClass.WORDS:
             return None
         if self.problem:
-            return (self.problem, "*warn")
+            return Below(self.problem, "*warn")
         return typed.below(self.field.value, self.settings, self.complete(self.field.value))
 
     def learn_settings(self) -> None:

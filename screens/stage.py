@@ -203,18 +203,25 @@ class Stage(Screen[None], inherit_bindings=False):
     def desk(self) -> DeskView | None:
         """The Desk's view while it is the present one: for dialogs, completion and keys of every screen."""
         known = "desk" in self.topics and "desk" not in self.past and self.link.age("desk") < SILENT_AFTER
+        known = known and not self.stood
         view = self.link.view("desk") if known else None
         return view if isinstance(view, DeskView) else None
 
     @property
     def trusted(self) -> bool:
         """The engine speaks, and says each second whether one may trade: the answers are the present."""
-        return self.link.state == "connected" and self.silence < SILENT_AFTER
+        return self.link.state == "connected" and self.silence < SILENT_AFTER and not self.stood
 
     @property
     def silence(self) -> float:
         """Wall seconds without a word from the engine, or without the answer bar's view from it."""
         return max(self.link.silence(), self.link.age("strip"))
+
+    @property
+    def stood(self) -> float:
+        """Wall seconds for which the desk's own time stands, once they are more than it ever needs; else 0."""
+        strip, standing = self.strip, self.link.standing()
+        return standing if strip is not None and standing >= strip.still_s else 0.0
 
     def overdue(self) -> list[str]:
         """Topics of this screen of which nothing has come for too long, though the engine speaks."""

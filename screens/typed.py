@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from screens import format as f
 from screens.rooms import ROOMS
+from screens.widgets.footer import Below
 from services.protocol.commands import SPECS, Takes
 from services.protocol.grammar import expects
 from services.views.closing import closing
@@ -57,24 +58,22 @@ def hint(text: str, desk: DeskView | None = None) -> Said | None:
     return ("  ".join(s.name for s in found), "muted")
 
 
-def below(text: str, settings: Mapping[str, str], offers: Iterable[str]) -> Said:
+def below(text: str, settings: Mapping[str, str], offers: Iterable[str]) -> Below:
     """Below the line: what the argument under the cursor is, and what `tab` would put there."""
     found = expects(text)
     if found is None:
-        return (IDLE, "muted")
+        return Below(IDLE)
     spec, argument = found
     if argument is None:
-        return (f"{spec.help} enter runs it", "muted")
-    words = [f"{argument.name.upper()}: {argument.help}"]
+        return Below(f"{spec.help} enter runs it")
+    sentence = f"{argument.name.upper()}: {argument.help}"
     if argument.takes is Takes.WORD and spec.name == "set":
         key = text.split()[1] if len(text.split()) > 1 else ""
-        if key in settings:
-            words = [settings[key]]
+        sentence = settings.get(key, sentence)
     cut = len(text.lstrip().removeprefix(":").lstrip()) - len(_last(text))
     choices = [offer[cut:] for offer in offers]
-    if choices:
-        words.append("tab: " + "  ".join(choices[:6]) + (" …" if len(choices) > 6 else ""))
-    return ("   ".join(words), "muted")
+    more = "tab: " + "  ".join(choices[:6]) + (" …" if len(choices) > 6 else "") if choices else ""
+    return Below(sentence, offers=more)
 
 
 def _last(text: str) -> str:

@@ -110,7 +110,7 @@ def why_of(store: Path, asked: str) -> WhyView:
         raise ProductError(str(error), Exit.FAILED, "unknown") from None
 
 
-def report_of(store: Path, profile: str, period: str, tell: Callable[[str], None]) -> PerformanceView:
+def report_of(store: Path, profile: str, period: str, tell: Callable[[int, int], None]) -> PerformanceView:
     """The figures of a period. Raises ProductError, UsageError for the period."""
     try:
         return _reading(lambda: reporting.report(store, profile, period, tell=tell))
@@ -341,6 +341,7 @@ def _meta(choice: Choice, pacer: Pacer) -> Meta:
         profile=choice.settings.profile,
         mode=mode,
         synthetic=choice.history is None,
+        still_s=pacer.still_s(choice.settings.data_step_ns),
     )
 
 

@@ -22,6 +22,7 @@ SILENT_AFTER = 3.0
 """Wall seconds without a word from the engine after which no answer is believed."""
 
 NO_FIGURES = "the engine answers, but sends no figures"
+STANDS = "the engine answers, its desk hears nothing"
 
 NEAR_LIQUIDATION = Decimal("0.15")
 """The gate refuses new risk below this joint distance."""
@@ -37,14 +38,18 @@ def answers(
     context: Context,
     *,
     mute: bool = True,
+    stood: float = 0.0,
 ) -> tuple[Answer, ...]:
-    """`silence`: wall seconds without the view; `mute`: the engine has said nothing else either."""
+    """`silence`: wall seconds without the view; `mute`: the engine has said nothing else either. `stood`: wall
+    seconds for which the desk's own time stands; 0 = it runs."""
     lost = state != "connected" or mute
     if strip is None:
         late = silence >= SILENT_AFTER and not lost
         return tuple(_waiting(at, state, NO_FIGURES if late else text, late) for at in range(5))
     if state != "connected" or silence >= SILENT_AFTER:
         return tuple(_silent(at, strip, text, silence, lost) for at in range(5))
+    if stood:
+        return tuple(_silent(at, strip, text, stood, lost, stands=True) for at in range(5))
     return (
         _trade(strip),
         _hedged(strip, context),
@@ -62,9 +67,20 @@ def _waiting(at: int, state: LinkState, text: str, late: bool) -> Answer:
     return answer(at, level, g.UNKNOWN, "UNKNOWN", evidence=(line, ()), brief=line)
 
 
-def _silent(at: int, strip: StripView, text: str, silence: float, lost: bool) -> Answer:
-    """The engine does not answer, or does but sends no figures: what we showed is the past, and says so."""
+def _silent(
+    at: int, strip: StripView, text: str, silence: float, lost: bool, *, stands: bool = False
+) -> Answer:
+    """The engine does not answer, or does but sends no figures, or those of a desk that nothing reaches: what
+    we showed is the past, and says so."""
     gone = f.coarse(int(silence * 1_000_000_000))
+    if at == 4 and stands:
+        what: tuple[Spans, ...] = ((Span(STANDS, "text"),), (Span("it hears of nothing", "text"),))
+        way: tuple[Spans, ...] = (
+            (Span("no answer to F? then flatten --direct", "text"),),
+            (Span("flatten --direct", "text"),),
+        )
+        for_: tuple[Spans, ...] = ((Span(gone, "text"),),)
+        return answer(4, "alarm", g.ALARM, "DESK STANDS", short_word="STANDS", evidence=(what, way), brief=for_)
     if at == 4 and not lost:
         why: tuple[Spans, ...] = ((Span(NO_FIGURES, "text"),), (Span("sends no figures", "text"),))
         do: tuple[Spans, ...] = ((Span("H and F still reach it", "text"),), (Span("H, F reach it", "text"),))
@@ -91,15 +107,18 @@ def _silent(at: int, strip: StripView, text: str, silence: float, lost: bool) ->
         2: f"{g.LAST_KNOWN}{f.percent(strip.liquidation_distance)} away"
         if strip.liquidation_distance is not None
         else "",
-        3: f"nothing heard for {gone}" if lost else f"no figures for {gone}",
+        3: f"nothing heard for {gone}"
+        if lost
+        else f"its time stands for {gone}"
+        if stands
+        else f"no figures for {gone}",
     }[at]
     level = "alarm" if strip.positions_open or at == 3 else "warn"
-    said = f.clean(text) if lost else NO_FIGURES
+    said = f.clean(text) if lost else STANDS if stands else NO_FIGURES
     second = ((Span(f"{gone} ago", "muted"),),) if at != 3 else ((Span(said, "muted"),), ())
     evidence = ((((Span(last, "stale"),), (Span(f"{gone} ago", "stale"),))), second)
-    return answer(
-        at, level, g.UNKNOWN, "UNKNOWN", evidence=evidence, brief=((Span(f"silent {gone}", "muted"),),)
-    )
+    brief: tuple[Spans, ...] = ((Span(f"{'stands' if stands else 'silent'} {gone}", "muted"),),)
+    return answer(at, level, g.UNKNOWN, "UNKNOWN", evidence=evidence, brief=brief)
 
 
 def worst_cause(strip: StripView) -> CauseView | None:

@@ -8,10 +8,10 @@ from decimal import Decimal
 from screens import format as f
 from screens.draw.context import Context
 from screens.draw.plots import line_chart
-from screens.frame import Content, Row
+from screens.frame import Content, Row, aged
 from screens.ink import Line, Span, Spans, flow, wrap
 from screens.table import Cells, Column, fit, header, row
-from services.views.performance import MetricsView, PerformanceView, WaterfallView
+from services.views.performance import MetricsView, PerformanceView, ShownView, WaterfallView
 from themes import glyphs as g
 
 INFINITE = "∞"
@@ -44,6 +44,15 @@ _METRICS = (
     Column("turnover", "Turnover $", 10, right=True),
 )
 _DROP = ("turnover", "win", "loss", "each", "slip", "time", "fees", "factor", "won")
+
+
+def old(content: Content, view: ShownView) -> Content:
+    """The last report that could be made, when newer ones do not come: with its age, and why."""
+    age = f"{g.LOST} {f.coarse(view.age_s * 10**9)} old" if view.age_s else f"{g.LOST} not known"
+    why = f.clean(view.failing) or "the store is still being read"
+    short: Spans = (Span(age, "*warn"),)
+    mid: Spans = (*short, Span(f" {g.DOT} {'reports fail' if view.failing else 'still reading'}", "warn"))
+    return aged(content, ((*short, Span(f" {g.DOT} {why}", "warn")), mid, short))
 
 
 def equity(view: PerformanceView, width: int, height: int) -> Content:

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from screens import format as f
 from screens.ink import Line, Span, measure
 from screens.keys import Key
-from screens.widgets.commandline import Said
 from screens.widgets.grid import LineGrid
+
+SENTENCE_ROWS = 2
+"""That help below the typed line takes at most: so much need the longest sentences at 80 columns."""
+
+
+class Below(NamedTuple):
+    """What stands below a line that is typed."""
+
+    sentence: str
+    ink: str = "muted"
+    offers: str = ""
+    """Follows in whatever room is left."""
+
+    def rows(self, width: int) -> list[str]:
+        """The whole sentence, over as many rows as it needs; only the last one may be cut."""
+        rows = textwrap.wrap(self.sentence, max(8, width), break_on_hyphens=False) or [""]
+        kept = [*rows[: SENTENCE_ROWS - 1], " ".join(rows[SENTENCE_ROWS - 1 :])] if rows[1:] else rows
+        if self.offers:
+            kept[-1] += f"   {self.offers}"
+        return [f.cut(row, width) for row in kept]
+
 
 GROUPS = ("safety", "move", "do", "app")
 
@@ -17,10 +39,11 @@ class KeyBar(LineGrid):
     def draw(self, keys: Sequence[Key], width: int, greyed: frozenset[str]) -> None:
         self.show([line(keys, width, greyed)], width)
 
-    def say(self, said: Said, width: int) -> None:
+    def say(self, below: Below, width: int, rows: int) -> None:
         """Words below the line that is typed, in place of the keys."""
-        text, ink = said
-        self.show([Line([Span(" ", "text"), Span(f.cut(text, width - 2), ink)]).fitted(width)], width)
+        texts = below.rows(width - 2)
+        texts += [""] * (rows - len(texts))
+        self.show([Line([Span(" ", "text"), Span(text, below.ink)]).fitted(width) for text in texts], width)
 
 
 def line(keys: Sequence[Key], width: int, greyed: frozenset[str] = frozenset()) -> Line:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 NS = 1_000_000_000
+LOOK_NS = 5 * NS
+"""The desk looks at its risk so often, also where nothing moves."""
 
 
 class Pacer:
@@ -29,6 +31,12 @@ class Pacer:
             self._wall, self._virtual = wall, due
             return 0.0
         return ahead
+
+    def still_s(self, step_ns: int) -> float:
+        """Wall seconds after which a run whose time has not moved stands: two of the longest pauses between
+        two events at this speed (a look at the risk, or a step of the series of `step_ns`), at least 10."""
+        least = 2 * LOOK_NS / NS
+        return least if self.speed is None else max(least, 2 * max(LOOK_NS, step_ns) / NS / self.speed)
 
     def mark(self, wall: float, virtual: int) -> None:
         """Note where the run stands; called about twice a second."""

@@ -28,6 +28,25 @@ class EmptyStore(Exception):
     """Nothing has been sampled in the period; the text says what to do."""
 
 
+class _Way:
+    """How far a report is: the rows it reads, and for its figures a quarter more."""
+
+    def __init__(self, tell: Callable[[int, int], None]) -> None:
+        self._tell = tell
+        self._done = self._last = 0
+
+    def starts(self, rows: int) -> None:
+        self._done, self._last = 0, rows + rows // 4 + 1
+
+    def went(self, rows: int) -> None:
+        self._done += rows
+        if self._last:
+            self._tell(min(self._done, self._last), self._last)
+
+    def ends(self) -> None:
+        self._tell(self._last, self._last)
+
+
 def span_of(period: str, newest: int) -> tuple[int, int]:
     """`all`, `24h`, `30d`, `2023-03-01..2023-03-05` (whole UTC days, either end may be left out) -> since and
     until, ns. Raises UsageError."""
@@ -53,42 +72,44 @@ def _midnight(day: str) -> int:
 
 
 def report(
-    store: Path, profile: str, period: str, *, most_points: int = 0, tell: Callable[[str], None] | None = None
+    store: Path,
+    profile: str,
+    period: str,
+    *,
+    most_points: int = 0,
+    tell: Callable[[int, int], None] = lambda _done, _last: None,
 ) -> PerformanceView:
-    """`most_points` of the curve, 0 = all. `tell` hears what is being done.
+    """`most_points` of the curve, 0 = all. `tell` hears how far it is: (done, in all).
 
     Raises StoreError without a store, EmptyStore when the period holds nothing, UsageError for the period.
     """
-    say = tell or (lambda _: None)
+    way = _Way(tell)
     stamp = stamp_of(store)
-    reader = StoreReader(store)
+    reader = StoreReader(store, way.went)
     try:
         span_of(period, 1)
         newest = reader.newest_equity()
         if newest is None:
             raise EmptyStore("the store holds no equity sample yet; the engine takes one every 5 minutes")
         since, until = span_of(period, newest)
-        say("equity")
+        way.starts(reader.many_since(since))
         before = [] if since == 0 else reader.equity_before("all", since)
         samples = [*before, *(one for one in reader.equity(since=since) if one.ts <= until)]
         if not samples or samples[-1].ts < since:
             raise EmptyStore(f"nothing was sampled in {period}; the newest sample is of {_said(newest)}")
-        say("trades")
         episodes = [one for one in reader.episodes(since=since) if one.closed_ts <= until]
-        say("fills")
         fills = [one for one in reader.fills(since=since, limit=-1) if one.ts <= until]
         pairs = [one for one in reader.pairs(limit=-1) if one.opened_ts is not None]
         rows = reader.waterfall(since, until)
     finally:
         reader.close()
-    say("figures")
     with localcontext(DESK_CONTEXT):
         begin = max(since, samples[0].ts)
         span = (begin, until)
         points = performance.curve(samples)
         fall = performance.waterfall(_ends(rows, since))
         total = performance.metrics("all", episodes, fills, performance.open_spans(pairs, span), span)
-        return PerformanceView(
+        made = PerformanceView(
             ts=samples[-1].ts,
             profile=profile,
             stamp=stamp,
@@ -111,14 +132,16 @@ def report(
             curve=performance.thinned(points, most_points) if most_points else points,
             notes=notes_of(total, fall, len(performance.daily_values(points)) - 1, fills),
         )
+    way.ends()
+    return made
 
 
-def nothing(store: Path, profile: str, period: str, why: str) -> PerformanceView:
+def nothing(profile: str, period: str, why: str, stamp: str = "UNKNOWN") -> PerformanceView:
     """What a screen shows of a period without a sample."""
     return PerformanceView(
         ts=0,
         profile=profile,
-        stamp=stamp_of(store),
+        stamp=stamp,
         period=period,
         since=0,
         until=0,

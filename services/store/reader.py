@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -43,6 +44,9 @@ from services.store.schema import SCHEMA_VERSION
 
 R = TypeVar("R", bound=Struct)
 
+BLOCK = 1_000
+"""Rows read at a time."""
+
 
 class Head(Struct, frozen=True):
     """The last row of the chain: what a `JournalWriter` goes on from."""
@@ -81,8 +85,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 class StoreReader:
     """Lists are newest first unless they are a history (episodes, equity: oldest first)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_rows: Callable[[int], None] = lambda _count: None) -> None:
+        """`on_rows` hears how many rows have been read, block by block."""
         self._connection = connect_read_only(path)
+        self._on_rows = on_rows
 
     def close(self) -> None:
         self._connection.close()
@@ -136,6 +142,15 @@ class StoreReader:
         return self._read(
             ORDERS, "WHERE substr(client_order_id, -length(?)) = ? ORDER BY client_order_id", (suffix, suffix)
         )
+
+    def many_since(self, since: int) -> int:
+        """Rows that a report of the time since then reads: equity, episodes, fills, and every pair."""
+        query = (
+            "SELECT (SELECT COUNT(*) FROM performance_metrics WHERE account = 'all' AND timestamp >= ?1)"
+            " + (SELECT COUNT(*) FROM episodes WHERE closed_ts >= ?1)"
+            " + (SELECT COUNT(*) FROM trades WHERE timestamp >= ?1) + (SELECT COUNT(*) FROM pairs)"
+        )
+        return int(self._connection.execute(query, (since,)).fetchone()[0])
 
     def pair(self, id: str) -> PairRecord | None:
         found = self._read(PAIRS, "WHERE id = ?", (id,))
@@ -209,4 +224,8 @@ class StoreReader:
 
     def _read(self, table: Table[R], clause: str, params: tuple[Any, ...]) -> list[R]:
         rows = self._connection.execute(f"{table.select} {clause}", params)
-        return [table.read(row) for row in rows]
+        found: list[R] = []
+        while block := rows.fetchmany(BLOCK):
+            found += [table.read(row) for row in block]
+            self._on_rows(len(block))
+        return found

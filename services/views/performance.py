@@ -105,3 +105,13 @@ class PerformanceView(Struct, frozen=True, kw_only=True):
     by_symbol: tuple[MetricsView, ...]
     curve: tuple[CurvePoint, ...]
     notes: tuple[str, ...]
+
+
+class ShownView(PerformanceView, frozen=True, kw_only=True):
+    """What screen 5 shows: the last report that a running engine could make."""
+
+    age_s: int = 0
+    """Wall seconds since it was made, once no newer one has come when it should have; 0 = it is the present
+    one."""
+    failing: str = ""
+    """Why none has come; empty = it is still being read."""

@@ -91,3 +91,5 @@ class StripView(Struct, frozen=True, kw_only=True):
     equity_approximate: bool
     day_pnl: Decimal | None
     day_pnl_fraction: Decimal | None
+    still_s: float = 10.0
+    """Wall seconds after which a desk whose `ts` has not moved is not running."""

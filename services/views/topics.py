@@ -13,7 +13,7 @@ TYPES: dict[str, str] = {
     "book": "services.views.markets:BookView",
     "strategies": "services.views.strategies:StrategiesView",
     "journal": "services.views.journal:JournalView",
-    "performance": "services.views.performance:PerformanceView",
+    "performance": "services.views.performance:ShownView",
     "health": "services.views.health:HealthView",
     "stress": "services.views.stress:StressLab",
 }

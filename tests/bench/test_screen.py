@@ -1,4 +1,4 @@
-"""The screen process in a real terminal: CPU of a live table, bytes a second, time to the first frame."""
+"""The screen process in a real terminal: CPU of a live table, bytes a second, time to frame and figures."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -29,6 +30,14 @@ ROUNDS, ROUND_S, WARM_S = 3, 5.0, 1.5
 CPU_RATIO = 0.2
 BYTES_S, BYTES_WINDOW_S = 20_000, 12.0
 STARTS, START_RATIO = 9, 1.2
+DATA_S = 1.0
+"""From the first whole frame to the first figures of the Desk, with an engine that runs."""
+ROWS_OF_DATA = b"-PERP"
+"""Names of instruments come from the engine alone."""
+PEER, PEER_RATIO = ROOT / ".peers/venv/bin/harlequin", 0.5
+"""Made by `make bench` where the package index can be reached."""
+PEER_LAST = b"Run Query"
+"""Shown in the first frame of it that can be used."""
 
 
 def cpu_share(kind: str, folder: Path) -> float:
@@ -133,6 +142,23 @@ def first_frame(argv: list[str], sentinel: bytes) -> float:
         return screen.until(lambda text: sentinel in text) - screen.started
 
 
+def first_data(argv: list[str]) -> tuple[float, float]:
+    """Seconds from exec to the last of the first whole frame, and from there to the Desk's first rows."""
+    with terminal(argv, 120, 40) as screen:
+        frame = screen.until(lambda text: b"uit" in text)
+        # A first read may hold both: then there is nothing to wait for.
+        data = frame if ROWS_OF_DATA in screen.text else screen.until(lambda text: ROWS_OF_DATA in text)
+        return frame - screen.started, data - frame
+
+
+def peer_start(folder: Path) -> float:
+    """The peer with a database in memory, nothing of ours in its environment."""
+    env = environment(HOME=str(folder), XDG_CONFIG_HOME=str(folder), XDG_DATA_HOME=str(folder))
+    env.pop("PYTHONPATH")
+    with terminal([str(PEER), ":memory:"], 120, 40, env) as screen:
+        return screen.until(lambda text: PEER_LAST in text) - screen.started
+
+
 def bare_start() -> float:
     """`stableconsole` with no engine there: it spawns one and paints `engine starting`."""
     folder = Path(tempfile.mkdtemp(prefix="sc-first-"))
@@ -155,40 +181,52 @@ def end(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_first_frame() -> None:
-    found: dict[str, list[float]] = {"static": [], "table": [], "attach": [], "bare": []}
+def test_first_frame(tmp_path: Path) -> None:
+    found: dict[str, list[float]] = {"static": [], "table": [], "attach": [], "data": [], "bare": []}
+    peers = {"peer": partial(peer_start, tmp_path)} if PEER.exists() else {}
+    found |= {kind: [] for kind in peers}
     with engine("--speed", "1") as folder:
         attach = [*PROGRAM, "attach", "--state-dir", str(folder)]
         for number in range(STARTS + 1):
-            taken = {
-                "static": first_frame([*SMALL, "static"], LAST.encode()),
-                "table": first_frame([*SMALL, "first"], LAST.encode()),
-                "attach": first_frame(attach, b"uit"),
-                "bare": bare_start(),
-            }
+            static = first_frame([*SMALL, "static"], LAST.encode())
+            least = first_frame([*SMALL, "first"], LAST.encode())
+            frame, data = first_data(attach)
+            taken = {"static": static, "table": least, "attach": frame, "data": data, "bare": bare_start()}
+            taken |= {kind: start() for kind, start in peers.items()}
             for kind, seconds in taken.items():
                 if number:  # the first round writes byte code and warms the disk
                     found[kind].append(seconds)
     middle = {kind: median(values) * 1000 for kind, values in found.items()}
-    least = {kind: min(values) * 1000 for kind, values in found.items()}
+    least_ms = {kind: min(values) * 1000 for kind, values in found.items()}
+    peer = "not measured: not installed (see the Makefile)"
+    if peers:
+        ratio = middle["attach"] / middle["peer"]
+        peer = f"{middle['peer']:6.0f} ({least_ms['peer']:.0f})   attach / it {ratio:.2f}   floor {PEER_RATIO:g}"
     table(
         f"first whole frame at 120x40, median of {STARTS} alternating starts (least), ms from exec",
         [
-            ("Textual, one Static", f"{middle['static']:6.0f} ({least['static']:.0f})"),
-            ("Textual, one DataTable", f"{middle['table']:6.0f} ({least['table']:.0f})"),
-            ("stableconsole attach", f"{middle['attach']:6.0f} ({least['attach']:.0f})"),
-            ("stableconsole, engine spawned", f"{middle['bare']:6.0f} ({least['bare']:.0f})"),
+            ("Textual, one Static", f"{middle['static']:6.0f} ({least_ms['static']:.0f})"),
+            ("Textual, one DataTable", f"{middle['table']:6.0f} ({least_ms['table']:.0f})"),
+            ("stableconsole attach", f"{middle['attach']:6.0f} ({least_ms['attach']:.0f})"),
+            ("stableconsole, engine spawned", f"{middle['bare']:6.0f} ({least_ms['bare']:.0f})"),
             (
                 "attach / DataTable",
-                f"{middle['attach'] / middle['table']:6.2f} ({least['attach'] / least['table']:.2f})"
+                f"{middle['attach'] / middle['table']:6.2f} ({least_ms['attach'] / least_ms['table']:.2f})"
                 f"   floor {START_RATIO:g}",
             ),
             (
                 "bare / DataTable",
-                f"{middle['bare'] / middle['table']:6.2f} ({least['bare'] / least['table']:.2f})"
+                f"{middle['bare'] / middle['table']:6.2f} ({least_ms['bare'] / least_ms['table']:.2f})"
                 f"   floor {START_RATIO:g}",
+            ),
+            ("harlequin", peer),
+            (
+                "first rows of the Desk after the first frame of attach",
+                f"{middle['data']:6.0f} (worst {max(found['data']) * 1000:.0f})   floor {DATA_S * 1000:g}",
             ),
         ],
     )
     assert middle["attach"] <= START_RATIO * middle["table"]
     assert middle["bare"] <= START_RATIO * middle["table"]
+    assert max(found["data"]) <= DATA_S
+    assert not peers or middle["attach"] <= PEER_RATIO * middle["peer"]

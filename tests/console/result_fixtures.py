@@ -15,7 +15,7 @@ from services.views.health import (
     StoreHealthView,
     VenueHealth,
 )
-from services.views.performance import CurvePoint, MetricsView, PerformanceView, WaterfallView
+from services.views.performance import CurvePoint, MetricsView, ShownView, WaterfallView
 
 NOW = 1_678_543_357 * 10**9
 HOUR = 3_600 * 10**9
@@ -50,7 +50,7 @@ def _metrics(name: str, trades: int, won: float, pnl: str, factor: float | None)
     )
 
 
-def quiet_results() -> PerformanceView:
+def quiet_results() -> ShownView:
     curve = _curve()
     parts = {
         "price": "-31.2204",
@@ -67,7 +67,7 @@ def quiet_results() -> PerformanceView:
     result = made["price"] + made["funding"] + made["currency"] + made["adjustments"]
     result -= made["fees"] + made["slippage"] + made["conversion"]
     start = Decimal("99210.4418")
-    return PerformanceView(
+    return ShownView(
         ts=NOW,
         profile="sim",
         stamp="SIM (SYNTHETIC, generous)",

@@ -22,7 +22,7 @@ class StubLink:
         self.state: LinkState = state
         self.text = "engine starting" if state == "starting" else ""
         self.warning = ""
-        self.quiet_s = 0.0
+        self.quiet_s = self.stood_s = 0.0
         self.ages: dict[str, float] = {}
         self.answers: dict[str, Answer] = {}
         self.watched: tuple[str, ...] = ()
@@ -35,6 +35,9 @@ class StubLink:
 
     def age(self, topic: str) -> float:
         return self.ages.get(topic, 0.0)
+
+    def standing(self) -> float:
+        return self.stood_s
 
     def view(self, topic: str) -> object | None:
         return self.views.get(topic)

@@ -8,11 +8,13 @@ from textual import events
 from console.app import make_app
 from console.palette import system_commands
 from screens.link import Answer
+from screens.known import settings
 from screens.memory import Memory
 from screens.prompt import STANDS_S, WARNS_S
 from screens.rooms import ROOMS
 from screens.typed import OWN_HELP, worth_keeping
 from screens.ui import Terminal
+from screens.widgets.footer import SENTENCE_ROWS, Below
 from services.protocol.commands import SPECS
 from services.protocol.grammar import expects
 from tests.console.fixtures import quiet_desk, quiet_strip
@@ -81,6 +83,35 @@ async def test_each_argument_is_explained_below_the_line_while_it_is_typed() -> 
         assert under(d) == "VALUE: the limit"
         await d.press("escape")
         assert "H halt" in under(d)
+
+
+def test_no_sentence_of_a_setting_is_cut_at_80_columns() -> None:
+    for key, sentence in settings({}).items():
+        rows = Below(sentence, offers="tab: more").rows(78)
+        assert len(rows) <= SENTENCE_ROWS
+        assert all(len(row) <= 78 for row in rows)
+        assert " ".join(" ".join(rows).split()).startswith(" ".join(sentence.split())), key
+
+
+async def test_a_long_sentence_lifts_the_line_until_it_is_left() -> None:
+    async with open_desk(size=(80, 24)) as d:
+        desk = d.app.desk
+        await d.press("colon", "=set exec.in_doubt_settling_s ")
+        await d.app.workers.wait_for_complete([each for each in d.app.workers if each.name == "settings"])
+        await d.pilot.pause()
+        rows = d.text.splitlines()
+        assert "default 10s" in rows[-2]
+        assert rows[-1].rstrip().endswith("it may still be on its way.")
+        assert rows[-3].startswith(" : set exec.in_doubt_settling_s")
+        assert desk.field is not None
+        assert desk.field.region.y == 21
+        desk.field.value = "halt"
+        await d.pilot.pause()
+        assert d.text.splitlines()[-3].startswith(" : halt"), "it stays where it is while one types"
+        await d.press("escape")
+        rows = d.text.splitlines()
+        assert rows[-2].startswith(" : command")
+        assert rows[-3].startswith("╰"), "the pane has its frame again"
 
 
 async def test_an_error_stands_below_the_line_in_full_and_goes_when_it_is_mended() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import Struct
+from msgspec import Struct, structs
 from textual.pilot import Pilot
 
 from console.app import StableConsole, make_app
@@ -23,7 +23,8 @@ from screens.ui import Terminal
 from services.control.server import ControlServer
 from services.protocol.options import RunOptions
 from services.settings.layout import StateLayout
-from tests.console.fixtures import quiet_desk, quiet_strip
+from tests.console.fixtures import QUIET_TS, quiet_desk, quiet_strip
+from tests.console.result_fixtures import quiet_results
 from tests.console.test_keys import open_desk
 from tests.console.test_rooms import shown
 from tests.control.builders import HELLO, PaperEngine, good
@@ -35,10 +36,15 @@ class Living(PaperEngine):
     """Each look finds something new, as in an engine that trades."""
 
     looks = 0
+    stands = False
+    """Its desk's time."""
 
     def version(self, topic: str) -> int:
         self.looks += 1
         return self.looks
+
+    def now(self) -> int:
+        return QUIET_TS if self.stands else QUIET_TS + self.looks
 
     def build(self, topic: str) -> Struct | None:
         if topic in self.broken:
@@ -169,10 +175,96 @@ def test_the_age_of_a_view_is_since_it_came_or_was_asked_for() -> None:
     assert newest.age("strip") == 4
     newest.ask(("strip", "desk"))
     assert (newest.age("strip"), newest.age("desk")) == (4, 0)
-    newest.put("strip", b"{}")
+    newest.put("strip", b"{}", 1)
     now = 107.0
     assert newest.age("strip") == 3
     newest.ask_anew()
     assert (newest.age("strip"), newest.age("desk")) == (3, 0), "another engine makes no old view new"
     newest.ask(("desk",))
     assert newest.age("strip") == 0, "nobody looks at it"
+
+
+def test_a_desk_stands_since_its_time_was_first_heard() -> None:
+    now = 100.0
+    newest = Newest(lambda: now)
+    assert newest.standing() == 0
+    newest.put("strip", b"{}", 7)
+    now = 104.0
+    newest.put("strip", b"{}", 7)
+    newest.put("desk", b"{}", 8)
+    assert newest.standing() == 4, "the frame came, its time is the old one"
+    newest.ask_anew()
+    assert newest.standing() == 0, "another engine has not told its time"
+    newest.put("strip", b"{}", 7)
+    now = 106.0
+    assert newest.standing() == 2
+    newest.put("strip", b"{}", 9)
+    assert newest.standing() == 0
+
+
+async def test_views_of_a_desk_whose_time_stands_are_no_present(tmp_path: Path) -> None:
+    """Each second the engine sends the answer bar again, fresh in every cell: of a desk that hears nothing."""
+    async with living(tmp_path) as (engine, app, pilot, newest):
+        await until(pilot, lambda: "BTC-USDT-PERP" in text(app) and "HEDGED" in text(app))
+        engine.stands = True
+        await until(pilot, lambda: newest._ts == QUIET_TS)
+        newest._clock = lambda: time.monotonic() + 12
+        await until(pilot, lambda: "DESK STANDS" in text(app))
+        assert app.desk.link.age("strip") < 12
+        assert "was ACTIVE" in text(app)
+        assert "HEDGED " not in text(app)
+        assert re.search(r"its time stands for (1[2-9]|[2-5]\d) s", text(app))
+        assert re.search(r"\b(1[2-9]|[2-5]\d) s old", text(app))
+        engine.stands = False
+        await until(pilot, lambda: "DESK STANDS" not in text(app) and " old" not in text(app))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+async def test_how_a_desk_that_stands_is_told(size: tuple[int, int]) -> None:
+    async with open_desk(size=size) as d:
+        d.link.stood_s = 9.9
+        d.app.desk._each_second()
+        await d.pilot.pause()
+        assert "STANDS" not in d.text
+        d.link.stood_s = 24.0
+        d.app.desk._each_second()
+        await d.pilot.pause()
+        assert "DESK STANDS" in d.text
+        assert ("flatten --direct" if size[0] > 80 else "stands 24 s") in d.text
+        await d.press("F")
+        d.app.desk._each_second()
+        await d.pilot.pause()
+        assert "No present view from the engine" in d.text
+        await d.press("F")
+        assert d.did == [("flatten", {})], "it is asked all the same"
+
+
+async def test_a_slow_run_may_stand_longer() -> None:
+    async with open_desk(quiet_strip(still_s=120.0)) as d:
+        d.link.stood_s = 119.0
+        d.app.desk._each_second()
+        await d.pilot.pause()
+        assert "DESK STANDS" not in d.text
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"age_s": 65, "failing": "disk I/O error"}, "○ 1 m old · disk I/O error"),
+        ({"age_s": 40}, "○ 40 s old · the store is still being read"),
+        ({"failing": "it is gone"}, "○ not known · it is gone"),
+    ],
+)
+async def test_a_report_that_does_not_come_is_told_with_its_age(more: dict[str, Any], said: str) -> None:
+    async with open_desk() as d:
+        await shown(d, "performance")
+        topic = d.link.watched[-1]
+        assert " old" not in d.text
+        d.link.put(**{topic: structs.replace(quiet_results(), **more)})
+        d.app.desk.draw_all()
+        await d.pilot.pause()
+        assert said in d.text
+        for name in ("waterfall", "metrics"):
+            pane = d.app.desk.panes[name]
+            inks = {span.ink.lstrip("*") for line in pane.lines[1:-1] for span in line.spans}
+            assert not inks & {"pos", "neg", "strong"}, name

@@ -79,7 +79,7 @@ def test_the_console_looks_at_views_that_way() -> None:
     newest = Newest(lambda: 0.0)
     found = []
     for view in (VIEWS[0], structs.replace(VIEWS[0], ts=VIEWS[0].ts + 1)):
-        newest.put("desk", to_json(view))
+        newest.put("desk", to_json(view), view.ts)
         shown = newest.view("desk")
         assert shown == view
         assert isinstance(shown, DeskView)

@@ -12,6 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+import pytest
+
 from services.domain.enums import PairState
 from services.drive.pace import Pacer
 from services.drive.runner import Limits, Runner
@@ -87,3 +89,13 @@ async def test_the_same_journal_at_60_3600_and_max_on_a_wall_that_stumbles(tmp_p
     assert slow.wall_s > SIM_S / 60
     assert slow.waited_s > fast.waited_s > free.waited_s == 0
     assert slow[:5] == fast[:5] == free[:5]
+
+
+@pytest.mark.parametrize(
+    ("speed", "step_s", "still_s"),
+    [(1.0, 0, 10), (60.0, 0, 10), (0.1, 0, 100), (None, 0, 10), (60.0, 3600, 120), (3600.0, 3600, 10)],
+)
+def test_how_long_a_runs_time_may_stand(speed: float | None, step_s: int, still_s: float) -> None:
+    """Two pauses: at a tenth of the speed a look at the risk comes every 50 s, and an hourly series at speed 60
+    each minute."""
+    assert Pacer(speed, 0.0, 0).still_s(step_s * 10**9) == still_s

@@ -19,6 +19,7 @@ from services.domain.records import EquityRecord, WaterfallRecord
 from services.drive.reporting import EmptyStore, report, span_of, stamp_of
 from services.protocol.errors import UsageError
 from services.protocol.frames import to_json
+from services.store import reader
 from services.store.journal import JournalWriter
 from services.store.migrate import StoreError
 from services.store.writer import StoreWriter
@@ -100,6 +101,19 @@ def test_the_report_of_a_store(store: Path, lived: DeskWorld) -> None:
     assert view.risk.sharpe is None
     assert any("30 daily returns" in note for note in view.notes)
     assert view.curve[-1].equity is not None
+
+
+def test_a_report_tells_how_far_it_is(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "BLOCK", 3)
+    told: list[tuple[int, int]] = []
+    report(store, "sim", "all", tell=lambda done, last: told.append((done, last)))
+    assert len(told) > 5
+    assert told == sorted(told)
+    assert told[0][0] == 3
+    assert len({last for _, last in told}) == 1
+    *_, before, end = told
+    assert end[0] == end[1], "it comes to its end"
+    assert 0.7 <= before[0] / before[1] < 1, "the figures come after the rows"
 
 
 def test_every_form_says_the_same(store: Path) -> None:

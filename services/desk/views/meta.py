@@ -6,6 +6,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+STILL_S = 10.0
+"""A desk looks at its risk every 5 s of its time."""
+
 
 class Meta(Struct, frozen=True, kw_only=True):
     """Handed in with every view."""
@@ -22,3 +25,5 @@ class Meta(Struct, frozen=True, kw_only=True):
     budget: dict[str, Decimal] = {}
     """By venue: free share of its tightest rate limit."""
     reconnects: dict[str, int] = {}
+    still_s: float = STILL_S
+    """Wall seconds after which a desk whose time has not moved is not running."""

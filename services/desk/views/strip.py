@@ -57,6 +57,7 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
         mode=meta.mode,
         badge=meta.badge,
         stamp=meta.stamp,
+        still_s=meta.still_s,
         trading_state=core.causes.worst(),
         causes=cause_views(core),
         checks_passing=passed,
