@@ -219,7 +219,7 @@ class Stage(Screen[None], inherit_bindings=False):
 
     @property
     def stood(self) -> float:
-        """Wall seconds for which the desk's own time stands, once they are more than it ever needs; else 0."""
+        """Wall seconds for which the desk's own time stands, when it never needs so many; else 0."""
         strip, standing = self.strip, self.link.standing()
         return standing if strip is not None and standing >= strip.still_s else 0.0
 

@@ -40,8 +40,8 @@ def answers(
     mute: bool = True,
     stood: float = 0.0,
 ) -> tuple[Answer, ...]:
-    """`silence`: wall seconds without the view; `mute`: the engine has said nothing else either. `stood`: wall
-    seconds for which the desk's own time stands; 0 = it runs."""
+    """`silence`: wall seconds without the view; `mute`: the engine has said nothing else either. `stood`: for
+    how many the desk's own time stands; 0 = it runs."""
     lost = state != "connected" or mute
     if strip is None:
         late = silence >= SILENT_AFTER and not lost
@@ -80,7 +80,9 @@ def _silent(
             (Span("flatten --direct", "text"),),
         )
         for_: tuple[Spans, ...] = ((Span(gone, "text"),),)
-        return answer(4, "alarm", g.ALARM, "DESK STANDS", short_word="STANDS", evidence=(what, way), brief=for_)
+        return answer(
+            4, "alarm", g.ALARM, "DESK STANDS", short_word="STANDS", evidence=(what, way), brief=for_
+        )
     if at == 4 and not lost:
         why: tuple[Spans, ...] = ((Span(NO_FIGURES, "text"),), (Span("sends no figures", "text"),))
         do: tuple[Spans, ...] = ((Span("H and F still reach it", "text"),), (Span("H, F reach it", "text"),))
@@ -109,7 +111,7 @@ def _silent(
         else "",
         3: f"nothing heard for {gone}"
         if lost
-        else f"its time stands for {gone}"
+        else f"time stands for {gone}"
         if stands
         else f"no figures for {gone}",
     }[at]

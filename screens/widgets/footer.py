@@ -15,6 +15,9 @@ SENTENCE_ROWS = 2
 """That help below the typed line takes at most: so much need the longest sentences at 80 columns."""
 
 
+LEAST_OFFER = 12
+
+
 class Below(NamedTuple):
     """What stands below a line that is typed."""
 
@@ -27,9 +30,11 @@ class Below(NamedTuple):
         """The whole sentence, over as many rows as it needs; only the last one may be cut."""
         rows = textwrap.wrap(self.sentence, max(8, width), break_on_hyphens=False) or [""]
         kept = [*rows[: SENTENCE_ROWS - 1], " ".join(rows[SENTENCE_ROWS - 1 :])] if rows[1:] else rows
-        if self.offers:
-            kept[-1] += f"   {self.offers}"
-        return [f.cut(row, width) for row in kept]
+        kept = [f.cut(row, width) for row in kept]
+        room = width - len(kept[-1]) - 3
+        if self.offers and room >= LEAST_OFFER:
+            kept[-1] += f"   {f.cut(self.offers, room)}"
+        return kept
 
 
 GROUPS = ("safety", "move", "do", "app")

@@ -88,8 +88,8 @@ class Results:
             return reporting.nothing(self._profile, period, str(error), reporting.stamp_of(self._store))
 
 
-def _shown(view: PerformanceView, **more: str) -> ShownView:
-    return ShownView(**structs.asdict(view), **more)
+def _shown(view: PerformanceView, failing: str = "") -> ShownView:
+    return ShownView(**structs.asdict(view), failing=failing)
 
 
 def _unread(profile: str, period: str, why: str) -> ShownView:

@@ -201,7 +201,9 @@ def test_first_frame(tmp_path: Path) -> None:
     peer = "not measured: not installed (see the Makefile)"
     if peers:
         ratio = middle["attach"] / middle["peer"]
-        peer = f"{middle['peer']:6.0f} ({least_ms['peer']:.0f})   attach / it {ratio:.2f}   floor {PEER_RATIO:g}"
+        peer = (
+            f"{middle['peer']:6.0f} ({least_ms['peer']:.0f})   attach / it {ratio:.2f}   floor {PEER_RATIO:g}"
+        )
     table(
         f"first whole frame at 120x40, median of {STARTS} alternating starts (least), ms from exec",
         [

@@ -7,8 +7,8 @@ from textual import events
 
 from console.app import make_app
 from console.palette import system_commands
-from screens.link import Answer
 from screens.known import settings
+from screens.link import Answer
 from screens.memory import Memory
 from screens.prompt import STANDS_S, WARNS_S
 from screens.rooms import ROOMS

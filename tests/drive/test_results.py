@@ -1,4 +1,4 @@
-"""The performance view of a running engine: a report that does not come any more is told, never shown as new."""
+"""The performance view of a running engine: a report that does not come is told with its age."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from services.drive import reporting, results
 from services.drive.reporting import EmptyStore, nothing
 from services.drive.results import Results
 from services.views.performance import PerformanceView, ShownView
+
 
 class Store:
     """Answers as it is told to."""
