@@ -96,5 +96,5 @@ async def test_the_same_journal_at_60_3600_and_max_on_a_wall_that_stumbles(tmp_p
     [(1.0, 0, 10), (60.0, 0, 10), (0.1, 0, 100), (None, 0, 10), (60.0, 3600, 120), (3600.0, 3600, 10)],
 )
 def test_how_long_a_runs_time_may_stand(speed: float | None, step_s: int, still_s: float) -> None:
-    """Two pauses: a look at the risk comes each 50 s at a tenth of the speed, an hour at 60 takes a minute."""
+    """Two pauses: of 50 s at a tenth of the speed, of a minute where an hour is one step at speed 60."""
     assert Pacer(speed, 0.0, 0).still_s(step_s * 10**9) == still_s
