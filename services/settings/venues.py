@@ -104,18 +104,20 @@ def _hosts(wire: VenueWire) -> None:
 PASSPHRASED = ("okx", "kucoinfutures", "bitget")
 """Exchanges of kind ccxt whose keys have a passphrase beside the secret."""
 BINANCE_HOSTS = ("production", "demo", "testnet", "local")
+SPARED = ("index", "wallet")
+"""Services that demo and testnet lack too."""
 
 
 def _binance(wire: VenueWire, *more: str) -> None:
     """One word names the real hosts; `local` is a server on this machine, which the addresses name. `more`:
-    addresses beside `rest` and `stream`; the last of them may be missing."""
+    addresses beside `rest` and `stream`; those of `SPARED` may be missing."""
     if not wire.symbols:
         raise ValueError('symbols: markets as the venue writes them, such as ["BTCUSDT"]')
     local = wire.options["hosts"] == "local"
     named = [("rest", wire.rest), ("stream", wire.stream)]
     named += [(key, wire.options.get(key, "")) for key in more]
     for key, address in named:
-        spared = more and key == more[-1] and not address
+        spared = key in SPARED and not address
         if local and not spared and urlsplit(address).hostname not in LOOPBACK:
             raise ValueError(f'{key}: an address on this machine, for hosts = "local"')
         if not local and address:
@@ -124,8 +126,12 @@ def _binance(wire: VenueWire, *more: str) -> None:
         raise ValueError("allow_remote: true: these hosts are the real exchange's")
 
 
+def _binance_futures(wire: VenueWire) -> None:
+    _binance(wire, "wallet")
+
+
 def _binance_spot(wire: VenueWire) -> None:
-    _binance(wire, "api", "index")
+    _binance(wire, "api", "index", "wallet")
 
 
 def _ccxt(wire: VenueWire) -> None:
@@ -184,13 +190,14 @@ KINDS: dict[str, WireKind] = {
             "hosts": one_of(*BINANCE_HOSTS),
             "rest": url("http"),
             "stream": url("ws"),
+            "wallet": url("http"),
             "key": text,
             "symbols": symbols,
             "allow_remote": flag,
             "leverage": count(1, 125),
         },
         needs=("hosts", "symbols"),
-        check=_binance,
+        check=_binance_futures,
     ),
     "binance_spot": WireKind(
         fields={
@@ -199,6 +206,7 @@ KINDS: dict[str, WireKind] = {
             "stream": url("ws"),
             "api": url("ws"),
             "index": url("http"),
+            "wallet": url("http"),
             "key": text,
             "symbols": symbols,
             "allow_remote": flag,

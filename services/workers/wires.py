@@ -60,7 +60,9 @@ def _binance(
 
     word = wire.options["hosts"]
     settings = BinanceSettings(
-        hosts=Hosts(rest=wire.rest, stream=wire.stream) if word == "local" else hosts_of(word),
+        hosts=Hosts(rest=wire.rest, stream=wire.stream, wallet=wire.options.get("wallet", ""))
+        if word == "local"
+        else hosts_of(word),
         symbols=wire.symbols,
         key=wire.key,
         leverage=int(wire.options["leverage"]) if "leverage" in wire.options else None,
@@ -77,7 +79,13 @@ def _binance_spot(
     word, options = wire.options["hosts"], wire.options
     local = word == "local"
     hosts = (
-        SpotHosts(rest=wire.rest, stream=wire.stream, api=options["api"], index=options.get("index", ""))
+        SpotHosts(
+            rest=wire.rest,
+            stream=wire.stream,
+            api=options["api"],
+            index=options.get("index", ""),
+            wallet=options.get("wallet", ""),
+        )
         if local
         else spot_hosts_of(word)
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from services.domain.enums import OrderState, OrderType, Purpose, Side, TimeInForce
@@ -19,6 +21,7 @@ from services.domain.events import (
 from services.domain.venue_events import RequestFailed
 from tests.binance.samples import NAME, OTHER, D, order, reply, trade_row
 from tests.binance.server import SYMBOL, FakeBinance, now_ms, trading
+from tests.wire.server import Asked
 
 
 async def test_an_order_is_accepted_filled_and_told_once() -> None:
@@ -235,3 +238,51 @@ async def test_no_such_order_is_believed_only_without_a_trade_of_it() -> None:
         failed = await heard.until(RequestFailed)
         assert "knows its trades" in failed.reason
         assert len(heard.of(OrderReport)) == 1
+
+
+class Slow(FakeBinance):
+    """An order arrives behind its cancel: another connection was quicker."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.canceled = asyncio.Event()
+
+    async def answer(self, asked: Asked) -> bytes | None:
+        if asked.method == "POST" and "/order?" in asked.target:
+            await self.canceled.wait()
+        said = await super().answer(asked)
+        if asked.method == "DELETE":
+            self.canceled.set()
+        return said
+
+
+async def test_a_cancel_that_came_before_its_order_is_said_again_behind_it() -> None:
+    server = Slow()
+    server.say("POST /fapi/v1/order", reply())
+    gone = (400, {}, {"code": -2011, "msg": "Unknown order sent."})
+    server.routes["DELETE /fapi/v1/order"] = [gone, (200, {}, reply(status="CANCELED"))]
+    async with trading(server) as (_, venue, heard):
+        await heard.until(MarketFrame, lambda frame: frame.marks)
+        venue.submit(0, order())
+        unsent = venue._account().unsent
+        async with asyncio.timeout(5):
+            while not unsent._handed[NAME].left:
+                await asyncio.sleep(0)
+        venue.cancel(0, f"{SYMBOL}.binance", NAME, "")
+        await heard.until(OrderCanceled)
+        assert len(server.queries("DELETE /fapi/v1/order")) == 2
+        assert not heard.of(CancelRejected)
+
+
+async def test_an_order_canceled_before_its_first_byte_never_leaves() -> None:
+    server = FakeBinance()
+    async with trading(server) as (_, venue, heard):
+        await heard.until(MarketFrame, lambda frame: frame.marks)
+        venue.submit(0, order())
+        venue.cancel(0, f"{SYMBOL}.binance", NAME, "")
+        told = await heard.until(OrderRejected)
+        assert told.reason == "denied: canceled before it was sent"
+        await venue._work.finish(5)
+        assert not server.queries("POST /fapi/v1/order")
+        assert not server.queries("DELETE /fapi/v1/order")
+        assert len(heard.of(OrderRejected)) == 1

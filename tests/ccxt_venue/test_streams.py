@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.domain.events import MarketFrame, QuoteRow, VenueLink
+from services.runtime.backoff import Backoff
 from services.venues.ccxt_venue.exact import Fence, ForbiddenHost
 from services.venues.ccxt_venue.feed import Pace
 from services.venues.ccxt_venue.findings import ASKED, FOLLOWED
@@ -130,6 +131,20 @@ async def test_a_cut_stream_begins_without_a_book_and_is_asked_for_meanwhile(
         await until(lambda: quotes(heard)[-1].bid == 59992.0, "its quote")
 
 
+async def test_a_hole_in_bybits_numbers_ends_the_connection_with_its_books() -> None:
+    async with followed(BybitExchange, BybitBooks) as (venue, heard, stream):
+        await until(lambda: live(venue), "a book by stream")
+        await heard.until(VenueLink)
+        since, first = len(quotes(heard)), stream.sockets[0]
+        stream.say(stream.change([["60000.9", "1", "0", "1"]], [], lost=1))
+        await until(lambda: any(each is not first for each in stream.sockets), "another connection")
+        await until(lambda: live(venue), "the book again")
+        await until(lambda: quotes(heard)[-1].bid == 60000.0, "its quote")
+        assert 60000.9 not in [row.bid for row in quotes(heard)[since:]], (
+            "of a book with a hole nothing is told"
+        )
+
+
 async def test_a_hole_in_okxs_numbers_ends_the_book_and_it_is_subscribed_anew() -> None:
     async with followed(OkxExchange, OkxBooks) as (venue, heard, stream):
         await until(lambda: live(venue), "a book by stream")
@@ -203,7 +218,7 @@ async def test_a_book_that_comes_late_by_the_venues_own_stamp_or_without_one_is_
 
 
 async def test_a_followed_book_that_is_not_the_venues_is_followed_anew() -> None:
-    """Bybit's numbers say nothing of a hole: the venue's own answer does."""
+    """Whatever else may go wrong between a venue and us: its own answer is asked for every 20 s."""
 
     async with followed(BybitExchange, BybitBooks, pace=replace(CALM, check_s=0.1)) as (venue, heard, stream):
         await until(lambda: live(venue), "a book by stream")
@@ -249,14 +264,37 @@ def test_a_stream_leaves_for_no_host_but_the_one_that_was_named() -> None:
             fence.check_stream(url)
 
 
-def test_bybits_numbers_only_grow() -> None:
+def test_each_change_of_bybits_has_the_next_number() -> None:
     proof = Proof()
-    topic = "orderbook.50.BTCUSDT"
+    topic, other = "orderbook.50.BTCUSDT", "orderbook.50.ETHUSDT"
     proof.bybit({"topic": "tickers.BTCUSDT"})
     proof.bybit({"topic": topic, "type": "snapshot", "data": {"u": 5}})
+    proof.bybit({"topic": other, "type": "snapshot", "data": {"u": 90}})
     proof.bybit({"topic": topic, "type": "delta", "data": {"u": 6}})
-    for number in (6, 3, "7", None, True):
+    for number in (6, 3, 8, "7", None, True):
         with pytest.raises(Unproven):
             proof.bybit({"topic": topic, "type": "delta", "data": {"u": number}})
     proof.bybit({"topic": topic, "type": "snapshot", "data": {"u": 1}})
     proof.bybit({"topic": topic, "type": "delta", "data": {"u": 2}})
+    proof.bybit({"topic": other, "type": "delta", "data": {"u": 91}})
+
+
+async def test_a_connection_that_does_not_last_makes_the_next_wait_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Were a venue to leave numbers out by habit, it would not be asked for four connections a second."""
+    waits: list[float] = []
+    following = Backoff.next
+
+    def noted(self: Backoff) -> float:
+        waits.append(self._next)
+        return following(self)
+
+    monkeypatch.setattr(Backoff, "next", noted)
+    async with followed(BybitExchange, BybitBooks) as (venue, _, stream):
+        for _ in range(2):
+            await until(lambda: live(venue), "a book by stream")
+            before = len(stream.sockets)
+            stream.say(stream.change([["60000.9", "1", "0", "1"]], [], lost=1))
+            await until(lambda count=before: len(stream.sockets) > count, "another connection")
+    assert waits[:2] == [0.25, 0.5]

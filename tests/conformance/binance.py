@@ -196,4 +196,4 @@ async def opened() -> AsyncIterator[Subject]:
 MISSING = frozenset({Can.MOVES, Can.UNHEARD, Can.FUNDING})
 """The exchange behind the script has a still market and settles nothing: released conditional orders, fills
 unheard and funding are held against scripted replies (tests/binance)."""
-BINANCE = Entry("binance", opened, frozenset(Can) - MISSING, cases=29, without=MISSING)
+BINANCE = Entry("binance", opened, frozenset(Can) - MISSING, cases=30, without=MISSING)

@@ -41,6 +41,20 @@ async def an_order_is_accepted_and_filled_and_the_account_agrees(venue: Subject)
     assert report.orders == ()
 
 
+@case(Can.ORDERS)
+async def an_order_that_is_canceled_in_the_turn_of_its_send_does_not_work_after_it(venue: Subject) -> None:
+    """A halt may come between the send and its first byte: nothing of it leaves behind the cancel."""
+    await venue.first(VenueLink, up=True)
+    request = venue.order(Side.BUY, None, await venue.price(Side.BUY, "0.9"))
+    name = request.client_order_id
+    venue.door.submit(venue.now(), request)
+    venue.door.cancel(venue.now(), venue.perp, name, "")
+    kinds = (OrderRejected, OrderCanceled)
+    await venue.until(lambda: any(venue.of(kind, client_order_id=name) for kind in kinds), "its end")
+    assert (await venue.read()).orders == ()
+    assert venue.fills(request) == {}
+
+
 def _over(venue: Subject, request: OrderRequest) -> bool:
     canceled = venue.of(OrderCanceled, client_order_id=request.client_order_id)
     return bool(canceled) or venue.filled(request) == request.quantity

@@ -195,7 +195,7 @@ def entry(name: str, make: Callable[[], Exchange], cases: int, without: frozense
     return Entry(name, opener(make), frozenset(Can) - without, cases=cases, without=without)
 
 
-OKX = entry("okx", OkxExchange, 28, STILL)
-BYBIT = entry("bybit", BybitExchange, 26, STILL | NO_SWITCH)
-OKX_SPOT = entry("okx_spot", partial(OkxExchange, spot=True), 22, COINS)
-BYBIT_SPOT = entry("bybit_spot", partial(BybitExchange, spot=True), 20, COINS | NO_SWITCH)
+OKX = entry("okx", OkxExchange, 29, STILL)
+BYBIT = entry("bybit", BybitExchange, 27, STILL | NO_SWITCH)
+OKX_SPOT = entry("okx_spot", partial(OkxExchange, spot=True), 23, COINS)
+BYBIT_SPOT = entry("bybit_spot", partial(BybitExchange, spot=True), 21, COINS | NO_SWITCH)

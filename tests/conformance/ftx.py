@@ -170,4 +170,4 @@ async def opened() -> AsyncIterator[Subject]:
             await subject.client.close()
 
 
-FTX = Entry("ftx", opened, frozenset(Can), cases=34)
+FTX = Entry("ftx", opened, frozenset(Can), cases=35)

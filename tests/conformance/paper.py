@@ -56,4 +56,4 @@ async def opened() -> AsyncIterator[Subject]:
             await subject.client.close()
 
 
-PAPER = Entry("paper", opened, frozenset(Can) - WITHOUT, cases=28, without=WITHOUT)
+PAPER = Entry("paper", opened, frozenset(Can) - WITHOUT, cases=29, without=WITHOUT)

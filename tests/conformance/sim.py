@@ -93,4 +93,4 @@ async def opened() -> AsyncIterator[Subject]:
     yield SimSubject(Seat(world, None, world.start))
 
 
-SIM = Entry("sim", opened, frozenset(Can), cases=34)
+SIM = Entry("sim", opened, frozenset(Can), cases=35)

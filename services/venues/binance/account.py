@@ -55,6 +55,7 @@ class Reader:
         *,
         name_trades: Callable[[list[wire.Trade]], Awaitable[None]],
         frames: Callable[[], int],
+        suspended: Callable[[], tuple[str, ...]],
         venue_now: Callable[[], int],
         wall: Callable[[], int],
     ) -> None:
@@ -68,6 +69,7 @@ class Reader:
         self._weight_of = weight_of
         self._name_trades = name_trades
         self._frames = frames
+        self._suspended = suspended
         self._venue_now = venue_now
         self._wall = wall
         self._rates: dict[tuple[str, int], tuple[Decimal, Decimal]] = {}
@@ -118,6 +120,7 @@ class Reader:
                 if row.incomeType not in FROM_FILLS
                 and not (row.incomeType in FUNDING and row.symbol in self._by_symbol)
             ),
+            suspended=self._suspended(),
             ts_event=at,
             ts=ts,
         )

@@ -157,12 +157,26 @@ class BinanceApi:
     # Orders.
 
     async def place(self, body: Mapping[str, str], lane: Lane) -> wire.Order:
-        path = "/fapi/v1/order"
-        return await self._calls.send(wire.Order, "POST", path, body, lane, weights=ORDER_WEIGHTS)
+        return await self._calls.send(
+            wire.Order,
+            "POST",
+            "/fapi/v1/order",
+            body,
+            lane,
+            weights=ORDER_WEIGHTS,
+            order=body["newClientOrderId"],
+        )
 
     async def place_conditional(self, body: Mapping[str, str], lane: Lane) -> wire.AlgoOrder:
-        path = "/fapi/v1/algoOrder"
-        return await self._calls.send(wire.AlgoOrder, "POST", path, body, lane, weights=ORDER_WEIGHTS)
+        return await self._calls.send(
+            wire.AlgoOrder,
+            "POST",
+            "/fapi/v1/algoOrder",
+            body,
+            lane,
+            weights=ORDER_WEIGHTS,
+            order=body["clientAlgoId"],
+        )
 
     async def cancel(self, symbol: str, client_order_id: str, order_id: str) -> wire.Order:
         """By the venue's id where it is known, else by ours."""

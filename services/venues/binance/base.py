@@ -19,11 +19,14 @@ from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.runtime.clock import boot_ns
 from services.venues.binance import schemas as wire
+from services.venues.binance.asking import Read
 from services.venues.binance.ears import Ears
 from services.venues.binance.links import Links
 from services.venues.binance.market import PublicEars
-from services.venues.binance.trading import Read, Trading
+from services.venues.binance.trading import Trading
+from services.venues.binance.wallet import Wallet
 from services.venues.live import Capabilities, Finding, Levels, VenueHealth, connected
+from services.venues.payouts import Payouts
 from services.venues.port import Outbox
 from services.venues.wire.errors import WireError
 from services.venues.wire.offset import ClockOffset
@@ -74,7 +77,10 @@ class WiredVenue(ABC):
         make_stream: MakeStream,
         close: Callable[[], Awaitable[None]],
         wall: Callable[[], int],
+        wallet: Wallet | None,
+        payouts_s: float,
     ) -> None:
+        """`wallet`: None = nobody tells what the key may do, and which coins can leave."""
         self.name = name
         self._work = Work(name, self._down)
         self.capabilities = capabilities
@@ -97,6 +103,11 @@ class WiredVenue(ABC):
         self._streams: dict[str, Stream] = {}
         self._links: Links | None = None
         self._stopped = asyncio.Event()
+        self._wallet = wallet
+        self._payouts_s = payouts_s
+        self._withdraws: bool | None = None
+        """Whether the key may; None = not told."""
+        self._payouts: Payouts | None = None
 
     # --- life --------------------------------------------------------------------------------------------
 
@@ -105,6 +116,21 @@ class WiredVenue(ABC):
 
     @abstractmethod
     async def examine(self) -> tuple[Finding, ...]: ...
+
+    async def _ask_wallet(self) -> None:
+        """What is not told is unknown, and no reason to stay away: `doctor` shows it."""
+        if self._wallet is None:
+            return
+        try:
+            self._withdraws = await self._wallet.can_withdraw()
+        except WireError as error:
+            self._trouble(f"what the key may do is not told: {error.text}")
+        self._payouts = Payouts(self._wallet.suspended, self._trouble, (WireError,))
+        self._work.spawn(self._payouts.run(self._stopped, self._payouts_s))
+
+    def suspended(self) -> tuple[str, ...]:
+        """Coins whose withdrawals are suspended, as far as it is told."""
+        return () if self._payouts is None else self._payouts.suspended
 
     def _connect(self, ears: dict[str, Ears], addresses: dict[str, Address]) -> None:
         """Make the streams, not yet started: up when all of them are."""
@@ -120,6 +146,8 @@ class WiredVenue(ABC):
     async def close(self) -> None:
         """What is under way is given its end; nothing is cancelled at the venue."""
         self._stopped.set()
+        if self._trading is not None:
+            self._trading.unsent.withdraw_entries()
         if self._public_feed is not None:
             self._public_feed.stop()
         for stream in self._streams.values():

@@ -12,9 +12,11 @@ from services.venues.binance.api import BinanceApi
 from services.venues.binance.base import Address
 from services.venues.binance.ears import Ears
 from services.venues.binance.hosts import BinanceSettings, check_hosts
-from services.venues.binance.rest import WINDOWS, BinanceDialect
+from services.venues.binance.rest import SPOT_WINDOWS, WINDOWS, BinanceDialect
 from services.venues.binance.sign import signer_of
 from services.venues.binance.venue import BinanceVenue
+from services.venues.binance.wallet import Wallet
+from services.venues.payouts import EVERY_S
 from services.venues.port import Outbox
 from services.venues.wire.bans import Bans
 from services.venues.wire.budget import Budget
@@ -39,6 +41,7 @@ def build_binance(
     timings: Timings | None = None,
     habits: Habits | None = None,
     budget: Budget | None = None,
+    payouts_s: float = EVERY_S,
 ) -> BinanceVenue:
     """Raises ValueError with one line for hosts that are not allowed and keys that are none. Nothing
     connects before `start`."""
@@ -53,28 +56,40 @@ def build_binance(
     def venue_ms() -> int:
         return (wall() + int((offset.offset_ms(boot_ns()) or 0.0) * MS)) // MS
 
-    def paused(seconds: float) -> None:
-        if bans is not None:
-            bans.note(host, seconds, wall() // MS)
-
     async def resync() -> None:
         offset.forget()
         await venue.resync()
 
-    spent = budget if budget is not None else Budget(WINDOWS)
-    if bans is not None:
-        spent.pause(boot_ns() + bans.left_ms(host, wall() // MS) * MS)
-    pool = Pool(transport_maker(tls if tls is not None else False))
-    rest = Rest(
-        host,
-        BinanceDialect(host, settings.key, sign, venue_ms),
-        spent,
-        pool,
-        timings=timings,
-        random=random.random,
-        resync=resync,
-        on_pause=paused,
-    )
+    pools: list[Pool] = []
+
+    def rest_of(host: str, spent: Budget) -> Rest:
+        def paused(seconds: float) -> None:
+            if bans is not None:
+                bans.note(host, seconds, wall() // MS)
+
+        if bans is not None:
+            spent.pause(boot_ns() + bans.left_ms(host, wall() // MS) * MS)
+        pool = Pool(transport_maker(tls if tls is not None and host.startswith("https") else False))
+        pools.append(pool)
+        return Rest(
+            host,
+            BinanceDialect(host, settings.key, sign, venue_ms),
+            spent,
+            pool,
+            timings=timings,
+            random=random.random,
+            resync=resync,
+            on_pause=paused,
+        )
+
+    async def close() -> None:
+        for pool in pools:
+            await pool.close()
+
+    rest = rest_of(host, budget if budget is not None else Budget(WINDOWS))
+    wallet = None
+    if settings.hosts.wallet and sign is not None:
+        wallet = Wallet(rest_of(settings.hosts.wallet, Budget(SPOT_WINDOWS)))
 
     def make_stream(
         entry: str, ears: Ears, up: Callable[[], None], down: Callable[[str], None], address: Address
@@ -98,7 +113,9 @@ def build_binance(
         outbox,
         offset,
         make_stream=make_stream,
-        close=pool.close,
+        close=close,
         wall=wall,
+        wallet=wallet,
+        payouts_s=payouts_s,
     )
     return venue

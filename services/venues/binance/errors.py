@@ -16,6 +16,8 @@ from services.venues.wire.errors import UNREADABLE, ErrorKind, WireError
 
 NOT_FOUND = "-2013"
 CANCEL_REJECTED = "-2011"
+GONE = (CANCEL_REJECTED, NOT_FOUND)
+"""To a cancel: ended, or never there."""
 DUPLICATE = "-4116"
 SPOT_REJECTED = "-2010"
 WOULD_TAKE = "-5022"

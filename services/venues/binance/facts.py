@@ -143,8 +143,8 @@ def reasons(
     return tuple(out)
 
 
-def findings(venue: str, facts: Facts) -> tuple[Finding, ...]:
-    """What `doctor` shows. The futures interface does not tell a key's rights: a person has to look."""
+def findings(venue: str, facts: Facts, withdraws: bool | None) -> tuple[Finding, ...]:
+    """What `doctor` shows. `withdraws`: as the wallet service tells; where there is none a person looks."""
 
     def row(check: str, verdict: Verdict, text: str, remedy: str = "") -> Finding:
         return Finding(subject=venue, check=check, verdict=verdict, text=text, remedy=remedy)
@@ -154,7 +154,7 @@ def findings(venue: str, facts: Facts) -> tuple[Finding, ...]:
     pool = "multi-assets mode: one pool of USDT and USDC" if facts.multi_assets else "single-asset mode"
     wrong = [why.partition(": ") for why in facts.reasons]
     return (
-        key_rights(venue, None),
+        key_rights(venue, withdraws),
         *(row("account mode", Verdict.STOP, head, rest) for head, _, rest in wrong),
         *(() if wrong else (row("account mode", Verdict.OK, "one-way, cross margin"),)),
         row("margin mode", Verdict.OK, pool),

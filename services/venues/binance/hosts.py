@@ -17,10 +17,13 @@ class Hosts(Struct, frozen=True, kw_only=True):
     """Scheme and authority."""
     stream: str
     """Scheme and authority; the three entry points follow."""
+    wallet: str = ""
+    """What the key may do, and which coins can leave; neither demo nor testnet tells."""
 
 
+WALLET = "https://api.binance.com"
 USDM: dict[str, Hosts] = {
-    "production": Hosts(rest="https://fapi.binance.com", stream="wss://fstream.binance.com"),
+    "production": Hosts(rest="https://fapi.binance.com", stream="wss://fstream.binance.com", wallet=WALLET),
     "demo": Hosts(rest="https://demo-fapi.binance.com", stream="wss://fstream.binancefuture.com"),
     "testnet": Hosts(rest="https://testnet.binancefuture.com", stream="wss://fstream.binancefuture.com"),
 }
@@ -39,6 +42,7 @@ SPOT: dict[str, SpotHosts] = {
         stream="wss://stream.binance.com:9443",
         api="wss://ws-api.binance.com:443/ws-api/v3",
         index=USDM["production"].rest,
+        wallet=WALLET,
     ),
     "demo": SpotHosts(
         rest="https://demo-api.binance.com",
@@ -74,6 +78,8 @@ def hosts_of(profile: str) -> Hosts:
 def check_hosts(hosts: Hosts) -> None:
     """Raises ValueError with one line: plain text only on this machine (bug row B12)."""
     named = [(hosts.rest, "https"), (hosts.stream, "wss")]
+    if hosts.wallet:
+        named.append((hosts.wallet, "https"))
     if isinstance(hosts, SpotHosts):
         named.append((hosts.api, "wss"))
         if hosts.index:

@@ -142,8 +142,10 @@ class Calls:
         weights: Mapping[str, int],
         signed: bool = True,
         repeat: bool = False,
+        order: str = "",
     ) -> T:
-        """`repeat`: saying it twice does no harm (cancels, settings, keep-alives); an order never."""
+        """`repeat`: saying it twice does no harm (cancels, settings, keep-alives); an order never.
+        `order`: the client id of a new one."""
         body = await self.rest.call(
             Request(
                 method=method,
@@ -153,6 +155,7 @@ class Calls:
                 idempotent=repeat,
                 lane=lane,
                 weights=weights,
+                order=order,
             )
         )
         return decode(kind, body, path)

@@ -23,7 +23,9 @@ from services.venues.binance.futures_trading import FuturesTrading
 from services.venues.binance.hosts import BinanceSettings, check_hosts
 from services.venues.binance.market import MarketEars, PublicEars
 from services.venues.binance.private import PrivateEars
+from services.venues.binance.wallet import Wallet
 from services.venues.live import Capabilities, Finding
+from services.venues.payouts import EVERY_S
 from services.venues.port import Outbox
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber
@@ -50,6 +52,8 @@ class BinanceVenue(WiredVenue):
         make_stream: MakeStream,
         close: Callable[[], Awaitable[None]],
         wall: Callable[[], int] = steady_ns,
+        wallet: Wallet | None = None,
+        payouts_s: float = EVERY_S,
     ) -> None:
         check_hosts(settings.hosts)
         if not settings.symbols:
@@ -67,7 +71,18 @@ class BinanceVenue(WiredVenue):
             funding_price="mark",
             history=True,
         )
-        super().__init__(name, can, api, outbox, offset, make_stream=make_stream, close=close, wall=wall)
+        super().__init__(
+            name,
+            can,
+            api,
+            outbox,
+            offset,
+            make_stream=make_stream,
+            close=close,
+            wall=wall,
+            wallet=wallet,
+            payouts_s=payouts_s,
+        )
         self.multi_assets: bool | None = None
         self._settings = settings
         self._api = api
@@ -86,6 +101,7 @@ class BinanceVenue(WiredVenue):
             leverage=self._settings.leverage,
             say=self._trouble,
         )
+        await self._ask_wallet()
         self._listed = self._facts.instruments
         self.funding_caps = self._facts.caps
         self.multi_assets = self._facts.multi_assets
@@ -160,6 +176,7 @@ class BinanceVenue(WiredVenue):
             lambda coin: facts.weight(coin, market.weights),
             name_trades=trading.name_trades,
             frames=lambda: trading.frames,
+            suspended=self.suspended,
             venue_now=self.venue_now,
             wall=self._wall,
         )
@@ -190,4 +207,4 @@ class BinanceVenue(WiredVenue):
         return found
 
     async def examine(self) -> tuple[Finding, ...]:
-        return findings(self.name, self._facts)
+        return findings(self.name, self._facts, self._withdraws)

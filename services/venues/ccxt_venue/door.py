@@ -19,6 +19,7 @@ from services.venues.ccxt_venue.exact import LANE, Fence, ForbiddenHost, open_ex
 from services.venues.ccxt_venue.sockets import Sockets
 from services.venues.wire.budget import Budget, Lane, Window
 from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.unsent import Unsent
 
 UNIFIED = frozenset(
     {
@@ -77,6 +78,8 @@ APART = {"okx": 4}
 """Exchanges that limit each kind of question by itself, and how much more than one of them alone all together
 may be: one bucket for all, as the library has it, has no room for the account beside the market."""
 CALL: ContextVar[str] = ContextVar("ccxt call", default="")
+ORDER: ContextVar[str] = ContextVar("ccxt order", default="")
+"""The client id of the new order that this task sends."""
 
 
 def _windows(exchange: str, limit: int) -> list[Window]:
@@ -112,6 +115,7 @@ class Door:
         limit = int(span_ms / max(float(self._exchange.rateLimit), 1.0) * UNIT)
         self.budget = budget if budget is not None else Budget(_windows(exchange, limit))
         self.has: Mapping[str, object] = self._exchange.has
+        self.unsent = Unsent()
 
     def can(self, flag: str) -> bool:
         """True and nothing else: `emulated` is no yes (fact sheet 3)."""
@@ -172,12 +176,15 @@ class Door:
         except Exception as error:
             raise WireError(ErrorKind.DENIED, errors.told(error)) from None
 
-    async def ask(self, name: str, *args: object, lane: Lane = Lane.DATA, **more: object) -> Any:
-        """One call by name. Raises WireError, and nothing else whatever the library does."""
+    async def ask(
+        self, name: str, *args: object, lane: Lane = Lane.DATA, order: str = "", **more: object
+    ) -> Any:
+        """One call by name; `order`: the client id of a new one. Raises WireError, and nothing else whatever
+        the library does."""
         if name not in ALLOWED:
             raise ValueError(f"{name} is not to be called")
         write = name in WRITES
-        token, call = LANE.set(lane), CALL.set(name)
+        token, call, sends = LANE.set(lane), CALL.set(name), ORDER.set(order)
         try:
             return await getattr(self._exchange, name)(*args, **more)
         except WireError:
@@ -187,6 +194,7 @@ class Door:
         finally:
             LANE.reset(token)
             CALL.reset(call)
+            ORDER.reset(sends)
 
     def _judged(self, error: Exception, *, write: bool) -> WireError:
         if isinstance(error, ForbiddenHost):
@@ -252,6 +260,8 @@ class Door:
             now = boot_ns()
             wait = self.budget.wait(now, lane, weights)
             if wait == 0 and now - began <= patience * 1e9:
+                # A connection may yet have to be opened: a cancel that comes now is said again behind it.
+                self.unsent.leave(ORDER.get())
                 self.budget.take(now, weights)
                 return
             # Also what comes free only after the machine has slept: what was meant then is not sent now.

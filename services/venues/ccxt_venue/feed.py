@@ -22,6 +22,7 @@ from services.venues.ccxt_venue.facts import Listed, coins_of
 from services.venues.ccxt_venue.followed import Habits
 from services.venues.ccxt_venue.line import MARKET, Line
 from services.venues.live import Levels
+from services.venues.payouts import EVERY_S
 from services.venues.wire.numbers import wire_int, wire_positive
 
 MS = 1_000_000
@@ -43,7 +44,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     marks_s: float = 3.0
     coins_s: float = 4.0
     rates_s: float = 30.0
-    payouts_s: float = 600.0
+    payouts_s: float = EVERY_S
     """Which withdrawals are suspended."""
     markets_s: float = 3_600.0
     """The list of markets: what was closed, what has other steps."""

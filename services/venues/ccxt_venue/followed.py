@@ -42,6 +42,8 @@ class Habits(Struct, frozen=True, kw_only=True):
     step_s: float = 0.25
     most_wait_s: float = 30.0
     """Between two connections, at most."""
+    stood_s: float = 60.0
+    """A connection that has not lasted so long makes the next wait longer: the venue counts connections."""
 
 
 class Followed:
@@ -130,6 +132,8 @@ class Followed:
 
     async def _follow(self, name: str) -> None:
         waits = Backoff(first=0.25, most=self._habits.most_wait_s, random=random.random)
+        since: float | None = None
+        """The first book of this connection."""
         while True:
             market = self._listed[name]
             if market.closed:
@@ -143,9 +147,12 @@ class Followed:
             except READING as error:
                 self._say(f"{name}: the stream of its book has ended: {told(error)}")
                 self._lose(name)
+                if since is not None and self._clock() - since >= self._habits.stood_s:
+                    waits.reset()
+                since = None
                 await asyncio.sleep(waits.next())
                 continue
-            waits.reset()
+            since = self._clock() if since is None else since
 
     def _take(self, name: str, book: Mapping[str, Any]) -> None:
         self._held[name] = book

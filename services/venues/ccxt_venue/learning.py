@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -46,3 +47,10 @@ async def _tier_unit(exchange: str, door: Door, symbol: str, market: Any) -> Dec
     marks = await door.ask("fetch_mark_prices", [symbol])
     mark = wire_positive((marks.get(symbol) or {}).get("markPrice"), f"{symbol} mark")
     return mark * wire_positive(market.get("contractSize"), f"{symbol} contract size") * SAFE_CUT
+
+
+async def suspended(door: Door) -> tuple[str, ...]:
+    """Coins that can leave by none of their chains. Raises WireError and what a reply of any shape may."""
+    found = await door.ask("fetch_currencies")
+    shut = (code for code, row in found.items() if isinstance(row, Mapping) and row.get("withdraw") is False)
+    return tuple(sorted(str(code) for code in shut))

@@ -5,7 +5,8 @@ Read in its source (4.5.90):
 - An exception in a handler, or a frame that is no JSON, ends its receiving loop without a word: the
   connection stays open and says nothing more. Here it ends the connection.
 - Books outlive a connection, and Bybit's handler applies a change to whatever book there is, an empty one
-  too. Here every connection begins without books, and a change before a whole book ends it.
+  too, and looks at no number. Here every connection begins without books, and a change before a whole book,
+  or one whose number is not the next one, ends it.
 - Its heartbeat and its waits between connections go by the wall's clock, which somebody may set: set back by
   hours, it would notice no dead socket for hours. Here silence is judged by us, and so is the wait.
 
@@ -21,7 +22,7 @@ from typing import Any, Protocol
 from services.runtime.clock import boot_s
 
 READ = ("okx", "bybit")
-"""OKX's handler holds each change against the number of the one before; Bybit's numbers only have to grow."""
+"""OKX's handler holds each change against the number of the one before; Bybit's are held here."""
 BEAT_MS = 2_000
 """Between two questions whether the other side is there: a quiet market is as fresh as the last answer."""
 
@@ -42,7 +43,10 @@ class Proof:
         self._numbers: dict[str, int] = {}
 
     def bybit(self, frame: Mapping[str, Any]) -> None:
-        """Whole first, then changes with numbers that grow. Raises Unproven."""
+        """Whole first, then changes, each with the next number: `u` counts every frame of its topic. A whole
+        book begins anew from whatever number it has, 1 after a restart of theirs. `seq` has gaps and proves
+        nothing. Raises Unproven.
+        """
         topic = str(frame.get("topic") or "")
         if not topic.startswith("orderbook."):
             return
@@ -54,7 +58,7 @@ class Proof:
             known = self._numbers.get(topic)
             if known is None:
                 raise Unproven(f"{topic}: a change before a whole book")
-            if number <= known:
+            if number != known + 1:
                 raise Unproven(f"{topic}: change {number} after {known}")
         self._numbers[topic] = number
 

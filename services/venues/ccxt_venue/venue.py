@@ -13,8 +13,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec import Struct, structs
 
 from services.domain.events import Event, OrderRejected, VenueLink
 from services.domain.instrument import Instrument
@@ -28,14 +27,14 @@ from services.venues.ccxt_venue.facts import Listed
 from services.venues.ccxt_venue.feed import Feed, Pace
 from services.venues.ccxt_venue.findings import findings
 from services.venues.ccxt_venue.followed import Habits
-from services.venues.ccxt_venue.learning import learn
+from services.venues.ccxt_venue.learning import learn, suspended
 from services.venues.ccxt_venue.line import ACCOUNT, MARKET, Line
 from services.venues.ccxt_venue.manners import MANNERS, Manner
-from services.venues.ccxt_venue.payouts import Payouts
 from services.venues.ccxt_venue.relisting import Relisting
 from services.venues.ccxt_venue.rows import Account
 from services.venues.ccxt_venue.trading import Trading
 from services.venues.live import Capabilities, Finding, Levels, VenueHealth, connected
+from services.venues.payouts import Payouts
 from services.venues.port import Outbox
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber, wire_int
@@ -157,7 +156,7 @@ class CcxtVenue:
             self._account = await self._manner.account(self._door)
             self.reasons += self._account.wrong
             if self.reasons:
-                self.capabilities = replace(self.capabilities, orders=False)
+                self.capabilities = structs.replace(self.capabilities, orders=False)
         parts = (MARKET, ACCOUNT) if self._manner is not None else (MARKET,)
         self._line = Line(parts, self._pace.silence_s, self._up, self._down, boot_s)
         self._feed = Feed(
@@ -176,7 +175,7 @@ class CcxtVenue:
             capped=self._capped,
         )
         if self._manner is not None:
-            payouts = Payouts(self._door, self._trouble)
+            payouts = Payouts(lambda: suspended(self._door), self._trouble, READING, told)
             self._work.spawn(payouts.run(self._stopped, self._pace.payouts_s))
             self._trading = Trading(
                 self.name,
@@ -215,6 +214,7 @@ class CcxtVenue:
     async def close(self) -> None:
         """What is under way is given its end; nothing is cancelled at the venue."""
         self._stopped.set()
+        self._door.unsent.withdraw_entries()
         if self._feed is not None:
             self._feed.stop()
         await self._work.finish(CLOSE_S)

@@ -231,8 +231,9 @@ class FtxRest:
         """`request`: of `order_request`; `begun`: what `rest.begin` made of it."""
         return decode_result(wire.Order, await self.rest.call(request, begun), request.path)
 
-    async def place_conditional(self, body: Mapping[str, Any], lane: Lane) -> wire.Conditional:
-        return await self._send(wire.Conditional, "POST", "/conditional_orders", body, lane)
+    async def place_conditional(self, request: Request) -> wire.Conditional:
+        """`request`: of `conditional_request`."""
+        return decode_result(wire.Conditional, await self.rest.call(request), request.path)
 
     async def cancel(self, request: Request, begun: Begun | None = None) -> None:
         """`request`: of `cancel_request`. Queued is not yet done."""
@@ -256,6 +257,11 @@ class FtxRest:
 def order_request(body: Mapping[str, Any], lane: Lane) -> Request:
     """A new order, `orders.order_body`."""
     return _sending("POST", "/orders", body, lane, _ORDER)
+
+
+def conditional_request(body: Mapping[str, Any], lane: Lane) -> Request:
+    """A new conditional order, `orders.conditional_body`."""
+    return _sending("POST", "/conditional_orders", body, lane)
 
 
 def cancel_request(client_order_id: str, venue_order_id: str) -> Request:
@@ -285,6 +291,7 @@ def _sending(
         idempotent=method == "DELETE",
         lane=lane,
         weights=weights,
+        order=str(body.get("clientId", "")) if body is not None else "",
     )
 
 

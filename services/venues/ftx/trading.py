@@ -28,11 +28,12 @@ from services.venues.ftx import errors, parse
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.account import owner_of, read_account
 from services.venues.ftx.orders import OrderBook, conditional_body, order_body
-from services.venues.ftx.rest import FtxRest, cancel_request, order_request
+from services.venues.ftx.rest import FtxRest, cancel_request, conditional_request, order_request
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import WireError
 from services.venues.wire.latency import Latencies
 from services.venues.wire.rest import Begun, Request
+from services.venues.wire.unsent import WITHDRAWN
 
 ORPHAN_WAIT_S = 0.5
 """A fill whose order nobody has named waits so long for our own reply before the venue is asked."""
@@ -64,20 +65,24 @@ class Trading:
         self._venue_now = venue_now
         self._wall = wall
         self._orders = OrderBook(venue, by_market, wall, tell)
+        self.unsent = api.rest.unsent
 
     def submit(self, order: OrderRequest) -> Coroutine[Any, Any, None]:
         """Writes an ordinary order in this call, where no wait stands in its way. What is given back waits
         for the answer, and has to be run. Never raises: a fault of ours comes out of that too.
         """
-        started = boot_ns()
+        started, name = boot_ns(), order.client_order_id
         try:
             market = order.instrument.removesuffix(f".{self._venue}")
             lane = Lane.SAFE if order.closing else Lane.ENTRY
+            self.unsent.hand(name, entry=lane is Lane.ENTRY)
             if order.trigger is not None:
-                return self._conditional(order, conditional_body(order, market), lane, started)
+                waiting = conditional_request(conditional_body(order, market), lane)
+                return self._conditional(name, waiting, started)
             request = order_request(order_body(order, market), lane)
-            return self._placed(order.client_order_id, request, self._api.rest.begin(request), started)
+            return self._placed(name, request, self._api.rest.begin(request), started)
         except Exception as error:
+            self.unsent.over(name)
             return _raised(error)
 
     async def _placed(self, name: str, request: Request, begun: Begun | None, started: int) -> None:
@@ -85,19 +90,22 @@ class Trading:
             self._orders.placed(await self._api.place(request, begun), name)
         except (WireError, parse.ParseError, parse.BadNumber) as error:
             self._not_placed(name, error)
+        finally:
+            self.unsent.over(name)
         self.latencies.add(boot_ns() - started)
 
-    async def _conditional(
-        self, order: OrderRequest, body: Mapping[str, Any], lane: Lane, started: int
-    ) -> None:
-        name = order.client_order_id
+    async def _conditional(self, name: str, request: Request, started: int) -> None:
         try:
-            self._orders.placed_conditional(await self._api.place_conditional(body, lane), name)
+            self._orders.placed_conditional(await self._api.place_conditional(request), name)
         except (WireError, parse.ParseError, parse.BadNumber) as error:
             self._not_placed(name, error)
+        finally:
+            self.unsent.over(name)
         self.latencies.add(boot_ns() - started)
 
     def _not_placed(self, name: str, error: Exception) -> None:
+        if self.unsent.told(name):
+            return
         now = self._wall()
         if isinstance(error, WireError) and not error.kind.executed:
             self._tell(OrderRejected(self._venue, name, f"{error.kind.value}: {error.text}", now, now))
@@ -106,18 +114,31 @@ class Trading:
         self._tell(OrderUnknown(self._venue, name, str(error), now))
 
     def cancel(self, client_order_id: str, venue_order_id: str) -> Coroutine[Any, Any, None]:
-        """As `submit`: a cancel never leaves behind an order that was handed over after it."""
+        """As `submit`: a cancel never leaves behind an order that was handed over after it. An order that has
+        not left is withdrawn in this call."""
         try:
+            if self.unsent.withdraw(client_order_id):
+                return self._withdrawn(client_order_id)
             request = cancel_request(client_order_id, venue_order_id)
             return self._canceled(client_order_id, venue_order_id, request, self._api.rest.begin(request))
         except Exception as error:
             return _raised(error)
 
+    async def _withdrawn(self, name: str) -> None:
+        now = self._wall()
+        self._tell(OrderRejected(self._venue, name, f"denied: {WITHDRAWN}", now, now))
+
     async def _canceled(
         self, client_order_id: str, venue_order_id: str, request: Request, begun: Begun | None
     ) -> None:
         try:
-            await self._api.cancel(request, begun)
+            try:
+                await self._api.cancel(request, begun)
+            except WireError as error:
+                # Our order may have arrived behind its cancel.
+                if error.code != errors.NOT_FOUND or not await self.unsent.ended(client_order_id):
+                    raise
+                await self._api.cancel(request)
             if venue_order_id.startswith("c"):
                 # Of a conditional order this is the last word: the streams do not speak of them.
                 now = self._wall()

@@ -185,6 +185,7 @@ class FtxVenue:
 
     async def close(self) -> None:
         """What is under way is given its end; nothing is cancelled at the venue."""
+        self._trading.unsent.withdraw_entries()
         if self._feed is not None:
             self._feed.stop()
         if self._stream is not None:

@@ -20,6 +20,7 @@ from services.venues.wire.connection import Answer, WarmTransport
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.head import request_bytes
 from services.venues.wire.pool import Pool
+from services.venues.wire.unsent import Unsent
 
 TRIES = 3
 """Of an idempotent request (DESIGN 6)."""
@@ -41,6 +42,8 @@ class Request(Struct, frozen=True, kw_only=True):
     lane: Lane = Lane.DATA
     weights: Mapping[str, int] = {}
     """By window of the venue's budget."""
+    order: str = ""
+    """The client id of a new order: it may be withdrawn until its bytes are written (`Unsent`)."""
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -80,6 +83,9 @@ class Timings(Struct, frozen=True, kw_only=True):
     read_s: float = 10.0
     total_s: float = 10.0
     """Of a request with all its tries and waits."""
+    order_s: float = 5.0
+    """An order is written within this, or not at all: ten seconds after it was handed over, "no such order"
+    is believed."""
 
 
 class Begun(NamedTuple):
@@ -119,6 +125,7 @@ class Rest:
         self._resync = resync
         self._on_pause = on_pause
         self._clock = clock
+        self.unsent = Unsent()
 
     def begin(self, request: Request) -> Begun | None:
         """Write a request in this call, where the budget has room and a connection is warm; hand what is
@@ -148,6 +155,7 @@ class Rest:
         except ValueError as error:
             text = f"{request.method} {request.path} was not sent: {error}"
             raise WireError(ErrorKind.DENIED, text) from None
+        self.unsent.leave(request.order)
         # Counted before it leaves, and counted even if it fails.
         self.budget.take(self._clock(), request.weights)
         return transport.ask(said)
@@ -155,7 +163,9 @@ class Rest:
     async def call(self, request: Request, begun: Begun | None = None) -> bytes:
         """The body of a good reply. Raises WireError; for an order its kind says whether it may live.
         `begun`: its first try is under way."""
-        deadline = self._clock() + int(self._timings.total_s * SECOND) if begun is None else begun.deadline
+        now = self._clock()
+        deadline = now + int(self._timings.total_s * SECOND) if begun is None else begun.deadline
+        send_by = min(deadline, now + int(self._timings.order_s * SECOND)) if request.order else deadline
         tries = TRIES if request.idempotent else 1
         resynced = False
         failed = 0
@@ -163,7 +173,7 @@ class Rest:
             try:
                 started, begun = begun, None
                 if started is None:
-                    started = await self._start(request, deadline)
+                    started = await self._start(request, send_by, deadline)
                 return await self._finish(request, started)
             except WireError as error:
                 if not resynced and self._resync is not None and self._dialect.stale_clock(error):
@@ -178,14 +188,14 @@ class Rest:
                     raise
             await asyncio.sleep(wait)
 
-    async def _start(self, request: Request, deadline: int) -> Begun:
-        await self._wait_for_budget(request, deadline)
-        transport = await self._connection(request, deadline)
+    async def _start(self, request: Request, send_by: int, deadline: int) -> Begun:
+        await self._wait_for_budget(request, send_by)
+        transport = await self._connection(request, send_by)
         name = f"{request.method} {request.path}"
         try:
-            async with asyncio.timeout(max(0.0, (deadline - self._clock()) / SECOND)):
+            async with asyncio.timeout(max(0.0, (send_by - self._clock()) / SECOND)):
                 await transport.warm_up(self._base, self._timings.connect_s)
-            if self._clock() >= deadline:
+            if self._clock() >= send_by:
                 # It waited too long, or the machine slept: what was meant then is not sent now.
                 raise WireError(ErrorKind.DENIED, f"{name}: too late to be sent")
             return Begun(transport, self._ask(transport, request), deadline)

@@ -39,6 +39,7 @@ class SpotReader:
         name_trades: Callable[[list[wire.Trade]], Awaitable[None]],
         transfers: Callable[[], tuple[TransferBooked, ...]],
         frames: Callable[[], int],
+        suspended: Callable[[], tuple[str, ...]],
         venue_now: Callable[[], int],
         wall: Callable[[], int],
     ) -> None:
@@ -51,6 +52,7 @@ class SpotReader:
         self._name_trades = name_trades
         self._transfers = transfers
         self._frames = frames
+        self._suspended = suspended
         self._venue_now = venue_now
         self._wall = wall
         self._coins = {coin for spec in by_symbol.values() for coin in (spec.underlying, spec.quote)}
@@ -84,6 +86,7 @@ class SpotReader:
             fills=fills,
             payments=(),
             transfers=tuple(each for each in self._transfers() if each.ts_event >= fills_since),
+            suspended=self._suspended(),
             ts_event=at,
             ts=self._wall(),
         )

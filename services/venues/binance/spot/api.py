@@ -113,8 +113,16 @@ class SpotApi:
     # Orders.
 
     async def place(self, body: Mapping[str, str], lane: Lane) -> wire.Order:
-        path = "/api/v3/order"
-        return (await self._calls.send(spot.Order, "POST", path, body, lane, weights=ORDER_WEIGHTS)).plain()
+        row = await self._calls.send(
+            spot.Order,
+            "POST",
+            "/api/v3/order",
+            body,
+            lane,
+            weights=ORDER_WEIGHTS,
+            order=body["newClientOrderId"],
+        )
+        return row.plain()
 
     async def cancel(self, symbol: str, client_order_id: str, order_id: str) -> wire.Order:
         """By the venue's id where it is known, else by ours."""

@@ -15,6 +15,8 @@ from services.venues.binance.rest import SPOT_WINDOWS, WINDOWS, BinanceDialect
 from services.venues.binance.sign import signer_of
 from services.venues.binance.spot.api import SpotApi
 from services.venues.binance.spot.venue import SpotVenue
+from services.venues.binance.wallet import Wallet
+from services.venues.payouts import EVERY_S
 from services.venues.port import Outbox
 from services.venues.wire.bans import Bans
 from services.venues.wire.budget import Budget
@@ -39,6 +41,7 @@ def build_spot(
     timings: Timings | None = None,
     habits: Habits | None = None,
     budget: Budget | None = None,
+    payouts_s: float = EVERY_S,
 ) -> SpotVenue:
     """Raises ValueError with one line for hosts that are not allowed and keys that are none. Nothing
     connects before `start`."""
@@ -47,7 +50,8 @@ def build_spot(
     if bool(secret) != bool(settings.key):
         raise ValueError(f"{name}: a key needs its secret, and a secret its key")
     secure = any(
-        url.startswith(("https", "wss")) for url in (hosts.rest, hosts.stream, hosts.api, hosts.index)
+        url.startswith(("https", "wss"))
+        for url in (hosts.rest, hosts.stream, hosts.api, hosts.index, hosts.wallet)
     )
     tls = ssl.create_default_context() if secure else None
     offset = ClockOffset()
@@ -109,6 +113,11 @@ def build_spot(
     if hosts.index:
         # No key goes there: what coins are worth is public.
         index = rest_of(hosts.index, BinanceDialect(hosts.index, "", None, venue_ms), Budget(WINDOWS))
+    wallet = None
+    if hosts.wallet and sign is not None:
+        dialect = BinanceDialect(hosts.wallet, settings.key, sign, venue_ms)
+        same = hosts.wallet == hosts.rest
+        wallet = Wallet(spot if same else rest_of(hosts.wallet, dialect, Budget(SPOT_WINDOWS)))
     venue = SpotVenue(
         name,
         settings,
@@ -119,5 +128,7 @@ def build_spot(
         make_stream=make_stream,
         close=close,
         wall=wall,
+        wallet=wallet,
+        payouts_s=payouts_s,
     )
     return venue

@@ -61,8 +61,9 @@ def reasons(account: spot.Account) -> tuple[str, ...]:
     return tuple(out)
 
 
-def findings(venue: str, facts: SpotFacts) -> tuple[Finding, ...]:
-    """What `doctor` shows. `canWithdraw` is the account's; only where it is false does it clear the key."""
+def findings(venue: str, facts: SpotFacts, withdraws: bool | None) -> tuple[Finding, ...]:
+    """What `doctor` shows. `withdraws`: of the key, as the wallet service tells. `canWithdraw` is the
+    account's; where nobody tells of the key it clears it if it is false."""
 
     def row(check: str, verdict: Verdict, text: str, remedy: str = "") -> Finding:
         return Finding(subject=venue, check=check, verdict=verdict, text=text, remedy=remedy)
@@ -71,7 +72,7 @@ def findings(venue: str, facts: SpotFacts) -> tuple[Finding, ...]:
         return (row(KEY_RIGHTS, Verdict.WARN, "no key: market data only"),)
     wrong = [why.partition(": ") for why in facts.reasons]
     return (
-        key_rights(venue, False if facts.account.canWithdraw is False else None),
+        key_rights(venue, withdraws or (False if facts.account.canWithdraw is False else withdraws)),
         *(row("account mode", Verdict.STOP, head, rest) for head, _, rest in wrong),
         *(() if wrong else (row("account mode", Verdict.OK, "spot: coins, no positions, nothing lent"),)),
     )

@@ -19,7 +19,9 @@ from services.venues.binance.spot.facts import SpotFacts, findings, learn
 from services.venues.binance.spot.feed import SpotFeed
 from services.venues.binance.spot.private import SpotPrivateEars
 from services.venues.binance.spot.trading import SpotTrading
+from services.venues.binance.wallet import Wallet
 from services.venues.live import Capabilities, Finding
+from services.venues.payouts import EVERY_S
 from services.venues.port import Outbox
 from services.venues.wire.offset import ClockOffset
 
@@ -39,6 +41,8 @@ class SpotVenue(WiredVenue):
         make_stream: MakeStream,
         close: Callable[[], Awaitable[None]],
         wall: Callable[[], int] = steady_ns,
+        wallet: Wallet | None = None,
+        payouts_s: float = EVERY_S,
     ) -> None:
         check_hosts(settings.hosts)
         if not settings.symbols:
@@ -53,7 +57,18 @@ class SpotVenue(WiredVenue):
             funding_price="none",
             history=False,
         )
-        super().__init__(name, can, api, outbox, offset, make_stream=make_stream, close=close, wall=wall)
+        super().__init__(
+            name,
+            can,
+            api,
+            outbox,
+            offset,
+            make_stream=make_stream,
+            close=close,
+            wall=wall,
+            wallet=wallet,
+            payouts_s=payouts_s,
+        )
         self._settings = settings
         self._api = api
         self._sign = sign
@@ -66,6 +81,7 @@ class SpotVenue(WiredVenue):
         facts = self._facts = await learn(
             self.name, self._api, self._settings.symbols, keyed=self._sign is not None, say=self._trouble
         )
+        await self._ask_wallet()
         self._listed = facts.instruments
         public = self._public = PublicEars(
             self._listed,
@@ -128,6 +144,7 @@ class SpotVenue(WiredVenue):
             name_trades=trading.name_trades,
             transfers=lambda: tuple(trading.transfers.values()),
             frames=lambda: trading.frames,
+            suspended=self.suspended,
             venue_now=self.venue_now,
             wall=self._wall,
         )
@@ -149,4 +166,4 @@ class SpotVenue(WiredVenue):
         return self._settings.hosts.api
 
     async def examine(self) -> tuple[Finding, ...]:
-        return findings(self.name, self._facts)
+        return findings(self.name, self._facts, self._withdraws)
