@@ -59,6 +59,7 @@ def test_a_well_engine_has_no_finding(world: DeskWorld) -> None:
     ],
 )
 def test_each_limit_of_the_machine_is_found(world: DeskWorld, process: ProcessHealth, text: str) -> None:
+    """Bug L1: the watch works."""
     view = look(world, process=process)
     assert not view.ok
     assert len(view.findings) == 1
@@ -84,6 +85,7 @@ def test_trouble_of_the_store_is_found(world: DeskWorld, store: StoreHealthView,
 
 
 def test_a_slow_venue_with_a_spent_budget_is_found_twice_and_hides_nothing(world: DeskWorld) -> None:
+    """Bugs L6, L7: the rate budget is watched too, and one failing check hides no other."""
     meta = replace(
         META,
         latency={"alpha": (Decimal(20), Decimal(501)), "beta": (Decimal(20), Decimal(500))},
@@ -134,6 +136,7 @@ def test_readings_become_alerts_and_resolve_and_bind_nothing() -> None:
 
 
 def test_the_vitals_measure_this_process(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    """Bug L2: a reading is one look that waits for nothing."""
     import psutil
 
     from services.drive.standing import Standing

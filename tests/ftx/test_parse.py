@@ -168,6 +168,7 @@ def test_times_are_exact_and_need_their_offset() -> None:
 
 
 def test_a_prediction_needs_rate_and_instant() -> None:
+    """Bugs E1, E2: rate and instant come from the statistics, and none is made of a half."""
     stats = wire.FutureStats(nextFundingRate=D("0.00025"), nextFundingTime="2019-03-29T03:00:00+00:00")
     row = parse.predicted("ftx", "BTC-PERP", stats, D(1), 5)
     assert row is not None

@@ -102,6 +102,7 @@ def test_projected_funding_of_any_planned_pair_is_not_negative_before_costs(
     one_next: int,
     other_next: int,
 ) -> None:
+    """Bug E3: the higher rate is sold and the lower bought, whatever the schedules."""
     legs = (
         leg("alpha", text(one * 5), smoothed=text(smooth), interval=one_interval,
             next_ts=WINDOW + one_next * HOUR),
@@ -118,6 +119,7 @@ def test_projected_funding_of_any_planned_pair_is_not_negative_before_costs(
 def test_scaling_rate_and_interval_by_the_same_factor_changes_neither_hourly_rate_nor_ranking(
     high: Decimal, low: Decimal, third: Decimal, factor: Decimal
 ) -> None:
+    """Bug E4: a rate means nothing without its interval."""
     whole = tuple(leg(name, text(rate)) for name, rate in (("a", high), ("b", low), ("c", third)))
     scaled = tuple(
         leg(name, text(rate), interval=text(8 * factor))
@@ -146,6 +148,7 @@ def test_a_generous_pair_in_its_window_may_be_entered() -> None:
 
 
 def test_a_leg_receives_the_smaller_and_pays_the_larger_of_smoothed_and_current() -> None:
+    """Bug E6: one moving estimate alone enters nothing."""
     short, long = leg("alpha", "30", smoothed="20"), leg("beta", "2", smoothed="5")
     row = evaluate(short, long, rules(), WINDOW)
     assert row.spread == 15
@@ -153,6 +156,7 @@ def test_a_leg_receives_the_smaller_and_pays_the_larger_of_smoothed_and_current(
 
 
 def test_legs_on_different_schedules_are_projected_schedule_by_schedule() -> None:
+    """Bug E7: raw rates of unlike intervals are never set against each other."""
     short = leg("beta", "48", interval="1", next_ts=WINDOW + HOUR)
     long = leg("alpha", "8")
     row = evaluate(short, long, rules(params=replace(PARAMS, hold_h=Decimal(10))), WINDOW)
@@ -223,6 +227,7 @@ def test_an_unknown_or_overdue_settlement_is_never_guessed(next_ts: int | None) 
     ],
 )
 def test_the_three_economic_rules(spread: str, reasons: tuple[str, ...]) -> None:
+    """Bug E5: what four fills cost has to come back, and in time."""
     assert evaluate(leg("alpha", spread), leg("beta", "0"), rules(), WINDOW).refusals == reasons
 
 
@@ -287,7 +292,7 @@ def test_our_own_book_refuses_by_name(changed: dict[str, Any], reasons: tuple[st
 
 
 def test_groups_are_by_underlying_and_two_stablecoins_are_a_bet_on_the_peg() -> None:
-    """Bug A4: legs share their underlying; two stablecoins are a bet on the peg, and are called one."""
+    """Bugs A4, E8: legs share their underlying; two stablecoins are a bet on the peg, and are called one."""
     legs = (
         leg("alpha", "40"),
         leg("alpha", "1", quote="USDC"),

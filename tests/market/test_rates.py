@@ -56,6 +56,7 @@ def with_month(value: str = "0.0001", other: str = "0.0001") -> RateState:
     ],
 )
 def test_a_rate_above_three_percent_per_8h_is_dropped(value: str, interval: str | None, taken: bool) -> None:
+    """Bug E1: a price of about one is no rate, and is never taken for one."""
     state = RateState()
     row = rate(value, T0, kind=RateKind.PREDICTED, interval=interval)
     assert accept(state, row, T0) is taken

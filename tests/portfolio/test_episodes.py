@@ -56,6 +56,7 @@ def settled(amount: str, instrument: str = BTC_T.id) -> FundingSettled:
 
 
 def test_a_position_from_flat_to_flat_is_one_trade_net_of_fees_and_funding() -> None:
+    """Bug I4: no trade's result leaves out its fees or its funding."""
     book = EpisodeBook()
     assert trade(book, Side.BUY, "1", "20000", fee="10") == ()
     assert trade(book, Side.BUY, "1", "21000", fee="10") == ()

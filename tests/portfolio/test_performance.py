@@ -85,6 +85,7 @@ def test_thirty_daily_returns_are_needed() -> None:
 
 
 def test_a_loss_is_strictly_below_zero_and_the_profit_factor_is_gross_over_gross() -> None:
+    """Bugs I1, I2: gross over gross is no payoff ratio, and a flat trade is no loss."""
     made = p.metrics(
         "all", [episode(n, net) for n, net in enumerate(("6", "0", "-2", "-1"))], [], [], (0, DAY)
     )

@@ -201,6 +201,7 @@ def test_anything_unknown_refuses(changes: dict[str, object]) -> None:
 
 
 def test_every_bound_is_listed_and_the_binding_one_named() -> None:
+    """Bug E20: the size is bound by risk, equity, head-rooms and both books; a spread enlarges nothing."""
     answer = pair(head_rooms=(("portfolio leverage all", D(7_000)), ("coin exposure", D(9_000))))
     names = [name for name, _ in answer.bounds]
     assert names == [
