@@ -66,7 +66,7 @@ def compare(core: DeskCore, submit: Submitter, report: AccountReport, equity: De
     waiting = tuple(line for line in shown if not line.adopted)
     taken = [line for line in shown if line.adopted]
     figures.read(core, report.venue, taken, agrees=not shown and not book.undecided)
-    agreed = _agreeing(book, report, waiting)
+    agreed = tuple(line for line in _agreeing(book, report, waiting) if _believed(core, report, line))
     book.differences = waiting
     for line in agreed:
         _missing_leg(core, submit, line)
@@ -100,6 +100,14 @@ def _agreeing(
     return tuple(line for line in lines if line.id in before)
 
 
+def _believed(core: DeskCore, report: AccountReport, line: Difference) -> bool:
+    """A picture may be older than its stamp: what was traded there within the venue's settling time need not
+    be in it. A running flatten waits for nothing: what it sends for too much the venue refuses."""
+    since = report.ts_event - core.settings.exec.in_doubt_settling_s * SECOND
+    traded = core.orders.recent_fills(report.venue, since)
+    return bool(core.flattens.running()) or all(fill.instrument != line.subject for fill in traded)
+
+
 def _missing_leg(core: DeskCore, submit: Submitter, line: Difference) -> None:
     """Two agreeing reads show a position other than our books (SEMANTICS 5.6): what a pair believes to hold
     and the venue does not is a missing leg. Only a running flatten takes the figure into our books, so that
@@ -114,7 +122,9 @@ def _missing_leg(core: DeskCore, submit: Submitter, line: Difference) -> None:
         take_positions(core, submit, line)
         return
     size = core.ledger.size(spec) + beyond
+    taken = holdings.taken_from_legs(core, line.subject, size)
     booking.check_legs(core, submit, line.subject, "leg missing: two reads agree", size)
+    holdings.keep_alone(core, submit, line.subject, taken)
 
 
 def _may_explain(core: DeskCore, instrument: str) -> bool:

@@ -109,6 +109,28 @@ def short_legs(core: DeskCore, instrument: str, size: Decimal) -> Iterator[tuple
             yield pair, leg, held
 
 
+def taken_from_legs(core: DeskCore, instrument: str, size: Decimal) -> tuple[Decimal, Decimal]:
+    """(what pairs would lose at a position of `size`, signed; its average entry)."""
+    total = cost = ZERO
+    for _, leg, held in short_legs(core, instrument, size):
+        lost = leg.size - held
+        total += lost * leg.side.sign
+        cost += lost * (leg.entry_price or ZERO)
+    return total, cost / abs(total) if total else ZERO
+
+
+def keep_alone(core: DeskCore, submit: Submitter, instrument: str, taken: tuple[Decimal, Decimal]) -> None:
+    """What reads have taken from a pair by their word alone, no trade. Until that is accepted our own fills
+    hold it still: if the reads were wrong it stands, ours and hedged by nothing, and has its stop."""
+    size, entry = taken
+    if size == ZERO or not core.instruments[instrument].is_perp:
+        return
+    core.state.unpaired[instrument] = core.state.unpaired.get(instrument, ZERO) + size
+    if entry > ZERO:
+        core.state.unpaired_entry.setdefault(instrument, entry)
+    protection.settle_unpaired(core, submit, instrument, changed=True)
+
+
 def shrink_legs(core: DeskCore, instrument: str) -> None:
     """A small difference was adopted: what a pair believes in is no more than what is there. Nobody is called
     and nothing exits for it; an excess beyond the pair's residual bound is cut by the pair itself."""

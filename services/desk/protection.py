@@ -202,8 +202,11 @@ def _able(core: DeskCore, instrument: str) -> bool:
 
 
 def _paused(core: DeskCore, instrument: str) -> bool:
-    """Nothing new where a flatten is at work, or on a venue that has not been read or is not heard."""
+    """Nothing new where a flatten is at work, on a venue that has not been read or is not heard, or for a
+    position that its reads do not show as we do."""
     spec = core.instruments[instrument]
+    if any(line.subject == instrument for line in core.state.venue(spec.venue).differences):
+        return True
     if core.causes.has(UNREAD, f"venue:{spec.venue}") or not core.picture.connected(spec.venue, core.now):
         return True
     return any(

@@ -27,10 +27,11 @@ def order_outcomes(
 ) -> list[OrderFilled | OrderCanceled | OrderReport | FundingSettled | TransferBooked]:
     """The words we missed about open orders, in the order of the table.
 
-    An order that the venue acknowledged and no longer lists is gone. One that it never acknowledged is gone
-    only when the picture was taken later than the send and the venue's settling time; before that it may
-    still be on its way. One that was never acknowledged and is older than the report's fills is left to its
-    probes: fills may be missing. Of an acknowledged one every read since has listed the fills.
+    An order that the venue acknowledged and does not list is gone; one that it never acknowledged did not
+    arrive. Both only past the venue's settling time after its word, or the send: before that it may still be
+    on its way, or the picture older than its stamp. One that was never acknowledged and is older than the
+    report's fills is left to its probes: fills may be missing. Of an acknowledged one every read since has
+    listed the fills.
     """
     listed = {row.client_order_id: row for row in report.orders if row.client_order_id}
     missing: dict[str, Decimal] = {}
@@ -54,7 +55,7 @@ def order_outcomes(
         if born < fills_since and entry.answered_event is None:
             continue
         if entry.answered_event is not None:
-            if report.ts_event > entry.answered_event:
+            if report.ts_event >= entry.answered_event + settling_ns:
                 events.append(_gone(entry, filled, report))
         elif report.ts_event >= born + settling_ns:
             events.append(_gone(entry, filled, report) if filled > ZERO else _never_arrived(entry, report))

@@ -31,7 +31,7 @@ KEPT_IDS = 4_000
 
 @dataclass(slots=True)
 class SeenIds:
-    """Ids already booked, oldest first, with their venue time."""
+    """Ids already booked, in the order in which they were told, with their venue time."""
 
     ids: dict[str, int] = field(default_factory=dict)
     forgotten_ts: int = -1
@@ -250,6 +250,7 @@ def _first_time(seen: SeenIds, key: str, ts: int) -> bool:
         return False
     seen.ids[key] = ts
     if len(seen.ids) > KEPT_IDS:
-        for old in list(seen.ids)[: KEPT_IDS // 4]:
+        # By their times: one stamped far ahead, while the venue's clock was off, would make later ones known.
+        for old in sorted(seen.ids, key=seen.ids.__getitem__)[: KEPT_IDS // 4]:
             seen.forgotten_ts = max(seen.forgotten_ts, seen.ids.pop(old))
     return True

@@ -143,6 +143,13 @@ def test_the_vitals_measure_this_process(monkeypatch: pytest.MonkeyPatch, tmp_pa
     from services.settings.layout import StateLayout
     from services.settings.parameters import Settings
 
+    waited: list[float | None] = []
+
+    def percent(interval: float | None = None) -> float:
+        waited.append(interval)
+        return 50.0
+
+    monkeypatch.setattr(psutil, "cpu_percent", percent)
     clock = iter(range(0, 1_000, 10))
     session = Standing(StateLayout(tmp_path), Settings(), "test", wall_time=False)  # type: ignore[arg-type]
     vitals = Vitals(session, clock=lambda: float(next(clock)))
@@ -153,6 +160,8 @@ def test_the_vitals_measure_this_process(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert process.memory_mb is not None
     assert process.memory_mb > 5
     assert process.cpu is not None
+    assert process.machine_cpu == 0.5
+    assert waited == [None, None]
     assert (process.loop_lag_ms, process.loop_lag_worst_ms) == (3.0, 4.0)
     assert process.files is not None
     assert process.files > 0

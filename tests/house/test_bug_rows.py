@@ -125,8 +125,8 @@ ROWS = {
     "O5": "H · no clean stop",
     "O9": "C · nothing is wired: the order path asks neither gate nor breaker",
 }
-"""Severity and the article's mistake, in words: all rows of A, B, F, K and N; of the others all C and H but J3,
-which is about a model, and there is none."""
+"""Severity and the article's mistake, in words: all rows of A, B, F, K and N; of the others all C and H but
+J3, which is about a model, and there is none."""
 
 FAIL_OPEN = {
     "HALTED denies stops": ("test_halted_does_not_deny_stops",),

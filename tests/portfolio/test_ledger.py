@@ -209,6 +209,16 @@ def test_adopting_takes_the_venues_figures_without_inventing_fills() -> None:
     assert ledger.account("alpha").balances == {"USDT": d(42)}
 
 
+def test_a_stamp_from_far_ahead_makes_no_later_trade_known() -> None:
+    """While a venue's clock is an hour off its trades are stamped so; they are forgotten last, not first."""
+    ledger = Ledger()
+    assert ledger.note_trade("alpha", BTC.id, "ahead", 10**9)
+    for number in range(KEPT_IDS + 1):
+        assert ledger.note_trade("alpha", BTC.id, f"t{number}", 1_000 + number)
+    assert not ledger.note_trade("alpha", BTC.id, "ahead", 10**9)
+    assert not ledger.note_trade("alpha", BTC.id, "t0", 1_000)
+
+
 def test_forgotten_ids_count_as_seen() -> None:
     ledger = Ledger()
     for number in range(KEPT_IDS + 1):
