@@ -7,7 +7,7 @@ from services.desk.admitting import Outcome, Proposal
 from services.desk.core import SECOND, DeskCore
 from services.desk.state import StrategySlot
 from services.desk.submit import Submitter
-from services.domain.enums import PairState, TradingState
+from services.domain.enums import TradingState
 from services.domain.money import ZERO
 from services.risk.kelly import track_record
 from services.strategies.base import OpenPair
@@ -41,7 +41,7 @@ class Admission:
         if against:
             self._refuse(slot, wanted, Outcome(why=against))
             return
-        building = next((each for each in core.pairs.live() if each.state is PairState.OPENING), None)
+        building = next((each for each in core.pairs.live() if gatekeeping.opening(each)), None)
         if building is not None:
             # One at a time: a pair under way holds the rate tokens of both legs and one reversal.
             slot.last_reason = f"waits until {building.id} stands"

@@ -197,6 +197,7 @@ def _reserve(
         kind=wanted.kind,
         capital_at_risk=answer.capital_at_risk,
         entry_basis=None,
+        planned=pair.short.target,
     )
     core.episodes.open_pair(
         pair.id,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.desk import gatekeeping, rebuilt, revaluation
+from services.desk import gatekeeping, pegs, rebuilt, revaluation
 from services.desk.core import DeskCore
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Severity, TradingState
@@ -140,6 +140,7 @@ def resume(core: DeskCore, reason: str, override: tuple[str, ...], rebase: str) 
         revaluation.rebased(core, rebase)
     for cause in answer.cleared:
         core.cleared(cause.name, cause.scope)
+        pegs.resumed(core, cause.name)
     core.breaker.release()
     for venue in core.settings.venues:
         core.trips.resumed(venue)

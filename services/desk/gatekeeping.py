@@ -6,11 +6,12 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from services.desk.core import DeskCore
+from services.desk.core import SECOND, DeskCore
 from services.domain.enums import PairState, Purpose, Side, TradingState
 from services.domain.money import STABLECOINS, ZERO
 from services.domain.orders import OrderRequest
 from services.execution.pair_legs import excess
+from services.execution.pair_state import Pair
 from services.market.possible import IMPOSSIBLE
 from services.portfolio.account import account_input
 from services.portfolio.inputs import AccountInput
@@ -214,7 +215,7 @@ def _reservations(
     """The unsent rest of every pair that is still being built, leg by leg."""
     rows: list[OpenOrder] = []
     for pair in core.pairs.live():
-        if pair.state not in (PairState.PLANNED, PairState.OPENING):
+        if not being_built(pair):
             continue
         for leg in pair.legs:
             if only is not None and leg.instrument != only:
@@ -261,8 +262,31 @@ def owners(core: DeskCore) -> dict[str, str]:
 
 def _reserved_tokens(core: DeskCore, pair: str | None) -> int:
     """Rate tokens of the pairs that are being built: both legs and one reversal each (SEMANTICS 3)."""
-    building = (PairState.PLANNED, PairState.OPENING)
-    return sum(PAIR_TOKENS for each in core.pairs.live() if each.id != pair and each.state in building)
+    return sum(PAIR_TOKENS for each in core.pairs.live() if each.id != pair and being_built(each))
+
+
+def opening(pair: Pair) -> bool:
+    """On its way in. One in doubt still is: it goes on with what it was about, and then the hedge of the
+    order in doubt passes on the reservation alone."""
+    state = pair.resume if pair.state is PairState.IN_DOUBT else pair.state
+    return state is PairState.OPENING
+
+
+def being_built(pair: Pair) -> bool:
+    """It has head-room and tokens reserved."""
+    return pair.state is PairState.PLANNED or opening(pair)
+
+
+def _halted_venues(core: DeskCore) -> dict[str, str]:
+    """Where no new risk is taken though no cause says so: too many failed requests, and a clock that has not
+    been right for long enough (SEMANTICS 3: self-clearing)."""
+    found = core.venue_errors.blocked()
+    for venue in core.settings.venues:
+        book = core.state.venues.get(venue)
+        off = None if book is None else book.clock_off_ts
+        if off is not None and core.now - off < core.settings.fresh.self_clear_s * SECOND:
+            found.setdefault(venue, "its clock was wrong a moment ago")
+    return found
 
 
 def context(
@@ -290,7 +314,9 @@ def context(
     if instrument in core.instruments:
         usage = core.throttle.usage(origin, instrument, side.value, core.now)
         tokens = usage.last_second + _reserved_tokens(core, pair)
-        usage = replace(usage, last_second=tokens)
+        # A slice repeats nothing: its pair was counted, once, when it was admitted.
+        repeats = 0 if pair in core.state.admitted else usage.repeats
+        usage = replace(usage, last_second=tokens, repeats=repeats)
     return GateContext(
         now=core.now,
         settings=core.settings,
@@ -308,7 +334,7 @@ def context(
         disabled=core.causes.disabled(),
         owners=owners(core),
         alone=alone(core),
-        halts_venue=core.venue_errors.blocked(),
+        halts_venue=_halted_venues(core),
     )
 
 

@@ -8,9 +8,10 @@ from decimal import Decimal
 from services.desk.core import DeskCore
 from services.desk.state import Admitted, PairSettled
 from services.desk.tripping import trip
-from services.domain.money import ZERO
+from services.domain.money import ONE, ZERO
 from services.domain.records import EpisodeRecord, PairRecord
-from services.execution.pair_state import Pair
+from services.execution.pair_legs import convert
+from services.execution.pair_state import SHORT, Pair
 
 EPISODES_KEPT = 2_000
 SETTLED_KEPT = 24
@@ -62,7 +63,17 @@ def close_books(core: DeskCore, pair: Pair) -> None:
         sold, bought = (core.instruments[leg.instrument] for leg in pair.legs)
         usd = core.picture.quote_usd(sold.id), core.picture.quote_usd(bought.id)
         core.episodes.exchange(pair.id, (sold, usd[0]), (bought, usd[1]))
-    keep_episodes(core, core.episodes.close_pair(pair.id, closed_ts, reason))
+    keep_episodes(core, core.episodes.close_pair(pair.id, closed_ts, reason, entered(core, pair)))
+
+
+def entered(core: DeskCore, pair: Pair) -> Decimal:
+    """The share of the plan that was entered, by the leg that came further: no more of the capital was at
+    risk. A plan that is not known was entered whole."""
+    admitted = core.state.admitted.get(pair.id)
+    if admitted is None or admitted.planned <= ZERO:
+        return ONE
+    most = max(pair.short.bought, convert(pair, pair.long.bought, SHORT))
+    return min(ONE, most / admitted.planned)
 
 
 def keep_episodes(core: DeskCore, closed: Iterable[EpisodeRecord]) -> None:

@@ -19,14 +19,14 @@ def pair_facts(core: DeskCore, pair: Pair) -> PairFacts:
     for leg in pair.legs:
         entry = leg.entry_price
         mark = gatekeeping.fresh_mark(core, leg.instrument)
-        usd = core.picture.quote_usd(leg.instrument)
+        usd = _fresh_usd(core, leg.instrument)
         if leg.size == ZERO:
             continue
         if entry is None or mark is None or usd is None:
             pnl = None
             break
         pnl = None if pnl is None else pnl + leg.size * leg.side.sign * (mark - entry) * usd
-    entry, usd = pair.short.entry_price, core.picture.quote_usd(pair.short.instrument)
+    entry, usd = pair.short.entry_price, _fresh_usd(core, pair.short.instrument)
     notional = None if entry is None or usd is None else pair.short.size * entry * usd
     return PairFacts(
         id=pair.id,
@@ -40,6 +40,11 @@ def pair_facts(core: DeskCore, pair: Pair) -> PairFacts:
         entry_basis=admitted.entry_basis if admitted is not None else None,
         quantity=min(leg.size for leg in pair.legs),
     )
+
+
+def _fresh_usd(core: DeskCore, instrument: str) -> Decimal | None:
+    spec = core.instruments[instrument]
+    return core.picture.fresh_index(spec.venue, spec.quote, core.now)
 
 
 def basis_bps(core: DeskCore, pair: Pair) -> Decimal | None:

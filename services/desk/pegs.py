@@ -10,6 +10,9 @@ from services.domain.money import ONE, STABLECOINS
 from services.market.sources import coin_crosses, coin_sources
 from services.portfolio.inputs import AccountInput
 
+CAUSE = "depeg "
+"""The cause of an exposed account is named so, and the coin."""
+
 
 def watched_coins(core: DeskCore) -> tuple[str, ...]:
     """The stablecoins that any account holds or any instrument hangs on."""
@@ -47,9 +50,9 @@ def watch(core: DeskCore, books: dict[str, AccountInput]) -> None:
                 for position in book.positions
             )
             scope = f"account:{venue}"
-            if level == "reduce" and exposed:
+            if core.depeg.reduces(coin) and exposed:
                 core.raise_cause(
-                    f"depeg {coin}",
+                    f"{CAUSE}{coin}",
                     scope,
                     TradingState.REDUCING,
                     f"{coin} is off its peg by 300 bps or more",
@@ -58,7 +61,14 @@ def watch(core: DeskCore, books: dict[str, AccountInput]) -> None:
                     conditional=True,
                 )
             elif level in ("ok", "warn"):
-                core.good_cause(f"depeg {coin}", scope)
+                core.good_cause(f"{CAUSE}{coin}", scope)
+
+
+def resumed(core: DeskCore, cause: str) -> None:
+    """A person took this cause away, by name or because its coin is well again: what still holds of it is
+    accepted, else the next look would latch it anew and no resume could ever lift it."""
+    if cause.startswith(CAUSE):
+        core.depeg.lift(cause.removeprefix(CAUSE))
 
 
 def _unanchored(core: DeskCore, coin: str) -> Decimal | None:

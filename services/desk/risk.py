@@ -205,6 +205,8 @@ def _clocks(core: DeskCore) -> None:
             if core.picture.connected(venue, core.now):
                 core.alert(f"clock:{venue}", None, f"{venue}'s clock is not measured: no entries")
         elif abs(offset) >= fresh.clock_warn_ms:
+            if abs(offset) >= fresh.clock_block_ms:
+                core.state.venue(venue).clock_off_ts = core.now
             core.alert(f"clock:{venue}", None, f"{venue}'s clock is {offset} ms off ours")
         else:
             core.resolve(f"clock:{venue}")

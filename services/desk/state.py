@@ -88,6 +88,8 @@ class VenueDesk:
     beat: Beat = field(default_factory=Beat)
     clock_offset_ms: int | None = None
     """Its clock less ours, where it has one of its own; None = not measured."""
+    clock_off_ts: int | None = None
+    """When it was last found off by the block level or more; None = never."""
 
 
 @dataclass(slots=True)
@@ -156,6 +158,8 @@ class Admitted:
     took: Decimal = Decimal(0)
     notified: bool = False
     """The strategy has been told of its end."""
+    planned: Decimal = Decimal(0)
+    """Base units of the short leg that `capital_at_risk` was reckoned for; 0 = not known."""
 
 
 @dataclass(slots=True)

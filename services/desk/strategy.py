@@ -25,6 +25,7 @@ from services.execution.pair_state import Pair
 from services.market.board import HeldPair
 from services.market.legs import perp_legs
 from services.settings.cross import Cross
+from services.settings.funding import Funding
 from services.settings.parameters import StrategySettings
 from services.strategies.base import (
     ClosePair,
@@ -193,23 +194,28 @@ class Strategies:
             if on_prices or bare
             else perp_legs(core.picture, core.instruments, settings.funding, core.now),
             pairs=tuple(pair_facts(core, pair) for pair in core.pairs.live() if pair.strategy == name),
-            ended=(*self._ends(name), *(() if on_prices else self._ended_by_hand(name))),
+            ended=(*self._ends(name), *(() if on_prices else self._ended_elsewhere(name))),
             depeg={**levels, **dict.fromkeys(core.settings.assume_par, "ok")},
             depeg_d=core.settings.size.depeg_d,
             costs=expected(core.settings.exec, core.state.measured.get(name)),
-            held=self._by_hand(),
+            held=() if on_prices else self._elsewhere(name),
             blocked=self.blocked(name),
         )
         return looks.with_prices(core, view, settings.cross) if on_prices and not bare else view
 
-    def _by_hand(self) -> tuple[HeldPair, ...]:
-        """One pair per underlying and pair of venues, whoever opened it."""
+    def _elsewhere(self, name: str) -> tuple[HeldPair, ...]:
+        """One pair per underlying and pair of venues, whoever opened it: a person, another strategy on
+        funding, a store that was lost."""
         core = self.core
         return tuple(
             HeldPair(pair.id, pair_facts(core, pair).group, pair.short.instrument, pair.long.instrument)
             for pair in core.pairs.live()
-            if pair.strategy == OPERATOR
+            if self._on_funding(name, pair.strategy)
         )
+
+    def _on_funding(self, name: str, owner: str) -> bool:
+        """Not this strategy's own, and not one on prices."""
+        return owner != name and isinstance(hand.params_of(self.core, owner), Funding)
 
     def blocked(self, name: str) -> str:
         """Why no entry may be proposed now; empty = entries are welcome."""
@@ -241,14 +247,14 @@ class Strategies:
             and book.state is PairState.CLOSED
         )
 
-    def _ended_by_hand(self, name: str) -> tuple[Ended, ...]:
-        """Pairs by hand that ended since this strategy was last called: their group waits for it as well."""
+    def _ended_elsewhere(self, name: str) -> tuple[Ended, ...]:
+        """Such pairs that ended since this strategy was last called: their group waits for it as well."""
         core = self.core
         since = core.state.strategies[name].last_ts or 0
         return tuple(
             _end(core, book, admitted)
             for pair, admitted in core.state.admitted.items()
-            if admitted.strategy == OPERATOR
+            if self._on_funding(name, admitted.strategy)
             and (book := core.pairs.get(pair)) is not None
             and book.state is PairState.CLOSED
             and (book.closed_ts or 0) >= since

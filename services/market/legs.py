@@ -32,6 +32,7 @@ class BoardPicture(Protocol):
     def quote(self, instrument: str) -> QuoteRow | None: ...
     def mark(self, instrument: str) -> Decimal | None: ...
     def quote_usd(self, instrument: str) -> Decimal | None: ...
+    def fresh_index(self, venue: str, coin: str, now: int) -> Decimal | None: ...
     def quote_fresh(self, instrument: str, now: int) -> bool: ...
     def mark_fresh(self, instrument: str, now: int) -> bool: ...
     def rate_fresh(self, instrument: str, now: int) -> bool: ...
@@ -52,7 +53,7 @@ class LegFacts(Struct, frozen=True, kw_only=True):
     mark_usd: Decimal | None
     """Mark x USD index of the quote coin; for the basis of an open pair."""
     stale: str = ""
-    """What is not fresh: `quote`, `mark`, `rate`; empty = all fresh."""
+    """What is not fresh: `quote`, `mark`, `rate`, `index` (of the quote coin); empty = all fresh."""
     settled_ts: tuple[int, ...] = ()
     """The last settlement instants known, oldest first."""
     sample: int = 0
@@ -73,6 +74,8 @@ def leg_facts(picture: BoardPicture, instrument: Instrument, params: Funding, no
         stale = "mark"
     elif not picture.rate_fresh(name, now):
         stale = "rate"
+    elif usd is not None and picture.fresh_index(instrument.venue, instrument.quote, now) is None:
+        stale = "index"  # the basis of a pair over two coins is as old as the oldest of its indexes
     return LegFacts(
         instrument=instrument,
         rate=rate,

@@ -14,7 +14,7 @@ from decimal import Decimal
 from services.domain.enums import Side
 from services.domain.events import FundingSettled, OrderFilled
 from services.domain.instrument import Instrument
-from services.domain.money import ZERO
+from services.domain.money import ONE, ZERO
 from services.domain.records import EpisodeRecord
 from services.portfolio.average_cost import Step, book
 
@@ -160,8 +160,11 @@ class EpisodeBook:
             if moved != ZERO:
                 _flow(episode, "price", spec.quote, -moved * leg.entry, usd)
 
-    def close_pair(self, pair: str, now: int, reason: str) -> tuple[EpisodeRecord, ...]:
-        """The pair is flat; a pair that never filled and cost nothing leaves no record."""
+    def close_pair(
+        self, pair: str, now: int, reason: str, filled: Decimal = ONE
+    ) -> tuple[EpisodeRecord, ...]:
+        """The pair is flat; a pair that never filled and cost nothing leaves no record. `filled`: the share
+        of its plan that was entered, in [0, 1]: no more of the capital was at risk."""
         episode = self.state.open.get(pair)
         if episode is None:
             return ()
@@ -169,6 +172,7 @@ class EpisodeBook:
         if untouched and episode.funding == ZERO:
             del self.state.open[pair]
             return ()
+        episode.capital_at_risk *= filled
         return self._close(pair, now, reason)
 
     def price(self, coin: str, coin_usd: Decimal) -> tuple[EpisodeRecord, ...]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from services.domain.instrument import Instrument
-from services.domain.money import DOLLARS, ONE, ZERO
-from services.portfolio.inputs import USD, AccountInput
-from services.portfolio.margin import effective_weight
+from services.domain.money import DOLLARS, ZERO
+from services.portfolio.inputs import USD, AccountInput, coin_index
+from services.portfolio.margin import effective_weight, value_position
 from services.risk.context import Check, GateContext
-from services.risk.lines import positive
 
 OPEN_LEVELS = ("ok", "warn")
 """Depeg levels that allow entries."""
@@ -41,15 +40,21 @@ def depeg_checks(ctx: GateContext, instrument: Instrument) -> list[Check]:
 
 
 def collateral_coins(account: AccountInput, share: Decimal) -> list[str]:
-    """Coins that make at least `share` of the account's collateral; an unknown value counts as that much."""
+    """Coins that make at least `share` of the account's collateral, what is won in them and not yet paid
+    included (SEMANTICS 2); an unknown value counts as that much."""
+    nets: dict[str, Decimal | None] = dict(account.balances)
+    for position in account.positions:
+        coin, gain = position.instrument.settle, value_position(position).upnl_settle
+        before = nets.get(coin, ZERO)
+        nets[coin] = None if gain is None or before is None else before + gain
     worth: dict[str, Decimal | None] = {}
     total = ZERO
-    for coin, balance in account.balances.items():
-        index = ONE if coin == USD else positive(account.indexes.get(coin))
-        if not balance.is_finite() or (index is None and balance != ZERO):
+    for coin, net in nets.items():
+        index = coin_index(account, coin)
+        if net is None or not net.is_finite() or (index is None and net != ZERO):
             worth[coin] = None
             continue
-        worth[coin] = max(ZERO, balance * (index or ZERO) * effective_weight(account.weights_total.get(coin)))
+        worth[coin] = max(ZERO, net * (index or ZERO) * effective_weight(account.weights_total.get(coin)))
         total += worth[coin] or ZERO
     return [
         coin for coin, value in worth.items() if value is None or (value > ZERO and value >= share * total)

@@ -60,6 +60,8 @@ class CoinWatch:
     sources: int = 0
     known: bool = False
     par: bool = False
+    lifted: Decimal | None = None
+    """bps at which a person resumed over `reduce`; None = nobody did, or it has changed since."""
 
 
 @dataclass(slots=True)
@@ -155,6 +157,22 @@ class DepegMonitor:
         watch = self.state.coins.get(coin)
         return None if watch is None else watch.deviation
 
+    def lift(self, coin: str) -> None:
+        """A person resumed over a `reduce` that holds: it asks for nothing until the coin has been back, or
+        is off by another such level (or unknown)."""
+        watch = self.state.coins.get(coin)
+        if watch is not None and self.level(coin) == "reduce":
+            watch.lifted = watch.deviation
+
+    def reduces(self, coin: str) -> bool:
+        """Are exposed accounts to be REDUCING?"""
+        if self.level(coin) != "reduce":
+            return False
+        watch = self.state.coins[coin]
+        if watch.lifted is None or watch.deviation is None:
+            return True
+        return watch.deviation >= watch.lifted + self.params.reduce
+
     def sources(self, coin: str) -> int:
         watch = self.state.coins.get(coin)
         return 0 if watch is None else watch.sources
@@ -185,10 +203,11 @@ class DepegMonitor:
                 clock.active, clock.under_since = False, None
 
     def _change(self, coin: str, before: str) -> tuple[LevelChange, ...]:
-        after = self.level(coin)
+        after, watch = self.level(coin), self.state.coins[coin]
+        if after != "reduce":
+            watch.lifted = None
         if after == before:
             return ()
-        watch = self.state.coins[coin]
         return (
             LevelChange(
                 coin=coin,

@@ -79,7 +79,7 @@ class StrategyView(Struct, frozen=True, kw_only=True):
     stocks: tuple[Stock, ...] = ()
     held: tuple[HeldPair, ...] = ()
     """Pairs of others that are not closed: to a strategy on prices every pair of the desk, its own too; to
-    one on funding those that a person opened."""
+    one on funding those of a person, of another strategy on funding and of a lost store."""
     step_ns: int = 0
     """History runs: the series' own step."""
     blocked: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from services.domain.enums import Side
 from services.domain.events import FundingSettled
@@ -236,3 +237,18 @@ def test_state_survives_the_round_trip() -> None:
     trade(book, Side.SELL, "0.5", "20100", usd=None)
     restored = msgspec.msgpack.decode(msgspec.msgpack.encode(book.state), type=EpisodesState)
     assert restored == book.state
+
+
+@pytest.mark.parametrize(("filled", "at_risk"), [("1", "300"), ("0.25", "75")])
+def test_a_pair_had_no_more_at_risk_than_was_entered(filled: str, at_risk: str) -> None:
+    """Win and loss are measured on it (SEMANTICS 4.1): a quarter of a plan that lost its stop lost all of its
+    risk, not a quarter."""
+    book = EpisodeBook()
+    book.open_pair(
+        "P-01", strategy="s", hedge_group="BTC", instruments=(BTC_T.id,), now=1, capital_at_risk=d(300)
+    )
+    assert trade(book, Side.SELL, "1", "20000", pair="P-01") == ()
+    assert trade(book, Side.BUY, "1", "20075", pair="P-01") == ()
+    (record,) = book.close_pair("P-01", 2, "pair stop", d(filled))
+    assert record.capital_at_risk == d(at_risk)
+    assert record.net_pnl == d(-75)

@@ -125,3 +125,33 @@ def test_the_state_survives_the_store() -> None:
     again = DepegMonitor(Depeg(), state=msgspec.msgpack.decode(packed, type=DepegState))
     assert again.state == monitor.state
     assert again.levels() == {"USDC": "block"}
+
+
+def test_a_reduce_that_was_resumed_over_comes_back_when_it_is_worse_unknown_or_new() -> None:
+    monitor = DepegMonitor(Depeg())
+    run(monitor, 0, 60, "0.96", "0.96", "0.96")
+    assert monitor.reduces("USDC")
+    monitor.lift("USDC")
+    assert not monitor.reduces("USDC")
+    run(monitor, 65, 0, "0.931", "0.931", "0.931")
+    assert not monitor.reduces("USDC")
+    run(monitor, 70, 0, "0.93", "0.93", "0.93")
+    assert monitor.reduces("USDC"), "off by as much again"
+    run(monitor, 75, 0, "0.96", "0.96", "0.96")
+    assert not monitor.reduces("USDC")
+    monitor.update("USDC", [], NOW + 80 * SECOND)
+    assert monitor.reduces("USDC"), "unknown is never calmer"
+    run(monitor, 85, 1_900, "1", "1", "1")
+    assert monitor.level("USDC") == "ok"
+    run(monitor, 2_000, 60, "0.96", "0.96", "0.96")
+    assert monitor.reduces("USDC"), "another one"
+
+
+def test_only_a_reduce_that_holds_is_lifted() -> None:
+    monitor = DepegMonitor(Depeg())
+    run(monitor, 0, 60, "0.99", "0.99", "0.99")
+    monitor.lift("USDC")
+    monitor.lift("DAI")
+    run(monitor, 65, 60, "0.96", "0.96", "0.96")
+    assert monitor.reduces("USDC")
+    assert not monitor.reduces("DAI")

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.domain.enums import Purpose, Side
-from services.portfolio.inputs import AccountInput
+from services.portfolio.inputs import AccountInput, PositionInput
 from services.risk.coins import collateral_coins, depeg_checks
 from services.risk.context import GateContext
 from services.risk.gate import check_order, check_pair
@@ -272,6 +272,10 @@ def wallet(**amounts: str) -> AccountInput:
     )
 
 
+def wallet_with(held: PositionInput, **amounts: str) -> AccountInput:
+    return msgspec.structs.replace(wallet(**amounts), positions=(held,))
+
+
 def test_a_tenth_of_the_collateral_counts_by_weight_and_index() -> None:
     held = wallet(USD="8600", USDT="2500", USDC="390", BUSD="-900")
     assert collateral_coins(held, D("0.1")) == ["USD", "USDT"]
@@ -286,6 +290,17 @@ def test_a_coin_of_unknown_worth_counts_as_much_unless_there_is_none_of_it() -> 
     assert collateral_coins(wallet(DOGE="1", USD="1000"), D("0.1")) == ["DOGE", "USD"]
     assert collateral_coins(wallet(DOGE="0", USD="1000"), D("0.1")) == ["USD"]
     assert collateral_coins(wallet(USDC="NaN", USD="1000"), D("0.1")) == ["USDC", "USD"]
+
+
+def test_what_is_won_and_not_yet_paid_is_collateral_too() -> None:
+    """n_a = balance_a + uPnL settled in a (SEMANTICS 2): a coin nobody holds may carry the account."""
+    won = position(WORLD["BTC-USDC-PERP.alpha"], "1", D(18_000))
+    lost = position(WORLD["BTC-USDC-PERP.alpha"], "-1", D(18_000))
+    assert collateral_coins(wallet_with(won, USD="18000"), D("0.1")) == ["USD", "USDC"]
+    assert collateral_coins(wallet_with(won, USD="18001"), D("0.1")) == ["USD"]
+    assert collateral_coins(wallet_with(lost, USD="8000", USDC="2500"), D("0.1")) == ["USD"]
+    unmarked = msgspec.structs.replace(won, mark=None)
+    assert collateral_coins(wallet_with(unmarked, USD="18001"), D("0.1")) == ["USD", "USDC"]
 
 
 def test_the_pegs_an_order_hangs_on_are_quote_settle_underlying_and_collateral() -> None:
