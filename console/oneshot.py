@@ -102,13 +102,17 @@ def flatten_direct(asked: Asked, what: str, *, yes: bool) -> int:
         try:
             with Client.open(asked.layout, asked.profile, patience_s=DIRECT_WAIT_S) as client:
                 done = client.call("flatten", {"what": what} if what else {}, progress=_progress)
-            return show(asked, "flatten", done)
         except ProductError as error:
-            if error.code not in ("silent", "gone", "no_answer"):
+            # Whatever kept it from answering; a wrong path and somebody else's engine stay wrong.
+            if error.exit is Exit.USAGE or error.code == "user":
                 raise
             _progress(error.text)
             if not yes:
                 _progress("the engine will be ended, then the venues are asked directly")
+        else:
+            if done.error is None or done.error.code != "stopping":
+                return show(asked, "flatten", done)
+            _progress(done.error.text)  # it has ended in the middle
     word = headless.flatten_direct(asked.layout, asked.profile, what, _progress)
     fault = None if word.ok else ErrorBody(code=word.code, text=word.text, exit=word.exit)
     result = msgspec.Raw(word.result.encode())

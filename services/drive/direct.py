@@ -54,9 +54,8 @@ def end_engine(layout: StateLayout) -> str:
     nothing but the venues). Raises OSError when the process may not be signalled.
     """
     fault = _halted(layout)
-    return _ended(layout) + (
-        f"; the latch could NOT be written ({fault}): halt the next engine" * bool(fault)
-    )
+    said = _ended(layout)
+    return f"{said}; the latch could NOT be written ({fault}): halt the next engine" if fault else said
 
 
 def _halted(layout: StateLayout) -> str:
@@ -71,7 +70,7 @@ def _halted(layout: StateLayout) -> str:
         return "the disk does not answer"  # its thread may still hold the file
     writer.close()
     latch.close()
-    return fault or ""
+    return fault or writer.late() or ""
 
 
 def _ended(layout: StateLayout) -> str:

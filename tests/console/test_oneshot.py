@@ -180,6 +180,55 @@ def test_a_direct_flatten_of_a_pair_is_refused_before_any_engine_is_ended(
     assert (caught.value.exit, ended) == (Exit.USAGE, [])
 
 
+@pytest.mark.parametrize(
+    ("fault", "ended"),
+    [
+        (ProductError("engine PID 1 does not answer", code="no_answer"), True),
+        (ProductError("silent for 2 s", code="silent"), True),
+        (ProductError("cannot reach the engine: timed out"), True),
+        (ProductError("no engine is running", Exit.NO_ENGINE, "no_engine"), True),
+        (ProductError("the engine broke off: it stops", code="stopping"), True),
+        (ProductError("the socket's path is too long", Exit.USAGE, "socket_path"), False),
+        (ProductError("the engine refused: another user's", code="user"), False),
+    ],
+)
+def test_a_direct_flatten_goes_on_whatever_kept_the_engine_from_answering(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: ProductError, ended: bool
+) -> None:
+    """Full of callers that it never took, or gone while it was being asked: no answer is no answer."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise fault
+
+    went: list[str] = []
+
+    def direct(_layout: Any, profile: str, *_: Any) -> Done:
+        went.append(profile)
+        return Done("direct", True, result='{"flat":true}')
+
+    monkeypatch.setattr(oneshot.Client, "open", refuse)
+    monkeypatch.setattr(headless, "flatten_direct", direct)
+    with (tmp_path / "engine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if ended:
+            assert oneshot.flatten_direct(asked(tmp_path), "", yes=True) == 0
+        else:
+            with pytest.raises(ProductError):
+                oneshot.flatten_direct(asked(tmp_path), "", yes=True)
+    assert bool(went) is ended
+
+
+def test_a_direct_flatten_goes_on_when_the_engine_ends_in_the_middle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = answer(None, ok=False, code="stopping", text="the engine has stopped", exit=1)
+    done = Done("direct", True, result='{"flat":true}')
+    monkeypatch.setattr(headless, "flatten_direct", lambda *_: done)
+    with serving(tmp_path, told), (tmp_path / "engine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert oneshot.flatten_direct(asked(tmp_path), "", yes=True) == 0
+
+
 def test_a_direct_flatten_that_could_not_go_on_ends_no_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
