@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -233,3 +234,16 @@ def test_legs_of_one_symbol_on_two_venues_are_told_apart_without_the_column_of_v
         text = "\n".join(line.plain for row in drawn.rows for line in row.lines)
         assert all(name in text for name in named)
         assert all(line.width <= width for row in drawn.rows for line in row.lines)
+
+
+def test_the_drawer_says_what_the_price_would_be_if_the_other_leg_vanished() -> None:
+    """SEMANTICS 2: beside the joint price, under its own name; unknown it is left out."""
+    from screens.draw import positions
+
+    desk = quiet_desk()
+    one = msgspec.structs.replace(desk.positions[0], single_leg_liquidation=Decimal("27123.4"))
+    desk = msgspec.structs.replace(desk, positions=(one, *desk.positions[1:]))
+    told = " ".join(line.plain.strip() for line in positions.drawer(desk, one.key, 76, context()))
+    assert "if the other leg vanished, liq 27,123.4" in told
+    other = " ".join(line.plain for line in positions.drawer(desk, desk.positions[1].key, 76, context()))
+    assert "vanished" not in other
