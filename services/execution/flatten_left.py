@@ -118,6 +118,9 @@ def remaining(
         left.append(
             Remainder(name.rpartition(".")[2], name, size, "not an instrument of ours: close it there")
         )
+    for name, where in run.strange.items():
+        why = f"order in {where}, not an instrument of ours: cancel it there"
+        left.append(Remainder(where.rpartition(".")[2], name, None, why))
     for order in resting:
         why = "order in doubt" if order.in_doubt else "order still open"
         left.append(Remainder(order.venue, order.name, None, why))

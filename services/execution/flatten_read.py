@@ -76,7 +76,8 @@ def read(
 
 
 def _read_unknown(run: Flatten, report: AccountReport, instruments: Mapping[str, Instrument]) -> bool:
-    """Note positions of this venue that we have no instrument for. False = they stand against a proof."""
+    """Note positions and orders of this venue in instruments that we do not know. False = they stand against
+    a proof."""
     if run.scope.venue is None and not run.scope.everything:
         return True
     if run.scope.venue not in (None, report.venue):
@@ -85,4 +86,11 @@ def _read_unknown(run: Flatten, report: AccountReport, instruments: Mapping[str,
     strange = {name: size for name, size in held.items() if name not in instruments}
     elsewhere = {name: size for name, size in run.unknown.items() if not name.endswith(f".{report.venue}")}
     run.unknown = {**{name: s for name, s in elsewhere.items() if name not in strange}, **strange}
-    return not strange
+    orders = {
+        row.client_order_id or row.venue_order_id: row.instrument
+        for row in report.orders
+        if row.instrument not in instruments
+    }
+    others = {name: what for name, what in run.strange.items() if not what.endswith(f".{report.venue}")}
+    run.strange = {**others, **orders}
+    return not strange and not orders

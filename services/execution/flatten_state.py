@@ -115,6 +115,8 @@ class Flatten:
     """By instrument: what the venue holds beyond our books, by its last report."""
     unknown: dict[str, Decimal] = field(default_factory=dict)
     """Positions in instruments that we do not know, by the venues' last reads: we cannot close them."""
+    strange: dict[str, str] = field(default_factory=dict)
+    """Orders in such instruments, by name: we cannot cancel them."""
     seen: dict[str, Decimal] = field(default_factory=dict)
     """The figure of the last report where it differs from `extra`: believed once a second read agrees."""
     unread: list[str] = field(default_factory=list)

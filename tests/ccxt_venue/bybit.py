@@ -51,6 +51,7 @@ class BybitExchange(Exchange):
         super().__init__(spot=spot)
         self.category = "spot" if spot else "linear"
         self.wallet_rights: list[str] = ["AccountTransfer"]
+        self.strangers: list[dict[str, object]] = []
 
     def said(self, body: object, error: Refused | None = None) -> bytes:
         code, text = (0, "OK") if error is None else (int(error.code), str(error))
@@ -106,7 +107,9 @@ class BybitExchange(Exchange):
                     {"coin": "USDT", "walletBalance": str(self.wallet), "equity": str(self.wallet + 77),
                      "marginCollateral": True, "collateralSwitch": True, "locked": "0"}]}]}  # fmt: skip
             case "position/list":
-                return {"category": "linear", "nextPageCursor": "", "list": self.positions()}
+                there = [each for each in (*self.positions(), *self.strangers)
+                         if self.settles(each) == query.get("settleCoin", "inverse")]  # fmt: skip
+                return {"category": query["category"], "nextPageCursor": "", "list": there}
             case "order/realtime" | "order/history":
                 history = name.endswith("history")
                 assert query["category"] == self.category
@@ -174,14 +177,24 @@ class BybitExchange(Exchange):
         self.fill(order, order["quantity"], self.ask if sign > 0 else self.bid, sign)
         order["state"] = "filled"
 
-    def positions(self) -> list[object]:
-        if not self.size:
-            return []
-        return [{"symbol": self.market, "positionIdx": 0, "side": "Buy" if self.size > 0 else "Sell",
-                 "size": str(abs(self.size)), "avgPrice": str(self.entry), "markPrice": str(MARK),
-                 "positionValue": str(abs(self.size) * MARK), "leverage": "10", "adlRankIndicator": 2,
-                 "unrealisedPnl": "0", "positionIM": "1", "positionMM": "1", "tradeMode": 0,
-                 "updatedTime": str(now_ms()), "createdTime": str(now_ms())}]  # fmt: skip
+    def settles(self, position: dict[str, object]) -> str:
+        """The coin that is asked for, or `inverse`."""
+        symbol = str(position["symbol"])
+        return "inverse" if symbol.endswith("USD") else "USDC" if symbol.endswith("PERP") else "USDT"
+
+    def stranger(self, symbol: str, size: str) -> dict[str, object]:
+        """A position in a market that no profile of ours names."""
+        return {**self.position(D("1")), "symbol": symbol, "size": size, "avgPrice": "20"}
+
+    def positions(self) -> list[dict[str, object]]:
+        return [self.position(self.size)] if self.size else []
+
+    def position(self, size: D) -> dict[str, object]:
+        return {"symbol": self.market, "positionIdx": 0, "side": "Buy" if size > 0 else "Sell",
+                "size": str(abs(size)), "avgPrice": str(self.entry), "markPrice": str(MARK),
+                "positionValue": str(abs(size) * MARK), "leverage": "10", "adlRankIndicator": 2,
+                "unrealisedPnl": "0", "positionIM": "1", "positionMM": "1", "tradeMode": 0,
+                "updatedTime": str(now_ms()), "createdTime": str(now_ms())}  # fmt: skip
 
     def row(self, order: dict[str, Any]) -> dict[str, object]:
         return {"symbol": self.market, "orderId": order["id"], "orderLinkId": order["name"],

@@ -45,6 +45,7 @@ class OkxExchange(Exchange):
         if spot:
             self.market, self.contract = "BTC-USDT", D(1)
         self.mode, self.rights = "net_mode", "read_only,trade"
+        self.strangers: list[dict[str, object]] = []
 
     def said(self, body: object, error: Refused | None = None) -> bytes:
         if error is None:
@@ -199,13 +200,18 @@ class OkxExchange(Exchange):
                 "tdMode": "cross", "cTime": str(order["ms"]), "uTime": str(order["ms"])}  # fmt: skip
 
     def positions(self) -> object:
-        if not self.size:
-            return []
-        return [{"instId": self.market, "instType": "SWAP", "mgnMode": "cross", "posSide": "net",
-                 "pos": self.contracts(self.size), "avgPx": str(self.entry), "markPx": str(MARK),
-                 "lever": "10", "adl": "2", "upl": "0", "imr": "1", "mmr": "1",
-                 "notionalUsd": str(abs(self.size) * MARK), "cTime": str(now_ms()),
-                 "uTime": str(now_ms())}]  # fmt: skip
+        return [*([self.position(self.size)] if self.size else []), *self.strangers]
+
+    def stranger(self, symbol: str, size: str) -> dict[str, object]:
+        """A position in a market that no profile of ours names."""
+        return {**self.position(D(1)), "instId": symbol, "pos": size, "avgPx": "20"}
+
+    def position(self, size: D) -> dict[str, object]:
+        return {"instId": self.market, "instType": "SWAP", "mgnMode": "cross", "posSide": "net",
+                "pos": self.contracts(size), "avgPx": str(self.entry), "markPx": str(MARK),
+                "lever": "10", "adl": "2", "upl": "0", "imr": "1", "mmr": "1",
+                "notionalUsd": str(abs(size) * MARK), "cTime": str(now_ms()),
+                "uTime": str(now_ms())}  # fmt: skip
 
     def row(self, order: dict[str, object]) -> dict[str, object]:
         price = order["price"]

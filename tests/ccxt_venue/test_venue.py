@@ -294,6 +294,26 @@ async def test_funding_and_transfers_come_with_the_read() -> None:
             ]
 
 
+async def test_what_the_account_holds_beside_the_profiles_markets_is_told() -> None:
+    """It has its margin out of the same pot: left out, usage would look better than it is, and a flatten would
+    call an account flat that is not. Bybit tells by coin, and inverse contracts apart."""
+    for server, names in (
+        (OkxExchange(), ("SOL-USDT-SWAP",)),
+        (BybitExchange(), ("SOLUSDT", "ETHPERP", "XRPUSD")),
+    ):
+        server.strangers = [server.stranger(name, "3") for name in names]
+        async with trading(server) as (venue, heard):
+            venue.read_account(0, "r", 0)
+            report = await heard.until(AccountReport)
+            assert len(report.positions) == len(names)
+            assert all(
+                row.size == 3 and row.instrument.endswith(f".{server.name}") for row in report.positions
+            )
+            assert not {row.instrument for row in report.positions} & {
+                each.id for each in venue.instruments()
+            }
+
+
 async def test_an_account_that_goes_on_changing_is_not_told() -> None:
     server = OkxExchange()
     async with trading(server) as (venue, heard):

@@ -328,8 +328,7 @@ def test_an_order_that_the_venue_lists_stands_against_the_proof_in_scope_only() 
     desk.start(ALPHA)
     desk.now += SECOND
     assert not of(desk.read("alpha", orders=(row,)), Flattened)
-    strange = msgspec.structs.replace(row, instrument="DOGE-PERP.alpha")
-    assert of(desk.read("alpha", orders=(strange,)), Flattened)
+    assert of(desk.read("alpha"), Flattened)[0].flat
     narrow = Desk()
     narrow.start(Scope(instrument=USDT_A))
     narrow.now += SECOND
@@ -433,6 +432,30 @@ def test_positions_we_have_no_facts_of_are_left_and_named() -> None:
     narrow.start(Scope(instrument=BTC_A))
     narrow.now += SECOND
     assert of(narrow.read("alpha", doge_a="5"), Flattened)[0].flat
+
+
+def test_an_order_in_an_instrument_we_do_not_know_is_no_zero_orders() -> None:
+    """SEMANTICS 10: zero orders, or the exact list of what remains and why. Nobody here could cancel it."""
+    strange = WorkingRow("", "v1", "DOGE-PERP.alpha", Side.BUY, D(1), D(0), D(1), False)
+    desk = Desk()
+    run, _ = desk.start(ALPHA)
+    desk.now += SECOND
+    assert not of(desk.read("alpha", orders=(strange,)), Flattened)
+    (end,) = of(desk.later(run, 60 * SECOND), Flattened)
+    assert not end.flat
+    (left,) = end.left
+    assert (left.venue, left.subject, left.size) == ("alpha", "v1", None)
+    assert left.why == "order in DOGE-PERP.alpha, not an instrument of ours: cancel it there"
+    gone = Desk()
+    gone.start(ALPHA)
+    gone.now += SECOND
+    gone.read("alpha", orders=(strange,))
+    gone.now += SECOND
+    assert of(gone.read("alpha"), Flattened)[0].flat
+    narrow = Desk()
+    narrow.start(Scope(instrument=BTC_A))
+    narrow.now += SECOND
+    assert of(narrow.read("alpha", orders=(strange,)), Flattened)[0].flat
 
 
 # -- the end --------------------------------------------------------------------------------------------

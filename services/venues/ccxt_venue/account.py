@@ -15,7 +15,16 @@ from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.facts import Listed
 from services.venues.ccxt_venue.manners import Manner
 from services.venues.ccxt_venue.orders import Orders
-from services.venues.ccxt_venue.rows import MS, Moved, TradeRow, fill_of, position_of, working_of
+from services.venues.ccxt_venue.rows import (
+    MS,
+    Moved,
+    Stranger,
+    TradeRow,
+    fill_of,
+    position_of,
+    stranger_of,
+    working_of,
+)
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import wire_count, wire_int
 
@@ -68,13 +77,14 @@ async def read_account(
             positions=tuple(
                 found
                 for row in positions
-                if (market := by_symbol.get(str(row.get("symbol")))) is not None
-                and (found := position_of(row, market, manner.adl(row))) is not None
+                if (found := position_of(row, _market(row, by_symbol, venue), manner.adl(row))) is not None
             ),
             orders=tuple(
-                working_of(row, by_symbol[str(row["symbol"])])
+                working_of(row, _market(row, by_symbol, venue))
                 for each in working
-                if str(each.get("symbol")) in by_symbol and (row := sized_by(each, positions)) is not None
+                # Of a spot account other coins are nobody's concern here, nor are their orders.
+                if (held is None or str(each.get("symbol")) in by_symbol)
+                and (row := sized_by(each, positions)) is not None
             ),
             fills=tuple(
                 fill_of(venue, row, listed[row.market], ts) for row in trades if row.market in listed
@@ -92,6 +102,10 @@ async def read_account(
             ts=ts,
         )
     raise WireError(ErrorKind.UNAVAILABLE, "the account changed during each of three reads")
+
+
+def _market(row: Mapping[str, Any], by_symbol: Mapping[str, Listed], venue: str) -> Listed | Stranger:
+    return by_symbol.get(str(row.get("symbol"))) or stranger_of(row, venue)
 
 
 def sized_by(row: Mapping[str, Any], positions: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -157,9 +157,13 @@ class Bybit:
         ]
 
     async def positions(self, door: Door, coins: tuple[str, ...]) -> list[Mapping[str, Any]]:
+        """Also those that the profile names no market of: they share its margin."""
+        if self._spot:
+            return []
         found: list[Mapping[str, Any]] = []
-        for coin in () if self._spot else coins:
-            found += await door.ask("fetch_positions", None, {"settleCoin": coin})
+        settled = [{"settleCoin": coin} for coin in dict.fromkeys((*coins, "USDT", "USDC"))]
+        for query in (*settled, {"subType": "inverse"}):
+            found += await door.ask("fetch_positions", None, query)
         return found
 
     async def order(

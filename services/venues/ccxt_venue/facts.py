@@ -35,6 +35,10 @@ class Listed(Struct, frozen=True, kw_only=True):
     closed: bool = False
     """The venue has taken it off its list, or says that it is not open: nothing that adds risk goes there."""
 
+    @property
+    def instrument(self) -> str:
+        return self.spec.id
+
     def contracts(self, quantity: Decimal) -> Decimal:
         """Raises BadNumber where no whole number of lots is meant."""
         found = quantity / self.contract

@@ -17,6 +17,24 @@ MS = 1_000_000
 SIDES = {"buy": Side.BUY, "sell": Side.SELL, "Buy": Side.BUY, "Sell": Side.SELL}
 
 
+class Stranger(Struct, frozen=True):
+    """A market that the profile does not name. Nothing is traded there, but what the account holds of it has
+    its margin out of the same pot: the desk must know that there is something it does not know."""
+
+    id: str
+    contract: Decimal
+    """1 where the row does not say: its size is nobody's figure, that it is there is what counts."""
+    instrument: str
+
+
+def stranger_of(row: Mapping[str, Any], venue: str) -> Stranger:
+    """Of a position's or an order's row. Raises BadNumber."""
+    name = text_of(row.get("symbol"), "symbol")
+    told = row.get("contractSize")
+    size = Decimal(1) if told is None else wire_positive(told, f"{name} contract size")
+    return Stranger(name, size, f"{name}.{venue}")
+
+
 class TradeRow(Struct, frozen=True, kw_only=True):
     """One trade of ours, as the venue writes it."""
 
@@ -115,7 +133,7 @@ def fill_of(venue: str, row: TradeRow, market: Listed, now: int) -> OrderFilled:
     )
 
 
-def position_of(row: Mapping[str, Any], market: Listed, adl: int | None) -> PositionRow | None:
+def position_of(row: Mapping[str, Any], market: Listed | Stranger, adl: int | None) -> PositionRow | None:
     """None = flat. Missing contracts are no zero (fact sheet 4). Raises BadNumber."""
     contracts = wire_count(row.get("contracts"), f"{market.id} contracts")
     if contracts == 0:
@@ -127,7 +145,7 @@ def position_of(row: Mapping[str, Any], market: Listed, adl: int | None) -> Posi
     sign = 1 if row["side"] == "long" else -1
     leverage = row.get("leverage")
     return PositionRow(
-        market.spec.id,
+        market.instrument,
         sign * contracts * market.contract,
         wire_positive(row.get("entryPrice"), f"{market.id} entry price"),
         None if leverage is None else wire_positive(leverage, f"{market.id} leverage"),
@@ -163,14 +181,14 @@ def order_of(row: Mapping[str, Any], market: Listed, *, crossed: bool) -> OrderR
     )
 
 
-def working_of(row: Mapping[str, Any], market: Listed) -> WorkingRow:
+def working_of(row: Mapping[str, Any], market: Listed | Stranger) -> WorkingRow:
     """Raises BadNumber."""
     price = row.get("price")
     trigger = row.get("triggerPrice")
     return WorkingRow(
         client_order_id=str(row.get("clientOrderId") or ""),
         venue_order_id=text_of(row.get("id"), "order id"),
-        instrument=market.spec.id,
+        instrument=market.instrument,
         side=side_of(row.get("side")),
         quantity=wire_positive(row.get("amount"), f"{market.id} amount") * market.contract,
         filled=wire_count(row.get("filled"), f"{market.id} filled") * market.contract,
