@@ -29,6 +29,7 @@ async def test_the_start_learns_everything_and_the_first_frame_is_whole() -> Non
         facts = heard.events[first - 1]
         assert isinstance(facts, VenueFacts)
         assert facts.funding_caps == {"BTCUSDT.binance": D("0.003")}
+        assert facts.dead_man_s == 120
         (spec,) = venue.instruments()
         assert (spec.id, spec.settle, spec.funding_interval_h) == ("BTCUSDT.binance", "USDT", 8)
         assert (spec.price_increment, spec.size_increment, spec.min_notional) == (D("0.10"), D("0.001"), 100)

@@ -295,8 +295,8 @@ async def test_funding_and_transfers_come_with_the_read() -> None:
 
 
 async def test_what_the_account_holds_beside_the_profiles_markets_is_told() -> None:
-    """It has its margin out of the same pot: left out, usage would look better than it is, and a flatten would
-    call an account flat that is not. Bybit tells by coin, and inverse contracts apart."""
+    """It has its margin out of the same pot: left out, usage would look better than it is, and a flatten
+    would call an account flat that is not. Bybit tells by coin, and inverse contracts apart."""
     for server, names in (
         (OkxExchange(), ("SOL-USDT-SWAP",)),
         (BybitExchange(), ("SOLUSDT", "ETHPERP", "XRPUSD")),

@@ -270,6 +270,16 @@ def test_pause_lets_an_opening_pair_finish_and_opens_no_other(opening: DeskWorld
     assert opening.answer("pause", name="nobody").exit == 2
 
 
+def test_a_paused_strategy_still_closes_its_pair(hedged: DeskWorld) -> None:
+    """SEMANTICS 10: positions keep stops and exits. The pair stop is so tight that it is reached at once."""
+    assert hedged.answer("pause", name="funding_arb").ok
+    assert hedged.answer("set", key="funding_arb.pair_stop", value="0.01bps").ok
+    hedged.until(lambda w: w.pair_states() == [], 120)
+    assert hedged.answer("status").exit == 2, "no command of the desk"
+    hedged.run(60)
+    assert hedged.pair_states() == []
+
+
 def test_enable_needs_a_reason_and_brings_a_paused_strategy_back() -> None:
     world = DeskWorld(settings=quick())
     world.run(1)

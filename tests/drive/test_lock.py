@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from services.drive.direct import end_engine
+from services.drive.latch import read_latch
 from services.drive.lock import EngineLock, Holder, LockError, SecondEngine, file_system_type, holder_of
+from services.settings.layout import StateLayout
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,6 +70,28 @@ def test_a_second_engine_is_told_pid_profile_and_folder(tmp_path: Path, first: s
     held = holder_of(folder)
     assert held is not None
     assert held.pid == first.pid
+
+
+def test_a_direct_flatten_that_cannot_end_the_other_engine_is_six(
+    tmp_path: Path, first: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The latch is written all the same, before anything is ended (SEMANTICS 10)."""
+    told: list[tuple[int, int]] = []
+    layout = StateLayout(tmp_path / "first")
+
+    def deaf(pid: int, number: int) -> None:
+        latch = read_latch(layout.latch)
+        assert latch is not None
+        assert latch.state == "HALTED"
+        told.append((pid, number))
+
+    monkeypatch.setattr("services.drive.direct.os.kill", deaf)
+    for name in ("TERM_WAIT_S", "_KILL_WAIT_S"):
+        monkeypatch.setattr(f"services.drive.direct.{name}", 0.01)
+    with pytest.raises(SecondEngine, match=f"PID {first.pid} .* could not be ended") as caught:
+        end_engine(layout)
+    assert caught.value.exit == 6
+    assert told == [(first.pid, signal.SIGTERM), (first.pid, signal.SIGKILL)]
 
 
 def test_a_second_engine_on_one_account_is_refused_whatever_its_folder(
