@@ -79,7 +79,7 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
         direct.on_opened(core)
     else:
         found.adopt_fills(core, submit, report)
-        differences.compare(core, submit, report, equity)
+        differences.compare(core, submit, report, equity, book.asked_ts if awaited else 0)
     core.ledger.read(report)
     book.report_ts, book.report_event = report.ts, report.ts_event
     core.good_cause(UNREAD, f"venue:{report.venue}")

@@ -240,11 +240,13 @@ class Desk:
     def _funding(self, event: FundingSettled) -> None:
         if self._stranger(event.venue) or door.keeps_out(self.core, event):
             return
+        self.core.state.venue(event.venue).moved_ts = self.core.now
         booking.on_funding(self.core, event)
 
     def _transfer(self, event: TransferBooked) -> None:
         if self._stranger(event.venue) or door.keeps_out(self.core, event):
             return
+        self.core.state.venue(event.venue).moved_ts = self.core.now
         flows.on_flow(self.core, event, risk.equity(self.core))
 
     def _account(self, event: AccountReport) -> None:

@@ -31,9 +31,12 @@ RECONCILE = "reconcile"
 ADOPTED_KEPT = 20
 
 
-def compare(core: DeskCore, submit: Submitter, report: AccountReport, equity: Decimal | None) -> None:
+def compare(
+    core: DeskCore, submit: Submitter, report: AccountReport, equity: Decimal | None, asked_ts: int
+) -> None:
+    """`asked_ts`: our time of the question, 0 = it answers an earlier one."""
     book = core.state.venue(report.venue)
-    result = _compare(core, report)
+    result = _compare(core, report, asked_ts)
     if result.events:
         core.decide("reconcile", report.venue, f"{len(result.events)} missing events from the report")
     for event in result.events:
@@ -49,7 +52,7 @@ def compare(core: DeskCore, submit: Submitter, report: AccountReport, equity: De
                 booking.on_order_event(core, submit, event)
     if result.events:
         # Booked now: what is left after them is the difference, whatever word could not be taken.
-        result = _compare(core, report, last=True)
+        result = _compare(core, report, asked_ts, last=True)
     core.state.adoption = count_adopted(core.state.adoption, result, core.now)
     since = {line.id: line.since for line in book.differences}
     shown = tuple(structs.replace(line, since=since.get(line.id, core.now)) for line in result.differences)
@@ -135,7 +138,7 @@ def _may_explain(core: DeskCore, instrument: str) -> bool:
     )
 
 
-def _compare(core: DeskCore, report: AccountReport, *, last: bool = False) -> Reconciled:
+def _compare(core: DeskCore, report: AccountReport, asked_ts: int, *, last: bool = False) -> Reconciled:
     # The moment asked for only grows, so an answer to an earlier question lists at least the fills since it.
     since = core.state.venue(report.venue).asked_since
     account = core.ledger.account(report.venue)
@@ -150,6 +153,8 @@ def _compare(core: DeskCore, report: AccountReport, *, last: bool = False) -> Re
         balances=dict(account.balances),
         orders=core.orders.open_orders(venue=report.venue),
         fills_since=since,
+        asked_ts=asked_ts,
+        moved_ts=core.state.venue(report.venue).moved_ts,
         recent_fills=core.orders.recent_fills(report.venue, since),
         known_orders={
             entry.id: entry.changed

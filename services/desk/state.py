@@ -66,6 +66,8 @@ class VenueDesk:
     """The `fills_since` of that read."""
     failed_reads: int = 0
     """In a row."""
+    moved_ts: int = -1
+    """When a payment or transfer was heard last, other than by a read: one under way may not hold it yet."""
     request: int = 0
     foreign_orders: tuple[WorkingRow, ...] = ()
     outage_since: int | None = None

@@ -17,6 +17,9 @@ from services.domain.events import (
 from services.domain.money import ZERO
 from services.execution.entries import OrderEntry
 
+NEVER = 1 << 62
+"""No time of ours comes after it: all that was heard was heard before."""
+
 
 def order_outcomes(
     orders: tuple[OrderEntry, ...],
@@ -24,14 +27,16 @@ def order_outcomes(
     known_trades: frozenset[tuple[str, str]],
     fills_since: int,
     settling_ns: int,
+    asked_ts: int = NEVER,
 ) -> list[OrderFilled | OrderCanceled | OrderReport | FundingSettled | TransferBooked]:
     """The words we missed about open orders, in the order of the table.
 
     An order that the venue acknowledged and does not list is gone; one that it never acknowledged did not
     arrive. Both only past the venue's settling time after its word, or the send: before that it may still be
-    on its way, or the picture older than its stamp. One that was never acknowledged and is older than the
-    report's fills is left to its probes: fills may be missing. Of an acknowledged one every read since has
-    listed the fills.
+    on its way, or the picture older than its stamp. The question (`asked_ts`, our time) must come behind that
+    word, or that time, too: by stamps alone a clock that is off ends a young order. One that was never
+    acknowledged and is older than the report's fills is left to its probes: fills may be missing. Of an
+    acknowledged one every read since has listed the fills.
     """
     listed = {row.client_order_id: row for row in report.orders if row.client_order_id}
     missing: dict[str, Decimal] = {}
@@ -55,9 +60,10 @@ def order_outcomes(
         if born < fills_since and entry.answered_event is None:
             continue
         if entry.answered_event is not None:
-            if report.ts_event >= entry.answered_event + settling_ns:
+            heard = entry.answered is None or entry.answered < asked_ts
+            if heard and report.ts_event >= entry.answered_event + settling_ns:
                 events.append(_gone(entry, filled, report))
-        elif report.ts_event >= born + settling_ns:
+        elif min(report.ts_event, asked_ts) >= born + settling_ns:
             events.append(_gone(entry, filled, report) if filled > ZERO else _never_arrived(entry, report))
     return events
 

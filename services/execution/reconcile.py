@@ -37,7 +37,7 @@ from services.domain.events import (
 from services.domain.instrument import Instrument
 from services.domain.money import ZERO
 from services.execution.entries import OrderEntry
-from services.execution.outcomes import order_outcomes
+from services.execution.outcomes import NEVER, order_outcomes
 from services.settings.parameters import Reconcile
 
 MissingEvent = OrderFilled | OrderCanceled | OrderReport | FundingSettled | TransferBooked
@@ -86,6 +86,11 @@ class Held(Struct, frozen=True, kw_only=True):
     """`OrderTable.open_orders(venue=…)`."""
     fills_since: int = 0
     """As asked for in the `ReadAccount` of this report."""
+    asked_ts: int = NEVER
+    """Our time of that question: what was heard since need not be in the answer. 0 = the answer to an earlier
+    question, of a time that is not known any more."""
+    moved_ts: int = -1
+    """When a payment or transfer was heard last, other than by a read."""
     recent_fills: tuple[OrderFilled, ...] = ()
     """`OrderTable.recent_fills(venue, fills_since)`."""
     known_trades: frozenset[tuple[str, str]] = frozenset()
@@ -101,7 +106,8 @@ class Reconciled(Struct, frozen=True, kw_only=True):
     events: tuple[MissingEvent, ...]
     differences: tuple[Difference, ...]
     undecided: tuple[str, ...]
-    """Instruments with fills of ours newer than the report; balances were not compared."""
+    """Instruments with fills of ours newer than the report, or what else it may not hold yet; balances were
+    not compared."""
     foreign_orders: tuple[WorkingRow, ...]
     adopted_usd: Decimal
     """Added to the day's sum by this report."""
@@ -133,14 +139,20 @@ def reconcile(
 ) -> Reconciled:
     """`prices`: USD per base unit by instrument; `indexes`: USD per coin. Changes nothing: pure."""
     events = _missing(held, report)
-    events += order_outcomes(held.orders, report, held.known_trades, held.fills_since, settling_ns)
+    events += order_outcomes(
+        held.orders, report, held.known_trades, held.fills_since, settling_ns, held.asked_ts
+    )
     newer = _newer_fills(held, report)
     undecided = tuple(sorted({fill.instrument for fill in newer}))
     differences: list[Difference] = []
+    moving = held.moved_ts >= held.asked_ts
     spent = adopted.usd if report.ts // _DAY == adopted.day else ZERO
     before = spent
     if last or not events:
         for line in _differences(held, report, instruments, settings, prices, indexes, newer):
+            if moving and line.kind is DifferenceKind.BALANCE:
+                undecided = (*undecided, line.subject)
+                continue
             fits = line.adopted and line.usd is not None and spent + line.usd <= settings.daily_usd
             if fits and line.usd is not None:
                 spent += line.usd
@@ -176,12 +188,14 @@ def _missing(held: Held, report: AccountReport) -> list[MissingEvent]:
 
 
 def _newer_fills(held: Held, report: AccountReport) -> tuple[OrderFilled, ...]:
-    """Fills we have counted that happened after the venue took its picture."""
+    """Fills we have counted that happened after the venue took its picture, or may have: it does not list
+    them, and they were heard when the question was on its way."""
     listed = {(fill.instrument, fill.trade_id) for fill in report.fills}
     return tuple(
         fill
         for fill in held.recent_fills
-        if fill.ts_event >= report.ts_event and (fill.instrument, fill.trade_id) not in listed
+        if (fill.ts_event >= report.ts_event or fill.ts >= held.asked_ts)
+        and (fill.instrument, fill.trade_id) not in listed
     )
 
 

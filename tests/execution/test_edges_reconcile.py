@@ -232,6 +232,24 @@ def test_what_a_read_says_of_one_order(
     assert words == ([says] if says else [])
 
 
+@pytest.mark.parametrize(
+    ("facts", "asked", "gone"),
+    [
+        ({"answered": AT - 5}, AT - 5, False),
+        ({"answered": AT - 5}, AT - 4, True),
+        ({"answered": AT - 5}, 0, False),
+        ({**SILENT, "sent": AT - 11 * SECOND}, AT - SECOND - 1, False),
+        ({**SILENT, "sent": AT - 11 * SECOND}, AT - SECOND, True),
+    ],
+)
+def test_an_order_is_gone_by_a_question_that_came_after_its_word(
+    facts: dict[str, Any], asked: int, gone: bool
+) -> None:
+    """Else a resting order that the venue took while the read was on its way would be placed once more."""
+    events = order_outcomes((entry(**facts),), read(), frozenset(), SINCE, 10 * SECOND, asked)
+    assert bool(events) is gone
+
+
 def test_fills_without_a_name_of_ours_belong_to_no_order() -> None:
     nameless = entry("")
     (event,) = order_outcomes((nameless,), read(fills=(fill("f", "0.5"),)), frozenset(), SINCE, SECOND)

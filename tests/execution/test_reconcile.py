@@ -220,6 +220,26 @@ def test_fills_newer_than_the_report_are_taken_out_before_comparing() -> None:
     assert result.undecided == (BTC_A,)
 
 
+def test_what_was_heard_while_the_question_was_on_its_way_may_be_missing_in_the_answer() -> None:
+    """By our own clock: a venue's that is off by a little would make ghosts of young fills, and an hourly
+    payment that comes between picture and answer would be a difference that reduces until it is accepted."""
+    young = fill("t9", "0.2", AT - 1)
+    ours = held("0.7", balance="999", recent_fills=(young,), known_trades=frozenset({(BTC_A, "t9")}))
+    assert run(ours, read("0.5")).unexplained
+    asked = structs.replace(ours, asked_ts=young.ts)
+    assert run(asked, read("0.5")).differences == ()
+    assert run(asked, read("0.5")).undecided == (BTC_A,)
+    paid = held(balance="1060", asked_ts=AT - 2, moved_ts=AT - 1)
+    assert run(paid, read()).differences == ()
+    assert run(paid, read()).undecided == ("USDT",)
+    assert run(paid, read(balance="1060")).undecided == ()
+    before = structs.replace(paid, moved_ts=AT - 3)
+    assert [line.subject for line in run(before, read()).unexplained] == ["USDT"]
+    # What stands does not hide behind it.
+    both = held("0.5", balance="1060", asked_ts=AT - 2, moved_ts=AT - 1)
+    assert [line.subject for line in run(both, read("0.9")).unexplained] == [BTC_A]
+
+
 def test_a_newer_fill_of_spot_is_no_position() -> None:
     """It moved balances, which are compared by the next report (found by adversarial seed 60666)."""
     late = structs.replace(fill("t9", "0.2", AT + 1), instrument=SPOT_A)
