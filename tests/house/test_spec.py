@@ -74,7 +74,7 @@ def fault(reference: str, *, of_test: bool) -> str:
 def test_each_rule_names_where_it_is_carried_out_and_what_holds_it(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     found = rows(text)
-    assert re.fullmatch(r"\d\d\.md", page.name)
+    assert re.fullmatch(r"(\d\d|situations)\.md", page.name)
     assert text.startswith("# ")
     assert found, "no rows"
     wrong = []
