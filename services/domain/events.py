@@ -279,7 +279,7 @@ class StoreHealth(Struct, frozen=True, tag="store"):
     text: str
     ts: int
     kind: str = ""
-    """locked, full, corrupt, slow or failed, where the writer said so."""
+    """locked, full, corrupt, slow, failed or beside, where the writer said so."""
 
 
 class LatchHealth(Struct, frozen=True, tag="latch_health"):

@@ -41,9 +41,8 @@ class Pulse:
             log.warning("the loop stood for %d ms", stalled_ms)
             if self._session.wall_time:
                 machine.feed(LoopStall(stalled_ms=stalled_ms, ts=machine.queue.now))
-        if self._session.writer is not None:
-            for fact in self._session.writer.facts():
-                if fact.ok:
-                    machine.feed(StoreHealth(ok=True, text="", ts=machine.queue.now))
-                else:
-                    machine.give_up(f"store {fact.kind}: {fact.text}", fact.kind)
+        for fact in self._session.facts():
+            if fact.ok:
+                machine.feed(StoreHealth(ok=True, text="", ts=machine.queue.now))
+            else:
+                machine.give_up(f"store {fact.kind}: {fact.text}", fact.kind)

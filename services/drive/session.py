@@ -83,8 +83,12 @@ class Session(Standing):
     def close(self) -> bool:
         """Flush and close, the exchange last. False = something could not be written."""
         written = self.close_books()
-        self.exchange.close()
-        return written
+        return self.exchange.close() and written
+
+    def beside(self) -> str:
+        """The simulated exchange's own log: it goes on without the disk with what leads out of risk."""
+        found = self.exchange.unwritten()
+        return found and f"the simulated exchange, {found}"
 
 
 def _facts(world: World) -> dict[str, object]:

@@ -27,6 +27,7 @@ from services.drive.rebuild import Rebuilt, open_or_rebuild
 from services.drive.recover import Restored
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
+from services.store.facts import StoreFact
 from services.store.journal import JOURNAL_SCHEMA, JournalWriter, SessionStarted
 from services.store.reader import StoreReader
 from services.store.writer import StoreWriter
@@ -73,6 +74,8 @@ class Standing:
         self.keeper: Keeper = NullKeeper()
         self._checkpoint_at = 0
         self._daily: DailySummary | None = None
+        self._beside = False
+        """Books beside the store were in trouble when asked last."""
 
     def recover(self, seed: bytes, stamp: str) -> str:
         """Latch and store; the instance of this store's ids. `seed`: a new store's instance is drawn of it.
@@ -170,6 +173,28 @@ class Standing:
             keep_h = self.desk.core.settings.engine.keep_inputs_h
             if self.prunes and keep_h and self.writer is not None:
                 self.writer.prune(now - keep_h * HOUR_NS)
+
+    def beside(self) -> str:
+        """What is wrong with the writing of books beside the store; empty = nothing, or there are none."""
+        return ""
+
+    def trouble(self) -> str:
+        """What is wrong with writing now, whatever the books; empty = nothing."""
+        return ("" if self.writer is None else self.writer.trouble()) or self.beside()
+
+    def facts(self) -> list[StoreFact]:
+        """Changes of health of everything that is written here, since the last call."""
+        found = [] if self.writer is None else self.writer.facts()
+        beside = self.beside()
+        if beside:
+            # The store's own recovery is no news while other books cannot be written.
+            found = [fact for fact in found if not fact.ok]
+        if beside and not self._beside:
+            found.append(StoreFact(False, "beside", beside))
+        elif self._beside and not beside and not self.trouble():
+            found.append(StoreFact(True, "ok", "what was only in memory is on disk"))
+        self._beside = bool(beside)
+        return found
 
     def close_books(self) -> bool:
         """Flush and close. False = something could not be written."""

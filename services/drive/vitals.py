@@ -116,7 +116,7 @@ class Vitals:
     def _of_store(self) -> StoreHealthView:
         session, path = self._session, self._session.layout.store
         writer = session.writer
-        trouble = "" if writer is None else writer.trouble()
+        trouble = session.trouble()
         usage = _tried(lambda: shutil.disk_usage(path.parent))
         return StoreHealthView(
             ok=not trouble,

@@ -10,7 +10,7 @@ class StoreFact(Struct, frozen=True):
 
     ok: bool
     kind: str
-    """ok, locked, full, corrupt, slow or failed."""
+    """ok, locked, full, corrupt, slow, failed, or beside: books beside the store are meant."""
     text: str
 
 

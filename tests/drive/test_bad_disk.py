@@ -12,11 +12,14 @@ import pytest
 from services.domain.enums import PairState, TradingState
 from services.domain.events import Command
 from services.drive import latch as latch_module
+from services.drive.guard import Watchdog
 from services.drive.latch import read_latch
 from services.drive.machine import VirtualMachine
+from services.drive.pulse import Pulse
 from services.drive.session import Session
 from services.store.disk import Disk
 from services.store.replay import verify
+from services.venues.sim import log as log_module
 from tests.desk.world import S, quick
 from tests.drive.engines import books_agree, engine, positions_of
 
@@ -141,3 +144,34 @@ def test_a_breaker_trips_and_latches(disk: BadDisk, tmp_path: Path) -> None:
     assert core.alerts.is_open("latch") == (disk.kind == "read-only")
     assert len(positions_of(session)) == 2, "a breaker halts, it does not sell"
     heal(disk, session, tmp_path)
+
+
+def test_what_the_exchange_has_only_in_memory_is_store_trouble_until_it_is_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    session, machine = hedged(tmp_path)
+    pulse = Pulse(session, machine, Watchdog(tmp_path / "latch"))
+    core = session.desk.core
+    monkeypatch.setattr("services.drive.pulse.BEAT_S", 0.0)
+
+    def broken(fd: int, data: bytes, at: int) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as bad:
+        bad.setattr(log_module.os, "pwrite", broken)
+        machine.feed(Command(id="f", name="flatten", args={}, origin="t", ts=session.queue.now))
+        run(machine, 30)
+        assert positions_of(session) == {}
+        pulse.beat()
+        (cause,) = [each for each in core.causes.causes() if each.name == "store"]
+        assert "only in memory: Read-only file system" in cause.text
+        assert "only in memory" in session.trouble()
+        assert not session.facts(), "told once"
+    pulse.beat()
+    assert not session.trouble()
+    run(machine, 70)
+    assert "store" not in [each.name for each in core.causes.causes()]
+    assert session.close()
+    again, machine = engine(tmp_path, quick())
+    assert positions_of(again) == {}
+    again.close()

@@ -241,7 +241,7 @@ def marked(marks: Marks, policy: str, folder: Path) -> Iterator[None]:
         if marks.wanted is not None and len(marks.names) == marks.wanted:
             # The next mark is the torn one: half a line lies there when the process dies.
             line = msgspec.json.encode(entry)
-            os.write(log._fd, line[: len(line) // 2])
+            os.pwrite(log._fd, line[: len(line) // 2], log.size)
         marks("exchange log torn")
         append(log, entry)
         marks("exchange log after")

@@ -238,6 +238,33 @@ async def test_what_cannot_be_written_has_not_happened(tmp_path: Path) -> None:
     assert len(desk.of(OrderFilled)) == 1
 
 
+async def test_a_way_out_that_cannot_be_written_happens_in_memory_and_is_written_later(
+    tmp_path: Path,
+) -> None:
+    desk = await opened(tmp_path)
+    await held(desk)
+    desk.venue.submit(0, order("rests", Side.BUY, "0.100", "25000.0"))
+    await settle()
+    path = tmp_path / "paper-data.books"
+    before = path.read_bytes()
+    with patch("services.venues.paper.books.write_atomically", side_effect=OSError("disk full")):
+        desk.venue.cancel(0, NAME, "rests", "")
+        desk.venue.submit(0, order("out", Side.SELL, "0.500", "29000.0", reduce_only=True))
+        await settle()
+        found = await account(desk)
+        assert (found.positions, found.orders) == ((), ())
+        desk.venue.submit(0, order("in", Side.BUY, "0.100", "31000.0"))
+        await settle()
+        assert [each.client_order_id for each in desk.of(OrderRejected)] == ["in"]
+        assert (await account(desk)).positions == (), "what was refused took nothing else with it"
+        assert "only in memory: disk full" in desk.venue.unwritten()
+        assert path.read_bytes() == before
+    assert desk.venue.unwritten() == ""
+    second = Desk(folder=tmp_path, now=desk.now + NS)
+    await second.venue.start()
+    assert (await account(second)).positions == ()
+
+
 async def test_a_position_in_what_is_not_listed_any_more_stops_the_start(tmp_path: Path) -> None:
     desk = await opened(tmp_path)
     await held(desk)

@@ -166,7 +166,9 @@ def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
     sim = Sim(world, tmp_path)
     sim.run(1)
     sim.send(order("buy", "0.1", "20000"))
-    with (tmp_path / LOG_FILE).open("ab") as log:
+    text = (tmp_path / LOG_FILE).read_bytes().partition(b"\0")[0]
+    with (tmp_path / LOG_FILE).open("r+b") as log:
+        log.seek(len(text))
         log.write(b'{"instants":9,"ts":16776')
     back = Sim(world, tmp_path, resume_at=sim.queue.now)
     assert len(back.exchange.books("alpha").orders) == 1
@@ -248,7 +250,7 @@ def test_a_full_disk_refuses_orders_instead_of_losing_them(
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("services.venues.sim.log.os.write", full)
+    monkeypatch.setattr("services.venues.sim.log.os.pwrite", full)
     events = sim.send(order("buy", "0.1", "20000"))
     assert [type(e).__name__ for e in events] == ["OrderRejected"]
     assert sim.exchange.books("alpha").orders == ()

@@ -15,11 +15,11 @@ from random import Random
 from msgspec import Struct, field
 
 from services.domain.enums import RateKind
-from services.domain.events import CancelRejected, Event, MarketFrame, OrderRejected, RateRow
+from services.domain.events import Event, MarketFrame, OrderRejected, RateRow
 from services.domain.instrument import Instrument
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
-from services.domain.venue_events import DeadManReport, RequestFailed
+from services.domain.venue_events import DeadManReport
 from services.venues.paper.book import QuoteBook
 from services.venues.paper.books import PaperBooks, PaperStore, drop_unlisted, forget_old
 from services.venues.sim.answers import account_report, order_report
@@ -127,7 +127,7 @@ class PaperAccount:
             if coin != "USD":
                 # What nobody puts a price on is worth nothing here.
                 known.setdefault(coin, 0.0)
-        with self._change(ts, None) as floor:
+        with self._change(ts) as floor:
             clearing = Clearing(floor, self._board, self._say)
             self._expire(ts)
             for rate in sorted(frame.rates, key=lambda each: each.rate_ts):
@@ -184,10 +184,7 @@ class PaperAccount:
     # --- commands ----------------------------------------------------------------------------------------
 
     def cancel(self, ts: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
-        def lost(text: str) -> Event:
-            return CancelRejected(self._name, client_order_id, text, ts, ts)
-
-        with self._change(ts, lost) as floor:
+        with self._change(ts) as floor:
             floor.revoke(ts, instrument, client_order_id, venue_order_id)
 
     def take(self, ts: int, order: OrderRequest) -> None:
@@ -198,7 +195,7 @@ class PaperAccount:
         if refusal is not None:
             self._tell(lost(refusal))
             return
-        with self._change(ts, lost) as floor:
+        with self._change(ts, lost, keep=order.reduce_only) as floor:
             floor.place(ts, order)
 
     def _refusal(self, ts: int, order: OrderRequest) -> str | None:
@@ -215,15 +212,12 @@ class PaperAccount:
         return None
 
     def arm(self, ts: int, timeout_ms: int) -> None:
-        def lost(text: str) -> Event:
-            return RequestFailed(venue=self._name, what="dead man", subject=self._name, reason=text, ts=ts)
-
-        with self._change(ts, lost) as floor:
+        with self._change(ts) as floor:
             due = floor.state.switch.fires_at = ts + timeout_ms * MS if timeout_ms > 0 else None
             self._say(ts, lambda at: self._switch_word(at, due, fired=False))
 
     def switch_due(self, ts: int) -> None:
-        with self._change(ts, None):
+        with self._change(ts):
             self._expire(ts)
 
     def _expire(self, ts: int) -> None:
@@ -244,9 +238,12 @@ class PaperAccount:
         )
 
     @contextmanager
-    def _change(self, ts: int, lost: Callable[[str], Event] | None) -> Iterator[TradingFloor]:
-        """What happens inside is written down before anybody hears of it; else it has not happened, and
-        `lost` says so."""
+    def _change(
+        self, ts: int, lost: Callable[[str], Event] | None = None, *, keep: bool = True
+    ) -> Iterator[TradingFloor]:
+        """What happens inside is written down before anybody hears of it. What the disk does not take stands
+        in memory, for a venue would go on; with `keep` False it has not happened, and `lost` says so.
+        """
         self._words = []
         try:
             yield self.floor
@@ -259,7 +256,7 @@ class PaperAccount:
             return
         self._changed = False
         try:
-            self._store.save(self._books)
+            self._store.save(self._books, keep=keep)
         except OSError as error:
             text = f"the paper books cannot be written: {error}"
             log.warning("%s: %s", self._name, text)

@@ -6,6 +6,7 @@ itself is written, and a change that cannot be written has not happened.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -39,7 +40,11 @@ class PaperStore:
     def __init__(self, folder: Path | None, venue: str) -> None:
         self._path = None if folder is None else folder / f"paper-{venue}.books"
         self._last = b""
+        """The books as they are, whether the disk took them or not."""
+        self._written = b""
         self._venue = venue
+        self.trouble = ""
+        """Why the books as they are stand in memory only; empty = they are on disk."""
 
     def opened(self, now: int, balances: dict[str, Decimal]) -> PaperBooks:
         """The books as they were left, else new ones with these balances. Raises OSError, ValueError."""
@@ -51,7 +56,7 @@ class PaperStore:
             except FileNotFoundError:
                 raw = b""
         if raw:
-            self._last = raw
+            self._last = self._written = raw
             try:
                 return self.last()
             except msgspec.MsgspecError as error:
@@ -60,15 +65,31 @@ class PaperStore:
         self.save(books)
         return books
 
-    def save(self, books: PaperBooks) -> None:
-        """Raises OSError; the older books then stand."""
+    def save(self, books: PaperBooks, *, keep: bool = False) -> None:
+        """Raises OSError; the older books then stand. `keep`: these stand, in memory, until `retry`."""
         raw = msgspec.msgpack.encode(books)
-        if self._path is not None and raw != self._last:
-            write_atomically(self._path, raw)
+        try:
+            self._write(raw)
+        except OSError as error:
+            if not keep:
+                raise
+            self.trouble = f"paper-{self._venue}.books is only in memory: {error.strerror or error}"
         self._last = raw
 
+    def retry(self) -> None:
+        """Write what is in memory only, if the disk takes it now."""
+        if self.trouble:
+            with contextlib.suppress(OSError):  # `trouble` goes on saying why
+                self._write(self._last)
+
+    def _write(self, raw: bytes) -> None:
+        if self._path is not None and raw != self._written:
+            write_atomically(self._path, raw)
+        self._written = raw
+        self.trouble = ""
+
     def last(self) -> PaperBooks:
-        """The books as they were saved last, anew."""
+        """The books as they stood last, anew."""
         return msgspec.msgpack.decode(self._last, type=PaperBooks)
 
 

@@ -121,6 +121,11 @@ class PaperVenue:
     def health(self) -> VenueHealth:
         return self._data.health()
 
+    def unwritten(self) -> str:
+        """Tries again; why the account's books stand in memory only, empty = they are on disk."""
+        self._store.retry()
+        return self._store.trouble
+
     def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
         """The live book with our resting orders in it, which nobody else sees. See `LiveVenue`."""
         found = self._data.depth(instrument, count)

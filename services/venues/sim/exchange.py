@@ -159,12 +159,17 @@ class SimExchange:
         if self.live:
             self._log.append(entry)
 
-    def close(self) -> None:
-        """Write down how far the market has come, and close the log."""
+    def unwritten(self) -> str:
+        """Tries again; why something that has happened is not in the log, empty = all of it is."""
+        self._log.retry()
+        return self._log.trouble
+
+    def close(self) -> bool:
+        """Write down how far the market has come, and close the log. False = something is not written."""
         if self.live:
             self._mark_time()
             self.live = False
-        self._log.close()
+        return self._log.close()
 
     def _schedule(self) -> None:
         if self._next is not None:
@@ -215,7 +220,7 @@ class SimExchange:
         try:
             self._log.append(Entry(self.instants, self.now))
         except OSError:
-            # A missed time mark costs a minute of market after a crash; orders are refused by themselves.
+            # A missed time mark costs a minute of market after a crash; commands are seen to by themselves.
             return
 
     def _save(self, ts: int) -> None:

@@ -6,6 +6,8 @@ written once into the exchange's folder; a start that names another world is ref
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
 import random
@@ -165,11 +167,19 @@ def write_atomically(path: Path, data: bytes) -> None:
     part = path.with_name(path.name + ".part")
     fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.write(fd, data)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.replace(part, path)
+        try:
+            written = os.write(fd, data)
+            if written != len(data):
+                # A disk that has just become full takes a part and says so in the count alone.
+                raise OSError(errno.ENOSPC, f"only {written} of {len(data)} bytes were written", str(path))
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.replace(part, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
 
 
 def stream_seed(digest: str, purpose: str, index: int = 0) -> int:
