@@ -23,6 +23,13 @@ T = TypeVar("T")
 
 _AGAIN_S = 5.0
 """A watchdog that has ended is not replaced more often than this."""
+_SILENT_S = 10.0
+"""A watchdog that has answered no heartbeat for so long stands: it is killed, and another one started."""
+_FIRST_S = 60.0
+"""So long until its first answer: a new process may start slowly."""
+_TURN_MOST_S = 0.5
+"""More than this no turn of ours counts: in a longer one this process did not run either, nor need the other
+have."""
 _EARLY = 0.8
 """Share of the limit that must really have passed: a signal meant for the call before is ignored."""
 
@@ -41,6 +48,11 @@ class Watchdog:
         """Monotonic start of the strategy call on the stack; None = there is none."""
         self._ts = 0
         self._spawned = 0.0
+        self._answers = -1
+        self._unheard_s = 0.0
+        """Of our own turns, since its last answer."""
+        self._patience_s = _FIRST_S
+        self._beaten = 0.0
         self._leaving = False
         self.ended = 0
         """How often it ended although nobody asked it to, and was started again."""
@@ -58,7 +70,10 @@ class Watchdog:
     def _spawn(self) -> None:
         self._spawned = time.monotonic()
         read_end, self._pipe = os.pipe()
+        self._answers, write_end = os.pipe()
         os.set_blocking(self._pipe, False)
+        os.set_blocking(self._answers, False)
+        self._unheard_s, self._patience_s, self._beaten = 0.0, _FIRST_S, self._spawned
         try:
             self._process = subprocess.Popen(
                 [
@@ -72,22 +87,42 @@ class Watchdog:
                     str(self._heartbeat_s),
                 ],
                 stdin=read_end,
-                stdout=subprocess.DEVNULL,
+                stdout=write_end,
                 env=_environment(),
                 start_new_session=True,
             )
         finally:
             os.close(read_end)
+            os.close(write_end)
 
     def beat(self, ts: int) -> None:
         """At least once a second from the main loop; `ts` is the desk's time, for the latch.
 
-        A watchdog that has ended is replaced here: an engine that nobody watches could hang for ever.
+        A watchdog that has ended, or stands (it answers none of these), is replaced here: an engine that
+        nobody watches could hang for ever.
         """
         self._ts = ts
-        if self._process is not None and not self._leaving and self._process.poll() is not None:
-            self._replace()
+        if self._process is not None and not self._leaving:
+            if self._process.poll() is not None:
+                self._replace()
+            else:
+                self._listen(self._process)
         self._mark(IDLE)
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+        now = time.monotonic()
+        self._unheard_s += min(now - self._beaten, _TURN_MOST_S)
+        self._beaten = now
+        try:
+            heard = os.read(self._answers, 65_536)
+        except BlockingIOError:
+            heard = b""
+        if heard:
+            self._unheard_s, self._patience_s = 0.0, _SILENT_S
+        elif self._unheard_s >= self._patience_s:
+            log.error("the watchdog has not answered for %g s: it is killed", self._patience_s)
+            self._unheard_s = 0.0
+            process.kill()  # a stopped process too; it is replaced once it has gone
 
     def guard(self, call: Callable[[], T]) -> T:
         """Run one strategy call; raises StrategyOverran when it lasts longer than the limit."""
@@ -110,9 +145,7 @@ class Watchdog:
         assert self._process is not None  # noqa: S101 - only a process that was there can have ended
         self.ended += 1
         log.error("the watchdog has ended (status %s); another one is started", self._process.returncode)
-        if self._pipe >= 0:
-            os.close(self._pipe)
-            self._pipe = -1
+        self._close_pipes()
         try:
             self._spawn()
         except OSError as error:
@@ -124,8 +157,7 @@ class Watchdog:
         if self._pipe < 0:
             return
         self._mark(GOODBYE)
-        os.close(self._pipe)
-        self._pipe = -1
+        self._close_pipes()
         if self._process is not None:
             try:
                 self._process.wait(2.0)
@@ -143,6 +175,12 @@ class Watchdog:
         except BrokenPipeError:
             os.close(self._pipe)
             self._pipe = -1
+
+    def _close_pipes(self) -> None:
+        for end in (self._pipe, self._answers):
+            if end >= 0:
+                os.close(end)
+        self._pipe = self._answers = -1
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         since = self._since

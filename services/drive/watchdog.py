@@ -3,6 +3,7 @@
 A thread would not do: C code that holds the interpreter lock silences it. Run as
 `python -P -m services.drive.watchdog PID LATCH CALL_MS HEARTBEAT_S` with the pipe as standard input; the
 engine's side is `services.drive.guard`. Standard library only, and little of it: it starts fast, stays small.
+Each heartbeat is answered with a byte on standard output: a watchdog that stands is killed and replaced.
 """
 
 from __future__ import annotations
@@ -22,24 +23,32 @@ GOODBYE = 2
 BEAT = Packed("<BQq")
 """What (one of the above), number of the strategy call, desk time ns."""
 
+ANSWER = b"."
+
 _TICK_S = 0.05
+_TURN_MOST_S = 0.5
+"""More than this no turn counts: in a longer one this process did not run either (a sleeping machine, a
+stopped container, a starved core), and an engine that slept beside it is not silent."""
 _GRACE_S = 3.0
 """After SIGABRT the engine may dump its stacks for this long, then SIGKILL."""
 
 
-def watch(pid: int, latch: str, call_s: float, heartbeat_s: float, pipe: int = 0) -> int:
+def watch(pid: int, latch: str, call_s: float, heartbeat_s: float, pipe: int = 0, back: int = 1) -> int:
     """Returns when the engine says goodbye or ends. Armed by the first beat."""
     engine = os.pidfd_open(pid)
     os.set_blocking(pipe, False)
+    os.set_blocking(back, False)
     rest = b""
     what, call, desk_ts = IDLE, 0, 0
     last_beat: float | None = None
     call_since = 0.0
     told = -1
+    now, turned = 0.0, time.monotonic()
     while True:
         select.select([pipe], [], [], _TICK_S)
         data = _drain(pipe)
-        now = time.monotonic()
+        before_turn, turned = turned, time.monotonic()
+        now += min(turned - before_turn, _TURN_MOST_S)
         if data is None:
             return 0
         rest += data
@@ -49,6 +58,7 @@ def watch(pid: int, latch: str, call_s: float, heartbeat_s: float, pipe: int = 0
             what, call, desk_ts = BEAT.unpack_from(rest, whole - BEAT.size)
             rest = rest[whole:]
             last_beat = now
+            _answer(back)
             if (what, call) != before:
                 call_since = now
         if what == GOODBYE:
@@ -75,6 +85,13 @@ def _drain(pipe: int) -> bytes | None:
         if not piece:
             return None
         data += piece
+
+
+def _answer(back: int) -> None:
+    try:
+        os.write(back, ANSWER)
+    except OSError:
+        return  # full, since the engine hangs, or closed, since it has gone: both are seen elsewhere
 
 
 def _end(engine: int, latch: str, heartbeat_s: float, desk_ts: int) -> None:

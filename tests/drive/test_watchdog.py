@@ -8,10 +8,14 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from services.drive import guard, watchdog
+from services.drive.guard import Watchdog
 from services.drive.latch import read_latch
+from services.drive.watchdog import ANSWER, BEAT, GOODBYE, IDLE
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 60.0
@@ -196,3 +200,115 @@ def test_the_watchdog_process_loads_only_little(module: str) -> None:
         check=True,
     )
     assert done.stdout == "False\n"
+
+
+def test_a_watchdog_that_stands_is_killed_and_the_new_one_ends_a_hang(tmp_path: Path) -> None:
+    done = engine(
+        tmp_path / "latch",
+        """
+        import signal
+        from services.drive import guard
+        guard._SILENT_S = 0.5
+        while dog._patience_s != guard._SILENT_S:  # until its first answer
+            dog.beat(78)
+            time.sleep(0.02)
+        first = dog._process.pid
+        os.kill(first, signal.SIGSTOP)
+        while not dog.ended:
+            dog.beat(79)
+            time.sleep(0.02)
+        print(dog.alive(), dog._process.pid != first, dog.ended, flush=True)
+        while dog._patience_s != guard._SILENT_S:
+            dog.beat(80)
+            time.sleep(0.02)
+        while True:
+            pass
+        """,
+        heartbeat_s=1.5,
+    )
+    assert done.stdout == "True True 1\n", done.stderr
+    assert "the watchdog has not answered for 0.5 s: it is killed" in done.stderr
+    assert done.returncode == -signal.SIGABRT
+    found = read_latch(tmp_path / "latch")
+    assert found is not None
+    assert (found.state, found.ts) == ("HALTED", 80)
+
+
+class Clock:
+    """Wall of one module under test."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Standing:
+    """A process that runs and says nothing."""
+
+    killed = 0
+
+    def poll(self) -> None:
+        return None
+
+    def kill(self) -> None:
+        self.killed += 1
+
+
+def test_turns_that_the_machine_slept_or_starved_through_are_no_silence_of_the_watchdog(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    clock, process = Clock(), Standing()
+    monkeypatch.setattr(guard, "time", clock)
+    dog = Watchdog(tmp_path / "latch")
+    dog._process = process  # type: ignore[assignment]
+    dog._answers, answering = os.pipe()
+    os.set_blocking(dog._answers, False)
+    dog._beaten = clock.now
+    os.write(answering, ANSWER)
+    for gap, turns in ((0.2, 1), (3_600.0, 15), (0.2, 10)):
+        for _ in range(turns):
+            clock.now += gap
+            dog.beat(1)
+    assert process.killed == 0
+    os.write(answering, ANSWER)
+    for _ in range(49):
+        clock.now += 0.2
+        dog.beat(1)
+    assert process.killed == 0
+    for _ in range(3):
+        clock.now += 0.2
+        dog.beat(1)
+    assert process.killed == 1, "ten seconds of its own turns without an answer"
+    os.close(answering)
+    os.close(dog._answers)
+
+
+@pytest.mark.parametrize(("gap", "ended"), [(0.05, True), (3_600.0, False)])
+def test_an_engine_that_slept_beside_its_watchdog_is_not_ended(
+    gap: float, ended: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """110 short turns are five seconds of silence; eight, of an hour each, may be a sleep of the machine."""
+    clock = Clock()
+    beats, fed = os.pipe()
+    answers, back = os.pipe()
+    ends: list[int] = []
+    left = 110 if gap < 1 else 8
+
+    def turn(*_: object) -> None:
+        nonlocal left
+        clock.now += gap
+        left -= 1
+        if left == 0:
+            os.write(fed, BEAT.pack(GOODBYE, 0, 0))
+
+    monkeypatch.setattr(watchdog, "time", clock)
+    monkeypatch.setattr(watchdog, "select", SimpleNamespace(select=turn))
+    monkeypatch.setattr(watchdog, "_end", lambda *_: ends.append(1))
+    os.write(fed, BEAT.pack(IDLE, 0, 0))
+    status = watchdog.watch(os.getpid(), str(tmp_path / "latch"), 0.5, 5.0, beats, back)
+    assert (status, bool(ends)) == (int(ended), ended)
+    assert os.read(answers, 10).startswith(ANSWER)
+    for end in (beats, fed, answers, back):
+        os.close(end)
