@@ -6,9 +6,10 @@ the desk has been told that it starts.
 
 from __future__ import annotations
 
+import difflib
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from services.desk.core import DeskCore
@@ -17,7 +18,10 @@ from services.desk.views.figures import held_sizes
 from services.domain.events import Event
 from services.domain.instrument import Instrument
 from services.drive.live_queue import LiveQueue
+from services.drive.modes import unknown_rows
 from services.drive.standing import SessionNote, Standing
+from services.protocol.errors import ProductError
+from services.protocol.exits import Exit
 from services.runtime.clock import steady_ns
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
@@ -64,11 +68,16 @@ class LiveSession(Standing):
         super().__init__(layout, settings, code, wall_time=True)
         self._wall = wall
         self.lobby = Lobby()
+        self.unwritten: Callable[[], str] = lambda: ""
+        """What of a paper account's books stands in memory only."""
         self.gone: tuple[str, ...] = ()
         """Instruments of the session before that no venue lists any more, with something of ours on them."""
 
     def open(self, note: SessionNote, listed: tuple[Instrument, ...], world: Mapping[str, Any]) -> None:
-        """Everything up to the first event. `listed`: what the venues trade today."""
+        """Everything up to the first event. `listed`: what the venues trade today.
+
+        Raises ProductError (exit 2) for a limit that no instrument ever had here, beside what the class says.
+        """
         # Random: two folders on one account, or one that was lost, must never draw the same order ids.
         instance = self.recover(secrets.token_bytes(16), note.started)
         state = self.restored.state if self.restored is not None else None
@@ -92,6 +101,7 @@ class LiveSession(Standing):
             # What the venues say today is newer than any change told to the session before.
             for name in on_list:
                 state.relisted.pop(name, None)
+        self._check_rows(known, on_list)
         self.desk = Desk(self.settings, known, state, instance=instance)
         self.gone = tuple(name for name in _ours(self.desk.core) if name not in on_list)
         for name in self.gone:
@@ -102,6 +112,24 @@ class LiveSession(Standing):
             )
         self.begin_journal(instance, note, tuple(known.values()), dict(world))
 
+    def _check_rows(self, known: Iterable[str], on_list: set[str]) -> None:
+        """A limit of what nobody ever listed is a slip of the pen: the start is refused, as on the simulator.
+        What was delisted while nobody ran is told and goes on, for its positions want protecting.
+        """
+        slips = unknown_rows(self.settings, known)
+        if slips:
+            near = difflib.get_close_matches(slips[0], known, n=3, cutoff=0.0)
+            raise ProductError(
+                f'profiles.{self.settings.profile}.limits.instrument."{slips[0]}": no venue of the profile '
+                f"lists it; the nearest are {', '.join(near)}",
+                Exit.USAGE,
+                "limits",
+            )
+        for row in unknown_rows(self.settings, on_list):
+            log.warning(
+                'limits.instrument."%s": no venue lists it any more, so this limit holds for nothing', row
+            )
+
     def first_events(self) -> None:
         """`start` and its company first, then whatever the venues have said so far."""
         self.queue_start()
@@ -109,7 +137,11 @@ class LiveSession(Standing):
 
     def close(self) -> bool:
         """Flush and close. False = something could not be written."""
-        return self.close_books()
+        return self.close_books() and not self.unwritten()
+
+    def beside(self) -> str:
+        """The books of paper accounts."""
+        return self.unwritten()
 
 
 def _ours(core: DeskCore) -> tuple[str, ...]:

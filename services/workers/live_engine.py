@@ -21,7 +21,6 @@ from services.domain.venue_events import VenueClock
 from services.drive.live import LiveMachine, LiveRunner
 from services.drive.live_session import LiveSession
 from services.drive.machine import VirtualMachine
-from services.drive.modes import unknown_rows
 from services.drive.pace import Pacer
 from services.drive.runner import Limits
 from services.drive.standing import SessionNote
@@ -88,6 +87,7 @@ class LiveEngine:
             layout.bans,
             layout.exchange if settings.mode == "paper" else None,
         )
+        self.session.unwritten = self._unwritten
         self._told: dict[str, int | None] = {}
         self._looked = 0.0
         self._set_by = 0
@@ -137,11 +137,8 @@ class LiveEngine:
         _log_warnings(found)
 
     def open(self, note: SessionNote) -> None:
-        """Store, journal, desk. Raises StoreError, OSError."""
+        """Store, journal, desk. Raises StoreError, OSError, ProductError (exit 2)."""
         listed = tuple(spec for venue in self.venues.values() for spec in venue.instruments())
-        for row in unknown_rows(self.settings, (spec.id for spec in listed)):
-            # No refusal: what was delisted while nobody ran must not keep an engine from its positions.
-            log.warning('limits.instrument."%s": no venue lists it, so this limit holds for nothing', row)
         self.session.open(note, listed, {"venues": world_of(self.wires)})
 
     def machine(self, notify: Callable[[Notify], None]) -> LiveMachine:
@@ -219,6 +216,10 @@ class LiveEngine:
             self._told[name] = offset
             now_ns = machine.queue.now
             machine.queue.deliver(now_ns, VenueClock(venue=name, offset_ms=offset, ts=now_ns))
+
+    def _unwritten(self) -> str:
+        asked = (getattr(venue, "unwritten", None) for venue in self.venues.values())
+        return "; ".join(found for ask in asked if ask is not None and (found := ask()))
 
     def _tell_setting(self) -> None:
         """Somebody has set the machine's clock: the engine keeps its own time, and a person should know."""
