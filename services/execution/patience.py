@@ -104,6 +104,22 @@ class Patience:
             if entry.cancel_sent is None:
                 entry.next_cancel = now
 
+    def stays_doubtful(self, entry: OrderEntry, ts_event: int, now: int) -> bool:
+        """An accept has come of an order in doubt. It proves that the order arrived, and nothing of its end:
+        where that is overdue, or a cancel is under way, a doubt that ended here would begin again at once.
+        It is asked after soon, and a cancel from before the accept is sent again.
+        """
+        if entry.state is not OrderState.IN_DOUBT:
+            return False
+        sent = entry.sent if entry.sent is not None else entry.created
+        overdue = entry.immediate and now >= sent + self._timeout
+        if not overdue and entry.cancel_sent is None:
+            return False
+        self.refused(entry, now)
+        if entry.cancel_sent is not None and ts_event > entry.cancel_sent:
+            self.cancel_failed(entry, now)
+        return True
+
     def refused(self, entry: OrderEntry, now: int) -> None:
         """The cancel of an order that overstays was refused: whether it is gone is asked for soon."""
         soon = now + self._offsets[0]

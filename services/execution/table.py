@@ -173,7 +173,8 @@ class OrderTable:
             case OrderAccepted():
                 entry.venue_order_id = event.venue_order_id
                 self._heard(entry, event.ts_event, now)
-                anomaly = self._happen(entry, Happened.ACCEPTED, now)
+                if not self._patience.stays_doubtful(entry, event.ts_event, now):
+                    anomaly = self._happen(entry, Happened.ACCEPTED, now)
             case OrderRejected():
                 self._heard(entry, event.ts_event, now)
                 anomaly = self._happen(entry, Happened.REJECTED, now, event.reason)
