@@ -36,8 +36,9 @@ def ask(core: DeskCore, venue: str, why: str) -> None:
     book.asked = f"{venue}-{book.request}"
     book.asked_ts = core.now
     # An overlap, so that a fill on the boundary is seen twice rather than never, also when the venue's clock
-    # has jumped back since; ids make that harmless. A picture stamped in our future bounds nothing.
-    book.asked_since = max(0, min(book.report_event, core.now) - OVERLAP_S * SECOND)
+    # has jumped back since; ids make that harmless. A venue's time ahead of ours would leave fills out.
+    last = book.report_event if book.report_ts is None else min(book.report_event, book.report_ts)
+    book.asked_since = max(0, last - OVERLAP_S * SECOND)
     core.emit(ReadAccount(venue=venue, request=book.asked, fills_since=book.asked_since))
     schedule(core, venue)
 

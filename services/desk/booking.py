@@ -248,7 +248,7 @@ def _unknown_instrument(core: DeskCore, fill: OrderFilled) -> None:
     """A trade in something we know no facts of cannot be booked. It is noted once, so that no read brings it
     again; what it did to balances and positions the reconciliation shows, and takes new risk off the venue.
     """
-    if not core.ledger.note_trade(fill.venue, fill.instrument, fill.trade_id, fill.ts_event):
+    if not core.ledger.note_trade(fill):
         return
     text = f"{fill.instrument}: {fill.side.value} {fill.quantity} in an instrument this desk does not know"
     core.alert(f"foreign:{fill.instrument}", Severity.ALARM, text, do="close it at the venue")

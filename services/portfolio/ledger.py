@@ -31,7 +31,7 @@ KEPT_IDS = 4_000
 
 @dataclass(slots=True)
 class SeenIds:
-    """Ids already booked, in the order in which they were told, with their venue time."""
+    """Ids already booked, with their venue time."""
 
     ids: dict[str, int] = field(default_factory=dict)
     forgotten_ts: int = -1
@@ -132,7 +132,7 @@ class Ledger:
         """Book a fill once. `quote_usd` is needed only where quote and settle coin differ; `fee_coin_usd`
         where the fee is paid in another than the settle coin: BNB, or the coin that was bought."""
         account = self.account(fill.venue)
-        if not _first_time(account.trades, f"{fill.instrument}|{fill.trade_id}", fill.ts_event):
+        if not _first_time(account.trades, f"{fill.instrument}|{fill.trade_id}", fill.ts_event, fill.ts):
             return FillBooked(duplicate=True)
         account.last_fill_ts = max(account.last_fill_ts, fill.ts_event)
         change = fill.quantity if fill.side is Side.BUY else -fill.quantity
@@ -181,7 +181,7 @@ class Ledger:
     def apply_funding(self, payment: FundingSettled, coin_usd: Decimal | None = None) -> bool:
         """Book one row of the venue's settlement ledger; False = booked before."""
         account = self.account(payment.venue)
-        if not _first_time(account.payments, payment.payment_id, payment.ts_event):
+        if not _first_time(account.payments, payment.payment_id, payment.ts_event, payment.ts):
             return False
         account.last_payment_ts = max(account.last_payment_ts, payment.ts_event)
         _move(account, payment.coin, payment.amount)
@@ -198,7 +198,7 @@ class Ledger:
     def apply_transfer(self, transfer: TransferBooked) -> bool:
         """Book a deposit or withdrawal; False = booked before."""
         account = self.account(transfer.venue)
-        if not _first_time(account.transfers, transfer.transfer_id, transfer.ts_event):
+        if not _first_time(account.transfers, transfer.transfer_id, transfer.ts_event, transfer.ts):
             return False
         _move(account, transfer.coin, transfer.amount)
         return True
@@ -206,19 +206,20 @@ class Ledger:
     def knows_trade(self, venue: str, instrument: str, trade_id: str) -> bool:
         return f"{instrument}|{trade_id}" in self.account(venue).trades.ids
 
-    def note_trade(self, venue: str, instrument: str, trade_id: str, ts: int) -> bool:
+    def note_trade(self, fill: OrderFilled) -> bool:
         """Take a trade as seen without booking anything; False = seen before."""
-        return _first_time(self.account(venue).trades, f"{instrument}|{trade_id}", ts)
+        trades = self.account(fill.venue).trades
+        return _first_time(trades, f"{fill.instrument}|{fill.trade_id}", fill.ts_event, fill.ts)
 
     def note_opening(self, report: AccountReport) -> None:
         """What the opening read lists is inside its balances and positions: seen, and never booked."""
         account = self.account(report.venue)
         for fill in report.fills:
-            _first_time(account.trades, f"{fill.instrument}|{fill.trade_id}", fill.ts_event)
+            _first_time(account.trades, f"{fill.instrument}|{fill.trade_id}", fill.ts_event, report.ts)
         for payment in report.payments:
-            _first_time(account.payments, payment.payment_id, payment.ts_event)
+            _first_time(account.payments, payment.payment_id, payment.ts_event, report.ts)
         for transfer in report.transfers:
-            _first_time(account.transfers, transfer.transfer_id, transfer.ts_event)
+            _first_time(account.transfers, transfer.transfer_id, transfer.ts_event, report.ts)
 
     def read(self, report: AccountReport) -> None:
         """Take weights, leverage settings and the time from a fresh read; amounts are reconciliation's."""
@@ -245,12 +246,16 @@ def _move(account: AccountBook, coin: str, amount: Decimal) -> None:
     account.balances[coin] = account.balances.get(coin, ZERO) + amount
 
 
-def _first_time(seen: SeenIds, key: str, ts: int) -> bool:
+def _first_time(seen: SeenIds, key: str, ts: int, now: int) -> bool:
+    """Note an id. `ts`: the venue's time of it, `now`: ours of hearing it.
+
+    The oldest by the venue's time are forgotten first: one stamped far ahead stays remembered by its name. No
+    time ahead of ours becomes the mark below which everything counts as seen, for every later fill would.
+    """
     if key in seen.ids or ts <= seen.forgotten_ts:
         return False
     seen.ids[key] = ts
     if len(seen.ids) > KEPT_IDS:
-        # By their times: one stamped far ahead, while the venue's clock was off, would make later ones known.
         for old in sorted(seen.ids, key=seen.ids.__getitem__)[: KEPT_IDS // 4]:
-            seen.forgotten_ts = max(seen.forgotten_ts, seen.ids.pop(old))
+            seen.forgotten_ts = max(seen.forgotten_ts, min(seen.ids.pop(old), now))
     return True

@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.domain.enums import Side
-from services.domain.events import AccountReport, BalanceRow, FundingSettled, PositionRow, TransferBooked
+from services.domain.events import (
+    AccountReport,
+    BalanceRow,
+    FundingSettled,
+    OrderFilled,
+    PositionRow,
+    TransferBooked,
+)
 from services.domain.instrument import Instrument
 from services.portfolio.ledger import KEPT_IDS, Ledger, LedgerState
 from tests.portfolio.builders import d, fill, perp, spot
@@ -226,6 +233,31 @@ def test_forgotten_ids_count_as_seen() -> None:
     assert ledger.account("alpha").balances["USD"] == d(KEPT_IDS + 1)
     assert not ledger.apply_transfer(TransferBooked("alpha", "x0", "USD", d(1), 0, 0))
     assert len(ledger.account("alpha").transfers.ids) <= KEPT_IDS
+
+
+def test_a_trade_stamped_far_ahead_makes_no_later_fill_look_known() -> None:
+    """A fill of the year 2262 was the mark below which all later fills counted as booked: they were lost."""
+    ledger, ahead = Ledger(), 9_000_000_000
+    ledger.apply_fill(stamped("odd", ahead, heard=1_000), BTC, d(1))
+    for number in range(2 * KEPT_IDS):
+        booked_ = ledger.apply_fill(stamped(f"t{number}", 2_000 + number, heard=2_000 + number), BTC, d(1))
+        assert not booked_.duplicate
+    assert ledger.size(BTC) == 2 * KEPT_IDS + 1
+    assert ledger.apply_fill(stamped("odd", ahead, heard=90_000), BTC, d(1)).duplicate
+    assert ledger.apply_fill(stamped("t0", 2_000, heard=90_000), BTC, d(1)).duplicate
+
+
+def test_a_venue_whose_clock_is_ahead_for_long_costs_no_fill_when_it_is_right_again() -> None:
+    ledger, ahead = Ledger(), 1_000_000
+    for number in range(2 * KEPT_IDS):
+        ledger.apply_fill(stamped(f"t{number}", ahead + number, heard=1_000 + number), BTC, d(1))
+    right = 1_000 + 2 * KEPT_IDS
+    assert not ledger.apply_fill(stamped("right", right, heard=right), BTC, d(1)).duplicate
+    assert ledger.size(BTC) == 2 * KEPT_IDS + 1
+
+
+def stamped(trade_id: str, at: int, *, heard: int) -> OrderFilled:
+    return msgspec.structs.replace(fill(BTC, Side.BUY, 1, 20_000, trade_id=trade_id, ts=at), ts=heard)
 
 
 trades = st.lists(
