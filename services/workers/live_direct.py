@@ -29,14 +29,19 @@ from services.runtime.clock import steady_ns
 from services.runtime.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
+from services.venues.live import LiveVenue
 from services.venues.port import VirtualVenue
+from services.venues.wire.bans import Bans, BansError
 from services.workers.absent import AbsentVenue
-from services.workers.live_engine import LiveEngine, NobodyWakes
+from services.workers.live_engine import LiveEngine, NobodyReached, NobodyWakes
+from services.workers.wires import build_venues
 
 READ_S = 10.0
 """How long the venues may take to tell account and prices before the flatten begins all the same."""
 GIVE_UP_S = 150.0
 """A flatten ends by itself after 60 s without progress; this is the belt to it."""
+RETRY_S = 3.0
+"""Between two tries to reach any venue at all: a network that is away may come back."""
 
 Say = Callable[[str], None]
 
@@ -49,12 +54,15 @@ async def flatten(
     what: str,
     say: Say,
 ) -> Done:
-    """Blocks until it is flat or gives up. Raises ProductError when no venue can be reached at all."""
+    """Blocks until it is flat or gives up. Raises ProductError when the profile makes no venue at all."""
     end = time.monotonic() + GIVE_UP_S
+    told = ""
+    # No strategy: nothing here may ever open a position.
+    bare, build = structs.replace(settings, strategies={}), _builder(layout, say)
     while True:
-        # No strategy: nothing here may ever open a position.
-        engine = LiveEngine(layout, structs.replace(settings, strategies={}), "direct", environ, redactor)
+        engine = LiveEngine(layout, bare, "direct", environ, redactor, build=build)
         absent: dict[str, AbsentVenue] = {}
+        nobody = ""
         try:
             missing = await engine.start_reachable()
             for name, why in missing.items():
@@ -62,9 +70,20 @@ async def flatten(
                 reach = _reach(layout, settings, environ, redactor, name)
                 absent[name] = AbsentVenue(name, why, engine.session.lobby, reach)
             done = await _flatten(engine, absent, what, say, end - time.monotonic())
+        except NobodyReached as error:
+            nobody = error.text
         finally:
             await asyncio.gather(*(each.close() for each in absent.values()))
             await engine.close_venues()
+        if nobody:
+            if time.monotonic() + RETRY_S >= end:
+                text = f"no venue could be reached: {nobody}"
+                return Done(command="direct", ok=False, code="left", text=text, exit=Exit.LEFT_OPEN)
+            if nobody != told:
+                say(f"no venue can be reached; tried again every {RETRY_S:g} s: {nobody}")
+            told = nobody
+            await asyncio.sleep(RETRY_S)
+            continue
         back = [name for name, each in absent.items() if each.back]
         if back and time.monotonic() < end:
             say(f"{', '.join(back)} can be reached now: begun anew with it")
@@ -77,6 +96,16 @@ async def flatten(
         text = f"not reached: {', '.join(missing)}"
         text = text if done.ok else f"{text}; {done.text}"
         return structs.replace(done, ok=False, code="left", text=text, exit=Exit.LEFT_OPEN)
+
+
+def _builder(layout: StateLayout, say: Say) -> Callable[..., dict[str, LiveVenue]]:
+    """A list of bans that cannot be read stops every start; it must not keep positions open."""
+    try:
+        Bans(layout.bans)
+    except (BansError, OSError) as error:
+        say(f"who has banned us is not known: {error}")
+        return lambda *given: build_venues(*given[:-2], None, given[-1])
+    return build_venues
 
 
 async def _flatten(

@@ -51,6 +51,10 @@ BADGES = {"sim": "SIM ⇄", "paper": "PAPER", "live": "LIVE"}
 """Where others show a speed: `⇄` is the simulator behind real sockets."""
 
 
+class NobodyReached(ProductError):
+    """Not one venue of the profile."""
+
+
 class NobodyWakes:
     """Real time wakes by itself."""
 
@@ -99,7 +103,7 @@ class LiveEngine:
     async def start_reachable(self) -> dict[str, str]:
         """As `start`, but what cannot be reached is left out and named with its reason.
 
-        Raises ProductError when nothing can be reached.
+        Raises NobodyReached.
         """
         names = list(self.venues)
         ends = await asyncio.gather(
@@ -112,7 +116,7 @@ class LiveEngine:
             elif end is not None:
                 raise end
         if len(missing) == len(names):
-            raise ProductError("; ".join(missing.values()), Exit.FAILED, "venue")
+            raise NobodyReached("; ".join(missing.values()), Exit.FAILED, "venue")
         for name in missing:
             await self.venues.pop(name).close()
         return missing

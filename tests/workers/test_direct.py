@@ -8,7 +8,10 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from services.desk.direct import DIRECT
+from services.domain.effects import Done
 from services.domain.enums import Purpose, Side, TimeInForce
 from services.domain.orders import OrderRequest
 from services.runtime.redact import Redactor
@@ -16,6 +19,7 @@ from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire
 from services.workers import live_direct
+from services.workers.live_engine import NobodyReached
 from services.workers.simserver.house import House
 from services.workers.simserver.worlds import served_world
 from tests.simserver.served import KEY, bound, serving
@@ -93,3 +97,37 @@ async def test_the_leg_stays_until_the_other_venue_can_be_reached_and_then_both_
         assert said["beta can be reached now: begun anew with it"] == [SIZE, -SIZE]
         assert held() == [0, 0]
         assert (done.command, done.ok) == (DIRECT, True), done.text
+
+
+async def test_while_no_venue_can_be_reached_it_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that is away for a moment must not end the kill path; one that stays away is no `flat`."""
+    tries: list[str] = []
+
+    class Away(live_direct.LiveEngine):
+        async def start_reachable(self) -> dict[str, str]:
+            tries.append("try")
+            if len(tries) < 4:
+                raise NobodyReached("alpha: refused" if len(tries) < 3 else "alpha: no route")
+            return {}
+
+    async def flat(*_: object) -> Done:
+        return Done(command=DIRECT, ok=True)
+
+    monkeypatch.setattr(live_direct, "LiveEngine", Away)
+    monkeypatch.setattr(live_direct, "RETRY_S", 0.001)
+    monkeypatch.setattr(live_direct, "_flatten", flat)
+    said: list[str] = []
+    chosen = Settings(venues=("alpha",), wires={}, strategies={})
+    done = await live_direct.flatten(StateLayout(tmp_path), chosen, {}, Redactor(), "", said.append)
+    assert (done.ok, len(tries)) == (True, 4)
+    assert [text.partition(": ")[2] for text in said] == ["alpha: refused", "alpha: no route"]
+    tries.clear()
+    said.clear()
+    monkeypatch.setattr(live_direct, "GIVE_UP_S", 0.0)
+    StateLayout(tmp_path).bans.write_bytes(b"torn")
+    gone = await live_direct.flatten(StateLayout(tmp_path), chosen, {}, Redactor(), "", said.append)
+    assert (gone.ok, gone.exit, len(tries)) == (False, 5, 1)
+    assert said[0].startswith("who has banned us is not known: bans.json: not a list of bans")
+    assert gone.text == "no venue could be reached: alpha: refused"
