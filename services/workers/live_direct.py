@@ -11,6 +11,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
 from msgspec import structs
 
@@ -29,8 +30,9 @@ from services.runtime.clock import steady_ns
 from services.runtime.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
+from services.settings.venues import VenueWire
 from services.venues.live import LiveVenue
-from services.venues.port import VirtualVenue
+from services.venues.port import Outbox, VirtualVenue
 from services.venues.wire.bans import Bans, BansError
 from services.workers.absent import AbsentVenue
 from services.workers.live_engine import LiveEngine, NobodyReached, NobodyWakes
@@ -104,8 +106,20 @@ def _builder(layout: StateLayout, say: Say) -> Callable[..., dict[str, LiveVenue
         Bans(layout.bans)
     except (BansError, OSError) as error:
         say(f"who has banned us is not known: {error}")
-        return lambda *given: build_venues(*given[:-2], None, given[-1])
+        return _without_bans
     return build_venues
+
+
+def _without_bans(
+    profile: str,
+    wires: Mapping[str, VenueWire],
+    environ: Mapping[str, str],
+    outbox: Outbox,
+    redactor: Redactor,
+    _bans: Path | None,
+    paper: Path | None,
+) -> dict[str, LiveVenue]:
+    return build_venues(profile, wires, environ, outbox, redactor, None, paper)
 
 
 async def _flatten(
