@@ -159,6 +159,7 @@ class Desk:
             core.catch_up()
             if state.now >= state.next_risk:
                 risk.tick(core, self.submit)
+                self.strategies.on_silence()
                 self.strategies.guard_orphans()
                 hand_care.look(core, self.submit)
             if state.causes_changed:

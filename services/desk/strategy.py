@@ -44,6 +44,8 @@ DECIDE_EVERY_S = 10
 the strategy's own wake-up."""
 PRICES_EVERY_NS = SECOND // 10
 """The same for one that lives on prices, which are gone in a second."""
+SILENT_S = 15
+"""Without any frame for so long, it is called for its pairs."""
 
 
 def _plainly(call: Callable[[], Any]) -> Any:
@@ -85,6 +87,16 @@ class Strategies:
         now = self.core.now
         for name, slot in self.core.state.strategies.items():
             if now >= slot.next_ts:
+                self.call(name)
+
+    def on_silence(self) -> None:
+        """No venue says anything: whoever has a pair is called all the same, or nobody would notice that what
+        it is judged by has gone stale (SEMANTICS 5.6)."""
+        core = self.core
+        owners = {pair.strategy for pair in core.pairs.live()}
+        patience = core.stretched(SILENT_S)
+        for name, slot in core.state.strategies.items():
+            if name in owners and slot.last_ts is not None and core.now - slot.last_ts >= patience:
                 self.call(name)
 
     def call(self, name: str) -> None:

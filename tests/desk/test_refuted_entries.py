@@ -13,12 +13,12 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from services.desk import blackout, gatekeeping
+from services.desk import blackout, exits, gatekeeping
 from services.desk.core import SECOND, DeskCore
 from services.desk.pair_books import entered
 from services.desk.pair_facts import pair_facts
-from services.domain.enums import PairState, Purpose, TradingState
-from services.domain.events import RateRow, Timer
+from services.domain.enums import PairState, Purpose, Severity, TradingState
+from services.domain.events import MarketFrame, RateRow, Timer
 from services.domain.money import DESK_CONTEXT
 from services.domain.orders import OrderRequest
 from services.execution.pair_state import Pair
@@ -26,7 +26,7 @@ from services.market.legs import leg_facts
 from services.risk.context import Stage
 from services.risk.gate import check_order
 from services.settings.funding import Funding
-from services.strategies.base import FreezePair
+from services.strategies.base import FreezePair, ThawPair
 from services.strategies.exits import PairTrack, review
 from tests.desk.world import DeskWorld, quick
 
@@ -273,3 +273,32 @@ def test_no_entry_slice_while_it_is_not_known_when_a_leg_settles(
     assert check is not None
     assert not check.passed
     assert blackout.entry_check(core, replace(order, purpose=Purpose.HEDGE)) is None
+
+
+def test_a_frozen_pair_warns_after_a_minute_and_pages_after_a_quarter_of_an_hour(hedged: DeskWorld) -> None:
+    core, pair = hedged.desk.core, the_pair(hedged)
+
+    def alarm(seconds: float) -> Severity | None:
+        said = FreezePair(pair=pair.id, reason="mark stale", since=core.now - int(seconds * SECOND))
+        exits.freeze(core, hedged.desk.submit, said)
+        found = [each for each in core.alerts.open() if each.key == f"frozen:{pair.id}"]
+        return found[0].severity if found else None
+
+    try:
+        assert alarm(59.9) is None
+        assert alarm(60) is Severity.WARNING
+        assert alarm(899.9) is Severity.WARNING
+        assert alarm(900) is Severity.ALARM
+    finally:
+        exits.thaw(core, hedged.desk.submit, ThawPair(pair=pair.id))
+    assert not core.alerts.is_open(f"frozen:{pair.id}")
+
+
+def test_a_pair_freezes_though_no_venue_says_a_word() -> None:
+    """Frames call a strategy. Without any, its pair stood as if all were well, and nobody was told of it."""
+    with decimal.localcontext(DESK_CONTEXT):
+        world = DeskWorld(settings=quick()).until(lambda w: PairState.HEDGED in w.pair_states()).run(1)
+        world.wire.hook = lambda due, event: () if isinstance(event, MarketFrame) else ((due, event),)
+        world.run(95)
+    assert world.pair_states() == [PairState.FROZEN]
+    assert world.desk.core.alerts.is_open(f"frozen:{the_pair(world).id}")
