@@ -80,6 +80,7 @@ def same(one: GateContext, other: GateContext, own: str) -> bool:
         and one.halts_venue == other.halts_venue
         and list(one.alone) == list(other.alone)
         and all(alike(size, other.alone[leg]) for leg, size in one.alone.items())
+        and _figures(one.claimed, other.claimed)
         and list(one.accounts) == list(other.accounts)
         and all(_account(account, other.accounts[venue]) for venue, account in one.accounts.items())
         and one.account_facts.keys() == other.account_facts.keys()

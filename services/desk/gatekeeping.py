@@ -15,8 +15,7 @@ from services.execution.pair_state import Pair
 from services.market.possible import IMPOSSIBLE
 from services.portfolio.account import account_input
 from services.portfolio.inputs import AccountInput
-from services.risk.context import AccountFacts, GateContext, MarketFacts, OpenOrder, Stage, Usage
-from services.risk.reducing import FOREIGN
+from services.risk.context import FOREIGN, AccountFacts, GateContext, MarketFacts, OpenOrder, Stage, Usage
 
 PAIR_TOKENS = 3
 """Orders that a pair under way may have to send within a second: a slice, its hedge, one reversal."""
@@ -334,6 +333,7 @@ def context(
         disabled=core.causes.disabled(),
         owners=owners(core),
         alone=alone(core),
+        claimed=core.pairs.claimed(),
         halts_venue=_halted_venues(core),
     )
 

@@ -52,6 +52,7 @@ def context(core: DeskCore, order: OrderRequest) -> GateContext:
         trading_state=state,
         state_text=text,
         alone=gatekeeping.alone(core),
+        claimed=core.pairs.claimed(),
     )
 
 

@@ -77,6 +77,18 @@ class PairMachine:
                     total += leg.size * leg.side.sign
         return total
 
+    def claimed(self) -> dict[str, Decimal]:
+        """Instrument -> what live pairs hold of it or still want, signed; they never stand on both sides.
+        Spot changes hands out of an inventory that is anybody's."""
+        found: dict[str, Decimal] = {}
+        for pair in self.live():
+            building = pair.state in (PairState.PLANNED, PairState.OPENING)
+            for leg in () if pair.one_shot else pair.legs:
+                size = max(leg.size, leg.target) if building else leg.size
+                if size:
+                    found[leg.instrument] = found.get(leg.instrument, ZERO) + size * leg.side.sign
+        return found
+
     def failures(self, short: str, long: str) -> int:
         """Failed attempts in a row on these two instruments, whichever is short."""
         return self.state.failures.get(cooldown_key(short, long), 0)

@@ -11,12 +11,12 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from services.domain.enums import OrderType, Side, TradingState
+from services.domain.enums import OrderType, Purpose, Side, TradingState
 from services.domain.instrument import Instrument
 from services.domain.money import ONE, ZERO
 from services.domain.orders import OrderRequest
 from services.risk.coins import depeg_checks
-from services.risk.context import AccountFacts, Check, GateContext, MarketFacts, OpenOrder, Stage
+from services.risk.context import FOREIGN, AccountFacts, Check, GateContext, MarketFacts, OpenOrder, Stage
 from services.risk.inventory import inventory_checks
 from services.risk.limits import unknown_check, usd_check
 from services.risk.lines import positive
@@ -221,8 +221,17 @@ def _minimum_notional(
 
 
 def _conflict(ctx: GateContext, order: OrderRequest, working: tuple[OpenOrder, ...]) -> Check:
-    """Two strategies on one instrument with opposite sides: the second is refused (no netting)."""
+    """Two strategies on one instrument with opposite sides: the second is refused (no netting), and so is an
+    order by hand against a pair's leg."""
     name, subject = "strategy conflict", order.instrument
+    if order.purpose is Purpose.TICKET and ctx.claimed.get(subject, ZERO) * order.side.sign < ZERO:
+        return _fact(name, subject, f"a pair holds {subject} on the other side: close the pair, not a leg")
+    for row in working if order.pair is not None else ():
+        by_hand = row.purpose is Purpose.TICKET and row.origin != FOREIGN
+        if by_hand and row.instrument == subject and row.side is not order.side:
+            return _fact(
+                name, subject, f"an order by hand stands against the leg on {subject}: cancel it first"
+            )
     if order.origin.startswith("strategy:"):
         owner = ctx.owners.get(order.instrument, order.origin)
         size = position_size(ctx, order.instrument)

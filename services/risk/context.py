@@ -19,6 +19,9 @@ from services.domain.instrument import Instrument
 from services.portfolio.inputs import AccountInput
 from services.settings.parameters import Settings
 
+FOREIGN = "foreign"
+"""Origin of an order that is not ours."""
+
 
 class Stage(StrEnum):
     """Where an order of ours is, as far as the gate cares."""
@@ -131,6 +134,9 @@ class GateContext(Struct, frozen=True, kw_only=True):
     alone: Mapping[tuple[str, str], Decimal] = {}
     """(pair, spot instrument) -> what that leg did without the other, base units, bought > 0. Both legs of
     every live pair of the kind `spot` have a row."""
+    claimed: Mapping[str, Decimal] = {}
+    """Instrument -> what pairs hold of it or still want, signed: no order by hand takes any of it, for the
+    other leg would stand naked."""
     halts_venue: Mapping[str, str] = {}
     """Venues where no new risk is taken although no trading state says so (error rate), and why."""
 

@@ -15,12 +15,9 @@ from services.domain.instrument import Instrument
 from services.domain.money import ONE, ZERO
 from services.domain.orders import OrderRequest
 from services.risk.admission import position_size
-from services.risk.context import Check, GateContext, MarketFacts, Stage
+from services.risk.context import FOREIGN, Check, GateContext, MarketFacts, Stage
 from services.risk.inventory import done_alone
 from services.risk.lines import positive
-
-FOREIGN = "foreign"
-"""Origin of an order that is not ours."""
 
 
 def is_reducing(ctx: GateContext, order: OrderRequest) -> bool:
@@ -31,7 +28,18 @@ def is_reducing(ctx: GateContext, order: OrderRequest) -> bool:
     quantity = positive(order.quantity)
     if order.purpose is not Purpose.TICKET or quantity is None:
         return False
-    return quantity <= reducible(ctx, order.instrument, order.side, order.client_order_id)
+    return quantity <= beside_pairs(
+        ctx, order, reducible(ctx, order.instrument, order.side, order.client_order_id)
+    )
+
+
+def beside_pairs(ctx: GateContext, order: OrderRequest, room: Decimal) -> Decimal:
+    """Of what may be taken off, a ticket's share: nothing of what pairs hold there. Their other leg would
+    stand naked, and no pair would know."""
+    claimed = ctx.claimed.get(order.instrument, ZERO)
+    if order.purpose is not Purpose.TICKET or claimed * order.side.sign > ZERO:
+        return room
+    return max(ZERO, room - abs(claimed))
 
 
 def reducible(ctx: GateContext, instrument: str, side: Side, own_id: str = "") -> Decimal:
@@ -175,6 +183,7 @@ def _provable(
     alone = done_alone(ctx, order)
     if alone is not None:
         room = alone if order.side is Side.BUY else min(alone, room)
+    room = beside_pairs(ctx, order, room)
     if order.trigger is not None:
         # It waits while others reduce, and the venue trims it to what is left then.
         room = _position_against(ctx, order)
@@ -187,6 +196,8 @@ def _provable(
         text = f"dust: {room} left on {order.instrument}, less than a lot"
     else:
         text = f"does not reduce: nothing left to take off on {order.instrument}"
+        if order.purpose is Purpose.TICKET and ctx.claimed.get(order.instrument):
+            text += ", a pair's leg is closed with its pair"
     return (
         Check(
             name="provably reducing",

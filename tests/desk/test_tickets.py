@@ -15,9 +15,10 @@ from services.desk.views.lately import Lately
 from services.desk.views.order_lists import orders_view
 from services.desk.views.ticket import preview
 from services.domain.effects import Done
-from services.domain.enums import OrderState, Side, TimeInForce
+from services.domain.enums import OrderState, PairState, Side, TimeInForce
 from services.domain.events import Command
 from services.domain.money import DESK_CONTEXT
+from tests.desk.world import DeskWorld, quick
 from tests.screens.scenes import Run
 
 BTC = "BTC-USDT-PERP.alpha"
@@ -197,6 +198,50 @@ def test_what_cannot_be_understood_is_said_in_one_line(
         with pytest.raises(tickets.TicketError, match=said.replace("'", ".").replace("@", ".")):
             played.ask(side=name, **args)
     assert all(entry.state is OrderState.DENIED for entry in played.desk.core.orders.open_orders())
+
+
+def test_no_order_by_hand_takes_a_leg_off_its_pair() -> None:
+    """It would leave the other leg naked under a pair that calls itself hedged, and beside it a stop that no
+    venue would take. What is nobody's pair's on that instrument may go."""
+    world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [PairState.HEDGED])
+    _, long = world.legs()
+    held = world.positions()
+    for size, terms in (("0.05", ""), ("0.05", "reduce"), ("0.6", ""), ("0.6", "reduce")):
+        answer = world.answer("sell", symbol=long, size=size, terms=terms)
+        assert (answer.ok, answer.exit) == (False, 4), answer
+        assert "pair" in answer.text
+    world.foreign(long, Side.BUY, "0.2")
+    world.run(10)
+    assert not world.answer("sell", symbol=long, size="0.21", terms="").ok
+    assert world.answer("sell", symbol=long, size="0.2", terms="").ok
+    world.run(10)
+    assert world.positions() == held
+    assert world.naked()["BTC"] == 0
+    assert world.answer("buy", symbol=long, size="0.01", terms="").ok, (
+        "beside the leg, with a stop of its own"
+    )
+
+
+def test_no_pair_opens_against_an_order_by_hand_that_may_still_fill() -> None:
+    """A sell that rests far above the market would come to life under the pair's long leg."""
+    world = DeskWorld(settings=quick()).run(3)
+    assert world.answer("pause", name="funding_arb").ok
+    world.run(70)
+    for instrument in (
+        "BTC-USDT-PERP.alpha",
+        "BTC-USDT-PERP.beta",
+        "BTC-USDC-PERP.alpha",
+        "BTC-USDC-PERP.beta",
+    ):
+        for side, price in (("sell", "23700"), ("buy", "23200")):
+            assert world.answer(side, symbol=instrument, size="0.01", terms=f"@ {price} post").ok
+    assert world.answer("enable", name="funding_arb", reason="test").ok
+    world.run(120)
+    assert world.pair_states() == []
+    refusals = [each for each in world.decisions("denied") if "by hand" in each.text]
+    assert refusals
+    assert world.answer("cancel", what="all").ok
+    world.until(lambda w: w.pair_states() == [PairState.HEDGED], 300)
 
 
 def test_stale_data_never_make_a_ticket_pass(played: Played) -> None:

@@ -124,6 +124,31 @@ def test_a_strategy_may_take_off_its_own_position_and_join_anothers_side() -> No
 
 
 @pytest.mark.parametrize(
+    ("claimed", "side", "quantity", "says"),
+    [
+        ("0.2", Side.SELL, "0.1", "strategy conflict"),
+        ("0.2", Side.BUY, "0.1", ""),
+        ("-0.2", Side.BUY, "0.1", "strategy conflict"),
+        ("0.15", Side.SELL, "0.05", ""),
+        ("0.15", Side.SELL, "0.1", "strategy conflict"),
+        ("0", Side.SELL, "0.2", ""),
+    ],
+)
+def test_a_ticket_takes_nothing_that_a_pair_holds_whoever_opened_it(
+    claimed: str, side: Side, quantity: str, says: str
+) -> None:
+    """0.2 long at the venue, of which pairs hold or want `claimed`: also a person's own pair."""
+    held = account("alpha", position(WORLD[BTC], "0.2"))
+    ctx = context(held, account("beta"), owners={BTC: "operator"}, claimed={BTC: D(claimed)})
+    asked = order(BTC, side, quantity, purpose=Purpose.TICKET, origin="operator")
+    assert ("strategy conflict" in failed(check_order(ctx, asked))) is bool(says)
+    reduces = replace(asked, reduce_only=True)
+    if side is Side.SELL:
+        answer = check_order(ctx, reduces)
+        assert answer.quantity == max(D(0), min(D(quantity), D("0.2") - D(claimed)))
+
+
+@pytest.mark.parametrize(
     ("row", "conflict"),
     [
         (resting(BTC, Side.SELL, "0.1", "21000", origin="strategy:other"), True),
