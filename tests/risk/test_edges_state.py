@@ -151,8 +151,8 @@ def test_a_number_that_is_none_is_not_taken_for_stale() -> None:
     assert see(subject, "NaN", now + 61 * SECOND, stale=True) == [f"trip {UNKNOWN}"]
 
 
-def test_stale_and_unknown_each_begin_their_own_patience() -> None:
-    """Unknown, then stale, then unknown again: the grace begins anew."""
+def test_the_grace_begins_anew_after_staleness_and_the_quarter_hour_does_not() -> None:
+    """Unknown, then stale, then unknown again. The quarter of an hour ends with a known value alone."""
     subject, now = tripped("1")
     see(subject, None, now)
     see(subject, None, now + 30 * SECOND, stale=True)
@@ -162,9 +162,13 @@ def test_stale_and_unknown_each_begin_their_own_patience() -> None:
     subject, now = tripped("1")
     see(subject, None, now, stale=True)
     see(subject, None, now + 600 * SECOND)
-    assert see(subject, None, now + 601 * SECOND, stale=True) == [f"stale {UNKNOWN}"]
-    assert see(subject, None, now + 1_500 * SECOND, stale=True) == []
-    assert see(subject, None, now + 1_501 * SECOND, stale=True) == [f"stale latch {UNKNOWN}"]
+    assert see(subject, None, now + 601 * SECOND, stale=True) == []
+    assert see(subject, None, now + 899 * SECOND, stale=True) == []
+    assert see(subject, None, now + 900 * SECOND, stale=True) == [f"stale latch {UNKNOWN}"]
+    subject, now = tripped("1")
+    see(subject, None, now, stale=True)
+    said = [see(subject, None, now + 900 * SECOND), see(subject, None, now + 960 * SECOND)]
+    assert said == [[f"stale latch {UNKNOWN}"], [f"trip {UNKNOWN}"]]
 
 
 def test_the_stale_latch_comes_once_and_again_after_a_release() -> None:
