@@ -126,6 +126,33 @@ def test_flat_positions_are_left_out() -> None:
     assert account_margin(account).leverage == Decimal(0)
 
 
+def test_a_flat_or_unknown_position_hides_none_behind_it() -> None:
+    ledger, picture = world()
+    book = ledger.account("alpha")
+    held = book.positions.pop(BTC.id)
+    ledger.adopt_position("alpha", ETH.id, d(0), d(1), T0)
+    ledger.adopt_position("alpha", "DOGE-PERP.alpha", d(5), d(1), T0)
+    book.positions[BTC.id] = held
+    account = account_input(ledger, picture, "alpha", INSTRUMENTS, T0)
+    assert [each.instrument.id for each in account.positions] == [BTC.id]
+    assert not account.balances_known
+
+
+def test_the_last_known_figures_hold_however_old_the_read_is() -> None:
+    ledger, picture = world()
+    late = T0 + 3_600 * SECOND
+    assert account_input(ledger, picture, "alpha", INSTRUMENTS, late, stale_ok=True).balances_known
+    assert not account_input(ledger, picture, "alpha", INSTRUMENTS, late).balances_known
+
+
+def test_the_coins_of_its_perps_have_their_index_also_where_none_of_them_lies() -> None:
+    ledger, picture = world()
+    del ledger.account("alpha").balances["USDT"]
+    account = account_input(ledger, picture, "alpha", INSTRUMENTS, T0)
+    assert account.indexes == {"USD": d(1), "USDT": d("0.999")}
+    assert account.positions[0].quote_usd == account.positions[0].settle_usd == d("0.999")
+
+
 def test_the_input_is_a_copy_that_later_booking_does_not_touch() -> None:
     ledger, picture = world()
     account = account_input(ledger, picture, "alpha", INSTRUMENTS, T0)

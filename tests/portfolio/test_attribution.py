@@ -54,3 +54,29 @@ def test_an_amount_that_is_no_number_keeps_the_last_one() -> None:
     revalue(book, {"USDT": Decimal(5)}, {"USDT": Decimal(1)})
     assert revalue(book, {"USDT": Decimal("NaN")}, {"USDT": None}) == ZERO
     assert worth(book) == Decimal(5)
+
+
+def test_an_index_that_is_none_or_no_price_leaves_everything_at_the_last_one() -> None:
+    book = VenueParts()
+    revalue(book, {"USDT": Decimal(5)}, {"USDT": Decimal(2)})
+    book.parts = Parts()
+    for index in (None, "NaN", "Infinity", "-Infinity", "-1", "0"):
+        known = None if index is None else Decimal(index)
+        assert revalue(book, {"USDT": Decimal(5)}, {"USDT": known}) == ZERO
+    assert (book.parts, worth(book)) == (Parts(), Decimal(10))
+
+
+def test_an_amount_that_is_no_number_holds_nothing_else_up() -> None:
+    book = VenueParts()
+    revalue(book, {"USDT": Decimal(5), "USD": Decimal(1)}, {"USDT": Decimal(2), "USD": Decimal(1)})
+    assert revalue(book, {"USDT": Decimal("NaN"), "USD": Decimal(4)}, {}) == Decimal(3)
+
+
+def test_a_closed_position_leaves_no_row_and_an_empty_coin_keeps_its_index() -> None:
+    book = VenueParts()
+    held = {"USDT": Decimal(5), "USDT|BTC-USDT-PERP.alpha": Decimal(7)}
+    revalue(book, held, {"USDT": Decimal(2)})
+    assert revalue(book, {}, {}) == Decimal(-24)
+    assert list(book.held) == ["USDT"]
+    assert (book.held["USDT"].amount, book.held["USDT"].index) == (ZERO, Decimal(2))
+    assert revalue(book, {"USDT": Decimal(1)}, {}) == Decimal(2)

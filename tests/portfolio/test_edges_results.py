@@ -103,6 +103,11 @@ def test_rows_are_by_what_each_name_brought_with_its_own_fills_and_open_time() -
     )
 
 
+def test_the_mean_win_is_the_sum_over_their_number() -> None:
+    made = p.metrics("all", [episode("1", "3", ("x",)), episode("2", "7", ("x",))], [], [], (0, 10))
+    assert (made.avg_win, made.total_pnl, made.expectancy) == (D(5), D(10), D(5))
+
+
 def test_only_what_is_open_and_was_opened_is_an_open_span() -> None:
     pairs = [pair("a", 3), pair("b", None), pair("c", 1, 2), pair("d", 7)]
     assert p.open_spans(pairs, (0, 9)) == [(3, 9), (7, 9)]
@@ -211,3 +216,4 @@ def test_thirty_returns_make_ratios_and_twenty_nine_do_not() -> None:
     empty = p.risk([])
     assert (empty.total_return, empty.drawdown_now, empty.days) == (None, None, 0)
     assert p.risk(points(0.0, 5.0)).total_return is None
+    assert p.risk(points(0.5, 0.25)).total_return == -0.5

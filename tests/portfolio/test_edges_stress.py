@@ -214,6 +214,13 @@ def test_of_what_nets_to_nothing_no_side_is_against_us() -> None:
     assert row.shock.underlyings == {"ETH": UP}
 
 
+def test_the_presets_of_coins_that_nobody_here_trades_are_the_recorded_lows() -> None:
+    rows = stress_table([account({"FDUSD": d(100), "USDE": d(100)}, indexes=ODD)], held=["FDUSD", "USDE"])
+    told = {row.name: row.shock for row in rows}
+    assert told["FDUSD 2025-04 (0.87)"] == Shock(coins={"FDUSD": d("0.13")})
+    assert told["USDe 2025-10 (0.65)"] == Shock(coins={"USDE": d("0.35")})
+
+
 def test_one_account_that_is_gone_makes_the_row_so_though_the_sum_is_well() -> None:
     thin = account({"USD": d(10)}, (position(perp("ETH", tiers=FLAT_TIER), "1", "1600", "1600"),))
     rich = account({"USDC": d(90_000)}, venue="beta")

@@ -80,6 +80,39 @@ def test_nothing_is_said_where_nothing_is_missing_or_known(losing: Margin) -> No
     assert asked(losing, margin("40000", "100")) is None
 
 
+def test_less_than_a_dollar_is_asked_for_and_given_too() -> None:
+    little = margin("1249.50", "500")
+    assert asked(little, margin("40000", "100")) == TopUp(D("0.59"), "USDT", "beta", "alpha", True)
+    assert asked(little, margin("100.25", "40")) == TopUp(D("0.30"), "USDT", "beta", "alpha", False)
+
+
+def test_the_coin_it_has_most_of_is_told_by_its_worth() -> None:
+    """21 000 USDT are 17 955 USD of collateral: less than 20 000 USD."""
+    many = book("beta", USD="20000", USDT="21000")
+    assert asked(margin("1000", "600"), margin("40000", "100"), many) == TopUp(
+        D(500), "USD", "beta", "alpha", True
+    )
+
+
+def test_what_is_to_give_is_bound_by_the_worth_of_the_coin_and_just_enough_is_whole() -> None:
+    """600 USDT are worth 513 USD, 584 are 499.32."""
+    losing, other = margin("1000", "600"), margin("40000", "100")
+    assert asked(losing, other, book("beta", USDT="584")) == TopUp(D(584), "USDT", "beta", "alpha", False)
+    assert asked(losing, other, book("beta", USD="500")) == TopUp(D(500), "USD", "beta", "alpha", True)
+
+
+def test_of_two_that_give_alike_the_first_is_asked_and_one_without_a_coin_or_a_margin_is_not() -> None:
+    books = {name: book(name, USD="700") for name in ("alpha", "beta", "gamma")}
+    well = margin("9000", "0")
+    margins = {"alpha": margin("1000", "600"), "beta": well, "gamma": well}
+    assert needed("alpha", books, margins, LIMIT) == TopUp(D(500), "USD", "beta", "alpha", True)
+    books["beta"] = book("beta")
+    assert needed("alpha", books, margins, LIMIT) == TopUp(D(500), "USD", "gamma", "alpha", True)
+    del margins["gamma"]
+    assert needed("alpha", books, margins, LIMIT) == TopUp(D(500), "", "", "alpha", True)
+    assert needed("delta", books, margins, LIMIT) is None
+
+
 @pytest.mark.parametrize(("coin", "amount"), [("USDX", "90000"), ("USDT", "NaN")])
 def test_a_coin_without_a_price_or_a_figure_is_not_named(coin: str, amount: str) -> None:
     odd = book("beta", **{coin: amount, "USD": "700"})
