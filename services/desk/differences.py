@@ -9,9 +9,8 @@ from decimal import Decimal
 
 from msgspec import Struct, structs
 
-from services.desk import attributing, booking, figures, flows, foreign, holdings
+from services.desk import attributing, belief, booking, figures, flows, foreign, holdings
 from services.desk.core import SECOND, DeskCore
-from services.desk.state import VenueDesk
 from services.desk.submit import Submitter
 from services.domain.enums import InstrumentKind, Severity, TradingState
 from services.domain.events import AccountReport, FundingSettled, TransferBooked
@@ -69,7 +68,11 @@ def compare(
     waiting = tuple(line for line in shown if not line.adopted)
     taken = [line for line in shown if line.adopted]
     figures.read(core, report.venue, taken, agrees=not shown and not book.undecided)
-    agreed = tuple(line for line in _agreeing(book, report, waiting) if _believed(core, report, line))
+    agreed = tuple(
+        line
+        for line in belief.agreeing(book, report, waiting)
+        if belief.believed(core, report.ts_event, line)
+    )
     book.differences = waiting
     for line in agreed:
         _missing_leg(core, submit, line)
@@ -93,24 +96,6 @@ def compare(
         core.set_timer(f"read {report.venue}", core.now + 2 * SECOND)
 
 
-def _agreeing(
-    book: VenueDesk, report: AccountReport, lines: tuple[Difference, ...]
-) -> tuple[Difference, ...]:
-    """Of these differences those that the read before, at least a second older, showed just so."""
-    if report.ts_event - book.report_event < SECOND:
-        return ()
-    before = {line.id for line in book.differences}
-    return tuple(line for line in lines if line.id in before)
-
-
-def _believed(core: DeskCore, report: AccountReport, line: Difference) -> bool:
-    """A picture may be older than its stamp: what was traded there within the venue's settling time need not
-    be in it. A running flatten waits for nothing: what it sends for too much the venue refuses."""
-    since = report.ts_event - core.settings.exec.in_doubt_settling_s * SECOND
-    traded = core.orders.recent_fills(report.venue, since)
-    return bool(core.flattens.running()) or all(fill.instrument != line.subject for fill in traded)
-
-
 def _missing_leg(core: DeskCore, submit: Submitter, line: Difference) -> None:
     """Two agreeing reads show a position other than our books (SEMANTICS 5.6): what a pair believes to hold
     and the venue does not is a missing leg. Only a running flatten takes the figure into our books, so that
@@ -119,7 +104,7 @@ def _missing_leg(core: DeskCore, submit: Submitter, line: Difference) -> None:
     beyond, spec = line.beyond, core.instruments.get(line.subject)
     if line.kind is not DifferenceKind.POSITION or beyond is None or spec is None:
         return
-    if _may_explain(core, line.subject):
+    if belief.may_explain(core, line.subject):
         return
     if core.flattens.running():
         take_positions(core, submit, line)
@@ -128,14 +113,6 @@ def _missing_leg(core: DeskCore, submit: Submitter, line: Difference) -> None:
     taken = holdings.taken_from_legs(core, line.subject, size)
     booking.check_legs(core, submit, line.subject, "leg missing: two reads agree", size)
     holdings.keep_alone(core, submit, line.subject, taken)
-
-
-def _may_explain(core: DeskCore, instrument: str) -> bool:
-    """A fill of ours that we have not heard of yet may be all of a difference there: its order's last word
-    comes first. A backstop that the reads list as waiting has filled nothing."""
-    return any(
-        not core.backstops.resting(entry.id) for entry in core.orders.open_orders(instrument=instrument)
-    )
 
 
 def _compare(core: DeskCore, report: AccountReport, asked_ts: int, *, last: bool = False) -> Reconciled:
@@ -241,16 +218,17 @@ def _take(core: DeskCore, venue: str, line: Difference) -> bool:
 def take_positions(core: DeskCore, submit: Submitter, only: Difference | None = None) -> None:
     """For a flatten: what only the venue shows enters our books, so that it can be closed and proven.
 
-    `only`: this line alone. What an order without its last word may explain is left: booked now, its fill
-    would count twice. The next reads after that word bring it again, and the flatten goes on until then.
+    `only`: this line alone; of what waits, what more than one read has shown. What an order without its last
+    word may explain is left: booked now, its fill would count twice. The next reads bring all that is left
+    again, and the flatten goes on until then.
     """
     for venue, book in core.state.venues.items():
         taken = [
             line
             for line in book.differences
             if line.kind is DifferenceKind.POSITION
-            and (only is None or line == only)
-            and not _may_explain(core, line.subject)
+            and (belief.confirmed(core, book, line) if only is None else line == only)
+            and not belief.may_explain(core, line.subject)
             and _take(core, venue, line)
         ]
         book.differences = tuple(line for line in book.differences if line not in taken)

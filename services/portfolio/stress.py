@@ -220,11 +220,13 @@ def _moves(accounts: Sequence[AccountInput], perps: Sequence[str]) -> list[tuple
 
 
 def _badness(row: StressRow) -> tuple[int, Decimal, Decimal]:
+    """Collateral gone, then a usage that nobody knows, then the larger usage; of equals the deeper loss."""
+    left = row.equity or ZERO
     if row.infinite:
-        return (2, ZERO, -(row.equity or ZERO))
-    if row.usage is None or row.equity is None:
-        return (1, ZERO, ZERO)
-    return (0, row.usage, -row.equity)
+        return (2, ZERO, -left)
+    if row.usage is None:
+        return (1, ZERO, -left)
+    return (0, row.usage, -left)
 
 
 def _unknown(name: str) -> StressRow:

@@ -75,6 +75,21 @@ def test_what_reads_took_wrongly_from_a_pair_is_ours_alone_with_its_stop_and_end
     world.books_agree()
 
 
+def test_a_flatten_of_a_pair_takes_no_single_reads_word_that_a_leg_is_gone() -> None:
+    """It closed the other leg, and said flat by a picture that was as old."""
+    world = hedged().run(15)
+    (pair,) = world.desk.core.pairs.live()
+    wrong = NothingThere(world, pair.long.instrument)
+    world.command("reconcile")
+    world.until(lambda w: wrong.told > 0 and bool(w.desk.state.venue(wrong.venue).differences), 5)
+    wrong.on = False
+    asked = world.command("flatten", what=pair.id)
+    world.until(lambda w: asked in w.done, 90)
+    assert world.done[asked].ok, world.done[asked].text
+    assert world.positions() == {}
+    world.books_agree()
+
+
 def test_what_reads_took_rightly_is_no_longer_ours_once_it_is_accepted() -> None:
     world = hedged().run(15)
     _, long = world.legs()

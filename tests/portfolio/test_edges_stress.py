@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.portfolio.inputs import AccountInput
+from services.portfolio.inputs import AccountInput, PositionInput
 from services.portfolio.shock import Shock
 from services.portfolio.stress import FundingLeg, StressRow, flipped_row, stress_row, stress_table
 from tests.portfolio.builders import FLAT_TIER, account, d, perp, position
@@ -135,6 +135,12 @@ def test_a_pair_that_brings_exactly_nothing_stays_as_it_is() -> None:
     assert (row.equity_change, row.usage) == (d(0), d("37.50") / (d(1_976) * d("1.25")))
 
 
+@pytest.mark.parametrize("rate", ["0.0002", "-0.0002"])
+def test_half_a_dollar_is_paid_either_way_also_out_of_a_purse_without_the_coin(rate: str) -> None:
+    row = flipped_row(purses(), [leg("P", "beta", "USDT", "1", rate, "8")])
+    assert row.equity_change == d("-0.6") * d("0.8")
+
+
 @pytest.mark.parametrize(
     "spoilt",
     [
@@ -198,7 +204,59 @@ def test_a_position_of_unknown_worth_is_worse_than_any_known_figure() -> None:
     tierless = (position(perp("ETH", "USD", tiers=None), "1", "1600", "1600", ODD),)
     row = worst_of(account({"USD": d(9_000), "USDT": d(5)}, tierless, indexes=ODD))
     assert (row.usage, row.infinite) == (None, False)
-    assert row.name == "worst: USDT −10 %, perps −5 %", "of those that say nothing the first"
+    assert row.name == "worst: USDT −10 %, perps −5 %"
+    tierless = (position(perp("ETH", "USD", tiers=None), "-1", "1600", "1600", ODD),)
+    row = worst_of(account({"USD": d(9_000), "USDT": d(5)}, tierless, indexes=ODD))
+    assert row.name == "worst: USDT −10 %, perps +5 %", "of those without a usage the deeper loss"
+
+
+def at(underlying: str, usd: str) -> PositionInput:
+    """A position of so many dollars, signed."""
+    return position(perp(underlying, "USD", tiers=FLAT_TIER), d(usd) / 1_000, "1000", "1000", ODD)
+
+
+@pytest.mark.parametrize(
+    ("btc", "eth", "name", "moves"),
+    [
+        ("20000", "-0.5", "each against us ", {"BTC": DOWN, "ETH": UP}),
+        ("-20000", "0.5", "each against us ", {"BTC": UP, "ETH": DOWN}),
+        ("20000", "0.5", "perps −", {"BTC": DOWN, "ETH": DOWN}),
+        ("-20000", "-0.5", "perps +", {"BTC": UP, "ETH": UP}),
+    ],
+)
+def test_the_smallest_position_moves_against_us_too(
+    btc: str, eth: str, name: str, moves: dict[str, Decimal]
+) -> None:
+    row = worst_of(account({"USD": d(9_000), "USDT": d(5)}, (at("BTC", btc), at("ETH", eth)), indexes=ODD))
+    assert row.name == f"worst: USDT −10 %, {name}5 %"
+    assert row.shock == Shock(underlyings=moves, coins={"USDT": d("0.10")})
+
+
+def test_what_nets_to_nothing_beside_something_rises() -> None:
+    """Its requirement grows with its price, whichever way the rest goes."""
+    held = (at("BTC", "20000"), at("ETH", "3000"), at("ETH", "-3000"))
+    row = worst_of(account({"USD": d(9_000), "USDT": d(5)}, held, indexes=ODD))
+    assert row.shock == Shock(underlyings={"BTC": DOWN, "ETH": UP}, coins={"USDT": d("0.10")})
+
+
+def test_of_combinations_that_leave_the_worst_account_alone_the_deeper_loss_is_worst() -> None:
+    thin = account({"USD": d(9_000)}, (at("BTC", "20000"),), indexes=ODD)
+    for usdt, usdc, name in (("50", "1000", "USDC"), ("1000", "50", "USDT")):
+        rich = account({"USDT": d(usdt), "USDC": d(usdc)}, venue="beta", indexes=ODD)
+        assert worst_of(thin, rich).name == f"worst: {name} −10 %, perps −5 %"
+
+
+def test_a_coin_whose_own_perp_is_all_there_is_hides_no_other_coin() -> None:
+    own = (position(perp("USDT", tiers=FLAT_TIER), "10", "0.9", "0.8", ODD),)
+    row = worst_of(account({"USD": d(50), "USDC": d(5)}, own, indexes=ODD))
+    assert row.name == "worst: USDC −10 %, perps +5 %"
+
+
+def test_debts_elsewhere_that_eat_the_sum_make_the_row_infinite() -> None:
+    well = account({"USD": d(9_000)}, (at("BTC", "20000"),), indexes=ODD)
+    owing = account({"USD": d(-9_500)}, venue="beta", indexes=ODD)
+    row = stress_row("x", [well, owing], Shock(coins={"USDT": d("0.01")}))
+    assert (row.infinite, row.leverage) == (True, None)
 
 
 def test_of_what_nets_to_nothing_no_side_is_against_us() -> None:
