@@ -32,7 +32,7 @@ BYTES_S, BYTES_WINDOW_S = 20_000, 12.0
 STARTS, START_RATIO = 9, 1.2
 DATA_S = 1.0
 """From the first whole frame to the first figures of the Desk, with an engine that runs."""
-ROWS_OF_DATA = b"-PERP"
+ROWS_OF_DATA = b"-USDT"
 """Names of instruments come from the engine alone."""
 PEER, PEER_RATIO = ROOT / ".peers/venv/bin/harlequin", 0.5
 """Made by `make bench` where the package index can be reached."""
