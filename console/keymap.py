@@ -117,6 +117,8 @@ KEYS: tuple[Key, ...] = (
         "do",
         4,
         on=("orders",),
+        panes=("working",),
+        leads=("working",),
     ),
     Key(
         "pause",
@@ -128,6 +130,7 @@ KEYS: tuple[Key, ...] = (
         "do",
         11,
         needs="strategy",
+        leads=("running",),
     ),
     Key(
         "ack",
@@ -150,6 +153,8 @@ KEYS: tuple[Key, ...] = (
         "do",
         5,
         on=("strategies",),
+        panes=("parameters",),
+        leads=("parameters",),
     ),
     Key(
         "strategies.revert",
@@ -161,6 +166,7 @@ KEYS: tuple[Key, ...] = (
         "do",
         6,
         on=("strategies",),
+        panes=("parameters",),
     ),
     Key(
         "strategies.close",
@@ -172,6 +178,8 @@ KEYS: tuple[Key, ...] = (
         "do",
         6,
         on=("strategies",),
+        panes=("pairs",),
+        leads=("pairs",),
     ),
     Key(
         "journal.kind",
@@ -194,6 +202,8 @@ KEYS: tuple[Key, ...] = (
         "do",
         5,
         on=("stress",),
+        panes=("shocks",),
+        leads=("shocks",),
     ),
     Key(
         "stress.more",
@@ -205,6 +215,7 @@ KEYS: tuple[Key, ...] = (
         "do",
         6,
         on=("stress",),
+        panes=("shocks",),
     ),
     Key("stress.less", "minus", "room('less')", "-", "", "The selected coin 1 % lower", "do", on=("stress",)),
     Key("stress.clear", "x", "room('clear')", "x", "clear", "No shocks", "do", 6, on=("stress",)),

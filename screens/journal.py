@@ -17,7 +17,7 @@ class JournalRoom(Room):
     name = "journal"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
         PaneSpec("rows", "Journal", telling=True),
-        PaneSpec("chain", "Chain", telling=True),
+        PaneSpec("chain", "Chain"),
     )
     steers: ClassVar[frozenset[str]] = frozenset({"rows"})
 

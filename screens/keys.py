@@ -29,3 +29,7 @@ class Key:
     row, an open `alert`, a selected `row`, `legs` that the row pairs. The key itself always answers."""
     on: tuple[str, ...] = ()
     """Screens on which it does something; empty = on every one."""
+    panes: tuple[str, ...] = ()
+    """Panes whose footer offers it; empty = every one. The key itself always answers."""
+    leads: tuple[str, ...] = ()
+    """Panes whose rows it is about: their footer keeps it when there is room for one more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from screens import format as f
@@ -24,6 +25,9 @@ from services.domain.enums import TradingState
 WRITES = frozenset({"halt", "flatten", "resume", "pause", "ack", "ticket", "pair_ticket", "cancel"})
 """Keys that send something: grey on a read-only console."""
 
+
+FIRST = 3
+"""Of a footer: as long as `:`, help and quit."""
 
 NOTHING_CAME = (
     "The engine answers, but has sent nothing for this screen yet. It goes on by itself, H and F reach it; "
@@ -157,7 +161,12 @@ class Picture(Stage, inherit_bindings=False):
             "row": bool(pane.cursor.key),
             "legs": bool(self.room.legs(self.active, pane.cursor.key, self.views)),
         }
-        return [key for key in self.keys_here() if there[key.needs]]
+        found = [
+            key
+            for key in self.keys_here()
+            if there[key.needs] and self.active in (key.panes or (self.active,))
+        ]
+        return [replace(key, footer=FIRST) if self.active in key.leads else key for key in found]
 
     def under(self) -> Below | None:
         """What stands below the line in place of the keys; None = the keys."""
@@ -201,9 +210,12 @@ class Picture(Stage, inherit_bindings=False):
     def chosen(self, name: str) -> None:
         """The room hears of another row than the last one."""
         key = self.panes[name].cursor.key
-        if self.contents.selected.get(name) != key:
+        before = self.contents.selected.get(name)
+        if before != key:
             self.contents.selected[name] = key
             self.room.chose(name, key)
+            if name == self.active and not before:
+                self.draw_keys()  # its first row: now there is something for more keys to work on
 
     def draw_drawer(self) -> None:
         rect = self.plan.rects.get("drawer")

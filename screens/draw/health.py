@@ -84,15 +84,19 @@ def venue_drawer(view: HealthView, key: str, width: int, context: Context) -> li
         return []
     cells = _venue(found, context)
     said = (
-        ("half of the answers within ms", "p50"),
-        ("19 of 20 within ms", "p95"),
-        ("rate limit free", "budget"),
-        ("failed requests", "errors"),
-        ("account read", "read"),
-        ("reconnects", "again"),
+        ("half of the answers within", "p50", " ms"),
+        ("19 of 20 within", "p95", " ms"),
+        ("rate limit free", "budget", ""),
+        ("failed requests", "errors", ""),
+        ("account read", "read", ""),
+        ("reconnects", "again", ""),
     )
     limit = f.age_ms(found.late_after_ms, context.remote)
-    facts = [(Span(f"{name} ", "muted"), *cells[column][-1]) for name, column in said]
+    facts = []
+    for name, column, unit in said:
+        shown = cells[column][-1]
+        known = any(text.strip() not in (g.NONE, f.UNKNOWN) for text, _ in shown)
+        facts.append((Span(f"{name} ", "muted"), *shown, Span(unit if known else "", "muted")))
     return flow([*facts, (Span("stale from ", "muted"), Span(limit, "text"))], width, gap=3)
 
 

@@ -17,7 +17,7 @@ from themes import glyphs as g
 _ROWS = (
     Column("time", "UTC", 8),
     Column("kind", "What", 10),
-    Column("subject", "Of", 8, most=26, text=True),
+    Column("subject", "Of", 8, most=19, text=True),
     Column("text", "Why", 20, most=200, text=True),
 )
 _GROUP_INK = {"commands": "*accent", "refused": "*warn", "orders": "text", "decisions": "muted"}
@@ -85,7 +85,7 @@ def figures(one: JournalRowView, width: int) -> list[Line]:
     facts: list[Spans] = [
         (Span(f"{f.clean(name)} ", "muted"), Span(_LONG.sub(_short, f.clean(value)), "text"))
         for name, value in one.figures.items()
-        if value
+        if value and f"{name} {value}" != one.text
     ]
     return flow(facts, width)
 

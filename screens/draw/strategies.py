@@ -95,8 +95,10 @@ def strategy_drawer(view: StrategiesView, name: str, width: int) -> list[Line]:
     if one is None:
         return []
     status, fills = one.status, one.status.fills
+    # A profile that calls a strategy by its kind says it once.
+    kind = () if status.kind == status.name else (Span(f" {f.clean(status.kind)}", "muted"),)
     facts: list[Spans] = [
-        (Span(f"{f.clean(status.name)} ", "*strong"), Span(f.clean(status.kind), "muted")),
+        (Span(f.clean(status.name), "*strong"), *kind),
         _state(status.state)[0],
         (Span("slices quoted ", "muted"), Span(f.number(Decimal(fills.attempts), 0), "text")),
         (Span("re-quotes ", "muted"), Span(f.number(Decimal(fills.requotes), 0), "text")),

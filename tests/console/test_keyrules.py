@@ -10,9 +10,12 @@ from console import config, looks
 from console.keymap import KEYS
 from console.keyrules import EATEN, name, read, shown, usable
 from screens.flatten_dialog import FlattenDialog
+from screens.room import load
+from screens.rooms import ROOMS
 from screens.ui import UiSettings
 from services.protocol.errors import ProductError
 from services.settings.errors import SettingsError
+from tests.console.rooms import ROOM_VIEWS
 from tests.console.test_keys import open_desk
 
 
@@ -147,3 +150,27 @@ async def test_the_footer_offers_what_the_focused_pane_can_do() -> None:
         footer = d.text.splitlines()[-1]
         assert "p pause" not in footer
         assert "s sort" in footer
+
+
+async def test_the_footer_of_a_small_terminal_keeps_what_its_pane_is_about() -> None:
+    async with open_desk(size=(80, 24)) as d:
+        d.link.views |= ROOM_VIEWS["strategies"]() | ROOM_VIEWS["stress"]()
+        await d.press("4")
+        offered = []
+        for _ in range(3):
+            offered.append(d.text.splitlines()[-1])
+            await d.press("tab")
+        assert ["p pause" in offered[0], "e edit" in offered[0]] == [True, False]
+        assert ["e edit" in offered[1], "x close" in offered[1]] == [True, False]
+        assert ["x close" in offered[2], "e edit" in offered[2]] == [True, False]
+        await d.press("8")
+        assert "e shock" in d.text.splitlines()[-1]
+        await d.press("tab")
+        assert "e shock" not in d.text.splitlines()[-1]
+        await d.press("e")
+        assert "select a coin in Shocks first" in d.text, "the key itself answers"
+
+
+def test_a_key_is_offered_on_panes_that_are_there() -> None:
+    panes = {spec.name for entry in ROOMS for spec in load(entry).panes}
+    assert {pane for key in KEYS for pane in (*key.panes, *key.leads)} <= panes
