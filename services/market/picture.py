@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 from services.domain.events import MarketFrame, MarkRow, QuoteRow, RateRow, VenueLink
 from services.domain.instrument import Instrument
-from services.domain.money import INDEX_INCREMENT, ONE
+from services.domain.money import ONE
 from services.market.feeds import PictureState, VenueFeed
-from services.market.possible import IMPOSSIBLE, positive_on_grid, two_sided
+from services.market.possible import IMPOSSIBLE, positive_on_grid, two_sided, usd_on_grid
 from services.market.rates import RateState, accept, current_rate, known_caps, smoothed_hourly
 from services.settings.parameters import Freshness
 
@@ -195,7 +195,7 @@ class MarketPicture:
         cached = self._grid_indexes.get((venue, coin))
         if cached is not None and cached[0] == value:
             return cached[1]
-        price = positive_on_grid(value, INDEX_INCREMENT)
+        price = usd_on_grid(value)
         self._grid_indexes[(venue, coin)] = (value, price)
         return price
 
@@ -205,7 +205,7 @@ class MarketPicture:
         if usd is not None or spec is None:
             return usd
         good = self._feed(instrument).good_indexes.get(spec.quote)
-        return None if good is None else positive_on_grid(good, INDEX_INCREMENT)
+        return None if good is None else usd_on_grid(good)
 
     def quote_usd(self, instrument: str) -> Decimal | None:
         """USD per unit of the instrument's quote coin on its venue."""

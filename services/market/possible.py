@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from services.domain.events import QuoteRow
-from services.domain.money import grid_decimal
+from services.domain.money import INDEX_INCREMENT, grid_decimal
 
 IMPOSSIBLE = 1e12
 """No price or index reaches it; such a figure is taken as unknown."""
@@ -22,3 +22,13 @@ def positive_on_grid(value: float, increment: Decimal) -> Decimal | None:
         return None
     price = grid_decimal(value, increment)
     return price if price > 0 else None
+
+
+CENT = 0.01
+SMALL_INCREMENT = Decimal("1E-12")
+"""Of an index below a cent: on the six places of others it would lose its figures, or be nothing at all."""
+
+
+def usd_on_grid(index: float) -> Decimal | None:
+    """A coin's USD index as Decimal; None when it is no possible figure."""
+    return positive_on_grid(index, INDEX_INCREMENT if index >= CENT else SMALL_INCREMENT)

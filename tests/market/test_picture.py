@@ -54,6 +54,22 @@ def test_floats_leave_only_on_the_instruments_grid() -> None:
     assert seen.quote_usd(BTC.id) == seen.settle_usd(BTC.id) == Decimal("0.999876")
 
 
+@pytest.mark.parametrize(
+    ("index", "usd"),
+    [
+        (0.0000012345, "0.0000012345"),
+        (0.0000001, "0.0000001"),
+        (0.00999949, "0.00999949"),
+        (0.0100004, "0.0100"),
+    ],
+)
+def test_a_coin_far_below_a_cent_keeps_its_figures(index: float, usd: str) -> None:
+    """On six places the first would be worth a fifth less than it is, and the second unknown."""
+    seen = picture()
+    seen.apply(frame(1, T0, indexes=(IndexRow("PEPE", index),)))
+    assert seen.index("alpha", "PEPE") == Decimal(usd)
+
+
 def test_nothing_seen_is_none_everywhere() -> None:
     seen = picture()
     for found in (
