@@ -145,8 +145,8 @@ def _keep_fill(
     quote_usd = core.picture.quote_usd(fill.instrument)
     counters = core.state.counters
     counters.fills += 1
-    fee_usd = booked.fee_usd if booked.fee_usd is not None else ZERO
-    counters.fees += fee_usd
+    counters.fees += booked.fee_usd if booked.fee_usd is not None else ZERO
+    counters.unpriced_fees += booked.fee_usd is None
     if entry is not None:
         idle.traded(core)
         measuring.on_fill(core, fill, entry, booked.fee_usd)
@@ -289,6 +289,7 @@ def on_funding(core: DeskCore, payment: FundingSettled) -> None:
     figures.paid(core, payment, coin_usd)
     usd = None if coin_usd is None else payment.amount * coin_usd
     counters = core.state.counters
+    counters.unpriced_funding += usd is None
     if usd is not None and usd >= ZERO:
         counters.received += usd
     elif usd is not None:

@@ -184,6 +184,10 @@ class Counters:
     denied_today: int = 0
     transfers: Decimal = Decimal(0)
     equity_start: Decimal | None = None
+    unpriced_fees: int = 0
+    """Fees in a coin whose price was not known: they are in no sum, and so the sum is not known."""
+    unpriced_funding: int = 0
+    """The same of settlements."""
     worst_naked: Decimal = Decimal(0)
     worst_naked_ns: int = 0
 

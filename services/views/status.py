@@ -50,8 +50,9 @@ class VenueStatus(Struct, frozen=True, kw_only=True):
 
 
 class FundingStatus(Struct, frozen=True, kw_only=True):
-    received: Decimal
-    paid: Decimal
+    received: Decimal | None
+    """null = a settlement was paid in a coin that had no price."""
+    paid: Decimal | None
     accrued: Decimal | None
 
 
@@ -224,8 +225,9 @@ class SummaryView(Struct, frozen=True, kw_only=True):
     trades: int
     """Closed episodes."""
     fills: int
-    fees: Decimal
-    funding_net: Decimal
+    fees: Decimal | None
+    """null = one was paid in a coin that had no price; `funding_net` likewise."""
+    funding_net: Decimal | None
     net_pnl: Decimal | None
     """Change of equity less transfers, USD."""
     events: int

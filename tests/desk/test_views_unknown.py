@@ -7,11 +7,12 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from services.desk.booking import book_fill, on_funding
 from services.desk.core import SECOND
 from services.desk.desk import Desk
 from services.desk.views import desk_view, flatten_plan, orders, pairs, positions, status, strip, summary
-from services.domain.enums import OrderState, PairState, Severity, TradingState
-from services.domain.events import Timer, VenueLink
+from services.domain.enums import OrderState, PairState, Severity, Side, TradingState
+from services.domain.events import FundingSettled, OrderFilled, Timer, VenueLink
 from services.execution.pair_state import Pair
 from services.settings.parameters import Settings
 from tests.desk.builders import INSTANCE, META, Rig, living_desk
@@ -167,6 +168,33 @@ def test_scripts_get_null_for_what_is_stale(deaf: Rig) -> None:
     assert beta.liquidation_price is None
     assert beta.mark is not None
     assert summary(deaf.desk.core, deaf.desk.strategies, META, 1, "x").net_pnl is None
+
+
+def test_a_sum_with_a_part_of_unknown_worth_is_unknown_and_not_the_rest_of_it(empty: Desk) -> None:
+    """SEMANTICS 1: unknown is null, never 0. A fee and a settlement in a coin that nobody prices."""
+    core, strategies = empty.core, empty.strategies
+    before = summary(core, strategies, META, 1, "x")
+    assert before.fees is not None
+    assert before.funding_net is not None
+    name, ts = "BTC-USDT-PERP.alpha", core.now
+    more = {"venue": "alpha", "instrument": name, "ts_event": ts, "ts": ts}
+    fill = OrderFilled(
+        client_order_id="",
+        venue_order_id="v",
+        trade_id="strange",
+        side=Side.BUY,
+        quantity=Decimal("0.1"),
+        price=Decimal(20_000),
+        fee=Decimal("0.5"),
+        fee_coin="NEWCOIN",
+        **more,
+    )
+    book_fill(core, fill, None)
+    figures = {"size": Decimal(1), "price": Decimal(1), "rate": Decimal(0), "amount": Decimal(-3)}
+    on_funding(core, FundingSettled(payment_id="strange", coin="NEWCOIN", **figures, **more))
+    after = summary(core, strategies, META, 1, "x")
+    assert (after.fees, after.funding_net) == (None, None)
+    assert (after.status.funding.received, after.status.funding.paid) == (None, None)
 
 
 def test_limits_on_stale_figures_are_unknown_not_passed(deaf: Rig) -> None:

@@ -129,8 +129,8 @@ def status_of(figures: Figures, meta: Meta, strategies: Strategies) -> StatusVie
         ),
         venues=tuple(_venue(figures, meta, venue) for venue in core.settings.venues),
         funding=FundingStatus(
-            received=core.state.counters.received,
-            paid=core.state.counters.paid,
+            received=None if core.state.counters.unpriced_funding else core.state.counters.received,
+            paid=None if core.state.counters.unpriced_funding else core.state.counters.paid,
             accrued=_accrued(figures),
         ),
         strategies=strategy_views(core),
