@@ -75,6 +75,9 @@ from services.domain.venue_events import (
 from services.execution.ids import IdState
 from services.settings.parameters import Settings
 
+SETTLES = 4
+"""So often at most in one step; what then still changes goes on in the next."""
+
 
 class Desk:
     """One desk over one state."""
@@ -162,12 +165,21 @@ class Desk:
                 self.strategies.on_silence()
                 self.strategies.guard_orphans()
                 hand_care.look(core, self.submit)
-            if state.causes_changed:
+            self._settle()
+            self.submit.ask_ahead()
+        return tuple(core.out)
+
+    def _settle(self) -> None:
+        """What follows from the state, and from what that does, until nothing changes it any more: a cause
+        that is raised on the way (a page, a streak of losses) binds in this step and not in the next."""
+        core = self.core
+        for _ in range(SETTLES):
+            if core.state.causes_changed:
                 controls.react(core, self.submit)
             self.life.follow_up()
             core.catch_up()
-            self.submit.ask_ahead()
-        return tuple(core.out)
+            if not core.state.causes_changed:
+                return
 
     def overran(self) -> str | None:
         """The strategy that was broken off during the last call, once."""

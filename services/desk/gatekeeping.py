@@ -339,4 +339,10 @@ def context(
 
 
 def order_context(core: DeskCore, order: OrderRequest) -> GateContext:
-    return context(core, order.instrument, order.side, order.origin, order.pair, asked=order.client_order_id)
+    """An entry slice is asked about with the other leg, which its hedge will be on."""
+    pair = core.pairs.get(order.pair) if order.pair is not None else None
+    also: tuple[str, ...] = ()
+    if pair is not None and order.purpose is Purpose.ENTRY:
+        also = tuple(leg.instrument for leg in pair.legs if leg.instrument != order.instrument)
+    asked = order.client_order_id
+    return context(core, order.instrument, order.side, order.origin, order.pair, also=also, asked=asked)

@@ -73,6 +73,22 @@ def order_checks(
     ]
 
 
+def other_leg_checks(ctx: GateContext, order: OrderRequest, working: tuple[OpenOrder, ...]) -> list[Check]:
+    """An entry slice will want its hedge, which nothing but the state then refuses: so what new risk on the
+    other leg needs has to hold before the slice goes out, not only when the pair was admitted."""
+    if order.purpose is not Purpose.ENTRY or order.pair is None:
+        return []
+    checks: list[Check] = []
+    for row in working:
+        spec = ctx.instruments.get(row.instrument)
+        waits = row.stage is Stage.RESERVED and row.pair == order.pair
+        if spec is None or not waits or row.instrument == order.instrument:
+            continue
+        facts = ctx.markets.get(spec.id, MarketFacts())
+        checks += [_instrument(ctx, spec, facts), _fresh(ctx, spec, facts), *depeg_checks(ctx, spec)]
+    return checks
+
+
 def _instrument(ctx: GateContext, instrument: Instrument, facts: MarketFacts) -> Check:
     """Tradable, and everything known that a limit or a cost is computed from."""
     name, subject = "instrument", instrument.id

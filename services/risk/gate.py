@@ -16,7 +16,7 @@ from msgspec import structs
 from services.domain.enums import Side, TradingState
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
-from services.risk.admission import count_checks, order_checks, state_check
+from services.risk.admission import count_checks, order_checks, other_leg_checks, state_check
 from services.risk.context import Check, GateAnswer, GateContext, OpenOrder, Stage
 from services.risk.limits import portfolio_limits
 from services.risk.lines import Claim, positive
@@ -46,6 +46,7 @@ def _order_answer(ctx: GateContext, order: OrderRequest, more: list[Check]) -> G
     working = others(ctx, (order,))
     checks = state_check(ctx, (order,)) + more
     checks += order_checks(ctx, order, working, None)
+    checks += other_leg_checks(ctx, order, working)
     checks += count_checks(ctx, (order,), working)
     checks += _limits(ctx, working, (order,), 1)
     return _answer(checks, order.quantity, order.origin)

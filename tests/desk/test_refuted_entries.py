@@ -13,10 +13,11 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from services.desk import blackout, exits, gatekeeping
+from services.desk import blackout, exits, gatekeeping, protection
 from services.desk.core import SECOND, DeskCore
 from services.desk.pair_books import entered
 from services.desk.pair_facts import pair_facts
+from services.desk.submit import Submitter
 from services.domain.enums import PairState, Purpose, Severity, TradingState
 from services.domain.events import MarketFrame, RateRow, Timer
 from services.domain.money import DESK_CONTEXT
@@ -138,6 +139,26 @@ def test_a_clock_that_was_wrong_takes_new_risk_again_only_after_a_while(hedged: 
         assert not halted()
     finally:
         core.state.now, book.clock_off_ts = now, None
+
+
+def test_a_cause_that_comes_last_in_a_step_unwinds_in_that_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page, or a streak of losses, comes after the look at the state, and may not wait for an event."""
+    with decimal.localcontext(DESK_CONTEXT):
+        world = DeskWorld(settings=quick())
+        world.until(lambda w: any(p.short.size or p.long.size for p in w.desk.core.pairs.live()))
+        core = world.desk.core
+        inner, raised = protection.follow, []
+
+        def follow(core: DeskCore, submit: Submitter) -> None:
+            inner(core, submit)
+            if not raised:
+                raised.append(core.raise_cause("late", "all", TradingState.REDUCING, "x", latched=True))
+
+        monkeypatch.setattr(protection, "follow", follow)
+        world.machine.feed(Timer(name="none", ts=world.now))
+    assert raised
+    assert not core.state.causes_changed
+    assert the_pair(world).state is PairState.UNWINDING
 
 
 def test_a_depeg_that_a_person_resumed_over_stays_resumed(hedged: DeskWorld) -> None:

@@ -526,3 +526,62 @@ def test_a_foreign_order_takes_our_reduction_only_where_no_flag_protects() -> No
         instruments={**WORLD, BTC: spec},
     )
     assert reducible(bare, BTC, Side.SELL) == D("0.3")
+
+
+def _spoiled_leg_2(how: str) -> GateContext:
+    """Leg 1 on alpha is well in each; of leg 2 on beta something is not."""
+    rows = (resting(BTC_B, Side.BUY, "0.2", stage=Stage.RESERVED, pair="P-01"),)
+    fine = context(working=rows)
+    facts = {
+        "stale quote": {"quote_fresh": False}, "stale mark": {"mark_fresh": False},
+        "no index": {"quote_usd": None}, "close only": {"close_only": True},
+    }  # fmt: skip
+    link = {
+        "stale balances": {"balances_fresh": False}, "away": {"connected": False},
+        "just back": {"settled": False}, "clock": {"clock_offset_ms": 1_000},
+    }  # fmt: skip
+    if how in facts:
+        return replace(fine, markets={**fine.markets, BTC_B: market(WORLD[BTC_B], **facts[how])})
+    if how in link:
+        told = msgspec.structs.replace(fine.account_facts["beta"], **link[how])
+        return replace(fine, account_facts={**fine.account_facts, "beta": told})
+    if how == "errors":
+        return replace(fine, halts_venue={"beta": "more than 20 % of its requests failed"})
+    if how == "no fee":
+        spec = msgspec.structs.replace(WORLD[BTC_B], taker_fee=None)
+        return replace(fine, instruments={**fine.instruments, BTC_B: spec})
+    if how == "missing market":
+        return replace(fine, markets={k: v for k, v in fine.markets.items() if k != BTC_B})
+    return fine
+
+
+SPOILED = (
+    "stale quote", "stale mark", "no index", "close only", "stale balances", "away", "just back", "clock",
+    "errors", "no fee", "missing market",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_no_slice_goes_out_whose_hedge_would_be_new_risk_where_none_is_taken(how: str) -> None:
+    """The hedge itself is refused by nothing of this: a slice that went out would stand naked, or be hedged
+    on a venue that answers every fifth order with an error."""
+    ask = order(BTC, Side.SELL, "0.1", pair="P-01", leg=1)
+    assert check_order(_spoiled_leg_2(""), ask).allowed
+    answer = check_order(_spoiled_leg_2(how), ask)
+    assert {check.subject for check in answer.failed if check.name in ("instrument", "data fresh")} == {BTC_B}
+    assert not answer.allowed
+    assert check_hedge(_spoiled_leg_2(how), hedge(price="20000")).allowed or how == "missing market"
+    alone = msgspec.structs.replace(ask, pair="P-02")
+    said = check_order(_spoiled_leg_2(how), alone)
+    assert not {c.name for c in said.failed} & {"instrument", "data fresh", "depeg"}, "another pair's leg 2"
+
+
+def test_a_slice_waits_for_the_peg_of_the_other_legs_coin() -> None:
+    rows = (resting("BTC-USDC-PERP.beta", Side.BUY, "0.2", stage=Stage.RESERVED, pair="P-01"),)
+    dollars = account("alpha", balances={"USD": D(50_000)})
+    ask = order(BTC, Side.SELL, "0.1", pair="P-01", leg=1)
+    pegs = {"USDT": "ok", "USDC": "ok", "BUSD": "ok"}
+    fine = context(dollars, account("beta", balances={"USD": D(50_000)}), working=rows, depeg_levels=pegs)
+    assert check_order(fine, ask).allowed
+    off = replace(fine, depeg_levels={**pegs, "USDC": "block"})
+    assert failed(check_order(off, ask)) == ["depeg"]
