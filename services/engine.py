@@ -159,7 +159,7 @@ def flatten_direct(layout: StateLayout, profile: str, what: str, say: Callable[[
             raise ProductError(f"{layout.exchange} holds no exchange: nothing to flatten", Exit.FAILED)
         return direct.flatten(layout, world, settings, holder_here(layout.root, profile), what, say)
     except (LockError, ValueError, OSError) as error:
-        raise ProductError(str(error), Exit.HELD, "direct") from None
+        raise direct.refused(error) from None
 
 
 def _flatten_over_sockets(
@@ -167,7 +167,8 @@ def _flatten_over_sockets(
 ) -> Done:
     from services.workers import live_direct
 
-    lock = EngineLock(layout.root, holder_here(layout.root, settings.profile, tuple(settings.wires)))
+    here = holder_here(layout.root, settings.profile, tuple(settings.wires))
+    lock = EngineLock(layout.root, here, way_out=True)
     try:
         for where, key in account_names(settings.wires).values():
             lock.lock_account(accounts_folder(), where, key)

@@ -27,6 +27,8 @@ from services.drive.machine import VirtualMachine
 from services.drive.pace import NS
 from services.drive.ports import NullKeeper
 from services.drive.queue import VirtualQueue
+from services.protocol.errors import ProductError
+from services.protocol.exits import Exit
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.venues.sim.exchange import build_exchange
@@ -98,6 +100,13 @@ def _released(layout: StateLayout, wait_s: float) -> bool:
     return False
 
 
+def refused(error: Exception) -> ProductError:
+    """Why it could not begin. 6 is for an engine that holds on, and for nothing else (SEMANTICS 10)."""
+    if isinstance(error, SecondEngine):
+        return ProductError(str(error), Exit.HELD, "second_engine")
+    return ProductError(f"{error}: NOTHING was flattened", Exit.FAILED, "direct")
+
+
 def flatten(
     layout: StateLayout,
     world: World,
@@ -107,7 +116,7 @@ def flatten(
     say: Callable[[str], None],
 ) -> Done:
     """Take the folder's lock and flatten with the venues alone. Blocks until it is flat or gives up."""
-    lock = EngineLock(layout.root, holder)
+    lock = EngineLock(layout.root, holder, way_out=True)
     try:
         queue = VirtualQueue(world.start)
         # The exchange writes its time down once a simulated minute: go on after anything that the engine may

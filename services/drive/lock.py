@@ -88,16 +88,31 @@ class SecondEngine(LockError):
 class EngineLock:
     """Held until `release` or the end of the process."""
 
-    def __init__(self, folder: Path, holder: Holder) -> None:
-        """Takes `folder/engine.lock` at once, or raises SecondEngine naming pid, profile and folder."""
+    def __init__(self, folder: Path, holder: Holder, *, way_out: bool = False) -> None:
+        """Takes `folder/engine.lock` at once, or raises SecondEngine naming pid, profile and folder.
+
+        `way_out`: for the kill path, which needs no disk. A lock file that can only be read is locked all the
+        same; where none is and none can be made, no engine can hold it either.
+        """
         refuse_network_folder(folder)
         self._holder = holder
-        self._fds = [_take(folder / "engine.lock", holder, "this folder")]
+        self._way_out = way_out
+        self._fds: list[int] = []
+        self._add(folder / "engine.lock", "this folder")
 
     def lock_account(self, folder: Path, venue: str, key_id: str) -> None:
         """One engine a real account, whatever its state folder: `folder` is the user's `accounts` folder."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._fds.append(_take(_account(folder, venue, key_id), self._holder, f"the account on {venue}"))
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            if not self._way_out:
+                raise
+        self._add(_account(folder, venue, key_id), f"the account on {venue}")
+
+    def _add(self, path: Path, what: str) -> None:
+        fd = _take(path, self._holder, what, way_out=self._way_out)
+        if fd is not None:
+            self._fds.append(fd)
 
     def release(self) -> None:
         """The files stay: removing a lock file lets two engines hold two files of one name."""
@@ -170,10 +185,12 @@ def _unescaped(text: str) -> str:
     return text
 
 
-def _take(path: Path, holder: Holder, what: str) -> int:
+def _take(path: Path, holder: Holder, what: str, *, way_out: bool) -> int | None:
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = _open(path, way_out=way_out)
     except OSError as error:
+        if way_out and isinstance(error, FileNotFoundError):
+            return None
         raise LockError(
             f"{path}: {error.strerror}; make the folder writable or name another with --state-dir"
         ) from error
@@ -195,6 +212,16 @@ def _take(path: Path, holder: Holder, what: str) -> int:
         # A full disk must not keep an engine from starting to protect a position: the lock itself holds.
         return fd
     return fd
+
+
+def _open(path: Path, *, way_out: bool) -> int:
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags | os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        if not way_out:
+            raise
+        return os.open(path, flags | os.O_RDONLY)
 
 
 def _lock(fd: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -142,6 +143,36 @@ def test_a_folder_that_cannot_hold_a_lock_is_named(tmp_path: Path) -> None:
     with pytest.raises(LockError, match="--state-dir") as caught:
         EngineLock(tmp_path / "nowhere", me(tmp_path))
     assert not isinstance(caught.value, SecondEngine)
+
+
+def test_the_way_out_needs_no_disk_to_lock_and_still_meets_who_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read-only folder: what is there can be locked, what is not there nobody holds."""
+    held, free, empty = (tmp_path / name for name in ("held", "free", "empty"))
+    for folder in (held, free, empty):
+        folder.mkdir()
+    EngineLock(free, me(free)).release()
+    first = EngineLock(held, me(held))
+    opened = os.open
+
+    def read_only(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_RDWR:
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr("services.drive.lock.os.open", read_only)
+    with pytest.raises(LockError, match="--state-dir"):
+        EngineLock(free, me(free))
+    with pytest.raises(SecondEngine):
+        EngineLock(held, me(held), way_out=True)
+    lock = EngineLock(free, me(free), way_out=True)
+    assert holder_of(free) is not None, "an engine that starts now is refused"
+    lock.lock_account(empty / "nowhere", "alpha", "key")
+    EngineLock(empty, me(empty), way_out=True).release()
+    lock.release()
+    assert holder_of(free) is None
+    first.release()
 
 
 _MOUNTS = """\
