@@ -158,7 +158,9 @@ class DeskCore:
         self.out.extend(self.alerts.raise_(key, text, self.now, severity=severity, detail=detail, do=do))
 
     def resolve(self, key: str) -> None:
-        self.out.extend(self.alerts.resolve(key, self.now))
+        # Said at every look of a great many conditions, most of which never held.
+        if key in self.alerts.state.alerts:
+            self.out.extend(self.alerts.resolve(key, self.now))
 
     # -- causes ------------------------------------------------------------------------------------------
 
@@ -205,7 +207,8 @@ class DeskCore:
 
     def good_cause(self, name: str, scope: str) -> None:
         """The condition behind a cause is good now; it goes after its clearing time."""
-        self.causes.good(name, scope, self.now)
+        if self.causes.state.rows:
+            self.causes.good(name, scope, self.now)
 
     def tick_causes(self) -> None:
         for cause in self.causes.tick(self.now):

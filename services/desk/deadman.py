@@ -31,12 +31,13 @@ NONE, OFF, ARMED, WITHHELD, LATE, FIRED, FAILED = (
 def follow(core: DeskCore) -> None:
     """After every event: arm what has begun to matter, beat what is due, disarm what is in the way."""
     venues = core.state.venues
-    armed = any(
-        book.beat.asked_ms or (book.dead_man is not None and book.dead_man.armed) for book in venues.values()
-    )
-    if not armed and not any(entry.may_rest for entry in core.orders.open_orders()):
-        # Nothing rests, and no switch is set: there is nothing to arm, to beat or to take off.
-        return
+    for book in venues.values():
+        if book.beat.asked_ms or (book.dead_man is not None and book.dead_man.armed):
+            break
+    else:
+        if not any([entry.may_rest for entry in core.orders.open_orders()]):
+            # Nothing rests, and no switch is set: there is nothing to arm, to beat or to take off.
+            return
     for venue in core.settings.venues:
         book = venues.get(venue)
         if book is not None and book.facts is not None and book.facts.dead_man:

@@ -148,9 +148,16 @@ def _naked_stop(core: DeskCore, submit: Submitter, pair: str, stop: Stop, mark: 
 
 def follow(core: DeskCore, submit: Submitter) -> None:
     """Bring local stops of naked legs and the venues' backstops to what stands alone now."""
+    state = core.state
+    if not (state.unpaired or state.stops.naked or state.backstops.stops) and not any(
+        [pair.naked.since is not None for pair in core.pairs.live()]
+    ):
+        # Nothing stands alone, and nothing is left of what did.
+        state.protect = []
+        return
     wants = _wants(core)
-    core.state.protect = list(wants)
-    if not wants and not core.state.backstops.stops:
+    state.protect = list(wants)
+    if not wants and not state.backstops.stops:
         return
     paused = [want.instrument for want in wants.values() if _paused(core, want.instrument)]
     able = {key: want for key, want in wants.items() if _able(core, want.instrument)}

@@ -64,7 +64,8 @@ class OrderEntry:
     @property
     def owed(self) -> Decimal:
         """What the venue says is filled beyond the fills we have seen: not settled while > 0."""
-        return max(self.venue_filled - self.filled, ZERO)
+        more = self.venue_filled - self.filled
+        return more if more >= ZERO else ZERO
 
     @property
     def leaves(self) -> Decimal:

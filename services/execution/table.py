@@ -218,6 +218,8 @@ class OrderTable:
         return Due(tuple(probes), tuple(doubted), self.next_due(), tuple(cancels))
 
     def next_due(self) -> int | None:
+        if not self._open:
+            return None
         looks = (self._patience.next_look(entry) for entry in self.open_orders())
         return min((at for at in looks if at is not None), default=None)
 

@@ -63,6 +63,8 @@ class MarketPicture:
         self._quiet_ns = self.stretched(fresh.max_quiet_s * _SECOND)
         self._heartbeat_ns = self.stretched(fresh.heartbeat_s * _SECOND)
         self.balance_limit_ns = self.stretched(fresh.balance_ms * _MS)
+        self._feeds: dict[str, VenueFeed] = {}
+        """By instrument, where its venue has one: a feed once made stays the venue's."""
         self._grid_marks: dict[str, tuple[float, Decimal | None]] = {}
         self._grid_quotes: dict[str, tuple[QuoteRow, Sides | None]] = {}
         self._grid_indexes: dict[tuple[str, str], tuple[float, Decimal | None]] = {}
@@ -335,9 +337,15 @@ class MarketPicture:
     # ---- inside -------------------------------------------------------------------------------------
 
     def _feed(self, instrument: str) -> VenueFeed:
+        known = self._feeds.get(instrument)
+        if known is not None:
+            return known
         spec = self.instruments.get(instrument)
         feed = None if spec is None else self.state.feeds.get(spec.venue)
-        return _NO_FEED if feed is None else feed
+        if feed is None:
+            return _NO_FEED
+        self._feeds[instrument] = feed
+        return feed
 
     def _age(self, feed: VenueFeed, updated: int, now: int) -> int:
         proof = updated

@@ -101,8 +101,9 @@ class VenueErrors:
     def tick(self, venue: str, now: int) -> ErrorRate | None:
         """Judge again as time passes. Failures above the percentage, not at it, block ("> 20 %")."""
         window = self.state.venues.setdefault(venue, ErrorWindow())
-        window.asked = [ts for ts in window.asked if now - ts < MINUTE]
-        window.failed = [ts for ts in window.failed if now - ts < MINUTE]
+        for times in (window.asked, window.failed):
+            if times and now - times[0] >= MINUTE:
+                times[:] = [ts for ts in times if now - ts < MINUTE]
         asked, failed = len(window.asked), len(window.failed)
         if not window.blocked:
             if asked >= self.LEAST and failed * 5 > asked:
