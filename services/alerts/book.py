@@ -8,7 +8,7 @@ the book neither waits nor knows whether a channel works; a failed channel is an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from services.alerts.rules import rule_for
 from services.domain.effects import Effect, Notify, Record
@@ -29,8 +29,7 @@ _GRAVITY = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ALARM: 2}
 _SHOWN = {RAISED: "OPEN", ACKNOWLEDGED: "ACK", RESOLVED: "RESOLVED"}
 
 
-@dataclass(slots=True)
-class Alert:
+class Alert(Struct):
     key: str
     severity: Severity
     text: str
@@ -48,8 +47,7 @@ class Alert:
     """Distance to the next repeat; None = is not repeated."""
 
 
-@dataclass(slots=True)
-class AlertState:
+class AlertState(Struct):
     alerts: dict[str, Alert] = field(default_factory=dict)
     """By key."""
 

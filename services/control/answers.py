@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct, field
 
 from services.domain import effects
 from services.protocol.errors import ProtocolError
@@ -23,8 +22,7 @@ KEPT_ANSWERS = 1_000
 Send = Callable[[bytes], None]
 
 
-@dataclass(slots=True)
-class Running:
+class Running(Struct):
     """One command and all who wait for it. It is the `Reply` handed to the engine."""
 
     command: Cmd

@@ -31,11 +31,12 @@ NONE, OFF, ARMED, WITHHELD, LATE, FIRED, FAILED = (
 def follow(core: DeskCore) -> None:
     """After every event: arm what has begun to matter, beat what is due, disarm what is in the way."""
     venues = core.state.venues
-    for book in venues.values():
-        if book.beat.asked_ms or (book.dead_man is not None and book.dead_man.armed):
+    for known in venues.values():
+        if known.beat.asked_ms or (known.dead_man is not None and known.dead_man.armed):
             break
     else:
-        if not any([entry.may_rest for entry in core.orders.open_orders()]):
+        rests = [entry for entry in core.orders.open_orders() if entry.may_rest]
+        if not rests:
             # Nothing rests, and no switch is set: there is nothing to arm, to beat or to take off.
             return
     for venue in core.settings.venues:

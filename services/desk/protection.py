@@ -149,9 +149,8 @@ def _naked_stop(core: DeskCore, submit: Submitter, pair: str, stop: Stop, mark: 
 def follow(core: DeskCore, submit: Submitter) -> None:
     """Bring local stops of naked legs and the venues' backstops to what stands alone now."""
     state = core.state
-    if not (state.unpaired or state.stops.naked or state.backstops.stops) and not any(
-        [pair.naked.since is not None for pair in core.pairs.live()]
-    ):
+    naked = [pair for pair in core.pairs.live() if pair.naked.since is not None]
+    if not (naked or state.unpaired or state.stops.naked or state.backstops.stops):
         # Nothing stands alone, and nothing is left of what did.
         state.protect = []
         return

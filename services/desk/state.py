@@ -5,8 +5,9 @@ Only serialisable fields (RUNTIME 4): `msgspec.msgpack` encodes it, and decoding
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from services.alerts.book import AlertState
 from services.domain.events import WorkingRow
@@ -35,8 +36,7 @@ from services.risk.trips import TripState
 from services.strategies.exits import PairTrack
 
 
-@dataclass(slots=True)
-class Beat:
+class Beat(Struct):
     """What the desk has asked of a venue's dead-man's switch."""
 
     asked_ms: int = 0
@@ -49,8 +49,7 @@ class Beat:
     """Why the last wish failed; empty = it did not."""
 
 
-@dataclass(slots=True)
-class VenueDesk:
+class VenueDesk(Struct):
     """What the desk knows of one venue beside prices and positions."""
 
     opened: bool = False
@@ -94,8 +93,7 @@ class VenueDesk:
     """When it was last found off by the block level or more; None = never."""
 
 
-@dataclass(slots=True)
-class ReadWait:
+class ReadWait(Struct):
     """A `reconcile` command that waits for fresh reads."""
 
     reads: dict[str, int]
@@ -103,8 +101,7 @@ class ReadWait:
     deadline: int
 
 
-@dataclass(slots=True)
-class StrategySlot:
+class StrategySlot(Struct):
     """One strategy of the profile."""
 
     kind: str
@@ -125,8 +122,7 @@ class StrategySlot:
     """`short|long` -> no admission is asked for again before this time."""
 
 
-@dataclass(slots=True)
-class PairSettled:
+class PairSettled(Struct):
     """What one settlement brought a pair, both legs together, USD."""
 
     ts: int
@@ -136,8 +132,7 @@ class PairSettled:
     """None = a coin that was paid had no index."""
 
 
-@dataclass(slots=True)
-class Admitted:
+class Admitted(Struct):
     """What the desk remembers of a pair beside the machine's own book."""
 
     strategy: str
@@ -164,15 +159,13 @@ class Admitted:
     """Base units of the short leg that `capital_at_risk` was reckoned for; 0 = not known."""
 
 
-@dataclass(slots=True)
-class DeniedNote:
+class DeniedNote(Struct):
     ts: int
     text: str
     origin: str
 
 
-@dataclass(slots=True)
-class Counters:
+class Counters(Struct):
     """Sums over the desk's life; the summary's figures."""
 
     fills: int = 0
@@ -192,8 +185,7 @@ class Counters:
     worst_naked_ns: int = 0
 
 
-@dataclass(slots=True)
-class Revaluation:
+class Revaluation(Struct):
     """What the day's moves of the coins' indexes did to the balances."""
 
     day: int = -1
@@ -210,8 +202,7 @@ class Revaluation:
     peak_total: Decimal = Decimal(0)
 
 
-@dataclass(slots=True)
-class Rebuild:
+class Rebuild(Struct):
     """What the venues have told so far of an account whose store was lost."""
 
     found: str
@@ -228,16 +219,14 @@ class Rebuild:
     fills: int = 0
 
 
-@dataclass(slots=True)
-class Instant:
+class Instant(Struct):
     """What we held at a settlement, until its payment comes."""
 
     size: Decimal
     mark: Decimal | None
 
 
-@dataclass(slots=True)
-class Idle:
+class Idle(Struct):
     """Entries that passed the gate and brought no fill yet."""
 
     since: int | None = None
@@ -246,15 +235,13 @@ class Idle:
     """The newest one."""
 
 
-@dataclass(slots=True)
-class Stopping:
+class Stopping(Struct):
     reason: str
     deadline: int
     since: int
 
 
-@dataclass(slots=True)
-class DeskState:
+class DeskState(Struct):
     """See the fields' own rooms; what stands here is only what joins them."""
 
     ids: IdState

@@ -20,10 +20,9 @@ no backstop any more but a working order, and the local stop stands down for it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.domain.enums import OrderState, Purpose, Side
 from services.domain.instrument import Instrument
@@ -58,8 +57,7 @@ class Want(Struct, frozen=True, kw_only=True):
         return self.instrument if self.pair is None else f"{self.instrument}|{self.pair}"
 
 
-@dataclass(slots=True)
-class Resting:
+class Resting(Struct):
     """One order of a backstop that has not settled."""
 
     quantity: Decimal
@@ -70,8 +68,7 @@ class Resting:
     cancel_asked: bool = False
 
 
-@dataclass(slots=True)
-class Backstop:
+class Backstop(Struct):
     """What rests, or should, for one position or naked leg."""
 
     key: str
@@ -93,8 +90,7 @@ class Backstop:
         return [name for name, resting in self.orders.items() if not resting.cancel_asked]
 
 
-@dataclass(slots=True)
-class BackstopState:
+class BackstopState(Struct):
     stops: dict[str, Backstop] = field(default_factory=dict)
     armed: int | None = None
     """Due time of the timer, as last asked for."""

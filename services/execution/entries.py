@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.domain.enums import OrderState, OrderType, TimeInForce
 from services.domain.events import OrderFilled
@@ -16,8 +15,7 @@ from services.execution.actions import Probe
 from services.execution.life import ENDED
 
 
-@dataclass(slots=True)
-class OrderEntry:
+class OrderEntry(Struct):
     """All we know of one order of ours. Changed only by `OrderTable`."""
 
     request: OrderRequest

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.domain.instrument import Instrument
 from services.execution.pair_state import Pair
@@ -78,8 +77,7 @@ class FlattenView(Prices, Protocol):
         """Venues of the profile that no account report has come from yet: what they hold is not known."""
 
 
-@dataclass(slots=True)
-class Target:
+class Target(Struct):
     """An unpaired position on its way to zero."""
 
     instrument: str
@@ -98,8 +96,7 @@ class Target:
     """The venue itself refused the last order."""
 
 
-@dataclass(slots=True)
-class Flatten:
+class Flatten(Struct):
     """One run. Changed only by `FlattenMachine`."""
 
     id: str
@@ -138,6 +135,5 @@ class Flatten:
     flat: bool = False
 
 
-@dataclass(slots=True)
-class FlattenBookState:
+class FlattenBookState(Struct):
     runs: dict[str, Flatten] = field(default_factory=dict)

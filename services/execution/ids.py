@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from services.domain.enums import Purpose
 from services.domain.orders import client_order_id
@@ -14,8 +14,7 @@ _ATTEMPTS = 36**3
 """The id has three base-36 places for the attempt; it only repeats what the order says, so it may wrap."""
 
 
-@dataclass(slots=True)
-class IdState:
+class IdState(Struct):
     instance: str
     """Six characters of [0-9a-z]."""
     sequence: int = 0

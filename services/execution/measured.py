@@ -7,8 +7,9 @@ that filled it, and against that every fill would look like a gain.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from services.domain.enums import Purpose, Side
 from services.domain.money import BPS, ONE, ZERO
@@ -20,8 +21,7 @@ KEPT = 200
 _STEP = Decimal("0.01")
 
 
-@dataclass(slots=True)
-class Attempts:
+class Attempts(Struct):
     """Leg 1 resting, one way: in or out. An attempt is one slice with its re-quotes."""
 
     attempts: int = 0
@@ -39,8 +39,7 @@ class Attempts:
         return min(self.filled / self.asked, ONE) if self.asked > ZERO else None
 
 
-@dataclass(slots=True)
-class Realised:
+class Realised(Struct):
     """Fills of one kind, USD."""
 
     fills: int = 0
@@ -59,8 +58,7 @@ class Realised:
         return self.slippage / self.notional / BPS if self.notional > ZERO else None
 
 
-@dataclass(slots=True)
-class FillStats:
+class FillStats(Struct):
     entry: Attempts = field(default_factory=Attempts)
     exit: Attempts = field(default_factory=Attempts)
     maker: Realised = field(default_factory=Realised)

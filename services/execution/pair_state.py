@@ -8,9 +8,10 @@ out of the one venue's inventory, what it buys goes into the other's, and nothin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from services.domain.enums import OrderState, PairState, Purpose, Side
 
@@ -28,8 +29,7 @@ class LegPolicy(StrEnum):
     CANCEL = "cancel"
 
 
-@dataclass(slots=True)
-class OrderMemo:
+class OrderMemo(Struct):
     """How much of an order the pair has counted. Cumulative, so hearing something twice is harmless."""
 
     leg: int
@@ -48,8 +48,7 @@ class OrderMemo:
     placed: int = 0
 
 
-@dataclass(slots=True)
-class Leg:
+class Leg(Struct):
     number: int
     instrument: str
     side: Side
@@ -80,8 +79,7 @@ class Leg:
         return self.entry_cost / self.bought if self.bought > 0 else None
 
 
-@dataclass(slots=True)
-class Naked:
+class Naked(Struct):
     """The naked clock: how much of one leg stands without the other."""
 
     leg: int = 0
@@ -99,8 +97,7 @@ class Naked:
         return now - self.since if self.since is not None else 0
 
 
-@dataclass(slots=True)
-class Pair:
+class Pair(Struct):
     """One pair. Changed only by `PairMachine`."""
 
     id: str
@@ -188,8 +185,7 @@ class Pair:
         return any(memo.in_doubt for memo in self.orders.values())
 
 
-@dataclass(slots=True)
-class PairBookState:
+class PairBookState(Struct):
     pairs: dict[str, Pair] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     """Failed attempts in a row, by cooldown key; a hedged pair of the same key clears it."""

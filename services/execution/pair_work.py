@@ -7,8 +7,9 @@ leg less what reducing orders may still fill.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from services.domain.enums import OrderState, OrderType, PairState, Purpose, TimeInForce
 from services.domain.instrument import Instrument
@@ -26,8 +27,7 @@ _LONGEST_DOUBLING = 5
 """A chase that has run out of bands repeats the last one, at most 2^5 dwells (12.8 s) apart."""
 
 
-@dataclass(slots=True)
-class Work:
+class Work(Struct):
     """A turn: settings, time, prices, and the actions gathered so far."""
 
     settings: Settings

@@ -19,11 +19,10 @@ next report.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from services.domain.events import (
     AccountReport,
@@ -117,8 +116,7 @@ class Reconciled(Struct, frozen=True, kw_only=True):
         return tuple(line for line in self.differences if not line.adopted)
 
 
-@dataclass(slots=True)
-class AdoptionDay:
+class AdoptionDay(Struct):
     """How much was adopted today (UTC), so that small differences cannot creep."""
 
     day: int = -1

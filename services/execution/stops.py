@@ -21,8 +21,9 @@ Levels are exact figures, compared with the mark: only what rests at the venue i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from services.domain.enums import OrderType, Purpose, Side, TimeInForce
 from services.domain.instrument import Instrument
@@ -41,8 +42,7 @@ _MILLISECOND = 10**6
 _LONGEST_DOUBLING = 5
 
 
-@dataclass(slots=True)
-class Stop:
+class Stop(Struct):
     """The stop of one position episode."""
 
     instrument: str
@@ -67,8 +67,7 @@ class Stop:
     """A backstop is at work at the venue: nothing is sent beside it."""
 
 
-@dataclass(slots=True)
-class StopBookState:
+class StopBookState(Struct):
     stops: dict[str, Stop] = field(default_factory=dict)
     naked: dict[str, Stop] = field(default_factory=dict)
     """By pair: of the leg that stands naked beyond its time-out."""

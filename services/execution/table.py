@@ -15,8 +15,9 @@ How the desk uses it, for every venue event and every answer of the gate:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from services.domain.enums import OrderState
 from services.domain.events import (
@@ -56,8 +57,7 @@ _REPORTED: dict[OrderState, Happened] = {
 """What a probe's answer says happened. FILLED says it through its fills."""
 
 
-@dataclass(slots=True)
-class OrderTableState:
+class OrderTableState(Struct):
     orders: dict[str, OrderEntry] = field(default_factory=dict)
     recent: dict[str, OrderFilled] = field(default_factory=dict)
     """Fills of the last minutes by `instrument|trade id`, foreign ones too: reconciliation needs them."""

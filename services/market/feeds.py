@@ -5,14 +5,13 @@ Figures are floats as they came; `services/market/picture.py` reads them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from services.domain.events import MarkRow, QuoteRow
 from services.market.rates import RateState
 
 
-@dataclass(slots=True)
-class VenueFeed:
+class VenueFeed(Struct):
     """One venue's public data as last stated, and how far its connection vouches for it."""
 
     up: bool = True
@@ -31,8 +30,7 @@ class VenueFeed:
     indexes: dict[str, tuple[float, int]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class PictureState:
+class PictureState(Struct):
     feeds: dict[str, VenueFeed] = field(default_factory=dict)
     rates: dict[str, RateState] = field(default_factory=dict)
     clock: int = 0

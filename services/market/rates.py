@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from services.domain.enums import RateKind
@@ -43,8 +43,7 @@ _EIGHT = Decimal(8)
 _HALF = Decimal("0.5")
 
 
-@dataclass(slots=True)
-class DaySum:
+class DaySum(Struct):
     """Sums of one UTC day's settled rates, each as float per 8 h: a month of statistics in thirty rows."""
 
     day: int
@@ -53,8 +52,7 @@ class DaySum:
     squares: float
 
 
-@dataclass(slots=True)
-class RateState:
+class RateState(Struct):
     """What is known of one instrument's funding."""
 
     predicted: RateRow | None = None

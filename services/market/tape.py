@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from services.domain.events import MarketFrame
 
@@ -44,8 +45,7 @@ class Spreads(NamedTuple):
     """(from bps, count), 0.1 bps wide, empty ones left out, narrow first."""
 
 
-@dataclass(slots=True)
-class _Track:
+class _Track(Struct):
     bars: deque[list[float | None]] = field(default_factory=lambda: deque(maxlen=KEPT))
     """[start, open, high, low, close, basis] each; the last one is open."""
     spreads: dict[int, int] = field(default_factory=dict)

@@ -13,8 +13,9 @@ first.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
+
+from msgspec import Struct, field
 
 from services.domain.money import ZERO
 
@@ -24,8 +25,7 @@ Key = str
 """`COIN` for a balance, `COIN|INSTRUMENT` for the uPnL of a position, quoted in that coin."""
 
 
-@dataclass(slots=True)
-class Parts:
+class Parts(Struct):
     """USD since the books began. Costs are positive when paid."""
 
     price: Decimal = ZERO
@@ -53,15 +53,13 @@ class Parts:
         return gains - costs
 
 
-@dataclass(slots=True)
-class Held:
+class Held(Struct):
     amount: Decimal = ZERO
     index: Decimal = ZERO
     """The last one known; 0 = none was."""
 
 
-@dataclass(slots=True)
-class VenueParts:
+class VenueParts(Struct):
     """One account."""
 
     held: dict[Key, Held] = field(default_factory=dict)
@@ -73,8 +71,7 @@ class VenueParts:
     """Fills of ours whose order was decided without a mid: their slippage is inside `price`."""
 
 
-@dataclass(slots=True)
-class AttributionState:
+class AttributionState(Struct):
     venues: dict[str, VenueParts] = field(default_factory=dict)
 
 

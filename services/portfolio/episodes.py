@@ -8,8 +8,9 @@ foreign trades on the same symbol stay out of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from services.domain.enums import Side
 from services.domain.events import FundingSettled, OrderFilled
@@ -19,16 +20,14 @@ from services.domain.records import EpisodeRecord
 from services.portfolio.average_cost import Step, book
 
 
-@dataclass(slots=True)
-class LegBook:
+class LegBook(Struct):
     """The episode's own size and average entry on one instrument."""
 
     size: Decimal = ZERO
     entry: Decimal = ZERO
 
 
-@dataclass(slots=True)
-class WaitingFlow:
+class WaitingFlow(Struct):
     """A flow that has no dollar value yet."""
 
     kind: str
@@ -37,8 +36,7 @@ class WaitingFlow:
     amount: Decimal
 
 
-@dataclass(slots=True)
-class OpenEpisode:
+class OpenEpisode(Struct):
     """What an open position or pair has brought so far, USD."""
 
     id: str
@@ -60,8 +58,7 @@ class OpenEpisode:
     reason: str = ""
 
 
-@dataclass(slots=True)
-class EpisodesState:
+class EpisodesState(Struct):
     open: dict[str, OpenEpisode] = field(default_factory=dict)
     """Positions by instrument id, pairs by pair id."""
     closing: list[OpenEpisode] = field(default_factory=list)

@@ -13,10 +13,9 @@ take over what reconciliation accepted.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.domain.enums import Side
 from services.domain.events import AccountReport, FundingSettled, OrderFilled, TransferBooked
@@ -29,8 +28,7 @@ KEPT_IDS = 4_000
 """Ids remembered per account and kind; what is older than the oldest of them counts as seen."""
 
 
-@dataclass(slots=True)
-class SeenIds:
+class SeenIds(Struct):
     """Ids already booked, with their venue time."""
 
     ids: dict[str, int] = field(default_factory=dict)
@@ -38,8 +36,7 @@ class SeenIds:
     """Anything at or before this has been forgotten, and counts as seen."""
 
 
-@dataclass(slots=True)
-class AccountBook:
+class AccountBook(Struct):
     """One venue account."""
 
     venue: str
@@ -58,8 +55,7 @@ class AccountBook:
     transfers: SeenIds = field(default_factory=SeenIds)
 
 
-@dataclass(slots=True)
-class LedgerState:
+class LedgerState(Struct):
     accounts: dict[str, AccountBook] = field(default_factory=dict)
 
 

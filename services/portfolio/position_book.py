@@ -8,10 +8,9 @@ place and those behind it are booked again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.domain.instrument import Instrument
 from services.domain.money import ZERO, round_coin
@@ -21,8 +20,7 @@ KEPT_FILLS = 32
 """Fills an instrument remembers; a later word on one older than all of them is booked as it comes."""
 
 
-@dataclass(slots=True)
-class Booked:
+class Booked(Struct):
     """A fill that is in the position, and what stood before it."""
 
     trade_id: str
@@ -45,8 +43,7 @@ class Booked:
     """Settle coin, price only, rounded once: what this fill itself brought."""
 
 
-@dataclass(slots=True)
-class PositionBook:
+class PositionBook(Struct):
     """One instrument's position and what its present episode brought so far."""
 
     instrument: str

@@ -7,8 +7,9 @@ equity counts as profit or loss. While a transfer cannot be priced the value is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from services.domain.money import ONE, ZERO
 
@@ -16,8 +17,7 @@ FIRST_VALUE = ONE
 """USD per unit at the first complete equity."""
 
 
-@dataclass(slots=True)
-class PendingTransfer:
+class PendingTransfer(Struct):
     """A transfer already in the balances that has issued no units yet."""
 
     coin: str
@@ -25,8 +25,7 @@ class PendingTransfer:
     usd: Decimal | None
 
 
-@dataclass(slots=True)
-class UnitState:
+class UnitState(Struct):
     units: Decimal | None = None
     """None = no complete equity seen yet."""
     last_value: Decimal = FIRST_VALUE

@@ -9,10 +9,9 @@ with anything open. Nothing here un-trips: `release` and `rebase` are called by 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.domain.money import ONE, ZERO
 from services.settings.parameters import Breaker as BreakerParams
@@ -43,8 +42,7 @@ class Sample(Struct, frozen=True, array_like=True):
     value: Decimal
 
 
-@dataclass(slots=True)
-class BreakerState:
+class BreakerState(Struct):
     """Daily start and peak are separate figures with separate reset rules; all of it persists."""
 
     day: int | None = None

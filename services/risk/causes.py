@@ -7,9 +7,7 @@ Beside the causes stand the disabled origins, which come back only by `enable NA
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.domain.enums import Severity, TradingState
 
@@ -46,8 +44,7 @@ class ResumeAnswer(Struct, frozen=True, kw_only=True):
     """Why not, one line per cause."""
 
 
-@dataclass(slots=True)
-class CauseRow:
+class CauseRow(Struct):
     name: str
     scope: str
     severity: Severity
@@ -61,8 +58,7 @@ class CauseRow:
     good_since: int | None = None
 
 
-@dataclass(slots=True)
-class CauseState:
+class CauseState(Struct):
     rows: dict[str, CauseRow] = field(default_factory=dict)
     """By `name|scope`, in order of arrival."""
     disabled: dict[str, str] = field(default_factory=dict)

@@ -9,11 +9,10 @@ sells because of one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.domain.money import BPS, ONE
 from services.settings.parameters import Depeg
@@ -43,8 +42,7 @@ class LevelChange(Struct, frozen=True, kw_only=True):
     text: str
 
 
-@dataclass(slots=True)
-class LevelClock:
+class LevelClock(Struct):
     """One level of one coin."""
 
     active: bool = False
@@ -52,8 +50,7 @@ class LevelClock:
     under_since: int | None = None
 
 
-@dataclass(slots=True)
-class CoinWatch:
+class CoinWatch(Struct):
     levels: dict[str, LevelClock] = field(default_factory=dict)
     deviation: Decimal | None = None
     price: Decimal | None = None
@@ -64,8 +61,7 @@ class CoinWatch:
     """bps at which a person resumed over `reduce`; None = nobody did, or it has changed since."""
 
 
-@dataclass(slots=True)
-class DepegState:
+class DepegState(Struct):
     coins: dict[str, CoinWatch] = field(default_factory=dict)
 
 

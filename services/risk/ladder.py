@@ -8,10 +8,9 @@ and a pending cut goes on waiting for figures rather than guessing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.domain.enums import TradingState
 from services.domain.money import ONE, ZERO
@@ -35,8 +34,7 @@ class LadderAnswer(Struct, frozen=True, kw_only=True):
     text: str
 
 
-@dataclass(slots=True)
-class LadderState:
+class LadderState(Struct):
     steps: dict[str, str] = field(default_factory=dict)
     """Venue -> last step."""
     waves: dict[str, int] = field(default_factory=dict)

@@ -7,9 +7,7 @@ the gate never refuses them for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.risk.context import Usage
 from services.settings.parameters import Gate
@@ -18,8 +16,7 @@ SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 
 
-@dataclass(slots=True)
-class ThrottleState:
+class ThrottleState(Struct):
     sent: list[int] = field(default_factory=list)
     """Send times of the last minute, oldest first."""
     entries: dict[str, list[int]] = field(default_factory=dict)
@@ -68,16 +65,14 @@ class ErrorRate(Struct, frozen=True, kw_only=True):
     text: str
 
 
-@dataclass(slots=True)
-class ErrorWindow:
+class ErrorWindow(Struct):
     asked: list[int] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
     blocked: bool = False
     good_since: int | None = None
 
 
-@dataclass(slots=True)
-class VenueErrorState:
+class VenueErrorState(Struct):
     venues: dict[str, ErrorWindow] = field(default_factory=dict)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.domain.enums import Severity
 from services.domain.money import ZERO
@@ -25,14 +24,12 @@ class Trip(Struct, frozen=True, kw_only=True):
     text: str
 
 
-@dataclass(slots=True)
-class RejectWindow:
+class RejectWindow(Struct):
     in_row: int = 0
     times: list[int] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class TripState:
+class TripState(Struct):
     streaks: dict[str, int] = field(default_factory=dict)
     """Strategy -> losses in a row."""
     rejects: dict[str, RejectWindow] = field(default_factory=dict)

@@ -11,10 +11,9 @@ counted. Unknown marks, fees or prices make C unknown, which breaches every limi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from services.domain.enums import InstrumentKind, Side
 from services.domain.money import ONE, ZERO
@@ -36,8 +35,7 @@ from services.risk.lines import (
 )
 
 
-@dataclass(slots=True)
-class AccountWorst:
+class AccountWorst(Struct):
     """One venue account with everything that may fill on it."""
 
     venue: str
@@ -55,8 +53,7 @@ class AccountWorst:
     """Spot symbol -> USD of its base coin that would be held, for symbols with something that may fill."""
 
 
-@dataclass(slots=True)
-class Worst:
+class Worst(Struct):
     """All accounts after their worst fills."""
 
     accounts: dict[str, AccountWorst]

@@ -12,9 +12,9 @@ stop; delisting; prices met (`exit_level`, executable, both quotes young and in 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from decimal import Decimal
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from services.domain.enums import PairState
@@ -60,8 +60,7 @@ _MISSING = (NO_QUOTE, NO_SIZE, "no ", "unknown ", "inventory unknown")
 """Refusals that say that something is not known: they are counted, for nothing missing is harmless."""
 
 
-@dataclass(slots=True)
-class CrossState:
+class CrossState(Struct):
     """All that the strategy remembers. Values are immutable: `copied` copies only the containers."""
 
     cooldowns: dict[str, int] = field(default_factory=dict)

@@ -13,10 +13,9 @@ also calls on changed predictions.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from services.domain.enums import PairState
@@ -60,8 +59,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     """The first refusal; empty = entered."""
 
 
-@dataclass(slots=True)
-class FundingArbState:
+class FundingArbState(Struct):
     """All that the strategy remembers. Values are immutable: `copied` needs to copy only the containers."""
 
     cooldowns: dict[str, int] = field(default_factory=dict)

@@ -6,8 +6,9 @@ A trade is told once, by its number, whoever finds it first; an order's end is t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from services.domain.enums import OrderState
 from services.domain.events import Event, OrderAccepted, OrderCanceled, OrderFilled, OrderRejected
@@ -19,8 +20,7 @@ KEEP = 20_000
 """Orders and trades remembered; far more than are open or young."""
 
 
-@dataclass(slots=True)
-class Sent:
+class Sent(Struct):
     """One order of this process."""
 
     market: Listed

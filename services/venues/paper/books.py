@@ -7,11 +7,11 @@ itself is written, and a change that cannot be written has not happened.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct, field
 
 from services.domain.enums import OrderState
 from services.venues.sim.accounts import AccountBooks
@@ -22,8 +22,7 @@ from services.venues.sim.world import write_atomically
 KEEP_NS = 30 * DAY_NS
 
 
-@dataclass(slots=True)
-class PaperBooks:
+class PaperBooks(Struct):
     """Everything of a paper venue that outlives its process."""
 
     venue: str

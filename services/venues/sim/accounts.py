@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from services.domain.enums import Side
 from services.domain.events import FundingSettled, OrderFilled, TransferBooked
@@ -23,8 +24,7 @@ EXCHANGE_CONTEXT = DESK_CONTEXT.copy()
 """34 digits, half-even, floats trapped: the arithmetic of these books."""
 
 
-@dataclass(slots=True)
-class Holding:
+class Holding(Struct):
     """A perp position."""
 
     size: Decimal
@@ -33,8 +33,7 @@ class Holding:
     """Average entry price, quote coin."""
 
 
-@dataclass(slots=True)
-class AccountBooks:
+class AccountBooks(Struct):
     """Everything an account owns and everything that ever moved it."""
 
     balances: dict[str, Decimal]
@@ -106,8 +105,7 @@ def requirement(tiers: tuple[MarginTier, ...] | None, notional: Decimal) -> tupl
     return notional, notional
 
 
-@dataclass(slots=True)
-class Margin:
+class Margin(Struct):
     """USD figures of an account."""
 
     equity: Decimal

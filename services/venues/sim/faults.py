@@ -10,8 +10,9 @@ bursts of 429 and 5xx, sockets that go silent, clocks that jump.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from random import Random
+
+from msgspec import Struct
 
 from services.domain.enums import FaultKind
 from services.venues.sim.facts import MS, NS
@@ -29,8 +30,7 @@ _BURSTS_MS: dict[FaultKind, tuple[int, int]] = {
 """Shortest and longest burst of a fault that lasts."""
 
 
-@dataclass(slots=True)
-class Jump:
+class Jump(Struct):
     """The venue's clock was off by `offset` between two of its own (true) times."""
 
     begin: int

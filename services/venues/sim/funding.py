@@ -8,9 +8,10 @@ scenario's regime overrides both sides of the comparison with round figures.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
+
+from msgspec import Struct, field
 
 from services.domain.enums import RateKind
 from services.domain.events import RateRow
@@ -24,8 +25,7 @@ PREDICTION_NOISE = 0.6
 """bps of premium, standard deviation at the start of an hour."""
 
 
-@dataclass(slots=True)
-class PremiumState:
+class PremiumState(Struct):
     """Where the premiums stand: the last full hour's, and the one this hour is heading for."""
 
     size: float = 0.0

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from copy import deepcopy
-from dataclasses import dataclass, field
 from random import Random
 
 import msgspec
+from msgspec import Struct, field
 
 from services.domain.enums import InstrumentKind
 from services.domain.events import RateRow
@@ -39,8 +39,7 @@ UNIFORM = math.sqrt(12.0)
 """random() - 0.5 times this has unit variance; many small steps make it normal."""
 
 
-@dataclass(slots=True)
-class GeneratorState:
+class GeneratorState(Struct):
     """All that moves, at a full hour. Lists follow the order of the world's instruments."""
 
     ts: int

@@ -14,11 +14,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.domain.events import RateRow
 from services.domain.orders import OrderRequest
@@ -61,8 +60,7 @@ class Entry(Struct, frozen=True, omit_defaults=True):
         return reduces or bool(self.cancel) or self.dead_man is not None
 
 
-@dataclass(slots=True)
-class Checkpoint:
+class Checkpoint(Struct):
     """The whole exchange right after a market instant."""
 
     instants: int

@@ -7,9 +7,8 @@ expected one interval later. A coin's index is its own USD pair where the data h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import msgspec
+from msgspec import Struct, field
 
 from services.domain.enums import InstrumentKind, RateKind
 from services.domain.events import RateRow
@@ -19,8 +18,7 @@ from services.venues.sim.source import Board, Cell, HistorySource
 from services.venues.sim.world import World
 
 
-@dataclass(slots=True)
-class PlayedState:
+class PlayedState(Struct):
     """The last price of each instrument."""
 
     ts: int

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from services.venues.sim.accounts import AccountBooks
 from services.venues.sim.book import SimOrder
 
 
-@dataclass(slots=True)
-class Switch:
+class Switch(Struct):
     """The account's dead-man's switch."""
 
     fires_at: int | None = None
@@ -18,8 +17,7 @@ class Switch:
     """It has fired, and nobody could be told yet."""
 
 
-@dataclass(slots=True)
-class VenueState:
+class VenueState(Struct):
     account: AccountBooks
     orders: dict[str, SimOrder] = field(default_factory=dict)
     """By venue order id, in order of arrival; ended ones are kept for a while so that a query finds them."""
