@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -15,9 +16,11 @@ from services.protocol.exits import Exit
 from services.protocol.options import DEFAULT_SCENARIO, DEFAULT_SEED, DEFAULT_SPEED, RunOptions
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
-from services.venues.history.history import HistorySource, load_history
 from services.venues.sim.scenarios import SCENARIOS
 from services.venues.sim.world import World, WorldMismatch, history_world, make_world, read_world
+
+if TYPE_CHECKING:
+    from services.venues.history.history import HistorySource
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -126,6 +129,8 @@ def _fit(settings: Settings, world: World) -> None:
 
 
 def _history(options: RunOptions, settings: Settings, path: Path) -> Choice:
+    from services.venues.history.history import HistorySource, load_history
+
     history = load_history(path)
     missing = [coin for coin in history.coins_without_usd() if coin not in options.assume_par]
     if missing:

@@ -8,7 +8,6 @@ stand around it as around any other.
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from typing import Any
 
 from services.settings.errors import SettingsError
@@ -26,6 +25,8 @@ def load_kinds(settings: Settings) -> None:
 
 
 def _load(key: str, kind: str) -> Strategy[Any, Any]:
+    from importlib.metadata import entry_points  # 25 ms that hardly any start needs
+
     found = [each for each in entry_points(group=GROUP) if each.name == kind]
     if len(found) != 1:
         said = "one package that brings it" if found else "a plugin that is installed"

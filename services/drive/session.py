@@ -6,6 +6,7 @@ Start-up is recovery (DESIGN 2): the desk comes back from its journal, the excha
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,10 +18,12 @@ from services.drive.rebuild import world_instance
 from services.drive.standing import SessionNote, Standing
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
-from services.venues.history.history import HistorySource
 from services.venues.sim.depth import Level, levels
 from services.venues.sim.exchange import SimExchange, build_exchange
 from services.venues.sim.world import World
+
+if TYPE_CHECKING:
+    from services.venues.history.history import HistorySource
 
 
 class Session(Standing):
