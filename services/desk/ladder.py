@@ -33,6 +33,9 @@ def climb(
     core: DeskCore, submit: Submitter, books: Mapping[str, AccountInput], margins: Mapping[str, Margin]
 ) -> None:
     """Judge every account; cut where the last rung is reached."""
+    gate = core.settings.gate
+    # A distance beyond both levels says nothing here.
+    near = max(gate.min_joint_distance, gate.reducing_joint_distance)
     for venue, margin in margins.items():
         if not margin.anything_open and venue not in core.state.ladder.steps:
             continue
@@ -40,7 +43,7 @@ def climb(
             venue,
             usage=margin.usage,
             insolvent=margin.collateral is not None and margin.collateral <= ZERO,
-            distance=joint_distance(books[venue]) if margin.anything_open else None,
+            distance=joint_distance(books[venue], near) if margin.anything_open else None,
             holds=margin.anything_open,
         )
         scope = f"account:{venue}"

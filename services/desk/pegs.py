@@ -16,13 +16,10 @@ CAUSE = "depeg "
 
 def watched_coins(core: DeskCore) -> tuple[str, ...]:
     """The stablecoins that any account holds or any instrument hangs on."""
-    found: list[str] = []
-    for coin in STABLECOINS:
-        held = any(book.balances.get(coin) for book in core.ledger.state.accounts.values())
-        used = any(coin in (spec.quote, spec.settle, spec.underlying) for spec in core.instruments.values())
-        if held or used:
-            found.append(coin)
-    return tuple(found)
+    hung_on, accounts = core.listing.hung_on, core.ledger.state.accounts.values()
+    return tuple(
+        coin for coin in STABLECOINS if coin in hung_on or any(book.balances.get(coin) for book in accounts)
+    )
 
 
 def watch(core: DeskCore, books: dict[str, AccountInput]) -> None:

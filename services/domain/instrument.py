@@ -10,6 +10,8 @@ from msgspec import Struct
 from services.domain.enums import InstrumentKind, Side
 from services.domain.money import DOLLARS, floor_to, grid_decimal
 
+_PERP = InstrumentKind.PERP
+
 
 class MarginTier(Struct, frozen=True):
     """One bracket of a venue's margin table. Requirement = notional x ratio - `cum` (Binance's form)."""
@@ -56,7 +58,7 @@ class Instrument(Struct, frozen=True, kw_only=True):
 
     @property
     def is_perp(self) -> bool:
-        return self.kind is InstrumentKind.PERP
+        return self.kind is _PERP
 
     @property
     def hedge_group(self) -> str:

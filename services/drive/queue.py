@@ -20,6 +20,8 @@ class Kind(IntEnum):
     """Payload: a venue's token."""
 
 
+_EVENT, _TIMER, _WAKE = Kind.EVENT, Kind.TIMER, Kind.WAKE
+
 Entry = tuple[int, int, Kind, object]
 
 
@@ -41,14 +43,14 @@ class VirtualQueue:
         return self._sequence
 
     def deliver(self, due: int, event: Event) -> None:
-        self._push(due, Kind.EVENT, event)
+        self._push(due, _EVENT, event)
 
     def wake(self, due: int, token: object) -> None:
-        self._push(due, Kind.WAKE, token)
+        self._push(due, _WAKE, token)
 
     def set_timer(self, name: str, due: int) -> None:
         """Setting a name again moves it: the older entry is skipped when it comes up."""
-        self._timers[name] = self._push(due, Kind.TIMER, name)
+        self._timers[name] = self._push(due, _TIMER, name)
 
     def cancel_timer(self, name: str) -> None:
         self._timers.pop(name, None)
@@ -65,14 +67,14 @@ class VirtualQueue:
             return None
         entry = heapq.heappop(self._heap)
         self.now = entry[0]
-        if entry[2] is Kind.TIMER:
+        if entry[2] is _TIMER:
             del self._timers[str(entry[3])]
         return entry
 
     def _drop_dead(self) -> None:
         while self._heap:
             _, sequence, kind, payload = self._heap[0]
-            if kind is not Kind.TIMER or self._timers.get(str(payload)) == sequence:
+            if kind is not _TIMER or self._timers.get(str(payload)) == sequence:
                 return
             heapq.heappop(self._heap)
 

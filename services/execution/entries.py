@@ -14,6 +14,8 @@ from services.domain.records import OrderRecord
 from services.execution.actions import Probe
 from services.execution.life import ENDED
 
+_IN_DOUBT = OrderState.IN_DOUBT
+
 
 class OrderEntry(Struct):
     """All we know of one order of ours. Changed only by `OrderTable`."""
@@ -79,7 +81,7 @@ class OrderEntry(Struct):
     @property
     def in_doubt(self) -> bool:
         """Its outcome, or a fill of it, is not known."""
-        return self.state is OrderState.IN_DOUBT or self.owed > ZERO
+        return self.state is _IN_DOUBT or self.owed > ZERO
 
     @property
     def ended(self) -> bool:

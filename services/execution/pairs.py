@@ -43,6 +43,9 @@ from services.settings.parameters import Settings
 __all__ = ["LegPolicy", "Pair", "PairBookState", "PairMachine"]
 
 
+_CLOSED = PairState.CLOSED
+
+
 class PairMachine:
     """All pairs of the desk."""
 
@@ -65,8 +68,7 @@ class PairMachine:
 
     def live(self) -> tuple[Pair, ...]:
         """Every pair that is not closed, oldest first."""
-        closed = PairState.CLOSED
-        return tuple([pair for pair in self.state.pairs.values() if pair.state is not closed])
+        return tuple([pair for pair in self.state.pairs.values() if pair.state is not _CLOSED])
 
     def size_on(self, instrument: str) -> Decimal:
         """Signed sum of the pairs' own legs on an instrument: what is left of the position is unpaired."""

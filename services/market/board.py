@@ -16,7 +16,6 @@ from itertools import combinations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from services.domain.events import RateRow
 from services.domain.instrument import Instrument
 from services.domain.money import ONE, ZERO
 from services.market.costs import FillCosts, leg_cost, pair_costs
@@ -28,7 +27,6 @@ from services.market.legs import (
     in_blackout,
     leads,
     leg_coins,
-    may_pair,
     same_coin,
 )
 from services.settings.funding import Funding
@@ -164,7 +162,7 @@ class Ground:
 class Side:
     """What one leg brings into every pair it is judged in, worked out once per evaluation."""
 
-    __slots__ = ("blackout", "coins", "cost", "faults", "hours", "leg", "pays", "receives")
+    __slots__ = ("blackout", "coins", "cost", "faults", "hours", "interval", "leg", "pays", "receives")
 
     def __init__(self, leg: LegFacts, rules: BoardRules, now: int) -> None:
         params, row = rules.params, leg.rate
@@ -178,6 +176,7 @@ class Side:
         """Hours that this leg's own settlements inside (now, now + H] pay for."""
         self.cost = leg_cost(leg.instrument, leg.half_spread, rules.costs)
         self.receives, self.pays = entry_rates(leg)
+        self.interval = ZERO if row is None else interval_of(row) or ZERO
         self.coins = leg_coins(leg.instrument)
 
 
@@ -209,7 +208,8 @@ def _judge(sell: Side, buy: Side, ground: Ground) -> Evaluation:
         if sell.hours is not None and buy.hours is not None:
             gross = (receives * sell.hours - pays * buy.hours) * _BPS
         if short.rate is not None and long.rate is not None:
-            settles = _receipt_ts(receives, short.rate, pays, long.rate)
+            first = receives * sell.interval >= -pays * buy.interval
+            settles = short.rate.next_ts if first else long.rate.next_ts
         if gross is not None and costs is not None:
             net_edge = gross * params.persistence - costs - buffer
         if costs is not None and gap > 0 and params.persistence > 0:
@@ -263,12 +263,6 @@ def _judge(sell: Side, buy: Side, ground: Ground) -> Evaluation:
     )
 
 
-def _receipt_ts(short_rate: Decimal, short: RateRow, long_rate: Decimal, long: RateRow) -> int | None:
-    short_receipt = short_rate * (interval_of(short) or ZERO)
-    long_receipt = -long_rate * (interval_of(long) or ZERO)
-    return short.next_ts if short_receipt >= long_receipt else long.next_ts
-
-
 def _venues(first: str, second: str) -> tuple[str, str]:
     return (first, second) if first <= second else (second, first)
 
@@ -309,13 +303,14 @@ def _book_refusals(group: str, short: Instrument, long: Instrument, ground: Grou
 
 
 def _candidates(sides: Sequence[Side]) -> Iterator[tuple[Side, Side]]:
-    """Every two that may hedge each other. Only legs of one hedge group are looked at."""
+    """Every two that may hedge each other (`may_pair`): perps of one hedge group."""
     groups: dict[str, list[Side]] = {}
     for side in sides:
-        groups.setdefault(side.leg.instrument.hedge_group, []).append(side)
+        if side.leg.instrument.is_perp:
+            groups.setdefault(side.leg.instrument.hedge_group, []).append(side)
     for group in groups.values():
         for one, other in combinations(group, 2):
-            if may_pair(one.leg.instrument, other.leg.instrument):
+            if one.leg.instrument.id != other.leg.instrument.id:
                 yield one, other
 
 

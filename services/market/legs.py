@@ -84,7 +84,7 @@ def leg_facts(picture: BoardPicture, instrument: Instrument, params: Funding, no
         half_spread=half_spread(instrument, picture.quote(name)),
         mark_usd=None if mark is None or usd is None else mark * usd,
         stale=stale,
-        settled_ts=tuple(row.rate_ts for row in settled[-_RECENT:]),
+        settled_ts=tuple([row.rate_ts for row in settled[-_RECENT:]]),
         sample=len(settled),
     )
 

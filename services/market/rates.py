@@ -134,17 +134,21 @@ def smoothed_hourly(rows: list[RateRow], half_life_h: Decimal) -> Decimal | None
     gap = -1
     gain = ONE
     oldest = rows[-1].rate_ts - int(NEGLIGIBLE * half_life_h * HOUR_NS) if rows else 0
+    interval: Decimal | None = None
+    divide, fma = DESK_CONTEXT.divide, DESK_CONTEXT.fma
     for row in rows[bisect_left(rows, oldest, key=_instant) :]:
-        if row.interval_h is None or not row.interval_h.is_finite() or row.interval_h <= 0:
-            return None
-        hourly = DESK_CONTEXT.divide(row.rate, row.interval_h)
+        if row.interval_h is not interval or interval is None:  # most rows share theirs
+            interval = row.interval_h
+            if interval is None or not interval.is_finite() or interval <= 0:
+                return None
+        hourly = divide(row.rate, interval)
         if smoothed is None:
             smoothed = hourly
         else:
             if row.rate_ts - before != gap:
                 gap = row.rate_ts - before
                 gain = ONE - decay(gap, half_life_h)
-            smoothed = DESK_CONTEXT.fma(gain, hourly - smoothed, smoothed)
+            smoothed = fma(gain, hourly - smoothed, smoothed)
         before = row.rate_ts
     return smoothed
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.domain.instrument import Instrument
-from services.domain.money import ZERO
+from services.domain.money import STABLECOINS, ZERO
 from services.market.picture import MarketPicture
 from services.portfolio.inputs import AccountInput, PositionInput
 from services.portfolio.ledger import Ledger
 
 
 class Listing:
-    """The perps of each venue, and the coins that they are quoted and settled in: worked out once."""
+    """The perps of each venue, and the coins that they are quoted and settled in; the stablecoins that
+    anything at all hangs on: worked out once. Of an instrument that its venue changes nothing of it does."""
 
-    __slots__ = ("coins", "perps")
+    __slots__ = ("coins", "hung_on", "perps")
 
     def __init__(self, instruments: Mapping[str, Instrument]) -> None:
         self.perps: dict[str, tuple[str, ...]] = {}
         self.coins: dict[str, tuple[str, ...]] = {}
+        used = {coin for each in instruments.values() for coin in (each.quote, each.settle, each.underlying)}
+        self.hung_on = tuple(coin for coin in STABLECOINS if coin in used)
         for each in instruments.values():
             if each.is_perp:
                 self.perps[each.venue] = (*self.perps.get(each.venue, ()), each.id)

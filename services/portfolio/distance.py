@@ -173,8 +173,9 @@ def single_leg_liquidation(account: AccountInput, instrument_id: str) -> Decimal
     return liquidation_price(alone, instrument_id)
 
 
-def joint_distance(account: AccountInput) -> Decimal | None:
-    """The smallest uniform adverse move, as a fraction, that reaches usage 1.
+def joint_distance(account: AccountInput, within: Decimal | None = None) -> Decimal | None:
+    """The smallest uniform adverse move, as a fraction, that reaches usage 1; with `within` only if it is
+    smaller than that, which is cheaper to deny.
 
     Uniform in size, adverse in direction: every underlying with an open position moves by the same fraction,
     each in the direction that hurts (all combinations up to four underlyings; beyond, both common directions,
@@ -185,7 +186,8 @@ def joint_distance(account: AccountInput) -> Decimal | None:
     if sheet is None or not sheet.legs:
         return None
     underlyings = tuple(dict.fromkeys(underlying for underlying, _, _ in sheet.legs))
-    nearest: Decimal | None = None
+    # What stands on or below the edge already is found by going through the segments, from the first one on.
+    nearest = within if within is not None and _clear_at(sheet, {}, ZERO) else None
     for signs in _directions(sheet, underlyings):
         limit = ONE if -ONE in signs else None
         direction = dict(zip(underlyings, signs, strict=True))
@@ -196,7 +198,7 @@ def joint_distance(account: AccountInput) -> Decimal | None:
         move = first_crossing(sheet, direction, limit)
         if move is not None and (nearest is None or move < nearest):
             nearest = move
-    return nearest
+    return nearest if within is None or (nearest is not None and nearest < within) else None
 
 
 def coin_distance(account: AccountInput, coin: str) -> Decimal | None:

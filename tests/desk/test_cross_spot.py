@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from decimal import Decimal
 
 import pytest
@@ -89,8 +88,8 @@ def waterfall(rig: Rig) -> Parts:
     for book in books:
         assert book.begun is not None
         assert book.begun + book.parts.total() == worth(book)
-        for field in fields(Parts):
-            setattr(total, field.name, getattr(total, field.name) + getattr(book.parts, field.name))
+        for name in Parts.__struct_fields__:
+            setattr(total, name, getattr(total, name) + getattr(book.parts, name))
     return total
 
 

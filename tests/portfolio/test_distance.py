@@ -26,7 +26,7 @@ from services.portfolio.inputs import AccountInput
 from services.portfolio.margin import account_margin
 from services.portfolio.shock import Shock, shocked
 from tests.portfolio.builders import FLAT_TIER, account, d, perp, position
-from tests.portfolio.strategies import accounts, healthy_balances
+from tests.portfolio.strategies import accounts, decimals, healthy_balances
 
 PAR: dict[str, Decimal | None] = {"USD": d(1), "USDT": d(1), "USDC": d(1), "BUSD": d(1)}
 USDT_PERP = perp("USDT", tiers=FLAT_TIER)
@@ -247,6 +247,17 @@ def test_the_directions_that_are_passed_over_would_not_have_been_nearer(account_
         if move is not None and (nearest is None or move < nearest):
             nearest = move
     assert str(joint_distance(account_)) == str(nearest)
+
+
+@given(account_=accounts(max_count=4), within=decimals("0", "0.6", 2))
+@settings(max_examples=80)
+def test_a_distance_asked_for_within_a_bound_is_the_same_or_not_smaller_than_it(
+    account_: AccountInput, within: Decimal
+) -> None:
+    """Also of an account that stands below the edge already, or on it."""
+    distance = joint_distance(account_)
+    expected = distance if distance is not None and distance < within else None
+    assert str(joint_distance(account_, within)) == str(expected)
 
 
 @given(account_=accounts(balance=healthy_balances, max_count=4), data=st.data())
