@@ -218,9 +218,7 @@ class OrderTable:
         return Due(tuple(probes), tuple(doubted), self.next_due(), tuple(cancels))
 
     def next_due(self) -> int | None:
-        if not self._open:
-            return None
-        looks = (self._patience.next_look(entry) for entry in self.open_orders())
+        looks = [self._patience.next_look(entry) for entry in self.open_orders()] if self._open else ()
         return min((at for at in looks if at is not None), default=None)
 
     def doubt_unsent(self, now: int) -> None:

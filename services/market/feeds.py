@@ -5,6 +5,9 @@ Figures are floats as they came; `services/market/picture.py` reads them.
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import NamedTuple
+
 from msgspec import Struct, field
 
 from services.domain.events import MarkRow, QuoteRow
@@ -28,6 +31,15 @@ class VenueFeed(Struct):
     """The last possible mark of instruments whose present one is not."""
     good_indexes: dict[str, float] = field(default_factory=dict)
     indexes: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+
+class Sides(NamedTuple):
+    """A sane two-sided quote on its instrument's grid, in the quote coin."""
+
+    bid: Decimal
+    ask: Decimal
+    mid: Decimal
+    """Half way; it need not be on the grid."""
 
 
 class PictureState(Struct):

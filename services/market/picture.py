@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
 from services.domain.events import MarketFrame, MarkRow, QuoteRow, RateRow, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.money import ONE
-from services.market.feeds import PictureState, VenueFeed
+from services.market.feeds import PictureState, Sides, VenueFeed
 from services.market.possible import IMPOSSIBLE, positive_on_grid, two_sided, usd_on_grid
 from services.market.rates import RateState, accept, current_rate, known_caps, smoothed_hourly
 from services.settings.parameters import Freshness
@@ -26,15 +25,6 @@ from services.settings.parameters import Freshness
 USD = "USD"
 _MS = 1_000_000
 _SECOND = 1_000_000_000
-
-
-class Sides(NamedTuple):
-    """A sane two-sided quote on its instrument's grid, in the quote coin."""
-
-    bid: Decimal
-    ask: Decimal
-    mid: Decimal
-    """Half way; it need not be on the grid."""
 
 
 class MarketPicture:
@@ -337,14 +327,13 @@ class MarketPicture:
     # ---- inside -------------------------------------------------------------------------------------
 
     def _feed(self, instrument: str) -> VenueFeed:
-        known = self._feeds.get(instrument)
-        if known is not None:
-            return known
-        spec = self.instruments.get(instrument)
-        feed = None if spec is None else self.state.feeds.get(spec.venue)
+        feed = self._feeds.get(instrument)
         if feed is None:
-            return _NO_FEED
-        self._feeds[instrument] = feed
+            spec = self.instruments.get(instrument)
+            feed = None if spec is None else self.state.feeds.get(spec.venue)
+            if feed is None:
+                return _NO_FEED
+            self._feeds[instrument] = feed
         return feed
 
     def _age(self, feed: VenueFeed, updated: int, now: int) -> int:

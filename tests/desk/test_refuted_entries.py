@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Iterator
-from dataclasses import replace as copied
 from decimal import Decimal
 
 import pytest
@@ -106,7 +105,7 @@ def test_a_pair_in_doubt_keeps_its_reservation_and_its_tokens(opening: DeskWorld
 def test_the_slices_of_an_admitted_pair_are_no_repeats(opening: DeskWorld) -> None:
     """Five entries in a minute pass, the fifth with all its slices; the sixth is what disables the origin."""
     core, pair, order = opening.desk.core, the_pair(opening), a_slice(opening)
-    kept = copied(core.throttle.state, entries={k: list(v) for k, v in core.throttle.state.entries.items()})
+    kept = replace(core.throttle.state, entries={k: list(v) for k, v in core.throttle.state.entries.items()})
     try:
         for leg in pair.legs:
             for _ in range(4):
