@@ -52,6 +52,7 @@ class BybitExchange(Exchange):
         self.category = "spot" if spot else "linear"
         self.wallet_rights: list[str] = ["AccountTransfer"]
         self.strangers: list[dict[str, object]] = []
+        self.linear_only = False
 
     def said(self, body: object, error: Refused | None = None) -> bytes:
         code, text = (0, "OK") if error is None else (int(error.code), str(error))
@@ -107,6 +108,8 @@ class BybitExchange(Exchange):
                     {"coin": "USDT", "walletBalance": str(self.wallet), "equity": str(self.wallet + 77),
                      "marginCollateral": True, "collateralSwitch": True, "locked": "0"}]}]}  # fmt: skip
             case "position/list":
+                if self.linear_only and query["category"] == "inverse":
+                    raise Refused("10001", "params error: category is invalid")
                 there = [each for each in (*self.positions(), *self.strangers)
                          if self.settles(each) == query.get("settleCoin", "inverse")]  # fmt: skip
                 return {"category": query["category"], "nextPageCursor": "", "list": there}

@@ -314,6 +314,16 @@ async def test_what_the_account_holds_beside_the_profiles_markets_is_told() -> N
             }
 
 
+async def test_an_account_without_inverse_contracts_is_read_all_the_same() -> None:
+    server = BybitExchange()
+    server.linear_only = True
+    server.strangers = [server.stranger("SOLUSDT", "3")]
+    async with trading(server) as (venue, heard):
+        venue.read_account(0, "r", 0)
+        (row,) = (await heard.until(AccountReport)).positions
+        assert row.size == 3
+
+
 async def test_an_account_that_goes_on_changing_is_not_told() -> None:
     server = OkxExchange()
     async with trading(server) as (venue, heard):

@@ -161,9 +161,14 @@ class Bybit:
         if self._spot:
             return []
         found: list[Mapping[str, Any]] = []
-        settled = [{"settleCoin": coin} for coin in dict.fromkeys((*coins, "USDT", "USDC"))]
-        for query in (*settled, {"subType": "inverse"}):
-            found += await door.ask("fetch_positions", None, query)
+        beside = [{"settleCoin": coin} for coin in ("USDT", "USDC") if coin not in coins]
+        for query in (*({"settleCoin": coin} for coin in coins), *beside, {"subType": "inverse"}):
+            try:
+                found += await door.ask("fetch_positions", None, query)
+            except WireError as error:
+                # An account that cannot hold such contracts is refused the question: it holds none.
+                if query.get("settleCoin") in coins or error.kind is not ErrorKind.REJECTED:
+                    raise
         return found
 
     async def order(
