@@ -23,6 +23,7 @@ from services.desk import (
     flows,
     hand_care,
     machine_words,
+    market_rows,
     protection,
     rebuilt,
     risk,
@@ -205,6 +206,7 @@ class Desk:
         core = self.core
         core.picture.apply(frame)
         self.life.on_rates(frame.rates)
+        market_rows.on_frame(core, frame)
         protection.on_marks(core, self.submit, frame)
         self.strategies.on_market()
 

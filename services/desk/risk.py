@@ -19,6 +19,7 @@ from services.desk import (
     idle,
     ladder,
     looks,
+    market_rows,
     pegs,
     protection,
     revaluation,
@@ -80,6 +81,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     idle.watch(core)
     if _sample_due(core):
         _record_equity(core, total, margins)
+        market_rows.coins(core, books)
         attributing.record(core)
 
 

@@ -295,6 +295,8 @@ class DeskState(Struct):
     """`instrument|settlement ts` -> accrual estimate in the settle coin, until its payment comes."""
     instants: dict[str, Instant] = field(default_factory=dict)
     """By the same key: what the payment is held against."""
+    rates_kept: dict[str, int] = field(default_factory=dict)
+    """Instrument -> instant of the last settled rate that has its row."""
     blank_since: dict[str, int] = field(default_factory=dict)
     """Held instrument -> since when its funding schedule is not known."""
     idle: Idle = field(default_factory=Idle)

@@ -138,6 +138,29 @@ class EquityRecord(Struct, frozen=True, tag="equity", kw_only=True):
     unit_value: Decimal | None
 
 
+class CoinRecord(Struct, frozen=True, tag="coin", kw_only=True):
+    """What one account held in one coin at a sample of equity; None = unknown."""
+
+    ts: int
+    account: str
+    coin: str
+    balance: Decimal | None
+    upnl: Decimal | None
+    """Of the positions settled in it, at the mark."""
+    index: Decimal | None
+    """USD."""
+
+
+class RateRecord(Struct, frozen=True, tag="rate", kw_only=True):
+    """A settled funding rate as the desk believed it."""
+
+    ts: int
+    """The settlement instant, by the venue."""
+    instrument: str
+    rate: Decimal
+    interval_h: Decimal | None
+
+
 class WaterfallRecord(Struct, frozen=True, tag="waterfall", kw_only=True):
     """Where one account's change of equity came from, USD since its books began: sums, of which a report
     takes differences. begun + price + funding + currency + adjustments + transfers - fees - slippage -
@@ -234,6 +257,8 @@ Row = (
     | EpisodeRecord
     | FundingRecord
     | EquityRecord
+    | CoinRecord
+    | RateRecord
     | AlertRecord
     | RiskRecord
     | OverrideRecord

@@ -65,7 +65,20 @@ def _add_waterfall(connection: sqlite3.Connection) -> None:
         connection.execute(f'ALTER TABLE "trades" ADD COLUMN "{column}" TEXT')
 
 
-MIGRATIONS: Mapping[int, Migration] = {1: _add_daily, 2: _add_waterfall}
+def _add_rates_and_coins(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        'CREATE TABLE "equity_coins" ("account" TEXT NOT NULL, "coin" TEXT NOT NULL, "ts" INTEGER NOT NULL, '
+        '"balance" TEXT, "upnl" TEXT, "index" TEXT, PRIMARY KEY ("account", "coin", "ts"))'
+    )
+    connection.execute('CREATE INDEX "coinequity_ts" ON "equity_coins" ("ts")')
+    connection.execute(
+        'CREATE TABLE "funding_rates" ("instrument" TEXT NOT NULL, "ts" INTEGER NOT NULL, '
+        '"rate" TEXT NOT NULL, "interval_h" TEXT, PRIMARY KEY ("instrument", "ts"))'
+    )
+    connection.execute('CREATE INDEX "fundingrate_ts" ON "funding_rates" ("ts")')
+
+
+MIGRATIONS: Mapping[int, Migration] = {1: _add_daily, 2: _add_waterfall, 3: _add_rates_and_coins}
 """`MIGRATIONS[n]` takes a store of schema n to n + 1, inside one transaction."""
 
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from services.domain.records import (
     AlertRecord,
+    CoinRecord,
     DailyRecord,
     EpisodeRecord,
     EquityRecord,
@@ -20,6 +21,7 @@ from services.domain.records import (
     FundingRecord,
     OrderRecord,
     PairRecord,
+    RateRecord,
     RiskRecord,
     TransferRecord,
     WaterfallRecord,
@@ -28,6 +30,7 @@ from services.store.journal import GENESIS
 from services.store.migrate import CorruptStore, StoreError, trouble
 from services.store.records import (
     ALERTS,
+    COINS,
     DAILY,
     EPISODES,
     EQUITY,
@@ -35,6 +38,7 @@ from services.store.records import (
     FUNDING,
     ORDERS,
     PAIRS,
+    RATES,
     RISK,
     TRANSFERS,
     WATERFALL,
@@ -187,6 +191,14 @@ class StoreReader:
     def equity(self, account: str = "all", since: int = 0) -> list[EquityRecord]:
         """Oldest first."""
         return self._read(EQUITY, "WHERE account = ? AND timestamp >= ? ORDER BY timestamp", (account, since))
+
+    def coins(self, account: str, since: int = 0) -> list[CoinRecord]:
+        """Oldest first, coin by coin."""
+        return self._read(COINS, "WHERE account = ? AND ts >= ? ORDER BY ts, coin", (account, since))
+
+    def rates(self, instrument: str, since: int = 0) -> list[RateRecord]:
+        """Settled ones, oldest first."""
+        return self._read(RATES, "WHERE instrument = ? AND ts >= ? ORDER BY ts", (instrument, since))
 
     def newest_equity(self) -> int | None:
         """Time of the newest sample over all accounts; None = there is none."""

@@ -17,6 +17,7 @@ from peewee import Model
 from services.domain.enums import OrderState, PairState, Severity, Side
 from services.domain.records import (
     AlertRecord,
+    CoinRecord,
     DailyRecord,
     EpisodeRecord,
     EquityRecord,
@@ -25,6 +26,7 @@ from services.domain.records import (
     OrderRecord,
     OverrideRecord,
     PairRecord,
+    RateRecord,
     RiskRecord,
     Row,
     TransferRecord,
@@ -155,6 +157,8 @@ RISK = Table(RiskRecord, schema.RiskEvent, key=("ts", "kind", "subject", "text")
 OVERRIDES = Table(OverrideRecord, schema.Override, key=("key",))
 TRANSFERS = Table(TransferRecord, schema.Transfer, key=("venue", "transfer_id"), keep_first=True)
 WATERFALL = Table(WaterfallRecord, schema.Waterfall, key=("account", "ts"))
+COINS = Table(CoinRecord, schema.CoinEquity, key=("account", "coin", "ts"))
+RATES = Table(RateRecord, schema.FundingRate, key=("instrument", "ts"))
 DAILY = Table(DailyRecord, schema.Daily, key=("day",))
 
 TABLES: dict[type[Row], Table[Any]] = {
@@ -170,4 +174,6 @@ TABLES: dict[type[Row], Table[Any]] = {
     TransferRecord: TRANSFERS,
     DailyRecord: DAILY,
     WaterfallRecord: WATERFALL,
+    CoinRecord: COINS,
+    RateRecord: RATES,
 }

@@ -20,7 +20,7 @@ from peewee import (
     TextField,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class DecimalText(TextField):
@@ -112,6 +112,34 @@ class PerformanceMetric(Model):
     class Meta:
         table_name = "performance_metrics"
         indexes = ((("account", "timestamp"), True),)
+
+
+class CoinEquity(Model):
+    """What one account held in one coin, at the samples of equity."""
+
+    account = TextField()
+    coin = TextField()
+    ts = BigIntegerField(index=True)
+    balance = DecimalText(null=True)
+    upnl = DecimalText(null=True)
+    index = DecimalText(null=True)
+
+    class Meta:
+        table_name = "equity_coins"
+        primary_key = CompositeKey("account", "coin", "ts")
+
+
+class FundingRate(Model):
+    """A settled rate, once per instrument and instant."""
+
+    instrument = TextField()
+    ts = BigIntegerField(index=True)
+    rate = DecimalText()
+    interval_h = DecimalText(null=True)
+
+    class Meta:
+        table_name = "funding_rates"
+        primary_key = CompositeKey("instrument", "ts")
 
 
 class Episode(Model):
@@ -306,18 +334,6 @@ class Waterfall(Model):
 
 
 MODELS: tuple[type[Model], ...] = (
-    Meta,
-    Journal,
-    Trade,
-    PerformanceMetric,
-    Episode,
-    Order,
-    Pair,
-    FundingPayment,
-    Transfer,
-    Alert,
-    RiskEvent,
-    Override,
-    Daily,
-    Waterfall,
-)
+    Meta, Journal, Trade, PerformanceMetric, Episode, Order, Pair, FundingPayment, Transfer, Alert, RiskEvent,
+    Override, Daily, Waterfall, CoinEquity, FundingRate,
+)  # fmt: skip

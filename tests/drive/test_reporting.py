@@ -22,6 +22,7 @@ from services.protocol.frames import to_json
 from services.store import reader
 from services.store.journal import JournalWriter
 from services.store.migrate import StoreError
+from services.store.reader import StoreReader
 from services.store.writer import StoreWriter
 from tests.desk.world import DeskWorld, quick
 from tests.store.builders import new_store, session
@@ -181,3 +182,24 @@ def test_periods() -> None:
     for wrong in ("", "0d", "7", "..", "2023-02-30..", "1970-01-03..1970-01-01", "7w"):
         with pytest.raises(UsageError, match="period"):
             span_of(wrong, 9 * DAY)
+
+
+def test_settled_rates_and_equity_coin_by_coin_are_kept_once(store: Path, lived: DeskWorld) -> None:
+    """Beta settles each hour; what was settled before the start is the venue's to tell."""
+    reader = StoreReader(store)
+    picture, begun = lived.desk.core.picture, lived.world.start
+    for name in ("BTC-USDT-PERP.beta", "BTC-USDT-PERP.alpha"):
+        told = {row.rate_ts: row for row in picture.settlements(name) if row.rate_ts > begun}
+        kept = reader.rates(name)
+        assert [row.ts for row in kept] == sorted(told)
+        assert all((row.rate, row.interval_h) == (told[row.ts].rate, told[row.ts].interval_h) for row in kept)
+    assert reader.rates("BTC-USDT-PERP.beta")
+    for account in ("alpha", "beta"):
+        worth: dict[int, Decimal] = {}
+        for row in reader.coins(account):
+            if row.balance is not None and row.upnl is not None and row.index is not None:
+                worth[row.ts] = worth.get(row.ts, Decimal(0)) + (row.balance + row.upnl) * row.index
+        samples = [row for row in reader.equity(account) if row.total_balance is not None]
+        assert len(samples) > 4
+        assert all(abs(worth[row.ts] - (row.total_balance or 0)) < Decimal("1e-8") for row in samples)
+    reader.close()
