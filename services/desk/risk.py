@@ -224,7 +224,9 @@ def _naked(core: DeskCore) -> None:
         age = pair.naked.seconds_ns(core.now)
         bound = min(pair.naked_bound, core.settings.pair.naked_max)
         late = age >= core.settings.pair.leg_timeout_ms * 1_000_000
-        if pair.naked.quantity > ZERO and late and pair.naked.notional >= bound:
+        # Worth nothing is worth nobody knows how much: no price was ever heard.
+        over = pair.naked.notional >= bound or pair.naked.notional == ZERO
+        if pair.naked.quantity > ZERO and late and over:
             core.alert(
                 key,
                 Severity.ALARM,

@@ -7,11 +7,12 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from services.desk import risk
 from services.domain.enums import PairState, Purpose, Severity, Side, TradingState
 from services.domain.events import Event, MarketFrame, OrderFilled
 from services.domain.orders import OrderRequest
 from services.execution.pair_state import Leg
-from tests.desk.world import Answers, DeskWorld, quick, swallow
+from tests.desk.world import Answers, DeskWorld, S, quick, swallow
 
 D = Decimal
 
@@ -143,3 +144,35 @@ def test_a_flatten_under_way_is_not_slowed_by_a_missing_leg() -> None:
     assert world.done[command].ok, world.done[command].text
     assert pair.close_purpose is Purpose.FLATTEN
     assert world.positions() == {}
+
+
+def test_a_leg_naked_over_its_bound_beyond_the_time_out_reduces_its_pair_until_it_is_cut() -> None:
+    """The other venue refuses whatever would cut it, for ten seconds."""
+    world = hedged()
+    pair = world.pair()
+    assert pair is not None
+    cause = ("naked", f"pair:{pair.id}", TradingState.REDUCING, False)
+    pair.naked_bound = D(1_000)
+    world.wire.hook = as_adl
+    book = world.exchange.venues[pair.long.instrument.rpartition(".")[2]].floor
+    book.place, place = (lambda ts, order, most=None: None), book.place
+    deleverage(world, pair.short, "1")
+    world.run(1)
+    assert pair.naked.notional > pair.naked_bound
+    assert cause not in world.causes(), "inside its time-out"
+    world.run(9)
+    assert cause in world.causes()
+    assert alarmed(world, f"naked:{pair.id}")
+    book.place = place
+    world.until(lambda w: w.positions() == {}, 60).run(20)
+    assert cause not in world.causes()
+    assert not world.desk.core.alerts.is_open(f"naked:{pair.id}")
+
+
+def test_a_naked_leg_that_nobody_can_price_is_over_its_bound() -> None:
+    world = hedged()
+    pair = world.pair()
+    assert pair is not None
+    pair.naked.quantity, pair.naked.notional, pair.naked.since = D("0.1"), D(0), world.now - 3 * S
+    risk._naked(world.desk.core)
+    assert ("naked", f"pair:{pair.id}", TradingState.REDUCING, False) in world.causes()
