@@ -19,7 +19,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from services.domain.enums import PairState
-from services.domain.money import BPS, ONE
+from services.domain.money import BPS
 from services.market.board import (
     BLACKOUT,
     OVERDUE,
@@ -34,6 +34,7 @@ from services.market.board import (
 )
 from services.market.funding import HOUR_NS, SECOND_NS, hours_ns, interval_of
 from services.market.legs import LegFacts
+from services.risk.sizing import LEAST_STRENGTH, funding_strength
 from services.settings.funding import Funding
 from services.strategies.base import Ended, Intent, OpenPair, StrategyView
 from services.strategies.exits import PairTrack, review, wake_instants
@@ -43,7 +44,6 @@ KIND = "funding_arb"
 _MINUTE_NS = 60 * SECOND_NS
 _STRENGTH_STEP = Decimal("0.0001")
 _NO_OPPORTUNITY = (SMALL_SPREAD, BLACKOUT, OVERDUE)
-_WEAKEST = Decimal("0.1")
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -147,11 +147,10 @@ def decide(
 
 
 def strength(net_edge: Decimal, costs: Decimal) -> Decimal:
-    """Net edge / (2 x costs), clipped to [0.1, 1] (SEMANTICS 4). No costs: the weakest, nothing is free."""
-    if costs <= 0:
-        return _WEAKEST
-    raw = (net_edge / (2 * costs)).quantize(_STRENGTH_STEP, rounding=ROUND_HALF_EVEN)
-    return min(max(raw, _WEAKEST), ONE)
+    """Net edge / (2 x costs), clipped to [0.1, 1] (SEMANTICS 4). No costs, no edge or no number: the weakest,
+    nothing is free."""
+    found = funding_strength(net_edge, costs)
+    return LEAST_STRENGTH if found is None else found.quantize(_STRENGTH_STEP, rounding=ROUND_HALF_EVEN)
 
 
 def stop_distance(same_coin: bool, params: Funding, depeg_d: Decimal) -> Decimal:

@@ -1,8 +1,8 @@
 """The funding pane: the pairs as the first funding strategy judges them, with a verdict in one word.
 
-HOLD: the pair is open. STALE: a quote, mark or rate of a leg is not fresh. BLOCK: a fact is unknown, or a
-depeg or the trading state forbids it, whatever the edge. ENTER: nothing is against it. `—`: the edge is too
-small, or it is not the time.
+HOLD: the pair is open. STALE: a quote, mark, rate or index of a leg is not fresh. BLOCK: a fact is unknown,
+or a depeg or the trading state forbids it, whatever the edge. ENTER: nothing is against it. `—`: the edge is
+too small, or it is not the time.
 """
 
 from __future__ import annotations
