@@ -87,6 +87,7 @@ def test_a_latch_that_cannot_be_written_at_all_says_so_at_once(tmp_path: Path) -
 def test_a_direct_flatten_is_held_up_by_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SEMANTICS 10: the kill path needs nothing but the venues. What could not be written is said."""
     layout = StateLayout(tmp_path)
+    monkeypatch.setattr("services.drive.direct.LATCH_WAIT_S", LONG_S)
     assert end_engine(layout) == "no engine was running"
     found = read_latch(layout.latch)
     assert found is not None
