@@ -71,7 +71,9 @@ class DeskRoom(Room):
         if pane == "risk":
             return risk.draw(view, look.width, look.height, context, look.held(pane, risk.natural(view)))
         two = look.plan.size is SizeClass.WIDE and look.height >= 2 * len(view.alerts)
-        return alerts.draw(view, look.width, context, two_lines=two)
+        # With tabs, and on a wide screen, the rows left belong to the selected one's detail.
+        height = look.height if look.plan.size is SizeClass.MEDIUM else 0
+        return alerts.draw(view, look.width, context, two_lines=two, height=height)
 
     def ahead(self, pane: str, views: Mapping[str, object]) -> Iterator[Callable[[], None]]:
         view = views.get("desk")

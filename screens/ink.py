@@ -6,6 +6,8 @@ An ink is `token`, `*token` (bold) or either with `@ground` behind it. All drawi
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -123,3 +125,13 @@ def flow(items: Sequence[Spans], width: int, gap: int = 2) -> list[Line]:
 def wrap(text: str, width: int, ink: str = "text") -> list[Line]:
     """Words of a sentence over as many lines as it needs."""
     return flow([((word, ink),) for word in text.split()], width, gap=1)
+
+
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|bps|s|ms|m|h|d|USD)(?!\w))")
+
+
+def broken(text: str, width: int) -> list[str]:
+    """A text over as many rows as it needs, its blanks kept; a figure and its unit stay together."""
+    bound = _UNIT.sub("\N{NO-BREAK SPACE}", text)
+    rows = textwrap.wrap(bound, max(8, width), break_on_hyphens=False)
+    return [row.replace("\N{NO-BREAK SPACE}", " ") for row in rows] or [""]

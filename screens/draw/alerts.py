@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from screens import format as f
 from screens.draw.context import Context
 from screens.frame import Content, Row
-from screens.ink import Line, Span, Spans, measure, wrap
+from screens.ink import Line, Span, Spans, broken, measure, wrap
 from services.domain.enums import Severity
 from services.views.desk import AlertView, DeskView
 from themes import glyphs as g
@@ -26,7 +26,8 @@ SORTS = ("", "newest")
 EMPTY = "Nothing needs you. Alerts appear here; a acknowledges."
 
 
-def draw(view: DeskView, width: int, context: Context, two_lines: bool = False) -> Content:
+def draw(view: DeskView, width: int, context: Context, two_lines: bool = False, height: int = 0) -> Content:
+    """`height`: lines that the pane has for them; what is left lets open alerts say their whole text."""
     content = Content(title="Alerts", summary=summary(view), alarm=any(_calls(a) for a in view.alerts))
     rows = [a for a in view.alerts if context.keeps(a.text, a.detail, a.state, a.severity.value)]
     if not rows:
@@ -37,7 +38,11 @@ def draw(view: DeskView, width: int, context: Context, two_lines: bool = False) 
         rows.sort(key=lambda a: -a.since)
     else:
         rows.sort(key=lambda a: (_STATE_RANK.get(a.state, 0), _SEVERITY_RANK[a.severity], -a.since))
-    content.rows = [Row(_alert(a, width, context, two_lines), key=a.key) for a in rows]
+    spare = height - len(rows) * (2 if two_lines else 1)
+    for a in rows:
+        lines = _alert(a, width, context, two_lines, spare if a.state == "OPEN" else 0)
+        spare -= max(0, len(lines) - (2 if two_lines else 1))
+        content.rows.append(Row(lines, key=a.key))
     return content
 
 
@@ -73,7 +78,7 @@ def _calls(a: AlertView) -> bool:
     return a.state == "OPEN" and a.severity is Severity.ALARM
 
 
-def _alert(a: AlertView, width: int, context: Context, two_lines: bool) -> list[Line]:
+def _alert(a: AlertView, width: int, context: Context, two_lines: bool, spare: int) -> list[Line]:
     sign, word = _WORDS[a.severity]
     live = a.state != "RESOLVED"
     ink = (
@@ -92,9 +97,18 @@ def _alert(a: AlertView, width: int, context: Context, two_lines: bool) -> list[
     tail.append(Span(state if width < 40 else state.ljust(9), f"{star}{ink}" if live else "muted"))
     line = Line([Span(f"{sign} ", ink), Span(word.ljust(6), f"{star}{ink}" if live else "muted")])
     room = max(0, width - _TEXT_AT - measure(tail) - 1)
-    line.add(f.cut(f.clean(a.text), room), "*strong" if a.state == "OPEN" else "text" if live else "muted")
+    text, body = f.clean(a.text), "*strong" if a.state == "OPEN" else "text" if live else "muted"
+    first, more = text, []
+    if len(text) > room > 0 and spare > 0:
+        # On its own lines, and never the state or the age away.
+        first, *rest = broken(text, room)
+        more = broken(" ".join(rest), width - _TEXT_AT) if rest else []
+        if len(more) > spare:
+            more = [*more[: spare - 1], " ".join(more[spare - 1 :])]
+    line.add(f.cut(first, room), body)
     line.to(width - measure(tail)).extend(tail)
     lines = [line]
+    lines += [Line([Span(" " * _TEXT_AT + f.cut(each, width - _TEXT_AT), body)]) for each in more]
     if two_lines and a.detail:
         lines.append(Line([Span(" " * _TEXT_AT + f.cut(f.clean(a.detail), width - _TEXT_AT), "muted")]))
     return lines

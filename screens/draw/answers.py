@@ -164,7 +164,13 @@ def _trade(s: StripView) -> Answer:
     name = f.clean(cause.name) if cause else ""
     at = f" {g.DOT} {f.clock(cause.since)}" if cause else ""
     bare = text.partition(" > ")[0]
-    first = ((Span(text + at, ink),), (Span(text, ink),), (Span(bare, ink),), (Span(name, ink),))
+    first = (
+        (Span(text + at, ink),),
+        (Span(text, ink),),
+        (Span(bare, ink),),
+        (Span(name + at, ink),),
+        (Span(name, ink),),
+    )
     passes = "passes: reducing orders, flatten" if halted else "passes: exits, reducing orders"
     second = ((Span(passes, soft),), (Span("reducing orders pass", soft),), (Span("reducing only", soft),))
     latched = ", latched" if cause and cause.latched else ""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from screens import format as f
-from screens.ink import Line, Span, measure
+from screens.ink import Line, Span, broken, measure
 from screens.keys import Key
 from screens.widgets.grid import LineGrid
 
@@ -28,7 +27,7 @@ class Below(NamedTuple):
 
     def rows(self, width: int) -> list[str]:
         """The whole sentence, over as many rows as it needs; only the last one may be cut."""
-        rows = textwrap.wrap(self.sentence, max(8, width), break_on_hyphens=False) or [""]
+        rows = broken(self.sentence, width)
         kept = [*rows[: SENTENCE_ROWS - 1], " ".join(rows[SENTENCE_ROWS - 1 :])] if rows[1:] else rows
         kept = [f.cut(row, width) for row in kept]
         room = width - len(kept[-1]) - 3

@@ -10,6 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screens import format as f
+from screens.draw import alerts
+from screens.draw.context import Context
+from screens.ink import broken
+from services.domain.enums import Severity
+from tests.console.fixtures import QUIET_TS, alert, quiet_desk
 
 S = 1_000_000_000
 MINUS = "\N{MINUS SIGN}"
@@ -158,3 +163,30 @@ def test_clean_text_is_one_cell_a_character_and_has_no_control(text: str) -> Non
     assert "\n" not in out
     assert len(out) == len(text)
     assert all(cell_len(char) == 1 for char in out)
+
+
+def test_a_broken_text_keeps_its_words_its_blanks_and_its_units() -> None:
+    text = "now 0.5 %   breaker: daily loss −5.15 % > 5 % for 17 s at 250 bps"
+    for width in range(12, 70):
+        rows = broken(text, width)
+        assert all(len(row) <= width for row in rows)
+        assert " ".join(" ".join(rows).split()) == " ".join(text.split())
+        assert not any(row.startswith(("%", "s ", "bps")) for row in rows)
+    assert broken(text, 80) == [text]
+    assert broken("", 20) == [""]
+
+
+def test_open_alerts_say_their_whole_text_where_rows_are_left() -> None:
+    long = (
+        "breaker: the daily loss of −5.15 % is beyond the limit of 5 %, latched until it is resumed by hand"
+    )
+    open_one = alert("breaker", Severity.ALARM, long, "detail", "OPEN", 15)
+    done = alert("clock", Severity.INFO, long, "", "RESOLVED", 900)
+    view = quiet_desk(alerts=(open_one, done))
+    for height, lines in ((0, 1), (2, 1), (3, 2), (9, 4)):
+        first, last = alerts.draw(view, 48, Context(now=QUIET_TS), height=height).rows
+        assert (first.height, last.height) == (lines, 1)
+    told = " ".join(line.plain[8 : 40 if not at else 48].strip() for at, line in enumerate(first.lines))
+    assert told.startswith("breaker: the daily loss of")
+    assert told.endswith("by hand")
+    assert "OPEN" in first.lines[0].plain

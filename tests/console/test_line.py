@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from textual import events
+from textual.command import Command, CommandInput, CommandList, DiscoveryHit
+from textual.timer import Timer
+from textual.widgets import Input, OptionList
 
 from console.app import make_app
-from console.palette import system_commands
+from console.palette import Finder, system_commands
 from screens.known import settings
 from screens.link import Answer
 from screens.memory import Memory
@@ -234,6 +239,41 @@ async def test_a_page_key_in_a_palette_that_has_no_list_yet_is_nothing() -> None
             d.app.post_message(events.Key(key, key if len(key) == 1 else None))
         await d.pilot.pause(0.3)
         await d.press("pagedown", "escape", "H")
+        assert d.link.sent == [("halt", {})]
+
+
+async def test_what_comes_to_a_palette_that_has_been_left_is_nothing() -> None:
+    """Found by random keys on a busy machine: what it had still to hear ended the console."""
+    async with open_desk() as d:
+        await d.press("ctrl+p")
+        finder = d.app.screen
+        assert isinstance(finder, Finder)
+        await d.press("z")
+        chosen = finder.query_one(CommandList)
+        typed = finder.query_one(CommandInput)
+        await d.press("escape")
+        assert d.app.screen is d.app.desk
+        async with asyncio.timeout(20):
+            while finder.query(CommandList):
+                await d.pilot.pause(0.02)
+        finder._list_visible = not finder._list_visible
+        await finder._watch__show_busy()
+        finder._action_cursor_down()
+        finder._action_command_list("page_down")
+        ran: list[str] = []
+        timer = Timer(finder, 1.0)
+        await finder._on_message(events.Timer(timer, 0.0, callback=lambda: ran.append("timer")))
+        finder._selected_command = DiscoveryHit("halt", lambda: ran.append("command"))
+        for late in (
+            OptionList.OptionSelected(chosen, Command("halt", finder._selected_command), 0),
+            OptionList.OptionHighlighted(chosen, Command("halt", finder._selected_command), 0),
+            Input.Changed(typed, "zz"),
+            Input.Submitted(typed, "zz"),
+        ):
+            await finder._on_message(late)
+        await d.pilot.pause()
+        assert ran == []
+        await d.press("H")
         assert d.link.sent == [("halt", {})]
 
 
