@@ -183,7 +183,7 @@ def test_open_alerts_say_their_whole_text_where_rows_are_left() -> None:
     open_one = alert("breaker", Severity.ALARM, long, "detail", "OPEN", 15)
     done = alert("clock", Severity.INFO, long, "", "RESOLVED", 900)
     view = quiet_desk(alerts=(open_one, done))
-    for height, lines in ((0, 1), (2, 1), (3, 2), (9, 4)):
+    for height, lines in ((0, 1), (2, 1), (3, 2), (9, 3)):
         first, last = alerts.draw(view, 48, Context(now=QUIET_TS), height=height).rows
         assert (first.height, last.height) == (lines, 1)
     told = " ".join(line.plain[8 : 40 if not at else 48].strip() for at, line in enumerate(first.lines))
