@@ -148,7 +148,10 @@ def flatten(
             machine.feed(Command(id=DIRECT, name="flatten", args=args, origin=origin, ts=queue.now))
             _until(machine, lambda: bool(answers), queue.now + _GIVE_UP_S * NS)
         finally:
-            exchange.close()
+            written = exchange.close()
+        if answers and not written:
+            text = "the simulated exchange could not write it down: the next start finds it as it was"
+            return msgspec.structs.replace(answers[0], ok=False, code="left", text=text, exit=Exit.LEFT_OPEN)
         if answers:
             return answers[0]
         text = f"not flat after {_GIVE_UP_S} s: the venues do not answer"

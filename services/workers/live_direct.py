@@ -93,6 +93,9 @@ async def flatten(
         if done is None:
             text = f"not flat after {GIVE_UP_S:.0f} s: the venues do not answer"
             return Done(command="direct", ok=False, code="left", text=text, exit=Exit.LEFT_OPEN)
+        if unwritten := engine.unwritten():
+            text = f"{unwritten}: the next start finds them as they were; {done.text}"
+            done = structs.replace(done, ok=False, code="left", text=text, exit=Exit.LEFT_OPEN)
         if not missing:
             return done
         text = f"not reached: {', '.join(missing)}"

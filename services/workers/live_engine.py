@@ -91,7 +91,7 @@ class LiveEngine:
             layout.bans,
             layout.exchange if settings.mode == "paper" else None,
         )
-        self.session.unwritten = self._unwritten
+        self.session.unwritten = self.unwritten
         self._told: dict[str, int | None] = {}
         self._looked = 0.0
         self._set_by = 0
@@ -221,7 +221,8 @@ class LiveEngine:
             now_ns = machine.queue.now
             machine.queue.deliver(now_ns, VenueClock(venue=name, offset_ms=offset, ts=now_ns))
 
-    def _unwritten(self) -> str:
+    def unwritten(self) -> str:
+        """What of the paper accounts' books stands in memory only; empty = nothing."""
         asked = (getattr(venue, "unwritten", None) for venue in self.venues.values())
         return "; ".join(found for ask in asked if ask is not None and (found := ask()))
 

@@ -11,9 +11,11 @@ import pytest
 
 from services.domain.enums import PairState, TradingState
 from services.domain.events import Command
+from services.drive import direct
 from services.drive import latch as latch_module
 from services.drive.guard import Watchdog
 from services.drive.latch import read_latch
+from services.drive.lock import Holder
 from services.drive.machine import VirtualMachine
 from services.drive.pulse import Pulse
 from services.drive.session import Session
@@ -174,4 +176,44 @@ def test_what_the_exchange_has_only_in_memory_is_store_trouble_until_it_is_writt
     assert session.close()
     again, machine = engine(tmp_path, quick())
     assert positions_of(again) == {}
+    again.close()
+
+
+class Hasty:
+    """The clock of a direct flatten: what it sleeps passes at once."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += max(seconds, 0.001)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_direct_flatten_on_a_bad_disk_says_whether_it_will_be_remembered(
+    broken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Full: the reserve takes it. Read-only under the open file: what is flat now is not after a restart."""
+    session, _ = hedged(tmp_path)
+    world, settings = session.world, session.settings
+    session.close()
+
+    def refused(*_: object) -> int:
+        raise OSError(errno.EROFS if broken else errno.ENOSPC, "the disk takes nothing")
+
+    with monkeypatch.context() as bad:
+        bad.setattr(direct, "time", Hasty())
+        bad.setattr(log_module.os, "posix_fallocate", refused)
+        bad.setattr(log_module, "write_atomically", refused)
+        if broken:
+            bad.setattr(log_module.os, "pwrite", refused)
+        holder = Holder(os.getpid(), "sim", "test", "", (), str(tmp_path))
+        done = direct.flatten(session.layout, world, settings, holder, "", lambda _: None)
+    assert (done.ok, done.exit) == ((False, 5) if broken else (True, 0))
+    assert ("could not write it down" in done.text) == broken
+    again, _ = engine(tmp_path, quick())
+    assert len(positions_of(again)) == (2 if broken else 0)
     again.close()

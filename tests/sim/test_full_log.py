@@ -150,7 +150,23 @@ def test_a_graceful_end_says_what_it_could_not_write(disk: NoDisk, tmp_path: Pat
     assert not sim.exchange.close()
     disk.broken = False
     assert Sim(folder=tmp_path).exchange.close()
-    assert b"\0" not in (tmp_path / LOG_FILE).read_bytes()
+
+
+def test_a_flatten_that_begins_on_a_full_disk_finds_the_reserve_of_the_engine_before_it(
+    disk: NoDisk, tmp_path: Path
+) -> None:
+    sim = opened(tmp_path)
+    sim.exchange.close()
+    disk.full = True
+    with (tmp_path / LOG_FILE).open("r+b") as log:
+        log.seek(sim.exchange._log.size)
+        log.write(b'{"instants":9')  # a line that death has torn gives its bytes back
+    direct = Sim(folder=tmp_path, resume_at=sim.queue.now)
+    direct.send(order("sell", "0.5", direct.quote()[0] - 5, tif="ioc", reduce_only=True))
+    assert direct.exchange.unwritten() == ""
+    assert direct.exchange.close()
+    back = Sim(folder=tmp_path, resume_at=direct.queue.now)
+    assert held(back) == []
 
 
 def test_a_file_that_the_disk_took_in_part_replaces_nothing(

@@ -76,7 +76,7 @@ class Checkpoint(Struct):
 class CommandLog:
     """Append-only file of entries; without a folder it keeps nothing.
 
-    The file is longer than its text while it is open: behind the last line lie reserved zeros.
+    The file is longer than its text: behind the last line lie reserved zeros.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -130,7 +130,7 @@ class CommandLog:
             del self._owed[0]
 
     def _write(self, line: bytes) -> None:
-        """One line, whole or not at all: what lies behind `_size` is written over, or cut off at a start."""
+        """One line, whole or not at all: what lies behind `_size` is written over, or wiped at a start."""
         try:
             written = os.pwrite(self._fd, line, self._size)
             if written != len(line):
@@ -160,7 +160,7 @@ class CommandLog:
             self._owed.clear()  # it is in the checkpoint
 
     def recover(self) -> tuple[Checkpoint | None, list[Entry]]:
-        """The last checkpoint and the entries after it. Cuts a torn last line and the reserve off."""
+        """The last checkpoint and the entries after it. Wipes a torn last line out; the reserve stays."""
         if self.folder is None:
             return None, []
         checkpoint: Checkpoint | None = None
@@ -171,11 +171,11 @@ class CommandLog:
         if raw:
             checkpoint = msgspec.msgpack.decode(raw, type=Checkpoint)
         whole = (self.folder / LOG_FILE).read_bytes()
-        text = whole.partition(b"\0")[0]
-        good = text.rfind(b"\n") + 1
-        if good != len(whole):
-            os.ftruncate(self._fd, good)
-        self._size = self._room = good
+        good = whole.partition(b"\0")[0].rfind(b"\n") + 1
+        torn = len(whole[good:].rstrip(b"\0"))
+        if torn:
+            os.pwrite(self._fd, bytes(torn), good)
+        self._size, self._room = good, len(whole)
         begin = checkpoint.log_bytes if checkpoint is not None else 0
         lines = whole[begin:good].splitlines()
         return checkpoint, [msgspec.json.decode(line, type=Entry) for line in lines]
@@ -185,11 +185,9 @@ class CommandLog:
         return self._size
 
     def close(self) -> bool:
-        """Cut the reserve off. False = something that happened could not be written."""
+        """The reserve stays, for a kill path on a full disk. False = what happened could not be written."""
         if self._fd >= 0:
             self.retry()
-            with contextlib.suppress(OSError):  # the next start cuts it off
-                os.ftruncate(self._fd, self._size)
             os.close(self._fd)
             self._fd = -1
         return not self._owed
