@@ -9,8 +9,9 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache
+
+from msgspec import structs
 
 from screens.keys import Key
 from services.settings.errors import SettingsError
@@ -145,6 +146,6 @@ def usable(keymap: Mapping[str, str], keys: Sequence[Key]) -> tuple[dict[str, st
 def effective(keys: Sequence[Key], found: Mapping[str, str]) -> tuple[Key, ...]:
     """The keys as they hold: help, footer and palette show a person's own."""
     return tuple(
-        replace(key, keys=found[key.id], shown=shown(found[key.id])) if key.id in found else key
+        structs.replace(key, keys=found[key.id], shown=shown(found[key.id])) if key.id in found else key
         for key in keys
     )

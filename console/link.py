@@ -13,10 +13,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from console.newest import Newest
 from console.spawn import Starting, after_failure
@@ -51,8 +51,7 @@ RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Waits before the tries to reconnect; then always the last."""
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(Struct):
     command: Cmd
     answer: asyncio.Future[Answer]
     progress: Callable[[str], None] | None

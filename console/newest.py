@@ -7,9 +7,9 @@ they stay fresh for ever.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from console.decoding import Decoding
 
@@ -17,8 +17,7 @@ TIMED = "strip"
 """The topic that is always watched: its frames tell the desk's time."""
 
 
-@dataclass(slots=True)
-class _Slot:
+class _Slot(Struct):
     raw: bytes
     at: float
     decoded: object | None = None

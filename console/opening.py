@@ -31,6 +31,7 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
         make_state_folder(layout)
         found = find_or_spawn(options, layout)
         starting = found if isinstance(found, Starting) else None
+    gc.disable()  # what is imported stays: a walk over it again and again only delays the first frame
     from console import memory as kept
     from console.app import make_app
     from screens.ui import UiSettings
@@ -58,6 +59,7 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
     # What the imports made lives for ever: a collection that walks over it is a pause behind a key.
     gc.freeze()
     gc.set_threshold(*YOUNG)
+    gc.enable()
     # What a key has changed is written by a thread of textual's: it must not wait for a step of a frame.
     sys.setswitchinterval(SWITCH_S)
     end_with(sys.stdin.fileno())

@@ -6,7 +6,8 @@ The drawing itself is the room's. Whatever goes wrong in one pane stays in that 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from screens.draw.context import Context
 from screens.frame import INSET, Content, Row, aged
@@ -23,8 +24,7 @@ _LEAST_ROWS = 4
 """Rows a pane keeps when its foot opens."""
 
 
-@dataclass(slots=True)
-class Contents:
+class Contents(Struct):
     room: Room
     needles: dict[str, str] = field(default_factory=dict)
     sorts: dict[str, str] = field(default_factory=dict)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import ClassVar
+
+from msgspec import structs
 
 from screens import layout
 from screens.draw import alerts, cross, funding, positions, risk
@@ -63,7 +64,7 @@ class DeskRoom(Room):
         if pane == "positions":
             needs = self.shape(look.views)
             tight = look.plan.tabs and look.height < needs.positions_spaced + 3
-            spaced = replace(context, room=needs.positions_spaced <= look.height and not tight)
+            spaced = structs.replace(context, room=needs.positions_spaced <= look.height and not tight)
             return positions.draw(view, look.width, spaced)
         if pane == "funding":
             keys = [funding.key_of(row) for row in view.funding]

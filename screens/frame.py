@@ -6,7 +6,8 @@ Cells: 0 border · 1 selection mark · 2 … width-3 content · width-2 blank ·
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from screens.ink import Line, Span, Spans, measure
 from themes import glyphs
@@ -40,8 +41,7 @@ class Row:
         return len(self._lines) if isinstance(self._lines, list) else 1
 
 
-@dataclass(slots=True)
-class Content:
+class Content(Struct):
     """What a pane shows. `summary` is a choice of wordings, wide to narrow."""
 
     title: str
@@ -57,8 +57,7 @@ class Content:
     """(name, count, ink of the count, active); replaces the title."""
 
 
-@dataclass(slots=True)
-class Cursor:
+class Cursor(Struct):
     """Where a pane stands: the selected row by key, so it keeps its row when rows move."""
 
     key: str = ""

@@ -9,9 +9,10 @@ to give.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
+
+from msgspec import Struct, structs
 
 PANES = ("positions", "funding", "risk", "alerts")
 """Of the Desk."""
@@ -34,8 +35,7 @@ class Rect(NamedTuple):
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     size: SizeClass
     width: int
     height: int
@@ -50,8 +50,7 @@ class Plan:
         return self.size in (SizeClass.TABS, SizeClass.WORDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Struct, frozen=True):
     """Lines that panes would like inside their frames, their header included."""
 
     positions: int = 9
@@ -96,7 +95,7 @@ def with_panes(made: Plan, panes: Mapping[str, Rect], drawer: Rect | None = None
     if not made.tabs:
         half = made.body.height // 2
         rects["drawer"] = drawer or Rect(0, made.body.y + made.body.height - half, made.width, half)
-    return replace(made, rects=rects)
+    return structs.replace(made, rects=rects)
 
 
 def stacked(body: Rect, heights: Mapping[str, int]) -> dict[str, Rect]:

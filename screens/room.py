@@ -16,9 +16,10 @@ How to add a screen, here and in `docs/architecture.md`:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import ClassVar, Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from screens import layout
 from screens.dialogs import Dialog
@@ -32,8 +33,7 @@ from screens.rooms import Entry
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
-class PaneSpec:
+class PaneSpec(Struct, frozen=True):
     name: str
     """Unique over all screens: it is the widget's id and what a person's choices are kept by."""
     title: str
@@ -52,8 +52,7 @@ class PaneSpec:
     """Sizes at which the detail of the selected row stands at its foot, beside those with tabs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """All that a drawing may look at."""
 
     views: Mapping[str, object]

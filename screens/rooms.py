@@ -5,11 +5,10 @@ Only what is listed here exists: a key without a line is told as any unknown key
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     key: str
     name: str
     """As `:screen` takes it, and the room's own name."""

@@ -6,7 +6,6 @@ width of the terminal had to drop. Where a pane has no table its lines are taken
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -46,6 +45,8 @@ def lines(content: Content) -> list[list[str]]:
 
 def csv_text(rows: Iterable[Sequence[str]]) -> str:
     out = io.StringIO()
+    import csv  # noqa: PLC0415 - not before the first frame
+
     csv.writer(out, lineterminator="\n").writerows(rows)
     return out.getvalue()
 

@@ -9,17 +9,17 @@ the order their table names (VISUAL, dropped first to last).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import is_
 from typing import Generic, TypeVar
+
+from msgspec import Struct, field
 
 from screens.format import cut
 from screens.ink import Line, Span, Spans, first_that_fits, flow, measure
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     id: str
     title: str
     least: int
@@ -79,8 +79,7 @@ class Measured(dict[str, Cell]):
         self.narrow = self.wide | {name: measure(cell[-1]) for name, cell in cells.items() if len(cell) > 1}
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(Struct, frozen=True):
     """The columns that are shown, each with gap and width; `wrapped` = not even the kept ones fit."""
 
     columns: tuple[tuple[Column, int, int], ...]

@@ -6,7 +6,7 @@ bars and edges hold 3:1; border, track and faint only decorate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 TEXT_TOKENS = ("text", "strong", "muted", "stale", "pos", "neg", "warn", "alarm", "accent")
 """Tokens that carry words or figures."""
@@ -16,8 +16,7 @@ BAR_TOKENS = ("ok_bar", "warn_bar", "alarm_bar", "series")
 TEXT_GROUNDS = ("bg", "surface", "raised", "sel", "warn_surface", "alarm_surface")
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
+class Palette(Struct, frozen=True):
     """`colors` maps tokens to `#rrggbb`, or in native palettes to names of the terminal's own colours."""
 
     name: str

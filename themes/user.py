@@ -11,10 +11,10 @@ A theme starts from one of ours and names what it changes:
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec import structs
 
 from themes.palette import PALETTES
 from themes.tokens import TEXT_GROUNDS, TEXT_TOKENS, Palette, contrast
@@ -47,6 +47,8 @@ def names(folder: Path) -> list[str]:
 
 def load(folder: Path, name: str) -> Palette:
     """Raises ThemeError with the first fault."""
+    import tomllib  # noqa: PLC0415 - only a theme of one's own needs it
+
     file = folder / f"{name}.toml"
     if not NAME.fullmatch(name):
         raise ThemeError(file, "the file's name", "a lower-case letter, then letters, digits or dashes")
@@ -85,7 +87,7 @@ def read(data: Mapping[str, object], name: str, file: Path) -> Palette:
             raise ThemeError(file, f"colors.{key}", "a colour such as #6fb3ff", value)
         colors[key] = value.lower()
     _readable(colors, file)
-    return replace(start, name=name, title=title, colors=colors)
+    return structs.replace(start, name=name, title=title, colors=colors)
 
 
 def _readable(colors: Mapping[str, str], file: Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from screens.ink import Spans
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     level: str
     """`ok`, `warn`, `alarm`, `fill` (the one saturated fill: HALTED), `wait` (nothing known yet)."""
     question: str

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache, partial
 
@@ -121,7 +120,7 @@ def _spreads(view: DeskView, width: int, context: Context, order: Sequence[str])
 def _one_naming(layout: Fit) -> Fit:
     """Both legs name their venue the same way."""
     wording = max(layout.wording.get("short", 0), layout.wording.get("long", 0))
-    return replace(layout, wording={**layout.wording, "short": wording, "long": wording})
+    return structs.replace(layout, wording={**layout.wording, "short": wording, "long": wording})
 
 
 def key_of(r: FundingRowView) -> str:
