@@ -35,10 +35,6 @@ PARTIAL_WAIT_S = 2.0
 """A book that was subscribed and has not come whole by then is subscribed anew at the next word on it."""
 
 
-PEEK = 60
-"""Of a frame: most name their channel within."""
-
-
 class Private(Protocol):
     """Who books what the private channels say."""
 
@@ -77,6 +73,9 @@ class FtxEars:
         self._wanted: set[tuple[str, str]] = set()
         self._confirmed: set[tuple[str, str]] = set()
         self._spoke: dict[str, float] = {}
+        self._lately: set[str] = set()
+        """Markets whose ticker has come since the last look."""
+        self._looked = 0.0
         self._asked: dict[str, float] = {}
         """When each market's book was subscribed."""
         self._changed: dict[str, None] = {}
@@ -94,6 +93,8 @@ class FtxEars:
         now = self._clock()
         self._asked = dict.fromkeys(self._instruments, now)
         self._spoke = dict.fromkeys(self._instruments, now)
+        self._lately.clear()
+        self._looked = now
         public = [(channel, name) for name in self._instruments for channel in ("ticker", "orderbook")]
         private = [("orders", ""), ("fills", "")] if self._secret is not None else []
         self._wanted = {*public, *private}
@@ -120,7 +121,10 @@ class FtxEars:
 
     def silent(self, now: float) -> str | None:
         """A market whose ticker, or whose whole book, does not come for a minute; an acknowledgement proves
-        nothing."""
+        nothing. A ticker counts from the look before it: a clock is as dear to read as the ticker is."""
+        self._spoke.update(dict.fromkeys(self._lately, self._looked))
+        self._lately.clear()
+        self._looked = now
         for name, at in self._spoke.items():
             if now - at >= self._quiet_s:
                 return f"ticker {name}"
@@ -131,9 +135,6 @@ class FtxEars:
 
     def heard(self, raw: str | bytes) -> None:
         self.frames += 1
-        if _private(raw[:PEEK]):
-            self._other(raw)
-            return
         try:
             market = wire.MARKET.decode(raw)
         except UNREADABLE:
@@ -210,7 +211,7 @@ class FtxEars:
             self._refuse(f"ticker {market}: {seconds} are no seconds since 1970")
         else:
             # The quote comes from the book, which proves itself; the ticker says that the market is alive.
-            self._spoke[market] = self._clock()
+            self._lately.add(market)
 
     def _book(self, kind: str, market: str, data: wire.BookData) -> None:
         book = self._books.get(market)
@@ -276,14 +277,6 @@ class FtxEars:
             float(book.depth(-1, mid * (1 - DEPTH_BPS))) if book is not None else 0.0,
             float(book.depth(1, mid * (1 + DEPTH_BPS))) if book is not None else 0.0,
         )
-
-
-def _private(head: str | bytes) -> bool:
-    """Does this frame name a private channel at its beginning? It need not be tried as market data then; one
-    that names it later is, and comes to the same end."""
-    if isinstance(head, str):
-        return '"fills"' in head or '"orders"' in head
-    return b'"fills"' in head or b'"orders"' in head
 
 
 def _subscribe(channel: str, market: str) -> str:
