@@ -19,6 +19,7 @@ from typing import Any
 from console.client import Client
 from console.places import layout_of
 from services.protocol.errors import ProductError
+from tests.e2e import warm
 
 PROGRAM = [sys.executable, "-P", "-m", "console"]
 PATIENCE_S = 60.0
@@ -80,9 +81,17 @@ def _zombie(pid: int) -> bool:
 
 def ask(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     """One command of the program against this folder."""
+    return program(*words, "--state-dir", str(folder), **more)
+
+
+def program(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """One command of the program, in a process of its own."""
+    env = environment(**more)
+    if warm.can(env, environment()):
+        return warm.run(words, env, PATIENCE_S * 2)
     return subprocess.run(
-        [*PROGRAM, *words, "--state-dir", str(folder)],
-        env=environment(**more),
+        [*PROGRAM, *words],
+        env=env,
         capture_output=True,
         text=True,
         check=False,

@@ -11,21 +11,13 @@ import pytest
 
 from services.store.migrate import open_store
 from services.store.schema import SCHEMA_VERSION
-from tests.e2e.builders import PROGRAM, ask, environment, headless, state_folder, status, until
+from tests.e2e.builders import ask, headless, state_folder, status, until
 
 SHORT = ("--speed", "max", "--for-sim", "10s")
 
 
 def run(folder: Path, *flags: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PROGRAM, "run", "--no-ui", "--state-dir", str(folder), *flags],
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        timeout=120,
-    )
+    return ask(folder, "run", "--no-ui", *flags, **more)
 
 
 def complaint(ran: subprocess.CompletedProcess[str], code: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.builders import PROGRAM, ask, environment, headless, state_folder, status, until
+from tests.e2e.builders import ask, headless, program, state_folder, status, until
 from tests.e2e.contract import FLATTEN, PAIR, POSITION, SAFETY, STATUS, floats, missing
 
 
@@ -80,13 +80,7 @@ def test_config_check_tells_where_the_running_engine_differs(desk: Path, tmp_pat
     assert ran.stdout.splitlines()[-1] == "  no engine runs"
     same = ask(desk, "config", "check", "--json")
     assert "the running engine has the same values" in json.loads(same.stdout)["text"]
-    nobody = subprocess.run(
-        [*PROGRAM, "config", "check"],
-        env=environment(STABLECONSOLE_CONFIG=str(file), XDG_STATE_HOME=str(tmp_path)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    nobody = program("config", "check", STABLECONSOLE_CONFIG=str(file), XDG_STATE_HOME=str(tmp_path))
     assert nobody.stdout.count("no engine runs") == 2
 
 
@@ -182,9 +176,7 @@ def test_commands_that_need_no_engine(tmp_path: Path) -> None:
     more = {"STABLECONSOLE_CONFIG": str(config)}
 
     def ran(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*PROGRAM, *words], env=environment(**more), capture_output=True, text=True, check=False
-        )
+        return program(*words, **more)
 
     assert ran("config", "path").stdout == f"{config}\n"
     assert json.loads(ran("config", "path", "--json").stdout) == {"path": str(config)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from decimal import Decimal
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -18,10 +19,17 @@ from services.store.schema import MODELS, Episode, Trade
 from tests.store.builders import decimals, records
 
 
-def fresh() -> sqlite3.Connection:
+@cache
+def empty() -> bytes:
     connection = sqlite3.connect(":memory:")
     for statement in create_statements():
         connection.execute(statement)
+    return connection.serialize()
+
+
+def fresh() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:")
+    connection.deserialize(empty())
     return connection
 
 
@@ -56,7 +64,7 @@ def test_decimal_columns_round_trip_exactly(value: Decimal) -> None:
     database = SqliteDatabase(":memory:")
     with database.bind_ctx(MODELS):
         database.connect()
-        database.create_tables(MODELS)
+        database.create_tables([Episode])
         Episode.create(
             id="e1",
             strategy="s",
