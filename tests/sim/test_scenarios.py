@@ -23,16 +23,17 @@ BPS = 10_000
 def three_years(seed: int) -> tuple[list[float], list[float], list[float]]:
     """Two venues that settle every 8 h, and the second one's hourly rates; bps per 8 h."""
     rng = stream("calibration", "premium", seed)
-    size = common = one = two = 0.0
+    size, waves = 0.0, {"common": 0.0, "one": 0.0, "two": 0.0}
     first: list[float] = []
     second: list[float] = []
     hourly: list[float] = []
     sums = [0.0, 0.0]
     for hour in range(1, 3 * 365 * 24 + 1):
         size = fair.turn_size(size, rng)
-        common, one, two = (fair.turn_wave(wave, rng) for wave in (common, one, two))
-        sums[0] += fair.premium_of(size, common, one)
-        sums[1] += (last := fair.premium_of(size, common, two))
+        fair.turn_waves(waves, tuple(waves), rng)
+        reach = fair.reaches(size)
+        sums[0] += fair.premium_of(reach, waves["common"], waves["one"])
+        sums[1] += (last := fair.premium_of(reach, waves["common"], waves["two"]))
         hourly.append(fair.funding_of_premium(last))
         if hour % 8 == 0:
             first.append(fair.funding_of_premium(sums[0] / 8))

@@ -103,10 +103,11 @@ class SimExchange:
     def start(self, now: int) -> None:
         """Open for business: links come up, the next instant's frames are complete."""
         self.live = True
-        history = [row for rows in self._source.backfill().values() for row in rows]
-        history += self._settled
+        history = self._source.backfill()
         for name, venue in self.venues.items():
-            mine = (row for row in history if row.instrument.endswith(f".{name}"))
+            end = f".{name}"
+            mine = [row for instrument, rows in history.items() if instrument.endswith(end) for row in rows]
+            mine += [row for row in self._settled if row.instrument.endswith(end)]
             venue.open(now, tuple(mine))
         self._schedule()
 

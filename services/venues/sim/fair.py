@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Iterable
 from decimal import Decimal
 from random import Random
 
@@ -54,16 +55,23 @@ def turn_size(size: float, rng: Random) -> float:
     return size * VOLATILITY_CARRY + rng.gauss(0.0, 1.0) * VOLATILITY_SPREAD * _SIZE_NEWS
 
 
-def turn_wave(wave: float, rng: Random) -> float:
-    """A unit-variance wave an hour later."""
-    return wave * HOURLY_CARRY + rng.gauss(0.0, 1.0) * _WAVE_NEWS
+def turn_waves(waves: dict[str, float], names: Iterable[str], rng: Random) -> None:
+    """Unit-variance waves an hour later, in this order."""
+    gauss = rng.gauss
+    for name in names:
+        waves[name] = waves[name] * HOURLY_CARRY + gauss(0.0, 1.0) * _WAVE_NEWS
 
 
-def premium_of(size: float, common: float, own: float) -> float:
+def reaches(size: float) -> tuple[float, float]:
+    """bps per 8 h of a wave of one, above the mean and below it."""
+    swing = math.exp(size)
+    return PREMIUM_SCALE * swing, PREMIUM_SCALE * DOWNSIDE * swing
+
+
+def premium_of(reach: tuple[float, float], common: float, own: float) -> float:
     """bps per 8 h."""
     wave = COMMON_SHARE * common + _OWN_SHARE * own
-    reach = PREMIUM_SCALE if wave > 0 else PREMIUM_SCALE * DOWNSIDE
-    return PREMIUM_MEAN + reach * math.exp(size) * wave
+    return PREMIUM_MEAN + (reach[0] if wave > 0 else reach[1]) * wave
 
 
 def along(path: tuple[tuple[int, float], ...], offset_s: float) -> float:

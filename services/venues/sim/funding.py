@@ -47,7 +47,8 @@ class FundingModel:
         self.scenario = scenario
         self.start = start
         self.perps = tuple(i for i in instruments if interval_hours(i))
-        self._hours = [(i, i.id, interval_hours(i)) for i in self.perps]
+        self._plan = [_Perp(i, scenario) for i in self.perps]
+        self._names = [i.id for i in self.perps]
         self.state = PremiumState()
 
     def backfill(self, rng: Random) -> dict[str, list[RateRow]]:
@@ -71,19 +72,20 @@ class FundingModel:
     def settle(self, ts: int, rng: Random) -> list[RateRow]:
         """At a full hour: close the hour for everyone, settle whose interval ends, draw the next hour."""
         state = self.state
+        last, coming, summed, counted = state.last, state.coming, state.summed, state.hours
         rows: list[RateRow] = []
         hour = ts // HOUR_NS
-        for instrument, key, hours in self._hours:
-            state.last[key] = state.coming[key]
-            state.summed[key] += state.coming[key]
-            state.hours[key] += 1
-            if hour % hours == 0:
-                average = state.summed[key] / state.hours[key]
-                rate = self._rate(instrument, average, ts - 1)
+        for perp in self._plan:
+            key = perp.id
+            last[key] = premium = coming[key]
+            summed[key] += premium
+            counted[key] += 1
+            if hour % perp.hours == 0:
+                rate = self._rate(perp, summed[key] / counted[key], ts - 1)
                 rows.append(
-                    RateRow(key, rate, Decimal(hours), RateKind.SETTLED, ts, next_settlement(instrument, ts))
+                    RateRow(key, rate, perp.interval_h, RateKind.SETTLED, ts, perp.next_settlement(ts))
                 )
-                state.summed[key], state.hours[key] = 0.0, 0
+                summed[key], counted[key] = 0.0, 0
         self._turn(rng)
         return rows
 
@@ -92,44 +94,53 @@ class FundingModel:
         state = self.state
         share = (ts % HOUR_NS) / HOUR_NS
         rows: dict[str, RateRow] = {}
-        for instrument in self.perps:
-            key = instrument.id
+        for perp in self._plan:
+            key = perp.id
             noise = rng.gauss(0.0, PREDICTION_NOISE) * (1.0 - share)
             present = state.last[key] + (state.coming[key] - state.last[key]) * share + noise
-            hours = interval_hours(instrument)
             passed = state.hours[key] + share
             # An interval that has just begun knows nothing but the present premium.
             average = (state.summed[key] + present * share) / passed if passed > 0 else present
-            rate = self._rate(instrument, average, ts)
-            rows[key] = RateRow(
-                key, rate, Decimal(hours), RateKind.PREDICTED, ts, next_settlement(instrument, ts)
-            )
+            rate = self._rate(perp, average, ts)
+            rows[key] = RateRow(key, rate, perp.interval_h, RateKind.PREDICTED, ts, perp.next_settlement(ts))
         return rows
 
     def _turn(self, rng: Random) -> None:
         state = self.state
         state.size = fair.turn_size(state.size, rng)
-        for symbol in state.common:
-            state.common[symbol] = fair.turn_wave(state.common[symbol], rng)
-        for instrument in self.perps:
-            key = instrument.id
-            state.own[key] = fair.turn_wave(state.own[key], rng)
-            state.coming[key] = fair.premium_of(state.size, state.common[instrument.symbol], state.own[key])
+        fair.turn_waves(state.common, list(state.common), rng)
+        fair.turn_waves(state.own, self._names, rng)
+        reach, common, own, coming = fair.reaches(state.size), state.common, state.own, state.coming
+        for perp in self._plan:
+            coming[perp.id] = fair.premium_of(reach, common[perp.symbol], own[perp.id])
 
-    def _rate(self, instrument: Instrument, premium: float, ts: int) -> Decimal:
-        offset = (ts - self.start) // NS
-        hours = interval_hours(instrument)
-        for regime in self.scenario.regimes:
-            if instrument.underlying in regime.underlyings and regime.begin_s <= offset < regime.end_s:
-                extra = regime.spread * 8 if instrument.venue == regime.venue else 0.0
-                return fair.rate_decimal(fair.INTEREST + extra, hours)
-        return fair.rate_decimal(fair.funding_of_premium(premium), hours)
+    def _rate(self, perp: _Perp, premium: float, ts: int) -> Decimal:
+        if perp.regimes:
+            offset = (ts - self.start) // NS
+            for begin, end, extra in perp.regimes:
+                if begin <= offset < end:
+                    return fair.rate_decimal(fair.INTEREST + extra, perp.hours)
+        return fair.rate_decimal(fair.funding_of_premium(premium), perp.hours)
 
 
-def next_settlement(instrument: Instrument, ts: int) -> int:
-    """The first settlement instant strictly after `ts`: whole intervals from 00:00 UTC."""
-    interval = interval_hours(instrument) * HOUR_NS
-    return (ts // interval + 1) * interval
+class _Perp:
+    """What is the same at every settlement of one perp."""
+
+    __slots__ = ("hours", "id", "interval_h", "interval_ns", "regimes", "symbol")
+
+    def __init__(self, instrument: Instrument, scenario: Scenario) -> None:
+        self.id, self.symbol = instrument.id, instrument.symbol
+        self.hours = interval_hours(instrument)
+        self.interval_h, self.interval_ns = Decimal(self.hours), self.hours * HOUR_NS
+        self.regimes = [
+            (each.begin_s, each.end_s, each.spread * 8 if instrument.venue == each.venue else 0.0)
+            for each in scenario.regimes
+            if instrument.underlying in each.underlyings
+        ]
+
+    def next_settlement(self, ts: int) -> int:
+        """The first settlement instant strictly after `ts`: whole intervals from 00:00 UTC."""
+        return (ts // self.interval_ns + 1) * self.interval_ns
 
 
 def next_minute(ts: int) -> int:
