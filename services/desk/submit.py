@@ -217,7 +217,11 @@ class Submitter:
         """The last thing in a turn. While the disk writes, the gate is asked again about the intents of this
         turn whose question looks at no clock: if the next thing heard is that they are on disk, then nothing
         has moved since, and this is what the gate would say."""
-        core, self._ahead = self.core, {}
+        core = self.core
+        if self._ahead:
+            self._ahead = {}
+        if not self._fresh:
+            return
         for client_order_id in self._fresh:
             entry = core.orders.get(client_order_id)
             if entry is not None and entry.state is OrderState.INITIALIZED:

@@ -157,6 +157,8 @@ class VirtualMachine:
         self.on_handled(self.queue.now)
 
     def _carry_out(self, effects: tuple[Effect, ...], ts: int) -> None:
+        if not effects:
+            return
         for effect in effects:
             if type(effect) in _FIRST:
                 self._carry[type(effect)](effect)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from services.domain.events import MarkRow, QuoteRow
+from services.domain.instrument import Instrument
 from services.market.rates import RateState
 
 
@@ -40,6 +41,12 @@ class Sides(NamedTuple):
     ask: Decimal
     mid: Decimal
     """Half way; it need not be on the grid."""
+
+
+def sides_of(spec: Instrument, row: QuoteRow) -> Sides:
+    """Of a two-sided quote."""
+    bid, ask = spec.price_of(row.bid), spec.price_of(row.ask)
+    return Sides(bid, ask, (bid + ask) / 2)
 
 
 class PictureState(Struct):

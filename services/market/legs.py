@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from services.domain.events import QuoteRow, RateRow
 from services.domain.instrument import Instrument
+from services.market.feeds import Sides, sides_of
 from services.market.funding import RATE_QUANTUM, SECOND_NS, hourly_rate, hours_ns, interval_of
 from services.market.possible import two_sided
 from services.settings.funding import Funding
@@ -30,6 +31,7 @@ class BoardPicture(Protocol):
     def settlements(self, instrument: str) -> Sequence[RateRow]: ...
     def smoothed_rate(self, instrument: str, half_life_h: Decimal) -> Decimal | None: ...
     def quote(self, instrument: str) -> QuoteRow | None: ...
+    def sides(self, instrument: str) -> Sides | None: ...
     def mark(self, instrument: str) -> Decimal | None: ...
     def quote_usd(self, instrument: str) -> Decimal | None: ...
     def fresh_index(self, venue: str, coin: str, now: int) -> Decimal | None: ...
@@ -81,7 +83,7 @@ def leg_facts(picture: BoardPicture, instrument: Instrument, params: Funding, no
         rate=rate,
         hourly=None if rate is None else hourly_rate(rate),
         smoothed=None if smoothed is None else smoothed.quantize(RATE_QUANTUM),
-        half_spread=half_spread(instrument, picture.quote(name)),
+        half_spread=_half_spread(picture.quote(name), picture.sides(name)),
         mark_usd=None if mark is None or usd is None else mark * usd,
         stale=stale,
         settled_ts=tuple([row.rate_ts for row in settled[-_RECENT:]]),
@@ -96,11 +98,16 @@ def half_spread(instrument: Instrument, quote: QuoteRow | None) -> Decimal | Non
     the top is the sizing's bound, the slippage *allowance* of `exec` belongs to the capital at risk: neither
     counts here. A one-sided, crossed or empty book has none.
     """
-    if quote is None or not two_sided(quote) or not (quote.bid_size > 0 and quote.ask_size > 0):
+    if quote is None or not two_sided(quote):
         return None
-    bid, ask = instrument.price_of(quote.bid), instrument.price_of(quote.ask)
-    if bid <= 0:
+    return _half_spread(quote, sides_of(instrument, quote))
+
+
+def _half_spread(quote: QuoteRow | None, sides: Sides | None) -> Decimal | None:
+    """The same, of a quote whose prices are on the grid already; None: they are no two sane ones."""
+    if quote is None or sides is None or not (quote.bid_size > 0 and quote.ask_size > 0) or sides.bid <= 0:
         return None
+    bid, ask = sides.bid, sides.ask
     return (ask - bid) / (ask + bid) * _BPS
 
 

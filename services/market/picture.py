@@ -17,7 +17,7 @@ from decimal import Decimal
 from services.domain.events import MarketFrame, MarkRow, QuoteRow, RateRow, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.money import ONE
-from services.market.feeds import PictureState, Sides, VenueFeed
+from services.market.feeds import PictureState, Sides, VenueFeed, sides_of
 from services.market.possible import IMPOSSIBLE, positive_on_grid, two_sided, usd_on_grid
 from services.market.rates import RateState, accept, current_rate, known_caps, smoothed_hourly
 from services.settings.parameters import Freshness
@@ -165,8 +165,7 @@ class MarketPicture:
         spec = self.instruments.get(instrument)
         found = None
         if spec is not None and two_sided(row):
-            bid, ask = spec.price_of(row.bid), spec.price_of(row.ask)
-            found = Sides(bid, ask, (bid + ask) / 2)
+            found = sides_of(spec, row)
         self._grid_quotes[instrument] = (row, found)
         return found
 
