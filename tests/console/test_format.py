@@ -186,7 +186,7 @@ def test_open_alerts_say_their_whole_text_where_rows_are_left() -> None:
     for height, lines in ((0, 1), (2, 1), (3, 2), (9, 3)):
         first, last = alerts.draw(view, 48, Context(now=QUIET_TS), height=height).rows
         assert (first.height, last.height) == (lines, 1)
-    told = " ".join(line.plain[8 : 40 if not at else 48].strip() for at, line in enumerate(first.lines))
+    told = " ".join(line.plain[8 : 32 if not at else 48].strip() for at, line in enumerate(first.lines))
     assert told.startswith("breaker: the daily loss of")
     assert told.endswith("by hand")
     assert "OPEN" in first.lines[0].plain
