@@ -52,7 +52,7 @@ bench: $(STAMP) ## speed, side by side in one run
 
 foreign: $(STAMP) ## clients of 2022, unmodified, on the served exchange
 	@test -d .foreign/venv || { "$$($(FIND_PYTHON))" -m venv .foreign/venv \
-	  && .foreign/venv/bin/python -m pip install --quiet 'ccxt==2.1.50' 'setuptools<70'; }
+	  && .foreign/venv/bin/python -m pip install --quiet 'ccxt==2.1.50' 'ftx==1.2.0' 'aiohttp<3.9' 'setuptools<70'; }
 	@test -d .foreign/node_modules || npm install --silent --prefix .foreign ftx-api@1.1.14
 	@$(BIN)/python -m pytest -q -m foreign tests/foreign $(ARGS)
 

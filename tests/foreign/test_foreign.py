@@ -18,12 +18,14 @@ pytestmark = pytest.mark.foreign
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 FOLDER = Path(os.environ.get("STABLECONSOLE_FOREIGN", ROOT / ".foreign"))
-"""Where `make foreign` has put both clients."""
+"""Where `make foreign` has put the clients."""
+SPEED = "120"
+"""Market seconds a second: an hour, with its funding, in half a minute."""
 
 
 @pytest.fixture
 def port() -> Iterator[str]:
-    words = ["sim", "--port", "0", "--key", "trader", "--secret", "secret"]
+    words = ["sim", "--port", "0", "--key", "trader", "--secret", "secret", "--speed", SPEED]
     server = subprocess.Popen(
         [sys.executable, "-P", "-m", "console", *words],
         stdout=subprocess.PIPE,
@@ -38,13 +40,15 @@ def port() -> Iterator[str]:
 
 
 def run(words: list[str], cwd: Path) -> str:
-    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
-def test_a_python_client_of_2022(port: str) -> None:
-    assert run([str(FOLDER / "venv/bin/python"), str(HERE / "client.py"), port], HERE) == "ok"
+@pytest.mark.parametrize("script", ["client.py", "stream.py", "sample.py"])
+def test_python_clients_of_2021_and_2022(port: str, script: str) -> None:
+    """The library's REST, its streams, and a client that knows this one exchange."""
+    assert run([str(FOLDER / "venv/bin/python"), str(HERE / script), port], HERE) == "ok"
 
 
 def test_a_javascript_client(port: str) -> None:

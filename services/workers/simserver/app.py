@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from services.workers.simserver import extension, private, public
+from services.workers.simserver import conditionals, extension, private, public
 from services.workers.simserver.auth import Refused, caller_of
 from services.workers.simserver.candles import Candles
 from services.workers.simserver.connections import Streams
@@ -60,11 +60,12 @@ PRIVATE: tuple[tuple[str, str, Answer], ...] = (
     ("GET", "/orders/{id}", private.one_order),
     ("DELETE", "/orders/{id}", private.cancel_order),
     ("POST", "/orders/{id}/modify", private.modify_order),
-    ("GET", "/conditional_orders", private.open_conditionals),
-    ("POST", "/conditional_orders", private.place_conditional),
-    ("GET", "/conditional_orders/history", private.conditional_history),
-    ("GET", "/conditional_orders/{id}/triggers", private.conditional_triggers),
-    ("DELETE", "/conditional_orders/{id}", private.cancel_conditional),
+    ("GET", "/conditional_orders", conditionals.live),
+    ("POST", "/conditional_orders", conditionals.place),
+    ("GET", "/conditional_orders/history", conditionals.history),
+    ("GET", "/conditional_orders/{id}/triggers", conditionals.triggers),
+    ("POST", "/conditional_orders/{id}/modify", conditionals.modify),
+    ("DELETE", "/conditional_orders/{id}", conditionals.cancel),
     ("GET", "/fills", private.fills),
     ("GET", "/funding_payments", private.funding_payments),
     ("POST", "/ext/dead_man", extension.dead_man),

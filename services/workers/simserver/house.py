@@ -33,6 +33,7 @@ from services.drive.queue import Kind, VirtualQueue
 from services.venues.sim.exchange import SimExchange, build_exchange
 from services.venues.sim.venue import SimVenue
 from services.venues.sim.world import World
+from services.workers.simserver.triggers import Triggers
 
 NS = 1_000_000_000
 _BREATH_S = 0.02
@@ -92,13 +93,24 @@ class Seat:
         """Venue order id -> the trigger price that a conditional order was asked for with."""
         self._waiting: dict[tuple[str, str], asyncio.Future[Event]] = {}
         self._drawn = 0
+        self.conditionals = Triggers(
+            lambda venue, order: self.exchange.doors[venue].submit(self.queue.now, order),
+            self.draw_id,
+            lambda venue, instrument: self.venue(venue).floor.mark(instrument),
+            lambda: self.queue.now,
+            None if folder is None else folder / "conditionals.json",
+        )
 
     def venue(self, name: str) -> SimVenue:
         return self.exchange.venues[name]
 
     def draw_id(self) -> str:
-        """A client id for an order that came without one; it is never shown."""
+        """A client id for an order that came without one; it is never shown. An account that has come back
+        from its books has used some."""
+        used = [venue.floor.state.by_client for venue in self.exchange.venues.values()]
         self._drawn += 1
+        while any(f"~{self._drawn}" in names for names in used):
+            self._drawn += 1
         return f"~{self._drawn}"
 
     def advance(self, until: int) -> None:
@@ -139,6 +151,7 @@ class Seat:
             isinstance(event, RequestFailed) and event.what == "dead man"
         ):
             self._answer((venue, DEAD_MAN), event)
+        self.conditionals.hear(venue, event)
         for listener in list(self.listeners):
             listener(venue, event)
 
@@ -271,10 +284,19 @@ class House:
             if self.lockstep:
                 await asyncio.sleep(_BREATH_S)
                 continue
-            self.advance(self._start + int((self._clock() - self._started) * self._speed * NS))
+            await self._catch_up(self._start + int((self._clock() - self._started) * self._speed * NS))
             due = self.next_due()
             ahead = _BREATH_S if due is None else (due - self.now) / NS / self._speed
             await asyncio.sleep(max(0.0, min(ahead, _BREATH_S)))
+
+    async def _catch_up(self, until: int) -> None:
+        """In slices, requests between them: a speed that the machine cannot keep makes the market slower than
+        asked, never the server deaf."""
+        while self.now < until:
+            began = self._clock()
+            while self.now < until and self._clock() - began < _BREATH_S:
+                self.advance(min(until, self.now + NS))
+            await asyncio.sleep(0)
 
     def close(self) -> None:
         for seat in self._seats.values():

@@ -131,11 +131,8 @@ def order_request(seat: Seat, floor: TradingFloor, body: Mapping[str, Any]) -> O
 
 
 def conditional_request(seat: Seat, floor: TradingFloor, body: Mapping[str, Any]) -> OrderRequest:
-    """`POST /conditional_orders`: stops, the only kind that the exchange has."""
+    """`POST /conditional_orders` of a reduce-only stop, the only kind that the exchange itself keeps."""
     spec = spec_named(floor, need(body, "market"))
-    kind = need(body, "type")
-    if kind != "stop":
-        raise Refused(400, "Invalid parameter type")
     limit = body.get("orderPrice")
     name = body.get("clientId")
     return OrderRequest(
@@ -166,14 +163,15 @@ async def placed(seat: Seat, floor: TradingFloor, request: OrderRequest) -> SimO
     if isinstance(word, OrderRejected):
         if word.reason == CROSSES:
             return None
-        raise _refused(word.reason)
+        raise refusal(word.reason)
     if isinstance(word, OrderUnknown) and word.reason == NO_ANSWER:
         # A reply that is lost: the client hears nothing at all.
         await asyncio.sleep(PATIENCE_S)
     raise Refused(500, "An unexpected error occurred, please try again later")
 
 
-def _refused(reason: str) -> Refused:
+def refusal(reason: str) -> Refused:
+    """The exchange's reason in the dialect's words."""
     for start, text, status in _WORDS:
         if reason.startswith(start):
             return Refused(status, text)
@@ -250,4 +248,4 @@ async def cancelled(seat: Seat, floor: TradingFloor, sim: SimOrder) -> None:
     except TimeoutError:
         raise Refused(503, "Order took too long to process") from None
     if isinstance(word, CancelRejected):
-        raise _refused(word.reason)
+        raise refusal(word.reason)

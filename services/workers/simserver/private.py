@@ -1,4 +1,4 @@
-"""What a key may ask and do: account, orders, conditional orders, fills, payments."""
+"""What a key may ask and do: account, orders, fills, payments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from services.venues.sim.book import SimOrder
 from services.workers.simserver import account as accounts
-from services.workers.simserver import orders, shown
+from services.workers.simserver import conditionals, orders, shown
 from services.workers.simserver.auth import Refused
 from services.workers.simserver.question import PAGE, Question, spec_of
 
@@ -77,12 +77,17 @@ def order_history(q: Question) -> list[Any]:
     since, until = q.span()
     market_name = q.query.get("market")
     wanted = spec_of(q, market_name).id if market_name else None
+    side, kind = q.query.get("side"), q.query.get("orderType")
     rows = [
         sim
         for sim in q.floor.state.orders.values()
-        if sim.trigger is None and since <= sim.ts <= until and wanted in (None, sim.instrument)
+        if sim.trigger is None
+        and since <= sim.ts <= until
+        and wanted in (None, sim.instrument)
+        and side in (None, sim.side.value)
+        and kind in (None, sim.type.value)
     ]
-    return [orders.order_row(q.floor, sim) for sim in reversed(rows[-PAGE:])]
+    return [orders.order_row(q.floor, sim) for sim in reversed(rows[-q.limit() :])]
 
 
 def one_order(q: Question) -> Any:
@@ -121,6 +126,8 @@ def cancel_all(q: Question) -> str:
         if (only_conditional and not conditional) or (only_limit and conditional):
             continue
         orders.cancel(q.seat, q.floor, sim)
+    if not only_limit:
+        conditionals.cancel_all(q, wanted, side)
     return "Orders queued for cancelation"
 
 
@@ -151,66 +158,6 @@ async def _modify(q: Question, old: SimOrder) -> Any:
     request = orders.order_request(q.seat, q.floor, merged)
     sim = await orders.placed(q.seat, q.floor, request)
     return orders.crossed_row(q.floor, request) if sim is None else orders.order_row(q.floor, sim, fresh=True)
-
-
-async def place_conditional(q: Question) -> Any:
-    request = orders.conditional_request(q.seat, q.floor, orders.body_of(q.body))
-    sim = await orders.placed(q.seat, q.floor, request)
-    if sim is None or request.trigger is None:
-        raise Refused(400, "Invalid parameter type")
-    q.seat.triggers[sim.venue_order_id] = request.trigger
-    return _conditional_row(q, sim)
-
-
-def _conditional_row(q: Question, sim: SimOrder) -> Any:
-    spec = q.floor.listed[sim.instrument]
-    asked = q.seat.triggers.get(sim.venue_order_id)
-    if asked is None:
-        asked = (sim.trigger or 0) * spec.price_increment
-    return shown.conditional(spec, sim, asked, orders.fills_of(q.floor, sim))
-
-
-def open_conditionals(q: Question) -> list[Any]:
-    return [
-        _conditional_row(q, sim)
-        for sim in q.floor.state.orders.values()
-        if sim.live and sim.trigger is not None
-    ]
-
-
-def conditional_history(q: Question) -> list[Any]:
-    rows = [
-        sim
-        for sim in q.floor.state.orders.values()
-        if sim.trigger is not None or sim.venue_order_id in q.seat.triggers
-    ]
-    return [_conditional_row(q, sim) for sim in reversed(rows[-PAGE:])]
-
-
-def conditional_triggers(q: Question) -> list[Any]:
-    sim = orders.find(q.floor, q.names["id"])
-    if sim.trigger is not None:
-        return []
-    size = sim.asked_lots * q.floor.listed[sim.instrument].size_increment
-    done = sim.filled * q.floor.listed[sim.instrument].size_increment
-    return [
-        {
-            "error": None,
-            "filledSize": done,
-            "orderSize": size,
-            "orderId": shown.number(sim.venue_order_id),
-            "time": shown.iso(sim.ts),
-        }
-    ]
-
-
-async def cancel_conditional(q: Question) -> str:
-    """Unlike an ordinary cancel it is not queued: the answer says that the order is gone (ftx.md 3.3)."""
-    sim = orders.find(q.floor, q.names["id"])
-    if sim.trigger is None:
-        raise Refused(400, "Order already closed")
-    await orders.cancelled(q.seat, q.floor, sim)
-    return "Order cancelled"
 
 
 def fills(q: Question) -> list[Any]:

@@ -41,6 +41,13 @@ class Question(Struct, kw_only=True):
         """`start_time` and `end_time`, ns, both ends inclusive; seconds on the wire."""
         return _seconds(self.query, "start_time", 0), _seconds(self.query, "end_time", 2**62)
 
+    def limit(self) -> int:
+        """At most so many rows. Raises Refused."""
+        text = self.query.get("limit", str(PAGE))
+        if not text.isascii() or not text.isdigit() or not 0 < int(text) <= PAGE:
+            raise Refused(400, "Invalid parameter limit")
+        return int(text)
+
 
 def _seconds(query: Mapping[str, str], name: str, missing: int) -> int:
     text = query.get(name)

@@ -19,26 +19,30 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from services.domain.enums import FaultKind
 from services.domain.events import Event, OrderAccepted, OrderCanceled, OrderFilled, VenueLink
-from services.venues.ftx.book import checksum_of
-from services.venues.sim.depth import Level, levels
+from services.venues.sim.depth import levels
 from services.venues.sim.faults import VenueFaults
+from services.venues.wire.numbers import BadNumber, wire_positive
 from services.workers.simserver import orders, shown
 from services.workers.simserver.auth import Refused, login
+from services.workers.simserver.booking import DEPTH, Sides, grouped, told
 from services.workers.simserver.house import House, Seat
 from services.workers.simserver.shown import Row
 
-MARKET_CHANNELS = ("ticker", "trades", "orderbook")
+GROUPED = "orderbookGrouped"
+MARKET_CHANNELS = ("ticker", "trades", "orderbook", GROUPED)
 PRIVATE_CHANNELS = ("orders", "fills")
 WIDE_CHANNELS = ("markets",)
-DEPTH = 100
+WIDE = 1_000
+"""Levels that a grouped book is made of."""
 WAITING_MOST = 5_000
 """Frames that wait for a socket that does not read; then it is closed."""
 
 RESTARTS = 1012
 """Close code: the service restarts."""
 
+PLAIN = Decimal(0)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_DECODER: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+_DECODER: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 
 class Socket:
@@ -50,8 +54,9 @@ class Socket:
         self._socket = socket
         self.seat: Seat = house.public
         self._caller = False
-        self._subscribed: dict[tuple[str, str], None] = {}
-        self._told: dict[str, tuple[dict[Decimal, Decimal], dict[Decimal, Decimal]]] = {}
+        self._subscribed: dict[tuple[str, str, Decimal], None] = {}
+        """Channel, market, and of grouped books the step."""
+        self._told: dict[tuple[str, Decimal], Sides] = {}
         self._tickers: dict[str, Row] = {}
         self._out: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(WAITING_MOST)
         self._dark = False
@@ -142,11 +147,14 @@ class Socket:
         elif f"{market}.{self._venue}" not in self.seat.venue(self._venue).floor.listed:
             self._error(404, f"No such market: {str(market)[:40]}")
             return
-        self._subscribed[channel, market] = None
-        confirmed = {"type": "subscribed", "channel": channel}
-        self.say({**confirmed, "market": market} if market else confirmed)
-        if channel == "orderbook":
-            self._told.pop(market, None)
+        step = _step(frame) if channel == GROUPED else PLAIN
+        if step is None:
+            self._error(400, 'Invalid parameter "grouping"')
+            return
+        self._subscribed[channel, market, step] = None
+        self._confirm("subscribed", channel, market, step)
+        if channel in ("orderbook", GROUPED):
+            self._told.pop((market, step), None)
         if channel == "markets":
             self._markets()
         self._tickers.pop(market, None)
@@ -154,12 +162,20 @@ class Socket:
 
     def _unsubscribe(self, frame: Mapping[str, Any]) -> None:
         channel, market = str(frame.get("channel")), str(frame.get("market") or "")
-        if (channel, market) not in self._subscribed:
+        step = _step(frame) if channel == GROUPED else PLAIN
+        if step is None or (channel, market, step) not in self._subscribed:
             self._error(400, "Not subscribed")
             return
-        del self._subscribed[channel, market]
-        ended = {"type": "unsubscribed", "channel": channel}
-        self.say({**ended, "market": market} if market else ended)
+        del self._subscribed[channel, market, step]
+        self._confirm("unsubscribed", channel, market, step)
+
+    def _confirm(self, kind: str, channel: str, market: str, step: Decimal) -> None:
+        said: Row = {"type": kind, "channel": channel}
+        if market:
+            said["market"] = market
+        if step:
+            said["grouping"] = step
+        self.say(said)
 
     def _error(self, code: int, text: str) -> None:
         self.say({"type": "error", "code": code, "msg": text})
@@ -190,9 +206,9 @@ class Socket:
         """Send what has changed of the subscribed markets."""
         if self._dark or self._silent():
             return
-        for channel, market in list(self._subscribed):
-            if channel == "orderbook":
-                self._book(market)
+        for channel, market, step in list(self._subscribed):
+            if channel in ("orderbook", GROUPED):
+                self._book(market, step)
             elif channel == "ticker":
                 self._ticker(market)
 
@@ -208,31 +224,22 @@ class Socket:
             data = {**row, "time": self._time()}
             self.say({"channel": "ticker", "market": market, "type": "update", "data": data})
 
-    def _book(self, market: str) -> None:
+    def _book(self, market: str, step: Decimal) -> None:
+        """`step`: 0 = each level by itself."""
         floor = self.seat.venue(self._venue).floor
-        bids, asks = levels(floor, f"{market}.{self._venue}", DEPTH)
-        now = (dict(bids), dict(asks))
-        told = self._told.get(market)
-        if told == now:
+        bids, asks = levels(floor, f"{market}.{self._venue}", WIDE if step else DEPTH)
+        if step:
+            bids, asks = grouped(bids, step, asks=False), grouped(asks, step, asks=True)
+        frame = told(self._told.get((market, step)), bids, asks, self._time())
+        if frame is None:
             return
-        self._told[market] = now
-        kind = "partial" if told is None else "update"
-        before = ({}, {}) if told is None else told
-        changed = [
-            [
-                *([price, size] for price, size in new.items() if old.get(price) != size),
-                *([price, Decimal(0)] for price in old if price not in new),
-            ]
-            for old, new in zip(before, now, strict=True)
-        ]
-        data = {
-            "time": self._time(),
-            "checksum": checksum_of(_texts(bids), _texts(asks)),
-            "bids": changed[0],
-            "asks": changed[1],
-            "action": kind,
-        }
-        self._say_book({"channel": "orderbook", "market": market, "type": kind, "data": data})
+        data, self._told[market, step] = frame
+        head: Row = (
+            {"channel": GROUPED, "market": market, "grouping": step}
+            if step
+            else {"channel": "orderbook", "market": market}
+        )
+        self._say_book({**head, "type": data["action"], "data": data})
 
     def _say_book(self, frame: Row) -> None:
         """A book on its way through the faults: spoiled, lost, late or twice. Checksums give them away."""
@@ -307,9 +314,9 @@ class Socket:
     def _fill(self, event: OrderFilled) -> None:
         floor = self.seat.venue(self._venue).floor
         spec = floor.listed[event.instrument]
-        if ("fills", "") in self._subscribed:
+        if ("fills", "", PLAIN) in self._subscribed:
             self.say({"channel": "fills", "type": "update", "data": shown.fill(spec, event)})
-        if ("trades", spec.symbol) in self._subscribed:
+        if ("trades", spec.symbol, PLAIN) in self._subscribed:
             trade = {
                 "id": shown.number(event.trade_id),
                 "price": event.price,
@@ -323,10 +330,14 @@ class Socket:
     def _order(self, venue_order_id: str) -> None:
         floor = self.seat.venue(self._venue).floor
         sim = floor.state.orders.get(venue_order_id)
-        if sim is not None and sim.trigger is None and ("orders", "") in self._subscribed:
+        if sim is not None and sim.trigger is None and ("orders", "", PLAIN) in self._subscribed:
             row = orders.order_row(floor, sim)
             self.say({"channel": "orders", "type": "update", "data": row})
 
 
-def _texts(rows: list[Level]) -> list[str]:
-    return [f"{float(price)!r}:{float(size)!r}" for price, size in rows]
+def _step(frame: Mapping[str, Any]) -> Decimal | None:
+    """Of a grouped book; None = none is named, or it is no width."""
+    try:
+        return wire_positive(frame.get("grouping"), "grouping")
+    except BadNumber:
+        return None
