@@ -34,7 +34,8 @@ def port() -> Iterator[str]:
     )
     assert server.stdout is not None
     with server.stdout as said:
-        yield said.readline().partition("http://127.0.0.1:")[2].partition("/")[0]
+        # Beta pays funding each hour, as that exchange did.
+        yield said.readline().partition("beta http://127.0.0.1:")[2].partition("/")[0]
         server.terminate()
         server.wait(10)
 
