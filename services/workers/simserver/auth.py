@@ -39,7 +39,7 @@ def caller_of(
         raise Refused(401, "Not logged in: Invalid API key")
     ts = _time_stamp(headers.get(f"{PREFIX}-ts", ""), now_ms)
     wanted = signature(key.secret.encode(), ts, method, target, body)
-    if not hmac.compare_digest(wanted, headers.get(f"{PREFIX}-sign", "")):
+    if not _same(wanted, headers.get(f"{PREFIX}-sign", "")):
         raise Refused(401, "Not logged in: Invalid signature")
     header = headers.get(f"{PREFIX}-subaccount")
     if header is not None and not header:
@@ -53,12 +53,17 @@ def login(house: House, args: Mapping[str, object], now_ms: int) -> Caller:
     ts = args.get("time")
     if key is None or not isinstance(ts, int) or abs(now_ms - ts) > STALE_MS:
         raise Refused(400, "Invalid login credentials")
-    if not hmac.compare_digest(login_signature(key.secret.encode(), ts), str(args.get("sign", ""))):
+    if not _same(login_signature(key.secret.encode(), ts), str(args.get("sign", ""))):
         raise Refused(400, "Invalid login credentials")
     try:
         return Caller(key, _subaccount(key, str(args.get("subaccount") or "")))
     except Refused:
         raise Refused(400, "Invalid login credentials") from None
+
+
+def _same(wanted: str, told: str) -> bool:
+    """In the same time whatever is told, also where that is no ASCII."""
+    return hmac.compare_digest(wanted.encode(), told.encode("utf-8", "surrogatepass"))
 
 
 def _time_stamp(text: str, now_ms: int) -> int:
