@@ -24,7 +24,7 @@ RULES: dict[str, Rule] = {
     "flatten left": Rule(
         ALARM,
         "A flatten ended with something still open: dust, a refusal, or no progress for 60 s.",
-        "read the list, close by ticket, or flatten again",
+        "read the list and flatten again; a ticket closes what no pair holds",
     ),
     "latch": Rule(
         ALARM,

@@ -7,6 +7,7 @@ pair machine's protective exits.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from services.desk import (
@@ -23,6 +24,7 @@ from services.desk import (
     pegs,
     protection,
     revaluation,
+    samples,
     watches,
 )
 from services.desk.core import MINUTE, SECOND, DeskCore
@@ -31,14 +33,10 @@ from services.desk.submit import Submitter
 from services.desk.tripping import STALE, breaker_events
 from services.domain.enums import PairState, Severity, TradingState
 from services.domain.money import ZERO
-from services.domain.records import EquityRecord
 from services.portfolio.inputs import AccountInput
 from services.portfolio.margin import Margin, account_margin, merge_margins
 
 EVERY_S = 5
-EQUITY_EVERY_NS = 5 * MINUTE
-MOVED = Decimal("0.001")
-"""Of the unit value since the last sample."""
 START_PATIENCE_S = 30
 """So long a start may be without a venue's first data or first read before somebody is called."""
 
@@ -54,7 +52,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     stale = _freshness(core, books, margins)
     pegs.watch(core, books)
     ladder.climb(core, submit, books, margins)
-    total = merge_margins(margins.values())
+    total = _whole(core, margins)
     _breaker(core, submit, total, stale)
     _short_legs(core, submit)
     _naked(core)
@@ -79,8 +77,8 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     looks.watch(core)
     watches.watch(core, books)
     idle.watch(core)
-    if _sample_due(core):
-        _record_equity(core, total, margins)
+    if samples.due(core):
+        samples.record(core, total, margins)
         market_rows.coins(core, books)
         attributing.record(core)
 
@@ -88,7 +86,17 @@ def tick(core: DeskCore, submit: Submitter) -> None:
 def equity(core: DeskCore) -> Decimal | None:
     """Equity of all accounts at fresh figures, USD; None = unknown."""
     books = gatekeeping.accounts(core, marks_of_all=False)
-    return merge_margins(account_margin(book) for book in books.values()).equity
+    return _whole(core, {venue: account_margin(book) for venue, book in books.items()}).equity
+
+
+def _whole(core: DeskCore, margins: Mapping[str, Margin]) -> Margin:
+    """Over all accounts; a venue that says it has none of ours (market data alone) holds nothing unknown."""
+    return merge_margins(margin for venue, margin in margins.items() if _has_account(core, venue))
+
+
+def _has_account(core: DeskCore, venue: str) -> bool:
+    book = core.state.venues.get(venue)
+    return book is None or book.facts is None or book.facts.account
 
 
 # -- freshness -------------------------------------------------------------------------------------------
@@ -161,8 +169,14 @@ def _overdue_starts(core: DeskCore) -> None:
 
 
 def _breaker(core: DeskCore, submit: Submitter, total: Margin, stale: bool) -> None:
-    opened = all(core.state.venue(venue).opened for venue in core.settings.venues)
+    opened = [core.state.venue(venue).opened for venue in core.settings.venues if _has_account(core, venue)]
     if not opened:
+        return  # no account of ours anywhere: there is nothing to lose
+    if not all(opened):
+        # Books that have not begun hide a loss like stale ones, as soon as anything is open elsewhere.
+        patience = core.picture.stretched(START_PATIENCE_S * SECOND)
+        if total.anything_open and core.now - core.state.started >= patience:
+            breaker_events(core, core.breaker.on_equity(None, stale=True, anything_open=True, now=core.now))
         return
     known = total.equity
     if known is not None and core.state.counters.equity_start is None:
@@ -304,46 +318,3 @@ def _forget_pairs(core: DeskCore, submit: Submitter) -> None:
             for cause in core.causes.causes():
                 if cause.scope == f"pair:{name}" and core.causes.drop(cause.name, cause.scope) is not None:
                     core.cleared(cause.name, cause.scope)
-
-
-def _sample_due(core: DeskCore) -> bool:
-    """Every five minutes of the clock, and whenever the unit value has moved: a report tells highs and lows
-    as the breakers have seen them."""
-    state, last = core.state, core.breaker.state.last
-    value = None if last is None else last.value
-    moved = value is not None and state.sampled is not None and abs(value / state.sampled - 1) >= MOVED
-    due = core.now >= state.next_equity
-    if due:
-        every = max(EQUITY_EVERY_NS, core.settings.data_step_ns)
-        state.next_equity = (core.now // every + 1) * every
-    if due or moved:
-        state.sampled = value if value is not None and value > ZERO else None
-    return due or moved
-
-
-def _record_equity(core: DeskCore, total: Margin, margins: dict[str, Margin]) -> None:
-    daily = core.breaker.loss("daily")
-    start = core.breaker.state.day_start
-    last = core.breaker.state.last
-    if last is not None and last.ts != core.now:
-        last = None  # equity is unknown now: the last value would be drawn as if it were still true
-    pnl = None
-    if start is not None and last is not None and total.equity is not None and start > ZERO:
-        pnl = total.equity * (1 - start / last.value) if last.value > ZERO else None
-    for name, margin in (("all", total), *margins.items()):
-        free = None
-        if margin.collateral_initial is not None and margin.initial is not None:
-            free = margin.collateral_initial - margin.initial
-        core.record(
-            EquityRecord(
-                ts=core.now,
-                account=name,
-                total_balance=margin.equity,
-                available_balance=free,
-                total_position_size=margin.notional,
-                leverage=margin.leverage,
-                daily_pnl=pnl if name == "all" and daily is not None else None,
-                drawdown=core.breaker.loss("drawdown") if name == "all" else None,
-                unit_value=last.value if name == "all" and last is not None else None,
-            )
-        )

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from services.desk.core import DAY
 from services.desk.tripping import breaker_events
-from services.domain.enums import TradingState
-from services.domain.events import Event, IndexRow, MarketFrame
+from services.domain.enums import Side, TradingState
+from services.domain.events import AccountReport, Event, IndexRow, MarketFrame
 from services.domain.records import EquityRecord
 from services.risk.breaker import DAILY, BreakerEvent, Sample
 from tests.desk.world import Answers, DeskWorld, S, quick
@@ -70,6 +70,33 @@ def test_a_stale_account_does_not_hide_one_that_is_unknown_with_fresh_data() -> 
     world.wire.hook = spoil
     world.run(120)
     assert ("breaker unknown equity", "all", TradingState.HALTED, True) in world.causes()
+
+
+def test_an_account_that_was_never_read_hides_no_loss_of_another() -> None:
+    """A position stands at alpha; beta's books have not begun. That is unknown equity like any other."""
+    world = DeskWorld("calm", settings=quick())
+    world.wire.hook = lambda due, event: (
+        () if isinstance(event, AccountReport) and event.venue == "beta" else ((due, event),)
+    )
+    world.run(10)
+    world.foreign("BTC-USDT-PERP.alpha", Side.BUY, "0.5")
+    world.run(60)
+    assert ("stale data", "all", TradingState.REDUCING, False) in world.causes()
+    world.run(900)
+    assert ("breaker unknown equity", "all", TradingState.HALTED, True) in world.causes()
+
+
+def test_a_venue_with_market_data_alone_does_not_switch_the_breakers_off() -> None:
+    """It says that it has no account of ours: the other account's equity is all there is."""
+    world = DeskWorld("calm", settings=quick()).run(20)
+    core = world.desk.core
+    beta = core.state.venue("beta")
+    assert beta.facts is not None
+    beta.facts, beta.opened = replace(beta.facts, account=False), False
+    core.breaker.state.last = None
+    world.run(10)
+    assert core.breaker.state.last is not None
+    assert core.breaker.state.last.ts >= world.now - 6 * S
 
 
 def test_equity_unknown_because_data_are_stale_does_not_trip_within_its_quarter_hour() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import risk
+from services.desk import samples
 from services.desk.core import MINUTE, SECOND, DeskCore
 from services.desk.state import DeskState
 from services.execution.ids import IdState
@@ -19,15 +19,15 @@ def test_a_move_of_the_unit_value_is_a_sample_of_its_own() -> None:
     start = 1_700_000_000 * SECOND // FIVE * FIVE
     core.state.now = start + 7 * SECOND
     core.breaker.state.last = Sample(core.now, Decimal(1))
-    assert risk._sample_due(core)
+    assert samples.due(core)
     assert core.state.next_equity == start + FIVE, "on the clock, whenever it began"
     sampled = []
     for at, value in enumerate(("1.0005", "0.9985", "0.9980", "0.9970", "1.0000"), 1):
         core.state.now = start + at * 10 * SECOND
         core.breaker.state.last = Sample(core.now, Decimal(value))
-        if risk._sample_due(core):
+        if samples.due(core):
             sampled.append(value)
     assert sampled == ["0.9985", "0.9970", "1.0000"]
     core.state.now = start + FIVE + SECOND
-    assert risk._sample_due(core)
+    assert samples.due(core)
     assert core.state.next_equity == start + 2 * FIVE

@@ -1,0 +1,57 @@
+"""Samples of equity for reports: by the clock, and whenever the unit value has moved."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from services.desk.core import MINUTE, DeskCore
+from services.domain.money import ZERO
+from services.domain.records import EquityRecord
+from services.portfolio.margin import Margin
+
+EQUITY_EVERY_NS = 5 * MINUTE
+MOVED = Decimal("0.001")
+"""Of the unit value since the last sample."""
+
+
+def due(core: DeskCore) -> bool:
+    """Every five minutes of the clock, and whenever the unit value has moved: a report tells highs and lows
+    as the breakers have seen them."""
+    state, last = core.state, core.breaker.state.last
+    value = None if last is None else last.value
+    moved = value is not None and state.sampled is not None and abs(value / state.sampled - 1) >= MOVED
+    on_time = core.now >= state.next_equity
+    if on_time:
+        every = max(EQUITY_EVERY_NS, core.settings.data_step_ns)
+        state.next_equity = (core.now // every + 1) * every
+    if on_time or moved:
+        state.sampled = value if value is not None and value > ZERO else None
+    return on_time or moved
+
+
+def record(core: DeskCore, total: Margin, margins: dict[str, Margin]) -> None:
+    daily = core.breaker.loss("daily")
+    start = core.breaker.state.day_start
+    last = core.breaker.state.last
+    if last is not None and last.ts != core.now:
+        last = None  # equity is unknown now: the last value would be drawn as if it were still true
+    pnl = None
+    if start is not None and last is not None and total.equity is not None and start > ZERO:
+        pnl = total.equity * (1 - start / last.value) if last.value > ZERO else None
+    for name, margin in (("all", total), *margins.items()):
+        free = None
+        if margin.collateral_initial is not None and margin.initial is not None:
+            free = margin.collateral_initial - margin.initial
+        core.record(
+            EquityRecord(
+                ts=core.now,
+                account=name,
+                total_balance=margin.equity,
+                available_balance=free,
+                total_position_size=margin.notional,
+                leverage=margin.leverage,
+                daily_pnl=pnl if name == "all" and daily is not None else None,
+                drawdown=core.breaker.loss("drawdown") if name == "all" else None,
+                unit_value=last.value if name == "all" and last is not None else None,
+            )
+        )
