@@ -109,6 +109,21 @@ class OrderEntry(Struct):
         as long as the venue answers."""
         return self.rests_since is not None and not self.ended and not self.in_doubt
 
+    def hear_filled(self, figure: Decimal, now: int, settling_ns: int) -> str | None:
+        """The venue's own count, in an answer to a question; the anomaly it shows.
+
+        One that says less than an earlier one, and just what we have counted, is believed when the doubt is
+        older than the venue's settling time: the earlier word was wrong, and no fill would ever explain it.
+        """
+        if figure >= self.venue_filled:
+            self.venue_filled = figure
+            return None
+        since = self.doubt_since
+        if figure != self.filled or since is None or now < since + settling_ns:
+            return None
+        wrong, self.venue_filled = self.venue_filled, figure
+        return f"the venue spoke of {wrong:f} filled, of which only {figure:f} is"
+
     def record(self, now: int) -> OrderRecord:
         """Its present state, for the store."""
         request = self.request

@@ -319,7 +319,7 @@ class OrderTable:
             applied = self._fill(entry, fill, now)
             fills.extend(applied.fills)
             anomaly = anomaly or applied.anomaly
-        entry.venue_filled = max(entry.venue_filled, report.filled)
+        anomaly = entry.hear_filled(report.filled, now, self._settling) or anomaly
         happened = _REPORTED.get(report.state) if report.state is not None else None
         if happened is not None:
             anomaly = self._happen(entry, happened, now, entry.text) or anomaly
