@@ -3,7 +3,7 @@
 Rows: each held stablecoin -1, -3, -10 %; everything with an open position +5 and -5 %; the funding of every
 held pair flipped for 24 h; the worst combination of a depeg with an adverse move; the historical depegs of
 coins we touch. Usage is that of the worst account; leverage and equity are over all. "Adverse" is the worst
-of all up, all down, and each underlying against our net position.
+of all up, all down, and each underlying against our net position, over all and of each account.
 """
 
 from __future__ import annotations
@@ -206,17 +206,28 @@ def _worst(
 
 
 def _moves(accounts: Sequence[AccountInput], perps: Sequence[str]) -> list[tuple[str, dict[str, Decimal]]]:
+    """Also each against one account: pairs over two venues net to nothing over all, and the usage is that of
+    the worst account."""
+    found = [
+        ("perps −", dict.fromkeys(perps, ONE - MOVE)),
+        ("perps +", dict.fromkeys(perps, ONE + MOVE)),
+        ("each against us ", _against(accounts, perps)),
+    ]
+    for account in accounts:
+        moves = _against((account,), perps)
+        if all(moves != other for _, other in found):
+            found.append((f"each against {account.venue} ", moves))
+    return found
+
+
+def _against(accounts: Sequence[AccountInput], perps: Sequence[str]) -> dict[str, Decimal]:
     against: dict[str, Decimal] = {}
     for perp in perps:
         net = ZERO
         for account in accounts:
             net += coin_exposure(account, perp).by_positions or ZERO
         against[perp] = ONE - MOVE if net > ZERO else ONE + MOVE
-    return [
-        ("perps −", dict.fromkeys(perps, ONE - MOVE)),
-        ("perps +", dict.fromkeys(perps, ONE + MOVE)),
-        ("each against us ", against),
-    ]
+    return against
 
 
 def _badness(row: StressRow) -> tuple[int, Decimal, Decimal]:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from services.portfolio.distance import nearest_coin_distance
 from services.portfolio.inputs import AccountInput
 from services.portfolio.margin import account_margin
-from services.portfolio.stress import FundingLeg, StressRow, stress_table
+from services.portfolio.shock import Shock
+from services.portfolio.stress import FundingLeg, StressRow, stress_row, stress_table
 from tests.portfolio.builders import account, d, perp, position
 from tests.portfolio.strategies import accounts
 
@@ -93,6 +94,29 @@ def test_the_worst_combination_is_at_least_as_bad_as_its_parts() -> None:
         if row.name.startswith(("every perp", "USDT −10", "USDC −10")):
             assert row.usage is not None
             assert worst.usage >= row.usage
+
+
+def test_the_worst_move_of_pairs_over_two_venues_is_against_one_account() -> None:
+    """Long BTC and short ETH here, the mirror there: over all it nets to nothing, and no common direction
+    hurts an account as much as each against it."""
+
+    def side(venue: str, sign: int, usd: int) -> AccountInput:
+        legs = (
+            position(perp("BTC", "USDT", venue=venue), d(sign), "20000", "20000", PAR),
+            position(perp("ETH", "USDT", venue=venue), d(-10 * sign), "2000", "2000", PAR),
+        )
+        return account({"USD": d(usd), "USDT": d(9_000)}, legs, venue=venue, indexes=PAR)
+
+    accounts_ = (side("alpha", 1, 1_000), side("beta", -1, 2_000))
+    worst = next(row for row in stress_table(accounts_) if row.name.startswith("worst: "))
+    assert worst.name == "worst: USDT −10 %, each against alpha 5 %"
+    usages = [
+        stress_row("x", accounts_, Shock({"BTC": d(one), "ETH": d(other)}, {"USDT": d("0.1")})).usage
+        for one in ("0.95", "1.05")
+        for other in ("0.95", "1.05")
+    ]
+    assert worst.usage == max(each for each in usages if each is not None)
+    assert usages.count(worst.usage) == 1
 
 
 def leg(venue: str, size: int, rate: str | None, interval: int) -> FundingLeg:
