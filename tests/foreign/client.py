@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import ccxt
@@ -46,8 +47,7 @@ def market(ftx: Any) -> float:
     assert rate["fundingRate"] is not None
     assert len(ftx.fetch_funding_rate_history(MARKET)) >= 30
     for frame in ("15s", "1m", "1h"):
-        candles = ftx.fetch_ohlcv(MARKET, frame)
-        assert candles
+        candles = until(partial(ftx.fetch_ohlcv, MARKET, frame))
         assert all(row[3] <= row[1] <= row[2] and row[3] <= row[4] <= row[2] for row in candles)
     assert isinstance(ftx.fetch_trades(MARKET), list)
     return float(round(book["bids"][0][0] * 0.9, 1))

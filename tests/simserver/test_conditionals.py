@@ -256,7 +256,8 @@ def test_what_waits_comes_back_from_disk_and_is_not_sent_twice(tmp_path: Path) -
     assert len(again.sent) == 1
     assert again.add().number == FIRST + 2
     assert again.made.find("beta", str(FIRST)) is None
-    assert again.made.find("alpha", "x") is None
+    for wrong in ("x", "9" * 5_000, "\u0661", ""):
+        assert again.made.find("alpha", wrong) is None
 
 
 def test_a_grouped_level_never_looks_better_than_what_stands_in_it() -> None:

@@ -44,7 +44,7 @@ class Question(Struct, kw_only=True):
     def limit(self) -> int:
         """At most so many rows. Raises Refused."""
         text = self.query.get("limit", str(PAGE))
-        if not text.isascii() or not text.isdigit() or not 0 < int(text) <= PAGE:
+        if not text.isascii() or not text.isdigit() or len(text) > 9 or not 0 < int(text) <= PAGE:
             raise Refused(400, "Invalid parameter limit")
         return int(text)
 

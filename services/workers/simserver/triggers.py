@@ -126,7 +126,8 @@ class Triggers:
         return [order for order in self._orders.values() if order.venue == venue]
 
     def find(self, venue: str, number: str) -> Waiting | None:
-        found = self._orders.get(int(number)) if number.isascii() and number.isdigit() else None
+        plain = number.isascii() and number.isdigit() and len(number) < 19
+        found = self._orders.get(int(number)) if plain else None
         return found if found is not None and found.venue == venue else None
 
     def add(self, **facts: Any) -> Waiting:
