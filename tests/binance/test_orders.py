@@ -280,9 +280,15 @@ async def test_an_order_canceled_before_its_first_byte_never_leaves() -> None:
         await heard.until(MarketFrame, lambda frame: frame.marks)
         venue.submit(0, order())
         venue.cancel(0, f"{SYMBOL}.binance", NAME, "")
-        told = await heard.until(OrderRejected)
-        assert told.reason == "denied: canceled before it was sent"
+        told = await heard.until(OrderCanceled)
+        assert (told.reason, told.filled) == ("canceled before it was sent", 0)
         await venue._work.finish(5)
         assert not server.queries("POST /fapi/v1/order")
         assert not server.queries("DELETE /fapi/v1/order")
-        assert len(heard.of(OrderRejected)) == 1
+        assert len(heard.of(OrderCanceled)) == 1
+        assert not heard.of(OrderRejected), "a refusal would be counted against the venue"
+        venue.submit(0, order(OTHER, quantity=D("0.0005")))
+        venue.cancel(0, f"{SYMBOL}.binance", OTHER, "")
+        await venue._work.finish(5)
+        words = [each for each in heard.events if getattr(each, "client_order_id", "") == OTHER]
+        assert len(words) == 1, "one that is denied here too has one end"

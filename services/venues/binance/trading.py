@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from services.domain.events import (
     CancelRejected,
     Event,
+    OrderCanceled,
     OrderRejected,
     OrderUnknown,
 )
@@ -106,8 +107,15 @@ class Trading(Asking, ABC):
 
     async def _no(self, name: str, why: str) -> None:
         """Nothing of it left this machine."""
+        if self.unsent.told(name):
+            return
         now = self._wall()
         self._tell(OrderRejected(self._venue, name, f"denied: {why}", now, now))
+
+    async def _withdrawn(self, name: str) -> None:
+        """By our cancel, and no refusal of the venue: those are counted."""
+        now = self._wall()
+        self._tell(OrderCanceled(self._venue, name, WITHDRAWN, Decimal(0), now, now))
 
     @abstractmethod
     async def _send(self, order: OrderRequest, symbol: str, lane: Lane) -> None:
@@ -138,7 +146,7 @@ class Trading(Asking, ABC):
     def cancel(self, instrument: str, client_order_id: str, venue_order_id: str) -> Coroutine[Any, Any, None]:
         """As `submit`. An order that has not left is withdrawn in this call."""
         if self.unsent.withdraw(client_order_id):
-            return self._no(client_order_id, WITHDRAWN)
+            return self._withdrawn(client_order_id)
         return self._canceled(instrument, client_order_id, venue_order_id)
 
     async def _canceled(self, instrument: str, client_order_id: str, venue_order_id: str) -> None:

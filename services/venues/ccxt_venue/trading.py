@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.domain.enums import OrderType, TimeInForce
-from services.domain.events import CancelRejected, OrderRejected, OrderUnknown
+from services.domain.events import CancelRejected, OrderCanceled, OrderRejected, OrderUnknown
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport
 from services.runtime.clock import boot_ns
@@ -85,11 +85,17 @@ class Trading(Asking):
 
     async def _no(self, name: str, why: str) -> None:
         """Nothing of it left this machine."""
-        if name in self.orders.sent:
-            self.orders.refused(name, f"denied: {why}")
+        if self.unsent.told(name):
             return
         now = self._wall()
         self._tell(OrderRejected(self._venue, name, f"denied: {why}", now, now))
+
+    async def _withdrawn(self, name: str) -> None:
+        """By our cancel, and no refusal of the venue: those are counted."""
+        entry, now = self.orders.sent.get(name), self._wall()
+        if entry is not None:
+            entry.answered = entry.ended = True
+        self._tell(OrderCanceled(self._venue, name, WITHDRAWN, Decimal(0), now, now))
 
     def _doubt(self, name: str, error: Exception) -> None:
         self.orders.doubtful(name)
@@ -160,7 +166,7 @@ class Trading(Asking):
     def cancel(self, instrument: str, client_order_id: str, venue_order_id: str) -> Coroutine[Any, Any, None]:
         """As `submit`. An order that has not left is withdrawn in this call."""
         if self.unsent.withdraw(client_order_id):
-            return self._no(client_order_id, WITHDRAWN)
+            return self._withdrawn(client_order_id)
         return self._canceled(instrument, client_order_id, venue_order_id)
 
     async def _canceled(self, instrument: str, client_order_id: str, venue_order_id: str) -> None:

@@ -125,8 +125,9 @@ class Trading:
             return _raised(error)
 
     async def _withdrawn(self, name: str) -> None:
+        """By our cancel, and no refusal of the venue: those are counted."""
         now = self._wall()
-        self._tell(OrderRejected(self._venue, name, f"denied: {WITHDRAWN}", now, now))
+        self._tell(OrderCanceled(self._venue, name, WITHDRAWN, Decimal(0), now, now))
 
     async def _canceled(
         self, client_order_id: str, venue_order_id: str, request: Request, begun: Begun | None
