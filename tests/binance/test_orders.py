@@ -19,6 +19,7 @@ from services.domain.events import (
     VenueLink,
 )
 from services.domain.venue_events import RequestFailed
+from services.venues.binance.venue import BinanceVenue
 from tests.binance.samples import NAME, OTHER, D, order, reply, trade_row
 from tests.binance.server import SYMBOL, FakeBinance, now_ms, trading
 from tests.wire.server import Asked
@@ -256,6 +257,12 @@ class Slow(FakeBinance):
         return said
 
 
+async def sends_over(venue: BinanceVenue) -> None:
+    async with asyncio.timeout(5):
+        while venue._account().unsent._handed:
+            await asyncio.sleep(0)
+
+
 async def test_a_cancel_that_came_before_its_order_is_said_again_behind_it() -> None:
     server = Slow()
     server.say("POST /fapi/v1/order", reply())
@@ -282,13 +289,13 @@ async def test_an_order_canceled_before_its_first_byte_never_leaves() -> None:
         venue.cancel(0, f"{SYMBOL}.binance", NAME, "")
         told = await heard.until(OrderCanceled)
         assert (told.reason, told.filled) == ("canceled before it was sent", 0)
-        await venue._work.finish(5)
+        await sends_over(venue)
         assert not server.queries("POST /fapi/v1/order")
         assert not server.queries("DELETE /fapi/v1/order")
         assert len(heard.of(OrderCanceled)) == 1
         assert not heard.of(OrderRejected), "a refusal would be counted against the venue"
         venue.submit(0, order(OTHER, quantity=D("0.0005")))
         venue.cancel(0, f"{SYMBOL}.binance", OTHER, "")
-        await venue._work.finish(5)
+        await sends_over(venue)
         words = [each for each in heard.events if getattr(each, "client_order_id", "") == OTHER]
         assert len(words) == 1, "one that is denied here too has one end"
