@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
+
+from msgspec import structs
 
 from screens import format as f
 from screens.dialogs import Dialog
@@ -166,7 +167,7 @@ class Picture(Stage, inherit_bindings=False):
             for key in self.keys_here()
             if there[key.needs] and self.active in (key.panes or (self.active,))
         ]
-        return [replace(key, footer=FIRST) if self.active in key.leads else key for key in found]
+        return [structs.replace(key, footer=FIRST) if self.active in key.leads else key for key in found]
 
     def under(self) -> Below | None:
         """What stands below the line in place of the keys; None = the keys."""
