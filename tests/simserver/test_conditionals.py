@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 
-from services.domain.enums import OrderType, Side
+from services.domain.enums import FaultKind, OrderType, Side
 from services.domain.events import MarketFrame, OrderAccepted, OrderCanceled, OrderFilled, OrderRejected
 from services.domain.orders import OrderRequest
 from services.venues.ftx.sign import signed_headers
@@ -127,6 +127,16 @@ async def test_what_is_none_is_refused_in_the_dialects_words() -> None:
             status = 404 if text.startswith("No such") else 400
             assert await asked.place(status, **wrong) == text
         assert await asked.open() == []
+
+
+async def test_faults_of_the_line_meet_those_that_wait_beside_the_exchange_too() -> None:
+    async with client() as asked:
+        for kind, status in ((FaultKind.THROTTLED, 429), (FaultKind.SERVER_ERROR, 500)):
+            asked.house.set_fault(kind, "alpha", D(1))
+            await asked.place(status, triggerPrice=1000)
+            asked.house.set_fault(kind, "alpha", D(0))
+            asked.house.advance(asked.house.now + 60_000_000_000)
+        assert "id" in await asked.place(triggerPrice=1000)
 
 
 async def test_a_trailing_stop_follows_the_mark_and_becomes_an_order_of_its_own() -> None:

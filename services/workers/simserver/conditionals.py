@@ -39,7 +39,7 @@ async def _place(q: Question, body: Mapping[str, Any]) -> Row:
     kind = _KINDS.get(str(orders.need(body, "type")))
     if kind is None:
         raise Refused(400, "Invalid parameter type")
-    if kind is Kind.STOP and orders.flag(body, "reduceOnly"):
+    if not _beside(kind, body):
         request = orders.conditional_request(q.seat, q.floor, body)
         sim = await orders.placed(q.seat, q.floor, request)
         if sim is None or request.trigger is None:
@@ -47,6 +47,21 @@ async def _place(q: Question, body: Mapping[str, Any]) -> Row:
         q.seat.triggers[sim.venue_order_id] = request.trigger
         return _stop_row(q, sim)
     return _waiting_row(q, _wait(q, kind, body))
+
+
+def _beside(kind: Kind, body: Mapping[str, Any]) -> bool:
+    """It waits beside the exchange, not in it."""
+    return kind is not Kind.STOP or not orders.flag(body, "reduceOnly")
+
+
+def waits(raw: bytes) -> bool:
+    """The body is of an order that the exchange's own door never sees, so that no fault is drawn there."""
+    try:
+        body = orders.body_of(raw)
+        kind = _KINDS.get(str(body.get("type")))
+        return kind is not None and _beside(kind, body)
+    except Refused:
+        return False
 
 
 def _wait(q: Question, kind: Kind, body: Mapping[str, Any]) -> Waiting:

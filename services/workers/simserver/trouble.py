@@ -15,6 +15,7 @@ from typing import Any
 from services.domain.enums import FaultKind
 from services.venues.sim.facts import LATENCY_NS
 from services.workers.simserver.auth import Refused
+from services.workers.simserver.conditionals import waits
 from services.workers.simserver.house import NS
 from services.workers.simserver.question import Answer, Question
 
@@ -31,7 +32,7 @@ async def answered(
     q: Question, answer: Answer, method: str, path: str, gone: Callable[[], Awaitable[bool]]
 ) -> Any:
     """The answer, or what a fault makes of it. `gone`: whether the client has hung up. Raises Refused."""
-    if method == "POST" and path.removeprefix("/api") in SENDS:
+    if method == "POST" and path.removeprefix("/api") in SENDS and not waits(q.body):
         return await _result(q, answer)
     venue, now = q.seat.venue(q.venue), q.seat.queue.now
     faults = q.seat.exchange.faults(q.venue)
