@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -122,6 +123,7 @@ def settings(max_pairs: int | None = None) -> Settings:
 
 def play(path: Path, state: Path, par: tuple[str, ...] = ("USDT",), max_pairs: int | None = None) -> Played:
     """Run a history to its end and stop gracefully there."""
+    gc.freeze()  # what collecting the tests has made is walked over by every full collection
     layout = StateLayout(state)
     choice = choose(RunOptions(history=str(path), assume_par=par), layout, settings(max_pairs))
     session = Session(layout, choice.world, choice.settings, "test", history=choice.history, durable=False)
