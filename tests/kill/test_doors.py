@@ -37,6 +37,7 @@ FILES_WRITTEN_BY = {
     "venues/sim/log.py": "the exchange's own books",
     "venues/sim/world.py": "world.json and the exchange's checkpoint",
     "venues/wire/bans.py": "bans that outlast a restart",
+    "workers/simserver/triggers.py": "what waits at the served exchange, beside its books",
     "workers/machine.py": "doctor measures a sync on a file of its own",
     "store/migrate.py": "the copy before a migration",
     "store/replay.py": "audit export, into a file that a person named",
