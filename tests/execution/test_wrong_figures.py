@@ -47,6 +47,16 @@ def test_an_order_of_which_too_much_was_said_once_rests_again_past_the_settling_
     assert (entry.venue_filled, entry.filled, entry.doubt_since) == (D("0.2"), D("0.2"), None)
 
 
+def test_an_answer_that_says_what_all_have_said_is_no_anomaly() -> None:
+    """In doubt for another reason: its cancel was not answered."""
+    table = resting()
+    told(table, 1, "0.2")
+    table.cancel_sent(ID, START + SECOND)
+    table.due(START + 5 * SECOND)
+    assert table.doubtful()
+    assert told(table, 20, "0.2", OrderState.CANCELED) is None
+
+
 def test_a_canceled_one_is_settled_by_it_and_a_later_fill_counts_all_the_same() -> None:
     table = resting()
     table.apply(OrderCanceled("alpha", ID, "", D("0.5"), START, START), START)
