@@ -69,6 +69,8 @@ class Followed:
         self._spoke: dict[str, float] = {}
         """When each market said something, or was asked to."""
         self._late: set[str] = set()
+        self._stamps: dict[str, object] = {}
+        """The stamp that `_late` was judged by."""
         self._changed: dict[str, None] = {}
         self._differs: dict[str, int] = {}
 
@@ -88,7 +90,7 @@ class Followed:
     def live(self, name: str) -> bool:
         """Followed at present, and to be believed: it need not be asked for."""
         age = self.age()
-        told = self._stands(name) and name not in self._late and not self._listed[name].closed
+        told = self._stands(name) and not self._is_late(name) and not self._listed[name].closed
         return told and age is not None and age < self._habits.silence_s
 
     def age(self) -> float | None:
@@ -158,7 +160,18 @@ class Followed:
         self._held[name] = book
         self._spoke[name] = self._clock()
         self._changed[name] = None
-        stamp = book.get("timestamp")
+        self._judge(name, book.get("timestamp"))
+
+    def _is_late(self, name: str) -> bool:
+        """The library writes a change into the book that we hold, and wakes us up for it later: whoever looks
+        between the two sees the change, so its stamp is judged by who comes first."""
+        stamp = self._held[name].get("timestamp")
+        if self._stamps.get(name) != stamp:
+            self._judge(name, stamp)
+        return name in self._late
+
+    def _judge(self, name: str, stamp: object) -> None:
+        self._stamps[name] = stamp
         late = not isinstance(stamp, int) or abs(self._venue_ms() - stamp) > LATE_MS
         (self._late.add if late else self._late.discard)(name)
 
