@@ -41,7 +41,7 @@ class Admission:
         if against:
             self._refuse(slot, wanted, Outcome(why=against))
             return
-        building = next((each for each in core.pairs.live() if gatekeeping.opening(each)), None)
+        building = next((each for each in core.pairs.live() if each.opening), None)
         if building is not None:
             # One at a time: a pair under way holds the rate tokens of both legs and one reversal.
             slot.last_reason = f"waits until {building.id} stands"

@@ -7,11 +7,10 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from services.desk.core import SECOND, DeskCore
-from services.domain.enums import PairState, Purpose, Side, TradingState
+from services.domain.enums import Purpose, Side, TradingState
 from services.domain.money import STABLECOINS, ZERO
 from services.domain.orders import OrderRequest
 from services.execution.pair_legs import excess
-from services.execution.pair_state import Pair
 from services.market.possible import IMPOSSIBLE
 from services.portfolio.account import account_input
 from services.portfolio.inputs import AccountInput
@@ -214,7 +213,7 @@ def _reservations(
     """The unsent rest of every pair that is still being built, leg by leg."""
     rows: list[OpenOrder] = []
     for pair in core.pairs.live():
-        if not being_built(pair):
+        if not pair.being_built:
             continue
         for leg in pair.legs:
             if only is not None and leg.instrument != only:
@@ -261,19 +260,7 @@ def owners(core: DeskCore) -> dict[str, str]:
 
 def _reserved_tokens(core: DeskCore, pair: str | None) -> int:
     """Rate tokens of the pairs that are being built: both legs and one reversal each (SEMANTICS 3)."""
-    return sum(PAIR_TOKENS for each in core.pairs.live() if each.id != pair and being_built(each))
-
-
-def opening(pair: Pair) -> bool:
-    """On its way in. One in doubt still is: it goes on with what it was about, and then the hedge of the
-    order in doubt passes on the reservation alone."""
-    state = pair.resume if pair.state is PairState.IN_DOUBT else pair.state
-    return state is PairState.OPENING
-
-
-def being_built(pair: Pair) -> bool:
-    """It has head-room and tokens reserved."""
-    return pair.state is PairState.PLANNED or opening(pair)
+    return sum(PAIR_TOKENS for each in core.pairs.live() if each.id != pair and each.being_built)
 
 
 def _halted_venues(core: DeskCore) -> dict[str, str]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from services.desk import admitting, gatekeeping, hand
+from services.desk import admitting, hand
 from services.desk.admitting import Outcome, Proposal, Sized
 from services.desk.core import DeskCore
 from services.desk.hand import OPERATOR
@@ -196,7 +196,7 @@ def _against(core: DeskCore, ticket: PairTicket) -> list[str]:
     found = []
     if core.state.stopping is not None:
         found.append("the engine is stopping")
-    building = next((each for each in core.pairs.live() if gatekeeping.opening(each)), None)
+    building = next((each for each in core.pairs.live() if each.opening), None)
     if building is not None:
         found.append(f"{building.id} is opening: one pair at a time")
     loose = admitting.opposed(core, ticket.short.id, ticket.long.id)

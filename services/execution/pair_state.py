@@ -184,6 +184,18 @@ class Pair(Struct):
     def doubtful(self) -> bool:
         return any(memo.in_doubt for memo in self.orders.values())
 
+    @property
+    def opening(self) -> bool:
+        """On its way in. One in doubt still is: it goes on with what it was about, and then the hedge of the
+        order in doubt passes on the reservation alone."""
+        state = self.resume if self.state is PairState.IN_DOUBT else self.state
+        return state is PairState.OPENING
+
+    @property
+    def being_built(self) -> bool:
+        """It still wants all of its targets, and has head-room and tokens reserved for them."""
+        return self.state is PairState.PLANNED or self.opening
+
 
 class PairBookState(Struct):
     pairs: dict[str, Pair] = field(default_factory=dict)

@@ -84,9 +84,8 @@ class PairMachine:
         Spot changes hands out of an inventory that is anybody's."""
         found: dict[str, Decimal] = {}
         for pair in self.live():
-            building = pair.state in (PairState.PLANNED, PairState.OPENING)
             for leg in () if pair.one_shot else pair.legs:
-                size = max(leg.size, leg.target) if building else leg.size
+                size = max(leg.size, leg.target) if pair.being_built else leg.size
                 if size:
                     found[leg.instrument] = found.get(leg.instrument, ZERO) + size * leg.side.sign
         return found

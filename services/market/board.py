@@ -27,6 +27,7 @@ from services.market.legs import (
     in_blackout,
     leads,
     leg_coins,
+    may_pair,
     same_coin,
 )
 from services.settings.funding import Funding
@@ -303,14 +304,13 @@ def _book_refusals(group: str, short: Instrument, long: Instrument, ground: Grou
 
 
 def _candidates(sides: Sequence[Side]) -> Iterator[tuple[Side, Side]]:
-    """Every two that may hedge each other (`may_pair`): perps of one hedge group."""
+    """Every two that may hedge each other. Only legs of one hedge group are looked at."""
     groups: dict[str, list[Side]] = {}
     for side in sides:
-        if side.leg.instrument.is_perp:
-            groups.setdefault(side.leg.instrument.hedge_group, []).append(side)
+        groups.setdefault(side.leg.instrument.hedge_group, []).append(side)
     for group in groups.values():
         for one, other in combinations(group, 2):
-            if one.leg.instrument.id != other.leg.instrument.id:
+            if may_pair(one.leg.instrument, other.leg.instrument):
                 yield one, other
 
 

@@ -84,11 +84,9 @@ def accept(state: RateState, row: RateRow, ts: int, cap: Decimal | None = None) 
     if not row.rate.is_finite():
         return _refuse(state, ts)
     interval = row.interval_h
-    if interval is not None and interval.is_finite() and interval > 0:
-        scaled = DESK_CONTEXT.divide(row.rate * _EIGHT, interval)
-    else:
+    if interval is not None and not (interval.is_finite() and interval > 0):
         row = replace(row, interval_h=None)  # no interval at all: unknown, never guessed
-        scaled = rate_per_8h(row)
+    scaled = rate_per_8h(row)
     over = abs(row.rate) > cap if cap is not None else abs(scaled) > CAP_8H
     if over:
         return _refuse(state, ts)

@@ -102,6 +102,21 @@ def test_a_pair_in_doubt_keeps_its_reservation_and_its_tokens(opening: DeskWorld
         pair.state = PairState.OPENING
 
 
+def test_a_pair_in_doubt_on_its_way_in_still_claims_what_it_will_hedge_with(opening: DeskWorld) -> None:
+    """An order by hand against the leg that is still to come would net with its hedge: HEDGED, and naked."""
+    core, pair = opening.desk.core, the_pair(opening)
+    wanted = {leg.instrument: leg.target * leg.side.sign for leg in pair.legs}
+    assert core.pairs.claimed() == wanted
+    pair.resume, pair.state = pair.state, PairState.IN_DOUBT
+    try:
+        assert core.pairs.claimed() == wanted
+        pair.resume = PairState.UNWINDING
+        held = {leg.instrument: leg.size * leg.side.sign for leg in pair.legs if leg.size}
+        assert core.pairs.claimed() == held != wanted, "what is on its way out claims what it still has"
+    finally:
+        pair.state = PairState.OPENING
+
+
 def test_the_slices_of_an_admitted_pair_are_no_repeats(opening: DeskWorld) -> None:
     """Five entries in a minute pass, the fifth with all its slices; the sixth is what disables the origin."""
     core, pair, order = opening.desk.core, the_pair(opening), a_slice(opening)

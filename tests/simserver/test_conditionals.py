@@ -270,6 +270,23 @@ def test_what_waits_comes_back_from_disk_and_is_not_sent_twice(tmp_path: Path) -
         assert again.made.find("alpha", wrong) is None
 
 
+def test_one_that_dies_while_it_sends_sends_it_no_second_time(tmp_path: Path) -> None:
+    path = tmp_path / "conditionals.json"
+    market = Market(path)
+    market.add()
+
+    def die(venue: str, order: OrderRequest) -> None:
+        market.sent.append(order)
+        raise KeyboardInterrupt
+
+    market.made._send = die
+    with pytest.raises(KeyboardInterrupt):
+        market.at(89)
+    again = Market(path)
+    again.at(88)
+    assert (len(market.sent), again.sent) == (1, [])
+
+
 def test_a_grouped_level_never_looks_better_than_what_stands_in_it() -> None:
     rows = [(D("100.5"), D(1)), (D("100"), D(2)), (D("99.5"), D(3))]
     assert grouped(rows, D(1), asks=False) == [(100, 3), (99, 3)]

@@ -190,8 +190,9 @@ class Triggers:
             purpose=Purpose.TICKET,
             origin="operator",
         )
-        self._send(order.venue, request)
+        # First, so that one which dies here sends it never, and not twice.
         self._write()
+        self._send(order.venue, request)
 
     def _hear(
         self, order: Waiting, event: OrderAccepted | OrderRejected | OrderCanceled | OrderFilled
