@@ -1,6 +1,5 @@
 # Everything a person does here. The environment is made on the first use and made anew when
 # pyproject.toml or .ci/constraints.txt changes; nothing outside this folder is touched.
-SHELL := /bin/bash
 .PHONY: run test lint bench screens soak fuzz foreign mutants constraints clean
 
 VENV := .venv

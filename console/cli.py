@@ -16,7 +16,7 @@ from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
 from services.protocol.version import VERSION
 
-RUN_SWITCHES = ("--no-ui",)
+RUN_SWITCHES = ("--no-ui", "--json")
 ATTACH_SWITCHES = ("--read-only",)
 ROOT_FLAGS = ("--help", "-h", "--install-completion", "--show-completion")
 
@@ -80,6 +80,8 @@ def _quick(name: str, words: list[str]) -> int | None:
     if parsed is None:
         return None
     given, switches = parsed
+    if "--json" in switches and "--no-ui" not in switches:
+        return None
     if name == "attach" and not given.keys() <= {"profile", "state_dir", "debug"}:
         return None
     from console import start

@@ -99,9 +99,12 @@ def _with_flags(command: Any, flags: tuple[Flag, ...]) -> Any:
 def _run(
     *,
     no_ui: Annotated[bool, typer.Option("--no-ui", help="The engine in the foreground, no screen.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --no-ui: the last line is JSON always.")] = False,
     **given: object,
 ) -> int:
     """Start an engine, or attach to the one that runs. `stableconsole FLAGS` is the same."""
+    if json and not no_ui:
+        raise UsageError("run: a screen is no JSON; --no-ui --json, or status --json beside it")
     return start.begin(given, no_ui=no_ui, attach=False, read_only=False)
 
 
@@ -293,8 +296,9 @@ app.command("sim", epilog="Example: stableconsole sim --port 8300 --key trader -
 
 
 @app.command(epilog="Example: stableconsole version --json")
-def version(json: Json = False, debug: Debug = False) -> int:
-    """The product's version."""
+def version(profile: Profile = "sim", json: Json = False, debug: Debug = False) -> int:
+    """The product's version; the same for every profile."""
+    parse_profile(profile)
     text = (
         to_json({"version": VERSION, "protocol": PROTOCOL}).decode() if json else f"stableconsole {VERSION}"
     )

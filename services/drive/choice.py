@@ -63,6 +63,13 @@ def choose(options: RunOptions, layout: StateLayout, settings: Settings) -> Choi
         "n": options.instruments,
     }
     if held is not None and not any(value is not None for value in asked.values()):
+        if held.scenario is None:
+            raise ProductError(
+                f"{layout.exchange} holds {held.describe()}, and its files are not known here: "
+                "name them with --history PATH --journal, or move it aside with --new-world",
+                Exit.USAGE,
+                "world",
+            )
         return _generated(options, settings, held)
     scenario = options.scenario or (held.scenario if held is not None else None) or DEFAULT_SCENARIO
     if scenario not in SCENARIOS:

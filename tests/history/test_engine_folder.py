@@ -22,6 +22,7 @@ from services.protocol.options import RunOptions
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.venues.history.errors import HistoryError
+from services.venues.sim.world import WorldMismatch, claim_world
 from tests.history.builders import DAY, FUNDING_HEADER, HOUR, KLINE_HEADER, at, write
 from tests.history.engine import SECOND, play
 
@@ -134,6 +135,20 @@ def test_no_usd_series_is_refused_unless_par_is_assumed(tmp_path: Path) -> None:
     assert choice.settings.assume_par == ("USDC", "USDT")
     assert "50000 USD an account" in choice.stamp
     assert choose(options(dump(tmp_path / "usd", usd=True)), layout, Settings()).settings.assume_par == ()
+
+
+def test_a_folder_of_a_journaled_history_says_what_its_next_start_must_name(tmp_path: Path) -> None:
+    layout = StateLayout(tmp_path / "state")
+    asked = options(dump(tmp_path / "dump", usd=True))
+    world = choose(asked, layout, Settings()).world
+    claim_world(layout.exchange, world)
+    with pytest.raises(ProductError, match=r"--history PATH --journal, or .* --new-world") as told:
+        choose(RunOptions(), layout, Settings())
+    assert told.value.exit is Exit.USAGE
+    assert world.describe() in str(told.value)
+    with pytest.raises(WorldMismatch, match="scenario calm"):
+        choose(RunOptions(scenario="calm"), layout, Settings())
+    assert choose(asked, layout, Settings()).world == world
 
 
 @pytest.mark.parametrize(

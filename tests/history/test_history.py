@@ -243,6 +243,27 @@ def test_inverse_file_as_usdc_perp(tmp_path: Path, file: str, symbol: str, margi
         load_history(path)
 
 
+@pytest.mark.parametrize("symbol", ["BTCUSD", "BTC-USD-PERP", "BTC-USD-SWAP"])
+def test_a_perp_in_dollars_that_does_not_say_what_it_settles_in_may_be_inverse(
+    tmp_path: Path, symbol: str
+) -> None:
+    """Bybit's BTCUSD and OKX's BTC-USD-SWAP are, and nothing in these names says so."""
+    write(tmp_path, "gate.csv", funding({0: "0.0001"}))
+    text = GATE.replace("BTCUSDT", symbol) + 'price = "30000"\n'
+    for told in ("", 'quote = "USDC"\n'):
+        with pytest.raises(HistoryError, match=rf"{symbol}\.gate may be an inverse \(coin-margined\)"):
+            load_history(declare(tmp_path, text + told))
+    (instrument,) = load_history(declare(tmp_path, text + 'margin = "USDC"\n')).instruments
+    assert (instrument.quote, instrument.settle) == ("USD", "USDC")
+
+
+def test_a_perp_in_dollars_in_a_folder_may_be_inverse(tmp_path: Path) -> None:
+    write(tmp_path, "BTCUSD-1h-2023-03.csv", klines({0: "30000"}))
+    write(tmp_path, "bybit_BTCUSD_2023-07_2024-07_fundingRate.csv", funding({0: "0.0001"}))
+    with pytest.raises(HistoryError, match=r"BTCUSD\.bybit may be an inverse"):
+        load_history(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -343,6 +364,8 @@ def test_broken_archives_are_named(tmp_path: Path) -> None:
         ("USDTUSD", ("USDT", "USD")),
         ("BTCTUSD", ("BTC", "TUSD")),
         ("BTC-USDC-PERP", ("BTC", "USDC")),
+        ("BTC-USDT-SWAP", ("BTC", "USDT")),
+        ("BTC-PERPETUAL", None),
         ("USDC/USD", ("USDC", "USD")),
         ("BTCEUR", None),
     ],

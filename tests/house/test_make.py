@@ -24,7 +24,7 @@ def chosen(tmp_path: Path, pythons: dict[str, str], preferred: str = "") -> subp
     assert found
     search = found[1].replace("$(PYTHON)", preferred).replace("$$", "$")
     return subprocess.run(
-        ["/bin/bash", "-c", search], env={"PATH": str(folder)}, capture_output=True, text=True, check=False
+        ["/bin/sh", "-c", search], env={"PATH": str(folder)}, capture_output=True, text=True, check=False
     )
 
 

@@ -24,6 +24,7 @@ _NAMED = re.compile(
     r"^(?P<venue>[a-z0-9]+)_(?:(?P<market>spot|perp)_)?(?P<symbol>[A-Z0-9]+)_(?:(?P<late>spot|perp)_)?"
     r"(?P<interval>\d+[smhdw])(?:_.*)?$"
 )
+_KIND = re.compile(r"[-_](PERP|PERPETUAL|SWAP)$")
 _INTERVAL = re.compile(r"^(-?)(\d+(?:\.\d+)?)\s*([smhdw])$")
 _UNIT_NS = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3_600 * SECOND_NS, "d": 86_400 * SECOND_NS}
 _UNIT_NS["w"] = 7 * _UNIT_NS["d"]
@@ -38,7 +39,7 @@ def inverse_name(text: str) -> str | None:
 
 def split_symbol(symbol: str) -> tuple[str, str] | None:
     """(underlying, quote) of `BTCUSDT`, `BTC-USDT-PERP`, `BTC/USDT`; None when none is recognised."""
-    plain = symbol.upper().removesuffix("-PERP")
+    plain = _KIND.sub("", symbol.upper())
     for mark in ("/", "-", "_"):
         base, found, quote = plain.partition(mark)
         if found and base and quote:

@@ -20,7 +20,7 @@
     symbol = "BTCUSDT"
     market = "perp"                 # or "spot"; funding is always perp
     quote = "USDT"                  # optional: what the price is in
-    margin = "USDT"                 # optional: what it settles in
+    margin = "USDT"                 # optional (a perp in USD needs it): what it settles in
     interval = "8h"                 # klines: the bar; funding: where the rows have none
     columns = { time = "calc_time", rate = "last_funding_rate", interval = "funding_interval_hours" }
     where = { exchange = "gate" }   # keep only these rows of a file that holds several series
@@ -40,6 +40,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from services.domain.money import STABLECOINS
 from services.venues.history.errors import HistoryError, in_file
 from services.venues.history.names import (
     SECOND_NS,
@@ -236,6 +237,10 @@ def _spec(path: Path, *, raw_symbol: str, quote: str, margin: str, market: str, 
         raise in_file(path, f"{raw_symbol}: expected a symbol that ends with its quote coin, like BTCUSDT")
     base, quoted = parts
     quote = quote or quoted
+    if market == "perp" and quoted == "USD" and not margin and base not in STABLECOINS:
+        # Most of them are inverse and their names do not say so: not taken for linear on a guess.
+        raise in_file(path, f"{raw_symbol}.{rest['venue']} may be an inverse (coin-margined) contract: "
+                            "declare what it settles in as its margin in a history.toml")  # fmt: skip
     symbol = f"{base}-{quote}-PERP" if market == "perp" else f"{base}/{quote}"
     return SeriesSpec(
         symbol=symbol, market=market, underlying=base, quote=quote, margin=margin or quote, **rest
