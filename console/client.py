@@ -12,6 +12,7 @@ from typing import Self
 
 from console.running import LockHolder, connect, lock_holder, not_answering
 from services.protocol.errors import ProductError, ProtocolError
+from services.protocol.exits import Exit
 from services.protocol.frames import (
     PING_S,
     Cmd,
@@ -25,6 +26,7 @@ from services.protocol.frames import (
     decode_server,
     encode,
 )
+from services.protocol.options import DEFAULT_PROFILE
 from services.protocol.version import PROTOCOL, VERSION
 from services.settings.layout import StateLayout
 
@@ -33,6 +35,20 @@ HELLO_WAIT_S = 3.0
 
 SILENCE_WAIT_S = 30.0
 """Without even a pong for so long the engine is taken as hanging."""
+
+
+def check_profile(asked: str, hello: Hello) -> None:
+    """Whoever names a profile beside `--state-dir` means that one: a halt for another would not be its halt.
+
+    The default counts as not named. Raises ProductError (exit 2).
+    """
+    if asked != DEFAULT_PROFILE and hello.profile not in ("", asked):
+        raise ProductError(
+            f"the engine of this folder (PID {hello.pid}) runs profile {hello.profile}, you named {asked}: "
+            "leave --profile or --state-dir out",
+            Exit.USAGE,
+            "other_profile",
+        )
 
 
 class Client:
@@ -55,7 +71,13 @@ class Client:
 
     @classmethod
     def open(cls, layout: StateLayout, profile: str, patience_s: float = SILENCE_WAIT_S) -> Self:
-        return cls(connect(layout, profile), layout, patience_s)
+        client = cls(connect(layout, profile), layout, patience_s)
+        try:
+            check_profile(profile, client.hello)
+        except ProductError:
+            client.close()
+            raise
+        return client
 
     def __enter__(self) -> Self:
         return self

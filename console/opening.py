@@ -7,11 +7,11 @@ import os
 import sys
 from functools import partial
 
+from console.client import Client
 from console.hangup import end_with
 from console.link import SocketLink
 from console.paths import config_path, make_state_folder, read_ui
 from console.places import layout_of
-from console.running import connect
 from console.spawn import Starting, find_or_spawn
 from services.protocol.options import RunOptions
 
@@ -26,7 +26,7 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
     layout = layout_of(options.profile, options.state_dir)
     starting: Starting | None = None
     if attach:
-        connect(layout, options.profile).close()
+        Client.open(layout, options.profile).close()
     else:
         make_state_folder(layout)
         found = find_or_spawn(options, layout)

@@ -15,7 +15,7 @@ import time
 
 from msgspec import Struct
 
-from console.client import Client
+from console.client import Client, check_profile
 from console.running import connect, lock_holder, not_answering, try_connect
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit, as_exit
@@ -103,7 +103,8 @@ def _joined(client: Client, options: RunOptions) -> ProductError | None:
 
 
 def check_world(options: RunOptions, hello: Hello) -> None:
-    """World flags that were typed must equal the running engine's (RUNTIME 1)."""
+    """World flags that were typed, and a profile that was, must equal the running engine's (RUNTIME 1)."""
+    check_profile(options.profile, hello)
     if options.fault:
         raise ProductError(
             f"--fault is for a start, and an engine (PID {hello.pid}) already runs for profile "

@@ -185,7 +185,7 @@ def notes_of(
     if not total.total_trades:
         notes.append("No trade was closed in this period; what is open is inside equity, not in the metrics.")
     if fall is None:
-        notes.append("No waterfall: this store was written before the program kept one.")
+        notes.append("No waterfall: the store holds no reading of it in this period.")
     elif fall.unmeasured:
         notes.append(
             f"{fall.unmeasured} fills had no mid to be measured against: their slippage is in price."

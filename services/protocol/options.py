@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from services.protocol.errors import UsageError
 
+DEFAULT_PROFILE = "sim"
 DEFAULT_SCENARIO = "funding-harvest"
 DEFAULT_SEED = 1
 DEFAULT_SPEED = Decimal(60)
@@ -62,7 +63,7 @@ class FaultSpec(Struct, frozen=True):
 class RunOptions(Struct, frozen=True, kw_only=True):
     """None = not given: the profile, the state folder's own world, or the default decides."""
 
-    profile: str = "sim"
+    profile: str = DEFAULT_PROFILE
     state_dir: str | None = None
     scenario: str | None = None
     history: str | None = None

@@ -83,6 +83,27 @@ def test_json_is_the_engines_own_bytes(tmp_path: Path, capsys: pytest.CaptureFix
     assert json.loads(capsys.readouterr().out) == STATUS
 
 
+def test_a_halt_for_another_profile_than_the_folders_engine_is_not_sent(tmp_path: Path) -> None:
+    """It would print HALTED, and the engine that was meant would trade on."""
+    sent: list[str] = []
+
+    def reply_with(cmd: Cmd, reply: Reply) -> None:
+        sent.append(cmd.name)
+        reply.done(Done(cmd.id, ok=True, result="{}"))
+
+    meant = Asked(profile="real", layout=StateLayout(tmp_path))
+    with serving(tmp_path, reply_with):
+        for name in ("halt", "status"):
+            with pytest.raises(ProductError, match="runs profile sim, you named real") as told:
+                oneshot.ask(meant, name, {})
+            assert told.value.exit is Exit.USAGE
+        with pytest.raises(ProductError, match="runs profile sim"):
+            oneshot.flatten(meant, "", yes=True)
+        assert not sent
+        assert oneshot.ask(asked(tmp_path), "halt", {}) == 0
+    assert sent == ["halt"]
+
+
 @pytest.mark.parametrize("name", ["positions", "orders", "pairs"])
 def test_lists(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(tmp_path, answer({"schema": 1, name: []})):

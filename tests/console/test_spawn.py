@@ -71,6 +71,9 @@ def test_another_world_is_refused_naming_both_and_the_remedy(layout: StateLayout
             find_or_spawn(options(layout, **more), layout)
         assert caught.value.exit is Exit.USAGE
         assert "stableconsole stop" in caught.value.text
+    with pytest.raises(ProductError, match="runs profile sim, you named real") as caught:
+        find_or_spawn(options(layout, profile="real"), layout)
+    assert caught.value.exit is Exit.USAGE
     stop(starting, layout)
 
 
