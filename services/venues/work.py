@@ -44,3 +44,8 @@ class Work:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s: %s", self._name, error, exc_info=error)
             self._lost(f"internal error: {type(error).__name__}")
+
+
+async def raised(error: Exception) -> None:
+    """An exception out of a hand-over, in the task's own time: `Work` tells of it."""
+    raise error

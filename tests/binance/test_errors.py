@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.venues.binance.errors import BAN_WAIT_S, LONGEST_BAN_S, refusal
-from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.binance.errors import BAN_WAIT_S, refusal
+from services.venues.wire.errors import LONGEST_WAIT_S, ErrorKind, WireError
 
 NOW_MS = 1_790_000_000_000
 
@@ -75,7 +75,7 @@ def test_a_ban_is_as_long_as_its_longest_word() -> None:
     assert refused(418, -1003, until, retry_after="30").retry_after_s == 90
     assert refused(418, -1003, until, retry_after="300").retry_after_s == 300
     assert refused(418, None, "").retry_after_s == BAN_WAIT_S
-    assert refused(418, -1003, f"banned until {NOW_MS * 5}").retry_after_s == LONGEST_BAN_S
+    assert refused(418, -1003, f"banned until {NOW_MS * 5}").retry_after_s == LONGEST_WAIT_S
     assert refused(429, -1003, "Too many requests", retry_after="7").retry_after_s == 7
     assert refused(418, -1003, f"banned until {NOW_MS - 5_000}").retry_after_s == 0
 

@@ -281,14 +281,41 @@ async def test_a_cancel_that_came_before_its_order_is_said_again_behind_it() -> 
         assert not heard.of(CancelRejected)
 
 
+async def test_an_order_and_its_cancel_are_written_in_the_calls_that_hand_them_over() -> None:
+    """What a task would do later, something else could do first: a halt's cancel, a slow parser."""
+    server = FakeBinance()
+    server.say("POST /fapi/v1/order", reply())
+    server.say("DELETE /fapi/v1/order", reply(status="CANCELED"))
+    async with trading(server) as (_, venue, heard):
+        await heard.until(MarketFrame, lambda frame: frame.marks)
+        venue.cancel(0, f"{SYMBOL}.binance", OTHER, "76")
+        await heard.until(OrderCanceled)  # from here on a connection of the cancels is warm
+        unsent, budget = venue._account().unsent, venue._market_api.rest.budget
+        before = budget.used(0)["orders-10s"][0]
+        venue.submit(0, order())
+        assert unsent._handed[NAME].left
+        assert budget.used(0)["orders-10s"][0] == before + 1
+        weight = budget.used(0)["weight-1m"][0]
+        venue.cancel(0, f"{SYMBOL}.binance", NAME, "")
+        assert budget.used(0)["weight-1m"][0] == weight + 1
+        await heard.until(OrderCanceled, lambda event: event.client_order_id == NAME)
+        await sends_over(venue)
+        assert len(server.queries("POST /fapi/v1/order")) == 1
+        assert len(server.queries("DELETE /fapi/v1/order")) == 2
+
+
 async def test_an_order_canceled_before_its_first_byte_never_leaves() -> None:
     server = FakeBinance()
     async with trading(server) as (_, venue, heard):
         await heard.until(MarketFrame, lambda frame: frame.marks)
+        pool = venue._market_api.rest._pool
+        held, pool._shared[:] = list(pool._shared), []  # no connection is free: it has to wait for one
         venue.submit(0, order())
         venue.cancel(0, f"{SYMBOL}.binance", NAME, "")
         told = await heard.until(OrderCanceled)
         assert (told.reason, told.filled) == ("canceled before it was sent", 0)
+        for each in held:
+            pool.give(each)
         await sends_over(venue)
         assert not server.queries("POST /fapi/v1/order")
         assert not server.queries("DELETE /fapi/v1/order")
@@ -299,3 +326,11 @@ async def test_an_order_canceled_before_its_first_byte_never_leaves() -> None:
         await sends_over(venue)
         words = [each for each in heard.events if getattr(each, "client_order_id", "") == OTHER]
         assert len(words) == 1, "one that is denied here too has one end"
+
+
+async def test_an_order_that_the_venue_has_no_words_for_is_a_definite_no() -> None:
+    async with trading() as (server, venue, heard):
+        await heard.until(MarketFrame, lambda frame: frame.marks)
+        venue.submit(0, order(price=None))
+        assert (await heard.until(OrderRejected)).reason.startswith("denied: ")
+        assert server.queries("POST /fapi/v1/order") == []

@@ -55,3 +55,23 @@ def test_bug_n8_orders_have_the_venues_own_window_and_reads_do_not_spend_it() ->
         budget.take(0, {ORDERS: 1})
     assert budget.wait(0, Lane.SAFE, {ORDERS: 1}) == 200 * MS
     assert budget.wait(0, Lane.DATA, {"requests-1s": 1}) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "headers", "wait"),
+    [
+        ("Slow down", {}, 0.2),
+        ("Slow down", {"retry-after": "40"}, 40),
+        ("Slow down", {"retry-after": "soon"}, 0.2),
+        ("Do not send more than 2 orders per 200ms", {}, None),
+        ("Do not send more than 2 orders per 200ms", {"retry-after": "3"}, 3),
+    ],
+)
+def test_a_wait_that_is_stated_is_kept_and_a_limit_of_orders_alone_spares_cancels(
+    text: str, headers: dict[str, str], wait: float | None
+) -> None:
+    asked = Request(method="POST", path="/orders", signed=True)
+    body = f'{{"success": false, "error": "{text}"}}'.encode()
+    told = dialect().refusal(asked, Reply(status=429, headers=headers, body=body))
+    assert told is not None
+    assert (told.kind, told.retry_after_s) == (ErrorKind.THROTTLED, wait)

@@ -9,16 +9,18 @@ from typing import TypeVar
 
 from services.venues.binance import errors
 from services.venues.binance import schemas as wire
-from services.venues.binance.rest import FUNDING, LIMIT_NAMES, ORDERS_1M, ORDERS_10S, WEIGHT, Calls
+from services.venues.binance.rest import FUNDING, LIMIT_NAMES, ORDERS_1M, ORDERS_10S, WEIGHT, Calls, sending
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind, WireError
-from services.venues.wire.rest import Rest
+from services.venues.wire.rest import Begun, Request, Rest
 
 R = TypeVar("R")
 PAGE = 1_000
 WEEK_MS = 7 * 86_400_000
 TRADES_KEPT_MS = 89 * 86_400_000
 """The venue keeps three months of trades and incomes."""
+CONDITIONALS = "/fapi/v1/algoOrder"
+"""The service of conditional orders."""
 ORDER_WEIGHTS = {ORDERS_10S: 1, ORDERS_1M: 1}
 
 
@@ -104,7 +106,7 @@ class BinanceApi:
 
     async def conditional(self, client_order_id: str) -> wire.AlgoOrder:
         query = {"clientAlgoId": client_order_id}
-        return await self._signed(wire.AlgoOrder, "/fapi/v1/algoOrder", 1, query, lane=Lane.SAFE)
+        return await self._signed(wire.AlgoOrder, CONDITIONALS, 1, query, lane=Lane.SAFE)
 
     async def trades_of(self, symbol: str, order_id: int) -> list[wire.Trade]:
         """All fills of one order."""
@@ -156,37 +158,26 @@ class BinanceApi:
 
     # Orders.
 
-    async def place(self, body: Mapping[str, str], lane: Lane) -> wire.Order:
-        return await self._calls.send(
-            wire.Order,
-            "POST",
-            "/fapi/v1/order",
-            body,
-            lane,
-            weights=ORDER_WEIGHTS,
-            order=body["newClientOrderId"],
-        )
+    async def place(self, request: Request, begun: Begun | None = None) -> wire.Order:
+        """`request`: of `order_request`; `begun`: what `rest.begin` made of it."""
+        return await self._calls.send(wire.Order, request, begun)
 
-    async def place_conditional(self, body: Mapping[str, str], lane: Lane) -> wire.AlgoOrder:
-        return await self._calls.send(
-            wire.AlgoOrder,
-            "POST",
-            "/fapi/v1/algoOrder",
-            body,
-            lane,
-            weights=ORDER_WEIGHTS,
-            order=body["clientAlgoId"],
-        )
+    async def place_conditional(self, request: Request, begun: Begun | None = None) -> wire.AlgoOrder:
+        """`request`: of `conditional_request`."""
+        return await self._calls.send(wire.AlgoOrder, request, begun)
 
-    async def cancel(self, symbol: str, client_order_id: str, order_id: str) -> wire.Order:
+    def cancel_request(self, symbol: str, client_order_id: str, order_id: str) -> Request:
         """By the venue's id where it is known, else by ours."""
         query = {"symbol": symbol}
         query |= {"orderId": order_id} if order_id else {"origClientOrderId": client_order_id}
-        return await self._cancel(wire.Order, "/fapi/v1/order", query)
+        return _cancel("/fapi/v1/order", query)
 
-    async def cancel_conditional(self, client_order_id: str, algo_id: str) -> None:
-        query = {"algoId": algo_id} if algo_id else {"clientAlgoId": client_order_id}
-        await self._cancel(wire.Empty, "/fapi/v1/algoOrder", query)
+    async def cancel(self, request: Request, begun: Begun | None = None) -> wire.Order:
+        return await self._calls.send(wire.Order, request, begun)
+
+    async def cancel_conditional(self, request: Request, begun: Begun | None = None) -> None:
+        """`request`: of `conditional_cancel`."""
+        await self._calls.send(wire.Empty, request, begun)
 
     async def dead_man(self, symbols: tuple[str, ...], timeout_ms: int) -> None:
         """Armed, or disarmed, for each symbol. It leaves conditional orders alone, as far as is known."""
@@ -196,15 +187,9 @@ class BinanceApi:
 
     async def _countdown(self, symbol: str, timeout_ms: int) -> None:
         query = {"symbol": symbol, "countdownTime": str(timeout_ms)}
-        told = await self._calls.send(
-            wire.Countdown,
-            "POST",
-            "/fapi/v1/countdownCancelAll",
-            query,
-            Lane.SAFE,
-            weights={WEIGHT: 10},
-            repeat=True,
-        )
+        path, weights = "/fapi/v1/countdownCancelAll", {WEIGHT: 10}
+        request = sending("POST", path, query, Lane.SAFE, weights=weights, repeat=True)
+        told = await self._calls.send(wire.Countdown, request)
         if str(told.countdownTime) != str(timeout_ms):
             text = f"{symbol}: the switch counts {told.countdownTime!r:.20} ms, not {timeout_ms}"
             raise WireError(ErrorKind.UNKNOWN, text)
@@ -220,25 +205,40 @@ class BinanceApi:
     ) -> R:
         return await self._calls.get(kind, path, query, weight=weight, signed=True, lane=lane)
 
-    async def _cancel(self, kind: type[R], path: str, query: Mapping[str, str]) -> R:
-        return await self._calls.send(
-            kind, "DELETE", path, query, Lane.SAFE, weights={WEIGHT: 1}, repeat=True
-        )
-
     async def _key(self, kind: type[R], method: str) -> R:
-        path = "/fapi/v1/listenKey"
-        return await self._calls.send(
-            kind, method, path, {}, Lane.SAFE, weights={WEIGHT: 1}, signed=False, repeat=True
-        )
+        path, weights = "/fapi/v1/listenKey", {WEIGHT: 1}
+        request = sending(method, path, {}, Lane.SAFE, weights=weights, signed=False, repeat=True)
+        return await self._calls.send(kind, request)
 
     async def _set(self, path: str, query: Mapping[str, str]) -> None:
+        request = sending("POST", path, query, Lane.DATA, weights={WEIGHT: 1}, repeat=True)
         try:
-            await self._calls.send(
-                wire.Empty, "POST", path, query, Lane.DATA, weights={WEIGHT: 1}, repeat=True
-            )
+            await self._calls.send(wire.Empty, request)
         except WireError as error:
             if error.code not in errors.NO_CHANGE:
                 raise
+
+
+def order_request(query: Mapping[str, str], lane: Lane) -> Request:
+    """A new order, `orders.order_query`."""
+    name = query["newClientOrderId"]
+    return sending("POST", "/fapi/v1/order", query, lane, weights=ORDER_WEIGHTS, order=name)
+
+
+def conditional_request(query: Mapping[str, str], lane: Lane) -> Request:
+    """A new conditional order, `orders.conditional_query`."""
+    name = query["clientAlgoId"]
+    return sending("POST", CONDITIONALS, query, lane, weights=ORDER_WEIGHTS, order=name)
+
+
+def conditional_cancel(client_order_id: str, algo_id: str) -> Request:
+    """By the venue's id where it is known, else by ours."""
+    query = {"algoId": algo_id} if algo_id else {"clientAlgoId": client_order_id}
+    return _cancel(CONDITIONALS, query)
+
+
+def _cancel(path: str, query: Mapping[str, str]) -> Request:
+    return sending("DELETE", path, query, Lane.SAFE, weights={WEIGHT: 1}, repeat=True)
 
 
 def plain(number: Decimal) -> str:

@@ -19,7 +19,7 @@ from services.venues.binance.orders import OrderBook
 from services.venues.binance.parse import MS
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import wire_count
-from services.venues.wire.rest import Rest
+from services.venues.wire.rest import Begun, Request, Rest
 
 Read = Callable[[str, int], Awaitable[AccountReport]]
 """Request and the instant of the oldest fill wanted -> the whole account, of one moment."""
@@ -31,7 +31,9 @@ class OrderApi(Protocol):
     @property
     def rest(self) -> Rest: ...
 
-    async def cancel(self, symbol: str, client_order_id: str, order_id: str) -> wire.Order: ...
+    def cancel_request(self, symbol: str, client_order_id: str, order_id: str) -> Request: ...
+
+    async def cancel(self, request: Request, begun: Begun | None = None) -> wire.Order: ...
 
     async def order(self, symbol: str, order_id: int) -> wire.Order: ...
 

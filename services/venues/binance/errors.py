@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from services.venues.wire.errors import UNREADABLE, ErrorKind, WireError
+from services.venues.wire.errors import LONGEST_WAIT_S, UNREADABLE, ErrorKind, WireError, retry_after
 
 NOT_FOUND = "-2013"
 CANCEL_REJECTED = "-2011"
@@ -36,8 +36,6 @@ BAN_WAIT_S = 120.0
 """A 418 that names no time: the shortest ban there is."""
 WEIGHT_WAIT_S = 10.0
 """A 429 for request weight that names no time."""
-LONGEST_BAN_S = 3 * 86_400.0 + 60
-"""Bans last three days at most; a longer one is a mistaken clock."""
 
 
 def would_take(error: WireError) -> bool:
@@ -108,13 +106,12 @@ def _kind(status: int, code: str, text: str, spot: bool) -> ErrorKind:
 def _wait(status: int, code: str, text: str, headers: Mapping[str, str], now_ms: int) -> float | None:
     """How long nothing may leave; None = only this request was too much (cancels go on)."""
     waits: list[float] = []
-    stated = headers.get("retry-after", "")
-    if stated.isascii() and stated.isdigit() and len(stated) <= 7:
-        waits.append(float(stated))
+    if (stated := retry_after(headers)) is not None:
+        waits.append(stated)
     if until := _BANNED.search(text):
         waits.append((int(until[1]) - now_ms) / 1000)
     if waits:
-        return min(max(0.0, *waits), LONGEST_BAN_S)
+        return min(max(0.0, *waits), LONGEST_WAIT_S)
     if status == 418:
         return BAN_WAIT_S
     if code in ("-1008", "-1015"):

@@ -12,13 +12,20 @@ from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport
 from services.venues.binance import errors, frames, parse
 from services.venues.binance import schemas as wire
-from services.venues.binance.api import BinanceApi
+from services.venues.binance.api import (
+    CONDITIONALS,
+    BinanceApi,
+    conditional_cancel,
+    conditional_request,
+    order_request,
+)
 from services.venues.binance.filters import Filters
 from services.venues.binance.orders import ALGO, conditional_query, order_query
 from services.venues.binance.parse import MS
 from services.venues.binance.trading import Trading
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import WireError
+from services.venues.wire.rest import Begun, Request
 
 _ALGO_STATES = {
     "NEW": parse.STATES["NEW"],
@@ -63,20 +70,28 @@ class FuturesTrading(Trading):
 
     # --- conditional orders ------------------------------------------------------------------------------
 
-    async def _send(self, order: OrderRequest, symbol: str, lane: Lane) -> None:
-        name = order.client_order_id
+    def _request(self, order: OrderRequest, symbol: str, lane: Lane) -> Request:
         if order.trigger is not None:
-            row = await self._api.place_conditional(conditional_query(order, symbol), lane)
-            self.orders.placed_conditional(row, name)
-        else:
-            self.orders.placed(await self._api.place(order_query(order, symbol), lane), name)
+            return conditional_request(conditional_query(order, symbol), lane)
+        return order_request(order_query(order, symbol), lane)
 
-    async def _cancel(self, symbol: str, client_order_id: str, venue_order_id: str) -> None:
+    async def _reply(self, name: str, request: Request, begun: Begun | None) -> None:
+        if request.path == CONDITIONALS:
+            self.orders.placed_conditional(await self._api.place_conditional(request, begun), name)
+        else:
+            self.orders.placed(await self._api.place(request, begun), name)
+
+    def _cancel_request(self, symbol: str, client_order_id: str, venue_order_id: str) -> Request:
         if venue_order_id.startswith(ALGO) or client_order_id in self.orders.conditionals:
-            await self._api.cancel_conditional(client_order_id, venue_order_id.removeprefix(ALGO))
+            return conditional_cancel(client_order_id, venue_order_id.removeprefix(ALGO))
+        return super()._cancel_request(symbol, client_order_id, venue_order_id)
+
+    async def _cancel(self, client_order_id: str, request: Request, begun: Begun | None) -> None:
+        if request.path == CONDITIONALS:
+            await self._api.cancel_conditional(request, begun)
             self.orders.canceled(client_order_id, Decimal(0), self._wall())
         else:
-            await super()._cancel(symbol, client_order_id, venue_order_id)
+            await super()._cancel(client_order_id, request, begun)
 
     async def _elsewhere(self, symbol: str, name: str, asked: int) -> OrderReport | None:
         algo = await self._found_conditional(name)

@@ -11,7 +11,7 @@ from services.venues.binance import errors
 from services.venues.binance.sign import Sign, encoded, signed
 from services.venues.wire.budget import Lane, Window
 from services.venues.wire.errors import UNREADABLE, ErrorKind, WireError
-from services.venues.wire.rest import Prepared, Reply, Request, Rest
+from services.venues.wire.rest import Begun, Prepared, Reply, Request, Rest
 
 T = TypeVar("T")
 
@@ -131,34 +131,34 @@ class Calls:
         )
         return decode(kind, body, path)
 
-    async def send(
-        self,
-        kind: type[T],
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        lane: Lane,
-        *,
-        weights: Mapping[str, int],
-        signed: bool = True,
-        repeat: bool = False,
-        order: str = "",
-    ) -> T:
-        """`repeat`: saying it twice does no harm (cancels, settings, keep-alives); an order never.
-        `order`: the client id of a new one."""
-        body = await self.rest.call(
-            Request(
-                method=method,
-                path=path,
-                query=tuple(query.items()),
-                signed=signed,
-                idempotent=repeat,
-                lane=lane,
-                weights=weights,
-                order=order,
-            )
-        )
-        return decode(kind, body, path)
+    async def send(self, kind: type[T], request: Request, begun: Begun | None = None) -> T:
+        """`request`: of `sending`; `begun`: what `rest.begin` made of it."""
+        return decode(kind, await self.rest.call(request, begun), request.path)
+
+
+def sending(
+    method: str,
+    path: str,
+    query: Mapping[str, str],
+    lane: Lane,
+    *,
+    weights: Mapping[str, int],
+    signed: bool = True,
+    repeat: bool = False,
+    order: str = "",
+) -> Request:
+    """`repeat`: saying it twice does no harm (cancels, settings, keep-alives); an order never. `order`: the
+    client id of a new one."""
+    return Request(
+        method=method,
+        path=path,
+        query=tuple(query.items()),
+        signed=signed,
+        idempotent=repeat,
+        lane=lane,
+        weights=weights,
+        order=order,
+    )
 
 
 def decode(kind: type[T], body: bytes, what: str) -> T:

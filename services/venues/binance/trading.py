@@ -30,7 +30,9 @@ from services.venues.wire.budget import Lane
 from services.venues.wire.errors import WireError
 from services.venues.wire.latency import Latencies
 from services.venues.wire.numbers import wire_count
+from services.venues.wire.rest import Begun, Request
 from services.venues.wire.unsent import WITHDRAWN
+from services.venues.work import raised
 
 ORPHAN_WAIT_S = 0.5
 """Frames whose order nobody has named wait so long for the algo service before the venue is asked."""
@@ -76,41 +78,46 @@ class Trading(Asking, ABC):
     # --- sending -----------------------------------------------------------------------------------------
 
     def submit(self, order: OrderRequest) -> Coroutine[Any, Any, None]:
-        """Handed over in this call: from here on a cancel finds it. What is given back has to be run."""
-        if order.client_order_id not in self.orders.sent:
-            self.unsent.hand(order.client_order_id, entry=_adds(order))
-        return self._submitted(order)
-
-    async def _submitted(self, order: OrderRequest) -> None:
-        name, symbol = order.client_order_id, self._symbol(order.instrument)
+        """Writes it in this call, where no wait stands in its way. What is given back waits for the answer,
+        and has to be run. Never raises: a fault of ours comes out of that too."""
+        started, name, symbol = boot_ns(), order.client_order_id, self._symbol(order.instrument)
         if name in self.orders.sent:
-            # The venue takes an id again once its first order has ended: here it is never a second one.
-            self._tell(OrderUnknown(self._venue, name, "this client id was sent before", self._wall()))
-            return
+            return self._again(name)
         try:
-            await self._sent(order, symbol)
-        finally:
+            self.unsent.hand(name, entry=_adds(order))
+            denied = self._denied(order, symbol)
+            if denied:
+                return self._no(name, denied)
+            try:
+                request = self._request(order, symbol, Lane.ENTRY if _adds(order) else Lane.SAFE)
+            except parse.ParseError as error:
+                return self._no(name, str(error))
+            self.orders.sending(order, self._venue_now() // MS)
+            return self._placed(name, request, self._ask.rest.begin(request), started)
+        except Exception as error:
             self.unsent.over(name)
+            return raised(error)
 
-    async def _sent(self, order: OrderRequest, symbol: str) -> None:
-        name, denied = order.client_order_id, self._denied(order, symbol)
-        if denied:
-            await self._no(name, denied)
-            return
-        self.orders.sending(order, self._venue_now() // MS)
-        started = boot_ns()
+    async def _again(self, name: str) -> None:
+        """The venue takes an id again once its first order has ended: here it is never a second one."""
+        self._tell(OrderUnknown(self._venue, name, "this client id was sent before", self._wall()))
+
+    async def _placed(self, name: str, request: Request, begun: Begun | None, started: int) -> None:
         try:
-            await self._send(order, symbol, Lane.ENTRY if _adds(order) else Lane.SAFE)
+            await self._reply(name, request, begun)
         except (WireError, parse.ParseError, parse.BadNumber) as error:
             self._not_placed(name, error)
+        finally:
+            self.unsent.over(name)
         self.latencies.add(boot_ns() - started)
 
     async def _no(self, name: str, why: str) -> None:
         """Nothing of it left this machine."""
-        if self.unsent.told(name):
-            return
-        now = self._wall()
-        self._tell(OrderRejected(self._venue, name, f"denied: {why}", now, now))
+        told = self.unsent.told(name)
+        self.unsent.over(name)
+        if not told:
+            now = self._wall()
+            self._tell(OrderRejected(self._venue, name, f"denied: {why}", now, now))
 
     async def _withdrawn(self, name: str) -> None:
         """By our cancel, and no refusal of the venue: those are counted."""
@@ -118,8 +125,12 @@ class Trading(Asking, ABC):
         self._tell(OrderCanceled(self._venue, name, WITHDRAWN, Decimal(0), now, now))
 
     @abstractmethod
-    async def _send(self, order: OrderRequest, symbol: str, lane: Lane) -> None:
-        """Once, and note the reply. Raises WireError, ParseError, BadNumber."""
+    def _request(self, order: OrderRequest, symbol: str, lane: Lane) -> Request:
+        """Raises ParseError: the venue has no words for it."""
+
+    @abstractmethod
+    async def _reply(self, name: str, request: Request, begun: Begun | None) -> None:
+        """Note what comes of `_request`. Raises WireError, ParseError, BadNumber."""
 
     def _denied(self, order: OrderRequest, symbol: str) -> str:
         filters = self._filters.get(symbol)
@@ -144,21 +155,36 @@ class Trading(Asking, ABC):
         self._tell(OrderUnknown(self._venue, name, str(error), now))
 
     def cancel(self, instrument: str, client_order_id: str, venue_order_id: str) -> Coroutine[Any, Any, None]:
-        """As `submit`. An order that has not left is withdrawn in this call."""
-        if self.unsent.withdraw(client_order_id):
-            return self._withdrawn(client_order_id)
-        return self._canceled(instrument, client_order_id, venue_order_id)
+        """As `submit`: a cancel never leaves behind an order that was handed over after it. An order that has
+        not left is withdrawn in this call."""
+        try:
+            if self.unsent.withdraw(client_order_id):
+                return self._withdrawn(client_order_id)
+            request = self._cancel_request(self._symbol(instrument), client_order_id, venue_order_id)
+            begun = self._ask.rest.begin(request)
+        except Exception as error:
+            return raised(error)
+        return self._canceled(instrument, client_order_id, venue_order_id, request, begun)
 
-    async def _canceled(self, instrument: str, client_order_id: str, venue_order_id: str) -> None:
-        symbol = self._symbol(instrument)
+    async def _canceled(
+        self,
+        instrument: str,
+        client_order_id: str,
+        venue_order_id: str,
+        request: Request,
+        begun: Begun | None,
+    ) -> None:
         try:
             try:
-                await self._cancel(symbol, client_order_id, venue_order_id)
+                await self._cancel(client_order_id, request, begun)
             except WireError as error:
                 # Our order may have arrived behind its cancel.
                 if error.code not in errors.GONE or not await self.unsent.ended(client_order_id):
                     raise
-                await self._cancel(symbol, client_order_id, venue_order_id)
+                # Made anew: by now it may be known which of the venue's services has the order.
+                symbol = self._symbol(instrument)
+                again = self._cancel_request(symbol, client_order_id, venue_order_id)
+                await self._cancel(client_order_id, again, None)
         except (parse.ParseError, parse.BadNumber) as error:
             self._failed("cancel", client_order_id, error)
         except WireError as error:
@@ -170,8 +196,11 @@ class Trading(Asking, ABC):
                 return
             self._failed("cancel", client_order_id, error)
 
-    async def _cancel(self, symbol: str, client_order_id: str, venue_order_id: str) -> None:
-        row = await self._ask.cancel(symbol, client_order_id, venue_order_id)
+    def _cancel_request(self, symbol: str, client_order_id: str, venue_order_id: str) -> Request:
+        return self._ask.cancel_request(symbol, client_order_id, venue_order_id)
+
+    async def _cancel(self, client_order_id: str, request: Request, begun: Begun | None) -> None:
+        row = await self._ask.cancel(request, begun)
         filled = wire_count(row.executedQty, "executedQty")
         if row.status == "CANCELED" and filled == 0:
             # With fills the stream tells the end, behind them.

@@ -18,7 +18,7 @@ from services.venues.ccxt_venue import errors
 from services.venues.ccxt_venue.exact import LANE, Fence, ForbiddenHost, open_exchange
 from services.venues.ccxt_venue.sockets import Sockets
 from services.venues.wire.budget import Budget, Lane, Window
-from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.errors import ErrorKind, WireError, retry_after
 from services.venues.wire.unsent import Unsent
 
 UNIFIED = frozenset(
@@ -273,8 +273,8 @@ class Door:
         """The status decides before any dialect reads the body: nothing of the request was executed."""
         if status not in (418, 429):
             return
-        said = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
-        seconds = float(said) if said.isdigit() and len(said) <= 6 else PAUSE_S
+        stated = retry_after({name.lower(): value for name, value in headers.items()})
+        seconds = PAUSE_S if stated is None else stated
         self._pause(seconds)
         raise WireError(
             ErrorKind.THROTTLED, f"asked to wait {seconds:g} s", status=status, retry_after_s=seconds

@@ -20,6 +20,8 @@ from services.venues.wire.rest import Rest, Timings
 from services.venues.wire.secret import Secret
 from services.venues.wire.stream import Habits, Stream
 
+MS = 1_000_000
+
 
 def build_ftx(
     name: str,
@@ -45,16 +47,28 @@ def build_ftx(
     tls = ssl.create_default_context() if settings.rest.startswith("https") else None
     offset = ClockOffset()
 
-    # Authentication uses the wall's time on both sides: a simulated market may have a time of its own.
-    signs = wall if wall is not None else wall_ns
-    dialect = FtxDialect(settings.rest, settings.key, held, settings.subaccount, lambda: signs() // 1_000_000)
+    told = market_time or wall or steady_ns
+    plain = wall if wall is not None else wall_ns
+
+    def signs() -> int:
+        """Our own server authenticates by the wall's time, since its market may have another (RUNTIME 6);
+        any other by the time that it tells."""
+        if settings.extensions:
+            return plain()
+        return told() + int((offset.offset_ms(boot_ns()) or 0.0) * MS)
+
+    async def resync() -> None:
+        offset.forget()
+        await venue.resync()
+
+    dialect = FtxDialect(settings.rest, settings.key, held, settings.subaccount, lambda: signs() // MS)
     spent = budget if budget is not None else Budget(WINDOWS)
     if bans is not None:
-        spent.pause(boot_ns() + bans.left_ms(settings.rest, signs() // 1_000_000) * 1_000_000)
+        spent.pause(boot_ns() + bans.left_ms(settings.rest, plain() // MS) * MS)
 
     def paused(seconds: float) -> None:
         if bans is not None:
-            bans.note(settings.rest, seconds, signs() // 1_000_000)
+            bans.note(settings.rest, seconds, plain() // MS)
 
     pool = Pool(transport_maker(tls if tls is not None else False))
     rest = Rest(
@@ -64,6 +78,7 @@ def build_ftx(
         pool,
         timings=timings,
         random=random.random,
+        resync=resync,
         on_pause=paused,
     )
 
@@ -78,7 +93,7 @@ def build_ftx(
             tls=tls if settings.stream.startswith("wss") else None,
         )
 
-    return make(
+    venue = make(
         name,
         settings,
         FtxRest(rest),
@@ -87,6 +102,7 @@ def build_ftx(
         offset,
         make_stream=make_stream,
         close=pool.close,
-        wall=market_time or wall or steady_ns,
+        wall=told,
         signs=signs,
     )
+    return venue

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from services.venues.wire.errors import ErrorKind, WireError
+from collections.abc import Mapping
+
+from services.venues.wire.errors import ErrorKind, WireError, retry_after
 
 TOO_OLD = "Timestamp too far from current time"
 DUPLICATE = "Duplicate client order ID"
@@ -27,14 +29,17 @@ _UNKNOWN = (
     "An unexpected error occurred",
 )
 THROTTLED_WAIT_S = 0.2
-"""Limits hold for windows of 200 ms; the dialect names no time to wait."""
+"""Limits hold for windows of 200 ms; the dialect itself names no time to wait, what stands before it may."""
 
 
-def refusal(status: int, text: str) -> WireError:
+def refusal(status: int, text: str, headers: Mapping[str, str]) -> WireError:
     """The error of a reply without success. A 5xx that is not understood may have been executed."""
     shown = text[:300] or f"HTTP {status}"
     if status == 429 or text.startswith(_THROTTLED):
-        return WireError(ErrorKind.THROTTLED, shown, status=status, code=text, retry_after_s=THROTTLED_WAIT_S)
+        wait = retry_after(headers)
+        if wait is None and "orders per" not in text:  # a limit of orders alone: cancels go on
+            wait = THROTTLED_WAIT_S
+        return WireError(ErrorKind.THROTTLED, shown, status=status, code=text, retry_after_s=wait)
     if text.startswith(_UNKNOWN) or status >= 500 or status == 408:
         return WireError(ErrorKind.UNKNOWN, shown, status=status, code=text)
     if status in (401, 403) or text.startswith(_AUTH):

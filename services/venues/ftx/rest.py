@@ -79,8 +79,8 @@ class FtxDialect:
                 envelope = _HEAD.decode(reply.body)
             except UNREADABLE as error:
                 return WireError(ErrorKind.UNKNOWN, f"{request.path}: no envelope ({error})", status=200)
-            return None if envelope.success else errors.refusal(reply.status, envelope.error)
-        return errors.refusal(reply.status, _error_text(reply.body))
+            return None if envelope.success else errors.refusal(reply.status, envelope.error, reply.headers)
+        return errors.refusal(reply.status, _error_text(reply.body), reply.headers)
 
     def usage(self, reply: Reply) -> Mapping[str, int]:
         """The dialect has no such headers."""

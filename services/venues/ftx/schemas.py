@@ -241,6 +241,8 @@ class Shown(Struct, frozen=True):
 class Step(Struct, frozen=True):
     now: int
     """Market time, ns."""
+    world: str
+    """Digest of all that shapes the served market."""
     next: int | None
     told: str
     """What the account was told, by the name of its kind; empty = nothing, time is where it was asked for."""

@@ -34,6 +34,7 @@ from services.venues.wire.errors import WireError
 from services.venues.wire.latency import Latencies
 from services.venues.wire.rest import Begun, Request
 from services.venues.wire.unsent import WITHDRAWN
+from services.venues.work import raised
 
 ORPHAN_WAIT_S = 0.5
 """A fill whose order nobody has named waits so long for our own reply before the venue is asked."""
@@ -83,7 +84,7 @@ class Trading:
             return self._placed(name, request, self._api.rest.begin(request), started)
         except Exception as error:
             self.unsent.over(name)
-            return _raised(error)
+            return raised(error)
 
     async def _placed(self, name: str, request: Request, begun: Begun | None, started: int) -> None:
         try:
@@ -122,7 +123,7 @@ class Trading:
             request = cancel_request(client_order_id, venue_order_id)
             return self._canceled(client_order_id, venue_order_id, request, self._api.rest.begin(request))
         except Exception as error:
-            return _raised(error)
+            return raised(error)
 
     async def _withdrawn(self, name: str) -> None:
         """By our cancel, and no refusal of the venue: those are counted."""
@@ -271,11 +272,6 @@ class Trading:
         except WireError as error:
             # It goes on waiting here; the next read of the account tells it too.
             self._failed("query", str(order_id), error)
-
-
-async def _raised(error: Exception) -> None:
-    """In the task's own time: `Work` tells of it."""
-    raise error
 
 
 def _reason(error: Exception) -> str:

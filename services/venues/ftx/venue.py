@@ -91,7 +91,7 @@ class FtxVenue:
         wall: Callable[[], int] = steady_ns,
         signs: Callable[[], int] = time.time_ns,
     ) -> None:
-        """`wall` stamps what is told; `signs` is the wall's time in ns, which a log-in is signed with."""
+        """`wall` stamps what is told; `signs` is the time in ns which a log-in is signed with."""
         check_hosts(settings)
         self.name = name
         self._work = Work(name, self._down)

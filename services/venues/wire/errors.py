@@ -6,6 +6,7 @@ acknowledged, and it is never followed by a second send (SEMANTICS 7).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
@@ -32,6 +33,18 @@ class ErrorKind(StrEnum):
     def executed(self) -> bool:
         """Whether an order sent this way may live."""
         return self is ErrorKind.UNKNOWN
+
+
+LONGEST_WAIT_S = 3 * 86_400.0 + 60
+"""The longest ban that any venue hands out; a longer wait was stated by a mistaken clock."""
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds for which a reply asks to be left alone; None = it names none that can be read."""
+    stated = headers.get("retry-after", "")
+    if not (stated.isascii() and stated.isdigit() and len(stated) <= 7):
+        return None
+    return min(float(stated), LONGEST_WAIT_S)
 
 
 class WireError(Exception):

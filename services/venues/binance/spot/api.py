@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from services.venues.binance import schemas as wire
-from services.venues.binance.rest import LIMIT_NAMES, ORDERS_1D, ORDERS_10S, WEIGHT, Calls
+from services.venues.binance.rest import LIMIT_NAMES, ORDERS_1D, ORDERS_10S, WEIGHT, Calls, sending
 from services.venues.binance.spot import schemas as spot
 from services.venues.wire.budget import Lane
-from services.venues.wire.rest import Rest
+from services.venues.wire.rest import Begun, Request, Rest
 
 R = TypeVar("R")
 PAGE = 1_000
@@ -112,27 +112,18 @@ class SpotApi:
 
     # Orders.
 
-    async def place(self, body: Mapping[str, str], lane: Lane) -> wire.Order:
-        row = await self._calls.send(
-            spot.Order,
-            "POST",
-            "/api/v3/order",
-            body,
-            lane,
-            weights=ORDER_WEIGHTS,
-            order=body["newClientOrderId"],
-        )
-        return row.plain()
+    async def place(self, request: Request, begun: Begun | None = None) -> wire.Order:
+        """`request`: of `order_request`; `begun`: what `rest.begin` made of it."""
+        return (await self._calls.send(spot.Order, request, begun)).plain()
 
-    async def cancel(self, symbol: str, client_order_id: str, order_id: str) -> wire.Order:
+    def cancel_request(self, symbol: str, client_order_id: str, order_id: str) -> Request:
         """By the venue's id where it is known, else by ours."""
         query = {"symbol": symbol}
         query |= {"orderId": order_id} if order_id else {"origClientOrderId": client_order_id}
-        path, weights = "/api/v3/order", {WEIGHT: 1}
-        row = await self._calls.send(
-            spot.Order, "DELETE", path, query, Lane.SAFE, weights=weights, repeat=True
-        )
-        return row.plain()
+        return sending("DELETE", "/api/v3/order", query, Lane.SAFE, weights={WEIGHT: 1}, repeat=True)
+
+    async def cancel(self, request: Request, begun: Begun | None = None) -> wire.Order:
+        return (await self._calls.send(spot.Order, request, begun)).plain()
 
     async def _signed(
         self,
@@ -144,3 +135,9 @@ class SpotApi:
         lane: Lane = Lane.DATA,
     ) -> R:
         return await self._calls.get(kind, path, query, weight=weight, signed=True, lane=lane)
+
+
+def order_request(query: Mapping[str, str], lane: Lane) -> Request:
+    """A new order, `parse.order_query`."""
+    name = query["newClientOrderId"]
+    return sending("POST", "/api/v3/order", query, lane, weights=ORDER_WEIGHTS, order=name)

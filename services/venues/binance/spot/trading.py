@@ -11,13 +11,14 @@ from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.venues.binance import parse
 from services.venues.binance.spot import frames as words
-from services.venues.binance.spot.api import SpotApi
+from services.venues.binance.spot.api import SpotApi, order_request
 from services.venues.binance.spot.filters import SpotFilters
 from services.venues.binance.spot.parse import order_query
 from services.venues.binance.trading import Trading
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import wire_count, wire_decimal
+from services.venues.wire.rest import Begun, Request
 
 KEEP = 1_000
 """Transfers remembered."""
@@ -56,8 +57,11 @@ class SpotTrading(Trading):
         self.transfers: dict[str, TransferBooked] = {}
         """Heard on this process's streams, oldest first."""
 
-    async def _send(self, order: OrderRequest, symbol: str, lane: Lane) -> None:
-        self.orders.placed(await self._api.place(order_query(order, symbol), lane), order.client_order_id)
+    def _request(self, order: OrderRequest, symbol: str, lane: Lane) -> Request:
+        return order_request(order_query(order, symbol), lane)
+
+    async def _reply(self, name: str, request: Request, begun: Begun | None) -> None:
+        self.orders.placed(await self._api.place(request, begun), name)
 
     async def arm(self, timeout_ms: int) -> None:
         """The venue has no such switch: that is told, never taken for armed."""
