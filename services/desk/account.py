@@ -27,6 +27,8 @@ OVERLAP_S = 10
 
 def ask(core: DeskCore, venue: str, why: str) -> None:
     """Ask for a fresh read; one at a time per venue, again when it was not answered."""
+    if venue not in core.account_venues():
+        return
     book = core.state.venue(venue)
     if book.asked and core.now - book.asked_ts < READ_TIMEOUT_S * SECOND and why == "timer":
         # Looked at again when that question has had its time: an answer may be lost.

@@ -121,6 +121,20 @@ class DeskCore:
             }
         )
 
+    def account_venues(self) -> tuple[str, ...]:
+        """Venues with an account of ours. Of one that has said that there is none (market data alone) nothing
+        is unknown, as long as our own books hold nothing there either."""
+        return tuple(venue for venue in self.settings.venues if not self._barren(venue))
+
+    def _barren(self, venue: str) -> bool:
+        book = self.state.venues.get(venue)
+        if book is None or book.facts is None or book.facts.account:
+            return False
+        ours = self.ledger.state.accounts.get(venue)
+        if ours is None or not book.opened:
+            return True
+        return not any(ours.balances.values()) and not any(held.size for held in ours.positions.values())
+
     def catch_up(self) -> None:
         """Do what this turn has put off, in its order, and what that puts off in turn."""
         later = self.later

@@ -33,7 +33,7 @@ def accounts(core: DeskCore, *, marks_of_all: bool = True) -> dict[str, AccountI
             listing=core.listing,
             marks_of_all=marks_of_all,
         )
-        for venue in core.settings.venues
+        for venue in core.account_venues()
     }
 
 

@@ -48,12 +48,13 @@ def crossable(core: DeskCore) -> tuple[Instrument, ...]:
 def inventory(core: DeskCore, params: Cross) -> tuple[Stock, ...]:
     """The coins that the perps are settled in and, where spot is traded, its own that anybody holds; each on
     the venues where one of them is."""
-    listed = crossable(core)
+    ours = core.account_venues()
+    listed = [each for each in crossable(core) if each.venue in ours]
     uses = [(each.settle, each.venue) for each in listed if each.is_perp]
     spot = [each for each in listed if params.spot and not each.is_perp]
     settled = dict.fromkeys(coin for coin, _ in uses)
     balances = {}
-    for venue in core.settings.venues:
+    for venue in ours:
         account = core.ledger.account(venue)
         read = account.balance_ts
         fresh = read is not None and core.now - read < core.picture.balance_limit_ns

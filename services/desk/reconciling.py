@@ -22,7 +22,7 @@ WAIT_S = 10
 
 def begin(core: DeskCore, submit: Submitter, command: str) -> None:
     """Every venue is asked in this turn; `on_read` hears the answers."""
-    reads = {venue: core.state.venue(venue).request + 1 for venue in core.settings.venues}
+    reads = {venue: core.state.venue(venue).request + 1 for venue in core.account_venues()}
     core.state.reconciles[command] = ReadWait(reads, core.now + WAIT_S * SECOND)
     submit.asks.extend(Ask(venue, "reconcile") for venue in reads)
     core.set_timer(f"{TIMER} {command}", core.now + WAIT_S * SECOND)

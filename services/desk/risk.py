@@ -7,7 +7,6 @@ pair machine's protective exits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 
 from services.desk import (
@@ -52,7 +51,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     stale = _freshness(core, books, margins)
     pegs.watch(core, books)
     ladder.climb(core, submit, books, margins)
-    total = _whole(core, margins)
+    total = merge_margins(margins.values())
     _breaker(core, submit, total, stale)
     _short_legs(core, submit)
     _naked(core)
@@ -86,17 +85,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
 def equity(core: DeskCore) -> Decimal | None:
     """Equity of all accounts at fresh figures, USD; None = unknown."""
     books = gatekeeping.accounts(core, marks_of_all=False)
-    return _whole(core, {venue: account_margin(book) for venue, book in books.items()}).equity
-
-
-def _whole(core: DeskCore, margins: Mapping[str, Margin]) -> Margin:
-    """Over all accounts; a venue that says it has none of ours (market data alone) holds nothing unknown."""
-    return merge_margins(margin for venue, margin in margins.items() if _has_account(core, venue))
-
-
-def _has_account(core: DeskCore, venue: str) -> bool:
-    book = core.state.venues.get(venue)
-    return book is None or book.facts is None or book.facts.account
+    return merge_margins(account_margin(book) for book in books.values()).equity
 
 
 # -- freshness -------------------------------------------------------------------------------------------
@@ -169,7 +158,7 @@ def _overdue_starts(core: DeskCore) -> None:
 
 
 def _breaker(core: DeskCore, submit: Submitter, total: Margin, stale: bool) -> None:
-    opened = [core.state.venue(venue).opened for venue in core.settings.venues if _has_account(core, venue)]
+    opened = [core.state.venue(venue).opened for venue in core.account_venues()]
     if not opened:
         return  # no account of ours anywhere: there is nothing to lose
     if not all(opened):

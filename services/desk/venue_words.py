@@ -6,8 +6,9 @@ Nothing is decided here but the venue's error rate and when a failed question is
 from __future__ import annotations
 
 from services.desk import account, deadman, error_rate
-from services.desk.core import DeskCore
+from services.desk.core import UNREAD, DeskCore
 from services.desk.state import VenueDesk
+from services.desk.tripping import STALE
 from services.domain.enums import Severity
 from services.domain.instrument import Instrument
 from services.domain.venue_events import InstrumentsListed, RequestFailed, VenueClock, VenueFacts
@@ -20,6 +21,10 @@ READ, CANCEL = "read", "cancel"
 def on_facts(core: DeskCore, facts: VenueFacts) -> None:
     """Capabilities hold until the next connect tells them anew."""
     core.state.venues.setdefault(facts.venue, VenueDesk()).facts = facts
+    if facts.venue not in core.account_venues():
+        # No account, so nothing is read there, and nothing waits for it.
+        for cause in (UNREAD, STALE):
+            core.good_cause(cause, f"venue:{facts.venue}")
     core.cap_rates()
     for spec in core.instruments.values():
         if spec.venue == facts.venue:

@@ -80,18 +80,28 @@ async def started_findings(name: str, venue: LiveVenue, settings: Settings) -> t
         )
         if not there
     ]
-    no_orders = not can.orders and settings.mode != "paper"
+    # Without a key it is there for its market alone, by the profile's own word; whether anybody trades at all
+    # is `keys`.
+    no_orders = can.account and not can.orders and settings.mode != "paper"
     rows.append(
         row(
             name,
             "capabilities",
             Verdict.STOP if no_orders else Verdict.WARN if lacking else Verdict.OK,
             f"lacks {', '.join(lacking)}" if lacking else "orders, stops, dead-man's switch, history",
-            "give the profile a key and its secret" if no_orders else "",
+            "see the rows of its account" if no_orders else "",
         )
     )
     rows += needed(name, can, settings)
     return tuple(rows)
+
+
+def keys(wires: Mapping[str, VenueWire], mode: str) -> tuple[Finding, ...]:
+    """Over all venues: somebody has to take our orders. On paper none is asked."""
+    if mode == "paper" or not wires or any(wire.key for wire in wires.values()):
+        return ()
+    text = f"none for any venue of the profile ({', '.join(wires)}): nothing can be traded"
+    return (row(HERE, "keys", Verdict.STOP, text, "give a venue a key and its secret"),)
 
 
 def stops(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -130,6 +140,7 @@ async def all_findings(
     if settings.mode != "sim" and not settings.wires:
         remedy = f"name each in a table [profiles.{settings.profile}.venue.NAME]"
         rows.append(row(HERE, "venues", Verdict.STOP, f"mode {settings.mode} and no venue", remedy))
+    rows += keys(settings.wires, settings.mode)
     asked = (_venue(name, wire, settings, environ, redactor) for name, wire in settings.wires.items())
     for found in await asyncio.gather(*asked):
         rows += found

@@ -127,7 +127,7 @@ class LiveEngine:
 
         Raises ProductError (exit 2).
         """
-        found = list(local_findings(self.layout, self.settings))
+        found = [*local_findings(self.layout, self.settings), *doctor.keys(self.wires, self.settings.mode)]
         for name, venue in self.venues.items():
             try:
                 found += await doctor.started_findings(name, venue, self.settings)

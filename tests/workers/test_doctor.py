@@ -20,7 +20,7 @@ from services.settings.venues import VenueWire
 from services.store.migrate import open_store
 from services.venues.live import Finding, Verdict
 from services.workers import machine
-from services.workers.doctor import all_findings
+from services.workers.doctor import all_findings, keys
 from services.workers.live_engine import LiveEngine
 from services.workers.wires import account_names, secret_of
 from tests.simserver.served import KEY, LONG_S, serving
@@ -97,6 +97,26 @@ async def test_live_is_refused_by_any_row_that_stops_and_sim_by_none_but_the_key
                     await engine.examine()
             finally:
                 await engine.close_venues()
+
+
+async def test_a_venue_without_a_key_is_market_data_as_long_as_another_has_one(tmp_path: Path) -> None:
+    async with serving() as (_, server):
+        one = settings(server.ports["alpha"], "live")
+        alone = replace(one, wires={"alpha": replace(one.wires["alpha"], key="")})
+        found = await rows(tmp_path, alone)
+        assert found["keys"].verdict is Verdict.STOP
+        assert found["capabilities"].verdict is Verdict.WARN
+        assert "lacks orders" in found["capabilities"].text
+        both = {**one.wires, "beta": settings(server.ports["beta"], key="").wires["alpha"]}
+        assert keys(both, "live") == ()
+        assert keys(alone.wires, "paper") == ()
+        engine = LiveEngine(StateLayout(tmp_path), alone, "test", SECRET, Redactor())
+        try:
+            await engine.start()
+            with pytest.raises(ProductError, match="nothing can be traded"):
+                await engine.examine()
+        finally:
+            await engine.close_venues()
 
 
 async def test_no_secret_a_wrong_one_and_nobody_there(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ class Figures:
         self.token = moment(core, self.cache.step_ns)
         self.limits: tuple[LimitView, ...] | None = None
         """As rows, once they have been asked for (`limits.limit_views`)."""
-        venues = core.settings.venues
-        self.opened = all(is_open(core, venue) for venue in venues)
+        venues = core.account_venues()
+        self.opened = bool(venues) and all(is_open(core, venue) for venue in venues)
         self.books: dict[str, AccountInput] = {}
         """At fresh figures; stale ones are None inside."""
         self.margins: dict[str, Margin] = {}
@@ -82,7 +82,8 @@ class Figures:
 
     def holds(self, venue: str) -> bool:
         """A position of ours is open there."""
-        return self.last_margins[venue].anything_open
+        margin = self.last_margins.get(venue)
+        return margin is not None and margin.anything_open
 
     def stale(self, venue: str) -> bool:
         """Its account cannot be valued at fresh figures."""

@@ -93,7 +93,7 @@ def slippage_bps(core: DeskCore, instrument: str, side: Side, quantity: Decimal)
 def _doubts(figures: Figures) -> list[str]:
     """What makes the picture of the dialog less than sure."""
     core = figures.core
-    doubts = [f"{venue}: never read" for venue in core.settings.venues if not is_open(core, venue)]
+    doubts = [f"{venue}: never read" for venue in figures.books if not is_open(core, venue)]
     for venue in core.settings.venues:
         if is_open(core, venue) and figures.stale(venue):
             doubts.append(f"{venue}: figures are stale")

@@ -84,7 +84,8 @@ def _data_fresh(figures: Figures) -> LimitView:
     limit = core.picture.stretched(core.settings.fresh.heartbeat_s * SECOND)
     ages = {venue: core.picture.venue_age(venue, figures.now) for venue in core.settings.venues}
     limit_ms = Decimal(limit // MILLISECOND)
-    never = [venue for venue, age in ages.items() if age is None or not is_open(core, venue)]
+    ours = figures.books
+    never = [each for each, age in ages.items() if age is None or (each in ours and not is_open(core, each))]
     if never or not ages:
         return LimitView(
             name="data fresh",
@@ -99,7 +100,9 @@ def _data_fresh(figures: Figures) -> LimitView:
     worst = max(known, key=lambda venue: known[venue])
     value = Decimal(known[worst] // MILLISECOND)
     stale = [
-        venue for venue in known if figures.stale(venue) or not core.picture.connected(venue, figures.now)
+        each
+        for each in known
+        if (each in ours and figures.stale(each)) or not core.picture.connected(each, figures.now)
     ]
     text = f"{worst} {value} ms of {limit_ms} ms"
     if stale:

@@ -117,6 +117,8 @@ def dot(figures: Figures, venue: str) -> VenueDot:
     if is_open(core, venue) and level(agreed, picture.balance_limit_ns) == STALE:
         text = text or "the account was not read in time"
         found = STALE
+    elif venue not in figures.books:
+        text = text or "market data alone: no account of ours"
     elif not is_open(core, venue):
         found, text = STALE, "the account has not been read yet"
     elif figures.stale(venue):
