@@ -176,6 +176,8 @@ class Lockstep:
         self.venues: dict[str, SteppedFtx] = {}
         self._mails: dict[str, Mail] = {}
         self.steps = 0
+        self.world = ""
+        """Digest of the served world, once a step was taken: decisions of another one are no comparison."""
         self.engine = LiveEngine(
             layout, settings, code, environ, redactor, build=self._build, wall=self._clock
         )
@@ -274,6 +276,7 @@ class Lockstep:
     async def _ask(self, until: int) -> Step:
         self.steps += 1
         word = await next(iter(self.venues.values())).step(until)
+        self.world = word.world
         self._clock.now = word.now
         self.engine.session.queue.tick(word.now)
         return word

@@ -28,12 +28,14 @@ from services.store.journal import DECISION
 from services.store.replay import JournalReader
 from services.venues.ftx.sign import signature
 from services.venues.sim.facts import LATENCY_NS, MS, NS
+from services.venues.sim.world import World
 from services.workers.lockstep import Lockstep
 from services.workers.simserver.worlds import served_world
 from tests.e2e.builders import PROGRAM, environment
 
 KEY, SECRET = "trader", "lock and step"
 SCENARIO, SEED = "funding-harvest", 1
+HERE = Path(__file__).parents[2]
 _ADDRESS = re.compile(r"(\w+) (http://127\.0\.0\.1:\d+)/api (ws://127\.0\.0\.1:\d+/ws/)")
 
 Row = tuple[str, ...]
@@ -52,9 +54,13 @@ def note(folder: Path) -> SessionNote:
     return SessionNote(pid="1", speed="max", state_dir=str(folder))
 
 
+def the_world() -> World:
+    return served_world(SCENARIO, SEED, step_s=None, synthetic=0, start=None)
+
+
 def in_process(folder: Path, settings: Settings, seconds: int) -> None:
     """Its journal is left in the folder."""
-    world = served_world(SCENARIO, SEED, step_s=None, synthetic=0, start=None)
+    world = the_world()
     session = Session(StateLayout(folder), world, settings, "test")
     session.open(note(folder))
     session.exchange.set_latency(LATENCY_NS)
@@ -87,6 +93,7 @@ async def _over_sockets(folder: Path, settings: Settings, seconds: int) -> int:
         await both.run(both.engine.session.queue.now + seconds * NS)
     finally:
         assert await both.close()
+    assert both.world == the_world().digest, "two worlds cannot be compared"
     return both.steps
 
 
@@ -107,12 +114,17 @@ def set_leverage(wire: VenueWire, times: int) -> None:
 
 @contextlib.contextmanager
 def served() -> Iterator[dict[str, VenueWire]]:
-    """The program itself, on free ports of this machine."""
+    """The program itself, on free ports of this machine; of this checkout, whatever the environment holds.
+
+    It ran another checkout's once: a world that only one side had was looked for as a wrong number.
+    """
     words = (
         "sim", "--port", "0", "--lockstep", "--scenario", SCENARIO, "--seed", str(SEED), "--scenario-time",
         "--latency", str(LATENCY_NS // MS), "--key", KEY, "--secret", SECRET,
     )  # fmt: skip
-    with subprocess.Popen([*PROGRAM, *words], env=environment(), stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        [*PROGRAM, *words], env=environment(PYTHONPATH=str(HERE)), stdout=subprocess.PIPE, text=True
+    ) as child:
         try:
             assert child.stdout is not None
             line = child.stdout.readline()

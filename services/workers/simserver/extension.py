@@ -45,6 +45,7 @@ def step(q: Question) -> Any:
     told = q.house.step(q.seat, until)
     return {
         "now": q.house.now,
+        "world": q.house.digest,
         "next": q.seat.queue.next_due(),
         "told": "" if told is None else type(told).__name__,
         "venue": getattr(told, "venue", ""),

@@ -213,6 +213,7 @@ class House:
         `late_ns`: how long ago the world's start was, so that market time agrees with the wall's.
         """
         self.world = world
+        self.digest = world.digest
         self.keys = {key.key: key for key in keys}
         self.lockstep = lockstep
         self.stepped = False

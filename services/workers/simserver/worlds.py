@@ -15,7 +15,8 @@ def served_world(
 ) -> World:
     """`start`: market time at which it begins, ns; None = the scenario's own. Raises ValueError.
 
-    Beside the simulator's instruments every venue lists BTC-PERP and ETH-PERP, settled in USD, and BTC/USDT.
+    Beside the simulator's instruments every venue lists BTC-PERP and ETH-PERP, settled in USD and paying
+    funding each hour as that exchange did (ftx.md 5, 8), and BTC/USDT.
     """
     world = make_world(scenario, seed, DEFAULT_STEP_S if step_s is None else step_s, synthetic)
     listed = [
@@ -23,8 +24,8 @@ def served_world(
         for venue in world.venues
         for instrument in (
             *(each for each in world.instruments if each.venue == venue),
-            perp(venue, "BTC-PERP", "BTC", "USD"),
-            perp(venue, "ETH-PERP", "ETH", "USD"),
+            perp(venue, "BTC-PERP", "BTC", "USD", 1),
+            perp(venue, "ETH-PERP", "ETH", "USD", 1),
             spot(venue, "BTC/USDT", "BTC", "USDT"),
         )
     ]
