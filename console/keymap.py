@@ -69,6 +69,7 @@ KEYS: tuple[Key, ...] = (
         "Open or close the detail of the selected row",
         "move",
         6,
+        needs="detail",
     ),
     Key("filter", "slash", "filter", "/", "filter", "Show only rows that contain a text", "move", 9),
     Key("sort", "s", "sort", "s", "sort", "The next order of this pane's rows", "move", 10, needs="sorts"),

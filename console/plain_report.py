@@ -62,8 +62,42 @@ def report(answer: Row) -> str:
     ):
         shown = [[word(row["name"]), *(cell(key, row) for key, _ in METRICS)] for row in rows_of]
         lines += ["", table((f"<{title}", *(head for _, head in METRICS)), shown, f"{title}: none")]
+    for title, heads, shown in (coins(answer), rates(answer)):
+        lines += ["", table((f"<{title}", *heads), shown, "")] if shown else []
     lines += ["", *answer["notes"]] if answer["notes"] else []
     return "\n".join(lines)
+
+
+def coins(answer: Row) -> tuple[str, tuple[str, ...], list[list[str]]]:
+    """What the accounts held, coin by coin, at both ends of the period; a title, its columns, the rows."""
+    rows = [
+        [
+            f"{word(one['coin'])} {word(one['account'])}",
+            figure(one["start"], 2),
+            figure(one["end"], 2),
+            figure(one["index_start"], 4),
+            figure(one["index_end"], 4),
+        ]
+        for one in answer["coins"]
+    ]
+    return "Coins held, with open profit", ("before", "after", "$ before", "$ after"), rows
+
+
+def rates(answer: Row) -> tuple[str, tuple[str, ...], list[list[str]]]:
+    """What funding each instrument settled in the period."""
+    rows = [
+        [
+            word(one["instrument"]),
+            str(one["settlements"]),
+            *(_bps(one[key]) for key in ("mean", "least", "most")),
+        ]
+        for one in answer["rates"]
+    ]
+    return "Funding settled, bps per 8 h", ("times", "mean", "least", "most"), rows
+
+
+def _bps(value: object) -> str:
+    return figure(str(value), 2, sign=True)
 
 
 def cell(key: str, row: Row) -> str:

@@ -96,6 +96,12 @@ def table_of(answer: Mapping[str, Any]) -> str:
             for figure, value in row.items():
                 if figure != "name":
                     write((section, row["name"], figure, _cell(value)))
+    for section, names in (("coins", ("coin", "account")), ("rates", ("instrument",))):
+        for row in answer[section]:
+            called = " ".join(row[name] for name in names)
+            for figure, value in row.items():
+                if figure not in names:
+                    write((section, called, figure, _cell(value)))
     for ts, equity, unit, down in answer["curve"]:
         for figure, value in (("equity", equity), ("unit", unit), ("drawdown", down)):
             write(("curve", ts, figure, _cell(value)))

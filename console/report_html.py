@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from console.plain import clock, figure, word
-from console.plain_report import METRICS, PARTS, cell, interval, money, ratio, share
+from console.plain_report import METRICS, PARTS, cell, coins, interval, money, rates, ratio, share
 
 Row = Mapping[str, Any]
 
@@ -64,6 +64,8 @@ def page(answer: Row) -> str:
         heads = ("", *(head for _, head in METRICS))
         shown = [(word(row["name"]), *(cell(key, row) for key, _ in METRICS)) for row in rows]
         parts += [f"<h2>{heading}</h2>", _table(heads, shown) if shown else "<p class=muted>None.</p>"]
+    for heading, heads, found in (coins(answer), rates(answer)):
+        parts += [f"<h2>{heading}</h2>", _table(("", *heads), found)] if found else []
     parts += [f"<p class=muted>{escape(note)}</p>" for note in answer["notes"]]
     parts.append("</body></html>")
     return "\n".join(parts) + "\n"

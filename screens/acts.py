@@ -109,6 +109,9 @@ class ConsoleScreen(Touring, inherit_bindings=False):
     def action_detail(self) -> None:
         if self.room.detail(self.active, self.panes[self.active].cursor.key, self):
             return
+        if not self.drawer_open and self.views and not self.contents.spec(self.active).detail:
+            self.say("all that is known stands here")
+            return
         if self.plan.tabs or self.plan.size in self.contents.spec(self.active).foot:
             self.contents.expanded = not self.contents.expanded
             self.draw_panes()

@@ -24,11 +24,11 @@ _DRAW = {
 class HealthRoom(Room):
     name = "health"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
-        PaneSpec("venues", "Venues"),
-        PaneSpec("process", "Process", table="health.process"),
-        PaneSpec("store", "Store", table="health.store"),
-        PaneSpec("channels", "Channels"),
-        PaneSpec("findings", "Findings"),
+        PaneSpec("venues", "Venues", columns=health.VENUE_NAMES),
+        PaneSpec("process", "Process", table="health.process", detail=False),
+        PaneSpec("store", "Store", table="health.store", detail=False),
+        PaneSpec("channels", "Channels", detail=False),
+        PaneSpec("findings", "Findings", detail=False),
     )
 
     def topics(self) -> tuple[str, ...]:

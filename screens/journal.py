@@ -8,6 +8,7 @@ from typing import ClassVar
 from screens import layout
 from screens.draw import journal
 from screens.frame import Content
+from screens.ink import Line
 from screens.layout import Rect, SizeClass
 from screens.room import Host, Look, PaneSpec, Room
 from services.views.journal import KINDS, JournalView, topic_of
@@ -17,7 +18,7 @@ class JournalRoom(Room):
     name = "journal"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
         PaneSpec("rows", "Journal", telling=True),
-        PaneSpec("chain", "Chain"),
+        PaneSpec("chain", "Chain", detail=False),
     )
     steers: ClassVar[frozenset[str]] = frozenset({"rows"})
 
@@ -46,6 +47,9 @@ class JournalRoom(Room):
         if pane == "chain":
             return journal.chain(view, self.about, look.width)
         return journal.rows(view, look.width, look.context)
+
+    def drawer(self, pane: str, key: str, look: Look) -> list[Line]:
+        return journal.drawer(self.view, key, look.width) if pane == "rows" and self.view is not None else []
 
     def tab(self, pane: str, views: Mapping[str, object]) -> tuple[str, str]:
         if pane == "rows" and self.kind != KINDS[0]:

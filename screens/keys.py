@@ -25,7 +25,8 @@ class Key(Struct, frozen=True):
     ink: str = "*accent"
     needs: str = ""
     """The footer offers it only where there is: `sorts` more than one order, a `strategy` of the selected
-    row, an open `alert`, a selected `row`, `legs` that the row pairs. The key itself always answers."""
+    row, an open `alert`, a selected `row`, one with a `detail`, `legs` that it pairs. The key itself always
+    answers."""
     on: tuple[str, ...] = ()
     """Screens on which it does something; empty = on every one."""
     panes: tuple[str, ...] = ()

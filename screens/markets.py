@@ -29,11 +29,11 @@ class MarketsRoom(Room):
     name = "markets"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
         PaneSpec("instruments", "Markets", sorts=markets.SORTS, columns=markets.NAMES, table="markets.rows"),
-        PaneSpec("book", "Book", table="book.asks book.bids"),
-        PaneSpec("candles", "Candles", table="book.candles"),
-        PaneSpec("basis", "Basis", table="book.candles"),
-        PaneSpec("rates", "Funding", table="book.settled"),
-        PaneSpec("spreads", "Spread", table="book.spreads"),
+        PaneSpec("book", "Book", table="book.asks book.bids", detail=False),
+        PaneSpec("candles", "Candles", table="book.candles", detail=False),
+        PaneSpec("basis", "Basis", table="book.candles", detail=False),
+        PaneSpec("rates", "Funding", table="book.settled", detail=False),
+        PaneSpec("spreads", "Spread", table="book.spreads", detail=False),
     )
 
     def __init__(self) -> None:

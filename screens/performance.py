@@ -19,9 +19,15 @@ class PerformanceRoom(Room):
     name = "performance"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
         PaneSpec("equity", "Equity", telling=True, table="performance.curve"),
-        PaneSpec("drawdown", "Drawdown", telling=True, table="performance.curve"),
+        PaneSpec("drawdown", "Drawdown", telling=True, table="performance.curve", detail=False),
         PaneSpec("waterfall", "Where equity went", tab="Waterfall", table="performance.waterfall"),
-        PaneSpec("metrics", "Metrics", table=METRICS),
+        PaneSpec(
+            "metrics",
+            "Metrics",
+            sorts=performance.METRIC_SORTS,
+            columns=performance.METRIC_NAMES,
+            table=METRICS,
+        ),
     )
 
     def __init__(self) -> None:
@@ -71,8 +77,10 @@ class PerformanceRoom(Room):
         if self._kept is None:
             return []
         if pane == "waterfall":
-            return performance.part_drawer(self._kept.waterfall, key, look.width)
-        return performance.ratios(self._kept, look.width) if pane == "equity" and look.plan.tabs else []
+            return performance.part_drawer(self._kept, key, look.width)
+        if pane == "metrics":
+            return performance.metric_drawer(self._kept, key, look.width)
+        return performance.ratios(self._kept, look.width) if pane == "equity" else []
 
     def tab(self, pane: str, views: Mapping[str, object]) -> tuple[str, str]:
         view = self._kept

@@ -160,6 +160,7 @@ class Picture(Stage, inherit_bindings=False):
             "strategy": bool(self.room.strategy(self.active, pane.cursor.key, self.views)),
             "alert": alert,
             "row": bool(pane.cursor.key),
+            "detail": bool(pane.cursor.key) and self.contents.spec(self.active).detail,
             "legs": bool(self.room.legs(self.active, pane.cursor.key, self.views)),
         }
         found = [

@@ -48,6 +48,8 @@ class PaneSpec(Struct, frozen=True):
     table: str = ""
     """Where the rows of its table stand in the views (`desk.risk.limits`), for `w`; several with blanks
     between. Empty = the field of the pane's name."""
+    detail: bool = True
+    """Its rows have more to tell than stands there: `enter` is offered."""
     foot: tuple[SizeClass, ...] = ()
     """Sizes at which the detail of the selected row stands at its foot, beside those with tabs."""
 

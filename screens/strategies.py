@@ -21,7 +21,7 @@ class StrategiesRoom(Room):
     panes: ClassVar[tuple[PaneSpec, ...]] = (
         PaneSpec("running", "Strategies", table="strategies.strategies.*.status"),
         PaneSpec("parameters", "Parameters", foot=(SizeClass.WIDE, SizeClass.MEDIUM), table=PARAMETERS),
-        PaneSpec("pairs", "Pairs", sorts=strategies.PAIR_SORTS),
+        PaneSpec("pairs", "Pairs", sorts=strategies.PAIR_SORTS, columns=strategies.PAIR_NAMES),
     )
 
     steers: ClassVar[frozenset[str]] = frozenset({"running"})

@@ -25,7 +25,7 @@ class StressRoom(Room):
     panes: ClassVar[tuple[PaneSpec, ...]] = (
         PaneSpec("shocks", "Shocks"),
         PaneSpec("outcome", "Outcome", table="stress.outcomes"),
-        PaneSpec("scale", "Scale", table="stress.steps"),
+        PaneSpec("scale", "Scale", table="stress.steps", detail=False),
         PaneSpec("cases", "Standing cases", tab="Cases"),
     )
 
@@ -72,6 +72,8 @@ class StressRoom(Room):
             return []
         if pane == "shocks":
             return stress.outcome_lines(lab, look.width) if look.plan.tabs else []
+        if pane == "outcome":
+            return stress.outcome_drawer(lab, key, look.width)
         return stress.case_drawer(lab, key, look.width) if pane == "cases" else []
 
     def tab(self, pane: str, views: Mapping[str, object]) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from screens import format as f
 from screens.draw.answer import Answer, answer
 from screens.draw.context import Context
@@ -102,12 +104,11 @@ def needs(s: StripView) -> Answer:
         word = f"{s.open_alarms} ALARM{'' if s.open_alarms == 1 else 'S'}"
         first: tuple[Spans, ...] = ((Span(steps[0], "text"),),) if steps else alert
         second: tuple[Spans, ...] = ((Span(f"then {steps[1]}", "text"),),) if len(steps) > 1 else keys
-        return answer(4, "alarm", g.UP, word, corner=corner, evidence=(first, second), brief=first)
+        shortest = first if steps else _brief(top, "text")
+        return answer(4, "alarm", g.UP, word, corner=corner, evidence=(first, second), brief=shortest)
     if s.open_warnings:
         word = f"{s.open_warnings} WARNING{'' if s.open_warnings == 1 else 'S'}"
-        return answer(
-            4, "warn", g.UP, word, corner=corner, evidence=(alert, keys), brief=((Span(top, "text"),),)
-        )
+        return answer(4, "warn", g.UP, word, corner=corner, evidence=(alert, keys), brief=_brief(top, "text"))
     if s.acknowledged:
         word = f"{s.acknowledged} ACKNOWLEDGED"
         return answer(
@@ -117,7 +118,7 @@ def needs(s: StripView) -> Answer:
             word,
             short_word=f"{s.acknowledged} ACKED",
             evidence=(alert, ()),
-            brief=((Span(top, "muted"),),),
+            brief=_brief(top, "muted"),
             edge="warn",
         )
     first = (
@@ -126,3 +127,18 @@ def needs(s: StripView) -> Answer:
         else ((Span("nothing waits for you", "muted"),), (Span("nothing", "muted"),))
     )
     return answer(4, "ok", g.GOOD, "NOTHING", evidence=(first, ()), brief=((Span("no alerts", "muted"),),))
+
+
+def _brief(text: str, ink: str) -> tuple[Spans, ...]:
+    """An alert in few cells: whole, else what it is about and its figure (`BUSD −32 bps`), else cut."""
+    subject = text.partition(" ")[0].rstrip(":,")
+    found = _FIGURE.search(text, len(subject))
+    whole: Spans = (Span(text, ink),)
+    if found is None or len(subject) < LEAST_SUBJECT:
+        return (whole,)
+    return (whole, (Span(f"{subject} {found[0]}", ink),), whole)
+
+
+LEAST_SUBJECT = 4
+"""Letters of a word that says what a figure is of."""
+_FIGURE = re.compile(r"(?<= )[−+-]?\$?\d[\d,.]*(?: (?:%|bps|ms|s|m|h|d)(?!\w))?(?![\w.-])")

@@ -303,6 +303,9 @@ def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]
     second = [Span(f"{g.INTO}  ", "faint"), Span(f"{long} {long_venue}", "*strong")]
     second += _rate(r.long_rate, r.long_interval_h)
     lines = flow([first, second], width)
+    if r.reason:
+        # The first thing that a narrow row had to cut.
+        lines += wrap(f"{r.verdict} {f.clean(r.reason)}", width, _why_ink(r))
     facts: list[Spans] = []
     for word, value, places, sign in (
         ("gross", r.gross, 1, False),
@@ -319,10 +322,7 @@ def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]
     if r.settled:
         newest = len(r.settled)
         facts.append((Span(f"last {newest} settled ", "muted"), Span(f.spark(r.settled, newest), "series")))
-    lines += flow([*facts, *_distribution(r)], width)
-    if r.reason:
-        lines += wrap(f"{r.verdict} {f.clean(r.reason)}", width, _why_ink(r))
-    return lines
+    return lines + flow([*facts, *_distribution(r)], width)
 
 
 def _distribution(r: FundingRowView) -> list[Spans]:

@@ -9,7 +9,7 @@ from screens import format as f
 from screens.draw.context import Context
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
-from screens.table import Cells, Column, fit, header, row
+from screens.table import Cells, Column, fit, header, row, visible
 from services.views.health import Finding, HealthView, VenueHealth
 from themes import glyphs as g
 
@@ -28,6 +28,17 @@ _VENUES = (
     Column("again", "Reconnects", 10, right=True),
 )
 _DROP = ("bar", "again", "errors", "read", "p50", "budget")
+VENUE_NAMES = {
+    "p50": "latency, half within",
+    "p95": "latency, 19 of 20 within",
+    "clock": "clock offset",
+    "bar": "rate limit as a bar",
+    "budget": "rate limit free",
+    "errors": "failed requests",
+    "read": "account read",
+    "again": "reconnects",
+}
+"""Columns that may be hidden."""
 _LEVELS = {"ok": (g.GOOD, "*pos"), "late": (g.DEGRADED, "*warn"), "bad": (g.LOST, "*alarm")}
 _LEAST_BUDGET = Decimal("0.1")
 NONE_FOUND = "Nothing found: every reading is inside its limit."
@@ -42,7 +53,7 @@ def venues(view: HealthView, width: int, context: Context) -> Content:
         content.rows = [Row([line]) for line in wrap(context.no_match("venue"), width, "muted")]
         return content
     cells = [_venue(one, context) for one in rows]
-    layout = fit(_VENUES, cells, width, _DROP)
+    layout = fit(visible(_VENUES, context.hidden), cells, width, _DROP)
     content.head = [] if layout.wrapped else [header(layout)]
     content.rows = [Row(row(layout, each), key=one.name) for one, each in zip(rows, cells, strict=True)]
     return content

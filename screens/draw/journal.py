@@ -52,6 +52,19 @@ def _cells(one: JournalRowView) -> Cells:
     }
 
 
+def drawer(view: JournalView, key: str, width: int) -> list[Line]:
+    """One row with its whole text and its figures."""
+    one = next((each for each in view.rows if str(each.seq) == key), None)
+    if one is None:
+        return []
+    head: Spans = (
+        Span(f"{f.clock(one.ts)} ", "muted"),
+        Span(f.clean(one.kind).replace("_", " "), _GROUP_INK.get(one.group, "text")),
+        Span(f" {f.clean(one.subject)}", "*strong"),
+    )
+    return flow([head], width) + wrap(f.clean(one.text), width) + figures(one, width)
+
+
 def chain(view: JournalView, name: str, width: int) -> Content:
     """Everything kept about one order, pair, strategy or cause, oldest first, with its figures."""
     content = Content(title=f"Chain of {f.clean(name)}" if name else "Chain")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from screens import format as f
@@ -10,8 +10,8 @@ from screens.draw.context import Context
 from screens.draw.plots import line_chart
 from screens.frame import Content, Row, aged
 from screens.ink import Line, Span, Spans, flow, wrap
-from screens.table import Cells, Column, fit, header, row
-from services.views.performance import MetricsView, PerformanceView, ShownView, WaterfallView
+from screens.table import Cells, Column, fit, header, row, visible
+from services.views.performance import CoinView, MetricsView, PerformanceView, ShownView
 from themes import glyphs as g
 
 INFINITE = "∞"
@@ -43,6 +43,20 @@ _METRICS = (
     Column("time", "In market", 9, right=True),
     Column("turnover", "Turnover $", 10, right=True),
 )
+METRIC_NAMES = {
+    "won": "share of trades won",
+    "funding": "funding",
+    "fees": "fees",
+    "slip": "slippage",
+    "win": "average win",
+    "loss": "average loss",
+    "factor": "profit factor",
+    "each": "result per trade",
+    "time": "time in market",
+    "turnover": "turnover",
+}
+"""Columns that may be hidden."""
+METRIC_SORTS = ("", "PnL", "trades")
 _DROP = ("turnover", "win", "loss", "each", "slip", "time", "fees", "factor", "won")
 
 
@@ -178,7 +192,8 @@ def _bar(level: Decimal, change: Decimal, low: Decimal, high: Decimal, room: int
     return [Span(" " * ends[0], "text"), Span("━" * max(1, ends[1] - ends[0]), ink)]
 
 
-def part_drawer(fall: WaterfallView | None, key: str, width: int) -> list[Line]:
+def part_drawer(view: PerformanceView, key: str, width: int) -> list[Line]:
+    fall = view.waterfall
     if fall is None:
         return []
     if key == "result":
@@ -190,7 +205,23 @@ def part_drawer(fall: WaterfallView | None, key: str, width: int) -> list[Line]:
     if key in ("slippage", "price") and fall.unmeasured:
         text = f"{fall.unmeasured} fills had no mid to be measured against: their slippage is in price."
         lines += wrap(text, width, "muted")
+    if key == "currency":
+        lines += [line for one in view.coins for line in flow(_held(one), width)]
     return lines
+
+
+def _held(one: CoinView) -> list[Spans]:
+    """`USDT alpha  32,000.00 › 32,120.40  at $ 1.0000 › 0.9994`: what the revaluation rests on."""
+
+    def both(before: Decimal | None, after: Decimal | None, places: int) -> list[Span]:
+        said = [f.UNKNOWN if each is None else f.number(each, places) for each in (before, after)]
+        return [Span(said[0], "muted"), Span(f" {g.INTO} ", "faint"), Span(said[1], "text")]
+
+    return [
+        (Span(f.clean(one.coin), "*text"), Span(f" {f.clean(one.account)}", "muted")),
+        (*both(one.start, one.end, 2), Span(" held", "muted")),
+        (Span("at $ ", "muted"), *both(one.index_start, one.index_end, 4)),
+    ]
 
 
 def ratios(view: PerformanceView, width: int) -> list[Line]:
@@ -221,9 +252,11 @@ def metrics(view: PerformanceView, width: int, context: Context) -> Content:
     content = Content(title="Metrics", summary=_metrics_summary(total))
     groups = (("By strategy", view.by_strategy, "strategy"), ("By symbol", view.by_symbol, "symbol"))
     cells = {("all", "all"): _cells(total, "*strong")}
+    order = _BY.get(context.sort)
     for _, rows, kind in groups:
-        cells |= {(kind, one.name): _cells(one, "text") for one in rows if context.keeps(one.name)}
-    layout = fit(_METRICS, list(cells.values()), width, _DROP)
+        ranked = sorted(rows, key=order) if order is not None else rows
+        cells |= {(kind, one.name): _cells(one, "text") for one in ranked if context.keeps(one.name)}
+    layout = fit(visible(_METRICS, context.hidden), list(cells.values()), width, _DROP)
     content.head = [] if layout.wrapped else [header(layout)]
     content.rows.append(Row(row(layout, cells["all", "all"]), key="all"))
     if not total.total_trades:
@@ -238,6 +271,25 @@ def metrics(view: PerformanceView, width: int, context: Context) -> Content:
         content.rows += [Row(row(layout, cells[key]), key=f"{kind} {key[1]}") for key in chosen]
     content.foot = ratios(view, width)
     return content
+
+
+_BY: dict[str, Callable[[MetricsView], Decimal]] = {
+    "PnL": lambda one: -one.total_pnl,
+    "trades": lambda one: Decimal(-one.total_trades),
+}
+
+
+def metric_drawer(view: PerformanceView, key: str, width: int) -> list[Line]:
+    """Every figure of a row, those too that its columns had to leave out."""
+    kind, _, name = key.partition(" ")
+    rows = {"strategy": view.by_strategy, "symbol": view.by_symbol}.get(kind, (view.total,))
+    one = next((each for each in rows if each.name == name or kind == "all"), None)
+    if one is None:
+        return []
+    cells = _cells(one, "*strong")
+    words = {"trades": "trades", "pnl": "result"} | METRIC_NAMES
+    facts: list[Spans] = [(Span(f"{word} ", "muted"), *cells[column][0]) for column, word in words.items()]
+    return flow([(Span(f.clean(one.name), "*strong"),), *facts], width)
 
 
 def _metrics_summary(total: MetricsView) -> tuple[Spans, ...]:

@@ -8,10 +8,11 @@ from typing import Any
 
 from screens import format as f
 from screens.draw.context import Context
+from screens.draw.funding import leg
 from screens.draw.pairs import pair_facts, pair_name, pair_state, settlements, share_of
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
-from screens.table import Cells, Column, fit, header, row
+from screens.table import Cells, Column, fit, header, row, visible
 from services.views.desk import PairView
 from services.views.strategies import ParameterView, StrategiesView, StrategyView
 from themes import glyphs as g
@@ -34,7 +35,7 @@ _PAIRS = (
     Column("id", "Pair", 5),
     Column("name", "", 9),
     Column("state", "State", 8, most=24, gap=2),
-    Column("legs", "Short › long", 20, most=44, text=True),
+    Column("legs", "Short › long", 20, even=True),
     Column("size", "Size", 8, right=True),
     Column("net", "Net uPnL", 9, right=True),
     Column("real", "Funding", 9, right=True),
@@ -43,6 +44,18 @@ _PAIRS = (
     Column("costs", "Costs", 7, right=True),
     Column("held", "Held", 7, right=True),
 )
+PAIR_NAMES = {
+    "name": "what it is",
+    "legs": "legs",
+    "size": "size",
+    "net": "net uPnL",
+    "real": "funding so far",
+    "expected": "funding expected",
+    "share": "funding share",
+    "costs": "costs",
+    "held": "held since",
+}
+"""Columns that may be hidden; the others say which pair it is and whether it is hedged."""
 SETTLEMENTS = 12
 """Of a pair in its drawer."""
 
@@ -187,9 +200,8 @@ def pairs(view: StrategiesView, width: int, context: Context, order: Sequence[st
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     cells = {pair.id: _pair_cells(pair, context) for pair in rows}
-    layout = fit(
-        _PAIRS, list(cells.values()), width, ("costs", "held", "legs", "name", "size", "share", "expected")
-    )
+    drop = ("costs", "held", "legs", "name", "size", "share", "expected")
+    layout = fit(visible(_PAIRS, context.hidden), list(cells.values()), width, drop)
     content.head = [] if layout.wrapped else [header(layout)]
     place = {key: at for at, key in enumerate(order)}
     rows.sort(key=_BY.get(context.sort, lambda pair: (place.get(pair.id, len(place)),)))
@@ -214,7 +226,7 @@ def _pair_cells(pair: PairView, context: Context) -> Cells:
         "id": _one(f.clean(pair.id), "*accent"),
         "name": _one(pair_name(pair), "text"),
         "state": (tuple(pair_state(pair, stale, context)),),
-        "legs": _one(f"{f.clean(pair.short)} {g.INTO} {f.clean(pair.long)}", "muted"),
+        "legs": _legs(pair),
         "size": _one(f.number(pair.size, min(4, f.places_of(pair.size))), "text"),
         "net": _money(pair.net_upnl),
         "real": _money(pair.funding_realised),
@@ -223,6 +235,14 @@ def _pair_cells(pair: PairView, context: Context) -> Cells:
         "costs": _one(f.number(pair.costs, 2), "text"),
         "held": _one(g.NONE if held is None else f.coarse(held), "muted"),
     }
+
+
+def _legs(pair: PairView) -> Sequence[Spans]:
+    """`BTC-USDT alpha › BTC-USDC beta`; where that is too wide the venues by two letters, as on the board."""
+    (short, here), (long, there) = leg(pair.short), leg(pair.long)
+    return tuple(
+        (Span(f"{short} {here[:size]} {g.INTO} {long} {there[:size]}", "muted"),) for size in (99, 2)
+    )
 
 
 LATE_MS = 5_000

@@ -165,13 +165,26 @@ def _moved(
     )
 
 
+def outcome_drawer(lab: StressLab, key: str, width: int) -> list[Line]:
+    """One account with every figure, now and then."""
+    found = next((one for one in lab.outcomes if (one.venue or "all") == key), None)
+    return [] if found is None else _told(found, width)
+
+
 def outcome_lines(lab: StressLab, width: int) -> list[Line]:
     """The whole in a few words, under the shocks where there is no room for the outcome beside them."""
     whole = lab.outcomes[0] if lab.outcomes else None
     if whole is None:
         return []
-    cells = _outcome_cells(whole)
-    said = (("equity $ ", "equity"), ("", "change"), ("usage ", "usage"), ("liq away ", "liq"), ("", "word"))
+    return _told(whole, width, but="lev")
+
+
+def _told(one: OutcomeView, width: int, but: str = "") -> list[Line]:
+    cells = {column: cell for column, cell in _outcome_cells(one).items() if column != but}
+    said = (
+        *(("equity $ ", "equity"), ("", "change"), ("leverage ", "lev"), ("usage ", "usage")),
+        *(("liq away ", "liq"), ("", "word")),
+    )
     facts: list[Spans] = [
         ((Span(name, "muted"),) if name else ()) + tuple(cells[column][0])
         for name, column in said

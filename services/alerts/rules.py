@@ -186,8 +186,9 @@ RULES: dict[str, Rule] = {
     ),
     "in doubt": Rule(
         ALARM,
-        "The outcome of an order is not known: it is neither repeated nor hedged on a guess.",
-        "check it at the venue's own site; it clears when the venue answers",
+        "A pair waits for an order: its outcome is not known, and nothing is sent on a guess, or it does not "
+        "fill. The text says which.",
+        "3 shows it; a doubt ends when the venue answers (see its own site); F closes what does not fill",
     ),
     "frozen": Rule(
         WARNING,

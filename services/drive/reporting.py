@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import localcontext
+from decimal import Decimal, localcontext
 from pathlib import Path
 
 from services.domain.money import DESK_CONTEXT, ZERO
-from services.domain.records import EpisodeRecord, FillRecord, PairRecord, WaterfallRecord
+from services.domain.records import CoinRecord, EpisodeRecord, FillRecord, PairRecord, WaterfallRecord
 from services.portfolio import performance
 from services.protocol.errors import UsageError
 from services.store.reader import StoreReader
 from services.store.replay import JournalReader
 from services.venues.sim.scenarios import SCENARIOS, scenario
-from services.views.performance import MetricsView, PerformanceView, WaterfallView
+from services.views.performance import CoinView, MetricsView, PerformanceView, RateView, WaterfallView
 
 HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS
@@ -101,6 +101,7 @@ def report(
         fills = [one for one in reader.fills(since=since, limit=-1) if one.ts <= until]
         pairs = [one for one in reader.pairs(limit=-1) if one.opened_ts is not None]
         rows = reader.waterfall(since, until)
+        coins, rates = reader.coin_ends(since, until), reader.settled_rates(since, until)
     finally:
         reader.close()
     with localcontext(DESK_CONTEXT):
@@ -131,9 +132,31 @@ def report(
             by_symbol=performance.grouped(episodes, fills, pairs, span, _symbols, _symbol, _pair_symbols),
             curve=performance.thinned(points, most_points) if most_points else points,
             notes=notes_of(total, fall, len(performance.daily_values(points)) - 1, fills),
+            coins=tuple(_coin(first, last) for first, last in coins),
+            rates=tuple(_rate(*one) for one in rates),
         )
     way.ends()
     return made
+
+
+def _coin(first: CoinRecord, last: CoinRecord) -> CoinView:
+    return CoinView(
+        account=last.account,
+        coin=last.coin,
+        start=_with_profit(first),
+        end=_with_profit(last),
+        index_start=first.index,
+        index_end=last.index,
+    )
+
+
+def _with_profit(one: CoinRecord) -> Decimal | None:
+    return None if one.balance is None or one.upnl is None else one.balance + one.upnl
+
+
+def _rate(instrument: str, settlements: int, *fractions: float) -> RateView:
+    mean, least, most = (each * 10_000 for each in fractions)
+    return RateView(instrument=instrument, settlements=settlements, mean=mean, least=least, most=most)
 
 
 def nothing(profile: str, period: str, why: str, stamp: str = "UNKNOWN") -> PerformanceView:

@@ -200,6 +200,47 @@ class StoreReader:
         """Settled ones, oldest first."""
         return self._read(RATES, "WHERE instrument = ? AND ts >= ? ORDER BY ts", (instrument, since))
 
+    def coin_ends(self, since: int, until: int) -> list[tuple[CoinRecord, CoinRecord]]:
+        """Per account and coin the sample at `since` (the last one before it, else the first after it) and
+        the last one up to `until`. None of a store that was written before such rows were kept."""
+        found: list[tuple[CoinRecord, CoinRecord]] = []
+        last = ("", "")
+        while self._has(COINS.name):
+            # From one name to the next along the key: the table itself has a row every five minutes.
+            query = (
+                "SELECT account, coin FROM equity_coins WHERE (account, coin) > (?, ?) ORDER BY account, coin"
+            )
+            named = self._connection.execute(f"{query} LIMIT 1", last).fetchone()
+            if named is None:
+                break
+            last = (str(named[0]), str(named[1]))
+            own = "WHERE account = ? AND coin = ? AND ts"
+            end = self._first(COINS, f"{own} <= ? ORDER BY ts DESC", (*last, until))
+            start = self._first(COINS, f"{own} <= ? ORDER BY ts DESC", (*last, since))
+            start = start or self._first(COINS, f"{own} > ? ORDER BY ts", (*last, since))
+            if start is not None and end is not None and end.ts >= since:
+                found.append((start, end))
+        return found
+
+    def settled_rates(self, since: int, until: int) -> list[tuple[str, int, float, float, float]]:
+        """Per instrument with a known interval: settlements, mean, least, most, as fractions per 8 h."""
+        if not self._has(RATES.name):
+            return []
+        eight = "CAST(rate AS REAL) * 8.0 / CAST(interval_h AS REAL)"
+        query = (
+            f"SELECT instrument, COUNT(*), AVG({eight}), MIN({eight}), MAX({eight}) FROM funding_rates"  # noqa: S608
+            " WHERE ts > ? AND ts <= ? AND CAST(interval_h AS REAL) > 0 GROUP BY instrument"
+        )
+        rows = self._connection.execute(query, (since, until)).fetchall()
+        return [
+            (str(name), int(n), float(mean), float(low), float(high)) for name, n, mean, low, high in rows
+        ]
+
+    def _has(self, table: str) -> bool:
+        """A store of an older program, read without an engine, lacks the tables that came later."""
+        query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        return self._connection.execute(query, (table,)).fetchone() is not None
+
     def newest_equity(self) -> int | None:
         """Time of the newest sample over all accounts; None = there is none."""
         query = "SELECT MAX(timestamp) FROM performance_metrics WHERE account = 'all'"
@@ -233,6 +274,10 @@ class StoreReader:
 
     def risk_events(self, limit: int = 200) -> list[RiskRecord]:
         return self._read(RISK, "ORDER BY id DESC LIMIT ?", (limit,))
+
+    def _first(self, table: Table[R], clause: str, params: tuple[Any, ...]) -> R | None:
+        row = self._connection.execute(f"{table.select} {clause} LIMIT 1", params).fetchone()
+        return None if row is None else table.read(row)
 
     def _read(self, table: Table[R], clause: str, params: tuple[Any, ...]) -> list[R]:
         rows = self._connection.execute(f"{table.select} {clause}", params)

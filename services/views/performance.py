@@ -88,6 +88,29 @@ class CurvePoint(Struct, frozen=True, array_like=True):
     """Positive fraction below the highest so far in the period."""
 
 
+class CoinView(Struct, frozen=True, kw_only=True):
+    """What one account held in one coin at the samples nearest to the two ends of the period."""
+
+    account: str
+    coin: str
+    start: Decimal | None
+    """Balance and the profit of what settles in the coin, in coins; None = unknown."""
+    end: Decimal | None
+    index_start: Decimal | None
+    """USD a coin."""
+    index_end: Decimal | None
+
+
+class RateView(Struct, frozen=True, kw_only=True):
+    """Funding that an instrument settled in the period, bps per 8 h."""
+
+    instrument: str
+    settlements: int
+    mean: float
+    least: float
+    most: float
+
+
 class PerformanceView(Struct, frozen=True, kw_only=True):
     schema: int = SCHEMA
     ts: int
@@ -105,6 +128,8 @@ class PerformanceView(Struct, frozen=True, kw_only=True):
     by_symbol: tuple[MetricsView, ...]
     curve: tuple[CurvePoint, ...]
     notes: tuple[str, ...]
+    coins: tuple[CoinView, ...] = ()
+    rates: tuple[RateView, ...] = ()
 
 
 class ShownView(PerformanceView, frozen=True, kw_only=True):

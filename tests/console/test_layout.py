@@ -247,3 +247,20 @@ def test_the_drawer_says_what_the_price_would_be_if_the_other_leg_vanished() -> 
     assert "if the other leg vanished, liq 27,123.4" in told
     other = " ".join(line.plain for line in positions.drawer(desk, desk.positions[1].key, 76, context()))
     assert "vanished" not in other
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("BUSD depeg −32 bps", "BUSD −32 bps"),
+        ("P-09 naked +$12,665 USDC", "P-09 +$12,665"),
+        ("clock offset 261 ms", "clock 261 ms"),
+        ("beta down", "beta down"),
+        ("IN DOUBT d1-P09-L-2", "IN DOUBT…"),
+        ("no trade for 60 m", "no trade for…"),
+    ],
+)
+def test_the_smallest_bar_keeps_the_figure_of_an_alert(text: str, shown: str) -> None:
+    strip = quiet_strip(top_alert=text)
+    found = answers(strip, "connected", "", 0.0, Context(now=strip.ts))
+    assert strip_drawing.draw(found, 80, 3)[2].plain[66:80].rstrip() == shown

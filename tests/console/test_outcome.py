@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
+from screens.agreeing import WAITS_S
 from screens.link import Answer
 from screens.outcome import said
+from tests.console.fixtures import quiet_desk, quiet_strip
+from tests.console.test_keys import open_desk
 
 
 @pytest.mark.parametrize(
@@ -45,3 +50,32 @@ from screens.outcome import said
 )
 def test_the_answer_in_words(name: str, args: dict[str, str], answer: Answer, text: str) -> None:
     assert said(name, args, answer) == text
+
+
+FLAT = Answer(ok=True, text="", result={"flat": True, "orders_left": [], "positions_left": [], "kept": []})
+SAID = "flat: 0 orders, 0 positions"
+
+
+async def test_flat_is_not_said_beside_a_bar_that_says_naked() -> None:
+    """The answer overtook the view that was built before it."""
+    naked = quiet_strip(naked_notional=Decimal(9_000), naked_seconds=Decimal(1))
+    async with open_desk(naked, quiet_desk()) as d:
+        d.link.answers["flatten"] = FLAT
+        await d.press("F", "F")
+        assert "NAKED" in d.text
+        assert SAID not in d.text
+        d.link.put(strip=quiet_strip(positions_open=0, pairs_open=0))
+        await d.pilot.pause(0.2)
+        assert "NAKED" not in d.text
+        assert SAID in d.text
+
+
+async def test_flat_is_said_in_any_case_before_long() -> None:
+    async with open_desk(quiet_strip(naked_notional=None), quiet_desk()) as d:
+        d.link.answers["flatten"] = FLAT
+        await d.press("F", "F")
+        assert SAID not in d.text
+        d.clock.now += WAITS_S
+        d.app.desk._each_second()
+        await d.pilot.pause()
+        assert SAID in d.text

@@ -78,6 +78,35 @@ async def test_every_pane_is_reached_and_answers_enter_filter_and_sort(name: str
 
 
 @pytest.mark.parametrize("name", BY_NAME)
+async def test_enter_shows_what_a_row_has_to_tell_or_says_that_it_is_all(name: str) -> None:
+    async with open_desk() as d:
+        await shown(d, name)
+        for spec in d.app.desk.room.panes:
+            d.app.desk.go_to(spec.name)
+            await d.press("enter")
+            assert "Nothing is selected." not in d.text, spec.name
+            if not spec.detail:
+                assert "all that is known stands here" in d.text
+                assert "enter" not in d.text.splitlines()[-1]
+            await d.press("escape", *(("enter",) if d.app.desk.drawer_open else ()))
+
+
+async def test_what_a_narrow_table_leaves_out_stands_in_the_detail() -> None:
+    """VISUAL: what is dropped is in the drawer of the selected row, at 80x24 open by itself."""
+    async with open_desk(size=(80, 24)) as d:
+        await shown(d, "performance")
+        d.app.desk.go_to("metrics")
+        await d.press("enter", "down")
+        assert "turnover 482,911" in d.text
+        await shown(d, "stress")
+        d.app.desk.go_to("outcome")
+        await d.pilot.pause()
+        assert "leverage 1.84× › 1.97×" in d.text
+        await shown(d, "journal")
+        assert "hold: best net edge 4.1 bps < 0.5x cost 22 bps" in d.text
+
+
+@pytest.mark.parametrize("name", BY_NAME)
 async def test_without_a_view_it_waits_and_says_so(name: str) -> None:
     async with open_desk() as d:
         d.link.views["desk"] = None
@@ -160,10 +189,50 @@ async def test_hidden_columns_go_at_once_and_stay_hidden_after_a_start() -> None
         assert "Symbol" in head
 
 
+@pytest.mark.parametrize(
+    ("room", "pane", "column", "title"),
+    [
+        ("strategies", "pairs", "expected", "Expected"),
+        ("performance", "metrics", "turnover", "Turnover"),
+        ("health", "venues", "again", "Reconnects"),
+    ],
+)
+async def test_every_wide_table_lets_its_columns_be_chosen(
+    room: str, pane: str, column: str, title: str
+) -> None:
+    async with open_desk(size=(200, 60)) as d:
+        await shown(d, room)
+        d.app.desk.go_to(pane)
+        assert title in d.app.desk.panes[pane].content.head[0].plain
+        await d.press(
+            "C", *["down"] * list(d.app.desk.contents.spec(pane).columns).index(column), "space", "n"
+        )
+        assert title not in d.app.desk.panes[pane].content.head[0].plain
+        assert d.app.desk.memory.hidden[pane] == [column]
+
+
+async def test_metrics_are_sorted_by_result_or_by_trades() -> None:
+    async with open_desk(size=(200, 60)) as d:
+        await shown(d, "performance")
+        d.app.desk.go_to("metrics")
+        rows = d.app.desk.panes["metrics"].content.rows
+        assert [row.key for row in rows if row.key.startswith("strategy ")] == [
+            "strategy funding_arb",
+            "strategy cross_exchange",
+        ]
+        await d.press("s", "s")
+        assert d.app.desk.contents.sort("metrics") == "trades"
+        trades = [
+            row.key for row in d.app.desk.panes["metrics"].content.rows if row.key.startswith("symbol ")
+        ]
+        assert trades == ["symbol BTC-USDC-PERP", "symbol ETH-USDT-PERP", "symbol USDT-PERP"]
+
+
 async def test_no_column_that_says_what_is_at_stake_can_be_hidden() -> None:
-    from screens.draw import funding, markets, orders, positions
+    from screens.draw import funding, markets, orders, positions, strategies
 
     assert not {"symbol", "side", "size", "upnl", "away", "stop", "age"} & set(positions.NAMES)
     assert not {"spread", "apr", "verdict", "why", "short", "long"} & set(funding.NAMES)
     assert not {"symbol", "age"} & set(markets.NAMES)
     assert not {"symbol", "side", "size", "price", "state"} & set(orders.ORDER_NAMES)
+    assert not {"id", "state"} & set(strategies.PAIR_NAMES)

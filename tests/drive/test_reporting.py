@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from console import plain_report, report_html
 from console.report import table_of
+from screens.draw.performance import part_drawer
 from services.domain.enums import PairState, Side
 from services.domain.events import TransferBooked
-from services.domain.records import EquityRecord, WaterfallRecord
+from services.domain.records import CoinRecord, EquityRecord, WaterfallRecord
 from services.drive.reporting import EmptyStore, report, span_of, stamp_of
 from services.protocol.errors import UsageError
 from services.protocol.frames import to_json
@@ -203,3 +206,61 @@ def test_settled_rates_and_equity_coin_by_coin_are_kept_once(store: Path, lived:
         assert len(samples) > 4
         assert all(abs(worth[row.ts] - (row.total_balance or 0)) < Decimal("1e-8") for row in samples)
     reader.close()
+
+
+def test_a_report_shows_the_coins_held_and_the_funding_settled(store: Path) -> None:
+    view = report(store, "sim", "all")
+    kept = StoreReader(store)
+    for one in view.coins:
+        rows = [row for row in kept.coins(one.account) if row.coin == one.coin]
+        assert (one.index_start, one.index_end) == (rows[0].index, rows[-1].index)
+        assert rows[-1].balance is not None
+        assert one.end == rows[-1].balance + (rows[-1].upnl or 0)
+    assert {one.coin for one in view.coins} >= {"USDT", "USDC"}
+    told = {one.instrument: one for one in view.rates}
+    hourly = kept.rates("BTC-USDT-PERP.beta")
+    eight = [float(row.rate) * 8 / float(row.interval_h or 0) * 10_000 for row in hourly]
+    beta = told["BTC-USDT-PERP.beta"]
+    assert (beta.settlements, beta.least, beta.most) == (len(hourly), min(eight), max(eight))
+    assert beta.mean == pytest.approx(sum(eight) / len(eight))
+    kept.close()
+    answer = msgspec.json.decode(to_json(view))
+    for text in (plain_report.report(answer), report_html.page(answer)):
+        assert "Coins held, with open profit" in text
+        assert "BTC-USDT-PERP.beta" in text
+    figures = {row[:3]: row[3] for row in map(tuple, csv.reader(io.StringIO(table_of(answer))))}
+    assert figures["rates", "BTC-USDT-PERP.beta", "settlements"] == str(beta.settlements)
+    ours = next(one for one in answer["coins"] if (one["coin"], one["account"]) == ("USDT", "alpha"))
+    assert figures["coins", "USDT alpha", "end"] == ours["end"]
+    drawn = "\n".join(line.plain for line in part_drawer(view, "currency", 90))
+    assert "USDT alpha" in drawn
+
+
+def test_of_a_period_the_coins_are_those_at_its_ends(tmp_path: Path) -> None:
+    path = new_store(tmp_path)
+    writer = StoreWriter(path)
+    writer.start()
+    for at, (balance, upnl) in enumerate((("100", "0"), ("90", "5"), ("80", None), ("70", "1"))):
+        gain = None if upnl is None else Decimal(upnl)
+        row = CoinRecord(
+            ts=(at + 1) * DAY, account="alpha", coin="USDT", balance=Decimal(balance), upnl=gain, index=None
+        )
+        writer.record(row)
+        writer.record(replace(row, account="beta", coin="BUSD", ts=row.ts + 3 * DAY))
+    assert writer.close()
+    kept = StoreReader(path)
+    ends = {first.coin: (first.ts, last.ts) for first, last in kept.coin_ends(2 * DAY + 5, 3 * DAY + 5)}
+    assert ends == {"USDT": (2 * DAY, 3 * DAY)}, "nothing was held in BUSD before day 4"
+    assert [last.ts for _, last in kept.coin_ends(0, 99 * DAY)] == [4 * DAY, 7 * DAY]
+    assert kept.coin_ends(8 * DAY, 9 * DAY) == [], "an account that is no more"
+    kept.close()
+
+
+def test_a_store_of_before_such_rows_has_none(tmp_path: Path) -> None:
+    path = new_store(tmp_path)
+    with sqlite3.connect(path) as old:
+        old.execute("DROP TABLE equity_coins")
+        old.execute("DROP TABLE funding_rates")
+    kept = StoreReader(path)
+    assert (kept.coin_ends(0, DAY), kept.settled_rates(0, DAY)) == ([], [])
+    kept.close()

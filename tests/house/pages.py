@@ -64,7 +64,7 @@ def commands() -> str:
         "| `stableconsole config check` | | Check the file; names line, key, value and what was expected, and where a running engine differs. |",
         "| `stableconsole config path` | | Where the file is. |",
         "| `stableconsole doctor` | | What would stop trading, row by row with a remedy: machine, store, other engines, venues and keys; status 1 then. |",
-        "| `stableconsole report [--period P] [--csv] [--html FILE]` | | Results of a period: trades, risk, where equity went; works with no engine running. |",
+        "| `stableconsole report [--period P] [--csv] [--html FILE]` | | Results of a period: trades, risk, where equity went, coins held, funding settled; works with no engine running. |",
         "| `stableconsole health` | | Venues, process, store, channels; status 1 when a reading is bad or unknown. |",
         "| `stableconsole sim --port N [--key K --secret S]` | | Serve the simulated exchange in the FTX dialect, on this machine alone. |",
         "| `stableconsole version` | | The product's version. |",
