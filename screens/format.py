@@ -109,6 +109,13 @@ def money_choices(value: Decimal, places: int = 2, sign: bool = True) -> tuple[s
     return (full,)
 
 
+def gain_ink(value: Decimal | None, places: int = 2) -> str:
+    """The colour of money with a sign: what shows as zero, or is not known, has none."""
+    if value is None or not value.is_finite() or not rounded(value, places):
+        return "muted"
+    return "pos" if value > 0 else "neg"
+
+
 def age(ns: int | None, remote: bool = False) -> str:
     """`0.4 s`, `47 s`, `4 m 12 s`, `38 m`, `2 h`, `9 d`; over ssh everything under a second is `<1 s`."""
     if ns is None:

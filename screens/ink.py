@@ -123,15 +123,17 @@ def flow(items: Sequence[Spans], width: int, gap: int = 2) -> list[Line]:
 
 
 def wrap(text: str, width: int, ink: str = "text") -> list[Line]:
-    """Words of a sentence over as many lines as it needs."""
-    return flow([((word, ink),) for word in text.split()], width, gap=1)
+    """Words of a sentence over as many lines as it needs; a figure and its unit stay together."""
+    bound = _UNIT.sub(_TIE, " ".join(text.split()))
+    return flow([((word.replace(_TIE, " "), ink),) for word in bound.split(" ") if word], width, gap=1)
 
 
 _UNIT = re.compile(r"(?<=\d) (?=(?:%|bps|s|ms|m|h|d|USD)(?!\w))")
+_TIE = "\N{NO-BREAK SPACE}"
 
 
 def broken(text: str, width: int) -> list[str]:
     """A text over as many rows as it needs, its blanks kept; a figure and its unit stay together."""
-    bound = _UNIT.sub("\N{NO-BREAK SPACE}", text)
+    bound = _UNIT.sub(_TIE, text)
     rows = textwrap.wrap(bound, max(8, width), break_on_hyphens=False)
-    return [row.replace("\N{NO-BREAK SPACE}", " ") for row in rows] or [""]
+    return [row.replace(_TIE, " ") for row in rows] or [""]

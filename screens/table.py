@@ -134,7 +134,8 @@ def _fit(columns: Sequence[Column], rows: Sequence[Cells], width: int, drop: Seq
     spare = width - _total(shown, narrow)
     sizes = {c.id: narrow[c.id] for c in shown}
     gaps = {c.id: c.gap if at else 0 for at, c in enumerate(shown)}
-    spare = _grow([c for c in shown if c.text], known, sizes, spare)
+    # Of two texts the last one says more: the first keeps what it must have.
+    spare = _grow([c for c in reversed(shown) if c.text], known, sizes, spare)
     spare = _grow([c for c in shown if not c.text], known, sizes, spare, most=True)
     for before, column in pairwise(shown):
         if before.right and not column.right and gaps[column.id] < 2 and spare:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
+from msgspec.structs import replace
+
 from screens import format as f
 from screens.asked import AskedDialog
 from screens.dialogs import key_line
@@ -22,6 +24,8 @@ from themes import glyphs as g
 
 LABEL = 10
 """Cells before the text of a line."""
+NAME = 32
+"""Cells for the name of a bound."""
 View = TypeVar("View")
 
 
@@ -177,14 +181,18 @@ def _answer(view: TicketView, width: int) -> list[Line]:
     for label, bounds in (("room", view.bounds), ("sizing", view.sizing)):
         if bounds:
             lines.append(Line())
-        lines += [bound_line(each, label if not at else "", width) for at, each in enumerate(bounds)]
+        for at, each in enumerate(bounds):
+            # The line above says which instrument: where a name must be cut it is the first to go.
+            bare = each.name if len(each.name) <= NAME else each.name.replace(f" {symbol}.{venue}", "")
+            bare = bare if len(bare) <= NAME else bare.replace(f" {symbol}", "")
+            lines.append(bound_line(replace(each, name=bare), label if not at else "", width))
     return lines
 
 
 def bound_line(bound: BoundView, label: str, width: int) -> Line:
     """A limit, what it leaves in all, and how much of that this takes."""
     line = Line([Span(label, "muted")]).to(LABEL)
-    line.add(f.cut(f.clean(bound.name), 32), "text" if label else "muted").to(43)
+    line.add(f.cut(f.clean(bound.name), NAME), "text" if label else "muted").to(43)
     line.add(f.dollars(bound.notional).rjust(12), "*text" if label else "text")
     if bound.used is None:
         return line

@@ -227,7 +227,17 @@ def _hedged(s: StripView, context: Context) -> Answer:
         old = f.age_ms(
             s.hedged_age_ms if s.hedged_age_ms is not None else held[0].data_age_ms, context.remote
         )
-        return answer(1, "warn", g.DEGRADED, f"HEDGED {old} ago", short_word=f"{old} ago", **more)
+        ago: Spans = (Span(f"{old} ago", "warn"),)
+        return answer(
+            1,
+            "warn",
+            g.DEGRADED,
+            f"HEDGED {old} ago",
+            short_word="WAS HEDGED",
+            corner=corner,
+            evidence=(first, second),
+            brief=(ago,),
+        )
     if not s.pairs_open:
         word = "NO PAIRS" if s.positions_open else "FLAT"
         return answer(1, "ok", g.GOOD, word, **more)

@@ -86,7 +86,7 @@ def needs(s: StripView) -> Answer:
     if s.acknowledged:
         parts.append(f"{s.acknowledged} acknowledged")
     corner: Spans = (Span(f" {g.DOT} ".join(parts), "muted"),) if parts else ()
-    steps = [f.clean(step) for step in s.next_steps]
+    steps = _steps(s)
     top = f.clean(s.top_alert)
     since = f" {g.DOT} open {f.age(s.ts - s.top_alert_since)}" if s.top_alert_since is not None else ""
     keys: tuple[Spans, ...] = (
@@ -129,6 +129,14 @@ def needs(s: StripView) -> Answer:
     return answer(4, "ok", g.GOOD, "NOTHING", evidence=(first, ()), brief=((Span("no alerts", "muted"),),))
 
 
+def _steps(s: StripView) -> list[str]:
+    """What to do, in order. The same of another account is no other step, and is named as people name it."""
+    found: dict[str, str] = {}
+    for step in map(f.clean, s.next_steps):
+        found.setdefault(_SCOPE.sub("", step), _SCOPE.sub(r" \1", step))
+    return list(found.values())
+
+
 def _brief(text: str, ink: str) -> tuple[Spans, ...]:
     """An alert in few cells: whole, else what it is about and its figure (`BUSD −32 bps`), else cut."""
     subject = text.partition(" ")[0].rstrip(":,")
@@ -139,6 +147,10 @@ def _brief(text: str, ink: str) -> tuple[Spans, ...]:
     return (whole, (Span(f"{subject} {found[0]}", ink),), whole)
 
 
+_SCOPE = re.compile(r" \((?:account|venue|coin|pair|strategy|instrument):([^)]*)\)")
+"""`depeg USDC (account:alpha)` is `depeg USDC alpha` to a person."""
 LEAST_SUBJECT = 4
 """Letters of a word that says what a figure is of."""
-_FIGURE = re.compile(r"(?<= )[−+-]?\$?\d[\d,.]*(?: (?:%|bps|ms|s|m|h|d)(?!\w))?(?![\w.-])")
+_UNITS = r"(?: (?:%|bps|ms|s|m|h|d)(?!\w))"
+_FIGURE = re.compile(rf"(?<= )(?:(?:[−+-]\$?|\$)\d[\d,.]*{_UNITS}?|\d[\d,.]*{_UNITS})(?![\w.-])")
+"""Money, or a figure with a sign or a unit: a bare number says nothing without its sentence."""

@@ -70,11 +70,9 @@ def _shown(cross: CrossView, context: Context) -> list[CrossRow]:
 
 
 def _line(row: CrossRow) -> list[Spans]:
-    net = row.net_edge
-    ink = "muted" if net is None else "pos" if net > 0 else "neg"
     return [
         _legs(row),
-        (Span(_bps(net), ink),),
+        (Span(_bps(row.net_edge), f.gain_ink(row.net_edge, 1)),),
         (Span(row.verdict, _INKS.get(row.verdict, "muted")),),
         (Span(f.clean(row.reason), "warn" if row.verdict in ("BLOCK", "STALE") else "muted"),),
     ]

@@ -248,9 +248,7 @@ def _cells(r: FundingRowView) -> Cells:
         "apr": _said(r.apr, f.percent),
         "gross": _figure(r.gross, 1),
         "costs": _figure(r.costs, 1),
-        "edge": _figure(
-            edge, 1, "pos" if edge and edge > 0 else "neg" if edge and edge < 0 else "muted", sign=True
-        ),
+        "edge": _figure(edge, 1, f.gain_ink(edge, 1), sign=True),
         "times": _said(r.edge_multiple, partial(f.times, places=1)),
         "even": (
             (Span(f.hours(r.break_even_h), "muted" if r.break_even_h is None else "text"),),

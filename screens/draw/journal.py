@@ -17,7 +17,7 @@ from themes import glyphs as g
 _ROWS = (
     Column("time", "UTC", 8),
     Column("kind", "What", 10),
-    Column("subject", "Of", 8, most=19, text=True),
+    Column("subject", "Of", 11, most=19, text=True),
     Column("text", "Why", 20, most=200, text=True),
 )
 _GROUP_INK = {"commands": "*accent", "refused": "*warn", "orders": "text", "decisions": "muted"}
@@ -96,7 +96,10 @@ def chain(view: JournalView, name: str, width: int) -> Content:
 def figures(one: JournalRowView, width: int) -> list[Line]:
     """Name and value of each figure that the decision rested on, to be read; `why --json` has every digit."""
     facts: list[Spans] = [
-        (Span(f"{f.clean(name)} ", "muted"), Span(_LONG.sub(_short, f.clean(value)), "text"))
+        (
+            Span(f"{f.clean(name).replace('_', ' ')} ", "muted"),
+            Span(_LONG.sub(_short, f.clean(value)), "text"),
+        )
         for name, value in one.figures.items()
         if value and f"{name} {value}" != one.text
     ]

@@ -15,8 +15,7 @@ from themes import glyphs as g
 
 def signed(value: Decimal) -> list[Span]:
     """Money with its sign and colour, from wide to narrow; zero is muted."""
-    ink = "pos" if value > 0 else "neg" if value < 0 else "muted"
-    return [Span(text, ink if f.rounded(value, 2) else "muted") for text in f.money_choices(value)]
+    return [Span(text, f.gain_ink(value)) for text in f.money_choices(value)]
 
 
 def pair_name(pair: PairView) -> str:

@@ -148,8 +148,7 @@ def waterfall(view: PerformanceView, width: int, context: Context) -> Content:
     for name, change, key in steps:
         bar = _bar(level, change, low, high, room) if room >= 8 else []
         line = Line([Span(name.ljust(14), "text" if change else "muted"), *bar])
-        ink = "muted" if not change else "pos" if change > 0 else "neg"
-        line.to(width - side).add(f.signed(change, places).rjust(side), ink)
+        line.to(width - side).add(f.signed(change, places).rjust(side), f.gain_ink(change, places))
         content.rows.append(Row([line], key=key))
         level += change
     content.rows.append(_total("after", fall.equity_end, room, side, places))
@@ -333,7 +332,8 @@ def _plain(value: Decimal | None, missing: str = f.UNKNOWN, places: int = 2) -> 
 
 
 def _sign(value: Decimal, *, bold: bool = False) -> str:
-    return "muted" if not value else ("*" if bold else "") + ("pos" if value > 0 else "neg")
+    ink = f.gain_ink(value)
+    return f"*{ink}" if bold and ink != "muted" else ink
 
 
 def _dec(value: float | Decimal) -> Decimal:

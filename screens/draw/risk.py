@@ -168,12 +168,19 @@ def _cells(one: LimitView) -> Cells:
             "word": ((Span(one.level, _WORD_INK.get(one.level, "muted")),),),
         }
     now = f.UNKNOWN if lost and one.value is None else figure(one.value, one.unit)
+    if one.level == "OVER" and one.used is not None and one.used < 1:
+        # Refused though the figure is inside: the reason stands in the bar's place (`stale: alpha`).
+        why = f.clean(one.text.partition(";")[0])
+        bars: Sequence[Spans] = ((Span(why, "alarm"),), ())
+        free = ""
+    else:
+        bars, free = _bars(one.used, _bar_ink(one.level)), _free(one)
     return {
         "check": ((Span(f.clean(one.name), "text" if not lost else "muted"),),),
         "now": ((Span(now, loud if not lost else "muted"),),),
         "limit": ((Span(figure(one.limit, one.unit), "muted"),),),
-        "used": _bars(one.used, _bar_ink(one.level)),
-        "free": ((Span(_free(one), "muted"),),),
+        "used": bars,
+        "free": ((Span(free, "muted"),),),
         "word": ((Span(f.UNKNOWN if lost else one.level, _WORD_INK.get(one.level, "muted")),),),
     }
 

@@ -97,7 +97,7 @@ def collateral(risk: RiskView, width: int) -> list[Line]:
                 "counts": _known(
                     upnl,
                     f.signed(upnl or Decimal(0), 0),
-                    "pos" if upnl and upnl > 0 else "neg" if upnl else "muted",
+                    f.gain_ink(upnl, 0),
                 ),
             }
         )
@@ -219,7 +219,7 @@ def stress(risk: RiskView, width: int) -> list[Line]:
     rows: list[dict[str, Sequence[Spans]]] = []
     for s in risk.stress:
         change = s.equity_change
-        ink = "muted" if not change else "pos" if change > 0 else "neg"
+        ink = f.gain_ink(change, 0)
         usage_ink = "*alarm" if s.usage is not None and s.usage >= 1 else "text"
         rows.append(
             {

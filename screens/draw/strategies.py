@@ -118,7 +118,7 @@ def strategy_drawer(view: StrategiesView, name: str, width: int) -> list[Line]:
         (Span("rested ", "muted"), Span(g.NONE if fills.rested is None else f.percent(fills.rested), "text")),
         (Span("a fill that rests ", "muted"), _bps(fills.maker_bps)),
         (Span("that takes ", "muted"), _bps(fills.taker_bps)),
-        (Span("9 of 10 within ", "muted"), _bps(fills.taker_p90_bps)),
+        (Span("slippage 9 of 10 times within ", "muted"), _bps(fills.taker_p90_bps)),
     ]
     lines = flow(facts, width)
     if status.reason:
@@ -143,7 +143,7 @@ def parameters(view: StrategiesView, name: str, width: int, context: Context) ->
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     cells = [_parameter_cells(each) for each in rows]
-    layout = fit(_PARAMETERS, cells, width, ("doc", "before", "word"))
+    layout = fit(_PARAMETERS, cells, width, ("before", "word", "doc"))
     content.head = [] if layout.wrapped else [header(layout)]
     content.rows = [Row(row(layout, each), key=one.key) for one, each in zip(rows, cells, strict=True)]
     return content
@@ -161,7 +161,7 @@ def _parameter_cells(one: ParameterView) -> Cells:
         "word": _one("overridden", "*accent")
         if one.overridden
         else _one("limit" if one.limit else "", "muted"),
-        "doc": _one(f.clean(one.doc), "muted"),
+        "doc": _one(_plain(one.doc), "muted"),
     }
 
 
@@ -178,10 +178,15 @@ def parameter_drawer(view: StrategiesView, key: str, width: int) -> list[Line]:
     ]
     lines = flow(facts, width)
     if one.doc:
-        lines += wrap(f.clean(one.doc), width, "text")
+        lines += wrap(_plain(one.doc), width, "text")
     if one.limit:
         lines += wrap("A limit: loosening it needs a reason after the value, and ACTIVE.", width, "muted")
     return lines
+
+
+def _plain(doc: str) -> str:
+    """Without the marks that the pages of `docs/` set around names."""
+    return f.clean(doc).replace("`", "")
 
 
 def parameter(view: StrategiesView, key: str) -> ParameterView | None:
@@ -252,8 +257,7 @@ LATE_MS = 5_000
 def _money(value: Decimal | None) -> Sequence[Spans]:
     if value is None:
         return _one(f.UNKNOWN, "muted")
-    ink = "pos" if value > 0 else "neg" if value < 0 else "muted"
-    return tuple((Span(text, ink),) for text in f.money_choices(value))
+    return tuple((Span(text, f.gain_ink(value)),) for text in f.money_choices(value))
 
 
 def pair_drawer(view: StrategiesView, key: str, width: int) -> list[Line]:

@@ -128,7 +128,7 @@ def _outcome_cells(one: OutcomeView) -> Cells:
     cells: dict[str, Sequence[Spans]] = {
         "venue": _one(f.clean(one.venue) or "all accounts", "text" if one.venue else "*strong"),
         "equity": _known(one.equity, lambda v: mark + f.number(v, 0), "*strong"),
-        "change": _known(change, lambda v: f.signed(v, 0), _sign(change)),
+        "change": _known(change, lambda v: f.signed(v, 0), f.gain_ink(change, 0)),
     }
     if not one.holds:
         return cells | {"word": _one("holds nothing", "muted")}
@@ -269,7 +269,7 @@ def _chart(
             share = Decimal(1) if value is not None and not finite else None
             if value is not None and finite and most:
                 share = abs(value) / most
-            ink = _sign(value) if changes else "series"
+            ink = f.gain_ink(value, 0) if changes else "series"
             fill, track = f.bar(share, room)
             line.add(fill, ink).add(track, "track")
         lines.append(line.to(width - len(text)).add(text, "*strong" if chosen else "text"))
@@ -311,7 +311,7 @@ def cases(lab: StressLab, width: int, context: Context) -> Content:
 def _case_cells(one: CaseView) -> Cells:
     return {
         "name": _one(f.clean(one.name), "text"),
-        "equity": _known(one.equity_change, lambda v: f.signed(v, 0), _sign(one.equity_change)),
+        "equity": _known(one.equity_change, lambda v: f.signed(v, 0), f.gain_ink(one.equity_change, 0)),
         "usage": _known(one.usage, f.percent, "text"),
         "lev": _known(one.leverage, f.times, "text"),
         "word": _one(*_word(one.usage, one.infinite)),
@@ -337,10 +337,6 @@ def _no_match(context: Context, what: str) -> str:
 
 def _one(text: str, ink: str) -> Sequence[Spans]:
     return ((Span(text, ink),),)
-
-
-def _sign(change: Decimal | None) -> str:
-    return "muted" if not change else "pos" if change > 0 else "neg"
 
 
 def _known(value: Decimal | None, shown: Tell, ink: str, missing: str = f.UNKNOWN) -> Sequence[Spans]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from screens import format as f
 from screens.draw import alerts
 from screens.draw.context import Context
-from screens.ink import broken
+from screens.ink import broken, wrap
 from services.domain.enums import Severity
 from tests.console.fixtures import QUIET_TS, alert, quiet_desk
 
@@ -190,3 +190,19 @@ def test_open_alerts_say_their_whole_text_where_rows_are_left() -> None:
     assert told.startswith("breaker: the daily loss of")
     assert told.endswith("by hand")
     assert "OPEN" in first.lines[0].plain
+
+
+def test_money_that_shows_as_zero_has_no_colour() -> None:
+    assert [f.gain_ink(Decimal(text), 0) for text in ("0.4", "-0.5", "0.6", "-1", "NaN")] == [
+        *("muted", "muted", "pos", "neg", "muted")
+    ]
+    assert f.gain_ink(None) == "muted"
+    assert f.gain_ink(Decimal("-0.01")) == "neg"
+
+
+def test_a_sentence_keeps_figure_and_unit_on_one_line() -> None:
+    text = "costs 22.1, break-even 8 h, or 4.1 bps a day"
+    for width in range(10, 44):
+        rows = [line.plain for line in wrap(text, width)]
+        assert " ".join(rows) == text
+        assert not any(row.endswith((" 8", " 4.1")) for row in rows)

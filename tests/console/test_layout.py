@@ -9,18 +9,19 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from screens import frame
 from screens.contents import Contents
 from screens.desk import DeskRoom
-from screens.draw import funding, topbar
+from screens.draw import funding, risk, topbar
 from screens.draw import strip as strip_drawing
 from screens.draw.answers import answers
 from screens.draw.context import Context
 from screens.frame import Cursor
 from screens.ink import Line
 from screens.layout import PANES, Needs, Rect, SizeClass, plan, size_class
-from services.views.desk import DeskView
+from services.views.desk import DeskView, LimitView
 from tests.console.fixtures import STATES, calm_strip, empty_strip, halted_strip, quiet_desk, quiet_strip
 
 SIZES = st.tuples(st.integers(40, 260), st.integers(10, 80))
@@ -258,9 +259,48 @@ def test_the_drawer_says_what_the_price_would_be_if_the_other_leg_vanished() -> 
         ("beta down", "beta down"),
         ("IN DOUBT d1-P09-L-2", "IN DOUBT…"),
         ("no trade for 60 m", "no trade for…"),
+        ("alpha is made to misbehave: outage 1", "alpha is made…"),
+        ("alpha: data are 14 s old", "alpha 14 s"),
     ],
 )
 def test_the_smallest_bar_keeps_the_figure_of_an_alert(text: str, shown: str) -> None:
     strip = quiet_strip(top_alert=text)
     found = answers(strip, "connected", "", 0.0, Context(now=strip.ts))
     assert strip_drawing.draw(found, 80, 3)[2].plain[66:80].rstrip() == shown
+
+
+def test_the_steps_are_named_for_people_and_told_once() -> None:
+    do = "decide on exits by hand"
+    steps = (f"depeg USDC (account:alpha): {do}", f"depeg USDC (account:beta): {do}", "halt: R and a reason")
+    strip = quiet_strip(open_alarms=2, next_steps=steps)
+    lines = strip_drawing.draw(answers(strip, "connected", "", 0.0, Context(now=strip.ts)), 260, 4)
+    assert lines[2].plain[208:].strip("▌ ") == f"depeg USDC alpha: {do}"
+    assert lines[3].plain[208:].strip("▌ ") == "then halt: R and a reason"
+
+
+def test_the_smallest_bar_says_that_it_was_hedged_and_when() -> None:
+    found = STATES["stale"][0]
+    assert found is not None
+    strip = structs.replace(found, hedged_age_ms=18_000)
+    lines = strip_drawing.draw(answers(strip, "connected", "", 0.0, Context(now=strip.ts)), 80, 3)
+    assert lines[1].plain[16:32].rstrip() == "▌ ◐ WAS HEDGED"
+    assert lines[2].plain[16:32].rstrip() == "▌ 18 s ago"
+
+
+def test_a_check_that_refuses_inside_its_limit_says_why() -> None:
+    """A lost venue is stale at once, long before its figures are old."""
+    view = quiet_desk()
+    lost = LimitView(
+        name="data fresh",
+        value=Decimal(3000),
+        limit=Decimal(10_000),
+        unit="ms",
+        used=Decimal("0.3"),
+        level="OVER",
+        text="stale: alpha; alpha 3000 ms of 10000 ms",
+    )
+    view = structs.replace(view, risk=structs.replace(view.risk, limits=(lost,)))
+    row = risk.draw(view, 76, 15, context()).rows[0].lines[0].plain
+    assert "stale: alpha" in row
+    assert "70 %" not in row
+    assert row.rstrip().endswith("OVER")
