@@ -94,7 +94,8 @@ class Picture(Stage, inherit_bindings=False):
             return
         self._entitle()
         typing = self.field is not None or self.searching
-        self.topbar.draw(strip, width, typing, self.link.read_only, self.ui.profile, self.room.name)
+        name, past = self.room.name, not self._was_trusted
+        self.topbar.draw(strip, width, typing, self.link.read_only, self.ui.profile, name, past=past)
         self.strip_bar.draw(found, width, self.plan.answer_rows)
         self.draw_keys()
 

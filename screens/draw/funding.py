@@ -283,7 +283,8 @@ def _lines(r: FundingRowView, cells: Cells, layout: Fit, number: int) -> list[Li
         cells = {**cells, "rank": ((Span(str(number), "muted"),),)}
     lines = row(layout, cells)
     if r.stale or r.spread is None:
-        spoken = {_verdict_ink(r), _why_ink(r), "warn"} - {"muted", "text"}
+        # A warning is heard from old data, too; a green HOLD is not.
+        spoken = {_verdict_ink(r), _why_ink(r), "warn"} & {"*warn", "warn"}
         lines = [Line([_paled(span, spoken) for span in line.spans], line.ground) for line in lines]
     return lines
 

@@ -171,7 +171,7 @@ def _cells(one: LimitView) -> Cells:
     if one.level == "OVER" and one.used is not None and one.used < 1:
         # Refused though the figure is inside: the reason stands in the bar's place (`stale: alpha`).
         why = f.clean(one.text.partition(";")[0])
-        bars: Sequence[Spans] = ((Span(why, "alarm"),), ())
+        bars: Sequence[Spans] = ((Span(why, "alarm"),), (Span(why.partition(":")[0], "alarm"),), ())
         free = ""
     else:
         bars, free = _bars(one.used, _bar_ink(one.level)), _free(one)

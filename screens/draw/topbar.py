@@ -21,12 +21,15 @@ def draw(
     read_only: bool = False,
     profile: str = "",
     room: str = "desk",
+    *,
+    past: bool = False,
 ) -> Line:
-    """`room` = the screen that is shown; the others stand beside it by key and name while there is room."""
+    """`room` = the screen that is shown; the others stand beside it by key and name while there is room.
+    `past`: nobody vouches for the figures any more."""
     live = strip is not None and strip.mode == "live"
     ground = "mode_live" if live else "bg"
     lefts = _lefts(strip, typing, read_only, profile, live, room)
-    rights = _rights(strip, live)
+    rights = _rights(strip, live, past)
     found = _chosen(lefts, rights, width)
     if found is None:
         return Line(lefts[-1], ground).fitted(width)
@@ -107,11 +110,11 @@ def _other(entry: Entry) -> list[Span]:
     return [Span(f" {entry.key} ", "accent"), Span(f"{entry.title} ", "muted")]
 
 
-def _rights(strip: StripView | None, live: bool) -> list[Spans]:
+def _rights(strip: StripView | None, live: bool, past: bool) -> list[Spans]:
     if strip is None:
         return [(Span("waiting for the engine ", "muted"),), ()]
     end: list[Span] = [Span(f"  LIVE {g.LIVE} ", "*on_mode")] if live else [Span(" ", "text")]
-    approximate = g.LAST_KNOWN if strip.equity_approximate else ""
+    approximate = g.LAST_KNOWN if strip.equity_approximate or past else ""
     equity = f.UNKNOWN if strip.equity is None else approximate + f.number(strip.equity, 2)
     whole = f.UNKNOWN if strip.equity is None else approximate + f.number(strip.equity, 0)
     money = Span(equity, "*strong")
@@ -161,7 +164,11 @@ def _rights(strip: StripView | None, live: bool) -> list[Spans]:
     )
     out.append([Span(whole, "*strong"), *end])
     out.append(end)
-    return out
+    return [_as_past(each) for each in out] if past else out
+
+
+def _as_past(spans: Spans) -> list[Span]:
+    return [Span(text, "stale") for text, _ in spans]
 
 
 def _day(pnl: Decimal | None) -> list[Span]:

@@ -9,6 +9,14 @@ from services.views.strip import StripView
 
 class TopBar(LineGrid):
     def draw(
-        self, strip: StripView | None, width: int, typing: bool, read_only: bool, profile: str, room: str
+        self,
+        strip: StripView | None,
+        width: int,
+        typing: bool,
+        read_only: bool,
+        profile: str,
+        room: str,
+        *,
+        past: bool,
     ) -> None:
-        self.show([topbar.draw(strip, width, typing, read_only, profile, room)], width)
+        self.show([topbar.draw(strip, width, typing, read_only, profile, room, past=past)], width)

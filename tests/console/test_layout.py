@@ -304,3 +304,18 @@ def test_a_check_that_refuses_inside_its_limit_says_why() -> None:
     assert "stale: alpha" in row
     assert "70 %" not in row
     assert row.rstrip().endswith("OVER")
+
+
+def test_what_a_silent_engine_said_last_has_no_colours_in_the_top_row_either() -> None:
+    shown = topbar.draw(quiet_strip(), 200, past=True)
+    assert "~99,781.99" in shown.plain
+    assert not {"pos", "neg"} & {ink.lstrip("*") for _, ink in shown.spans}
+    assert "~" not in topbar.draw(quiet_strip(), 200).plain
+
+
+def test_a_hold_on_old_data_is_not_green() -> None:
+    desk = quiet_desk()
+    old = structs.replace(desk.funding[0], stale=True, rank=None)
+    rows = funding.draw(structs.replace(desk, funding=(old,)), 190, context()).rows
+    assert "HOLD" in rows[-1].lines[0].plain
+    assert "pos" not in {ink.lstrip("*") for _, ink in rows[-1].lines[0].spans}
