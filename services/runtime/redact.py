@@ -11,7 +11,7 @@ STRUCK = "[redacted]"
 _SHORTEST = 6
 """A registered value shorter than this would strike out ordinary text."""
 
-_NAME = r"(?:api[_-]?key|secret|passw(?:or)?d|passphrase|token|signature|authorization|private[_-]?key)"
+_NAME = r"(?:(?:api|listen|private)[_-]?key|secret|passw(?:or)?d|passphrase|token|signature|authorization)"
 _PAIR = re.compile(rf"""(?i)(["']?\b[\w-]*{_NAME}["']?\s*[:=]\s*)(["']?)(?:bearer\s+)?[^\s"'&,;}}]+\2""")
 _IS_NAME = re.compile(rf"(?i){_NAME}")
 

@@ -26,16 +26,12 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     conditional: bool
     dead_man: bool
     conditional_survives_dead_man: bool
-    client_id_forever: bool
-    """A client order id is refused for ever once used, not only while its order is open."""
     funding_price: str
     """`mark`, `oracle` or `index`: what a settlement multiplies the size with; `none` = there is none."""
     history: bool
     """Tells settled funding rates of the past."""
     dead_man_s: int = 0
     """The time-out that its switch is to have at least; 0 = as the profile says."""
-    streams: bool = True
-    """Books come by a stream; False = they are asked for."""
     account: bool = True
     """We have a key: an account of ours is there, whether orders are taken or not."""
 

@@ -175,7 +175,7 @@ async def test_a_switch_that_is_not_there_is_never_told_as_armed() -> None:
 def can(**more: Any) -> Capabilities:
     given = {
         "orders": True, "conditional": True, "dead_man": True, "conditional_survives_dead_man": True,
-        "client_id_forever": True, "funding_price": "mark", "history": True,
+        "funding_price": "mark", "history": True,
     }  # fmt: skip
     return Capabilities(**{**given, **more})
 

@@ -30,7 +30,7 @@ class ScriptedData:
         self.name = "data"
         self.capabilities = Capabilities(
             orders=True, conditional=False, dead_man=False, conditional_survives_dead_man=False,
-            client_id_forever=False, funding_price="mark", history=True,
+            funding_price="mark", history=True,
         )  # fmt: skip
         self.outbox = outbox
         self._listed = listed

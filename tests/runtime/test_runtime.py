@@ -22,6 +22,7 @@ LEAKS = [
     "password = abc123def456, user = ann",
     "STABLECONSOLE_ALPHA_SECRET=abc123def456",
     "signature=abc123def456&ts=5",
+    "wss://here/private/ws?listenKey=abc123def456",
 ]
 
 

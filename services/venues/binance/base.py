@@ -17,12 +17,14 @@ from typing import Protocol
 from services.domain.events import Event, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
+from services.domain.venue_events import InstrumentsListed
 from services.runtime.clock import boot_ns
 from services.venues.binance import schemas as wire
 from services.venues.binance.asking import Read
 from services.venues.binance.ears import Ears
 from services.venues.binance.links import Links
 from services.venues.binance.market import PublicEars
+from services.venues.binance.relisting import relisted
 from services.venues.binance.trading import Trading
 from services.venues.binance.wallet import Wallet
 from services.venues.live import Capabilities, Finding, Levels, VenueHealth, connected
@@ -116,6 +118,19 @@ class WiredVenue(ABC):
 
     @abstractmethod
     async def examine(self) -> tuple[Finding, ...]: ...
+
+    @abstractmethod
+    async def _present(self) -> dict[str, Instrument | None]:
+        """The symbols of the profile as the venue lists them now, filters taken over; None = not open, or
+        not to be understood. Raises WireError."""
+
+    async def relist(self) -> None:
+        """Tell what has changed of the list. Raises WireError."""
+        changed = relisted(self._listed, await self._present(), self._wall())
+        if not changed:
+            return
+        self._listed.update(changed)
+        self._tell(InstrumentsListed(venue=self.name, instruments=tuple(changed.values()), ts=self._wall()))
 
     async def _ask_wallet(self) -> None:
         """What is not told is unknown, and no reason to stay away: `doctor` shows it."""

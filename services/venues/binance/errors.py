@@ -15,6 +15,7 @@ from msgspec import Struct
 from services.venues.wire.errors import LONGEST_WAIT_S, UNREADABLE, ErrorKind, WireError, retry_after
 
 NOT_FOUND = "-2013"
+BAD_SYMBOL = "-1121"
 CANCEL_REJECTED = "-2011"
 GONE = (CANCEL_REJECTED, NOT_FOUND)
 """To a cancel: ended, or never there."""

@@ -7,7 +7,7 @@ another thing, isolated margin is no account margin, and apart-margined coins do
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from msgspec import Struct
@@ -19,6 +19,7 @@ from services.venues.binance.api import BinanceApi
 from services.venues.binance.filters import Filters, filters_of
 from services.venues.live import KEY_RIGHTS, Finding, Verdict, key_rights
 from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.numbers import BadNumber
 
 ONE = Decimal(1)
 
@@ -101,6 +102,30 @@ async def learn(
     if config is not None:
         facts.reasons = reasons(config, set_up, facts, leverage)
     return facts
+
+
+def present(
+    venue: str, facts: Facts, rows: Iterable[wire.Symbol], say: Callable[[str], None]
+) -> dict[str, Instrument | None]:
+    """As a later list has them, without fees and brackets; `facts.filters` are taken over. None = not open
+    any more, or not to be understood: then nothing new is to be risked on it."""
+    found: dict[str, Instrument | None] = dict.fromkeys(facts.instruments)
+    for row in rows:
+        if row.symbol not in found:
+            continue
+        try:
+            found[row.symbol] = parse.instrument_of(
+                venue,
+                row,
+                fees=None,
+                brackets=None,
+                leverage=None,
+                interval_h=facts.intervals.get(row.symbol, parse.DEFAULT_INTERVAL_H),
+            )
+            facts.filters[row.symbol] = filters_of(row)
+        except (parse.ParseError, BadNumber) as error:
+            say(f"no new risk: {error}")
+    return found
 
 
 async def _set_up(

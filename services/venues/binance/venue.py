@@ -11,18 +11,20 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from services.domain.instrument import Instrument
 from services.runtime.clock import steady_ns
 from services.venues.binance import errors, parse
 from services.venues.binance.account import Reader
 from services.venues.binance.api import BinanceApi
 from services.venues.binance.base import RESYNC_S, Address, MakeStream, WiredVenue
 from services.venues.binance.ears import Ears
-from services.venues.binance.facts import Facts, findings, learn
+from services.venues.binance.facts import Facts, findings, learn, present
 from services.venues.binance.feed import Feed
 from services.venues.binance.futures_trading import FuturesTrading
 from services.venues.binance.hosts import BinanceSettings, check_hosts
 from services.venues.binance.market import MarketEars, PublicEars
 from services.venues.binance.private import PrivateEars
+from services.venues.binance.relisting import EVERY_S as RELIST_S
 from services.venues.binance.wallet import Wallet
 from services.venues.live import Capabilities, Finding
 from services.venues.payouts import EVERY_S
@@ -67,7 +69,6 @@ class BinanceVenue(WiredVenue):
             # Ordinary orders are all that it is said to cancel; of the algo service's nobody has said it.
             conditional_survives_dead_man=True,
             dead_man_s=DEAD_MAN_S,
-            client_id_forever=False,
             funding_price="mark",
             history=True,
         )
@@ -147,8 +148,12 @@ class BinanceVenue(WiredVenue):
                 self._streams[entry].start()
         self._work.spawn(feed.run())
         self._work.spawn(self._every(RESYNC_S, self.resync))
+        self._work.spawn(self._every(RELIST_S, self.relist))
         if self._keyed:
             self._work.spawn(self._every(KEEP_LISTENING_S, self._keep_listening))
+
+    async def _present(self) -> dict[str, Instrument | None]:
+        return present(self.name, self._facts, (await self._api.exchange_info()).symbols, self._trouble)
 
     def _trade(self, market: MarketEars) -> PrivateEars:
         """The account's side, and the ears that belong to it."""

@@ -111,10 +111,8 @@ class CcxtVenue:
             dead_man=self._manner is not None and self._manner.dead_man and door.can("cancelAllOrdersAfter"),
             # On spot no conditional order of ours can rest: none is taken along.
             conditional_survives_dead_man=settings.spot or self._manner is None or self._manner.spares_stops,
-            client_id_forever=False,
             funding_price="none" if settings.spot else funding.FUNDING_PRICE.get(settings.exchange, "mark"),
             history=not settings.spot and door.can("fetchFundingRateHistory"),
-            streams=door.streams,
         )
         self._settings = settings
         self._door = door

@@ -101,7 +101,6 @@ class FtxVenue:
             conditional=secret is not None,
             dead_man=settings.extensions,
             conditional_survives_dead_man=settings.extensions,
-            client_id_forever=True,
             funding_price="mark",
             history=True,
         )

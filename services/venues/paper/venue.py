@@ -71,7 +71,6 @@ class PaperVenue:
             conditional=True,
             dead_man=True,
             conditional_survives_dead_man=True,
-            client_id_forever=True,
             funding_price="mark",
             history=self._data.capabilities.history,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
@@ -14,6 +14,7 @@ from services.venues.binance.spot.filters import SpotFilters, spot_filters_of
 from services.venues.binance.spot.parse import instrument_of
 from services.venues.live import KEY_RIGHTS, Finding, Verdict, key_rights
 from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.numbers import BadNumber
 
 
 class SpotFacts(Struct, kw_only=True):
@@ -49,6 +50,22 @@ async def learn(
     if account is not None:
         facts.reasons = reasons(account)
     return facts
+
+
+def present(
+    venue: str, facts: SpotFacts, rows: Iterable[spot.Symbol], say: Callable[[str], None]
+) -> dict[str, Instrument | None]:
+    """As a later list has them, without fees; see `binance.facts.present`."""
+    found: dict[str, Instrument | None] = dict.fromkeys(facts.instruments)
+    for row in rows:
+        if row.symbol not in found:
+            continue
+        try:
+            found[row.symbol] = instrument_of(venue, row, None)
+            facts.filters[row.symbol] = spot_filters_of(row)
+        except (ParseError, BadNumber) as error:
+            say(f"no new risk: {error}")
+    return found
 
 
 def reasons(account: spot.Account) -> tuple[str, ...]:

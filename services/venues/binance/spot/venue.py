@@ -7,15 +7,19 @@ from decimal import Decimal
 
 import msgspec
 
+from services.domain.instrument import Instrument
 from services.runtime.clock import steady_ns
+from services.venues.binance import errors
 from services.venues.binance.base import RESYNC_S, MakeStream, WiredVenue
 from services.venues.binance.ears import Ears
 from services.venues.binance.hosts import SpotSettings, check_hosts
 from services.venues.binance.market import PublicEars
+from services.venues.binance.relisting import EVERY_S as RELIST_S
 from services.venues.binance.sign import Sign
+from services.venues.binance.spot import schemas as wire
 from services.venues.binance.spot.account import SpotReader
 from services.venues.binance.spot.api import SpotApi
-from services.venues.binance.spot.facts import SpotFacts, findings, learn
+from services.venues.binance.spot.facts import SpotFacts, findings, learn, present
 from services.venues.binance.spot.feed import SpotFeed
 from services.venues.binance.spot.private import SpotPrivateEars
 from services.venues.binance.spot.trading import SpotTrading
@@ -23,6 +27,7 @@ from services.venues.binance.wallet import Wallet
 from services.venues.live import Capabilities, Finding
 from services.venues.payouts import EVERY_S
 from services.venues.port import Outbox
+from services.venues.wire.errors import WireError
 from services.venues.wire.offset import ClockOffset
 
 
@@ -53,7 +58,6 @@ class SpotVenue(WiredVenue):
             conditional=False,
             dead_man=False,
             conditional_survives_dead_man=False,
-            client_id_forever=False,
             funding_price="none",
             history=False,
         )
@@ -119,6 +123,27 @@ class SpotVenue(WiredVenue):
                 self._streams[entry].start()
         self._work.spawn(feed.run())
         self._work.spawn(self._every(RESYNC_S, self.resync))
+        self._work.spawn(self._every(RELIST_S, self.relist))
+
+    async def _present(self) -> dict[str, Instrument | None]:
+        names = tuple(self._listed)
+        try:
+            rows = (await self._api.exchange_info(names)).symbols
+        except WireError as error:
+            if error.code != errors.BAD_SYMBOL:
+                raise
+            # One that was taken off the list makes the venue refuse the whole question.
+            rows = tuple([row for name in names for row in await self._listed_alone(name)])
+        return present(self.name, self._facts, rows, self._trouble)
+
+    async def _listed_alone(self, name: str) -> tuple[wire.Symbol, ...]:
+        """Its row, or none where the venue does not know it any more."""
+        try:
+            return (await self._api.exchange_info((name,))).symbols
+        except WireError as error:
+            if error.code != errors.BAD_SYMBOL:
+                raise
+            return ()
 
     def _trade(self) -> SpotTrading:
         facts = self._facts
