@@ -16,9 +16,12 @@ from services.domain.events import (
     VenueLink,
 )
 from services.domain.venue_events import DeadManReport, RequestFailed
+from services.runtime.clock import boot_s
 from services.venues.binance import market
 from services.venues.binance.build import build_binance
+from services.venues.binance.feed import Feed
 from services.venues.wire.bans import Bans
+from services.venues.wire.crosscheck import QUIET_S
 from services.venues.wire.errors import ErrorKind, WireError
 from tests.binance.samples import HOUR_MS, NAME, NS, D, order, reply, trade_row
 from tests.binance.server import SYMBOL, FakeBinance, Heard, fake, now_ms, settings_of, trading
@@ -171,3 +174,28 @@ async def test_used_weight_of_the_headers_is_believed_upwards() -> None:
         used = venue.health().budget
         assert used["weight-1m"][0] >= 1500
         assert used["orders-10s"][0] == 7
+
+
+async def test_a_quiet_quote_is_asked_for_and_a_stream_that_has_stopped_is_made_anew() -> None:
+    server = FakeBinance()
+    quiet = 0.0
+    async with trading(server, keyed=False) as (_, venue, heard):
+        await heard.until(MarketFrame, lambda frame: any(row.bid for row in frame.quotes))
+        feed = venue._public_feed
+        assert isinstance(feed, Feed)
+        feed._cross._clock = lambda: boot_s() + quiet
+        top = {"symbol": SYMBOL, "bidPrice": "60000", "bidQty": "1", "askPrice": "60001", "askQty": "1"}
+        server.say("GET /fapi/v1/ticker/bookTicker", top)
+        before = len(heard.events)
+        quiet += QUIET_S
+        await feed._cross.look()
+        await heard.until(MarketFrame, lambda frame: heard.events.index(frame) >= before and frame.quotes)
+        server.say("GET /fapi/v1/ticker/bookTicker", {**top, "askPrice": "60002"})
+        doors = server.paths.count("/public/ws")
+        quiet += QUIET_S
+        await feed._cross.look()
+        await feed._cross.look()
+        await heard.until(VenueLink, lambda link: "silent" in link.reason)
+        async with asyncio.timeout(5):
+            while server.paths.count("/public/ws") == doors:
+                await asyncio.sleep(0.01)

@@ -144,6 +144,23 @@ def test_a_market_that_says_nothing_for_a_minute_is_named() -> None:
     assert heard.ears.silent(heard.now) == "ticker B"
 
 
+def test_a_quiet_market_is_no_dead_one_where_the_venue_says_the_same_and_is_told_again() -> None:
+    heard = Heard(["A"])
+    heard.hear(type="partial", channel="orderbook", market="A", data=book_data([[99.0, 2.0]], [[101.0, 3.0]]))
+    (told,) = heard.ears.take_changed()
+    heard.now += 50
+    assert heard.ears.top("A") == (99, 101)
+    heard.ears.confirm("A")
+    heard.now += 50
+    assert heard.ears.silent(heard.now) is None
+    assert heard.ears.take_changed() == (told,)
+    heard.ears.doubt("A")
+    (row,) = heard.ears.take_changed()
+    assert (row.bid, row.ask) == (0.0, 0.0)
+    assert [frame["op"] for frame in heard.said] == ["unsubscribe", "subscribe"]
+    assert heard.ears.top("A") is None
+
+
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_no_garbage_escapes(raw: bytes) -> None:
     heard = Heard(["A"])

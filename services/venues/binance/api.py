@@ -64,6 +64,12 @@ class BinanceApi:
         query = {"symbol": symbol, "limit": "1000"}
         return await self._calls.get(wire.Depth, "/fapi/v1/depth", query, weight=20)
 
+    async def tops(self, symbols: tuple[str, ...]) -> list[wire.BookTicker]:
+        return [
+            await self._calls.get(wire.BookTicker, "/fapi/v1/ticker/bookTicker", {"symbol": symbol}, weight=2)
+            for symbol in symbols
+        ]
+
     async def asset_index(self) -> list[wire.AssetIndex]:
         return await self._calls.get(list[wire.AssetIndex], "/fapi/v1/assetIndex", weight=10)
 

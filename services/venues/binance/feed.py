@@ -15,6 +15,7 @@ from services.domain.instrument import Instrument
 from services.venues.binance import parse
 from services.venues.binance.api import BinanceApi
 from services.venues.binance.market import MarketEars, PublicEars
+from services.venues.wire.crosscheck import EVERY_S, CrossCheck, Top
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber
 from services.venues.wire.stream import Stream
@@ -58,6 +59,7 @@ class Feed:
         self._up = up
         self._venue_now = venue_now
         self._wall = wall
+        self._cross = CrossCheck(public, self._ask_tops)
         self._seq = 0
         self._stopped = asyncio.Event()
         self._waiting: list[RateRow] = []
@@ -84,6 +86,7 @@ class Feed:
         """Until `stop`. What cannot be asked is asked again; its age tells the desk."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._every(FLUSH_S, self._flush))
+            group.create_task(self._every(EVERY_S, self._cross.look))
             group.create_task(self._every(SETTLED_S, self._ask_due))
             group.create_task(self._every(INTERVALS_S, self._ask_intervals))
 
@@ -103,6 +106,8 @@ class Feed:
         if None in ages or not self._up():
             return
         quotes = self._public.take_changed()
+        if quotes:
+            self._cross.told(row.instrument.rpartition(".")[0] for row in quotes)
         marks, predicted, indexes = self._market.take()
         settled, self._waiting = self._waiting, []
         now = self._wall()
@@ -130,6 +135,9 @@ class Feed:
         return True
 
     # --- asked for ---------------------------------------------------------------------------------------
+
+    async def _ask_tops(self, symbols: tuple[str, ...]) -> dict[str, Top]:
+        return {row.symbol: parse.top_of(row) for row in await self._api.tops(symbols)}
 
     async def _ask_due(self) -> None:
         """Whatever must have settled since the last rate we know of."""

@@ -167,6 +167,23 @@ class PublicEars(Ears):
             spec.id, float(top.b), float(top.B), float(top.a), float(top.A), float(below), float(above)
         )
 
+    def top(self, symbol: str) -> tuple[Decimal, Decimal] | None:
+        """See `Quoting`."""
+        found = self._tickers.get(symbol)
+        return None if found is None or symbol in self._behind else (found.b, found.a)
+
+    def confirm(self, symbol: str) -> None:
+        """The venue says the same: quiet, and not dead."""
+        self._spoken(f"{symbol.lower()}@bookTicker")
+        self._changed[symbol] = None
+
+    def doubt(self, symbol: str) -> None:
+        """Its stream is named as silent at the next look, which makes the connection anew."""
+        self.refuse(f"{symbol}: the venue's answer is another quote")
+        self._tickers.pop(symbol, None)
+        self._changed[symbol] = None
+        self._spoke[f"{symbol.lower()}@bookTicker"] = float("-inf")
+
     def levels(self, symbol: str, count: int) -> tuple[Levels, Levels] | None:
         """Bids and asks of a whole book; None = there is none at present."""
         book = self._books.get(symbol)

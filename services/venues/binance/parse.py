@@ -149,6 +149,11 @@ def instrument_of(
     )
 
 
+def top_of(row: wire.BookTicker) -> tuple[Decimal, Decimal]:
+    """Best bid and ask. Raises BadNumber."""
+    return wire_positive(row.bidPrice, f"{row.symbol} bid"), wire_positive(row.askPrice, f"{row.symbol} ask")
+
+
 def fee_of(value: Decimal, field: str) -> Decimal:
     fee = wire_decimal(value, field)
     if abs(fee) > Decimal("0.05"):

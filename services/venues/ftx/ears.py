@@ -256,6 +256,21 @@ class FtxEars:
         changed, self._changed = self._changed, {}
         return tuple(self._quote(name) for name in changed)
 
+    def top(self, market: str) -> tuple[Decimal, Decimal] | None:
+        """See `Quoting`."""
+        book = self._books.get(market)
+        bids, asks = (book.bids(1), book.asks(1)) if book is not None and book.filled else ([], [])
+        return (bids[0][0], asks[0][0]) if bids and asks else None
+
+    def confirm(self, market: str) -> None:
+        """The venue says the same: quiet, and not dead."""
+        self._spoke[market] = self._clock()
+        self._changed[market] = None
+
+    def doubt(self, market: str) -> None:
+        self._refuse(f"book {market}: the venue's answer is another one")
+        self._renew_book(market)
+
     def levels(self, market: str, count: int) -> tuple[Levels, Levels] | None:
         """Bids and asks of a proven book; None = there is none at present."""
         book = self._books.get(market)

@@ -18,6 +18,7 @@ from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.rest import FtxRest
+from services.venues.wire.crosscheck import EVERY_S, CrossCheck, Top
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber, wire_positive
 from services.venues.wire.stream import Stream
@@ -44,8 +45,11 @@ class Feed:
         tell: Callable[[Event], None],
         wall: Callable[[], int],
         resync: Callable[[], Awaitable[None]],
+        *,
+        whole: bool = True,
     ) -> None:
-        """`resync` measures the venue's clock."""
+        """`resync` measures the venue's clock; `whole`: see `CrossCheck`."""
+        self._cross = CrossCheck(ears, self._ask_tops, whole=whole)
         self._resync = resync
         self._venue = venue
         self._api = api
@@ -92,6 +96,7 @@ class Feed:
             group.create_task(self._every(COINS_S, self._ask_coins))
             group.create_task(self._every(STATS_S, self._ask_funding))
             group.create_task(self._every(CLOCK_S, self._resync))
+            group.create_task(self._every(EVERY_S, self._cross.look))
 
     async def refresh(self, *, marks: bool, coins: bool, rates: Container[str]) -> None:
         """Ask now for what is said to have changed, and tell it with the quotes: lock-step has no timers.
@@ -126,6 +131,8 @@ class Feed:
         if age is None or not self._ears.ready():
             return
         quotes = self._ears.take_changed()
+        if quotes:
+            self._cross.told(row.instrument.rpartition(".")[0] for row in quotes)
         marks, self._marks = tuple(self._marks.values()), {}
         indexes, self._indexes = tuple(self._indexes.values()), {}
         rates, self._rates = tuple(self._rates), []
@@ -159,6 +166,13 @@ class Feed:
             index = float(wire_positive(future.index, f"{future.name} index"))
             self._asked = min(self._asked, asked) if self._marks else asked
             self._marks[spec.id] = MarkRow(spec.id, mark, index)
+
+    async def _ask_tops(self, names: tuple[str, ...]) -> dict[str, Top]:
+        return {
+            row.name: (wire_positive(row.bid, f"{row.name} bid"), wire_positive(row.ask, f"{row.name} ask"))
+            for row in await self._api.markets()
+            if row.name in names and row.bid is not None and row.ask is not None
+        }
 
     async def _ask_coins(self) -> None:
         for coin in await self._api.coins():

@@ -174,6 +174,8 @@ class FtxVenue:
             self._tell,
             self._wall,
             self.resync,
+            # What our own server tells strangers knows nothing of an account's own orders.
+            whole=not self._settings.extensions,
         )
         await self._feed.fill_back(self.venue_now())
         self._stream.start()

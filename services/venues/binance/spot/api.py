@@ -49,6 +49,10 @@ class SpotApi:
         query = {"symbol": symbol, "limit": "1000"}
         return await self._calls.get(wire.Depth, "/api/v3/depth", query, weight=50)
 
+    async def tops(self, symbols: tuple[str, ...]) -> list[wire.BookTicker]:
+        query = {"symbols": json.dumps(symbols, separators=(",", ":"))}
+        return await self._calls.get(list[wire.BookTicker], "/api/v3/ticker/bookTicker", query, weight=4)
+
     async def average_price(self, symbol: str) -> spot.AveragePrice:
         return await self._calls.get(spot.AveragePrice, "/api/v3/avgPrice", {"symbol": symbol}, weight=2)
 

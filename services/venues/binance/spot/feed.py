@@ -17,6 +17,7 @@ from services.domain.instrument import Instrument
 from services.venues.binance import parse
 from services.venues.binance.market import PublicEars
 from services.venues.binance.spot.api import SpotApi
+from services.venues.wire.crosscheck import EVERY_S, CrossCheck, Top
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber, wire_positive
 from services.venues.wire.stream import Stream
@@ -56,6 +57,7 @@ class SpotFeed:
         self._up = up
         self._trouble = trouble
         self._wall = wall
+        self._cross = CrossCheck(public, self._ask_tops)
         self._seq = 0
         self._stopped = asyncio.Event()
         self._quotes: dict[str, QuoteRow] = {}
@@ -89,6 +91,7 @@ class SpotFeed:
         """Until `stop`. What cannot be asked is asked again; its age tells the desk."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._every(FLUSH_S, self._flush))
+            group.create_task(self._every(EVERY_S, self._cross.look))
             group.create_task(self._every(COINS_S, self._ask_coins))
             group.create_task(self._every(AVERAGE_S, self._ask_averages))
 
@@ -108,6 +111,8 @@ class SpotFeed:
         if age is None or not self._up():
             return
         quotes = self._public.take_changed()
+        if quotes:
+            self._cross.told(row.instrument.rpartition(".")[0] for row in quotes)
         marks = tuple(self._mark(row) for row in quotes if row.bid > 0 and row.ask > 0)
         self._quotes.update((row.instrument, row) for row in quotes)
         indexes, self._indexes = tuple(self._indexes.values()), {}
@@ -126,6 +131,9 @@ class SpotFeed:
         return MarkRow(row.instrument, mid, mid)
 
     # --- asked for ---------------------------------------------------------------------------------------
+
+    async def _ask_tops(self, symbols: tuple[str, ...]) -> dict[str, Top]:
+        return {row.symbol: parse.top_of(row) for row in await self._api.tops(symbols)}
 
     async def _ask_coins(self) -> None:
         found: dict[str, float] = {}
