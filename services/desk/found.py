@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from services.desk.core import DeskCore
 from services.desk.submit import Submitter
-from services.domain.enums import Purpose, TimeInForce
+from services.domain.enums import PairState, Purpose, TimeInForce
 from services.domain.events import AccountReport, OrderFilled
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest, parse_client_order_id
@@ -75,4 +75,6 @@ def _pair(core: DeskCore, fill: OrderFilled, purpose: Purpose, leg: int) -> Pair
     ]
     # What it reduced may be in the same report, not yet counted: then any pair under way on that leg.
     enough = [pair for pair in traded if opens or pair.leg(leg).size >= fill.quantity]
-    return next(iter(enough or traded), None)
+    # Of several on one instrument it was one that was on its way, not one that stands.
+    moving = [pair for pair in enough or traded if pair.state not in (PairState.HEDGED, PairState.FROZEN)]
+    return next(iter(moving or enough or traded), None)

@@ -28,6 +28,7 @@ def order_outcomes(
     fills_since: int,
     settling_ns: int,
     asked_ts: int = NEVER,
+    agreed: frozenset[str] = frozenset(),
 ) -> list[OrderFilled | OrderCanceled | OrderReport | FundingSettled | TransferBooked]:
     """The words we missed about open orders, in the order of the table.
 
@@ -37,6 +38,10 @@ def order_outcomes(
     word, or that time, too: by stamps alone a clock that is off ends a young order. One that was never
     acknowledged and is older than the report's fills is left to its probes: fills may be missing. Of an
     acknowledged one every read since has listed the fills.
+
+    `agreed`: instruments that the report shows just as our books do. What the venue once counted of an order
+    there beyond all fills, and does not list any more, was a wrong count, once the doubt is older than the
+    settling time.
     """
     listed = {row.client_order_id: row for row in report.orders if row.client_order_id}
     missing: dict[str, Decimal] = {}
@@ -45,10 +50,17 @@ def order_outcomes(
             missing[fill.client_order_id] = missing.get(fill.client_order_id, ZERO) + fill.quantity
     events: list[OrderFilled | OrderCanceled | OrderReport | FundingSettled | TransferBooked] = []
     for entry in orders:
-        if entry.ended or entry.venue != report.venue:
+        if entry.venue != report.venue:
             continue
         filled = entry.filled + missing.get(entry.id, ZERO)
         row = listed.get(entry.id)
+        since = entry.doubt_since
+        if row is None and entry.venue_filled > filled and since is not None:
+            if entry.request.instrument in agreed and asked_ts >= since + settling_ns:
+                events.append(_no_more(entry, filled, report))
+                continue
+        if entry.ended:
+            continue
         if row is not None:
             if entry.state is OrderState.IN_DOUBT or row.filled > filled:
                 events.append(_alive(entry, row, report))
@@ -89,6 +101,18 @@ def _gone(entry: OrderEntry, filled: Decimal, report: AccountReport) -> OrderCan
         filled,
         report.ts_event,
         report.ts,
+    )
+
+
+def _no_more(entry: OrderEntry, filled: Decimal, report: AccountReport) -> OrderReport:
+    return OrderReport(
+        venue=report.venue,
+        client_order_id=entry.id,
+        found=True,
+        state=OrderState.CANCELED,
+        filled=filled,
+        ts_event=report.ts_event,
+        ts=report.ts,
     )
 
 

@@ -137,10 +137,16 @@ def reconcile(
 ) -> Reconciled:
     """`prices`: USD per base unit by instrument; `indexes`: USD per coin. Changes nothing: pure."""
     events = _missing(held, report)
-    events += order_outcomes(
-        held.orders, report, held.known_trades, held.fills_since, settling_ns, held.asked_ts
-    )
     newer = _newer_fills(held, report)
+    events += order_outcomes(
+        held.orders,
+        report,
+        held.known_trades,
+        held.fills_since,
+        settling_ns,
+        held.asked_ts,
+        _agreed(held, report, instruments, newer),
+    )
     undecided = tuple(sorted({fill.instrument for fill in newer}))
     differences: list[Difference] = []
     moving = held.moved_ts >= held.asked_ts
@@ -195,6 +201,33 @@ def _newer_fills(held: Held, report: AccountReport) -> tuple[OrderFilled, ...]:
         if (fill.ts_event >= report.ts_event or fill.ts >= held.asked_ts)
         and (fill.instrument, fill.trade_id) not in listed
     )
+
+
+def _agreed(
+    held: Held, report: AccountReport, instruments: Mapping[str, Instrument], newer: tuple[OrderFilled, ...]
+) -> frozenset[str]:
+    """Instruments with an order of which the venue has counted more than our fills, where the report shows
+    what our books do and no trade that they lack: of spot by the coin's balance."""
+    owing = dict.fromkeys(each.request.instrument for each in held.orders if each.owed)
+    if not owing:
+        return frozenset()
+    moved = {fill.instrument for fill in newer}
+    moved |= {f.instrument for f in report.fills if (f.instrument, f.trade_id) not in held.known_trades}
+    positions = {row.instrument: row.size for row in report.positions}
+    totals = {row.coin: row.total for row in report.balances}
+    found = set()
+    for name in owing:
+        spec = instruments.get(name)
+        if spec is None or name in moved:
+            continue
+        if spec.is_perp:
+            same = held.positions.get(name, ZERO) == positions.get(name, ZERO)
+        else:
+            coin = spec.underlying
+            same = held.balances.get(coin, ZERO) == totals.get(coin, ZERO)
+        if same:
+            found.add(name)
+    return frozenset(found)
 
 
 def _differences(
