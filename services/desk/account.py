@@ -81,7 +81,7 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
         _open(core, report)
         direct.on_opened(core)
     else:
-        found.adopt_fills(core, submit, report)
+        found.adopt_fills(core, submit, report.venue, report.fills)
         differences.compare(core, submit, report, equity, book.asked_ts if awaited else 0)
     core.ledger.read(report)
     book.report_ts, book.report_event = report.ts, report.ts_event

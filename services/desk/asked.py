@@ -78,6 +78,7 @@ def same(one: GateContext, other: GateContext, own: str) -> bool:
         and one.disabled == other.disabled
         and one.owners == other.owners
         and one.halts_venue == other.halts_venue
+        and one.unproven == other.unproven
         and list(one.alone) == list(other.alone)
         and all(alike(size, other.alone[leg]) for leg, size in one.alone.items())
         and _figures(one.claimed, other.claimed)

@@ -21,6 +21,7 @@ from services.desk import (
     door,
     error_rate,
     flows,
+    found,
     hand_care,
     machine_words,
     market_rows,
@@ -250,6 +251,8 @@ class Desk:
         if self._stranger(event.venue) or door.keeps_out(self.core, event):
             return
         error_rate.on_answer(self.core, event)
+        if isinstance(event, OrderFilled):
+            found.adopt_fills(self.core, self.submit, event.venue, (event,))
         booking.on_order_event(self.core, self.submit, event)
 
     def _funding(self, event: FundingSettled) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from services.desk import proofs
 from services.desk.core import SECOND, DeskCore
 from services.domain.enums import Purpose, Side, TradingState
 from services.domain.money import STABLECOINS, ZERO
@@ -321,6 +322,7 @@ def context(
         owners=owners(core),
         alone=alone(core),
         claimed=core.pairs.claimed(),
+        unproven=proofs.unproven(core, instrument),
         halts_venue=_halted_venues(core),
     )
 

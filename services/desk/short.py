@@ -7,7 +7,7 @@ valued before such an order goes out; for a reducing order they are figures of t
 
 from __future__ import annotations
 
-from services.desk import gatekeeping
+from services.desk import gatekeeping, proofs
 from services.desk.core import DeskCore
 from services.domain.enums import Purpose
 from services.domain.money import ZERO
@@ -53,6 +53,7 @@ def context(core: DeskCore, order: OrderRequest) -> GateContext:
         state_text=text,
         alone=gatekeeping.alone(core),
         claimed=core.pairs.claimed(),
+        unproven=proofs.unproven(core, name),
     )
 
 

@@ -54,11 +54,10 @@ def order_outcomes(
             continue
         filled = entry.filled + missing.get(entry.id, ZERO)
         row = listed.get(entry.id)
-        since = entry.doubt_since
-        if row is None and entry.venue_filled > filled and since is not None:
-            if entry.request.instrument in agreed and asked_ts >= since + settling_ns:
-                events.append(_no_more(entry, filled, report))
-                continue
+        overcounted = row is None and entry.venue_filled > filled and entry.request.instrument in agreed
+        if overcounted and asked_ts >= (entry.doubt_since or 0) + settling_ns:
+            events.append(_no_more(entry, filled, report))
+            continue
         if entry.ended:
             continue
         if row is not None:

@@ -95,9 +95,7 @@ def _read_afresh(work: Work, pair: Pair, *, owed: bool = False) -> None:
     """The order may also be found in a fresh read of the account: its fills, its position, its absence.
     `owed`: so may the fills of one of which only they are missing."""
     silent = [
-        memo
-        for memo in pair.orders.values()
-        if memo.state is OrderState.IN_DOUBT or (owed and memo.in_doubt)
+        memo for memo in pair.orders.values() if memo.state is OrderState.IN_DOUBT or (owed and memo.in_doubt)
     ]
     venues = {work.instruments[pair.leg(memo.leg).instrument].venue: None for memo in silent}
     work.out.extend(Ask(venue, f"{pair.id} in doubt") for venue in venues)

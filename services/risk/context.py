@@ -137,6 +137,8 @@ class GateContext(Struct, frozen=True, kw_only=True):
     claimed: Mapping[str, Decimal] = {}
     """Instrument -> what pairs hold of it or still want, signed: no order by hand takes any of it, for the
     other leg would stand naked."""
+    unproven: Mapping[str, str] = {}
+    """Instruments on which no reducing order is provable now, and why."""
     halts_venue: Mapping[str, str] = {}
     """Venues where no new risk is taken although no trading state says so (error rate), and why."""
 

@@ -184,6 +184,9 @@ def _provable(
     if alone is not None:
         room = alone if order.side is Side.BUY else min(alone, room)
     room = beside_pairs(ctx, order, room)
+    unproven = ctx.unproven.get(order.instrument, "")
+    if unproven:
+        room = ZERO
     if order.trigger is not None:
         # It waits while others reduce, and the venue trims it to what is left then.
         room = _position_against(ctx, order)
@@ -194,6 +197,8 @@ def _provable(
         text = f"takes off {cut} of {room} reducible"
     elif room > ZERO:
         text = f"dust: {room} left on {order.instrument}, less than a lot"
+    elif unproven:
+        text = f"not provably reducing: {unproven}"
     else:
         text = f"does not reduce: nothing left to take off on {order.instrument}"
         if order.purpose is Purpose.TICKET and ctx.claimed.get(order.instrument):

@@ -101,7 +101,8 @@ def test_every_field_of_the_question_is_compared() -> None:
     """A new one has to be taken into `same`, and then into this list."""
     assert set(GateContext.__struct_fields__) == {
         "now", "settings", "instruments", "accounts", "account_facts", "markets", "working", "trading_state",
-        "state_text", "depeg_levels", "usage", "disabled", "owners", "alone", "claimed", "halts_venue",
+        "state_text", "depeg_levels", "usage", "disabled", "owners", "alone", "claimed", "unproven",
+        "halts_venue",
     }  # fmt: skip
     assert set(AccountInput.__struct_fields__) == {
         "venue", "balances", "weights_total", "weights_initial", "indexes", "positions", "leverage_settings",
