@@ -122,16 +122,18 @@ def _pair(
 
 def _unlikely(
     core: DeskCore, pair: Pair, number: int, fill: OrderFilled, quantity: Decimal
-) -> tuple[Decimal | bool, ...]:
+) -> tuple[Decimal | int, ...]:
     """The less of the pair stands alone after such an order, the more likely it was its own: each cuts the
-    heavier leg, or takes the next slice of two that match. A flatten was of one that is closed by itself, if
-    there is one; and one on its way comes before one that stands; the oldest of those alike."""
-    closed = any(cause.scope == f"pair:{pair.id}" for cause in core.causes.causes())
+    heavier leg, or takes the next slice of two that match. A flatten was of the one that was last told to
+    close by itself, if there is one; one on its way comes before one that stands; then the oldest."""
+    closed = max(
+        (cause.since for cause in core.causes.causes() if cause.scope == f"pair:{pair.id}"), default=0
+    )
     after = structs.replace(pair, short=structs.replace(pair.short), long=structs.replace(pair.long))
     _count(after, number, fill, quantity)
     alone = excess(after)[1]
     stands = pair.state in (PairState.HEDGED, PairState.FROZEN)
     parts = parse_client_order_id(fill.client_order_id)
     if parts is not None and parts.purpose is Purpose.FLATTEN:
-        return not closed, alone, stands
-    return alone, not closed, stands
+        return -closed, alone, stands
+    return alone, -closed, stands

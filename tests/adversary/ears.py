@@ -45,6 +45,8 @@ class Keeper(NullKeeper):
         self.inputs: list[Event] = []
         self.sure = 0
         """So many of them are on the disk, whatever it is like."""
+        self.starts: list[int] = []
+        """Before which inputs an engine was started again."""
         self.latched: WriteLatch | None = None
 
     def input(self, event: Event) -> None:

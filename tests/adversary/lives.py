@@ -92,17 +92,27 @@ def _live_again(arena: Arena, what: Restart) -> None:
 
 
 def _recovered(arena: Arena, kept: list[Event]) -> Desk:
+    """Each start has left its gap in the ids where it happened: before its first input, and on the disk."""
     facts = {each.id: each for each in arena.world.instruments}
-    old = Desk(arena.settings, facts, instance="adv000")
-    arena.keeper.fills = [
-        effect.row
-        for event in kept
-        for effect in old.handle(event)
-        if isinstance(effect, Record) and isinstance(effect.row, FillRecord)
-    ]
-    arena.keeper.inputs, arena.keeper.sure = kept, len(kept)
-    restarted(old.state.ids, old.state.ids.pairs)
-    return Desk(arena.settings, facts, Desk.restore(old.export()), instance="adv000")
+    desk, keeper = Desk(arena.settings, facts, instance="adv000"), arena.keeper
+    fills: list[FillRecord] = []
+    for number, event in enumerate(kept):
+        if number in keeper.starts:
+            desk = _started(arena, desk)
+        fills += [
+            effect.row
+            for effect in desk.handle(event)
+            if isinstance(effect, Record) and isinstance(effect.row, FillRecord)
+        ]
+    keeper.fills, keeper.inputs, keeper.sure = fills, kept, len(kept)
+    keeper.starts.append(len(kept))
+    return _started(arena, desk)
+
+
+def _started(arena: Arena, desk: Desk) -> Desk:
+    facts = {each.id: each for each in arena.world.instruments}
+    restarted(desk.state.ids, desk.state.ids.pairs)
+    return Desk(arena.settings, facts, Desk.restore(desk.export()), instance="adv000")
 
 
 def _found(latch: WriteLatch, now: int) -> LatchFound:
