@@ -5,6 +5,7 @@ With STABLECONSOLE_STRICT=1 (CI) such a skip is a failure: nothing that matters 
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -57,6 +58,13 @@ while the other has nothing to do."""
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {ROOT / "tests" / name: at for at, name in enumerate(SLOW_FIRST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+def pytest_collection_finish() -> None:
+    """What importing and collecting has made lives as long as the tests: nothing walks over it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def _missing(item: pytest.Item) -> str | None:

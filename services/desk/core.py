@@ -32,6 +32,7 @@ from services.execution.pairs import PairMachine
 from services.execution.stops import StopBook
 from services.execution.table import OrderTable
 from services.market.picture import MarketPicture
+from services.market.sources import SourcePlan
 from services.portfolio.account import Listing
 from services.portfolio.episodes import EpisodeBook
 from services.portfolio.ledger import Ledger
@@ -76,6 +77,7 @@ class DeskCore:
         self.picture = MarketPicture(
             self.instruments, settings.fresh, settings.data_step_ns, settings.assume_par, state=state.picture
         )
+        self.source_plan = SourcePlan(self.instruments)
         self.cap_rates()
         self.ledger = Ledger(state=state.ledger)
         self.units = UnitBook(state=state.units)

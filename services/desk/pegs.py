@@ -7,7 +7,7 @@ from decimal import Decimal
 from services.desk.core import DeskCore
 from services.domain.enums import Severity, TradingState
 from services.domain.money import ONE, STABLECOINS
-from services.market.sources import coin_crosses, coin_sources
+from services.market.sources import Readings
 from services.portfolio.inputs import AccountInput
 
 CAUSE = "depeg "
@@ -24,32 +24,26 @@ def watched_coins(core: DeskCore) -> tuple[str, ...]:
 
 def watch(core: DeskCore, books: dict[str, AccountInput]) -> None:
     """One look at every coin: levels change, alerts follow, exposed accounts become REDUCING at 300 bps."""
+    readings = Readings(core.picture, core.now, core.settings.depeg, core.source_plan)
+    # The venues that could liquidate us on their own price: one of them alone may lead to REDUCING.
+    ours_end = tuple(f".{venue}" for venue, book in books.items() if book.positions)
     for coin in watched_coins(core):
-        sources = coin_sources(core.picture, coin, core.now, core.settings.depeg)
-        # The venues that could liquidate us on their own price: one of them alone may lead to REDUCING.
-        ours = [
-            source.name
-            for source in sources
-            if any(book.positions and source.name.endswith(f".{venue}") for venue, book in books.items())
-        ]
-        unanchored = _unanchored(core, coin) if not sources else None
+        sources = readings.of(coin)
+        ours = [source.name for source in sources if source.name.endswith(ours_end)]
+        unanchored = _unanchored(readings, coin) if not sources else None
         for change in core.depeg.update(coin, sources, core.now, ours=ours, unanchored=unanchored):
             core.decide(
                 "depeg", coin, change.text, {"level": change.after, "deviation_bps": change.deviation}
             )
             core.risk_event("depeg", coin, change.text)
             _depeg_alert(core, coin, change.after, change.text)
-        level = core.depeg.level(coin)
+        cause, reduces = f"{CAUSE}{coin}", core.depeg.reduces(coin)
+        well = core.depeg.level(coin) in ("ok", "warn")
         for venue, book in books.items():
-            exposed = bool(book.balances.get(coin)) or any(
-                coin
-                in (position.instrument.quote, position.instrument.settle, position.instrument.underlying)
-                for position in book.positions
-            )
             scope = f"account:{venue}"
-            if core.depeg.reduces(coin) and exposed:
+            if reduces and _exposed(book, coin):
                 core.raise_cause(
-                    f"{CAUSE}{coin}",
+                    cause,
                     scope,
                     TradingState.REDUCING,
                     f"{coin} is off its peg by 300 bps or more",
@@ -57,8 +51,15 @@ def watch(core: DeskCore, books: dict[str, AccountInput]) -> None:
                     latched=True,
                     conditional=True,
                 )
-            elif level in ("ok", "warn"):
-                core.good_cause(f"{CAUSE}{coin}", scope)
+            elif well:
+                core.good_cause(cause, scope)
+
+
+def _exposed(book: AccountInput, coin: str) -> bool:
+    return bool(book.balances.get(coin)) or any(
+        coin in (position.instrument.quote, position.instrument.settle, position.instrument.underlying)
+        for position in book.positions
+    )
 
 
 def resumed(core: DeskCore, cause: str) -> None:
@@ -68,13 +69,9 @@ def resumed(core: DeskCore, cause: str) -> None:
         core.depeg.lift(cause.removeprefix(CAUSE))
 
 
-def _unanchored(core: DeskCore, coin: str) -> Decimal | None:
+def _unanchored(readings: Readings, coin: str) -> Decimal | None:
     """The worst rate of the coin in another one, while it has no dollar source: it alarms both (5.11)."""
-    rates = [
-        cross.value
-        for cross in coin_crosses(core.picture, core.now, core.settings.depeg)
-        if coin in (cross.coin, cross.other)
-    ]
+    rates = [cross.value for cross in readings.crosses() if coin in (cross.coin, cross.other)]
     return max(rates, key=lambda rate: abs(rate - ONE), default=None)
 
 

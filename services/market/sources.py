@@ -8,8 +8,9 @@ has no dollar in it: it can alarm both coins, it cannot say which one slipped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import combinations
 
 from msgspec import Struct
 
@@ -45,71 +46,108 @@ class Cross(Struct, frozen=True):
     age: int
 
 
-def coin_sources(picture: MarketPicture, coin: str, now: int, depeg: Depeg = _DEFAULT) -> tuple[Source, ...]:
-    """Every usable dollar reading of `coin`, in the order of the instrument list."""
-    if coin in picture.assume_par:
-        return (Source("assumed par", ONE, 0),)
-    found = []
-    for spec in picture.instruments.values():
-        if spec.kind is InstrumentKind.SPOT and spec.underlying == coin and spec.quote == USD:
-            read = _reading(picture, spec, now, depeg)
+class SourcePlan:
+    """Which instruments tell of which coin, of one list of instruments: worked out once."""
+
+    __slots__ = ("crosses", "direct", "implied", "implied_crosses")
+
+    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        listed = tuple(instruments.values())
+        spot = [each for each in listed if each.kind is InstrumentKind.SPOT]
+        self.direct: dict[str, list[Instrument]] = {}
+        """By coin, its spot against the dollar."""
+        for each in spot:
+            if each.quote == USD:
+                self.direct.setdefault(each.underlying, []).append(each)
+        self.implied = {coin: _implied_pairs(listed, USD, coin) for coin in STABLECOINS}
+        self.crosses = [each for each in spot if each.pegged and each.quote in STABLECOINS]
+        self.implied_crosses = [
+            (coin, other, pair)
+            for coin, other in combinations(STABLECOINS, 2)
+            for pair in _implied_pairs(listed, other, coin)
+        ]
+
+
+class Readings:
+    """What the picture tells of the coins at one instant. Each quote is looked at once."""
+
+    def __init__(
+        self, picture: MarketPicture, now: int, depeg: Depeg = _DEFAULT, plan: SourcePlan | None = None
+    ) -> None:
+        """`plan`: of the picture's own instruments, where it is known already."""
+        self._picture, self._now = picture, now
+        self._plan = plan if plan is not None else SourcePlan(picture.instruments)
+        self._oldest = picture.stretched(depeg.source_age_s * _SECOND)
+        self._widest = depeg.max_source_spread * BPS
+        self._read: dict[str, tuple[Decimal, int] | None] = {}
+
+    def of(self, coin: str) -> tuple[Source, ...]:
+        """Every usable dollar reading of a coin, in the order of the instrument list."""
+        if coin in self._picture.assume_par:
+            return (Source("assumed par", ONE, 0),)
+        found = []
+        for spec in self._plan.direct.get(coin, ()):
+            read = self._reading(spec)
             if read is not None:
                 found.append(Source(spec.id, read[0], read[1]))
-    for anchor, other in _implied_pairs(picture, USD, coin):
-        in_usd = _reading(picture, anchor, now, depeg)
-        in_coin = _reading(picture, other, now, depeg)
-        if in_usd is not None and in_coin is not None:
-            value = DESK_CONTEXT.divide(in_usd[0], in_coin[0]).quantize(INDEX_INCREMENT)
-            found.append(Source(f"{anchor.symbol} / {other.id}", value, max(in_usd[1], in_coin[1])))
-    return tuple(found)
+        for anchor, other in self._plan.implied.get(coin, ()):
+            ratio = self._ratio(anchor, other)
+            if ratio is not None:
+                found.append(Source(*ratio))
+        return tuple(found)
 
-
-def coin_crosses(picture: MarketPicture, now: int, depeg: Depeg = _DEFAULT) -> tuple[Cross, ...]:
-    """Every usable reading of one stablecoin in another: direct spot crosses, and those BTC and ETH imply."""
-    found = []
-    for spec in picture.instruments.values():
-        if spec.kind is InstrumentKind.SPOT and spec.pegged and spec.quote in STABLECOINS:
-            read = _reading(picture, spec, now, depeg)
+    def crosses(self) -> tuple[Cross, ...]:
+        """Every usable reading of one stablecoin in another: spot crosses, and those BTC and ETH imply."""
+        found = []
+        for spec in self._plan.crosses:
+            read = self._reading(spec)
             if read is not None:
                 found.append(Cross(spec.id, spec.underlying, spec.quote, read[0], read[1]))
-    for position, coin in enumerate(STABLECOINS):
-        for other in STABLECOINS[position + 1 :]:
-            for in_other, in_coin in _implied_pairs(picture, other, coin):
-                upper = _reading(picture, in_other, now, depeg)
-                lower = _reading(picture, in_coin, now, depeg)
-                if upper is not None and lower is not None:
-                    value = DESK_CONTEXT.divide(upper[0], lower[0]).quantize(INDEX_INCREMENT)
-                    name = f"{in_other.symbol} / {in_coin.id}"
-                    found.append(Cross(name, coin, other, value, max(upper[1], lower[1])))
-    return tuple(found)
+        for coin, other, pair in self._plan.implied_crosses:
+            ratio = self._ratio(*pair)
+            if ratio is not None:
+                name, value, age = ratio
+                found.append(Cross(name, coin, other, value, age))
+        return tuple(found)
+
+    def _ratio(self, upper: Instrument, lower: Instrument) -> tuple[str, Decimal, int] | None:
+        """(name, value, age) of what two quotes of one thing imply."""
+        above, below = self._reading(upper), self._reading(lower)
+        if above is None or below is None:
+            return None
+        value = DESK_CONTEXT.divide(above[0], below[0]).quantize(INDEX_INCREMENT)
+        return f"{upper.symbol} / {lower.id}", value, max(above[1], below[1])
+
+    def _reading(self, spec: Instrument) -> tuple[Decimal, int] | None:
+        """(mid, age) of a quote that may serve as a source; None when wide, old, one-sided or missing."""
+        name = spec.id
+        if name not in self._read:
+            self._read[name] = self._look(name)
+        return self._read[name]
+
+    def _look(self, name: str) -> tuple[Decimal, int] | None:
+        age = self._picture.quote_age(name, self._now)
+        if age is None or age > self._oldest:
+            return None
+        sides = self._picture.sides(name)
+        if sides is None or sides.mid <= 0 or sides.ask - sides.bid > sides.mid * self._widest:
+            return None
+        return sides.mid, age
 
 
 def _implied_pairs(
-    picture: MarketPicture, first_quote: str, second_quote: str
-) -> Iterator[tuple[Instrument, Instrument]]:
+    instruments: Sequence[Instrument], first_quote: str, second_quote: str
+) -> list[tuple[Instrument, Instrument]]:
     """At each venue, for BTC and ETH: the instrument quoted in the one coin, and in the other; spot first."""
     chosen: dict[tuple[str, str, str], Instrument] = {}
-    for spec in picture.instruments.values():
+    for spec in instruments:
         if spec.underlying in IMPLIED_BY and not spec.inverse and spec.quote in (first_quote, second_quote):
             key = (spec.venue, spec.underlying, spec.quote)
             known = chosen.get(key)
             if known is None or (known.is_perp and not spec.is_perp):
                 chosen[key] = spec
-    for (venue, underlying, quote), spec in chosen.items():
-        if quote == first_quote:
-            other = chosen.get((venue, underlying, second_quote))
-            if other is not None:
-                yield spec, other
-
-
-def _reading(picture: MarketPicture, spec: Instrument, now: int, depeg: Depeg) -> tuple[Decimal, int] | None:
-    """(mid, age) of a quote that may serve as a source; None when wide, old, one-sided or missing."""
-    age = picture.quote_age(spec.id, now)
-    if age is None or age > picture.stretched(depeg.source_age_s * _SECOND):
-        return None
-    sides = picture.sides(spec.id)
-    if sides is None or sides.mid <= 0:
-        return None
-    if sides.ask - sides.bid > sides.mid * depeg.max_source_spread * BPS:
-        return None
-    return sides.mid, age
+    return [
+        (spec, other)
+        for (venue, underlying, quote), spec in chosen.items()
+        if quote == first_quote and (other := chosen.get((venue, underlying, second_quote))) is not None
+    ]
