@@ -212,19 +212,3 @@ def test_what_this_version_cannot_do_is_said(tmp_path: Path) -> None:
             assert ran.returncode == 2
             assert says in ran.stderr
             assert ran.stderr.count("\n") == 1
-
-
-def test_flatten_that_leaves_something_is_five() -> None:
-    """While beta cannot be reached a leg cannot be closed there: after a while the rest is listed."""
-    flags = ("--scenario", "outage", "--seed", "7", "--speed", "max", "--for-sim", "31m")
-    with state_folder() as folder:
-        assert ask(folder, "run", "--no-ui", *flags).returncode == 0
-        with headless(folder):
-            until(lambda: status(folder).get("positions"), "the engine has its positions back")
-            ran = ask(folder, "flatten", "--yes", "--json")
-            assert ran.returncode == 5, (ran.stdout, ran.stderr)
-            left = json.loads(ran.stdout)
-            assert left["flat"] is False
-            assert any(".beta" in line for line in left["positions_left"])
-            assert ".beta" in ran.stderr.splitlines()[-1]
-            assert status(folder)["trading_state"] == "HALTED"

@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.builders import (
-    PROGRAM,
     ask,
-    environment,
     exchange_positions,
     headless,
     state_folder,
@@ -62,34 +60,6 @@ def test_hang_up_is_ignored() -> None:
         assert engine.poll() is None
         assert ask(folder, "stop").returncode == 0
         assert ended(engine)[0] == 0
-
-
-def test_a_second_signal_ends_at_once_and_lists_what_is_open() -> None:
-    """Asked twice while beta cannot be reached and a flatten waits for it: exit 1 (RUNTIME 1)."""
-    flags = ("--scenario", "outage", "--seed", "7", "--speed", "max", "--for-sim", "31m")
-    with state_folder() as folder:
-        assert ask(folder, "run", "--no-ui", *flags).returncode == 0
-        with headless(folder, "--speed", "1") as engine:
-            until(lambda: len(status(folder).get("positions", ())) == 2, "the engine has its positions back")
-            flatten = subprocess.Popen(
-                [*PROGRAM, "flatten", "--yes", "--state-dir", str(folder)],
-                env=environment(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            until(lambda: status(folder)["trading_state"] == "HALTED", "a flatten is under way")
-            engine.send_signal(signal.SIGTERM)
-            time.sleep(0.1)  # two signals at one instant are one
-            engine.send_signal(signal.SIGTERM)
-            returned, _, errors = ended(engine)
-            _, told = flatten.communicate(timeout=60)
-            assert returned == 1
-            assert flatten.returncode == 1
-            assert told.splitlines()[-1].startswith("stableconsole: ")
-            (line,) = [line for line in errors.splitlines() if line.startswith("stableconsole: ")]
-            assert "flatten" in line or "pair" in line or "P-01" in line, line
-        assert len(exchange_positions(folder)) >= 1
 
 
 def test_an_engine_that_hangs_is_named_and_is_never_no_engine() -> None:

@@ -49,17 +49,23 @@ EXCHANGE = ("venues/", "workers/simserver/")
 """The second party: the simulated exchange, in process and as a server of its own."""
 
 
+Nodes = tuple[ast.AST, ...]
+"""Of one file, all of them."""
+
+
 @cache
-def trees() -> tuple[tuple[str, ast.Module], ...]:
+def trees() -> tuple[tuple[str, Nodes], ...]:
     files = sorted(SERVICES.rglob("*.py"))
     return tuple(
-        (path.relative_to(SERVICES).as_posix(), ast.parse(path.read_text("utf-8"))) for path in files
+        (path.relative_to(SERVICES).as_posix(), tuple(ast.walk(ast.parse(path.read_text("utf-8")))))
+        for path in files
     )
 
 
-def imported(tree: ast.Module) -> set[str]:
+@cache
+def imported(tree: Nodes) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.ImportFrom) and node.module:
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
@@ -67,10 +73,10 @@ def imported(tree: ast.Module) -> set[str]:
     return found
 
 
-def calls(tree: ast.Module, names: set[str]) -> list[ast.Call]:
+def calls(tree: Nodes, names: set[str]) -> list[ast.Call]:
     return [
         node
-        for node in ast.walk(tree)
+        for node in tree
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in names
     ]
 
@@ -116,8 +122,8 @@ def test_no_other_room_but_drive_knows_the_venues_or_writes_files() -> None:
     assert writing <= set(FILES_WRITTEN_BY), writing - set(FILES_WRITTEN_BY)
 
 
-def _says(tree: ast.Module, sql: str) -> bool:
-    return any(isinstance(node, ast.Constant) and node.value == sql for node in ast.walk(tree))
+def _says(tree: Nodes, sql: str) -> bool:
+    return any(isinstance(node, ast.Constant) and node.value == sql for node in tree)
 
 
 def _on_a_venue(call: ast.Call) -> bool:
@@ -131,7 +137,7 @@ def _mode(argument: ast.expr) -> bool:
     return isinstance(argument, ast.Constant) and argument.value in ("w", "wb", "a", "ab", "r+b", "xb")
 
 
-def _writes(tree: ast.Module) -> bool:
+def _writes(tree: Nodes) -> bool:
     for call in calls(tree, WRITING_CALLS | {"write", "open"}):
         assert isinstance(call.func, ast.Attribute)
         on = ast.unparse(call.func.value)
@@ -142,6 +148,4 @@ def _writes(tree: ast.Module) -> bool:
         if on == "os" and call.func.attr == "write":
             continue  # a descriptor: what opened it counts
         return True
-    return any(
-        isinstance(node, ast.Attribute) and node.attr in ("O_CREAT", "O_WRONLY") for node in ast.walk(tree)
-    )
+    return any(isinstance(node, ast.Attribute) and node.attr in ("O_CREAT", "O_WRONLY") for node in tree)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
 }
 
 
+@cache
 def records(kind: type[Any]) -> st.SearchStrategy[Any]:
     """Any row of a record type."""
     fields = {field.name: _BY_TYPE[field.type] for field in msgspec.structs.fields(kind)}
