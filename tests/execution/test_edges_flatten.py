@@ -446,6 +446,13 @@ def test_an_order_in_an_instrument_we_do_not_know_is_no_zero_orders() -> None:
     (left,) = end.left
     assert (left.venue, left.subject, left.size) == ("alpha", "v1", None)
     assert left.why == "order in DOGE-PERP.alpha, not an instrument of ours: cancel it there"
+    named = Desk()
+    lasting, _ = named.start(ALPHA)
+    named.now += SECOND
+    named.read(
+        "alpha", orders=(WorkingRow("c7", "v1", "DOGE-PERP.alpha", Side.BUY, D(1), D(0), D(1), False),)
+    )
+    assert [row.subject for row in of(named.later(lasting, 60 * SECOND), Flattened)[0].left] == ["c7"]
     gone = Desk()
     gone.start(ALPHA)
     gone.now += SECOND
