@@ -14,7 +14,7 @@ from pathlib import Path
 
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
-from services.protocol.version import VERSION
+from services.protocol.version import VERSION, VERSION_JSON
 
 RUN_SWITCHES = ("--no-ui", "--json")
 ATTACH_SWITCHES = ("--read-only",)
@@ -60,6 +60,9 @@ def _dispatch(words: list[str]) -> int:
     _warn_when_shadowed()
     if words in (["--version"], ["version"]):
         sys.stdout.write(f"stableconsole {VERSION}\n")
+        return Exit.DONE
+    if words == ["version", "--json"]:
+        sys.stdout.write(f"{VERSION_JSON}\n")
         return Exit.DONE
     if not words or (words[0].startswith("-") and words[0] not in ROOT_FLAGS):
         words = ["run", *words]

@@ -16,7 +16,7 @@ from services.protocol.exits import Exit
 from services.protocol.flags import FLAGS, Flag
 from services.protocol.frames import to_json
 from services.protocol.options import parse_profile
-from services.protocol.version import PROTOCOL, VERSION
+from services.protocol.version import VERSION, VERSION_JSON
 
 Words = Annotated[list[str], typer.Argument(metavar="REASON", help="Why, for the journal.")]
 MaybeWords = Annotated[list[str] | None, typer.Argument(metavar="[REASON]", help="Why, for the journal.")]
@@ -299,8 +299,5 @@ app.command("sim", epilog="Example: stableconsole sim --port 8300 --key trader -
 def version(profile: Profile = "sim", json: Json = False, debug: Debug = False) -> int:
     """The product's version; the same for every profile."""
     parse_profile(profile)
-    text = (
-        to_json({"version": VERSION, "protocol": PROTOCOL}).decode() if json else f"stableconsole {VERSION}"
-    )
-    oneshot.print_line(text)
+    oneshot.print_line(VERSION_JSON if json else f"stableconsole {VERSION}")
     return Exit.DONE

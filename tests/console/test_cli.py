@@ -18,7 +18,7 @@ import pytest
 from console import cli, start, terminal
 from services.protocol.errors import ProductError
 from services.protocol.flags import FLAGS
-from services.protocol.version import VERSION
+from services.protocol.version import PROTOCOL, VERSION
 
 COMMANDS = (
     *("run", "attach", "status", "positions", "orders", "pairs", "stop", "halt", "resume", "flatten"),
@@ -132,7 +132,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["version"]) == 0
     assert capsys.readouterr().out == f"stableconsole {VERSION}\n"
     assert cli.main(["version", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["version"] == VERSION
+    quick = capsys.readouterr().out
+    assert json.loads(quick) == {"version": VERSION, "protocol": PROTOCOL}
+    assert cli.main(["version", "--json", "--profile", "sim"]) == 0
+    assert capsys.readouterr().out == quick
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,17 @@ def test_the_folders_of_the_dump_tell_spot_from_perp(tmp_path: Path) -> None:
     assert found == {PERP: 2.0, "BTC/USDT.binance": 1.0}
 
 
+@pytest.mark.parametrize("kind", ["premiumIndexKlines", "markPriceKlines", "indexPriceKlines"])
+def test_bars_of_the_dump_that_are_no_traded_prices_are_refused_by_name(tmp_path: Path, kind: str) -> None:
+    """Their files have the names of the others: a premium of 0.0004 would be a price of BTC."""
+    name = f"data/futures/um/monthly/{kind}/BTCUSDT/1h/BTCUSDT-1h-2023-03.csv"
+    write(tmp_path, name, klines({0: "0.0004"}))
+    write(tmp_path, f"{name}.CHECKSUM", "0  BTCUSDT-1h-2023-03.csv")
+    with pytest.raises(HistoryError, match=f"{kind} are no traded prices") as told:
+        load_history(tmp_path)
+    assert name in str(told.value)
+
+
 def test_a_bar_without_volume_is_no_price(tmp_path: Path) -> None:
     text = "\n".join([KLINE_HEADER, kline(0, "0.99", "3"), kline(1, "0.99", "0"), kline(2, "0.98", "")])
     write(tmp_path, "USDCUSDT-1h-2023-03.csv", text)

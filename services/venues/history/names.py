@@ -30,6 +30,9 @@ _UNIT_NS = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3_600 * SECOND_NS, "d": 86
 _UNIT_NS["w"] = 7 * _UNIT_NS["d"]
 _SUFFIXES = (".csv", ".csv.gz", ".zip")
 
+OTHER_BARS = ("indexPriceKlines", "markPriceKlines", "premiumIndexKlines")
+"""Folders of the dump whose files are named like those of traded prices, and are none."""
+
 
 def inverse_name(text: str) -> str | None:
     """The part of a file or symbol name that says coin-margined; None = nothing does."""

@@ -43,6 +43,7 @@ from msgspec import Struct
 from services.domain.money import STABLECOINS
 from services.venues.history.errors import HistoryError, in_file
 from services.venues.history.names import (
+    OTHER_BARS,
     SECOND_NS,
     duration_ns,
     inverse_name,
@@ -255,6 +256,9 @@ def _from_folder(root: Path) -> Declaration:
             continue
         if "cm" in path.relative_to(root).parent.parts or inverse_name(path.name):
             raise in_file(path, "an inverse (coin-margined) contract; only linear contracts can be played")
+        other = next((part for part in path.relative_to(root).parts if part in OTHER_BARS), None)
+        if other is not None:
+            raise in_file(path, f"{other} are no traded prices; those lie in the folder klines")
         named = read_name(path, root)
         if named is None:
             raise in_file(
