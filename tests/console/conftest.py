@@ -1,4 +1,4 @@
-"""Each test starts an app of its own, and each app reads the same style sheets: they are read once a process."""
+"""Each test starts an app of its own, and all read the same style sheets: these are read once a process."""
 
 from __future__ import annotations
 
