@@ -25,6 +25,8 @@ _DRAWERS: dict[str, Callable[[DeskView, str, int, Context], list[Line]]] = {
     "alerts": alerts.drawer,
 }
 
+DETAIL_ROWS = 8
+"""Of an alert, at the foot of its pane."""
 ROWS_A_STEP = 8
 """Rows of the funding board whose cells are made in one step of a frame."""
 
@@ -72,8 +74,9 @@ class DeskRoom(Room):
         if pane == "risk":
             return risk.draw(view, look.width, look.height, context, look.held(pane, risk.natural(view)))
         two = look.plan.size is SizeClass.WIDE and look.height >= 2 * len(view.alerts)
-        # With tabs, and on a wide screen, the rows left belong to the selected one's detail.
-        height = look.height if look.plan.size is SizeClass.MEDIUM else 0
+        # With tabs, and the last ones on a wide screen, the rows left belong to the selected one's detail.
+        rows = {SizeClass.MEDIUM: look.height, SizeClass.WIDE: look.height - DETAIL_ROWS}
+        height = rows.get(look.plan.size, 0)
         return alerts.draw(view, look.width, context, two_lines=two, height=height)
 
     def ahead(self, pane: str, views: Mapping[str, object]) -> Iterator[Callable[[], None]]:

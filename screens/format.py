@@ -8,6 +8,7 @@ Minus is U+2212. Nothing here ever shortens a number by cutting digits off it.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
@@ -243,6 +244,14 @@ def _one_cell(char: str) -> str:
     if unicodedata.category(char)[0] in "CM" or unicodedata.east_asian_width(char) in "WF":
         return "?"
     return char
+
+
+SCOPE = re.compile(r" \((?:account|venue|coin|pair|strategy|instrument):([^)]*)\)")
+
+
+def scoped(text: str) -> str:
+    """`depeg USDC (account:alpha)` is `depeg USDC alpha` to a person."""
+    return SCOPE.sub(r" \1", text)
 
 
 def cut(text: str, width: int) -> str:

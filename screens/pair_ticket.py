@@ -13,7 +13,7 @@ from decimal import Decimal
 from screens import format as f
 from screens.ink import Line, Span, Spans, flow
 from screens.table import Column, fit, header, row
-from screens.ticket import LABEL, Ticket, bound_line, labelled, under
+from screens.ticket import LABEL, Part, Ticket, bound_line, fitted, labelled, under
 from services.views.pair_ticket import (
     ChangeView,
     CoinView,
@@ -30,8 +30,6 @@ VERDICT_ROWS = 3
 """Of the gate's and the board's word on the pages behind the first."""
 
 Cells = Mapping[str, Sequence[Spans]]
-Part = tuple[list[Line], int]
-"""Lines of a part, and how many of them always show."""
 
 
 class PairTicketDialog(Ticket[PairTicketView]):
@@ -59,7 +57,7 @@ class PairTicketDialog(Ticket[PairTicketView]):
         if self.view is None:
             return []
         parts = _parts(self.view, width)
-        first = _fitted(parts, rows)
+        first = fitted(parts, rows)
         if rows is None:
             return first
         if sum(len(lines) for lines, _ in parts) <= rows:
@@ -93,28 +91,6 @@ def paged(parts: Sequence[Sequence[Line]], rows: int) -> list[list[Line]]:
             if left:
                 pages.append([])
     return pages
-
-
-def _fitted(parts: Sequence[Part], rows: int | None) -> list[Line]:
-    """All parts with a blank line before each; where the rows do not do, first the blanks go, then the last
-    lines of what is longest beyond what it must show."""
-    parts = [part for part in parts if part[0]]
-    shown = [len(lines) for lines, _ in parts]
-    blanks = len(parts)
-    if rows is not None and sum(shown) + blanks > rows:
-        blanks = max(0, min(blanks, rows - sum(shown)))
-    while rows is not None and sum(shown) > rows:
-        over = [count - least for count, (_, least) in zip(shown, parts, strict=True)]
-        most = max(over)
-        if most <= 0:
-            break
-        shown[over.index(most)] -= 1
-    out: list[Line] = []
-    for at, ((lines, _), count) in enumerate(zip(parts, shown, strict=True)):
-        if at < blanks:
-            out.append(Line())
-        out += lines[:count]
-    return out
 
 
 def _parts(view: PairTicketView, width: int) -> list[Part]:

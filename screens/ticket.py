@@ -6,7 +6,7 @@ reserves nothing. `enter` on an allowed order ends the typing; `S` then sends it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeVar
 
 from msgspec.structs import replace
@@ -144,11 +144,43 @@ class TicketDialog(Ticket[TicketView]):
         return self.view is not None and self.view.allowed
 
     def answer(self, width: int, rows: int | None) -> list[Line]:
-        return [] if self.view is None else [Line(), *_answer(self.view, width)]
+        return [] if self.view is None else fitted(_answer(self.view, width), rows)
 
 
-def _answer(view: TicketView, width: int) -> list[Line]:
-    """The order in words, the gate's word, then what each limit leaves."""
+Part = tuple[list[Line], int]
+"""Lines of a part, and how many of them always show."""
+
+
+def fitted(parts: Sequence[Part], rows: int | None) -> list[Line]:
+    """All parts with a blank line before each; where the rows do not do, first the blanks go, then the last
+    lines of what is longest beyond what it must show."""
+    parts = [part for part in parts if part[0]]
+    shown = [len(lines) for lines, _ in parts]
+    blanks = len(parts)
+    if rows is not None and sum(shown) + blanks > rows:
+        blanks = max(0, min(blanks, rows - sum(shown)))
+    while rows is not None and sum(shown) > rows:
+        over = [count - least for count, (_, least) in zip(shown, parts, strict=True)]
+        most = max(over)
+        if most <= 0:
+            break
+        shown[over.index(most)] -= 1
+    for at, (lines, least) in enumerate(parts):
+        if shown[at] == 1 < len(lines) and not least:
+            # A table's head without a row says nothing: another part has its line.
+            shown[at] = 0
+            other = next((i for i, (each, _) in enumerate(parts) if 0 < shown[i] < len(each)), at)
+            shown[other] += other != at
+    out: list[Line] = []
+    for at, ((lines, _), count) in enumerate(zip(parts, shown, strict=True)):
+        if at < blanks:
+            out.append(Line())
+        out += lines[:count]
+    return out
+
+
+def _answer(view: TicketView, width: int) -> list[Part]:
+    """The order in words, the gate's word, then what each limit leaves, the tightest first."""
     symbol, _, venue = view.instrument.rpartition(".")
     size = f.on_grid(view.quantity, view.size_increment)
     price = f.on_grid(view.price, view.price_increment)
@@ -178,15 +210,16 @@ def _answer(view: TicketView, width: int) -> list[Line]:
         lines += labelled("gate", f"{g.TICK} reduces; cut to {cut}", width, "*pos")
     else:
         lines += labelled("gate", f"{g.TICK} allowed{' as reducing' if view.reducing else ''}", width, "*pos")
+    parts: list[Part] = [(lines, len(lines))]
     for label, bounds in (("room", view.bounds), ("sizing", view.sizing)):
-        if bounds:
-            lines.append(Line())
+        room: list[Line] = []
         for at, each in enumerate(bounds):
             # The line above says which instrument: where a name must be cut it is the first to go.
             bare = each.name if len(each.name) <= NAME else each.name.replace(f" {symbol}.{venue}", "")
             bare = bare if len(bare) <= NAME else bare.replace(f" {symbol}", "")
-            lines.append(bound_line(replace(each, name=bare), label if not at else "", width))
-    return lines
+            room.append(bound_line(replace(each, name=bare), label if not at else "", width))
+        parts.append((room, 1))
+    return parts
 
 
 def bound_line(bound: BoundView, label: str, width: int) -> Line:

@@ -4,7 +4,10 @@ selected.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from screens import format as f
 from screens.draw.context import Context
@@ -38,12 +41,22 @@ def draw(view: DeskView, width: int, context: Context, two_lines: bool = False, 
         rows.sort(key=lambda a: -a.since)
     else:
         rows.sort(key=lambda a: (_STATE_RANK.get(a.state, 0), _SEVERITY_RANK[a.severity], -a.since))
-    spare = height - len(rows) * (2 if two_lines else 1)
+    spare = height - sum(2 if two_lines and a.detail else 1 for a in rows)
+    rows = _told_apart(rows)
     for a in rows:
         lines = _alert(a, width, context, two_lines, spare if a.state == "OPEN" else 0)
-        spare -= max(0, len(lines) - (2 if two_lines else 1))
+        spare -= max(0, len(lines) - (2 if two_lines and a.detail else 1))
         content.rows.append(Row(lines, key=a.key))
     return content
+
+
+def _told_apart(rows: Sequence[AlertView]) -> list[AlertView]:
+    """Of alerts with one text each says whose it is: the account, the venue."""
+    many = Counter(a.text for a in rows)
+    return [
+        replace(a, text=f"{a.text}, {a.key.rpartition(':')[2]}") if many[a.text] > 1 and ":" in a.key else a
+        for a in rows
+    ]
 
 
 def counts(view: DeskView) -> tuple[int, int, int]:

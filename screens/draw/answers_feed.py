@@ -133,7 +133,7 @@ def _steps(s: StripView) -> list[str]:
     """What to do, in order. The same of another account is no other step, and is named as people name it."""
     found: dict[str, str] = {}
     for step in map(f.clean, s.next_steps):
-        found.setdefault(_SCOPE.sub("", step), _SCOPE.sub(r" \1", step))
+        found.setdefault(f.SCOPE.sub("", step), f.scoped(step))
     return list(found.values())
 
 
@@ -147,8 +147,6 @@ def _brief(text: str, ink: str) -> tuple[Spans, ...]:
     return (whole, (Span(f"{subject} {found[0]}", ink),), whole)
 
 
-_SCOPE = re.compile(r" \((?:account|venue|coin|pair|strategy|instrument):([^)]*)\)")
-"""`depeg USDC (account:alpha)` is `depeg USDC alpha` to a person."""
 LEAST_SUBJECT = 4
 """Letters of a word that says what a figure is of."""
 _UNITS = r"(?: (?:%|bps|ms|s|m|h|d)(?!\w))"

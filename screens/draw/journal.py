@@ -17,7 +17,7 @@ from themes import glyphs as g
 _ROWS = (
     Column("time", "UTC", 8),
     Column("kind", "What", 10),
-    Column("subject", "Of", 11, most=19, text=True),
+    Column("subject", "Of", 15, most=19, text=True),
     Column("text", "Why", 20, most=200, text=True),
 )
 _GROUP_INK = {"commands": "*accent", "refused": "*warn", "orders": "text", "decisions": "muted"}
@@ -67,7 +67,7 @@ def drawer(view: JournalView, key: str, width: int) -> list[Line]:
 
 def chain(view: JournalView, name: str, width: int) -> Content:
     """Everything kept about one order, pair, strategy or cause, oldest first, with its figures."""
-    content = Content(title=f"Chain of {f.clean(name)}" if name else "Chain")
+    content = Content(title=f"Chain of {f.scoped(f.clean(name))}" if name else "Chain")
     if not name:
         text = "Select a row to see all that is kept about its order, pair, strategy or cause."
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
@@ -118,7 +118,7 @@ def _short(found: re.Match[str]) -> str:
 
 def _subject(one: JournalRowView) -> str:
     """An order by its end, as on screen 3; `why` takes it, too."""
-    return one.subject[-8:] if _ORDER.fullmatch(one.subject) else one.subject
+    return one.subject[-8:] if _ORDER.fullmatch(one.subject) else f.scoped(one.subject)
 
 
 _ORDER = re.compile(r"[0-9a-z]{20}")

@@ -41,8 +41,8 @@ _STEPS = (
     Column("word", "", 4, gap=2),
 )
 _CASES = (
-    Column("name", "Case", 18, most=34, text=True),
-    Column("equity", "Equity $", 9, right=True),
+    Column("name", "Case", 21, most=34, text=True),
+    Column("equity", "Equity $", 8, right=True),
     Column("usage", "Usage", 7, right=True),
     Column("lev", "Lev", 6, right=True),
     Column("word", "", 4, gap=2),
@@ -131,7 +131,7 @@ def _outcome_cells(one: OutcomeView) -> Cells:
         "change": _known(change, lambda v: f.signed(v, 0), f.gain_ink(change, 0)),
     }
     if not one.holds:
-        return cells | {"word": _one("holds nothing", "muted")}
+        return cells | {"word": ((Span("holds nothing", "muted"),), (Span("empty", "muted"),))}
     none = g.NONE if one.usage is not None else f.UNKNOWN
     none_now = g.NONE if one.usage_now is not None else f.UNKNOWN
     cells |= {

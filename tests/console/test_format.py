@@ -206,3 +206,13 @@ def test_a_sentence_keeps_figure_and_unit_on_one_line() -> None:
         rows = [line.plain for line in wrap(text, width)]
         assert " ".join(rows) == text
         assert not any(row.endswith((" 8", " 4.1")) for row in rows)
+
+
+def test_alerts_of_one_text_say_whose_they_are() -> None:
+    twins = [
+        alert(f"depeg:account:{name}", Severity.ALARM, "USDC is off its peg", "", "OPEN", 60)
+        for name in ("alpha", "beta")
+    ]
+    view = quiet_desk(alerts=tuple(twins))
+    shown = [row.lines[0].plain for row in alerts.draw(view, 70, Context(now=QUIET_TS)).rows]
+    assert ["USDC is off its peg, alpha" in shown[0], "USDC is off its peg, beta" in shown[1]] == [True, True]

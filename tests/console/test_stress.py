@@ -5,7 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
+from screens.draw import stress as drawing
+from screens.draw.context import Context
 from services.views.stress import topic_of
 from tests.console.labs import quiet_lab
 from tests.console.test_keys import Desk, open_desk
@@ -111,3 +114,16 @@ async def test_until_the_engine_answers_the_last_outcome_stands() -> None:
         await d.pilot.pause(0.3)
         assert "92,118" in d.text
         assert "LIQUIDATED" in d.text
+
+
+def test_accounts_that_hold_nothing_keep_the_tables_head() -> None:
+    lab = quiet_lab()
+    empty = tuple(replace(one, holds=False) for one in lab.outcomes)
+    content = drawing.outcome(replace(lab, outcomes=empty), 70, Context(now=0))
+    assert content.head
+    assert "empty" in content.rows[0].lines[0].plain
+
+
+def test_a_presets_name_stands_whole_beside_its_figures_at_120_columns() -> None:
+    content = drawing.cases(quiet_lab(), 44, Context(now=0))
+    assert any("USDC 2023-03 (0.8774)" in row.lines[0].plain for row in content.rows)

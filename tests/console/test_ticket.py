@@ -206,3 +206,24 @@ def test_a_figure_that_is_no_number_makes_no_ticket_pass() -> None:
     dialog.heard(dialog.text, Answer(ok=True, text="", result={"allowed": True, "quantity": "much"}))
     assert not dialog.allowed
     assert "cannot be read" in dialog.trouble
+
+
+def test_on_a_small_terminal_a_denied_ticket_still_shows_the_tightest_of_both_bounds() -> None:
+    """With a long refusal the sizing stood below the last line, and no key went there."""
+    room = [f"symbol leverage {BTC.replace('.', ' ')} {at}" for at in range(6)]
+    said = answer(
+        allowed=False,
+        refusal="trading state HALTED: halted by hand; a pair holds the other side: close it, not a leg",
+        bounds=tuple(BoundView(name=name, notional=d("4100"), used=d("0.8")) for name in room),
+        sizing=tuple(BoundView(name=f"sizing {at}", notional=d("1"), used=d("0.1")) for at in range(3)),
+    )
+    dialog = TicketDialog(Paint(DARK), lambda: 0.0, f"buy {BTC} 0.05")
+    dialog.heard(dialog.text, said)
+    dialog.draw(80, 18)
+    lines = [line.plain for line in dialog.lines]
+    assert len(lines) == 18
+    text = "\n".join(lines)
+    assert "of 1" not in lines[0], "nothing is scrolled away"
+    assert "symbol leverage 0" in text or "symbol leverage alpha 0" in text
+    assert "sizing 0" in text
+    assert "…" not in text
