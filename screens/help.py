@@ -23,6 +23,24 @@ _LEGEND = (
     (g.LAST_KNOWN, "last known, not current"),
     (f"{g.GOOD} {g.DEGRADED} {g.LOST} {g.ALARM}", "good, degraded or late, stale or lost, alarm"),
 )
+_WORDS = (
+    ("naked", "a leg without its hedge, and for how long"),
+    ("in doubt, ID", "orders whose outcome is not known: nothing is sent on a guess"),
+    ("residual, Δ", "what the two legs of a hedged pair differ by"),
+    ("outright", "what belongs to no pair"),
+    ("lev, mar, mg", "leverage; margin used, both of the worst account"),
+    ("liq away", "how far prices must move against us until liquidation"),
+    ("C", "collateral: what balances and open profit count, at the coins' weights"),
+    ("uPnL", "profit or loss that is still open"),
+    ("bps", "a hundredth of a percent; bps/8h is a funding rate for eight hours"),
+    ("edge, ×cost", "income of the hold less the costs, and how many times the costs that is"),
+    ("even in", "hours until the income has paid the costs"),
+    ("real./exp.", "funding that came, of what was expected"),
+    ("basis", "mark less index"),
+    ("depeg", "how far a stablecoin stands from one dollar"),
+    ("dead man", "the venue cancels our resting orders when we fall silent"),
+)
+"""Short words of tables and bar that a trader may know and others do not."""
 
 
 class HelpDialog(Dialog):
@@ -51,6 +69,9 @@ class HelpDialog(Dialog):
         lines += [Line(), Line([Span("Signs", "*strong")])]
         for sign, meaning in _LEGEND:
             lines += _entry(sign, meaning, 16, width, "text")
+        lines += [Line(), Line([Span("Words", "*strong")])]
+        for word, meaning in _WORDS:
+            lines += _entry(word, meaning, 16, width, "text")
         content = Content(title="Help", rows=[Row([line]) for line in lines])
         content.foot = [
             sides(

@@ -224,10 +224,10 @@ def _hedged(s: StripView, context: Context) -> Answer:
         return answer(1, "alarm", g.ALARM, f"IN DOUBT {s.in_doubt}", **more)
     held = [v for v in s.venues if v.holds and v.level == "stale"]
     if held and s.pairs_open:
-        old = f.age_ms(
-            s.hedged_age_ms if s.hedged_age_ms is not None else held[0].data_age_ms, context.remote
-        )
-        ago: Spans = (Span(f"{old} ago", "warn"),)
+        ms = s.hedged_age_ms if s.hedged_age_ms is not None else held[0].data_age_ms
+        old = f.age_ms(ms, context.remote)
+        short = old if ms is None else f.coarse(ms * 1_000_000)
+        ago: Spans = (Span(f"{short} ago ", "warn"), Span(f"ID {s.in_doubt}", "muted"))
         return answer(
             1,
             "warn",

@@ -284,7 +284,7 @@ def test_the_smallest_bar_says_that_it_was_hedged_and_when() -> None:
     strip = structs.replace(found, hedged_age_ms=18_000)
     lines = strip_drawing.draw(answers(strip, "connected", "", 0.0, Context(now=strip.ts)), 80, 3)
     assert lines[1].plain[16:32].rstrip() == "▌ ◐ WAS HEDGED"
-    assert lines[2].plain[16:32].rstrip() == "▌ 18 s ago"
+    assert lines[2].plain[16:32].rstrip() == "▌ 18 s ago ID 0"
 
 
 def test_a_check_that_refuses_inside_its_limit_says_why() -> None:
