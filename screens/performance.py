@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from screens.draw import performance
+from screens.draw import equity, performance
 from screens.frame import Content
 from screens.ink import Line
 from screens.layout import Rect, SizeClass, beside, stacked
@@ -67,9 +67,9 @@ class PerformanceRoom(Room):
 
     def _drawn(self, pane: str, view: ShownView, look: Look) -> Content:
         if pane == "equity":
-            return performance.equity(view, look.width, look.height)
+            return equity.equity(view, look.width, look.height)
         if pane == "drawdown":
-            return performance.drawdown(view, look.width, look.height)
+            return equity.drawdown(view, look.width, look.height)
         make = {"waterfall": performance.waterfall, "metrics": performance.metrics}[pane]
         return make(view, look.width, look.context)
 

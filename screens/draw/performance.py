@@ -1,4 +1,4 @@
-"""Performance: equity and drawdown over the period, where equity went, the metrics by strategy and symbol."""
+"""Performance: where equity went, the metrics by strategy and symbol; the charts are `equity.py`'s."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from screens import format as f
 from screens.draw.context import Context
-from screens.draw.plots import line_chart
+from screens.draw.equity import exact
 from screens.frame import Content, Row, aged
 from screens.ink import Line, Span, Spans, flow, wrap
 from screens.table import Cells, Column, fit, header, row, visible
-from services.views.performance import CoinView, MetricsView, PerformanceView, ShownView
+from services.views.performance import MetricsView, PerformanceView, ShownView
 from themes import glyphs as g
 
 INFINITE = "∞"
@@ -67,65 +67,6 @@ def old(content: Content, view: ShownView) -> Content:
     short: Spans = (Span(age, "*warn"),)
     mid: Spans = (*short, Span(f" {g.DOT} {'reports fail' if view.failing else 'still reading'}", "warn"))
     return aged(content, ((*short, Span(f" {g.DOT} {why}", "warn")), mid, short))
-
-
-def equity(view: PerformanceView, width: int, height: int) -> Content:
-    content = Content(title="Equity", summary=_period(view))
-    points = [(one.ts, one.equity) for one in view.curve if one.equity is not None]
-    if len(points) < 2:
-        return _without_chart(content, view, width)
-    lines = line_chart(_stretched(points, width), width, height, lambda v: f.number(_dec(v), 0))
-    content.rows = [Row([line]) for line in lines]
-    return content
-
-
-def drawdown(view: PerformanceView, width: int, height: int) -> Content:
-    risk = view.risk
-    content = Content(title="Drawdown")
-    if risk.max_drawdown is not None:
-        deepest = (Span("deepest ", "muted"), Span(f.percent(_dec(risk.max_drawdown), 2), "text"))
-        now = (Span(f" {g.DOT} now ", "muted"), Span(f.percent(_dec(risk.drawdown_now or 0), 2), "text"))
-        content.summary = ((*deepest, *now), deepest)
-    points = [(one.ts, -one.drawdown * 100) for one in view.curve if one.drawdown is not None]
-    if len(points) < 2:
-        return _without_chart(content, view, width)
-    lines = line_chart(_stretched(points, width), width, height, lambda v: f"{f.number(_dec(v), 2)} %")
-    content.rows = [Row([line]) for line in lines]
-    return content
-
-
-def _without_chart(content: Content, view: PerformanceView, width: int) -> Content:
-    text = (
-        " ".join(view.notes) if not view.curve else "Too few samples for a chart: one comes every 5 minutes."
-    )
-    content.rows = [Row([line]) for line in wrap(text, width, "muted")]
-    return content
-
-
-def _stretched(points: Sequence[tuple[int, float]], width: int) -> list[tuple[int, float]]:
-    """At even steps of time over the whole width: what stood last at each, and of each step the extreme that
-    is further from the one before."""
-    count = max(2, 2 * (width - 12))
-    first, last = points[0][0], points[-1][0]
-    out: list[tuple[int, float]] = []
-    at = 0
-    before = points[0][1]
-    for column in range(count):
-        ts = first + (last - first) * column // (count - 1)
-        value = before
-        while at < len(points) and points[at][0] <= ts:
-            here = points[at][1]
-            value = here if value == before or abs(here - before) > abs(value - before) else value
-            at += 1
-        before = points[at - 1][1] if at else before
-        out.append((ts, value))
-    return out
-
-
-def _period(view: PerformanceView) -> tuple[Spans, ...]:
-    shown: Spans = (Span(view.period, "*accent"), Span("  i other periods", "muted"))
-    stamp: Spans = (Span(f"{f.clean(view.stamp)} ", "muted"), Span(f"{g.DOT} ", "muted"))
-    return ((*stamp, *shown), shown, (Span(view.period, "*accent"),))
 
 
 def waterfall(view: PerformanceView, width: int, context: Context) -> Content:
@@ -205,31 +146,47 @@ def part_drawer(view: PerformanceView, key: str, width: int) -> list[Line]:
         text = f"{fall.unmeasured} fills had no mid to be measured against: their slippage is in price."
         lines += wrap(text, width, "muted")
     if key == "currency":
-        lines += [line for one in view.coins for line in flow(_held(one), width)]
+        lines += _coins(view, width)
     return lines
 
 
-def _held(one: CoinView) -> list[Spans]:
-    """`USDT alpha  32,000.00 › 32,120.40  at $ 1.0000 › 0.9994`: what the revaluation rests on."""
+_COINS = (
+    Column("coin", "Coin", 5),
+    Column("account", "Account", 7),
+    Column("start", "Held before", 11, right=True),
+    Column("end", "after", 11, right=True),
+    Column("was", "$ before", 9, right=True, gap=2),
+    Column("is", "$ after", 8, right=True),
+)
 
-    def both(before: Decimal | None, after: Decimal | None, places: int) -> list[Span]:
-        said = [f.UNKNOWN if each is None else f.number(each, places) for each in (before, after)]
-        return [Span(said[0], "muted"), Span(f" {g.INTO} ", "faint"), Span(said[1], "text")]
 
-    return [
-        (Span(f.clean(one.coin), "*text"), Span(f" {f.clean(one.account)}", "muted")),
-        (*both(one.start, one.end, 2), Span(" held", "muted")),
-        (Span("at $ ", "muted"), *both(one.index_start, one.index_end, 4)),
+def _coins(view: PerformanceView, width: int) -> list[Line]:
+    """Amounts and prices at both ends of the period: what the revaluation rests on."""
+    cells: list[Cells] = [
+        {
+            "coin": _one(f.clean(one.coin), "*text"),
+            "account": _one(f.clean(one.account), "muted"),
+            "start": _plain(one.start),
+            "end": _plain(one.end),
+            "was": _plain(one.index_start, places=4),
+            "is": _plain(one.index_end, places=4),
+        }
+        for one in view.coins
     ]
+    layout = fit(_COINS, cells, width, ("account",))
+    return [header(layout), *(line for each in cells for line in row(layout, each))] if cells else []
 
 
 def ratios(view: PerformanceView, width: int) -> list[Line]:
     risk = view.risk
     interval = ""
     if risk.sharpe_low is not None and risk.sharpe_high is not None:
-        interval = f" {f.number(_dec(risk.sharpe_low), 1)} … {f.number(_dec(risk.sharpe_high), 1)}"
+        interval = f" {f.number(exact(risk.sharpe_low), 1)} … {f.number(exact(risk.sharpe_high), 1)}"
     facts: list[Spans] = [
-        _fact("return", None if risk.total_return is None else f.signed_percent(_dec(risk.total_return), 2)),
+        _fact(
+            "return",
+            None if risk.total_return is None else f.signed_percent(exact(risk.total_return), 2),
+        ),
         (*_fact("Sharpe", _ratio(risk.sharpe)), Span(interval, "muted")),
         _fact("Sortino", _ratio(risk.sortino)),
         _fact("Calmar", _ratio(risk.calmar)),
@@ -243,7 +200,7 @@ def _fact(name: str, text: str | None) -> Spans:
 
 
 def _ratio(value: float | None) -> str | None:
-    return None if value is None else f.number(_dec(value), 2)
+    return None if value is None else f.number(exact(value), 2)
 
 
 def metrics(view: PerformanceView, width: int, context: Context) -> Content:
@@ -299,13 +256,13 @@ def _metrics_summary(total: MetricsView) -> tuple[Spans, ...]:
 
 
 def _cells(one: MetricsView, ink: str) -> Cells:
-    factor = g.NONE if one.profit_factor is None else f.number(_dec(one.profit_factor), 2)
+    factor = g.NONE if one.profit_factor is None else f.number(exact(one.profit_factor), 2)
     if one.profit_factor is None and one.total_trades and one.avg_loss is None:
         factor = INFINITE
     return {
         "name": _one(f.clean(one.name), ink),
         "trades": _one(str(one.total_trades), ink),
-        "won": _one(g.NONE if one.win_rate is None else f.percent(_dec(one.win_rate)), "text"),
+        "won": _one(g.NONE if one.win_rate is None else f.percent(exact(one.win_rate)), "text"),
         "pnl": _money(one.total_pnl),
         "funding": _money(one.funding),
         "fees": _plain(one.fees),
@@ -314,7 +271,7 @@ def _cells(one: MetricsView, ink: str) -> Cells:
         "loss": _plain(one.avg_loss, g.NONE),
         "factor": _one(factor, "text"),
         "each": _money(one.expectancy) if one.expectancy is not None else _one(g.NONE, "muted"),
-        "time": _one(g.NONE if one.time_in_market is None else f.percent(_dec(one.time_in_market)), "text"),
+        "time": _one(g.NONE if one.time_in_market is None else f.percent(exact(one.time_in_market)), "text"),
         "turnover": _plain(one.turnover, places=0),
     }
 
@@ -334,7 +291,3 @@ def _plain(value: Decimal | None, missing: str = f.UNKNOWN, places: int = 2) -> 
 def _sign(value: Decimal, *, bold: bool = False) -> str:
     ink = f.gain_ink(value)
     return f"*{ink}" if bold and ink != "muted" else ink
-
-
-def _dec(value: float | Decimal) -> Decimal:
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)

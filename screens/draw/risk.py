@@ -219,9 +219,9 @@ def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]
             )
         ]
     if width >= 112:
-        right = denied(view.risk, width - 60)
-        half = [*collateral(view.risk, 54), Line(), *accounts(view.risk, 54)]
-        other = [*breakers(view.risk, width - 58), Line(), *stress(view.risk, width - 58), Line(), *right]
+        # The stress cases last: where the rows end there is screen 8 for them.
+        half = [*collateral(view.risk, 54), Line(), *accounts(view.risk, 54), Line(), *denied(view.risk, 54)]
+        other = [*breakers(view.risk, width - 58), Line(), *stress(view.risk, width - 58)]
         for at in range(max(len(half), len(other))):
             a = half[at] if at < len(half) else Line()
             b = other[at] if at < len(other) else Line()

@@ -77,18 +77,18 @@ async def test_every_pane_is_reached_and_answers_enter_filter_and_sort(name: str
             assert sorted(seen) == sorted(spec.name for spec in d.app.desk.room.panes)
 
 
-@pytest.mark.parametrize("name", BY_NAME)
-async def test_enter_shows_what_a_row_has_to_tell_or_says_that_it_is_all(name: str) -> None:
+async def test_enter_shows_what_a_row_has_to_tell_or_says_that_it_is_all() -> None:
     async with open_desk() as d:
-        await shown(d, name)
-        for spec in d.app.desk.room.panes:
-            d.app.desk.go_to(spec.name)
-            await d.press("enter")
-            assert "Nothing is selected." not in d.text, spec.name
-            if not spec.detail:
-                assert "all that is known stands here" in d.text
-                assert "enter" not in d.text.splitlines()[-1]
-            await d.press("escape", *(("enter",) if d.app.desk.drawer_open else ()))
+        for name in BY_NAME:
+            await shown(d, name)
+            for spec in d.app.desk.room.panes:
+                d.app.desk.go_to(spec.name)
+                await d.press("enter")
+                assert "Nothing is selected." not in d.text, spec.name
+                if not spec.detail:
+                    assert "all that is known stands here" in d.text
+                    assert "enter" not in d.text.splitlines()[-1]
+                await d.press("escape", *(("enter",) if d.app.desk.drawer_open else ()))
 
 
 async def test_what_a_narrow_table_leaves_out_stands_in_the_detail() -> None:
@@ -189,26 +189,20 @@ async def test_hidden_columns_go_at_once_and_stay_hidden_after_a_start() -> None
         assert "Symbol" in head
 
 
-@pytest.mark.parametrize(
-    ("room", "pane", "column", "title"),
-    [
-        ("strategies", "pairs", "expected", "Expected"),
-        ("performance", "metrics", "turnover", "Turnover"),
-        ("health", "venues", "again", "Reconnects"),
-    ],
-)
-async def test_every_wide_table_lets_its_columns_be_chosen(
-    room: str, pane: str, column: str, title: str
-) -> None:
+async def test_every_wide_table_lets_its_columns_be_chosen() -> None:
     async with open_desk(size=(200, 60)) as d:
-        await shown(d, room)
-        d.app.desk.go_to(pane)
-        assert title in d.app.desk.panes[pane].content.head[0].plain
-        await d.press(
-            "C", *["down"] * list(d.app.desk.contents.spec(pane).columns).index(column), "space", "n"
-        )
-        assert title not in d.app.desk.panes[pane].content.head[0].plain
-        assert d.app.desk.memory.hidden[pane] == [column]
+        for room, pane, column, title in (
+            ("strategies", "pairs", "expected", "Expected"),
+            ("performance", "metrics", "turnover", "Turnover"),
+            ("health", "venues", "again", "Reconnects"),
+        ):
+            await shown(d, room)
+            d.app.desk.go_to(pane)
+            assert title in d.app.desk.panes[pane].content.head[0].plain
+            down = list(d.app.desk.contents.spec(pane).columns).index(column)
+            await d.press("C", *["down"] * down, "space", "n")
+            assert title not in d.app.desk.panes[pane].content.head[0].plain
+            assert d.app.desk.memory.hidden[pane] == [column]
 
 
 async def test_metrics_are_sorted_by_result_or_by_trades() -> None:
