@@ -27,20 +27,28 @@ class Elsewhere:
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000 + AHEAD_MS
 
+    def stale(self, asked: Asked) -> bool:
+        return abs(int(asked.headers["ftx-ts"]) - self.now_ms()) >= STALE_MS
+
+    def result(self, asked: Asked) -> object:
+        return []
+
     async def __call__(self, asked: Asked) -> bytes:
         self.asked.append(asked.target)
         if asked.target == "/api/time":
             told: object = datetime.fromtimestamp(self.now_ms() / 1000, UTC).isoformat()
-        elif abs(int(asked.headers["ftx-ts"]) - self.now_ms()) >= STALE_MS:
+        elif "ftx-key" in asked.headers and self.stale(asked):
             return encoded(401, {}, json.dumps({"success": False, "error": STALE}).encode())
         else:
-            told = []
+            told = self.result(asked)
         return encoded(200, {}, json.dumps({"success": True, "result": told}).encode())
 
 
 @asynccontextmanager
-async def client(*, extensions: bool = False) -> AsyncIterator[tuple[FtxVenue, Elsewhere]]:
-    server = Elsewhere()
+async def client(
+    *, extensions: bool = False, server: Elsewhere | None = None
+) -> AsyncIterator[tuple[FtxVenue, Elsewhere]]:
+    server = server or Elsewhere()
     script = Script([server])
     async with serving(script):
         where = script.host.removeprefix("http")

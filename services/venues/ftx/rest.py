@@ -20,7 +20,7 @@ from services.venues.wire.rest import Begun, Prepared, Reply, Request, Rest
 from services.venues.wire.secret import Secret
 
 T = TypeVar("T")
-R = TypeVar("R", wire.Fill, wire.FundingPayment, wire.Transfer)
+R = TypeVar("R", wire.Fill, wire.FundingPayment, wire.FundingRate, wire.Transfer)
 
 REQUESTS, ORDERS = "requests-1s", "orders-200ms"
 WINDOWS = (
@@ -32,7 +32,9 @@ WINDOWS = (
 _PLAIN = {REQUESTS: 1, "requests-1m": 1}
 _ORDER = {**_PLAIN, ORDERS: 1}
 
-PAGE = 5_000
+SHORTEST_PAGE = 20
+"""Pages are of 20, 100, 500 or 5 000 rows, by call and by what is asked with it, and nobody says which: only
+a shorter one is surely the last (ftx.md 1)."""
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _HEAD = msgspec.json.Decoder(wire.Head)
 _ENVELOPES: dict[Any, msgspec.json.Decoder[Any]] = {}
@@ -95,6 +97,11 @@ def _error_text(body: bytes) -> str:
         return _HEAD.decode(body).error
     except UNREADABLE:
         return body[:200].decode("utf-8", "replace")
+
+
+def _key(row: wire.Fill | wire.FundingPayment | wire.FundingRate | wire.Transfer) -> int | str:
+    """A rate has no number; its hour is one."""
+    return row.time if isinstance(row, wire.FundingRate) else row.id
 
 
 def _listed(kind: type[R]) -> type[list[R]]:
@@ -161,8 +168,10 @@ class FtxRest:
         return await self._get(wire.FutureStats, f"/futures/{future}/stats")
 
     async def funding_rates(self, future: str, since_s: float, until_s: float) -> list[wire.FundingRate]:
-        span = {"future": future, "start_time": f"{since_s:.0f}", "end_time": f"{until_s:.0f}"}
-        return await self._get(list[wire.FundingRate], "/funding_rates", span)
+        """Oldest first."""
+        query = {"future": future, "start_time": f"{since_s:.0f}"}
+        until = f"{until_s:.0f}"
+        return await self._walk(wire.FundingRate, "/funding_rates", query, until, signed=False)
 
     async def coins(self) -> list[wire.Coin]:
         return await self._get(list[wire.Coin], "/wallet/coins")
@@ -213,16 +222,18 @@ class FtxRest:
         )
         return [(row, 1) for row in came] + [(row, -1) for row in went]
 
-    async def _walk(self, kind: type[R], path: str, query: dict[str, str]) -> list[R]:
-        seen: dict[int, R] = {}
-        end: str | None = None
+    async def _walk(
+        self, kind: type[R], path: str, query: dict[str, str], end: str = "", *, signed: bool = True
+    ) -> list[R]:
+        """Pages back from `end` (empty = now) until one brings nothing new; oldest first."""
+        seen: dict[int | str, R] = {}
         while True:
-            page = dict(query) if end is None else {**query, "end_time": end}
-            rows = await self._get(_listed(kind), path, page, signed=True)
-            fresh = [row for row in rows if row.id not in seen]
-            seen.update((row.id, row) for row in fresh)
-            if len(rows) < PAGE or not fresh:
-                return sorted(seen.values(), key=lambda row: (row.time, row.id))
+            page = {**query, "end_time": end} if end else query
+            rows = await self._get(_listed(kind), path, page, signed=signed)
+            fresh = [row for row in rows if _key(row) not in seen]
+            seen.update((_key(row), row) for row in fresh)
+            if len(rows) < SHORTEST_PAGE or not fresh:
+                return sorted(seen.values(), key=lambda row: (row.time, _key(row)))
             end = f"{min(iso_ns(row.time) for row in rows) / 1e9:.6f}"
 
     # Orders.
