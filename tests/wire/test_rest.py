@@ -12,9 +12,10 @@ import pytest
 from msgspec.structs import replace
 
 from services.runtime.clock import boot_ns
+from services.venues.binance.base import RESYNC_S
 from services.venues.wire.budget import Budget, Lane, Window
 from services.venues.wire.errors import ErrorKind, WireError
-from services.venues.wire.pool import Pool, transport_maker
+from services.venues.wire.pool import KEEPALIVE_S, Pool, transport_maker
 from services.venues.wire.rest import Prepared, Reply, Request, Rest, Timings
 from tests.wire.server import Asked, Script, encoded, serving
 
@@ -292,9 +293,24 @@ async def test_a_spent_budget_lets_nothing_begin() -> None:
         await rest.call(ORDER)
         assert rest.begin(ORDER) is None
         safe = rest.begin(replace(ORDER, lane=Lane.SAFE))
-        assert safe is None, "its own connection is cold"
-        assert await rest.call(replace(ORDER, lane=Lane.SAFE)) == b"ok"
+        assert safe is not None, "its share of the budget is there, and a warm connection"
+        assert await rest.call(replace(ORDER, lane=Lane.SAFE), safe) == b"ok"
     assert len(script.asked) == 2
+
+
+async def test_what_makes_safer_takes_a_warm_connection_before_a_cold_one_of_its_own() -> None:
+    """A hedge minutes after the last one: a handshake is three trips more."""
+    script = Script([(200, {}, b"ok")])
+    safe = replace(ORDER, lane=Lane.SAFE)
+    async with client(script, pool=(1, 1)) as (rest, _):
+        await rest.call(READ)
+        assert (await rest.call(safe), script.connections) == (b"ok", 1)
+        held = await rest._pool.take(Lane.DATA)
+        assert rest.begin(safe) is None
+        assert (await rest.call(safe), script.connections) == (b"ok", 2), "its own, when the others are out"
+        rest._pool.give(held)
+        assert rest.begin(safe) is not None
+    assert RESYNC_S < KEEPALIVE_S, "the question for the time keeps one warm"
 
 
 async def test_a_packed_reply_is_unpacked() -> None:

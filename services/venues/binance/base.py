@@ -38,7 +38,9 @@ from services.venues.work import CLOSE_S, Work
 
 log = logging.getLogger("stableconsole.binance")
 
-RESYNC_S = 60.0
+RESYNC_S = 15.0
+"""Between two questions for the time; more often than an idle connection is trusted, so that one is warm when
+an order comes."""
 LATE_MS = 2_000
 """What a stream brings is stamped by the venue; older than this it is the past, whenever it is heard."""
 

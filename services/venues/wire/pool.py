@@ -47,10 +47,12 @@ class Pool:
     async def take(self, lane: Lane) -> WarmTransport:
         """A free connection; waits while all that this lane may use are out. `give` it back."""
         safe = lane is Lane.SAFE
-        if safe and self._reserved:
-            return self._reserved.pop()
-        if self._shared:
-            return self._shared.pop()
+        found = self.take_warm(lane)
+        if found is not None:
+            return found
+        for free in self._free(lane):
+            if free:
+                return free.pop()
         waiting: asyncio.Future[WarmTransport] = asyncio.get_running_loop().create_future()
         self._waiting[safe].append(waiting)
         try:
@@ -63,10 +65,15 @@ class Pool:
 
     def take_warm(self, lane: Lane) -> WarmTransport | None:
         """One that can be written to at once; None = `take` has to wait, or it has to be opened first."""
-        for free in (self._reserved, self._shared) if lane is Lane.SAFE else (self._shared,):
-            if free:
-                return free.pop() if free[-1].warm else None
+        for free in self._free(lane):
+            if free and free[-1].warm:
+                return free.pop()
         return None
+
+    def _free(self, lane: Lane) -> tuple[list[WarmTransport], ...]:
+        """Where a lane looks. What makes safer is rare, so its own connections are mostly cold: a shared one
+        that is free and warm is better than a handshake before a hedge."""
+        return (self._reserved, self._shared) if lane is Lane.SAFE else (self._shared,)
 
     def give(self, transport: WarmTransport) -> None:
         """Back, on top. Whoever waits for something safe is served first."""
