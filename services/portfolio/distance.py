@@ -186,6 +186,8 @@ def joint_distance(account: AccountInput, within: Decimal | None = None) -> Deci
     if sheet is None or not sheet.legs:
         return None
     underlyings = tuple(dict.fromkeys(underlying for underlying, _, _ in sheet.legs))
+    if within is not None and sheet.concave and _clear_whatever_moves(sheet, underlyings, within):
+        return None
     # What stands on or below the edge already is found by going through the segments, from the first one on.
     nearest = within if within is not None and _clear_at(sheet, {}, ZERO) else None
     for signs in _directions(sheet, underlyings):
@@ -264,6 +266,24 @@ def _clear_at(sheet: Sheet, direction: Mapping[str, Decimal], move: Decimal) -> 
         size += abs(value) + abs(after)
     for underlying, notional, tiers in sheet.legs:
         after = notional + notional * direction.get(underlying, ZERO) * move
+        tier = _tier_of(tiers, after)
+        above -= after * tier.maintenance - tier.cum
+        size += after
+    return above > size * _ROUNDING
+
+
+def _clear_whatever_moves(sheet: Sheet, underlyings: Sequence[str], move: Decimal) -> bool:
+    """C is above maintenance after any move up to this one, whichever way each underlying goes: every part of
+    every coin falls by it, every notional grows by it. A weight of at most 1 makes C fall no faster than the
+    values do, and brackets that are `joined` ask for more the larger a notional is.
+    """
+    above = size = ZERO
+    for weight, value, by_coin in sheet.coins:
+        fall = sum([abs(part) for coin, part in by_coin.items() if coin in underlyings], ZERO) * move
+        above += (weight * value if value > ZERO else value) - fall
+        size += abs(value) + fall
+    for _, notional, tiers in sheet.legs:
+        after = notional + notional * move
         tier = _tier_of(tiers, after)
         above -= after * tier.maintenance - tier.cum
         size += after
