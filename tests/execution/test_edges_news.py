@@ -152,7 +152,7 @@ def test_a_count_on_an_instrument_that_we_do_not_know_is_passed_over() -> None:
     [
         ({"venue_filled": D("0.5")}, 10, True),
         ({"venue_filled": D("0.5")}, 9.999, False),
-        ({"venue_filled": D("0.2")}, 60, False),
+        ({"venue_filled": D("0.2"), "state": O.ACCEPTED, "doubt_since": None}, 60, False),
     ],
 )
 def test_a_wrong_count_ends_at_the_settling_time_and_only_where_there_is_one(
