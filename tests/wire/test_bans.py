@@ -56,3 +56,13 @@ def test_an_unreadable_file_is_named(tmp_path: Path, body: bytes) -> None:
 @given(st.dictionaries(st.text(max_size=10), st.integers(0, 2**53), max_size=4))
 def test_what_is_written_is_read(until: dict[str, int]) -> None:
     assert decode(encode(until), "x") == until
+
+
+def test_a_disk_that_takes_nothing_loses_no_answer_and_the_ban_still_holds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "full").write_text("")
+    bans = Bans(tmp_path / "full" / "bans.json")
+    bans.note(HOST, 60.0, 1_000)
+    assert bans.left_ms(HOST, 1_000) == 60_000
+    assert "is not on disk" in caplog.text

@@ -242,9 +242,9 @@ class FtxRest:
         """`request`: of `order_request`; `begun`: what `rest.begin` made of it."""
         return decode_result(wire.Order, await self.rest.call(request, begun), request.path)
 
-    async def place_conditional(self, request: Request) -> wire.Conditional:
+    async def place_conditional(self, request: Request, begun: Begun | None = None) -> wire.Conditional:
         """`request`: of `conditional_request`."""
-        return decode_result(wire.Conditional, await self.rest.call(request), request.path)
+        return decode_result(wire.Conditional, await self.rest.call(request, begun), request.path)
 
     async def cancel(self, request: Request, begun: Begun | None = None) -> None:
         """`request`: of `cancel_request`. Queued is not yet done."""

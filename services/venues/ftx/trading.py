@@ -69,7 +69,7 @@ class Trading:
         self.unsent = api.rest.unsent
 
     def submit(self, order: OrderRequest) -> Coroutine[Any, Any, None]:
-        """Writes an ordinary order in this call, where no wait stands in its way. What is given back waits
+        """Writes the order in this call, where no wait stands in its way. What is given back waits
         for the answer, and has to be run. Never raises: a fault of ours comes out of that too.
         """
         started, name = boot_ns(), order.client_order_id
@@ -79,7 +79,7 @@ class Trading:
             self.unsent.hand(name, entry=lane is Lane.ENTRY)
             if order.trigger is not None:
                 waiting = conditional_request(conditional_body(order, market), lane)
-                return self._conditional(name, waiting, started)
+                return self._conditional(name, waiting, self._api.rest.begin(waiting), started)
             request = order_request(order_body(order, market), lane)
             return self._placed(name, request, self._api.rest.begin(request), started)
         except Exception as error:
@@ -95,9 +95,9 @@ class Trading:
             self.unsent.over(name)
         self.latencies.add(boot_ns() - started)
 
-    async def _conditional(self, name: str, request: Request, started: int) -> None:
+    async def _conditional(self, name: str, request: Request, begun: Begun | None, started: int) -> None:
         try:
-            self._orders.placed_conditional(await self._api.place_conditional(request), name)
+            self._orders.placed_conditional(await self._api.place_conditional(request, begun), name)
         except (WireError, parse.ParseError, parse.BadNumber) as error:
             self._not_placed(name, error)
         finally:

@@ -7,11 +7,14 @@ read stops the start: nobody knows then who has banned us.
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+
+log = logging.getLogger("stableconsole.wire")
 
 VERSION = 1
 SHORTEST_MS = 1_000
@@ -57,13 +60,22 @@ class Bans:
         return until - now_ms if 0 < until - now_ms <= LONGEST_MS else 0
 
     def note(self, host: str, wait_s: float, now_ms: int) -> None:
-        """The venue wants to be left alone. An earlier ban is never shortened. Raises OSError."""
+        """The venue wants to be left alone. An earlier ban is never shortened.
+
+        A disk that takes nothing only loses what a restart would know: the answer to an order, and the
+        cancels behind it, must not be lost for that.
+        """
         wait_ms = int(wait_s * 1000)
         if wait_ms < SHORTEST_MS or wait_ms <= self.left_ms(host, now_ms):
             return
         live = {name: until for name, until in self._until_ms.items() if until > now_ms}
         self._until_ms = {**live, host: now_ms + wait_ms}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         beside = self._path.with_suffix(".new")
-        beside.write_bytes(encode(self._until_ms))
-        os.replace(beside, self._path)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_bytes(encode(self._until_ms))
+            os.replace(beside, self._path)
+        except OSError as error:
+            log.error(
+                "%s: a ban of %s is not on disk, a restart would not know it: %s", self._path, host, error
+            )
