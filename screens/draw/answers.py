@@ -93,7 +93,11 @@ def _silent(
             (Span("the engine does not answer", "text"),),
             (Span("engine silent", "text"),),
         )
-        second: tuple[Spans, ...] = ((Span(f.clean(text), "muted"),), (Span("reconnecting", "muted"),))
+        # FRESH says how the reconnecting goes; here stands what a person can do.
+        second: tuple[Spans, ...] = (
+            (Span("start it anew, or flatten --direct", "text"),),
+            (Span("flatten --direct", "text"),),
+        )
         return answer(
             at,
             "alarm",
@@ -150,9 +154,11 @@ def _trade(s: StripView) -> Answer:
         second: tuple[Spans, ...] = ()
         if s.tightest and s.tightest_used is not None:
             used = f.percent(s.tightest_used, 0)
+            bare = f.clean(s.tightest).partition(",")[0]  # the account goes before the limit's name does
             second = (
                 (Span("tightest ", "muted"), Span(tightest(s), "text")),
                 (Span(tightest(s), "text"),),
+                (Span(f"{bare} {used}", "text"),),
                 (Span("tightest ", "muted"), Span(used, "text")),
             )
         return answer(0, "warn" if failing else "ok", g.GOOD, "ACTIVE", evidence=(first, second), brief=first)

@@ -319,3 +319,9 @@ def test_a_hold_on_old_data_is_not_green() -> None:
     rows = funding.draw(structs.replace(desk, funding=(old,)), 190, context()).rows
     assert "HOLD" in rows[-1].lines[0].plain
     assert "pos" not in {ink.lstrip("*") for _, ink in rows[-1].lines[0].spans}
+
+
+def test_at_120_columns_the_tightest_limit_keeps_its_name() -> None:
+    strip = quiet_strip(tightest="USDC exposure, alpha", tightest_used=Decimal("0.5"))
+    lines = strip_drawing.draw(answers(strip, "connected", "", 0.0, Context(now=strip.ts)), 120, 4)
+    assert lines[3].plain[:24].rstrip() == "▌ USDC exposure 50 %"

@@ -128,6 +128,8 @@ async def test_a_silent_engine_makes_every_answer_unknown() -> None:
         await d.pilot.pause(0.3)
         assert d.text.count("UNKNOWN") == 4
         assert "ENGINE SILENT" in d.text
+        assert "flatten --direct" in d.text, "what works without it"
+        assert "reconnecting, try 2" in d.text
         assert "12 s old" in d.text
         d.link.quiet_s, d.link.state = 0.0, "connected"
         d.link.tell()
