@@ -42,7 +42,7 @@ from services.runtime.redact import protect, redactor_for
 from services.settings.errors import SettingsError
 from services.settings.layout import StateLayout, accounts_folder, config_file, state_root
 from services.settings.parameters import Settings
-from services.store.migrate import StoreError
+from services.store.migrate import UNREADABLE, StoreError
 from services.store.replay import Tell, Verdict, export_to, verify
 from services.store.why import Unknown as UnknownOrder
 from services.store.why import why
@@ -93,7 +93,7 @@ def audit_export(store: Path, out: Path) -> int:
     """Write the journal as JSON lines; how many rows. Raises OSError when `out` cannot be written."""
     try:
         return export_to(store, out)
-    except (StoreError, ValueError) as error:
+    except UNREADABLE as error:
         raise ProductError(f"journal: {error}", Exit.FAILED, "journal") from None
 
 
@@ -187,7 +187,7 @@ def replay(store: Path, tell: Tell | None = None) -> recover.Replayed:
 def _reading(work: Callable[[], T]) -> T:
     try:
         return work()
-    except (StoreError, SettingsError, ValueError, OSError) as error:
+    except (*UNREADABLE, SettingsError, OSError) as error:
         raise ProductError(f"journal: {error}", Exit.FAILED, "journal") from None
 
 

@@ -90,6 +90,10 @@ class CorruptStore(StoreError):
     """The file is damaged: it is set aside and the books are rebuilt from the venues (SEMANTICS 14)."""
 
 
+UNREADABLE = (StoreError, ValueError, sqlite3.Error)
+"""What reading a journal raises where it is damaged, cannot be decoded or is locked."""
+
+
 class StoreMeta(Struct, frozen=True):
     schema: int
     instance: str

@@ -93,6 +93,13 @@ class Start(Struct, frozen=True):
     """Desk state right after that row, msgpack; empty = a new desk."""
 
 
+class Broken(Struct, frozen=True):
+    """A row that is not what was written."""
+
+    seq: int
+    text: str
+
+
 class Verdict(Struct, frozen=True):
     """`audit verify`."""
 
@@ -188,6 +195,12 @@ class JournalReader:
 
     def prove(self, start: Start) -> None:
         """Check the chain from `start` to its end: what a recovery feeds on. Raises CorruptStore."""
+        found = self.fault_after(start)
+        if found is not None:
+            raise CorruptStore(f"journal row {found.seq}: {found.text}")
+
+    def fault_after(self, start: Start) -> Broken | None:
+        """The first row from `start` on that does not hold, with what is wrong; None = all do."""
         query = "SELECT hash FROM journal WHERE seq = ?"
         before = self._connection.execute(query, (start.seq - 1,)).fetchone()
         head = GENESIS if before is None else bytes(before[0])
@@ -195,8 +208,9 @@ class JournalReader:
         for raw in self._raw(start.seq - 1, None):
             fault = _fault(raw, expected, head)
             if fault:
-                raise CorruptStore(f"journal row {raw[0]}: {fault}")
+                return Broken(raw[0], fault)
             expected, head = expected + 1, bytes(raw[7])
+        return None
 
     def close(self) -> None:
         self._connection.close()

@@ -10,6 +10,7 @@ import pytest
 
 from console import headless
 from services.drive import recover
+from services.protocol.errors import ProductError
 from services.protocol.version import VERSION
 from services.settings.layout import StateLayout
 from services.settings.parameters import Freshness, Settings
@@ -99,6 +100,47 @@ def test_what_another_version_wrote_is_named_with_ours(written: Path, tmp_path: 
     assert json.loads(text)["written_by"] == ["test"]
     store = copied(written, tmp_path, "UPDATE journal SET ts = ts + 1 WHERE seq = 9")
     assert verify(store).first_broken == 9
+
+
+@pytest.mark.parametrize(
+    "change", ["payload = x'00'", "payload = NULL", "ts = ts + 1", "digest = x'00'"], ids=lambda text: text
+)
+def test_a_replay_of_a_journal_that_was_changed_names_the_row(
+    written: Path, tmp_path: Path, change: str
+) -> None:
+    """A decision's digest may still be right when what it says is not."""
+    last = second_session(written) - 2
+    which = f"(SELECT max(seq) FROM journal WHERE kind = 'decision' AND seq < {last})"
+    store = copied(written, tmp_path, f"UPDATE journal SET {change} WHERE seq = {which}")
+    row = verify(store).first_broken
+    found = recover.replay(store)
+    assert not found.ok
+    assert found.first_divergence is not None
+    assert found.first_divergence.startswith(f"row {row} (broken): ")
+    text, ok, line = headless.replay(StateLayout(tmp_path), None)
+    assert not ok
+    assert f"row {row} (broken)" in line
+    assert json.loads(text)["ok"] is False
+
+
+def test_a_file_damaged_in_its_middle_is_told_in_one_line(written: Path, tmp_path: Path) -> None:
+    store = copied(written, tmp_path)
+    page = 4_096
+    pages = store.stat().st_size // page
+    with store.open("r+b") as file:
+        file.seek(pages // 3 * page)
+        file.write(b"\xa5" * (pages // 3 * page))
+    layout = StateLayout(tmp_path)
+    broken = verify(store)
+    assert not broken.ok
+    assert "malformed" in broken.text
+    text, ok, _ = headless.replay(layout, None)
+    assert not ok
+    assert json.loads(text)["first_divergence"] == broken.text
+    with pytest.raises(ProductError, match=r"journal: .*malformed"):
+        headless.audit_export(layout, tmp_path / "out")
+    with pytest.raises(ProductError, match=r"journal: .*malformed"):
+        headless.why(layout, "P-01")
 
 
 def test_the_export_names_what_is_pruned_and_keeps_every_hash(written: Path, tmp_path: Path) -> None:
