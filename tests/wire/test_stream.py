@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from services.venues.wire.stream import Habits, Renew, Stream
+from services.venues.wire.stream import CONNECTS, CONNECTS_S, Habits, Renew, Stream
 
 QUICK = Habits(open_s=1, beat_s=0.05, silence_s=0.3, ready_s=0.3, life_s=60)
 LONG_S = 5.0
@@ -243,3 +243,20 @@ async def test_a_fault_of_ours_in_the_ears_renews_the_connection_and_is_told() -
     told = Told()
     async with stream(talk, Faulty(), told):
         assert await told.until(3) == ["up", "down: internal error: ZeroDivisionError", "up"]
+
+
+async def test_a_connection_that_breaks_at_once_is_not_made_anew_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An address that opens too many is banned, and with it the cancels."""
+    monkeypatch.setattr("services.venues.wire.stream.CONNECTS", 2)
+
+    told = Told()
+    async with stream(confirm, Listener(), told) as client:
+        assert [word.partition(":")[0] for word in await told.until(4)] == ["up", "down", "up", "down"]
+        assert client.connects == 2
+        assert CONNECTS_S - LONG_S < client._too_soon() <= CONNECTS_S
+        client._born.clear()
+        assert client._too_soon() == 0
+    # Three streams of one venue, within the five minutes of its rule.
+    assert 3 * CONNECTS * 300 / CONNECTS_S < 300

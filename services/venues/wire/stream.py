@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -29,6 +30,13 @@ log = logging.getLogger("stableconsole.wire")
 
 MOST_FRAME = 8 * 1024 * 1024
 """Bytes; a full book of 5 000 levels has one."""
+
+
+CONNECTS = 40
+CONNECTS_S = 150.0
+"""So many connections in such a time at most: one that comes up and breaks at once comes back every quarter
+second, and an address that opens 300 in five minutes is banned, cancels and all (binance.md 7). A venue has
+three streams."""
 
 
 class Ears(Protocol):
@@ -103,6 +111,8 @@ class Stream:
         self._task: asyncio.Task[None] | None = None
         self._is_up = False
         self._last = 0.0
+        self._born: deque[float] = deque(maxlen=CONNECTS)
+        """When the last connections were opened."""
 
     def start(self) -> None:
         if self._task is None:
@@ -141,9 +151,15 @@ class Stream:
                 self._is_up = False
                 self._backoff.reset()
                 self._down(reason)
-            wait = self._backoff.next()
+            wait = max(self._backoff.next(), self._too_soon())
             log.info("%s: %s; again in %.1f s", self.url, reason, wait)
             await asyncio.sleep(wait)
+
+    def _too_soon(self) -> float:
+        """Seconds until one connection more keeps within `CONNECTS`."""
+        if len(self._born) < CONNECTS:
+            return 0.0
+        return max(0.0, self._born[0] + CONNECTS_S - self._clock())
 
     async def _live_once(self) -> str:
         """One connection from its opening to its end; the reason of the end."""
@@ -160,6 +176,7 @@ class Stream:
                 proxy=None,
             ) as socket:
                 self.connects += 1
+                self._born.append(self._clock())
                 self._socket = socket
                 return await self._converse(socket)
         except Renew as why:
