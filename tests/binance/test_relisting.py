@@ -7,6 +7,7 @@ from decimal import Decimal
 from services.domain.events import MarketFrame, OrderRejected
 from services.domain.venue_events import InstrumentsListed
 from services.venues.binance.relisting import relisted
+from services.venues.binance.spot.feed import SpotFeed
 from tests.binance.samples import order
 from tests.binance.server import FakeBinance, filters, now_ms, symbol_row, trading
 from tests.binance.spot_server import FakeSpot
@@ -58,6 +59,8 @@ async def test_a_pair_that_spot_does_not_know_any_more_takes_no_other_along() ->
         gone = (400, {}, {"code": -1121, "msg": "Invalid symbol."})
         server.routes["GET /api/v3/exchangeInfo"] = gone
         await venue.relist()
+        assert isinstance(venue._public_feed, SpotFeed)
+        assert await venue._public_feed._ask_tops(("BTCUSDT",)) == {}, "it is not asked for"
         (told,) = heard.of(InstrumentsListed)
         assert told.instruments[0].delisting_ts is not None
         server.say("GET /api/v3/exchangeInfo", {"rateLimits": [], "symbols": [spot_row()]})

@@ -15,6 +15,7 @@ from services.domain.instrument import Instrument
 from services.venues.binance import parse
 from services.venues.binance.api import BinanceApi
 from services.venues.binance.market import MarketEars, PublicEars
+from services.venues.binance.relisting import ended
 from services.venues.wire.crosscheck import EVERY_S, CrossCheck, Top
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber
@@ -137,7 +138,9 @@ class Feed:
     # --- asked for ---------------------------------------------------------------------------------------
 
     async def _ask_tops(self, symbols: tuple[str, ...]) -> dict[str, Top]:
-        return {row.symbol: parse.top_of(row) for row in await self._api.tops(symbols)}
+        now = self._wall()
+        listed = tuple(name for name in symbols if not ended(self._by_symbol[name], now))
+        return {row.symbol: parse.top_of(row) for row in await self._api.tops(listed)} if listed else {}
 
     async def _ask_due(self) -> None:
         """Whatever must have settled since the last rate we know of."""

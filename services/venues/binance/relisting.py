@@ -16,6 +16,11 @@ from services.domain.instrument import Instrument
 EVERY_S = 3_600.0
 
 
+def ended(spec: Instrument, now: int) -> bool:
+    """It is closed: a question that names it may be refused whole."""
+    return spec.delisting_ts is not None and spec.delisting_ts <= now
+
+
 def relisted(
     listed: Mapping[str, Instrument], present: Mapping[str, Instrument | None], now: int
 ) -> dict[str, Instrument]:
@@ -25,9 +30,7 @@ def relisted(
     for name, known in listed.items():
         found = present.get(name)
         if found is None:
-            ended = known.delisting_ts
-            spec = replace(known, delisting_ts=now if ended is None else min(ended, now))
-            spec = known if ended is not None and ended <= now else spec
+            spec = known if ended(known, now) else replace(known, delisting_ts=now)
         else:
             spec = replace(
                 known,

@@ -16,6 +16,7 @@ from services.domain.events import Event, IndexRow, MarketFrame, MarkRow, QuoteR
 from services.domain.instrument import Instrument
 from services.venues.binance import parse
 from services.venues.binance.market import PublicEars
+from services.venues.binance.relisting import ended
 from services.venues.binance.spot.api import SpotApi
 from services.venues.wire.crosscheck import EVERY_S, CrossCheck, Top
 from services.venues.wire.errors import WireError
@@ -133,7 +134,9 @@ class SpotFeed:
     # --- asked for ---------------------------------------------------------------------------------------
 
     async def _ask_tops(self, symbols: tuple[str, ...]) -> dict[str, Top]:
-        return {row.symbol: parse.top_of(row) for row in await self._api.tops(symbols)}
+        now = self._wall()
+        listed = tuple(name for name in symbols if not ended(self._by_symbol[name], now))
+        return {row.symbol: parse.top_of(row) for row in await self._api.tops(listed)} if listed else {}
 
     async def _ask_coins(self) -> None:
         found: dict[str, float] = {}
