@@ -54,6 +54,15 @@ def test_a_perpetual_settles_in_usd_every_hour_unless_the_server_says_otherwise(
     assert (ours.settle, ours.quote, ours.funding_interval_h) == ("USDC", "USDC", 8)
 
 
+def test_a_market_that_takes_closing_orders_alone_has_ended_as_far_as_we_know() -> None:
+    def end(more: str) -> int | None:
+        return parse.instrument_of("ftx", market(), future(more), account(), 7).delisting_ts
+
+    assert end("") is None
+    assert end(', "closeOnly": true') == 7
+    assert end(', "expiry": "1970-01-01T00:00:01+00:00", "closeOnly": true') == 7
+
+
 def test_unknown_fees_and_margins_stay_unknown() -> None:
     blind = parse.instrument_of("ftx", market(), future(), None)
     assert (blind.taker_fee, blind.maker_fee, blind.tiers) == (None, None, None)

@@ -69,9 +69,14 @@ def side_of(text: str) -> Side:
 
 
 def instrument_of(
-    venue: str, market: wire.Market, future: wire.Future | None, account: wire.Account | None
+    venue: str,
+    market: wire.Market,
+    future: wire.Future | None,
+    account: wire.Account | None,
+    now: int = 0,
 ) -> Instrument:
-    """The static facts of a market. `account`: whose fees and leverage hold; None = unknown, untradable."""
+    """The static facts of a market. `account`: whose fees and leverage hold; None = unknown, untradable. One
+    that takes closing orders alone has ended as far as we know, `now`."""
     if not market.enabled or market.restricted:
         raise ParseError(f"{market.name}: not enabled")
     tick = wire_positive(market.priceIncrement, f"{market.name} priceIncrement")
@@ -118,7 +123,7 @@ def instrument_of(
         funding_interval_h=Decimal(1)
         if future.fundingHours is None
         else wire_positive(future.fundingHours, "fundingHours"),
-        delisting_ts=iso_ns(future.expiry, "expiry") if future.expiry else None,
+        delisting_ts=now if future.closeOnly else iso_ns(future.expiry, "expiry") if future.expiry else None,
     )
 
 

@@ -141,11 +141,12 @@ class FtxVenue:
         account = self._account = await self._api.account() if self._secret is not None else None
         self._coins.update((coin.id, coin) for coin in coins)
         by_name = {future.name: future for future in futures}
+        now = self.venue_now()
         for market in markets:
             if self._settings.symbols and market.name not in self._settings.symbols:
                 continue
             try:
-                found = parse.instrument_of(self.name, market, by_name.get(market.name), account)
+                found = parse.instrument_of(self.name, market, by_name.get(market.name), account, now)
             except parse.ParseError as error:
                 log.info("%s: left out: %s", self.name, error)
             else:
