@@ -172,6 +172,18 @@ def _order(r: OrderRow, context: Context) -> dict[str, Sequence[Spans]]:
     }
 
 
+def who(origin: str) -> str:
+    """A strategy by its name; a person is a person, whichever console it was."""
+    kind, colon, name = f.clean(origin).partition(":")
+    return (
+        "by hand"
+        if colon and kind in ("console", "shell")
+        else name
+        if kind == "strategy"
+        else f.clean(origin)
+    )
+
+
 def _price(value: Decimal | None, increment: Decimal) -> Span:
     return Span(g.NONE, "muted") if value is None else Span(f.on_grid(value, increment), "text")
 
@@ -194,7 +206,7 @@ def _fill(r: FillRow) -> dict[str, Sequence[Spans]]:
         "strategy": (
             (
                 Span(
-                    "foreign" if r.foreign else f.clean(r.strategy.removeprefix("strategy:")),
+                    "foreign" if r.foreign else who(r.strategy),
                     "warn" if r.foreign else "muted",
                 ),
             ),
@@ -216,7 +228,7 @@ def drawer(view: OrdersView, pane: str, key: str, width: int) -> list[Line]:
     lines = flow(
         [
             (Span(f.clean(r.instrument), "*strong"), Span(f"  {r.side} ", "muted"), *cells["size"][0]),
-            (Span(f"{r.purpose} of {f.clean(r.origin)} {' '.join(flags)}", "muted"),),
+            (Span(f"{r.purpose} {g.DOT} {who(r.origin)} {' '.join(flags)}", "muted"),),
         ],
         width,
     )

@@ -22,6 +22,7 @@ DAY_NS = 24 * HOUR_NS
 _AGO = re.compile(r"(\d{1,6})([hd])")
 _DATES = re.compile(r"(\d{4}-\d\d-\d\d)?\.\.(\d{4}-\d\d-\d\d)?")
 _FOREVER = 2**63 - 1
+OPERATOR = "operator"
 
 
 class EmptyStore(Exception):
@@ -125,9 +126,9 @@ def report(
                 fills,
                 pairs,
                 span,
-                lambda one: (one.strategy,),
-                _strategy,
-                lambda one: (one.strategy,),
+                lambda one: (_named(one.strategy),),
+                lambda one: _named(one.strategy),
+                lambda one: (_named(one.strategy),),
             ),
             by_symbol=performance.grouped(episodes, fills, pairs, span, _symbols, _symbol, _pair_symbols),
             curve=performance.thinned(points, most_points) if most_points else points,
@@ -241,8 +242,10 @@ def _begun(row: WaterfallRecord) -> WaterfallRecord:
     )
 
 
-def _strategy(fill: FillRecord) -> str:
-    return fill.strategy.removeprefix("strategy:")
+def _named(origin: str) -> str:
+    """The strategy, or for what a person did the name that pairs by hand carry, whichever console it was."""
+    kind, colon, name = origin.partition(":")
+    return OPERATOR if colon and kind in ("console", "shell") else name if kind == "strategy" else origin
 
 
 def _symbol(fill: FillRecord) -> str:

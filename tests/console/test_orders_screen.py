@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from screens.draw.orders import who
 from tests.console.order_fixtures import WORKING, busy_orders
 from tests.console.rooms import ROOM_VIEWS
 from tests.console.test_keys import Desk, open_desk
@@ -74,3 +75,10 @@ async def test_on_a_small_terminal_every_chart_names_its_instrument() -> None:
         for _ in range(5):
             await d.press("tab")
             assert "BTC-USDT-PERP alpha" in d.text
+
+
+def test_whose_an_order_is_is_said_without_a_process_number() -> None:
+    said = {
+        origin: who(origin) for origin in ("strategy:funding_arb", "console:22619", "shell:7", "operator")
+    }
+    assert list(said.values()) == ["funding_arb", "by hand", "by hand", "operator"]

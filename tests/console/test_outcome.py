@@ -52,21 +52,28 @@ def test_the_answer_in_words(name: str, args: dict[str, str], answer: Answer, te
     assert said(name, args, answer) == text
 
 
-FLAT = Answer(ok=True, text="", result={"flat": True, "orders_left": [], "positions_left": [], "kept": []})
+KEPT = {"kept": ["alpha USDT 30000"]}
+FLAT = Answer(ok=True, text="", result={"flat": True, "orders_left": [], "positions_left": []} | KEPT)
 SAID = "flat: 0 orders, 0 positions"
 
 
-async def test_flat_is_not_said_beside_a_bar_that_says_naked() -> None:
-    """The answer overtook the view that was built before it."""
-    naked = quiet_strip(naked_notional=Decimal(9_000), naked_seconds=Decimal(1))
-    async with open_desk(naked, quiet_desk()) as d:
+@pytest.mark.parametrize("word", ["NAKED", "HEDGED"])
+@pytest.mark.parametrize("come", [True, False])
+async def test_flat_is_not_said_beside_a_bar_that_says_other(word: str, come: bool) -> None:
+    """The view that agrees has `come` and waits for its frame, or is still on its way."""
+    naked = Decimal(9_000) if word == "NAKED" else Decimal(0)
+    flat = quiet_strip(positions_open=0, pairs_open=0)
+    async with open_desk(quiet_strip(naked_notional=naked), quiet_desk()) as d:
         d.link.answers["flatten"] = FLAT
-        await d.press("F", "F")
-        assert "NAKED" in d.text
+        await d.press("F")
+        if come:
+            d.link.views["strip"] = flat
+        await d.press("F")
+        assert f" {word} " in d.text
         assert SAID not in d.text
-        d.link.put(strip=quiet_strip(positions_open=0, pairs_open=0))
+        d.link.put(strip=flat)
         await d.pilot.pause(0.2)
-        assert "NAKED" not in d.text
+        assert f" {word} " not in d.text
         assert SAID in d.text
 
 

@@ -16,9 +16,11 @@ from msgspec.structs import replace
 from console import plain_report, report_html
 from console.report import table_of
 from screens.draw.performance import part_drawer
+from services.desk.hand import OPERATOR
 from services.domain.enums import PairState, Side
 from services.domain.events import TransferBooked
 from services.domain.records import CoinRecord, EquityRecord, WaterfallRecord
+from services.drive import reporting
 from services.drive.reporting import EmptyStore, report, span_of, stamp_of
 from services.protocol.errors import UsageError
 from services.protocol.frames import to_json
@@ -234,6 +236,13 @@ def test_a_report_shows_the_coins_held_and_the_funding_settled(store: Path) -> N
     assert figures["coins", "USDT alpha", "end"] == ours["end"]
     drawn = "\n".join(line.plain for line in part_drawer(view, "currency", 90))
     assert any(line.split()[:2] == ["USDT", "alpha"] for line in drawn.splitlines())
+
+
+def test_what_a_person_did_is_one_row_whichever_console_it_was() -> None:
+    assert reporting.OPERATOR == OPERATOR
+    assert {reporting._named(each) for each in ("console:1", "console:22", "shell:3", OPERATOR)} == {OPERATOR}
+    assert reporting._named("strategy:funding_arb") == reporting._named("funding_arb") == "funding_arb"
+    assert reporting._named("foreign") == "foreign"
 
 
 def test_of_a_period_the_coins_are_those_at_its_ends(tmp_path: Path) -> None:
