@@ -1,0 +1,158 @@
+"""Whose a fill was that no order of ours explains: a protective order lost with the engine (RUNTIME 3)."""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+
+from services.desk import found
+from services.desk.desk import Desk
+from services.domain.enums import PairState, Purpose, Severity, Side, TradingState
+from services.domain.events import OrderFilled
+from services.domain.money import DESK_CONTEXT
+from services.domain.orders import OrderRequest, client_order_id
+from tests.adversary.script import LEGS
+from tests.adversary.two import Two, quiet
+
+D = Decimal
+SHORT = LEGS[0]
+ONE = D("0.1")
+
+
+@pytest.fixture(scope="module")
+def standing() -> tuple[Two, bytes]:
+    arena = quiet(1)
+    arena.hedged()
+    return arena, arena.desk.export()
+
+
+@pytest.fixture
+def desk(standing: tuple[Two, bytes]) -> Desk:
+    """Two pairs of the same size on the same legs, hedged."""
+    arena, blob = standing
+    desk = Desk(arena.settings, arena.desk.core.instruments, Desk.restore(blob), instance="adv000")
+    for pair in desk.core.pairs.live():
+        pair.short.size = pair.long.size = D("0.2")
+    return desk
+
+
+def name(sequence: int, purpose: Purpose = Purpose.UNWIND, leg: int = 1) -> str:
+    return client_order_id("adv000", sequence, purpose, leg, 1)
+
+
+def fill(order: str, quantity: Decimal = ONE, side: Side = Side.BUY) -> OrderFilled:
+    return OrderFilled(
+        venue="beta", instrument=SHORT, client_order_id=order, venue_order_id="v", trade_id=f"t{order}",
+        side=side, quantity=quantity, price=D(23_000), fee=D(0), fee_coin="USDT", ts_event=1, ts=1,
+    )  # fmt: skip
+
+
+def owners(desk: Desk, *fills: OrderFilled) -> list[str | None]:
+    """The pair of each fill's order; None where there is no such order."""
+    desk.core.out = []
+    with decimal.localcontext(DESK_CONTEXT):
+        found.adopt_fills(desk.core, desk.submit, "beta", fills)
+    entries = [desk.core.orders.get(each.client_order_id) for each in fills]
+    return [None if entry is None else entry.request.pair for entry in entries]
+
+
+def two(desk: Desk) -> tuple[str, str]:
+    first, second = (pair.id for pair in desk.core.pairs.live())
+    return first, second
+
+
+def heavy(desk: Desk) -> None:
+    desk.core.pairs.live()[1].short.size += ONE
+
+
+def scoped(desk: Desk) -> None:
+    """Both were told to close by themselves, the second one later."""
+    for number, pair in enumerate(desk.core.pairs.live()):
+        desk.state.now += number + 1
+        desk.core.raise_cause(
+            "flatten", f"pair:{pair.id}", TradingState.HALTED, "x", severity=Severity.ALARM, latched=True
+        )
+
+
+def moving(desk: Desk) -> None:
+    desk.core.pairs.live()[1].state = PairState.UNWINDING
+
+
+def half_out(desk: Desk) -> None:
+    """Of the first a slice of this leg is gone already: the other leg's is next."""
+    first = desk.core.pairs.live()[0]
+    first.short.size, first.state = first.short.size - ONE, PairState.CLOSING
+
+
+def too_small(desk: Desk) -> None:
+    first = desk.core.pairs.live()[0]
+    first.short.size = first.long.size = D("0.05")
+
+
+@pytest.mark.parametrize("purpose", [Purpose.UNWIND, Purpose.FLATTEN])
+@pytest.mark.parametrize("given", [heavy, scoped, moving, half_out, too_small])
+def test_of_two_on_one_leg_it_was_the_one_that_had_reason(
+    desk: Desk, given: Callable[[Desk], None], purpose: Purpose
+) -> None:
+    assert owners(desk, fill(name(900, purpose))) == [two(desk)[0]], "of equals the oldest"
+    given(desk)
+    assert owners(desk, fill(name(901, purpose))) == [two(desk)[1]]
+
+
+@pytest.mark.parametrize(("purpose", "which"), [(Purpose.FLATTEN, 0), (Purpose.STOP, 1)])
+def test_a_flatten_goes_by_the_scope_and_a_cut_by_the_excess(
+    desk: Desk, purpose: Purpose, which: int
+) -> None:
+    heavy(desk)
+    first = two(desk)[0]
+    desk.core.raise_cause(
+        "flatten", f"pair:{first}", TradingState.HALTED, "x", severity=Severity.ALARM, latched=True
+    )
+    assert owners(desk, fill(name(900, purpose))) == [two(desk)[which]]
+
+
+def test_what_the_same_read_brings_of_known_orders_counts_before(desk: Desk) -> None:
+    """The second pair's entry has filled and is not booked yet: the cut of it was the second pair's."""
+    core, second = desk.core, two(desk)[1]
+    entry = name(800, Purpose.ENTRY)
+    alone = name(801, Purpose.TICKET, 0)
+    for order, pair, leg in ((entry, second, 1), (alone, None, 0)):
+        core.orders.add(
+            OrderRequest(
+                client_order_id=order, instrument=SHORT, side=Side.SELL, quantity=ONE, price=D(23_000),
+                purpose=Purpose.ENTRY if leg else Purpose.TICKET, origin="test", pair=pair, leg=leg,
+            ),
+            core.now,
+        )  # fmt: skip
+    entered = (fill(alone, side=Side.SELL), fill(entry, side=Side.SELL))
+    assert owners(desk, *entered, fill(name(900)))[2] == second
+    core.ledger.account("beta").trades.ids[f"{SHORT}|t{entry}"] = 1
+    assert owners(desk, *entered, fill(name(901)))[2] == two(desk)[0], "that one was booked"
+
+
+def test_of_two_lost_orders_each_has_its_own_pair(desk: Desk) -> None:
+    for pair in desk.core.pairs.live():
+        pair.short.size += ONE
+    assert owners(desk, fill(name(900)), fill(name(901))) == list(two(desk))
+
+
+def test_more_than_a_leg_holds_leaves_nothing_of_it_and_the_next_is_the_others(desk: Desk) -> None:
+    for pair in desk.core.pairs.live():
+        pair.long.size = D(0)
+    assert owners(desk, fill(name(900), D("0.3")), fill(name(901), D("0.2"))) == list(two(desk))
+
+
+def test_strangers_booked_trades_and_what_we_know_no_facts_of_are_passed_over(desk: Desk) -> None:
+    booked, other = fill(name(900)), fill("xyz999" + name(901)[6:])
+    desk.core.ledger.account("beta").trades.ids[f"{SHORT}|{booked.trade_id}"] = 1
+    unknown = replace(fill(name(902)), instrument="GONE-PERP.beta")
+    strange = fill(name(903, leg=7))
+    good = fill(name(904))
+    assert owners(desk, booked, other, unknown, strange, good) == [None, None, None, None, two(desk)[0]]
+    entry = desk.core.orders.get(good.client_order_id)
+    assert entry is not None
+    assert (entry.request.reduce_only, entry.request.leg, entry.request.quantity) == (True, 1, ONE)
