@@ -10,7 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from services.desk import found
+from services.desk.core import SECOND, UNREAD
 from services.desk.desk import Desk
+from services.desk.proofs import unproven
 from services.domain.enums import PairState, Purpose, Severity, Side, TradingState
 from services.domain.events import OrderFilled
 from services.domain.money import DESK_CONTEXT
@@ -70,7 +72,9 @@ def heavy(desk: Desk) -> None:
 
 
 def scoped(desk: Desk) -> None:
-    """Both were told to close by themselves, the second one later."""
+    """Both were told to close by themselves, the second one later; it had been in trouble before."""
+    second = f"pair:{two(desk)[1]}"
+    desk.core.raise_cause("in doubt", second, TradingState.REDUCING, "x", severity=Severity.ALARM)
     for number, pair in enumerate(desk.core.pairs.live()):
         desk.state.now += number + 1
         desk.core.raise_cause(
@@ -134,6 +138,13 @@ def test_what_the_same_read_brings_of_known_orders_counts_before(desk: Desk) -> 
     assert owners(desk, *entered, fill(name(901)))[2] == two(desk)[0], "that one was booked"
 
 
+def test_a_lost_hedge_was_of_the_pair_that_wanted_it(desk: Desk) -> None:
+    """However little of that leg it had."""
+    second = desk.core.pairs.live()[1]
+    second.short.size, second.long.size = D("0.05"), D("0.15")
+    assert owners(desk, fill(name(900, Purpose.HEDGE), side=Side.SELL)) == [second.id]
+
+
 def test_of_two_lost_orders_each_has_its_own_pair(desk: Desk) -> None:
     for pair in desk.core.pairs.live():
         pair.short.size += ONE
@@ -156,3 +167,75 @@ def test_strangers_booked_trades_and_what_we_know_no_facts_of_are_passed_over(de
     entry = desk.core.orders.get(good.client_order_id)
     assert entry is not None
     assert (entry.request.reduce_only, entry.request.leg, entry.request.quantity) == (True, 1, ONE)
+
+
+# -- what is not sent again ------------------------------------------------------------------------------
+
+
+def unread(desk: Desk) -> Desk:
+    desk.state.started = desk.state.now
+    for cause in (UNREAD, "venue down"):
+        desk.core.raise_cause(
+            cause, "venue:beta", TradingState.REDUCING, "x", severity=Severity.INFO, clear_after_s=0
+        )
+    return desk
+
+
+def alone(desk: Desk) -> None:
+    desk.core.pairs.live()[1].short.size = D(0)
+
+
+def beside(desk: Desk) -> None:
+    alone(desk)
+    desk.state.unpaired[SHORT] = D("-0.1")
+
+
+def all_three(desk: Desk) -> None:
+    desk.state.unpaired[SHORT] = D("-0.1")
+
+
+def nothing_long(desk: Desk) -> None:
+    for pair in desk.core.pairs.live():
+        pair.long.size = D(0)
+
+
+def read(desk: Desk) -> None:
+    desk.core.good_cause(UNREAD, "venue:beta")
+
+
+def later(desk: Desk) -> None:
+    desk.state.now += 10 * SECOND
+
+
+def soon(desk: Desk) -> None:
+    desk.state.now += 10 * SECOND - 1
+
+
+def never_unread(desk: Desk) -> None:
+    desk.core.causes.drop(UNREAD, "venue:beta")
+
+
+def spot(desk: Desk) -> None:
+    for pair in desk.core.pairs.live():
+        pair.short.instrument = "USDT/USD.beta"
+
+
+@pytest.mark.parametrize("given", [alone, read, later, never_unread])
+def test_a_reduction_is_provable_where_nothing_can_be_taken_for_another(
+    desk: Desk, given: Callable[[Desk], None]
+) -> None:
+    given(unread(desk))
+    assert unproven(desk.core, SHORT) == {}
+
+
+@pytest.mark.parametrize("given", [beside, all_three, nothing_long, soon])
+def test_a_shared_leg_of_an_unread_venue_is_not(desk: Desk, given: Callable[[Desk], None]) -> None:
+    given(unread(desk))
+    text = f"beta has not been read since the start, and {SHORT} is shared"
+    assert unproven(desk.core, SHORT) == {SHORT: text}
+
+
+def test_nobody_s_position_and_no_instrument_of_ours_are_passed_over(desk: Desk) -> None:
+    spot(unread(desk))
+    assert unproven(desk.core, "USDT/USD.beta") == unproven(desk.core, "GONE-PERP.beta") == {}
+    assert unproven(desk.core, LEGS[1]) == {}, "its venue was read"
