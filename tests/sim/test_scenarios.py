@@ -97,6 +97,11 @@ def test_funding_harvest_pays_six_basis_points_an_hour_for_ten_hours_then_minus_
     assert spread(sim, 20 * 3600) == -3
 
 
+def test_funding_flip_turns_against_its_holder_two_hours_after_the_start() -> None:
+    sim = Sim(make_world("funding-flip", step_s=60))
+    assert [spread(sim, second) for second in (60, 2 * 3600 - 60, 2 * 3600)] == [6, 6, -6]
+
+
 def test_the_harvests_last_day_of_back_fill_carries_the_spread_and_no_day_before() -> None:
     source = GeneratedSource(make_world("funding-harvest"))
     rows = source.backfill()["BTC-USDT-PERP.beta"]
