@@ -174,14 +174,11 @@ def _order(r: OrderRow, context: Context) -> dict[str, Sequence[Spans]]:
 
 def who(origin: str) -> str:
     """A strategy by its name; a person is a person, whichever console it was."""
-    kind, colon, name = f.clean(origin).partition(":")
-    return (
-        "by hand"
-        if colon and kind in ("console", "shell")
-        else name
-        if kind == "strategy"
-        else f.clean(origin)
-    )
+    said = f.clean(origin)
+    kind, colon, name = said.partition(":")
+    if colon and kind in ("console", "shell"):
+        return "by hand"
+    return name if kind == "strategy" else said
 
 
 def _price(value: Decimal | None, increment: Decimal) -> Span:
