@@ -190,6 +190,11 @@ RULES: dict[str, Rule] = {
         "fill. The text says which.",
         "3 shows it; a doubt ends when the venue answers (see its own site); F closes what does not fill",
     ),
+    "stuck": Rule(
+        ALARM,
+        "A leg of a pair does not fill on its way out: the pair waits, both legs as they are.",
+        "look at the book and the orders on 3; F closes it in wider bands",
+    ),
     "frozen": Rule(
         WARNING,
         "A pair is frozen: data of one venue are stale, and one leg is never closed alone.",

@@ -213,6 +213,8 @@ class Lifecycle:
             )
         else:
             core.resolve(f"in doubt:{pair.id}")
+        if change.state is not PairState.FROZEN:
+            core.resolve(f"stuck:{pair.id}")
         if change.state is PairState.FROZEN and pair.close_purpose is Purpose.UNWIND:
             # A missing leg's exit that has to wait: somebody is called at once, not after a minute.
             core.alert(f"frozen:{pair.id}", Severity.ALARM, f"{pair.id} frozen: {change.text}")

@@ -68,7 +68,9 @@ class Work(Struct):
         """Page once per state of the pair."""
         if not pair.escalated:
             pair.escalated = True
-            self.out.append(Escalate(pair.id, text, reducing))
+            # What stops nothing else is of the pair alone: it stands until the pair goes on.
+            name = "in doubt" if reducing else "stuck"
+            self.out.append(Escalate(pair.id, text, reducing, name))
 
     def arm(self, pair: Pair) -> None:
         """Move the pair's one timer to the earliest time that matters."""
