@@ -192,7 +192,7 @@ RULES: dict[str, Rule] = {
     ),
     "stuck": Rule(
         ALARM,
-        "A leg of a pair does not fill on its way out, or an excess is less than its venue takes. The text says which.",
+        "A leg does not fill on its way out, or an excess is less than its venue takes. The text says which.",
         "look at the book and the orders on 3; F closes it in wider bands",
     ),
     "frozen": Rule(
