@@ -12,8 +12,9 @@ from services.desk import belief, differences, holdings, protection
 from services.desk.core import SECOND
 from services.desk.desk import Desk
 from services.desk.state import VenueDesk
+from services.domain.effects import Cancel, Send
 from services.domain.enums import Purpose, Side, TimeInForce
-from services.domain.events import AccountReport
+from services.domain.events import AccountReport, OrderAccepted
 from services.domain.money import DESK_CONTEXT
 from services.domain.orders import OrderRequest
 from services.execution.reconcile import Difference, DifferenceKind
@@ -144,3 +145,21 @@ def test_what_watches_over_nothing_any_more_is_taken_off(desk: Desk) -> None:
     core.state.protect = ["old"]
     protection.follow(core, desk.submit)
     assert core.state.protect == []
+
+
+def test_a_backstop_of_what_is_gone_is_canceled_though_nothing_else_stands_alone(desk: Desk) -> None:
+    core = desk.core
+    for pair in core.pairs.live():
+        pair.short.size = pair.long.size = D(0)
+    core.state.unpaired[SHORT], core.state.unpaired_entry[SHORT] = D("-0.1"), D(23_000)
+    with decimal.localcontext(DESK_CONTEXT):
+        protection.follow(core, desk.submit)
+        (order,) = [effect.order for effect in core.out if isinstance(effect, Send)]
+        assert order.trigger is not None
+        core.orders.apply(OrderAccepted("beta", order.client_order_id, "v9", core.now, core.now), core.now)
+        entry = core.orders.get(order.client_order_id)
+        assert entry is not None
+        desk.submit.tell(entry)
+        core.state.unpaired.clear()
+        protection.follow(core, desk.submit)
+    assert [e.client_order_id for e in core.out if isinstance(e, Cancel)] == [order.client_order_id]
