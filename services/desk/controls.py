@@ -107,9 +107,11 @@ def react(core: DeskCore, submit: Submitter) -> None:
         state_now = pair.resume if pair.state in (PairState.FROZEN, PairState.IN_DOUBT) else pair.state
         # One that the policy `cancel` stopped with a naked leg waits for a person: a halt is one's word.
         stopped = pair.state is PairState.FROZEN and pair.resume is PairState.UNWINDING
+        # One that was closed while it was opening unwinds first, and would then go on with that exit.
+        closes = state_now is PairState.CLOSING or (state_now is PairState.UNWINDING and pair.then_close)
         if (
             state_now in (PairState.PLANNED, PairState.OPENING)
-            or (state_now is PairState.CLOSING and not pair.close_purpose.protective)
+            or (closes and not pair.close_purpose.protective)
             or (stopped and state is TradingState.HALTED)
         ):
             reason = f"state {state.value}"

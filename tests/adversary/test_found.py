@@ -21,11 +21,13 @@ ORDER = "two trades of somebody else in one instant, told the wrong way round, l
 
 DOUBTED = "a hedge waited for the disk while its pair fell into doubt, and went out all the same"
 
+CLOSED = "closed by hand while it opened, then halted: the exit behind the unwinding began, and stayed naked"
+
 SEEDS = {62: GARBAGE, 233: GARBAGE, 353: OPPOSED, 453: OPPOSED, 87: FOREIGN, 532: FOREIGN}
 PLANS = "c4d7e9f48f9f2deb"
-WHOLE = {10_000_609: ORDER, 26_173: DOUBTED}
+WHOLE = {10_000_609: ORDER, 26_173: DOUBTED, 10_004_111: CLOSED}
 """With what came to the plans later."""
-WHOLE_PLANS = "4594148488b2e5c2"
+WHOLE_PLANS = "01a459282f858af2"
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.domain.enums import PairState, TradingState
+from services.domain.enums import PairState, Purpose, TradingState
 from services.domain.orders import OrderRequest
 from tests.desk.world import (
     MS,
@@ -187,3 +187,25 @@ def test_wire_passes_everything_by_default() -> None:
     world.until(lambda w: w.pair_states() == [PairState.HEDGED])
     world.books_agree()
     assert len(world.sent) >= 4
+
+
+@pytest.mark.parametrize("pattern", ["half", "half of the second leg", "late"])
+def test_halt_after_a_close_by_hand_while_opening_begins_no_exit(pattern: str) -> None:
+    """It unwinds for the close; the exit behind that, which a policy may stop naked, is none after a halt."""
+    unwound = 0
+    for step in range(4):
+        world = _world(pattern).until(
+            lambda w: (
+                PairState.OPENING in w.pair_states() and len(w.positions()) == 2 and not _naked_is_nothing(w)
+            )
+        )
+        pair = world.pair()
+        assert pair is not None
+        assert world.answer("pair close", id=pair.id).ok
+        events = world.machine.events + step
+        world.until(lambda w, n=events: w.machine.events >= n)  # type: ignore[misc]
+        unwound += PairState.UNWINDING in (pair.state, pair.resume)
+        sent = len(world.sent)
+        _halt_and_judge(world)
+        assert Purpose.EXIT not in [each.order.purpose for each in world.sent[sent:]]
+    assert unwound >= 2
