@@ -101,7 +101,6 @@ async def test_a_followed_book_is_told_as_it_changes_and_not_asked_for(
         assert shown[0][0][0] == D(60000)
         rows = {each.check: each.text for each in await venue.examine()}
         assert rows["books"] == FOLLOWED
-        assert venue.capabilities.streams
 
 
 @both
