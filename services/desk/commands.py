@@ -208,8 +208,7 @@ class Commands:
             return
         slot.paused = True
         for pair in self.core.pairs.live():
-            opening = PairState.OPENING in (pair.state, pair.resume)
-            if opening and pair.strategy == command.args["name"]:
+            if pair.opening and pair.strategy == command.args["name"]:
                 self.submit.run(
                     self.core.pairs.stop_resting(pair.id, "paused", self.core.now, self.submit.prices)
                 )

@@ -101,18 +101,22 @@ def react(core: DeskCore, submit: Submitter) -> None:
         state = pair_state(core, pair)
         if admitted is not None:
             admitted.state_rank = state.rank
-        if state.rank <= before or pair.id in flattening:
+        # One that the policy `cancel` stopped with a naked leg waits for a person: a halt is one's word, also
+        # one that was there before the exit. Its own page, which makes it REDUCING, is none.
+        stopped = pair.state is PairState.FROZEN and pair.resume is PairState.UNWINDING
+        wakes = stopped and state is TradingState.HALTED
+        if (state.rank <= before and not wakes) or pair.id in flattening:
             continue
         # A pair in doubt or frozen is judged by what it would go on with.
         state_now = pair.resume if pair.state in (PairState.FROZEN, PairState.IN_DOUBT) else pair.state
-        # One that the policy `cancel` stopped with a naked leg waits for a person: a halt is one's word.
-        stopped = pair.state is PairState.FROZEN and pair.resume is PairState.UNWINDING
         # One that was closed while it was opening unwinds first, and would then go on with that exit.
-        closes = state_now is PairState.CLOSING or (state_now is PairState.UNWINDING and pair.then_close)
+        closes = state_now is PairState.CLOSING or (
+            state_now is PairState.UNWINDING and pair.then_close and not stopped
+        )
         if (
             state_now in (PairState.PLANNED, PairState.OPENING)
             or (closes and not pair.close_purpose.protective)
-            or (stopped and state is TradingState.HALTED)
+            or wakes
         ):
             reason = f"state {state.value}"
             causes = ", ".join(f"{cause.name} ({cause.scope})" for cause in core.causes.causes())

@@ -73,4 +73,5 @@ def thaw(core: DeskCore, submit: Submitter, intent: ThawPair) -> None:
     admitted.frozen_since = None
     core.resolve(f"frozen:{intent.pair}")
     core.decide("thaw", intent.pair, "all facts fresh")
-    submit.run(core.pairs.thaw(intent.pair, core.now, submit.prices))
+    # What the policy `cancel` stopped waits for a person, and whoever says this is none.
+    submit.run(core.pairs.thaw(intent.pair, core.now, submit.prices, stopped_too=False))

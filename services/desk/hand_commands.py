@@ -17,6 +17,8 @@ from services.domain.events import Command
 
 def order(core: DeskCore, submit: Submitter, command: Command) -> Done:
     """`buy` and `sell`."""
+    if core.state.stopping is not None:
+        return failed(command, "stopping", "denied: the engine is stopping", REFUSED)
     side = Side.BUY if command.name == "buy" else Side.SELL
     try:
         ticket = tickets.read(core, side, command.args)

@@ -297,7 +297,7 @@ class Lifecycle:
         core.state.stopping = Stopping(event.reason, event.deadline, core.now)
         core.decide("stop", "desk", event.reason)
         for pair in core.pairs.live():
-            if pair.state in (PairState.PLANNED, PairState.OPENING):
+            if pair.being_built:
                 core.decide("unwind", pair.id, "stop", {"causes": event.reason})
                 submit.run(core.pairs.request_unwind(pair.id, "stop", core.now, submit.prices))
             else:

@@ -57,7 +57,8 @@ def _page_if_held_up(work: Work, pair: Pair) -> None:
 
 
 def _enter_doubt(work: Work, pair: Pair) -> None:
-    pair.resume = pair.state
+    if pair.state is not PairState.FROZEN:
+        pair.resume = pair.state  # a frozen one keeps what it would thaw to, or nothing would thaw it again
     pair.doubt_since = work.now
     work.become(pair, PairState.IN_DOUBT, "an order's outcome is unknown: nothing is sent on a guess")
     _read_afresh(work, pair)

@@ -282,13 +282,14 @@ class PairMachine:
         found.no_rest = reason
         return self._advance(self._work(now, prices), found)
 
-    def thaw(self, pair: str, now: int, prices: Prices) -> Actions:
+    def thaw(self, pair: str, now: int, prices: Prices, *, stopped_too: bool = True) -> Actions:
+        """`stopped_too`: also one that the policy `cancel` stopped, about which a person decides."""
         found = self.get(pair)
         if found is None:
             return ()
         work = self._work(now, prices)
         found.frozen_by_desk = False
-        if found.state is PairState.FROZEN:
+        if found.state is PairState.FROZEN and (stopped_too or found.resume is not PairState.UNWINDING):
             work.become(found, found.resume, "data are fresh again")
         return self._advance(work, found)
 

@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from services.domain.enums import PairState
-from services.domain.events import StopRequested
-from tests.desk.world import DeskWorld, S, on_leg, quick, refuse, swallow
+from services.domain.events import Event, OrderAccepted, OrderCanceled, OrderFilled, StopRequested
+from tests.desk.world import Answers, DeskWorld, S, on_leg, quick, refuse, swallow
 
 
 def stop(world: DeskWorld) -> None:
@@ -65,6 +65,30 @@ def test_a_stop_while_in_doubt_lists_what_is_open_at_the_deadline() -> None:
     world.until(lambda w: PairState.IN_DOUBT in w.pair_states(), 120)
     world.on_submit = refuse
     stop(world)
+    by_hand = world.answer("buy", symbol="ETH-USDT-PERP.alpha", size="0.1")
+    assert (by_hand.code, by_hand.exit) == ("stopping", 4), "nothing new, whoever wants it"
     world.run(11)
     assert world.machine.stopped is not None
     assert any("in_doubt" in line for line in world.machine.stopped.left)
+
+
+def test_a_stop_while_an_entry_is_in_doubt_lets_it_grow_no_more() -> None:
+    """Once its outcome is known it is matched by cutting, and not by going on with the entry."""
+
+    def deaf(due: int, event: Event) -> Answers:
+        heard = not isinstance(event, OrderAccepted | OrderFilled | OrderCanceled)
+        return ((due, event),) if heard else ()
+
+    world = DeskWorld(settings=quick())
+    hears, world.wire.hook = world.wire.hook, deaf
+    world.until(lambda w: PairState.IN_DOUBT in w.pair_states(), 120)
+    assert world.positions()
+    world.wire.hook = hears
+    sent = len(world.sent)
+    stop(world)
+    world.run(11)
+    assert world.machine.stopped is not None
+    assert world.machine.stopped.left == ()
+    assert len(world.sent) > sent
+    assert [each for each in world.sent[sent:] if each.increasing] == []
+    assert not any(world.naked().values())

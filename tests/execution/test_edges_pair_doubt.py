@@ -89,6 +89,20 @@ def test_doubt_is_paged_with_the_other_leg_filled_or_something_naked(
     assert bool(pages(hand.tick(10 * SECOND))) is paged
 
 
+@pytest.mark.parametrize("resume", [S.HEDGED, S.CLOSING])
+def test_a_frozen_pair_goes_on_after_a_doubt_as_if_there_had_been_none(resume: PairState) -> None:
+    """A late word on an order that had ended: it stayed frozen for ever, and a close by hand did nothing."""
+    hand = Hand().put(S.FROZEN, "0.4", "0.4", resume=resume, frozen_by_desk=True, close_reason="x")
+    late = hand.memo("late", SHORT, in_doubt=True, state=O.CANCELED)
+    hand.tick()
+    assert (hand.pair.state, hand.pair.resume) == (S.IN_DOUBT, resume)
+    late.in_doubt, late.settled = False, True
+    hand.tick()
+    assert (hand.pair.state, hand.pair.resume) == (S.FROZEN, resume)
+    hand.machine.thaw(hand.id, hand.now, hand.prices)
+    assert hand.pair.state is resume
+
+
 # -- at rest --
 
 

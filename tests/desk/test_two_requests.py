@@ -1,0 +1,110 @@
+"""Two requests from outside on one pair, one behind the other (SEMANTICS 3, 7 and 10)."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from services.desk import exits
+from services.domain.enums import PairState, Purpose, TradingState
+from services.domain.events import LatchFound
+from services.domain.orders import OrderRequest
+from services.domain.scopes import ScopeHalt
+from services.settings.guards import Breaker
+from services.settings.parameters import Pair
+from services.strategies.base import FreezePair, ThawPair
+from tests.desk.world import DeskWorld, quick, refuse
+
+
+class OneLegOut:
+    """Exits of the leg that goes first are taken, those of the other refused."""
+
+    def __init__(self) -> None:
+        self.first = 0
+
+    def __call__(self, world: DeskWorld, order: OrderRequest) -> OrderRequest | None:
+        if order.purpose is not Purpose.EXIT:
+            return order
+        self.first = self.first or order.leg
+        return order if order.leg == self.first else refuse(world, order)
+
+
+def _hedged() -> DeskWorld:
+    """Exits that one leg does not follow are stopped; refusals alone trip nothing."""
+    settings = replace(
+        quick(), pair=Pair(exit_policy="cancel"), breaker=Breaker(rejects_in_row=40, rejects_count=80)
+    )
+    return DeskWorld(settings=settings).until(lambda w: w.pair_states() == [PairState.HEDGED])
+
+
+def _close(world: DeskWorld) -> None:
+    pair = world.pair()
+    assert pair is not None
+    assert world.answer("pair close", id=pair.id).ok
+
+
+def _naked(world: DeskWorld) -> bool:
+    return any(world.naked().values())
+
+
+def _stopped() -> DeskWorld:
+    world = _hedged()
+    world.on_submit = OneLegOut()
+    _close(world)
+    return world.until(lambda w: w.pair_states() == [PairState.FROZEN], 10)
+
+
+def test_an_exit_that_the_policy_stopped_waits_for_a_person_though_its_own_page_reduces() -> None:
+    """Neither the page nor a strategy whose data were stale for a while is a person."""
+    world = _stopped()
+    pair = world.pair()
+    assert pair is not None
+    sent = len(world.sent)
+    world.run(20)
+    core, submit = world.desk.core, world.desk.submit
+    exits.freeze(core, submit, FreezePair(pair=pair.id, reason="stale", since=world.now))
+    exits.thaw(core, submit, ThawPair(pair=pair.id))
+    world.run(10)
+    assert (world.pair_states(), world.trading_state) == ([PairState.FROZEN], TradingState.REDUCING)
+    assert _naked(world)
+    assert [each for each in world.sent[sent:] if each.order.trigger is None] == []
+    world.on_submit = lambda _world, order: order
+    _close(world)
+    world.until(lambda w: w.pair_states() == [], 30).run(1)
+    assert world.positions() == {}
+
+
+def test_a_halt_cuts_what_the_policy_stopped() -> None:
+    world = _stopped()
+    assert _naked(world)
+    assert world.answer("halt", reason="test").ok
+    world.run(10)
+    assert not _naked(world)
+    assert world.pair_states() == [PairState.HEDGED]
+
+
+def test_a_close_in_a_part_that_is_halted_already_leaves_nothing_naked() -> None:
+    """The latch says that the pair's flatten was halted; the flatten itself went with the engine."""
+    world = _hedged()
+    pair = world.pair()
+    assert pair is not None
+    scopes = (ScopeHalt("flatten", f"pair:{pair.id}", "flatten of the pair"),)
+    latch = LatchFound(TradingState.ACTIVE, "", "", world.now, world.now, scopes)
+    world.machine.feed(latch)
+    world.on_submit = OneLegOut()
+    _close(world)
+    world.until(lambda w: _naked(w), 10).run(5)
+    assert world.answer("halt", reason="test").ok
+    world.run(10)
+    assert not _naked(world)
+    assert world.pair_states() == [PairState.HEDGED]
+
+
+def test_a_pause_leaves_the_exit_of_a_pair_that_was_once_in_doubt_as_it_is() -> None:
+    """It may go on resting; only an entry ends with what it has."""
+    world = _hedged()
+    pair = world.pair()
+    assert pair is not None
+    pair.resume = PairState.OPENING  # where it went back to, long ago
+    _close(world)
+    assert world.answer("pause", name="funding_arb").ok
+    assert (pair.state, pair.no_rest) == (PairState.CLOSING, "")
