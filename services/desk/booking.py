@@ -26,6 +26,7 @@ from services.domain.events import (
 )
 from services.domain.money import ZERO
 from services.domain.records import FillRecord, FundingRecord
+from services.execution.flatten_read import taken_over
 from services.execution.table import OrderEntry, OrderEvent
 from services.portfolio.ledger import FillBooked
 
@@ -226,9 +227,10 @@ def _foreign_fill(core: DeskCore, submit: Submitter, fill: OrderFilled) -> None:
     if fill.instrument not in core.instruments:
         _unknown_instrument(core, fill)
         return
-    booked = book_fill(core, fill, None)
-    if booked.duplicate:
+    if book_fill(core, fill, None).duplicate:
         return
+    if fill.ts_event <= core.state.venue(fill.venue).report_event:
+        taken_over(core.flattens.running(), fill.instrument, fill.quantity * fill.side.sign)
     what = f"{fill.side.value} {fill.quantity} {fill.instrument} at {fill.price}"
     core.decide("foreign fill", fill.instrument, what, {"trade": fill.trade_id, "adl": fill.adl})
     hit = check_legs(core, submit, fill.instrument, foreign.missing(fill))

@@ -16,6 +16,7 @@ from services.domain.enums import InstrumentKind, Severity, TradingState
 from services.domain.events import AccountReport, FundingSettled, TransferBooked
 from services.domain.money import ZERO
 from services.execution.actions import Ask
+from services.execution.flatten_read import taken_over
 from services.execution.reconcile import (
     Difference,
     DifferenceKind,
@@ -185,6 +186,7 @@ def _bring(core: DeskCore, report: AccountReport, line: Difference, theirs: Deci
         spec = core.instruments.get(line.subject)
         size = theirs if spec is None else core.ledger.size(spec) + beyond
         core.ledger.adopt_position(line.venue, line.subject, size, entry, report.ts_event)
+        taken_over(core.flattens.running(), line.subject, beyond)
         if spec is not None:
             holdings.shrink_legs(core, line.subject)
 
@@ -212,6 +214,7 @@ def _take(core: DeskCore, venue: str, line: Difference) -> bool:
     step = average_cost.book(size, entry, beyond, mark if mark is not None else entry)
     with attributing.booking(core, venue, "adjustments"):
         core.ledger.adopt_position(venue, line.subject, step.size, step.entry, core.now)
+    taken_over(core.flattens.running(), line.subject, beyond)
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
 from services.domain.events import AccountReport
 from services.domain.instrument import Instrument
@@ -94,3 +95,14 @@ def _read_unknown(run: Flatten, report: AccountReport, instruments: Mapping[str,
     others = {name: what for name, what in run.strange.items() if not what.endswith(f".{report.venue}")}
     run.strange = {**others, **orders}
     return not strange and not orders
+
+
+def taken_over(runs: Iterable[Flatten], instrument: str, moved: Decimal) -> None:
+    """Our books have just taken `moved` (signed) of what the reads showed beyond them: it is beyond no more.
+    Counted twice, as much again of a leg would be held for missing, and the other cut for it."""
+    for run in runs:
+        for beyond in (run.extra, run.seen):
+            if instrument in beyond:
+                beyond[instrument] -= moved
+        if run.extra.get(instrument) == ZERO:
+            del run.extra[instrument]

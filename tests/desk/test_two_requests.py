@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from services.desk import exits
 from services.domain.enums import PairState, Purpose, TradingState
-from services.domain.events import LatchFound
+from services.domain.events import AccountReport, Event, LatchFound, OrderFilled
 from services.domain.orders import OrderRequest
 from services.domain.scopes import ScopeHalt
 from services.settings.guards import Breaker
 from services.settings.parameters import Pair
 from services.strategies.base import FreezePair, ThawPair
-from tests.desk.world import DeskWorld, quick, refuse
+from tests.desk.world import Answers, DeskWorld, quick, refuse
 
 
 class OneLegOut:
@@ -108,3 +109,52 @@ def test_a_pause_leaves_the_exit_of_a_pair_that_was_once_in_doubt_as_it_is() -> 
     _close(world)
     assert world.answer("pause", name="funding_arb").ok
     assert (pair.state, pair.no_rest) == (PairState.CLOSING, "")
+
+
+def _strangers_untold(due: int, event: Event) -> Answers:
+    """What others trade shows in the positions alone; no word of it is ever heard."""
+    if isinstance(event, OrderFilled) and not event.client_order_id:
+        return ()
+    if isinstance(event, AccountReport):
+        mine = tuple(fill for fill in event.fills if fill.client_order_id)
+        return ((due, replace(event, fills=mine)),)
+    return ((due, event),)
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["accepted", "told late"])
+def test_what_a_stuck_flatten_knows_of_a_leg_is_not_taken_off_it_again_with_the_books(told: bool) -> None:
+    """The reads showed the pair's flatten that a part of a leg was gone; then the books took it over, and the
+    same part was held for missing once more: so much of the leg stayed, and the answer was "flat"."""
+    world = _hedged()
+    pair = world.pair()
+    assert pair is not None
+    world.wire.hook = _strangers_untold
+    sent = len(world.sent)
+    world.on_submit = refuse
+    asked = world.command("flatten", what=pair.id)
+    world.run(3)
+    tried = {each.order.instrument for each in world.sent[sent:]}
+    (leg,) = [each for each in pair.legs if each.instrument not in tried]
+    size = leg.size
+    part = world.desk.core.instruments[leg.instrument].round_size(size / 4)
+    world.foreign(leg.instrument, leg.side.opposite, str(part))
+    (run,) = world.desk.core.flattens.running()
+    for _ in range(4):
+        world.command("reconcile")
+        world.run(1.5)
+    assert run.extra == {leg.instrument: -part * leg.side.sign}
+    assert leg.size == size - part
+    if told:
+        trade = world.exchange.venues[leg.instrument.rpartition(".")[2]].state.account.fills[-1]
+        assert not trade.client_order_id
+        world.wire.hook = lambda due, event: ((due, event),)
+        world.machine.feed(trade)
+    else:
+        assert world.answer("reconcile accept").exit == 0
+    world.run(1)
+    assert leg.size == size - part
+    world.on_submit = lambda _world, order: order
+    world.until(lambda w: asked in w.done, 90)
+    assert world.done[asked].ok, world.done[asked].text
+    assert world.positions() == {}
+    world.books_agree()
