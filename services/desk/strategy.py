@@ -167,7 +167,8 @@ class Strategies:
         )
 
     def guard_orphans(self) -> None:
-        """A dropped strategy no longer looks after its pairs: the desk keeps at least their pair stop."""
+        """A dropped strategy no longer looks after its pairs: the desk keeps at least their pair stop, and
+        thaws what stale data froze, or a close by hand would wait for that for ever."""
         core = self.core
         for pair in core.pairs.live():
             slot = core.state.strategies.get(pair.strategy)
@@ -178,8 +179,11 @@ class Strategies:
                 continue  # `hand_care` reviews it
             if pair.state not in (PairState.HEDGED, PairState.FROZEN):
                 continue
-            stop = hand.params_of(core, pair.strategy).pair_stop
-            loss = pair_loss_bps(pair_facts(core, pair))
+            stop, found = hand.params_of(core, pair.strategy).pair_stop, pair_facts(core, pair)
+            mids = [self.submit.prices.mid(leg.instrument) for leg in pair.legs]
+            if pair.frozen_by_desk and found.price_pnl is not None and None not in mids:
+                exits.thaw(core, self.submit, ThawPair(pair=pair.id))
+            loss = pair_loss_bps(found)
             if loss >= stop:
                 core.decide("close", pair.id, PAIR_STOP, {"loss_bps": loss, "strategy": "none"})
                 self.submit.run(

@@ -7,7 +7,14 @@ from msgspec.structs import replace
 
 from services.desk import exits
 from services.domain.enums import PairState, Purpose, TradingState
-from services.domain.events import AccountReport, Event, LatchFound, OrderFilled
+from services.domain.events import (
+    AccountReport,
+    Event,
+    LatchFound,
+    MarketFrame,
+    OrderFilled,
+    StrategyOverrun,
+)
 from services.domain.orders import OrderRequest
 from services.domain.scopes import ScopeHalt
 from services.settings.guards import Breaker
@@ -93,7 +100,7 @@ def test_a_close_in_a_part_that_is_halted_already_leaves_nothing_naked() -> None
     world.machine.feed(latch)
     world.on_submit = OneLegOut()
     _close(world)
-    world.until(lambda w: _naked(w), 10).run(5)
+    world.until(_naked, 10).run(5)
     assert world.answer("halt", reason="test").ok
     world.run(10)
     assert not _naked(world)
@@ -109,6 +116,27 @@ def test_a_pause_leaves_the_exit_of_a_pair_that_was_once_in_doubt_as_it_is() -> 
     _close(world)
     assert world.answer("pause", name="funding_arb").ok
     assert (pair.state, pair.no_rest) == (PairState.CLOSING, "")
+
+
+def test_a_frozen_pair_whose_strategy_was_dropped_is_closed_by_hand_once_its_data_are_fresh() -> None:
+    """Nobody was left to say that they are: the answer was "ok", and the pair stayed."""
+    world = _hedged().run(1)
+    pair = world.pair()
+    assert pair is not None
+    hears = world.wire.hook
+
+    def dark(due: int, event: Event) -> Answers:
+        return () if isinstance(event, MarketFrame) and event.venue == "beta" else ((due, event),)
+
+    world.wire.hook = dark
+    world.until(lambda w: w.pair_states() == [PairState.FROZEN], 60)
+    world.machine.feed(StrategyOverrun(strategy="funding_arb", ts=world.now))
+    _close(world)
+    world.run(10)
+    assert (world.pair_states(), len(world.positions())) == ([PairState.FROZEN], 2)
+    world.wire.hook = hears
+    world.until(lambda w: w.pair_states() == [], 60).run(1)
+    assert world.positions() == {}
 
 
 def _strangers_untold(due: int, event: Event) -> Answers:
