@@ -44,8 +44,8 @@ def report(answer: Row) -> str:
         f"{word(answer['stamp'])} · profile {word(answer['profile'])} · {clock(answer['since'])} to "
         f"{clock(answer['until'])} UTC ({word(answer['period'])})",
         "",
-        f"return {share(risk['total_return'], sign=True)} · drawdown {share(risk['max_drawdown'])}, "
-        f"now {share(risk['drawdown_now'])} · Sharpe {ratio(risk['sharpe'])}{interval(risk)} · "
+        f"return {share(risk['total_return'], sign=True)} · drawdown {depth(risk['max_drawdown'])}, "
+        f"now {depth(risk['drawdown_now'])} · Sharpe {ratio(risk['sharpe'])}{interval(risk)} · "
         f"Sortino {ratio(risk['sortino'])} · Calmar {ratio(risk['calmar'])} · {risk['days']} daily returns",
     ]
     fall = answer["waterfall"]
@@ -165,6 +165,11 @@ def ratio(value: object) -> str:
 
 def share(value: object, *, sign: bool = False) -> str:
     return UNKNOWN if value is None else percent(str(value), 2 if sign else 1, sign=sign)
+
+
+def depth(value: object) -> str:
+    """A drawdown, to the basis point: a hedged desk's is rarely more than a few."""
+    return UNKNOWN if value is None else percent(str(value), 2)
 
 
 def money(value: object, *, negate: bool = False) -> str:

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from console.plain import clock, figure, word
-from console.plain_report import METRICS, PARTS, cell, coins, interval, money, rates, ratio, share
+from console.plain_report import METRICS, PARTS, cell, coins, depth, interval, money, rates, ratio, share
 
 Row = Mapping[str, Any]
 
@@ -35,7 +35,7 @@ def page(answer: Row) -> str:
     risk, title = answer["risk"], f"{word(answer['stamp'])} · {word(answer['profile'])}"
     facts = (
         ("Return", share(risk["total_return"], sign=True)),
-        ("Max drawdown", share(risk["max_drawdown"])),
+        ("Max drawdown", depth(risk["max_drawdown"])),
         ("Sharpe", ratio(risk["sharpe"]) + interval(risk)),
         ("Sortino", ratio(risk["sortino"])),
         ("Calmar", ratio(risk["calmar"])),
@@ -107,7 +107,7 @@ def _drawdown(found: Sequence[tuple[int, float | None]]) -> str:
     low = min(v for _, v in points)
     placed = _places(points, low, 0.0)
     shape = " ".join(f"{x:.1f},{y:.1f}" for x, y in [(0.0, 8.0), *placed, (placed[-1][0], 8.0)])
-    return _svg(f'<polygon class=down points="{shape}"/>{_labels(points, "0.0 %", share(low))}')
+    return _svg(f'<polygon class=down points="{shape}"/>{_labels(points, "0.00 %", depth(low))}')
 
 
 def _labels(points: Sequence[tuple[int, float]], top: str, bottom: str) -> str:

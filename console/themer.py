@@ -34,7 +34,7 @@ class Themer:
         try:
             self.palette = self._find(wanted)
         except ThemeError as error:
-            self.problem = str(error)
+            self.problem = self._said(error)
             self.palette = PALETTES["dark"]
 
     def offered(self) -> list[tuple[str, str]]:
@@ -55,7 +55,7 @@ class Themer:
         try:
             palette = self._find(name)
         except ThemeError as error:
-            return str(error)
+            return self._said(error)
         if palette.name != self.palette.name:
             self.palette = palette
             self._paint(palette)
@@ -78,6 +78,10 @@ class Themer:
 
     def _free(self) -> bool:
         return self._found.palette != "plain" and self._found.colors not in FEW_COLOURS
+
+    def _said(self, error: ThemeError) -> str:
+        """By the file's name alone: its whole path would push what was expected off a small screen."""
+        return str(error).replace(f"{self._folder}/", "")
 
     @property
     def _folder(self) -> Path:

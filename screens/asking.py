@@ -210,7 +210,7 @@ class Asking(Prompt, inherit_bindings=False):
         return [line.removeprefix("resume ") for line in self.complete(f"resume {text}")]
 
     def ask(self, prompt: str, text: str, done: Callable[[str], str | None]) -> None:
-        """A field behind a prompt. `done` gives an error to show beside it, or None when it was taken."""
+        """A field behind a prompt. `done` gives an error to show below it, or None when it was taken."""
         self.prompt = prompt
         self.open_field("ask", text)
         self._done = done
@@ -248,15 +248,8 @@ class Asking(Prompt, inherit_bindings=False):
             self.draw_panes()
         elif self.field_mode in ("ticket", "reason"):
             self.asked_typed(message.text)
-        elif self.field_mode == ":":
-            self.hint = typed.hint(message.text, self.desk)
-            if self.field is None or self.field.value != self.wrong:
-                # Not by the echo of what was typed before the line was entered.
-                self.problem = ""
-            if message.text.lstrip(" :").startswith(("set ", "unset ")):
-                self.learn_settings()
-            self.draw_command()
-            self.draw_keys()
+        elif self.field_mode in (":", "ask"):
+            self.line_typed(message.text)
 
     def on_line_field_entered(self, message: LineField.Entered) -> None:
         message.stop()
@@ -282,8 +275,7 @@ class Asking(Prompt, inherit_bindings=False):
         if error is None:
             self.close_field()
         else:
-            self.hint = (error, "*warn")
-            self.draw_command()
+            self.told_wrong(error)
 
     def _resume_with(self, text: str) -> None:
         refused = isinstance(self.dialog, ResumeDialog) and self.dialog.refused

@@ -6,8 +6,9 @@ The drawing itself is the room's. Whatever goes wrong in one pane stays in that 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from screens.draw.context import Context
 from screens.frame import INSET, Content, Row, aged
@@ -36,6 +37,8 @@ class Contents(Struct):
     selected: dict[str, str] = field(default_factory=dict)
     """Key of the selected row by pane, as last drawn."""
     _orders: dict[str, tuple[list[str], float]] = field(default_factory=dict)
+    _chosen: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
+    """Order and rows of the panes that a person sorts."""
     _touched: float = -1e9
     _now: float = 0.0
 
@@ -97,6 +100,8 @@ class Contents(Struct):
         self, pane: str, views: Mapping[str, object], plan: Plan, rect: Rect, context: Context, key: str
     ) -> Look:
         selected = self.selected | {pane: key}
+        if context.sort:
+            context = structs.replace(context, hold=partial(self.settled, pane))
         return Look(views, rect.width - INSET, rect.height - 2, plan, context, selected, self.held)
 
     def held(self, pane: str, keys: list[str]) -> list[str]:
@@ -107,6 +112,14 @@ class Contents(Struct):
             self._orders[pane] = (keys, self._now)
             return keys
         return order
+
+    def settled(self, pane: str, keys: list[str]) -> list[str]:
+        """`held`, of an order that a person chose: another order, or other rows, hold at once."""
+        how, slot = (self.sort(pane), frozenset(keys)), f"{pane} sorted"
+        if self._chosen.get(pane) != how:
+            self._chosen[pane] = how
+            self._orders.pop(slot, None)
+        return self.held(slot, keys)
 
     def _tabs(self, views: Mapping[str, object], active: str) -> tuple[tuple[str, str, str, bool], ...]:
         out = []

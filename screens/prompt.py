@@ -65,11 +65,24 @@ class Prompt(Picture, inherit_bindings=False):
         self.draw_command()
         self.draw_keys()
 
+    def line_typed(self, text: str) -> None:
+        if self.field is None or self.field.value != self.wrong:
+            # Not by the echo of what was typed before the line was entered.
+            self.problem = ""
+        if self.field_mode == ":":
+            self.hint = typed.hint(text, self.desk)
+            if text.lstrip(" :").startswith(("set ", "unset ")):
+                self.learn_settings()
+        self.draw_command()
+        self.draw_keys()
+
     def under(self) -> Below | None:
-        if self.field is None or self.field_mode != ":" or self.plan.size is SizeClass.WORDS:
+        if self.field is None or self.field_mode not in (":", "ask") or self.plan.size is SizeClass.WORDS:
             return None
         if self.problem:
             return Below(self.problem, "*warn")
+        if self.field_mode == "ask":
+            return None
         return typed.below(self.field.value, self.settings, self.complete(self.field.value))
 
     def learn_settings(self) -> None:

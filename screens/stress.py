@@ -121,6 +121,8 @@ class StressRoom(Room):
         host.redraw()
 
     def _entered(self, host: Host, coin: str, text: str) -> str | None:
+        if text and not _LINE.fullmatch(f"{coin} {text}"):
+            return f"{coin}: expected a percentage such as -3, not {text}"
         return self.line(f"{coin} {text or 0}", host)
 
     def line(self, text: str, host: Host) -> str | None:

@@ -8,8 +8,8 @@ from typing import ClassVar, Protocol
 from textual import events
 
 from screens.dialogs import Dialog
-from screens.frame import Content, Row
-from screens.ink import Line, Span, sides
+from screens.frame import INSET, Content, Row
+from screens.ink import Line, Span, sides, wrap
 from screens.paint import Paint
 
 WIDE = 46
@@ -46,7 +46,10 @@ class ThemeDialog(Dialog):
 
     def wish(self, width: int) -> tuple[int, int]:
         wide = min(width, WIDE)
-        return wide, len(self._offered) + (7 if self._problem else 5)
+        return wide, len(self._offered) + len(self._why(wide - INSET)) + 5
+
+    def _why(self, width: int) -> list[Line]:
+        return [Line(), *wrap(self._problem, width, "warn")] if self._problem else []
 
     def body(self, width: int) -> Content:
         lines = [Line()]
@@ -58,9 +61,8 @@ class ThemeDialog(Dialog):
             if name == self._before:
                 line.to(max(line.width + 2, width - 8)).add("in use", "muted")
             lines.append(line)
-        if self._problem:
-            lines += [Line(), Line([Span(self._problem, "warn")])]
-        content = Content(title="Theme", rows=[Row([line]) for line in [*lines, Line()]])
+        lines += [*self._why(width), Line()]
+        content = Content(title="Theme", rows=[Row([line]) for line in lines])
         content.foot = [
             sides(
                 (

@@ -272,14 +272,23 @@ def _naked(s: StripView, corner: Spans) -> Answer:
 
 
 def _liquidation(s: StripView) -> Answer:
-    corner = (Span(f.clean(s.worst_account), "muted"),) if s.worst_account else ()
+    named = s.nearest_account or s.worst_account
+    corner = (Span(f.clean(named), "muted"),) if named else ()
+    # The account nearest to liquidation by a move need not be the one that uses the most of its margin.
+    other = f.clean(s.worst_account) if s.worst_account != named else ""
     mark = g.LAST_KNOWN if s.liquidation_unknown else ""
     lever = f.UNKNOWN if s.leverage is None else mark + f.times(s.leverage)
     usage = f.UNKNOWN if s.margin_usage is None else mark + f.percent(s.margin_usage, 0)
     evidence = (
         _gauge("leverage", "lev", s.leverage, s.leverage_limit, lever, f.limit_times(s.leverage_limit)),
         _gauge(
-            "margin", "mar", s.margin_usage, s.margin_usage_limit, usage, f.percent(s.margin_usage_limit, 0)
+            "margin",
+            "mar",
+            s.margin_usage,
+            s.margin_usage_limit,
+            usage,
+            f.percent(s.margin_usage_limit, 0),
+            other,
         ),
     )
     brief: tuple[Spans, ...] = (
@@ -301,9 +310,10 @@ def _liquidation(s: StripView) -> Answer:
 
 
 def _gauge(
-    name: str, short: str, value: Decimal | None, limit: Decimal, shown: str, bound: str
+    name: str, short: str, value: Decimal | None, limit: Decimal, shown: str, bound: str, whose: str = ""
 ) -> tuple[Spans, ...]:
-    """A bar with its figure at the right edge of the cell: a tab stands before what goes there."""
+    """A bar with its figure at the right edge of the cell: a tab stands before what goes there. `whose`: the
+    account, where it is not the one in the corner."""
     share = None if value is None or limit <= 0 or not value.is_finite() else value / limit
     if value is not None and value.is_infinite():
         share = Decimal(1)
@@ -312,7 +322,9 @@ def _gauge(
     unit = bound[-1] if bound[-1] in f"{g.TIMES}%" else ""
     tight = f"{shown.removesuffix(unit).rstrip()} / {bound}" if unit else figure
     out: list[Spans] = []
+    named = ((f"{name} {whose}", 16, figure), (f"{name} {whose}", 6, figure)) if whose else ()
     for word, width, said in (
+        *named,
         (name, 16, figure),
         (name, 12, figure),
         (short, 8, figure),

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
+
+
+def at_once(keys: list[str]) -> list[str]:
+    return keys
 
 
 class Context(Struct, frozen=True):
@@ -18,6 +24,8 @@ class Context(Struct, frozen=True):
     """The filter: only rows that contain it, in any case."""
     sort: str = ""
     """The chosen order of this pane; empty = its own."""
+    hold: Callable[[list[str]], list[str]] = at_once
+    """The order that holds, given what it would be now: rows wait until nobody touches a key."""
     tightest: str = ""
     """The limit nearest to binding, as the answer bar names it."""
     naked_is_late: bool = True

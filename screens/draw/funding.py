@@ -1,6 +1,4 @@
-"""Funding spreads: the ranked pairs, then below `not ranked` those that cannot be judged, each with its
-reason.
-"""
+"""Funding spreads: the ranked pairs, then below `not ranked` what cannot be judged, each with its reason."""
 
 from __future__ import annotations
 
@@ -14,6 +12,7 @@ from msgspec import structs
 from screens import format as f
 from screens.draw import cross
 from screens.draw.context import Context
+from screens.draw.order import settled
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
 from screens.table import Cells, Column, Fit, Measured, Remembered, fit, header, row, visible
@@ -103,7 +102,7 @@ def _spreads(view: DeskView, width: int, context: Context, order: Sequence[str])
     if not layout.wrapped:
         content.head = [header(layout)]
         layout = _one_naming(layout)
-    rows = _ordered(rows, context.sort, order)
+    rows = _ordered(rows, context, order)
     ranked = [r for r in rows if r.rank is not None]
     rest = [r for r in rows if r.rank is None]
     for number, r in enumerate(ranked, 1):
@@ -162,11 +161,13 @@ def _summary(view: DeskView) -> tuple[Spans, ...]:
     )
 
 
-def _ordered(rows: Sequence[FundingRowView], sort: str, order: Sequence[str]) -> list[FundingRowView]:
-    if sort == "spread":
-        return sorted(rows, key=lambda r: (r.rank is None, -(r.spread or Decimal(0))))
-    if sort == "group":
-        return sorted(rows, key=lambda r: (r.rank is None, r.group, -(r.spread or Decimal(0))))
+def _by(sort: str, r: FundingRowView) -> tuple[bool, str, Decimal]:
+    return (r.rank is None, r.group if sort == "group" else "", -(r.spread or Decimal(0)))
+
+
+def _ordered(rows: list[FundingRowView], context: Context, order: Sequence[str]) -> list[FundingRowView]:
+    if context.sort:
+        return settled(rows, partial(_by, context.sort), key_of, context)
     place = {key: at for at, key in enumerate(order)}
     return sorted(rows, key=lambda r: place.get(key_of(r), len(place)))
 

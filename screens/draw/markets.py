@@ -8,6 +8,7 @@ from decimal import Decimal
 from screens import format as f
 from screens.draw import plots
 from screens.draw.context import Context
+from screens.draw.order import settled
 from screens.draw.positions import age_span
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, first_that_fits, flow, wrap
@@ -64,7 +65,7 @@ def table(view: MarketsView, width: int, context: Context) -> Content:
         return content
     key = _KEYS.get(context.sort)
     if key is not None:
-        shown.sort(key=key)
+        shown = settled(shown, key, lambda r: r.instrument, context)
     cells = [_cells(r, context) for r in shown]
     layout = fit(visible(COLUMNS, context.hidden), cells, width, DROP)
     if not layout.wrapped:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from screens import format as f
 from screens.draw.context import Context
+from screens.draw.order import settled
 from screens.draw.pairs import pair_facts, pair_line, share_of, signed
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
@@ -71,7 +72,7 @@ def draw(view: DeskView, width: int, context: Context) -> Content:
         content.head = [header(layout)]
     if not layout.shows("venue"):
         _with_venues(shown, cells)
-    for pair, legs in _groups(view.pairs, shown, context.sort):
+    for pair, legs in _groups(view.pairs, shown, context):
         if pair is not None and not legs:
             continue
         if content.rows and context.room:
@@ -101,7 +102,7 @@ def _with_venues(shown: Sequence[PositionView], cells: dict[str, dict[str, Seque
 
 
 def _groups(
-    pairs: Sequence[PairView], positions: Sequence[PositionView], sort: str
+    pairs: Sequence[PairView], positions: Sequence[PositionView], context: Context
 ) -> list[tuple[PairView | None, list[PositionView]]]:
     groups: list[tuple[PairView | None, list[PositionView]]] = []
     placed: set[str] = set()
@@ -112,10 +113,10 @@ def _groups(
     rest = [p for p in positions if p.pair is None or all(p.pair != pair.id for pair in pairs)]
     if rest:
         groups.append((None, rest))
-    key = _SORT_KEYS.get(sort)
-    if key is not None:
-        groups.sort(key=lambda group: key(group[1]))
-    return groups
+    key = _SORT_KEYS.get(context.sort)
+    if key is None:
+        return groups
+    return settled(groups, lambda each: key(each[1]), lambda each: each[0].id if each[0] else "", context)
 
 
 def _cells(p: PositionView, context: Context) -> dict[str, Sequence[Spans]]:

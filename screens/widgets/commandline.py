@@ -26,7 +26,7 @@ class CommandLine(LineGrid):
     def draw(self, width: int, prompt: str, typed: int, said: Said | None, needle: str) -> None:
         """`prompt` = `:`, `/` or empty; `typed` = cells the field takes; `needle` = the filter that holds."""
         if prompt:
-            line = Line([Span(f" {prompt} ", "*accent")]).to(3 + typed)
+            line = Line([Span(f" {prompt} ", "*accent")]).to(len(prompt) + 2 + typed)
             room = width - line.width - 2
         else:
             line = Line(

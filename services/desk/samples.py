@@ -16,17 +16,20 @@ MOVED = Decimal("0.001")
 
 def due(core: DeskCore) -> bool:
     """Every five minutes of the clock, and whenever the unit value has moved: a report tells highs and lows
-    as the breakers have seen them."""
+    as the breakers have seen them. And at the first value of all, or what was paid until the clock strikes
+    would be in no return and no drawdown."""
     state, last = core.state, core.breaker.state.last
     value = None if last is None else last.value
+    first = state.sampled is None and last is not None and last.ts == core.now and last.value > ZERO
     moved = value is not None and state.sampled is not None and abs(value / state.sampled - 1) >= MOVED
     on_time = core.now >= state.next_equity
     if on_time:
         every = max(EQUITY_EVERY_NS, core.settings.data_step_ns)
         state.next_equity = (core.now // every + 1) * every
-    if on_time or moved:
+    due = on_time or moved or first
+    if due:
         state.sampled = value if value is not None and value > ZERO else None
-    return on_time or moved
+    return due
 
 
 def record(core: DeskCore, total: Margin, margins: dict[str, Margin]) -> None:

@@ -207,7 +207,10 @@ def notes_of(
     if total.total_trades and total.profit_factor is None:
         notes.append("No losing trade: the profit factor is infinite, null in JSON.")
     if not total.total_trades:
-        notes.append("No trade was closed in this period; what is open is inside equity, not in the metrics.")
+        notes.append(
+            "No trade was closed in this period. What is open is inside equity and the waterfall; of the "
+            "metrics only time in market, turnover and slippage hold it: fees and funding come with its close."
+        )
     if fall is None:
         notes.append("No waterfall: the store holds no reading of it in this period.")
     elif fall.unmeasured:

@@ -72,6 +72,7 @@ class StripView(Struct, frozen=True, kw_only=True):
     """Worst account: smallest uniform adverse move to usage 1, fraction; None: unknown, or no such move."""
     liquidation_unknown: bool
     worst_account: str
+    """Whose usage `margin_usage` is."""
     leverage: Decimal | None
     leverage_limit: Decimal
     margin_usage: Decimal | None
@@ -93,3 +94,5 @@ class StripView(Struct, frozen=True, kw_only=True):
     day_pnl_fraction: Decimal | None
     still_s: float = 10.0
     """Wall seconds after which a desk whose `ts` has not moved is not running."""
+    nearest_account: str = ""
+    """Whose distance `liquidation_distance` is: not always the one with the largest usage."""

@@ -225,6 +225,36 @@ def test_rank_changes_wait_for_five_seconds() -> None:
     assert held(contents, swapped) != before
 
 
+def shown(contents: Contents, view: DeskView) -> list[str]:
+    made, views = plan(200, 60, "positions"), {"desk": view}
+    sort = contents.sort("positions")
+    found = contents.build("positions", views, made, made.rects["positions"], context(sort=sort), "")
+    return [row.key for row in found.rows if row.key]
+
+
+def test_a_chosen_order_moves_no_rows_under_the_cursor_either() -> None:
+    view = quiet_desk()
+    turned = quiet_desk(
+        positions=tuple(structs.replace(p, upnl=None if p.upnl is None else -p.upnl) for p in view.positions)
+    )
+    contents = Contents(DeskRoom(), sorts={"positions": "uPnL"})
+    contents.at(100.0)
+    before = shown(contents, view)
+    contents.touched(104.9)
+    contents.at(106.0)
+    assert shown(contents, turned) == before
+    contents.at(107.0)
+    after = shown(contents, turned)
+    assert after != before
+    assert sorted(after) == sorted(before)
+    contents.next_sort("positions")
+    by_size = shown(contents, turned)
+    contents.sorts["positions"] = "uPnL"
+    contents.touched(107.1)
+    assert shown(contents, view) == before, "the order just chosen holds at once"
+    assert by_size == shown(Contents(DeskRoom(), sorts={"positions": "size"}), turned)
+
+
 def test_legs_of_one_symbol_on_two_venues_are_told_apart_without_the_column_of_venues() -> None:
     from screens.draw import positions
 
@@ -325,3 +355,15 @@ def test_at_120_columns_the_tightest_limit_keeps_its_name() -> None:
     strip = quiet_strip(tightest="USDC exposure, alpha", tightest_used=Decimal("0.5"))
     lines = strip_drawing.draw(answers(strip, "connected", "", 0.0, Context(now=strip.ts)), 120, 4)
     assert lines[3].plain[:24].rstrip() == "▌ USDC exposure 50 %"
+
+
+def test_the_distance_stands_beside_its_own_account_and_the_margin_beside_the_other() -> None:
+    """A long leg alone is liquidated by no rise: who uses the most margin need not be the nearest."""
+    strip = quiet_strip(worst_account="alpha", nearest_account="beta")
+    found = answers(strip, "connected", "", 0.0, Context(now=strip.ts))
+    cells = [line.plain[80:120].strip("▌ ") for line in strip_drawing.draw(found, 200, 4)]
+    assert cells[0].split() == ["HOW", "FAR", "FROM", "LIQUIDATION?", "beta"]
+    assert cells[3].startswith("margin alpha ")
+    assert cells[3].endswith("23 % / 80 %")
+    same = answers(quiet_strip(nearest_account="alpha"), "connected", "", 0.0, Context(now=strip.ts))
+    assert strip_drawing.draw(same, 200, 4)[3].plain[80:120].strip("▌ ").startswith("margin ━")

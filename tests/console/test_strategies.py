@@ -27,6 +27,14 @@ async def test_a_parameter_is_edited_in_place_and_sent_as_set() -> None:
         assert d.app.desk.field is None
 
 
+async def test_the_way_to_close_is_told_whole_on_a_small_terminal() -> None:
+    async with open_desk(size=(80, 24)) as d:
+        await strategies(d, "pairs")
+        await d.press("x", "enter")
+        assert "yes closes both legs in step; escape leaves it open" in d.text
+        assert d.link.sent == []
+
+
 async def test_a_limit_takes_its_reason_behind_the_value() -> None:
     async with open_desk() as d:
         await strategies(d, "parameters")

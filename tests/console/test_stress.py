@@ -127,3 +127,16 @@ def test_accounts_that_hold_nothing_keep_the_tables_head() -> None:
 def test_a_presets_name_stands_whole_beside_its_figures_at_120_columns() -> None:
     content = drawing.cases(quiet_lab(), 44, Context(now=0))
     assert any("USDC 2023-03 (0.8774)" in row.lines[0].plain for row in content.rows)
+
+
+async def test_what_is_wrong_with_a_figure_stands_whole_below_the_field_of_a_small_terminal() -> None:
+    async with open_desk(size=(80, 24)) as d:
+        await stress(d)
+        await d.press("e", "=-100", "enter")
+        assert "a shock of -100 % is out of bounds: between -99 and 1000" in d.text
+        await d.press("backspace")
+        assert "out of bounds" not in d.text
+        await d.press("=much", "enter")
+        assert "USDT: expected a percentage such as -3, not -10much" in d.text
+        await d.press("escape")
+        assert "H halt" in d.text

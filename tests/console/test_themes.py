@@ -9,6 +9,7 @@ import pytest
 
 from console.app import make_app
 from screens.memory import Memory
+from screens.theme_dialog import ThemeDialog
 from screens.ui import Terminal, UiSettings, terminal
 from tests.console.fixtures import quiet_desk, quiet_strip
 from tests.console.stub import StubLink
@@ -186,9 +187,14 @@ async def test_a_theme_that_cannot_be_used_leaves_the_console_usable_and_says_wh
     async with app.run_test(size=(200, 60)) as pilot:
         assert app.palette.name == "dark"
         assert app.desk.said is not None
-        assert 'colors.accent = "red"' in app.desk.said[0]
+        expected = 'mine.toml: colors.accent = "red": expected a colour such as #6fb3ff'
+        assert app.desk.said[0] == expected, "without the folder: 80 columns show 76 cells of it"
         await pilot.press("H")
         assert link.sent == [("halt", {})]
         await pilot.press("t", "up")
         await pilot.pause()
         assert app.palette.name == "dark", "what cannot be shown is not shown"
+        assert isinstance(app.desk.dialog, ThemeDialog)
+        app.desk.draw_dialog()
+        told = " ".join(line.plain.strip("│ ") for line in app.desk.dialog.lines)
+        assert expected in " ".join(told.split())

@@ -31,3 +31,17 @@ def test_a_move_of_the_unit_value_is_a_sample_of_its_own() -> None:
     core.state.now = start + FIVE + SECOND
     assert samples.due(core)
     assert core.state.next_equity == start + 2 * FIVE
+
+
+def test_the_first_value_of_all_is_a_sample_whenever_it_comes() -> None:
+    """Else the fees of what is opened before the clock strikes are in no return."""
+    core = DeskCore(Settings(), {}, DeskState(ids=IdState(instance="abc123")))
+    start = 1_700_000_000 * SECOND // FIVE * FIVE
+    found = []
+    for second, known in enumerate((None, None, 2, 3, 3)):
+        core.state.now = start + second * SECOND
+        if known is not None:
+            core.breaker.state.last = Sample(start + known * SECOND, Decimal(1))
+        if samples.due(core):
+            found.append(second)
+    assert found == [0, 2], "the start, though nothing is known yet, and the first value"

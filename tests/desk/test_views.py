@@ -135,6 +135,13 @@ def test_the_worst_account_is_named_with_its_usage(rig: Rig, bar: StripView) -> 
     assert near(bar.margin_usage, usages[worst])
 
 
+def test_the_distance_is_named_with_the_account_it_is_of(bar: StripView, view: DeskView) -> None:
+    known = {row.venue: row.joint_distance for row in view.risk.accounts if row.joint_distance is not None}
+    assert known
+    assert bar.liquidation_distance == min(known.values())
+    assert known[bar.nearest_account] == bar.liquidation_distance
+
+
 def _maintenance(rig: Rig, instrument: str, size: Decimal) -> Decimal:
     spec = rig.desk.core.instruments[instrument]
     notional = abs(size) * mark(rig, instrument) * index(rig, spec.venue, spec.quote)

@@ -116,7 +116,7 @@ def test_a_stale_venue_is_named_and_liquidation_is_unknown(deaf: Rig) -> None:
     assert gone.data_age_ms >= 18_000
     assert bar.liquidation_unknown
     assert bar.liquidation_distance is None
-    assert bar.worst_account == "beta"
+    assert (bar.worst_account, bar.nearest_account) == ("beta", "")
     assert bar.hedged_age_ms is not None
     assert bar.hedged_age_ms >= 18_000
     assert bar.trading_state is TradingState.REDUCING

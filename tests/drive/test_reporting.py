@@ -107,6 +107,8 @@ def test_the_report_of_a_store(store: Path, lived: DeskWorld) -> None:
     assert view.risk.sharpe is None
     assert any("30 daily returns" in note for note in view.notes)
     assert view.curve[-1].equity is not None
+    first = next(one.unit for one in view.curve if one.unit is not None)
+    assert first == 1, "the return and the drawdown hold what was paid before the clock's first sample"
 
 
 def test_a_report_tells_how_far_it_is(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +129,9 @@ def test_every_form_says_the_same(store: Path) -> None:
     text = plain_report.report(answer)
     assert "Where equity went" in text
     assert "funding_arb" in text
+    deepest = f"{float(answer['risk']['max_drawdown']) * 100:.2f} %"
+    assert deepest != "0.00 %"
+    assert f"drawdown {deepest}, now " in text
     lines = list(csv.reader(io.StringIO(table_of(answer))))
     figures = {(section, name, figure): value for section, name, figure, value in lines}
     assert figures["waterfall", "", "funding"] == answer["waterfall"]["funding"]

@@ -119,6 +119,10 @@ class Figures:
             lambda: {venue: joint_distance(book) for venue, book in self.books.items()},
         )
 
+    def known_distances(self) -> dict[str, Decimal]:
+        """Without the accounts that no uniform move liquidates."""
+        return {venue: distance for venue, distance in self.distances().items() if distance is not None}
+
     def board(self) -> tuple[Check, ...]:
         """The gate's own limits with nothing asked."""
         return self.cache.get("board", self.token, lambda: limit_board(self._context()))

@@ -45,7 +45,8 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
     held = hedge.holding(core)
     worst = figures.worst_account()
     unknown = figures.liquidation_unknown()
-    distances = [distance for distance in figures.distances().values() if distance is not None]
+    distances = {} if unknown else figures.known_distances()
+    nearest = min(distances, key=lambda venue: distances[venue], default="")
     alerts = core.alerts.open()
     raised = [alert for alert in alerts if alert.state == RAISED]
     equity = figures.equity
@@ -78,9 +79,10 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
         residual=hedge.total_residual(figures),
         outright=hedge.outright(figures),
         positions_open=len(held_sizes(core)),
-        liquidation_distance=min(distances) if distances and not unknown else None,
+        liquidation_distance=distances.get(nearest),
         liquidation_unknown=unknown,
         worst_account=worst,
+        nearest_account=nearest,
         leverage=figures.last_total.leverage,
         leverage_limit=gate.portfolio_leverage,
         margin_usage=usage,
