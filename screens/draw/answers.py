@@ -24,11 +24,6 @@ SILENT_AFTER = 3.0
 NO_FIGURES = "the engine answers, but sends no figures"
 STANDS = "the engine answers, its desk hears nothing"
 
-NEAR_LIQUIDATION = Decimal("0.15")
-"""The gate refuses new risk below this joint distance."""
-AT_LIQUIDATION = Decimal("0.08")
-"""Below this the account is REDUCING."""
-
 
 def answers(
     strip: StripView | None,
@@ -304,7 +299,7 @@ def _liquidation(s: StripView) -> Answer:
     if s.liquidation_distance is None:
         return answer(2, "ok", g.GOOD, "NO SUCH PRICE", short_word="NO PRICE", **more)
     away = s.liquidation_distance
-    level = "alarm" if away < AT_LIQUIDATION else "warn" if away < NEAR_LIQUIDATION else "ok"
+    level = "alarm" if away < s.distance_reducing else "warn" if away < s.distance_limit else "ok"
     glyph = {"ok": g.GOOD, "warn": g.UP, "alarm": g.ALARM}[level]
     return answer(2, level, glyph, f"{f.percent(away)} away", short_word=f"{f.percent(away, 0)} away", **more)
 

@@ -96,3 +96,7 @@ class StripView(Struct, frozen=True, kw_only=True):
     """Wall seconds after which a desk whose `ts` has not moved is not running."""
     nearest_account: str = ""
     """Whose distance `liquidation_distance` is: not always the one with the largest usage."""
+    distance_limit: Decimal = Decimal("0.15")
+    """Below it the gate takes no new risk there."""
+    distance_reducing: Decimal = Decimal("0.08")
+    """Below it the account is REDUCING."""

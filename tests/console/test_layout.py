@@ -365,5 +365,9 @@ def test_the_distance_stands_beside_its_own_account_and_the_margin_beside_the_ot
     assert cells[0].split() == ["HOW", "FAR", "FROM", "LIQUIDATION?", "beta"]
     assert cells[3].startswith("margin alpha ")
     assert cells[3].endswith("23 % / 80 %")
+    limit = Decimal("0.35")
+    near = answers(quiet_strip(distance_limit=limit), "connected", "", 0.0, Context(now=strip.ts))
+    past = answers(quiet_strip(distance_reducing=limit), "connected", "", 0.0, Context(now=strip.ts))
+    assert [each[2].level for each in (found, near, past)] == ["ok", "warn", "alarm"], "a person's own limits"
     same = answers(quiet_strip(nearest_account="alpha"), "connected", "", 0.0, Context(now=strip.ts))
     assert strip_drawing.draw(same, 200, 4)[3].plain[80:120].strip("▌ ").startswith("margin ━")

@@ -140,6 +140,7 @@ def test_the_distance_is_named_with_the_account_it_is_of(bar: StripView, view: D
     assert known
     assert bar.liquidation_distance == min(known.values())
     assert known[bar.nearest_account] == bar.liquidation_distance
+    assert (bar.distance_limit, bar.distance_reducing) == (Decimal("0.15"), Decimal("0.08"))
 
 
 def _maintenance(rig: Rig, instrument: str, size: Decimal) -> Decimal:

@@ -83,6 +83,8 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
         liquidation_unknown=unknown,
         worst_account=worst,
         nearest_account=nearest,
+        distance_limit=gate.min_joint_distance,
+        distance_reducing=gate.reducing_joint_distance,
         leverage=figures.last_total.leverage,
         leverage_limit=gate.portfolio_leverage,
         margin_usage=usage,
