@@ -208,8 +208,8 @@ def notes_of(
         notes.append("No losing trade: the profit factor is infinite, null in JSON.")
     if not total.total_trades:
         notes.append(
-            "No trade was closed in this period. What is open is inside equity and the waterfall; of the "
-            "metrics only time in market, turnover and slippage hold it: fees and funding come with its close."
+            "No trade was closed in this period. What is open is inside equity and the waterfall; time in "
+            "market, turnover and slippage hold it too, fees and funding of the metrics come with its close."
         )
     if fall is None:
         notes.append("No waterfall: the store holds no reading of it in this period.")
