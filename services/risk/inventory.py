@@ -80,14 +80,15 @@ def given(spec: Instrument, side: Side) -> str:
 
 
 def amount(spec: Instrument, side: Side, quantity: Decimal | None, price: Decimal | None) -> Decimal | None:
-    """How much of it; a buyer's fee counts on top, whichever coin takes it. None = not known."""
+    """How much of it; a buyer's fee counts on top, whichever coin takes it. None = not known.
+
+    A fee below zero counts as if it were asked: a wrong sign must not let more be given away than is there.
+    """
     size, fee = positive(quantity), spec.taker_fee
     if side is Side.SELL or size is None:
         return size
     limit = positive(price)
-    return (
-        None if limit is None or fee is None or not fee.is_finite() else size * limit * (ONE + max(ZERO, fee))
-    )
+    return None if limit is None or fee is None or not fee.is_finite() else size * limit * (ONE + abs(fee))
 
 
 def done_alone(ctx: GateContext, order: OrderRequest) -> Decimal | None:

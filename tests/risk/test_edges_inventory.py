@@ -59,6 +59,16 @@ def test_a_quantity_that_is_none_gives_an_unknown_amount_either_way() -> None:
         assert amount(WORLD[A], side, D("NaN"), D(1)) is None
 
 
+def test_a_fee_of_the_wrong_sign_gives_nothing_more_away() -> None:
+    """Found by a spoilt input: counted as none at all, it let a pair take more than was there."""
+    fee = WORLD[A].taker_fee
+    assert fee is not None
+    turned = msgspec.structs.replace(WORLD[A], taker_fee=-fee)
+    assert (
+        amount(turned, Side.BUY, D(100), D(1)) == amount(WORLD[A], Side.BUY, D(100), D(1)) == 100 * (1 + fee)
+    )
+
+
 def left(alone: str, *rows: OpenOrder, side: Side = Side.BUY) -> Decimal | None:
     ask = order(A, side, "400", "1.003", purpose=Purpose.UNWIND, origin="desk", pair="P-01", leg=1)
     return done_alone(context(alone={("P-01", A): D(alone)}, working=rows), ask)
