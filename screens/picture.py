@@ -37,7 +37,7 @@ NOTHING_CAME = (
 
 
 class Picture(Stage, inherit_bindings=False):
-    _alarms: int | None = None
+    _alarms: tuple[int, int] | None = None  # how many were open, and since when the youngest
     _raised = 0
     """Rows that the typed line stands higher than without a long sentence below it."""
     _entitled = ""
@@ -79,11 +79,11 @@ class Picture(Stage, inherit_bindings=False):
             stood=self.stood,
         )
         if strip is not None:
-            if self._alarms is not None and strip.open_alarms > self._alarms:
+            before, self._alarms = self._alarms, (strip.open_alarms, strip.newest_alarm_ts)
+            if before is not None and any(now > then for now, then in zip(self._alarms, before, strict=True)):
                 self.alarm_opened()
                 if self.ui.bell:
                     self.app.bell()
-            self._alarms = strip.open_alarms
         if self.plan.size is SizeClass.TINY:
             trade = found[0]
             lines = [

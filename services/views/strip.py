@@ -94,6 +94,8 @@ class StripView(Struct, frozen=True, kw_only=True):
     day_pnl_fraction: Decimal | None
     still_s: float = 10.0
     """Wall seconds after which a desk whose `ts` has not moved is not running."""
+    newest_alarm_ts: int = 0
+    """Since when the youngest open alarm stands: one may open while another goes. 0 = none."""
     nearest_account: str = ""
     """Whose distance `liquidation_distance` is: not always the one with the largest usage."""
     distance_limit: Decimal = Decimal("0.15")

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from console.app import make_app
 from screens.room import kind_of, load
@@ -172,6 +173,22 @@ async def test_title_and_bell_are_a_persons_choice(monkeypatch: pytest.MonkeyPat
             link.put(strip=halted_strip())
             await pilot.pause(0.2)
         assert len(rung) == int(wanted)
+
+
+async def test_an_alarm_that_opens_while_another_goes_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = replace(halted_strip(), open_alarms=1, newest_alarm_ts=5)
+    link = StubLink(first, quiet_desk())
+    app = make_app(link, UiSettings(bell=True), found=FOUND)
+    rung: list[int] = []
+    monkeypatch.setattr(app, "bell", lambda: rung.append(1))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause(0.2)
+        link.put(strip=replace(first, newest_alarm_ts=5, ts=first.ts + 1))
+        await pilot.pause(0.2)
+        assert rung == []
+        link.put(strip=replace(first, newest_alarm_ts=9, ts=first.ts + 2))
+        await pilot.pause(0.2)
+    assert rung == [1]
 
 
 async def test_other_versions_are_told() -> None:

@@ -49,6 +49,7 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
     nearest = min(distances, key=lambda venue: distances[venue], default="")
     alerts = core.alerts.open()
     raised = [alert for alert in alerts if alert.state == RAISED]
+    alarms = [alert for alert in raised if alert.severity is Severity.ALARM]
     equity = figures.equity
     gate = core.settings.gate
     usage = figures.last_margins[worst].usage if worst else figures.last_total.usage
@@ -90,7 +91,8 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
         margin_usage=usage,
         margin_usage_limit=min(gate.max_margin_usage, core.settings.ladder.no_new_risk),
         venues=tuple(dot(figures, venue) for venue in core.settings.venues),
-        open_alarms=sum(1 for alert in raised if alert.severity is Severity.ALARM),
+        open_alarms=len(alarms),
+        newest_alarm_ts=max((alert.since for alert in alarms), default=0),
         open_warnings=sum(1 for alert in raised if alert.severity is Severity.WARNING),
         acknowledged=sum(1 for alert in alerts if alert.state == ACKNOWLEDGED),
         top_alert=raised[0].text if raised else "",
