@@ -209,6 +209,12 @@ def safety(name: str, answer: Row) -> str:
         parts.append(f"{figure(_count(answer['pending']))} cancels pending")
     kept = answer.get("kept")
     stays = [f"  {_line(each)}" for each in kept] if isinstance(kept, list) else []
+    positions = answer.get("positions")
+    if isinstance(positions, list) and positions:
+        held = ", ".join(_line(each) for each in positions)
+        stays.append(
+            f"  {len(positions)} position{'s stay' if len(positions) > 1 else ' stays'}, unwatched: {held}"
+        )
     return "\n".join(["   ".join(parts), *["  " + cause(row) for row in _rows(answer, "causes")], *stays])
 
 

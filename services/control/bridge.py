@@ -108,14 +108,16 @@ class Bridge:
         """The run is over: answer those who asked it to stop, and whoever still waits."""
         with decimal.localcontext(DESK_CONTEXT):
             view = status(self._desk.core, self._desk.strategies, self._meta())
+        stopping = self._desk.core.state.stopping
         result = {
             "ok": not left,
             "trading_state": view.trading_state,
             "causes": msgspec.to_builtins(view.causes, str_keys=True),
-            "cancelled": 0,
+            "cancelled": 0 if stopping is None else stopping.cancelled,
             "pending": len(still_open(self._desk.core)),
             "left": list(left),
             "kept": list(kept),
+            "positions": [f"{each.instrument} {each.size.normalize():+f}" for each in view.positions],
         }
         text = msgspec.json.encode(result).decode()
         for reply in self._stops:

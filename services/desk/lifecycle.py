@@ -11,7 +11,7 @@ from services.desk.pair_facts import basis_bps
 from services.desk.state import Stopping
 from services.desk.strategy import Strategies
 from services.desk.submit import Submitter
-from services.domain.effects import Stopped
+from services.domain.effects import Cancel, Stopped
 from services.domain.enums import PairState, Purpose, Severity, TradingState
 from services.domain.events import LatchFound, RateRow, StopRequested
 from services.domain.money import ZERO
@@ -305,6 +305,7 @@ class Lifecycle:
         for entry in core.orders.open_orders():
             if entry.request.pair is None and not entry.request.purpose.protective:
                 submit.cancel(entry.id)
+        core.state.stopping.cancelled = sum(isinstance(effect, Cancel) for effect in core.out)
         core.set_timer("deadline", event.deadline)
 
     def _try_stop(self) -> None:

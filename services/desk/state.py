@@ -239,6 +239,8 @@ class Stopping(Struct):
     reason: str
     deadline: int
     since: int
+    cancelled: int = 0
+    """Orders that were asked to go."""
 
 
 class DeskState(Struct):

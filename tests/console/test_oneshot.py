@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from console import headless, oneshot, running
+from console import headless, oneshot, plain, running
 from console.oneshot import Asked
 from services.control.ports import Reply
 from services.domain.effects import Done
@@ -377,3 +377,11 @@ def test_reconcile_accept_names_exactly_the_lines_it_has_shown(
         assert oneshot.reconcile(asked(tmp_path, json=True), accept=True) == 0
         assert len(engine.taken) == 1, "nothing waits: nothing is accepted"
     assert json.loads(capsys.readouterr().out)["differences"] == [small]
+
+
+def test_a_stop_says_what_stays_without_anybody_to_watch_it() -> None:
+    held = ["BTC-USDC-PERP.alpha +0.516", "BTC-USDC-PERP.beta -0.516"]
+    said = plain.safety("stop", {"trading_state": "ACTIVE", "cancelled": 3, "positions": held})
+    assert "3 orders cancelled" in said
+    assert f"2 positions stay, unwatched: {held[0]}, {held[1]}" in said
+    assert "stay" not in plain.safety("stop", {"trading_state": "ACTIVE", "cancelled": 0, "positions": []})

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -128,9 +129,12 @@ def test_killed_mid_run_comes_back_with_the_exchanges_books() -> None:
                     # Killed between a fill and its hedge: that is for a person to see (SEMANTICS 7).
                     assert held["trading_state"] == "REDUCING"
                     assert ask(folder, "resume", "both", "venues", "looked", "at").returncode == 0
-                assert ask(folder, "stop").returncode == 0
+                stopped = ask(folder, "stop", "--json")
+                assert stopped.returncode == 0
                 _, line, _ = ended(engine)
                 after = {row["instrument"]: row["size"] for row in json.loads(line)["positions"]}
+                left = [f"{name} {Decimal(size):+f}" for name, size in after.items()]
+                assert sorted(json.loads(stopped.stdout)["positions"]) == sorted(left)
                 books = {name: f"{size.normalize():f}" for name, size in exchange_positions(folder).items()}
                 assert after == books
                 seen += len(books)
