@@ -15,7 +15,7 @@ from services.domain.enums import PairState
 from services.strategies.base import Ended, OpenPair
 from services.strategies.funding_arb import FundingArbState, decide, rows, stop_distance, strength, summary
 from services.strategies.kinds import KINDS
-from tests.adversary.script import KIND as SCRIPTED
+from tests.adversary.script import SCRIPT
 from tests.strategies.legs import HOUR, MIDNIGHT, PARAMS, SECOND, WINDOW, leg, pair, view
 
 MINUTE = 60 * SECOND
@@ -213,8 +213,8 @@ def test_what_the_board_shows_is_what_is_decided() -> None:
 
 
 def test_kinds_are_one_explicit_table() -> None:
-    # The arena of the adversarial runs adds a kind of its own where both run in one process.
-    assert [kind for kind in KINDS if kind != SCRIPTED] == ["funding_arb", "cross_exchange"]
+    # The arena of the adversarial runs adds kinds of its own where both run in one process.
+    assert [kind for kind, made in KINDS.items() if made is not SCRIPT] == ["funding_arb", "cross_exchange"]
     kind = KINDS["funding_arb"]
     assert kind.kind == "funding_arb"
     assert len(kind.decide(view(ALPHA, BETA), PARAMS, kind.initial())[0]) == 1
