@@ -26,10 +26,10 @@ def due(core: DeskCore) -> bool:
     if on_time:
         every = max(EQUITY_EVERY_NS, core.settings.data_step_ns)
         state.next_equity = (core.now // every + 1) * every
-    due = on_time or moved or first
-    if due:
+    wanted = on_time or moved or first
+    if wanted:
         state.sampled = value if value is not None and value > ZERO else None
-    return due
+    return wanted
 
 
 def record(core: DeskCore, total: Margin, margins: dict[str, Margin]) -> None:
