@@ -24,6 +24,7 @@ from services.desk import (
     protection,
     revaluation,
     samples,
+    tickets,
     watches,
 )
 from services.desk.core import MINUTE, SECOND, DeskCore
@@ -58,6 +59,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     _doubts(core)
     _clocks(core)
     protection.review(core, submit)
+    tickets.review(core, submit)
     value_waiting(core)
     account.settle_outages(core)
     _overdue_starts(core)

@@ -135,6 +135,30 @@ def cancel(core: DeskCore, submit: Submitter, what: str) -> list[str]:
     return [entry.id for entry in ours]
 
 
+def review(core: DeskCore, submit: Submitter) -> None:
+    """A resting order that only closes goes when what it was to close has gone elsewhere: from then on it
+    would take a pair's leg. Where no pair stands the venue's reduce-only flag is enough."""
+    room: dict[tuple[str, Side], Decimal] = {}
+    for entry in core.orders.open_orders():
+        asked = entry.request
+        if asked.purpose is not Purpose.TICKET or not asked.reduce_only or entry.ended:
+            continue
+        paired = core.pairs.size_on(asked.instrument)
+        if paired * asked.side.sign >= ZERO:
+            continue
+        key = asked.instrument, asked.side
+        if key not in room:
+            loose = core.ledger.size(core.instruments[asked.instrument]) - paired
+            room[key] = max(ZERO, -loose * asked.side.sign)
+        room[key] -= entry.leaves
+        if room[key] < ZERO:
+            room[key] += entry.leaves
+            text = "what it was to close has gone: it would take a pair's leg"
+            core.decide("cancel", entry.id, text)
+            core.risk_event("ticket canceled", asked.instrument, text)
+            submit.cancel(entry.id)
+
+
 def sent(entry: OrderEntry) -> bool:
     return entry.state is not OrderState.DENIED
 

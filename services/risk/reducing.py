@@ -36,10 +36,13 @@ def is_reducing(ctx: GateContext, order: OrderRequest) -> bool:
 def beside_pairs(ctx: GateContext, order: OrderRequest, room: Decimal) -> Decimal:
     """Of what may be taken off, a ticket's share: nothing of what pairs hold there. Their other leg would
     stand naked, and no pair would know."""
-    claimed = ctx.claimed.get(order.instrument, ZERO)
-    if order.purpose is not Purpose.TICKET or claimed * order.side.sign > ZERO:
-        return room
-    return max(ZERO, room - abs(claimed))
+    return room if order.purpose is not Purpose.TICKET else _beside(ctx, order.instrument, order.side, room)
+
+
+def _beside(ctx: GateContext, instrument: str, side: Side, room: Decimal) -> Decimal:
+    """What of `room` an order of this side takes off no pair's leg."""
+    claimed = ctx.claimed.get(instrument, ZERO)
+    return room if claimed * side.sign > ZERO else max(ZERO, room - abs(claimed))
 
 
 def reducible(ctx: GateContext, instrument: str, side: Side, own_id: str = "") -> Decimal:
@@ -47,13 +50,14 @@ def reducible(ctx: GateContext, instrument: str, side: Side, own_id: str = "") -
     no reduce-only flag. 0 when the position is not known, or lies on the same side.
 
     Somebody else's resting order counts only where there is no such flag: with it the venue never lets ours
-    take more than the position, and a foreign order far from the market must not keep a leg naked.
+    take more than the position, and a foreign order far from the market must not keep a leg naked. Nor must a
+    ticket of before what it was to close has gone: it counts for what stands beside the pairs' legs.
     """
     size = position_size(ctx, instrument)
     spec = ctx.instruments.get(instrument)
     if size is None or spec is None or size * side.sign >= ZERO:
         return ZERO
-    left = abs(size)
+    left, tickets = abs(size), ZERO
     for row in ctx.working:
         if row.instrument != instrument or row.side is not side or row.client_order_id == own_id:
             continue
@@ -62,8 +66,13 @@ def reducible(ctx: GateContext, instrument: str, side: Side, own_id: str = "") -
         leaves = positive(row.leaves)
         if leaves is None:
             return ZERO
+        if row.purpose is Purpose.TICKET and row.reduce_only and spec.reduce_only_supported:
+            tickets += leaves
+            continue
         twice = row.stage is Stage.IN_DOUBT and not spec.reduce_only_supported
         left -= leaves * 2 if twice else leaves
+    if tickets:
+        left -= min(tickets, _beside(ctx, instrument, side, abs(size)))
     return max(ZERO, left)
 
 

@@ -9,15 +9,16 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from services.desk import tickets
+from services.desk import gatekeeping, tickets
 from services.desk.desk import Desk
 from services.desk.views.lately import Lately
 from services.desk.views.order_lists import orders_view
 from services.desk.views.ticket import preview
 from services.domain.effects import Done
-from services.domain.enums import OrderState, PairState, Side, TimeInForce
+from services.domain.enums import OrderState, PairState, Purpose, Side, TimeInForce
 from services.domain.events import Command
 from services.domain.money import DESK_CONTEXT
+from services.risk.reducing import reducible
 from tests.desk.world import DeskWorld, quick
 from tests.screens.scenes import Run
 
@@ -220,6 +221,34 @@ def test_no_order_by_hand_takes_a_leg_off_its_pair() -> None:
     assert world.answer("buy", symbol=long, size="0.01", terms="").ok, (
         "beside the leg, with a stop of its own"
     )
+
+
+def test_a_resting_ticket_whose_loose_position_has_gone_holds_up_no_exit_and_is_withdrawn() -> None:
+    """It took the room of the leg beside which it had been placed, and would have taken the leg itself."""
+    world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [PairState.HEDGED])
+    pair = world.pair()
+    assert pair is not None
+    long = pair.long.instrument
+    core = world.desk.core
+    world.foreign(long, Side.BUY, "0.2")
+    world.run(10)
+    assert world.answer("sell", symbol=long, size="0.2", terms="@ 23900 reduce").ok
+    world.run(10)
+    (ticket,) = [each for each in core.orders.open_orders() if each.request.purpose is Purpose.TICKET]
+    assert not ticket.ended
+
+    def room() -> Decimal:
+        with decimal.localcontext(DESK_CONTEXT):
+            return reducible(gatekeeping.context(core, long, Side.SELL, "desk", pair.id), long, Side.SELL)
+
+    assert room() == pair.long.size
+    world.foreign(long, Side.SELL, "0.2")
+    world.until(lambda w: core.ledger.size(core.instruments[long]) == pair.long.size)
+    assert not ticket.ended
+    assert room() == pair.long.size
+    world.run(6)
+    assert (ticket.state, pair.state) == (OrderState.CANCELED, PairState.HEDGED)
+    assert "a pair's leg" in world.decisions("cancel")[-1].text
 
 
 def test_no_pair_opens_against_an_order_by_hand_that_may_still_fill() -> None:

@@ -16,7 +16,7 @@ from services.risk.coins import collateral_coins
 from services.risk.context import FOREIGN, OpenOrder, Stage
 from services.risk.depeg import DepegMonitor
 from services.risk.gate import check_order
-from services.risk.reducing import beside_pairs
+from services.risk.reducing import beside_pairs, reducible
 from services.settings.parameters import Breaker as BreakerParams
 from services.settings.parameters import Depeg
 from tests.risk.builders import NOW, SECOND, D, account, context, order, position, resting, world
@@ -109,6 +109,32 @@ def test_a_claim_stands_against_tickets_alone_and_on_the_other_side_alone(
 def test_what_a_pair_holds_is_kept_from_tickets_alone(purpose: Purpose, side: Side, left: str) -> None:
     ctx = context(claimed={BTC: D("0.2")})
     assert beside_pairs(ctx, order(BTC, side, "0.5", purpose=purpose), D("0.5")) == D(left)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "leaves", "changes", "room"),
+    [
+        ("0.3", ("0.4",), {}, "0.3"),
+        ("0.3", ("0.1", "0.3"), {}, "0.3"),
+        ("0.3", ("0.1",), {}, "0.4"),
+        ("0", ("0.4",), {}, "0.1"),
+        ("-0.3", ("0.4",), {}, "0.1"),
+        ("0.6", ("0.4",), {}, "0.5"),
+        ("0.3", ("0.4",), {"reduce_only": False}, "0.1"),
+        ("0.3", ("0.4",), {"purpose": Purpose.EXIT}, "0.1"),
+    ],
+)
+def test_a_ticket_that_only_closes_takes_the_room_of_what_stands_beside_the_pairs(
+    claimed: str, leaves: tuple[str, ...], changes: dict[str, Any], room: str
+) -> None:
+    facts = {"origin": "operator", "purpose": Purpose.TICKET, "reduce_only": True, **changes}
+    rows = tuple(resting(BTC, Side.SELL, each, "21000", **facts) for each in leaves)
+    held = account("alpha", position(WORLD[BTC], "0.5"))
+    ctx = context(held, account("beta"), working=rows, claimed={BTC: D(claimed)})
+    assert reducible(ctx, BTC, Side.SELL) == D(room)
+    spec = msgspec.structs.replace(WORLD[BTC], reduce_only_supported=False)
+    without = replace(ctx, instruments={**ctx.instruments, BTC: spec})
+    assert reducible(without, BTC, Side.SELL) == D("0.5") - sum(D(each) for each in leaves)
 
 
 def test_nothing_reduces_what_is_not_proven_but_an_order_that_waits_for_its_trigger() -> None:
