@@ -37,6 +37,9 @@ class StoreKeeper:
         self._commits += 1
         return self._writer.commit_intent(self._commits)
 
+    def lend(self) -> None:
+        self._writer.lend()
+
     def latch(self, effect: WriteLatch) -> str | None:
         scopes = tuple((each.cause, each.scope, each.text) for each in effect.scopes)
         return self._latch.write(effect.state.value, effect.cause, effect.text, effect.ts, scopes)

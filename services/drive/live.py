@@ -56,6 +56,7 @@ class LiveMachine(VirtualMachine):
         commit = self.keeper.commit()
         if all(order.purpose.protective for order in effect.orders):
             return
+        self.awaited = commit
         now = self._clock()
         slow_until = now + self.disk.lag(int(now * NS)) / NS
         self._intents.append(_Intent(effect.seq, commit, now, slow_until))

@@ -105,6 +105,8 @@ class VirtualMachine:
         self.intent_timeout_ns = intent_timeout_ms * 1_000_000
         self.waiting: list[int] = []
         self.commit: Future[Any] | None = None
+        self.awaited: Future[Any] | None = None
+        """The commit of the half turn at hand that an order waits for."""
         self.stopped: Stopped | None = None
         self.on_record: Callable[[Row], None] | None = None
         """Hears the rows that go to the store: pictures are made of them, no decision."""
@@ -143,6 +145,10 @@ class VirtualMachine:
         try:
             # What an order waits for is carried out before the desk does the rest of its turn.
             self._carry_out(self.desk.decide(event), event.ts)
+            if self.awaited is not None:
+                if not self.awaited.done():
+                    self.keeper.lend()
+                self.awaited = None
             self._carry_out(self.desk.follow(), event.ts)
         except Exception as error:
             # In the desk, or in what carries its effects out: half a turn is done, nobody knows which.
@@ -237,7 +243,7 @@ class VirtualMachine:
         if all(order.purpose.protective for order in effect.orders):
             # Sent in the same turn: nobody waits for it, and nothing stands still for it.
             return
-        self.commit = commit
+        self.commit = self.awaited = commit
         self.waiting.append(effect.seq)
 
     def _send(self, effect: Send) -> None:

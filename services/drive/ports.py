@@ -40,6 +40,10 @@ class Keeper(Protocol):
     def commit(self) -> Future[Any]:
         """Make everything so far durable; the future carries the store's OSError when it cannot."""
 
+    def lend(self) -> None:
+        """Right after a commit somebody waits for: let it reach the disk before anything else is done. It
+        waits a moment at most."""
+
     def latch(self, effect: WriteLatch) -> str | None:
         """Write the latch now; the error's text when that failed."""
 
@@ -60,6 +64,9 @@ class NullKeeper:
         done: Future[None] = Future()
         done.set_result(None)
         return done
+
+    def lend(self) -> None:
+        return
 
     def latch(self, effect: WriteLatch) -> str | None:
         return None

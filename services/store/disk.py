@@ -6,6 +6,7 @@ Used from the writer thread only. Raises whatever SQLite raises; the writer deci
 from __future__ import annotations
 
 import sqlite3
+import threading
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,8 @@ class Disk:
         self._path = path
         self._database: SqliteDatabase | None = None
         self._full: bool | None = None
+        self.at_device = threading.Event()
+        """Set while a commit is with the device: from there on the write needs no interpreter."""
 
     def write(self, rows: Sequence[ChainRow | Row], sync: bool) -> bool:
         """Commit `rows` together; FULL sync when `sync` or a row asks for it. True = all is durable."""
@@ -58,7 +61,11 @@ class Disk:
             connection.executemany(statement, params)
         if not rows:
             connection.execute(_TOUCH)
-        connection.execute("COMMIT")
+        self.at_device.set()
+        try:
+            connection.execute("COMMIT")
+        finally:
+            self.at_device.clear()
         return sync
 
     def roll_back(self, *, reopen: bool) -> None:

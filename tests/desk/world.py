@@ -99,6 +99,9 @@ class MemoryKeeper:
             done.set_result(None)
         return done
 
+    def lend(self) -> None:
+        return
+
     def latch(self, effect: WriteLatch) -> str | None:
         self.latches.append(effect)
         return self.latch_error

@@ -160,6 +160,9 @@ class _MarkedKeeper:
         done.exception(30.0)
         return done
 
+    def lend(self) -> None:
+        self.inner.lend()
+
     def latch(self, effect: WriteLatch) -> str | None:
         self.marks(f"latch {effect.state.value} before")
         failed = self.inner.latch(effect)
