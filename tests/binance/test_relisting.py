@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from services.domain.events import MarketFrame, OrderRejected
 from services.domain.venue_events import InstrumentsListed
-from services.venues.binance.relisting import relisted
 from services.venues.binance.spot.feed import SpotFeed
+from services.venues.relisting import relisted
 from tests.binance.samples import order
 from tests.binance.server import FakeBinance, filters, now_ms, symbol_row, trading
 from tests.binance.spot_server import FakeSpot

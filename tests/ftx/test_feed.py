@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 
 from services.domain.events import MarketFrame, QuoteRow
 from services.venues.ftx.feed import Feed
 from services.venues.sim.facts import perp
+from tests.ftx.test_parse import future
 
 
 class Counting:
@@ -57,8 +56,7 @@ async def test_a_new_connection_asks_again_at_once_and_not_at_the_next_round() -
 
 class Marks(Counting):
     async def futures(self) -> list[Any]:
-        future = SimpleNamespace(name="BTC-PERP", mark=Decimal(2), index=Decimal(3))
-        return [future]
+        return [future(', "name": "BTC-PERP", "mark": 2, "index": 3')]
 
 
 class Alive(Deaf):

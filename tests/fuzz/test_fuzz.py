@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import FOUND, TARGETS
 
 BAD = (
     None, "NaN", "-NaN", "sNaN", "Infinity", "-Infinity", "1e999999999", "1e-999999999", "1_000", "١", "",
@@ -62,6 +62,11 @@ def test_every_value_of_every_sample_may_be_anything(name: str) -> None:
                     run(head + json.dumps(spoilt(value, way, bad, gone=gone)).encode())
                     tried += 1
     assert tried > 20 or name in ("command-line", "number")
+
+
+@pytest.mark.parametrize(("name", "data"), FOUND)
+def test_what_the_fuzzer_has_found_stays_mended(name: str, data: bytes) -> None:
+    TARGETS[name][0](data)
 
 
 JSON = st.recursive(

@@ -23,6 +23,7 @@ from services.domain.instrument import Instrument
 from services.venues.binance import parse
 from services.venues.binance import schemas as wire
 from services.venues.binance.api import BinanceApi
+from services.venues.binance.asking import trades_of_all
 from services.venues.binance.orders import ALGO, OrderBook
 from services.venues.binance.parse import MS, ZERO, ParseError
 from services.venues.wire.errors import ErrorKind, WireError
@@ -85,7 +86,7 @@ class Reader:
 
     async def _once(self, request: str, fills_since: int, at: int) -> AccountReport:
         since, until = fills_since // MS, at // MS
-        (account, positions, working, conditionals, incomes), trades = await asyncio.gather(
+        (account, positions, working, conditionals, incomes), rows = await asyncio.gather(
             asyncio.gather(
                 self._api.account(),
                 self._api.positions(),
@@ -93,9 +94,8 @@ class Reader:
                 self._api.open_conditionals(),
                 self._api.incomes(since, until),
             ),
-            asyncio.gather(*(self._api.trades(symbol, since, until) for symbol in self._by_symbol)),
+            trades_of_all(self._api, self._by_symbol, since, until, self._wall()),
         )
-        rows = [row for found in trades for row in found]
         await self._name_trades(rows)
         await self._learn_rates(incomes)
         ts = self._wall()

@@ -5,6 +5,7 @@ What fails is told as failed, and never as a no.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Protocol
@@ -17,6 +18,7 @@ from services.venues.binance import errors, parse
 from services.venues.binance import schemas as wire
 from services.venues.binance.orders import OrderBook
 from services.venues.binance.parse import MS
+from services.venues.relisting import ended
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import wire_count
 from services.venues.wire.rest import Begun, Request, Rest
@@ -42,6 +44,24 @@ class OrderApi(Protocol):
     async def trades_of(self, symbol: str, order_id: int) -> list[wire.Trade]: ...
 
     async def trades(self, symbol: str, since_ms: int, now_ms: int) -> list[wire.Trade]: ...
+
+
+async def trades_of_all(
+    api: OrderApi, by_symbol: Mapping[str, Instrument], since_ms: int, until_ms: int, now: int
+) -> list[wire.Trade]:
+    """Of every symbol. One that has ended, and that the venue does not know any more, has none to tell and
+    keeps nobody from hearing of the others. Raises WireError."""
+
+    async def of(symbol: str, spec: Instrument) -> list[wire.Trade]:
+        try:
+            return await api.trades(symbol, since_ms, until_ms)
+        except WireError as error:
+            if error.code != errors.BAD_SYMBOL or not ended(spec, now):
+                raise
+            return []
+
+    found = await asyncio.gather(*(of(symbol, spec) for symbol, spec in tuple(by_symbol.items())))
+    return [row for rows in found for row in rows]
 
 
 class Asking:

@@ -24,12 +24,12 @@ from services.venues.binance.asking import Read
 from services.venues.binance.ears import Ears
 from services.venues.binance.links import Links
 from services.venues.binance.market import PublicEars
-from services.venues.binance.relisting import relisted
 from services.venues.binance.trading import Trading
 from services.venues.binance.wallet import Wallet
 from services.venues.live import Capabilities, Finding, Levels, VenueHealth, connected
 from services.venues.payouts import Payouts
 from services.venues.port import Outbox
+from services.venues.relisting import Rounds, ended, relisted
 from services.venues.wire.errors import WireError
 from services.venues.wire.offset import ClockOffset
 from services.venues.wire.rest import Rest
@@ -106,12 +106,14 @@ class WiredVenue(ABC):
         self._public_feed: PublicFeed | None = None
         self._streams: dict[str, Stream] = {}
         self._links: Links | None = None
+        self._ears: dict[str, Ears] = {}
         self._stopped = asyncio.Event()
         self._wallet = wallet
         self._payouts_s = payouts_s
         self._withdraws: bool | None = None
         """Whether the key may; None = not told."""
         self._payouts: Payouts | None = None
+        self._rounds = Rounds(self.relist, self._trouble)
 
     # --- life --------------------------------------------------------------------------------------------
 
@@ -122,17 +124,36 @@ class WiredVenue(ABC):
     async def examine(self) -> tuple[Finding, ...]: ...
 
     @abstractmethod
+    async def _terms(self) -> None:
+        """Ask for the account's fees and brackets anew. What is not answered stays as it was; what cannot be
+        read is unknown. Raises WireError."""
+
+    @abstractmethod
     async def _present(self) -> dict[str, Instrument | None]:
         """The symbols of the profile as the venue lists them now, filters taken over; None = not open, or
         not to be understood. Raises WireError."""
 
-    async def relist(self) -> None:
-        """Tell what has changed of the list. Raises WireError."""
+    async def relist(self, whole: bool = True) -> None:
+        """Tell what has changed of the list, and, if `whole`, of the account's terms. Raises WireError."""
+        failed = await self._try_terms() if whole else None
         changed = relisted(self._listed, await self._present(), self._wall())
-        if not changed:
-            return
-        self._listed.update(changed)
-        self._tell(InstrumentsListed(venue=self.name, instruments=tuple(changed.values()), ts=self._wall()))
+        now = self._wall()
+        if changed:
+            self._listed.update(changed)
+            self._tell(InstrumentsListed(venue=self.name, instruments=tuple(changed.values()), ts=now))
+        gone = frozenset(name for name, spec in self._listed.items() if ended(spec, now))
+        for heard in self._ears.values():
+            heard.excuse(gone)
+        if failed is not None:
+            raise failed
+
+    async def _try_terms(self) -> WireError | None:
+        """Without them the list is told all the same."""
+        try:
+            await self._terms()
+        except WireError as error:
+            return error
+        return None
 
     async def _ask_wallet(self) -> None:
         """What is not told is unknown, and no reason to stay away: `doctor` shows it."""
@@ -151,6 +172,7 @@ class WiredVenue(ABC):
 
     def _connect(self, ears: dict[str, Ears], addresses: dict[str, Address]) -> None:
         """Make the streams, not yet started: up when all of them are."""
+        self._ears = ears
         self._links = Links(tuple(ears), up=self._up, down=self._down)
         for entry, heard in ears.items():
             self._streams[entry] = self._make_stream(
@@ -163,6 +185,7 @@ class WiredVenue(ABC):
     async def close(self) -> None:
         """What is under way is given its end; nothing is cancelled at the venue."""
         self._stopped.set()
+        self._rounds.stop()
         if self._trading is not None:
             self._trading.unsent.withdraw_entries()
         if self._public_feed is not None:
@@ -237,6 +260,8 @@ class WiredVenue(ABC):
             self._public_feed.restate()
 
     def _down(self, reason: str) -> None:
+        # A market that was taken off the list falls silent, and nothing else would say why.
+        self._rounds.hint()
         self._tell(VenueLink(venue=self.name, ts=self._wall(), up=False, reason=reason))
 
     # --- the desk's side ---------------------------------------------------------------------------------

@@ -40,7 +40,10 @@ class _Side:
     def set(self, price: Decimal, size: Decimal) -> None:
         if size:
             if price not in self.levels:
-                insort(self.keys, price * self.sign)
+                key = price * self.sign
+                if key * self.sign != price:
+                    raise BookError(f"a price of more digits than can be reckoned with: {price!s:.40}")
+                insort(self.keys, key)
                 if len(self.keys) > MOST_LEVELS:
                     raise BookError(f"more than {MOST_LEVELS} levels a side")
             self.levels[price] = size

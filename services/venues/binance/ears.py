@@ -36,6 +36,8 @@ class Ears(ABC):
         self._spoke: dict[str, float] = {}
         self._silent_until_first: set[str] = set()
         self._next_id = 0
+        self._excused: frozenset[str] = frozenset()
+        """Streams of markets that have ended: whether they speak or not is nothing to wait for."""
         self.applied = 0
         self.refused = 0
         self.passed: dict[str, int] = {}
@@ -62,11 +64,14 @@ class Ears(ABC):
         return None
 
     def ready(self) -> bool:
-        return not self._asked and self._silent_until_first.isdisjoint(self.must_speak)
+        waited = self._silent_until_first - self._excused
+        return not self._asked and waited.isdisjoint(self.must_speak)
 
     def silent(self, now: float) -> str | None:
         for stream, at in self._spoke.items():
-            if now - at >= self.patience(stream, stream not in self._silent_until_first):
+            if stream not in self._excused and now - at >= self.patience(
+                stream, stream not in self._silent_until_first
+            ):
                 return stream
         return None
 
@@ -116,6 +121,11 @@ class Ears(ABC):
             return
         self._asked.discard(head.id)
         self.passed["answer"] = self.passed.get("answer", 0) + 1
+
+    def excuse(self, symbols: frozenset[str]) -> None:
+        """These have ended, and no others: their silence takes nobody along."""
+        names = {symbol.lower() for symbol in symbols}
+        self._excused = frozenset(each for each in self.streams if each.partition("@")[0] in names)
 
     # For the derived.
 

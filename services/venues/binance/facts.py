@@ -7,10 +7,11 @@ another thing, isolated margin is no account margin, and apart-margined coins do
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from services.domain.instrument import Instrument
 from services.venues.binance import parse
@@ -31,6 +32,8 @@ class Facts(Struct, kw_only=True):
     caps: dict[str, Decimal] = {}
     """Instrument id -> the largest funding rate, where the venue states one."""
     leverages: dict[str, int] = {}
+    fees: dict[str, wire.Commission] = {}
+    brackets: dict[str, wire.Brackets] = {}
     multi_assets: bool | None = None
     """None = without a key nobody knows."""
     reasons: tuple[str, ...] = ()
@@ -63,10 +66,6 @@ async def learn(
         raise WireError(ErrorKind.REJECTED, f"{venue} lists no symbol {', '.join(missing)}")
     config = await api.account_config() if keyed else None
     set_up = await _set_up(api, symbols, leverage) if keyed else {}
-    brackets = await api.brackets() if keyed else {}
-    fees = (
-        dict(zip(symbols, await asyncio.gather(*map(api.commission, symbols)), strict=True)) if keyed else {}
-    )
     funding = await api.funding_info()
     multi = None if config is None else config.multiAssetsMargin
     facts = Facts(
@@ -76,15 +75,19 @@ async def learn(
         caps={},
         multi_assets=multi,
     )
+    if keyed:
+        facts.brackets = await api.brackets()
+        facts.fees = dict(zip(symbols, await asyncio.gather(*map(api.commission, symbols)), strict=True))
+        facts.leverages = {name: row.leverage for name, row in set_up.items() if name in listed}
     for name, row in listed.items():
         interval = parse.interval_of(funding.get(name))
         try:
             facts.instruments[name] = parse.instrument_of(
                 venue,
                 row,
-                fees=fees.get(name),
-                brackets=brackets.get(name),
-                leverage=set_up[name].leverage if name in set_up else None,
+                fees=facts.fees.get(name),
+                brackets=facts.brackets.get(name),
+                leverage=facts.leverages.get(name),
                 interval_h=interval,
             )
         except parse.ParseError as error:
@@ -95,8 +98,6 @@ async def learn(
         cap = parse.cap_of(funding.get(name))
         if cap is not None:
             facts.caps[facts.instruments[name].id] = cap
-        if name in set_up:
-            facts.leverages[name] = set_up[name].leverage
     if not facts.instruments:
         raise WireError(ErrorKind.REJECTED, f"{venue}: none of {', '.join(symbols)} can be used")
     if config is not None:
@@ -104,11 +105,42 @@ async def learn(
     return facts
 
 
+async def terms(
+    api: BinanceApi, facts: Facts, symbols: Sequence[str], leverage: int | None, say: Callable[[str], None]
+) -> tuple[str, ...]:
+    """Modes, leverage, brackets and fees of `symbols` anew, into `facts`; what keeps the account from trading
+    now. One question after the other: orders have to find room beside them. Raises WireError; what was
+    answered before it holds.
+    """
+    config, set_up = await api.account_config(), await api.symbol_configs()
+    facts.leverages.clear()
+    facts.leverages.update((name, row.leverage) for name, row in set_up.items() if name in facts.instruments)
+    facts.brackets = await api.brackets()
+    for name in symbols:
+        facts.fees[name] = await api.commission(name)
+    for name in symbols:
+        # What cannot be read is unknown, and no reason to take the market for closed.
+        try:
+            parse.tiers_of(facts.brackets.get(name), facts.leverages.get(name))
+        except (parse.ParseError, BadNumber) as error:
+            say(f"no new risk: {error}")
+            facts.brackets.pop(name, None)
+        try:
+            parse.fee_of(facts.fees[name].makerCommissionRate, f"{name} maker")
+            parse.fee_of(facts.fees[name].takerCommissionRate, f"{name} taker")
+        except (parse.ParseError, BadNumber) as error:
+            say(f"no new risk: {error}")
+            del facts.fees[name]
+    still_open = {name: spec for name, spec in facts.instruments.items() if name in symbols}
+    changed = () if config.multiAssetsMargin is facts.multi_assets else ("multi-assets mode: was changed",)
+    return changed + reasons(config, set_up, replace(facts, instruments=still_open), leverage)
+
+
 def present(
     venue: str, facts: Facts, rows: Iterable[wire.Symbol], say: Callable[[str], None]
 ) -> dict[str, Instrument | None]:
-    """As a later list has them, without fees and brackets; `facts.filters` are taken over. None = not open
-    any more, or not to be understood: then nothing new is to be risked on it."""
+    """As a later list has them, by the terms of `facts`, whose filters are taken over. None = not open any
+    more, or not to be understood: then nothing new is to be risked on it."""
     found: dict[str, Instrument | None] = dict.fromkeys(facts.instruments)
     for row in rows:
         if row.symbol not in found:
@@ -117,9 +149,9 @@ def present(
             found[row.symbol] = parse.instrument_of(
                 venue,
                 row,
-                fees=None,
-                brackets=None,
-                leverage=None,
+                fees=facts.fees.get(row.symbol),
+                brackets=facts.brackets.get(row.symbol),
+                leverage=facts.leverages.get(row.symbol),
                 interval_h=facts.intervals.get(row.symbol, parse.DEFAULT_INTERVAL_H),
             )
             facts.filters[row.symbol] = filters_of(row)

@@ -15,7 +15,7 @@ from services.domain.instrument import Instrument
 from services.venues.binance import parse
 from services.venues.binance.api import BinanceApi
 from services.venues.binance.market import MarketEars, PublicEars
-from services.venues.binance.relisting import ended
+from services.venues.relisting import ended
 from services.venues.wire.crosscheck import EVERY_S, CrossCheck, Top
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber
@@ -144,12 +144,21 @@ class Feed:
 
     async def _ask_due(self) -> None:
         """Whatever must have settled since the last rate we know of."""
-        for name in self._by_symbol:
+        failed: WireError | None = None
+        for name, spec in tuple(self._by_symbol.items()):
+            if ended(spec, self._wall()):
+                continue
             last = self._settled.get(name, 0)
             hours = self._intervals.get(name, parse.DEFAULT_INTERVAL_H)
             if self._venue_now() >= last + hours * parse.HOUR_MS * parse.MS + LATE_NS:
                 # From the last known one on: its successor's interval is the gap between them.
-                await self._ask_settled(name, max(last, self._venue_now() - BACK_FILL_NS))
+                try:
+                    await self._ask_settled(name, max(last, self._venue_now() - BACK_FILL_NS))
+                except WireError as error:
+                    # One that is not answered keeps no other from being asked.
+                    failed = error
+        if failed is not None:
+            raise failed
 
     async def _ask_settled(self, name: str, since: int) -> None:
         rows = await self._api.funding_rates(name, since // parse.MS)

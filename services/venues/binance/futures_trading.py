@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Coroutine, Mapping
 from decimal import Decimal
 from typing import Any
@@ -23,6 +24,7 @@ from services.venues.binance.filters import Filters
 from services.venues.binance.orders import ALGO, conditional_query, order_query
 from services.venues.binance.parse import MS
 from services.venues.binance.trading import Trading
+from services.venues.relisting import ended
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import WireError
 from services.venues.wire.rest import Begun, Request
@@ -128,7 +130,13 @@ class FuturesTrading(Trading):
         """The venue's switch is one per symbol; told as armed when all of them are."""
         asked = self._venue_now()
         try:
-            await self._api.dead_man(tuple(self._by_symbol), timeout_ms)
+            now = self._wall()
+            over = tuple(name for name, spec in self._by_symbol.items() if ended(spec, now))
+            await self._api.dead_man(tuple(name for name in self._by_symbol if name not in over), timeout_ms)
+            for name in over:
+                # Where the venue has no word for it any more, nothing of ours can rest.
+                with contextlib.suppress(WireError):
+                    await self._api.dead_man((name,), timeout_ms)
         except WireError as error:
             self._failed("dead man", "", error)
             return

@@ -15,7 +15,14 @@ from services.domain.instrument import Instrument, MarginTier
 from services.venues.binance import frames
 from services.venues.binance import schemas as wire
 from services.venues.binance.filters import FilterError, filters_of
-from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_int, wire_positive
+from services.venues.wire.numbers import (
+    LATEST_MS,
+    BadNumber,
+    wire_count,
+    wire_decimal,
+    wire_int,
+    wire_positive,
+)
 
 MS = 1_000_000
 HOUR_MS = 3_600_000
@@ -45,10 +52,6 @@ STATES = {
     "REJECTED": OrderState.REJECTED,
 }
 ENDED = ("CANCELED", "EXPIRED", "EXPIRED_IN_MATCH")
-
-
-LATEST_MS = 7_258_118_400_000
-"""The year 2200: ns beyond 2262 fit no field of the store."""
 
 
 class ParseError(ValueError):

@@ -18,17 +18,17 @@ from services.venues.binance.account import Reader
 from services.venues.binance.api import BinanceApi
 from services.venues.binance.base import RESYNC_S, Address, MakeStream, WiredVenue
 from services.venues.binance.ears import Ears
-from services.venues.binance.facts import Facts, findings, learn, present
+from services.venues.binance.facts import Facts, findings, learn, present, terms
 from services.venues.binance.feed import Feed
 from services.venues.binance.futures_trading import FuturesTrading
 from services.venues.binance.hosts import BinanceSettings, check_hosts
 from services.venues.binance.market import MarketEars, PublicEars
 from services.venues.binance.private import PrivateEars
-from services.venues.binance.relisting import EVERY_S as RELIST_S
 from services.venues.binance.wallet import Wallet
 from services.venues.live import Capabilities, Finding
 from services.venues.payouts import EVERY_S
 from services.venues.port import Outbox
+from services.venues.relisting import ended
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber
 from services.venues.wire.offset import ClockOffset
@@ -148,9 +148,18 @@ class BinanceVenue(WiredVenue):
                 self._streams[entry].start()
         self._work.spawn(feed.run())
         self._work.spawn(self._every(RESYNC_S, self.resync))
-        self._work.spawn(self._every(RELIST_S, self.relist))
+        self._work.spawn(self._rounds.run())
         if self._keyed:
             self._work.spawn(self._every(KEEP_LISTENING_S, self._keep_listening))
+
+    async def _terms(self) -> None:
+        if not self._keyed:
+            return
+        now, leverage = self._wall(), self._settings.leverage
+        open_now = [name for name, spec in self._listed.items() if not ended(spec, now)]
+        found = await terms(self._api, self._facts, open_now, leverage, self._trouble)
+        if found:
+            self._account().refuse("; ".join(found))
 
     async def _present(self) -> dict[str, Instrument | None]:
         return present(self.name, self._facts, (await self._api.exchange_info()).symbols, self._trouble)

@@ -26,7 +26,7 @@ from services.venues.ccxt_venue.rows import (
     working_of,
 )
 from services.venues.wire.errors import ErrorKind, WireError
-from services.venues.wire.numbers import wire_count, wire_int
+from services.venues.wire.numbers import wire_count, wire_ms
 
 TRIES = 3
 RECENT_MS = 600_000
@@ -130,7 +130,7 @@ def _names(
     found: tuple[list[TradeRow], list[Moved]], since_ms: int
 ) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
     """Of those that are not older."""
-    trades = (row for row in found[0] if wire_int(row.ms, "trade time") >= since_ms)
+    trades = (row for row in found[0] if wire_ms(row.ms, "trade time") >= since_ms)
     moved = (row for row in found[1] if row.ms >= since_ms)
     return frozenset((row.market, row.id) for row in trades), frozenset(row.id for row in moved)
 

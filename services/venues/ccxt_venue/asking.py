@@ -18,7 +18,7 @@ from services.venues.ccxt_venue.manners import Manner
 from services.venues.ccxt_venue.orders import Orders
 from services.venues.ccxt_venue.rows import OrderRow, order_of, text_of
 from services.venues.wire.errors import WireError
-from services.venues.wire.numbers import BadNumber, wire_int
+from services.venues.wire.numbers import BadNumber, wire_ms
 
 MS = 1_000_000
 OVERLAP_MS = 60_000
@@ -137,7 +137,7 @@ class Asking:
         until = self._venue_ms() + OVERLAP_MS
         rows = await self._manner.trades(self._door, max(0, since_ms), until, whole=False)
         found = []
-        for row in sorted(rows, key=lambda each: wire_int(each.ms, "trade time")):
+        for row in sorted(rows, key=lambda each: wire_ms(each.ms, "trade time")):
             market = self._listed.get(row.market)
             if market is not None:
                 found.append(self.orders.traded(row, market))

@@ -17,7 +17,7 @@ from services.venues.ccxt_venue.facts import Listed
 from services.venues.ccxt_venue.rows import Account, Moved, TradeRow, text_of, weight_of
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind, WireError
-from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_int, wire_positive
+from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_ms, wire_positive
 
 PAGE = 100
 LEDGER_PAGE = 50
@@ -127,7 +127,7 @@ class Bybit:
                     id=text_of(row.get("id"), "log id"),
                     coin=str(row["currency"]),
                     amount=amount,
-                    ms=wire_int(row.get("transactionTime"), "log time"),
+                    ms=wire_ms(row.get("transactionTime"), "log time"),
                     kind=KINDS.get(kind, Flow.OTHER),
                     market=str(row["symbol"]) if paid else "",
                     size=abs(wire_decimal(row.get("size") or row.get("qty") or "0", "size")),

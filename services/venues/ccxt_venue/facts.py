@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from services.domain.enums import InstrumentKind
 from services.domain.instrument import Instrument, MarginTier
-from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_int, wire_positive
+from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_ms, wire_positive
 
 ONE = Decimal(1)
 MS = 1_000_000
@@ -114,7 +114,7 @@ def listed(
         taker_fee=fees[1],
         tiers=tiers,
         # A perpetual has an end only when it is to be taken off the list.
-        delisting_ts=None if ends in (None, "", 0) else wire_int(ends, f"{name} end") * MS,
+        delisting_ts=None if ends in (None, "", 0) else wire_ms(ends, f"{name} end") * MS,
         reduce_only_supported=reduce_only and not spot,
     )
     return Listed(

@@ -23,7 +23,7 @@ from services.venues.ccxt_venue.followed import Habits
 from services.venues.ccxt_venue.line import MARKET, Line
 from services.venues.live import Levels
 from services.venues.payouts import EVERY_S
-from services.venues.wire.numbers import wire_int, wire_positive
+from services.venues.wire.numbers import wire_ms, wire_positive
 
 MS = 1_000_000
 BACK_MS = 33 * 86_400_000
@@ -309,7 +309,7 @@ class Feed:
         for _ in range(PAGES):
             page = list(await self._door.ask("fetch_funding_rate_history", symbol, since, PAGE))
             found += page
-            newest = max((wire_int(row.get("timestamp"), "settlement") for row in page), default=now)
+            newest = max((wire_ms(row.get("timestamp"), "settlement") for row in page), default=now)
             if len(page) < PAGE or newest < since or now - newest < 8 * funding.HOUR_MS:
                 break
             since = newest + 1

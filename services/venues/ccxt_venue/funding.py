@@ -12,7 +12,7 @@ from typing import Any
 
 from services.domain.enums import RateKind
 from services.domain.events import RateRow
-from services.venues.wire.numbers import BadNumber, wire_decimal, wire_int, wire_positive
+from services.venues.wire.numbers import BadNumber, wire_decimal, wire_ms, wire_positive
 
 MS = 1_000_000
 HOUR_MS = 3_600_000
@@ -61,7 +61,7 @@ def settled_rows(exchange: str, instrument: str, rows: list[Row], now_ms: int) -
     """
     found: dict[int, Decimal] = {}
     for row in rows:
-        at = wire_int(row.get("timestamp"), f"{instrument} settlement")
+        at = wire_ms(row.get("timestamp"), f"{instrument} settlement")
         rate = wire_decimal(_settled_rate(exchange, row), f"{instrument} settled rate")
         if at <= now_ms and abs(rate) < HIGHEST:
             found[at] = rate
@@ -107,7 +107,7 @@ def _okx(row: Row, now_ms: int) -> Found:
     due, later = row["info"].get("fundingTime"), row["info"].get("nextFundingTime")
     hours = None
     if due not in (None, "") and later not in (None, ""):
-        hours = _hours_of_ms(wire_int(later, "nextFundingTime") - wire_int(due, "fundingTime"))
+        hours = _hours_of_ms(wire_ms(later, "nextFundingTime") - wire_ms(due, "fundingTime"))
     return _rate(row), hours, _instant(due)
 
 
@@ -153,7 +153,7 @@ def _rate(row: Row) -> Decimal:
 
 
 def _instant(value: object) -> int | None:
-    return None if value in (None, "", "0", 0) else wire_int(value, "next funding")
+    return None if value in (None, "", "0", 0) else wire_ms(value, "next funding")
 
 
 def _next_hour(now_ms: int) -> int:

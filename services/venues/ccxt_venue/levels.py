@@ -11,7 +11,7 @@ from services.domain.events import QuoteRow
 from services.venues.ccxt_venue.errors import READING
 from services.venues.ccxt_venue.facts import Listed
 from services.venues.live import Levels
-from services.venues.wire.numbers import BadNumber, wire_int, wire_positive
+from services.venues.wire.numbers import BadNumber, wire_ms, wire_positive
 
 OLD_MS = 10_000
 """A book whose venue stamps it so far from now is not the present one."""
@@ -23,7 +23,7 @@ def book_of(market: Listed, book: Mapping[str, Any], now_ms: int) -> tuple[Level
     try:
         bids, asks = _side(market, book.get("bids")), _side(market, book.get("asks"))
         stamp = book.get("timestamp")
-        if stamp is not None and abs(now_ms - wire_int(stamp, "book time")) > OLD_MS:
+        if stamp is not None and abs(now_ms - wire_ms(stamp, "book time")) > OLD_MS:
             return None
     except READING:
         return None

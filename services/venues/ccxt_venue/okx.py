@@ -15,7 +15,7 @@ from services.venues.ccxt_venue.okx_algo import ALGO
 from services.venues.ccxt_venue.rows import Account, Moved, TradeRow, text_of, weight_of
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind, WireError
-from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_int, wire_positive
+from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_ms, wire_positive
 
 PAGE = 100
 DAY_MS = 86_400_000
@@ -143,7 +143,7 @@ class Okx:
                     id=text_of(row.get("billId"), "billId"),
                     coin=str(row["ccy"]),
                     amount=amount,
-                    ms=wire_int(row.get("ts"), "bill time"),
+                    ms=wire_ms(row.get("ts"), "bill time"),
                     kind=KINDS.get(kind, Flow.OTHER),
                     market=str(row.get("instId") or "") if paid else "",
                     size=wire_count(row.get("sz") or "0", "bill size") if paid else Decimal(0),
@@ -207,7 +207,7 @@ class Okx:
 
     def fires_at(self, reply: Mapping[str, Any]) -> int | None:
         due = _rows(reply)[0].get("triggerTime")
-        return None if due in (None, "", "0") else wire_int(due, "triggerTime")
+        return None if due in (None, "", "0") else wire_ms(due, "triggerTime")
 
     def crossed(self, order: Mapping[str, Any]) -> bool:
         return str((order.get("info") or {}).get("cancelSource")) == POST_ONLY_CROSSED

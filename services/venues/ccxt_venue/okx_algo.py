@@ -11,7 +11,7 @@ from services.venues.ccxt_venue.facts import Listed
 from services.venues.ccxt_venue.rows import text_of
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind, WireError
-from services.venues.wire.numbers import BadNumber, wire_int
+from services.venues.wire.numbers import BadNumber, wire_ms
 
 ALGO = "algo-"
 """Before the number of a conditional order: the service counts by itself."""
@@ -108,7 +108,7 @@ class Owners:
         self, door: Door, rows: Sequence[Mapping[str, Any]], now_ms: int
     ) -> Mapping[str, str | None]:
         """Order number -> client id, "" = nobody's here, None = too young to be judged."""
-        times = {str(row.get("ordId")): wire_int(row.get("ts"), "fill time") for row in rows}
+        times = {str(row.get("ordId")): wire_ms(row.get("ts"), "fill time") for row in rows}
         unknown = {order for order in times if order not in self._known}
         if unknown:
             for order, name in (await self._released(door, unknown)).items():

@@ -11,7 +11,7 @@ from msgspec import Struct
 from services.domain.enums import Flow, OrderState, Side
 from services.domain.events import OrderFilled, PositionRow, WorkingRow
 from services.venues.ccxt_venue.facts import Listed
-from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_int, wire_positive
+from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_ms, wire_positive
 
 MS = 1_000_000
 SIDES = {"buy": Side.BUY, "sell": Side.SELL, "Buy": Side.BUY, "Sell": Side.SELL}
@@ -128,7 +128,7 @@ def fill_of(venue: str, row: TradeRow, market: Listed, now: int) -> OrderFilled:
         maker=row.maker,
         liquidation=row.liquidation,
         adl=row.adl,
-        ts_event=wire_int(row.ms, "trade time") * MS,
+        ts_event=wire_ms(row.ms, "trade time") * MS,
         ts=now,
     )
 

@@ -37,7 +37,7 @@ from services.venues.live import Capabilities, Finding, Levels, VenueHealth, con
 from services.venues.payouts import Payouts
 from services.venues.port import Outbox
 from services.venues.wire.errors import ErrorKind, WireError
-from services.venues.wire.numbers import BadNumber, wire_int
+from services.venues.wire.numbers import BadNumber, wire_ms
 from services.venues.wire.offset import ClockOffset
 from services.venues.work import CLOSE_S, Work
 
@@ -223,7 +223,7 @@ class CcxtVenue:
         if not self._door.can("fetchTime"):
             return
         sent = self._wall()
-        server = wire_int(await self._door.ask("fetch_time"), "server time")
+        server = wire_ms(await self._door.ask("fetch_time"), "server time")
         self._offset.measured(sent / 1e6, self._wall() / 1e6, float(server), boot_ns())
 
     async def _look(self, trading: Trading, line: Line) -> None:

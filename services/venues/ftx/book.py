@@ -45,6 +45,8 @@ class _Side:
             return
         if price not in self.levels:
             key = price * self.sign
+            if key * self.sign != price:
+                raise BookError(f"a price of more digits than can be reckoned with: {price!s:.40}")
             self.keys.insert(bisect_left(self.keys, key), key)
             if len(self.keys) > MOST_LEVELS:
                 raise BookError(f"more than {MOST_LEVELS} levels a side")

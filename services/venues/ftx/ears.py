@@ -27,6 +27,7 @@ from services.venues.wire.stream import Renew
 
 RESTART = 20001
 """`info` code: the server restarts, connect anew."""
+NO_SUCH = "No such market: "
 DEPTH_BPS = Decimal("0.0005")
 """Depth is what rests within 5 bps of the mid."""
 LATEST_S = 1e11
@@ -55,10 +56,12 @@ class FtxEars:
         now_ms: Callable[[], int],
         say: Callable[[str], None],
         trouble: Callable[[str], None],
+        unlisted: Callable[[str], None] = lambda market: None,
         quiet_s: float = 60.0,
         clock: Callable[[], float] = boot_s,
     ) -> None:
-        """`instruments` by market name. `say` sends a frame, `trouble` hears of refused ones."""
+        """`instruments` by market name. `say` sends a frame, `trouble` hears of refused ones, `unlisted` of a
+        market that the venue does not know."""
         self._instruments = instruments
         self._key = key
         self._secret = secret
@@ -67,6 +70,7 @@ class FtxEars:
         self._now_ms = now_ms
         self._say = say
         self._trouble = trouble
+        self._unlisted = unlisted
         self._quiet_s = quiet_s
         self._clock = clock
         self._books: dict[str, FtxBook] = {}
@@ -79,6 +83,8 @@ class FtxEars:
         self._asked: dict[str, float] = {}
         """When each market's book was subscribed."""
         self._changed: dict[str, None] = {}
+        self.off: set[str] = set()
+        """Markets that are closed or gone: neither asked for nor waited for."""
         self.refused = 0
         self.frames = 0
         """Of any kind, over all connections."""
@@ -86,16 +92,17 @@ class FtxEars:
     # The stream's side.
 
     def greeting(self) -> Sequence[str]:
-        self._books = {name: FtxBook() for name in self._instruments}
+        names = [name for name in self._instruments if name not in self.off]
+        self._books = {name: FtxBook() for name in names}
         # What is known of the old connection is not known any more: every market says so.
         self._changed = dict.fromkeys(self._instruments)
         self._confirmed = set()
         now = self._clock()
-        self._asked = dict.fromkeys(self._instruments, now)
-        self._spoke = dict.fromkeys(self._instruments, now)
+        self._asked = dict.fromkeys(names, now)
+        self._spoke = dict.fromkeys(names, now)
         self._lately.clear()
         self._looked = now
-        public = [(channel, name) for name in self._instruments for channel in ("ticker", "orderbook")]
+        public = [(channel, name) for name in names for channel in ("ticker", "orderbook")]
         private = [("orders", ""), ("fills", "")] if self._secret is not None else []
         self._wanted = {*public, *private}
         frames = [self._login()] if self._secret is not None else []
@@ -122,7 +129,7 @@ class FtxEars:
     def silent(self, now: float) -> str | None:
         """A market whose ticker, or whose whole book, does not come for a minute; an acknowledgement proves
         nothing. A ticker counts from the look before it: a clock is as dear to read as the ticker is."""
-        self._spoke.update(dict.fromkeys(self._lately, self._looked))
+        self._spoke.update(dict.fromkeys(self._lately - self.off, self._looked))
         self._lately.clear()
         self._looked = now
         for name, at in self._spoke.items():
@@ -178,6 +185,20 @@ class FtxEars:
                 return
             raise Renew(f"log-in refused: {frame.msg[:120]}")
         self._trouble(f"error {frame.code}: {frame.msg[:120]}")
+        market = frame.msg.removeprefix(NO_SUCH)
+        if market != frame.msg and market in self._instruments and market not in self.off:
+            self.drop(market)
+            self._unlisted(market)
+
+    def drop(self, market: str) -> None:
+        """It is closed or gone: it has no quote, and its silence takes no other along."""
+        self.off.add(market)
+        for channel in ("ticker", "orderbook"):
+            self._wanted.discard((channel, market))
+            self._confirmed.discard((channel, market))
+        for kept in (self._books, self._spoke, self._asked):
+            kept.pop(market, None)
+        self._changed[market] = None
 
     # Data.
 
@@ -216,7 +237,8 @@ class FtxEars:
     def _book(self, kind: str, market: str, data: wire.BookData) -> None:
         book = self._books.get(market)
         if book is None:
-            self._refuse(f"a book of {market!r:.40}, which was not asked for")
+            if market not in self.off:
+                self._refuse(f"a book of {market!r:.40}, which was not asked for")
             return
         if kind == "update" and not book.filled:
             # On its way before the new partial; or that one was lost, and no other will come unasked.

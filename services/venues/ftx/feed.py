@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from decimal import Decimal
 
 from services.domain.events import Event, IndexRow, MarketFrame, MarkRow, RateRow
@@ -17,6 +17,7 @@ from services.domain.instrument import Instrument
 from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.ears import FtxEars
+from services.venues.ftx.relisting import flags_of
 from services.venues.ftx.rest import FtxRest
 from services.venues.wire.crosscheck import EVERY_S, CrossCheck, Top
 from services.venues.wire.errors import WireError
@@ -47,8 +48,11 @@ class Feed:
         resync: Callable[[], Awaitable[None]],
         *,
         whole: bool = True,
+        futures: Iterable[wire.Future] = (),
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`resync` measures the venue's clock; `whole`: see `CrossCheck`."""
+        """`resync` measures the venue's clock; `whole`: see `CrossCheck`; `changed`: a future of ours is not
+        what it was in `futures`, or later, its prices apart."""
         self._cross = CrossCheck(ears, self._ask_tops, whole=whole)
         self._resync = resync
         self._venue = venue
@@ -69,6 +73,8 @@ class Feed:
         self._settled: dict[str, int] = {}
         """Market -> instant of the last settled rate told."""
         self._last_frame = 0
+        self._changed = changed
+        self._flags = self._flags_of(futures)
         self._asked = 0
         """When the oldest of what was asked for and is not told yet was asked."""
 
@@ -158,7 +164,11 @@ class Feed:
 
     async def _ask_marks(self) -> None:
         asked = self._wall()
-        for future in await self._api.futures():
+        futures = await self._api.futures()
+        before, self._flags = self._flags, self._flags_of(futures)
+        if self._flags != before:
+            self._changed()
+        for future in futures:
             spec = self._by_market.get(future.name)
             if spec is None or future.mark is None or future.index is None:
                 continue
@@ -166,6 +176,9 @@ class Feed:
             index = float(wire_positive(future.index, f"{future.name} index"))
             self._asked = min(self._asked, asked) if self._marks else asked
             self._marks[spec.id] = MarkRow(spec.id, mark, index)
+
+    def _flags_of(self, futures: Iterable[wire.Future]) -> dict[str, tuple[object, ...]]:
+        return {row.name: flags_of(row) for row in futures if row.name in self._by_market}
 
     async def _ask_tops(self, names: tuple[str, ...]) -> dict[str, Top]:
         return {
@@ -184,17 +197,27 @@ class Feed:
     async def _ask_funding(self, of: Container[str] | None = None) -> None:
         """`of`: these markets alone."""
         now = self._wall()
+        failed: Exception | None = None
         for name, spec in self._perps().items():
-            if of is not None and name not in of:
+            if name in self._ears.off or (of is not None and name not in of):
                 continue
-            interval = spec.funding_interval_h or Decimal(1)
-            row = parse.predicted(self._venue, name, await self._api.stats(name), interval, now)
-            if row is not None:
-                self._rates.append(row)
-            told = self._settled.get(name, 0)
-            if now - told >= int(interval * parse.HOUR_NS):
-                rows = await self._api.funding_rates(name, told / NS + 1, now / NS + 60)
-                self._take_settled(name, spec, rows)
+            try:
+                await self._ask_rates(name, spec, now)
+            except (WireError, parse.ParseError, BadNumber) as error:
+                # One that is not answered keeps no other from being asked.
+                failed = error
+        if failed is not None:
+            raise failed
+
+    async def _ask_rates(self, name: str, spec: Instrument, now: int) -> None:
+        interval = spec.funding_interval_h or Decimal(1)
+        row = parse.predicted(self._venue, name, await self._api.stats(name), interval, now)
+        if row is not None:
+            self._rates.append(row)
+        told = self._settled.get(name, 0)
+        if now - told >= int(interval * parse.HOUR_NS):
+            rows = await self._api.funding_rates(name, told / NS + 1, now / NS + 60)
+            self._take_settled(name, spec, rows)
 
     def _take_settled(self, name: str, spec: Instrument, rows: list[wire.FundingRate]) -> None:
         interval = spec.funding_interval_h or Decimal(1)

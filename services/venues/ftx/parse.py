@@ -76,13 +76,15 @@ def instrument_of(
     now: int = 0,
 ) -> Instrument:
     """The static facts of a market. `account`: whose fees and leverage hold; None = unknown, untradable. One
-    that takes closing orders alone has ended as far as we know, `now`."""
+    that takes closing orders alone has ended as far as we know, `now`. Where no taker is let in nothing
+    can be hedged at once: what taking costs is unknown there."""
     if not market.enabled or market.restricted:
         raise ParseError(f"{market.name}: not enabled")
     tick = wire_positive(market.priceIncrement, f"{market.name} priceIncrement")
     lot = wire_positive(market.sizeIncrement, f"{market.name} sizeIncrement")
     maker = wire_decimal(account.makerFee, "makerFee") if account is not None else None
-    taker = wire_decimal(account.takerFee, "takerFee") if account is not None else None
+    no_takers = market.postOnly or (future is not None and future.postOnly)
+    taker = wire_decimal(account.takerFee, "takerFee") if account is not None and not no_takers else None
     if market.type == "spot":
         if not market.baseCurrency or not market.quoteCurrency:
             raise ParseError(f"{market.name}: a spot market without base or quote")

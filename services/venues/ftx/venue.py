@@ -18,11 +18,13 @@ from services.domain.effects import SetFault
 from services.domain.events import Event, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
+from services.domain.venue_events import InstrumentsListed
 from services.runtime.clock import boot_ns, steady_ns
 from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.feed import Feed
+from services.venues.ftx.relisting import look, newly, others
 from services.venues.ftx.rest import FtxRest
 from services.venues.ftx.trading import Trading
 from services.venues.live import (
@@ -36,6 +38,7 @@ from services.venues.live import (
     key_rights,
 )
 from services.venues.port import Outbox
+from services.venues.relisting import Rounds, relisted
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.offset import ClockOffset
 from services.venues.wire.secret import Secret
@@ -129,6 +132,9 @@ class FtxVenue:
         self._feed: Feed | None = None
         self._ears: FtxEars | None = None
         self._stream: Stream | None = None
+        self._rounds = Rounds(self.relist, self._trouble)
+        self._beside: frozenset[str] = frozenset()
+        """Open markets that are not ours, as the list had them last."""
 
     # --- life --------------------------------------------------------------------------------------------
 
@@ -154,6 +160,7 @@ class FtxVenue:
         missing = [name for name in self._settings.symbols if name not in self._by_market]
         if missing:
             raise WireError(ErrorKind.REJECTED, f"{self.name} lists no open market {', '.join(missing)}")
+        self._beside = others(self._by_market, markets, futures)
         self._ears = FtxEars(
             self._by_market,
             self._settings.key,
@@ -162,7 +169,8 @@ class FtxVenue:
             self._trading,
             now_ms=lambda: self._signs() // 1_000_000,
             say=lambda text: self._work.spawn(self._say(text)),
-            trouble=lambda text: log.warning("%s: %s", self.name, text),
+            trouble=self._trouble,
+            unlisted=lambda _: self._rounds.hint(),
         )
         self._stream = self._make_stream(self._ears, self._up, self._down)
         self._feed = Feed(
@@ -177,6 +185,8 @@ class FtxVenue:
             self.resync,
             # What our own server tells strangers knows nothing of an account's own orders.
             whole=not self._settings.extensions,
+            futures=futures,
+            changed=self._rounds.hint,
         )
         await self._feed.fill_back(self.venue_now())
         self._stream.start()
@@ -184,9 +194,44 @@ class FtxVenue:
 
     def _begin(self, feed: Feed) -> None:
         self._work.spawn(feed.run())
+        self._work.spawn(self._rounds.run())
+
+    async def relist(self, whole: bool = True) -> None:
+        """Tell what has changed of the markets, and, if `whole`, of the account's fees and leverage. What is
+        not answered stays as it was. Raises WireError."""
+        if self._ears is None or self._stream is None:
+            return
+        failed: WireError | None = None
+        if whole and self._secret is not None:
+            try:
+                self._account = await self._api.account()
+            except WireError as error:
+                failed = error
+        markets, futures = await asyncio.gather(self._api.markets(), self._api.futures())
+        now = self.venue_now()
+        found = look(self.name, self._by_market, markets, futures, self._account, now, self._trouble)
+        changed = relisted(self._by_market, found.listed, now)
+        if changed:
+            self._by_market.update(changed)
+            self._tell(
+                InstrumentsListed(venue=self.name, instruments=tuple(changed.values()), ts=self._wall())
+            )
+        before, self._beside = self._beside, others(self._by_market, markets, futures)
+        if new := newly(before, self._beside):
+            self._trouble(new)
+        back = self._ears.off - found.off
+        for name in found.off - self._ears.off:
+            self._ears.drop(name)
+        self._ears.off.intersection_update(found.off)
+        if back:
+            # Its channels were not subscribed on this connection.
+            self._stream.renew()
+        if failed is not None:
+            raise failed
 
     async def close(self) -> None:
         """What is under way is given its end; nothing is cancelled at the venue."""
+        self._rounds.stop()
         self._trading.unsent.withdraw_entries()
         if self._feed is not None:
             self._feed.stop()
@@ -253,6 +298,8 @@ class FtxVenue:
             self._feed.restate()
 
     def _down(self, reason: str) -> None:
+        # A market that was taken off the list falls silent, and nothing else would say why.
+        self._rounds.hint()
         self._tell(VenueLink(venue=self.name, ts=self._wall(), up=False, reason=reason))
 
     async def _say(self, text: str) -> None:
@@ -293,6 +340,9 @@ class FtxVenue:
         """Real time wakes by itself."""
 
     # --- inside ------------------------------------------------------------------------------------------
+
+    def _trouble(self, text: str) -> None:
+        log.warning("%s: %s", self.name, text)
 
     def _tell(self, event: Event) -> None:
         self._outbox.deliver(self._wall(), event)

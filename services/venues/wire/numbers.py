@@ -11,6 +11,8 @@ from decimal import Decimal
 
 LARGEST = 20
 """Powers of ten: |value| < 10^20, and not closer to zero than 10^-20 unless it is zero."""
+LATEST_MS = 7_258_118_400_000
+"""The year 2200: no exchange means a later one, and in ns it would fit no field of the store."""
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -32,6 +34,11 @@ def wire_decimal(value: object, field: str) -> Decimal:
     if not number.is_finite() or (number and not -LARGEST <= number.adjusted() < LARGEST):
         raise BadNumber(f"{field}: {value!r:.60} is out of range")
     return number
+
+
+def wire_ms(value: object, field: str) -> int:
+    """Milliseconds since 1970 that still fit our nanoseconds. As `wire_int`."""
+    return wire_int(value, field, most=LATEST_MS)
 
 
 def _numeric(value: object) -> bool:

@@ -15,6 +15,7 @@ from services.domain.money import ONE
 from services.venues.binance import parse
 from services.venues.binance import schemas as wire
 from services.venues.binance.account import TRIES
+from services.venues.binance.asking import trades_of_all
 from services.venues.binance.orders import OrderBook
 from services.venues.binance.parse import MS
 from services.venues.binance.spot import schemas as spot
@@ -68,11 +69,10 @@ class SpotReader:
 
     async def _once(self, request: str, fills_since: int, at: int) -> AccountReport:
         since, until = fills_since // MS, at // MS
-        (account, working), trades = await asyncio.gather(
+        (account, working), rows = await asyncio.gather(
             asyncio.gather(self._api.account(), self._api.open_orders()),
-            asyncio.gather(*(self._api.trades(symbol, since, until) for symbol in self._by_symbol)),
+            trades_of_all(self._api, self._by_symbol, since, until, self._wall()),
         )
-        rows = [row for found in trades for row in found]
         await self._name_trades(rows)
         fills = tuple(self._orders.ours(row) for row in rows)
         # Whatever a fee was paid in belongs to our books from then on.

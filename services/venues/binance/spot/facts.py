@@ -11,7 +11,7 @@ from services.venues.binance.parse import ParseError
 from services.venues.binance.spot import schemas as spot
 from services.venues.binance.spot.api import SpotApi
 from services.venues.binance.spot.filters import SpotFilters, spot_filters_of
-from services.venues.binance.spot.parse import instrument_of
+from services.venues.binance.spot.parse import fees_of, instrument_of
 from services.venues.live import KEY_RIGHTS, Finding, Verdict, key_rights
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber
@@ -22,6 +22,8 @@ class SpotFacts(Struct, kw_only=True):
     filters: dict[str, SpotFilters]
     account: spot.Account | None = None
     """None = no key."""
+    rates: spot.Rates | None = None
+    """The account's fees; None = unknown."""
     reasons: tuple[str, ...] = ()
     """Why nothing that adds risk is sent; empty = all is as required."""
 
@@ -36,10 +38,10 @@ async def learn(
     if missing:
         raise WireError(ErrorKind.REJECTED, f"{venue} lists no symbol {', '.join(missing)}")
     account = await api.account() if keyed else None
-    facts = SpotFacts(instruments={}, filters={}, account=account)
+    rates = None if account is None else account.commissionRates
+    facts = SpotFacts(instruments={}, filters={}, account=account, rates=rates)
     for name in symbols:
         try:
-            rates = None if account is None else account.commissionRates
             facts.instruments[name] = instrument_of(venue, listed[name], rates)
         except ParseError as error:
             say(f"left out: {error}")
@@ -52,16 +54,29 @@ async def learn(
     return facts
 
 
+async def terms(api: SpotApi, facts: SpotFacts, say: Callable[[str], None]) -> tuple[str, ...]:
+    """The account's rights and fees anew, into `facts`; what keeps it from trading now. Raises WireError."""
+    facts.account = account = await api.account()
+    facts.rates = account.commissionRates
+    try:
+        fees_of(facts.rates, "account")
+    except (ParseError, BadNumber) as error:
+        # Unknown, and no reason to take the markets for closed.
+        say(f"no new risk: {error}")
+        facts.rates = None
+    return reasons(account)
+
+
 def present(
     venue: str, facts: SpotFacts, rows: Iterable[spot.Symbol], say: Callable[[str], None]
 ) -> dict[str, Instrument | None]:
-    """As a later list has them, without fees; see `binance.facts.present`."""
+    """As a later list has them, by the fees of `facts`; see `binance.facts.present`."""
     found: dict[str, Instrument | None] = dict.fromkeys(facts.instruments)
     for row in rows:
         if row.symbol not in found:
             continue
         try:
-            found[row.symbol] = instrument_of(venue, row, None)
+            found[row.symbol] = instrument_of(venue, row, facts.rates)
             facts.filters[row.symbol] = spot_filters_of(row)
         except (ParseError, BadNumber) as error:
             say(f"no new risk: {error}")

@@ -16,8 +16,8 @@ from services.domain.events import Event, IndexRow, MarketFrame, MarkRow, QuoteR
 from services.domain.instrument import Instrument
 from services.venues.binance import parse
 from services.venues.binance.market import PublicEars
-from services.venues.binance.relisting import ended
 from services.venues.binance.spot.api import SpotApi
+from services.venues.relisting import ended
 from services.venues.wire.crosscheck import EVERY_S, CrossCheck, Top
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber, wire_positive
@@ -151,7 +151,9 @@ class SpotFeed:
         self._indexes = {coin: IndexRow(coin, price) for coin, price in found.items()}
 
     async def _ask_averages(self) -> None:
-        for symbol in self._by_symbol:
+        for symbol, spec in tuple(self._by_symbol.items()):
             at = self._wall()
+            if ended(spec, at):
+                continue
             found = await self._api.average_price(symbol)
             self._averages[symbol] = (wire_positive(found.price, f"{symbol} average price"), at)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from services.domain.enums import InstrumentKind, OrderType, TimeInForce
 from services.domain.instrument import Instrument
 from services.domain.money import COIN_INCREMENT
@@ -28,7 +30,7 @@ def instrument_of(venue: str, row: spot.Symbol, rates: spot.Rates | None) -> Ins
     if (limits.tick * size) % COIN_INCREMENT:
         # The venue rounds what a fill pays to eight places; ours has to be the same to the last of them.
         raise ParseError(f"{name}: a tick of {limits.tick} times a lot of {size} is finer than the books")
-    extra = None if rates is None else max(rates.buyer, rates.seller)
+    maker, taker = (None, None) if rates is None else fees_of(rates, name)
     return Instrument(
         id=f"{name}.{venue}",
         venue=venue,
@@ -41,11 +43,17 @@ def instrument_of(venue: str, row: spot.Symbol, rates: spot.Rates | None) -> Ins
         size_increment=size,
         min_size=max(limits.least, limits.market_least, limits.step),
         min_notional=limits.min_notional,
-        # Without what paying in BNB takes off, and without promotions: a fee is never less than this.
-        maker_fee=None if rates is None or extra is None else fee_of(rates.maker + extra, f"{name} maker"),
-        taker_fee=None if rates is None or extra is None else fee_of(rates.taker + extra, f"{name} taker"),
+        maker_fee=maker,
+        taker_fee=taker,
         reduce_only_supported=False,
     )
+
+
+def fees_of(rates: spot.Rates, name: str) -> tuple[Decimal, Decimal]:
+    """Of maker and taker, without what paying in BNB takes off, and without promotions: a fee is never less
+    than this."""
+    extra = max(rates.buyer, rates.seller)
+    return fee_of(rates.maker + extra, f"{name} maker"), fee_of(rates.taker + extra, f"{name} taker")
 
 
 def order_query(order: OrderRequest, symbol: str) -> dict[str, str]:

@@ -14,12 +14,11 @@ from services.venues.binance.base import RESYNC_S, MakeStream, WiredVenue
 from services.venues.binance.ears import Ears
 from services.venues.binance.hosts import SpotSettings, check_hosts
 from services.venues.binance.market import PublicEars
-from services.venues.binance.relisting import EVERY_S as RELIST_S
 from services.venues.binance.sign import Sign
 from services.venues.binance.spot import schemas as wire
 from services.venues.binance.spot.account import SpotReader
 from services.venues.binance.spot.api import SpotApi
-from services.venues.binance.spot.facts import SpotFacts, findings, learn, present
+from services.venues.binance.spot.facts import SpotFacts, findings, learn, present, terms
 from services.venues.binance.spot.feed import SpotFeed
 from services.venues.binance.spot.private import SpotPrivateEars
 from services.venues.binance.spot.trading import SpotTrading
@@ -123,7 +122,14 @@ class SpotVenue(WiredVenue):
                 self._streams[entry].start()
         self._work.spawn(feed.run())
         self._work.spawn(self._every(RESYNC_S, self.resync))
-        self._work.spawn(self._every(RELIST_S, self.relist))
+        self._work.spawn(self._rounds.run())
+
+    async def _terms(self) -> None:
+        if self._sign is None:
+            return
+        found = await terms(self._api, self._facts, self._trouble)
+        if found:
+            self._account().refuse("; ".join(found))
 
     async def _present(self) -> dict[str, Instrument | None]:
         names = tuple(self._listed)

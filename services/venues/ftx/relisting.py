@@ -1,0 +1,113 @@
+"""The FTX dialect's list of markets as it is now: what is open, what has closed, what has gone (ftx.md 2).
+
+A market says by itself that it takes closing orders alone, or no takers, or nobody. One that the list does
+not name any more, or that is not enabled, is `off`: no word of it comes, and none is waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.domain.instrument import Instrument, MarginTier
+from services.venues.ftx import parse
+from services.venues.ftx import schemas as wire
+from services.venues.wire.numbers import BadNumber
+
+BAND = Decimal("0.05")
+"""Margin by size moves with the mark: what gets better by less than this share is left as it was. What gets
+worse is never left."""
+NAMED = 8
+"""So many new markets are named in one line."""
+
+
+class Present(Struct, frozen=True):
+    """One look at the list."""
+
+    listed: dict[str, Instrument | None]
+    """None = not open any more, or not to be understood: nothing new is to be risked on it."""
+    off: frozenset[str]
+
+
+def look(
+    venue: str,
+    known: Mapping[str, Instrument],
+    markets: Iterable[wire.Market],
+    futures: Iterable[wire.Future],
+    account: wire.Account | None,
+    now: int,
+    say: Callable[[str], None],
+) -> Present:
+    """`account`: whose fees and leverage hold. Pure but for `say`."""
+    by_name = {future.name: future for future in futures}
+    rows = {row.name: row for row in markets}
+    listed: dict[str, Instrument | None] = {}
+    off = set()
+    for name, before in known.items():
+        row, future = rows.get(name), by_name.get(name)
+        listed[name] = None
+        if row is None or not row.enabled or (before.is_perp and not _alive(future)):
+            off.add(name)
+            continue
+        try:
+            found = parse.instrument_of(venue, row, future, account, now)
+        except (parse.ParseError, BadNumber) as error:
+            say(f"no new risk: {error}")
+            continue
+        listed[name] = replace(found, tiers=_worse(before.tiers, found.tiers))
+    return Present(listed, frozenset(off))
+
+
+def others(
+    known: Mapping[str, Instrument], markets: Iterable[wire.Market], futures: Iterable[wire.Future]
+) -> frozenset[str]:
+    """Open markets that are not ours."""
+    perps = {future.name for future in futures if _alive(future)}
+    return frozenset(
+        row.name
+        for row in markets
+        if row.name not in known and row.enabled and (row.type == "spot" or row.name in perps)
+    )
+
+
+def newly(before: frozenset[str], after: frozenset[str]) -> str:
+    """What is listed anew, in a line; "" = nothing."""
+    new = sorted(after - before)
+    more = f" and {len(new) - NAMED} more" if len(new) > NAMED else ""
+    return f"listed anew, known from the next start on: {', '.join(new[:NAMED])}{more}" if new else ""
+
+
+def flags_of(future: wire.Future) -> tuple[object, ...]:
+    """What of a future, beside its prices, must not change unseen."""
+    return (
+        future.enabled,
+        future.expired,
+        future.closeOnly,
+        future.postOnly,
+        future.expiry,
+        future.priceIncrement,
+        future.sizeIncrement,
+        future.minNotional,
+    )
+
+
+def _alive(future: wire.Future | None) -> bool:
+    return future is not None and future.perpetual and future.enabled and not future.expired
+
+
+def _worse(
+    before: tuple[MarginTier, ...] | None, after: tuple[MarginTier, ...] | None
+) -> tuple[MarginTier, ...] | None:
+    """`after`, unless all that is other about it is a little better."""
+    if before is None or after is None or before == after or len(before) != len(after):
+        return after
+    for old, new in zip(before, after, strict=True):
+        if (old.cap, old.cum) != (new.cap, new.cum):
+            return after
+        for was, is_now in ((old.initial, new.initial), (old.maintenance, new.maintenance)):
+            if is_now > was or is_now < was * (1 - BAND):
+                return after
+    return before

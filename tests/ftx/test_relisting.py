@@ -1,0 +1,181 @@
+"""The list of markets while an engine runs: what closes is told and takes no other along, terms hold."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from services.domain.events import MarketFrame, VenueLink
+from services.domain.instrument import MarginTier
+from services.domain.venue_events import InstrumentsListed
+from services.venues.ftx import parse, relisting
+from services.venues.relisting import relisted
+from services.workers.simserver import account as served_account
+from services.workers.simserver import shown
+from tests.ftx.test_ears import Heard, book_data
+from tests.ftx.test_parse import account, future, market
+from tests.simserver.served import Box, connected, serving
+
+D = Decimal
+PERP, OTHER = "USDT-PERP", "BTC-PERP"
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, object]]:
+    """What the server says otherwise, by market; `account` of the account."""
+    otherwise: dict[str, dict[str, object]] = {}
+
+    def bent(of: Any, name: str) -> None:
+        plain = getattr(of, name)
+
+        def row(*args: Any, **more: Any) -> Any:
+            found = plain(*args, **more)
+            return {**found, **otherwise.get(found.get("name", "account"), {})}
+
+        monkeypatch.setattr(of, name, row)
+
+    bent(shown, "market")
+    bent(shown, "future")
+    bent(served_account, "account")
+    return otherwise
+
+
+def told(box: Box) -> list[tuple[str, int | None, Decimal | None]]:
+    return [
+        (spec.symbol, spec.delisting_ts, spec.taker_fee)
+        for event in box.of(InstrumentsListed)
+        if isinstance(event, InstrumentsListed)
+        for spec in event.instruments
+    ]
+
+
+async def test_a_market_that_closes_is_heard_of_at_the_next_marks_and_its_silence_takes_no_other_along(
+    said: dict[str, dict[str, object]],
+) -> None:
+    async with serving() as (_, server), connected(server, symbols=(PERP, OTHER)) as (venue, box):
+        said[PERP] = {"closeOnly": True}
+        await box.until(lambda _: told(box), "the end of a market that takes closing orders alone")
+        ((name, end, fee),) = told(box)
+        assert name == PERP
+        assert end is not None
+        assert fee is not None
+        assert venue._ears is not None
+        assert venue._stream is not None
+        assert venue._ears.off == set(), "what can still be closed is still watched"
+        await venue.relist()
+        assert len(told(box)) == 1, "it has ended once"
+        # Nobody trades it now, and no word of it comes: a connection is up without it.
+        said[PERP] = {"enabled": False}
+        await venue.relist()
+        assert venue._ears.off == {PERP}
+        assert venue._ears.top(PERP) is None
+        at = len(box.events)
+        venue._stream.renew()
+        await box.until(lambda events: any(isinstance(each, VenueLink) and each.up for each in events[at:]))
+
+        def quoted(name: str) -> bool:
+            frames = [each for each in box.events[at:] if isinstance(each, MarketFrame)]
+            rows = [row for frame in frames for row in frame.quotes]
+            return any(row.instrument == f"{name}.alpha" and row.bid for row in rows)
+
+        await box.until(lambda _: quoted(OTHER), "a quote of the other market")
+        assert not quoted(PERP)
+        # It comes back: told, and subscribed anew.
+        del said[PERP]
+        await venue.relist()
+        assert told(box)[-1][:2] == (PERP, None)
+        await box.until(lambda _: quoted(PERP), "its quote")
+
+
+async def test_fees_leverage_and_brackets_are_taken_over_and_unknown_ones_keep_out_what_is_new(
+    said: dict[str, dict[str, object]],
+) -> None:
+    async with serving() as (_, server), connected(server, symbols=(PERP,)) as (venue, box):
+        (plain,) = venue.instruments()
+        dear: dict[str, object] = {"cap": None, "initial": D("0.5"), "maintenance": D("0.4"), "cum": D(0)}
+        said["account"], said[PERP] = {"takerFee": D("0.002")}, {"marginTiers": [dear]}
+        await venue.relist()
+        (spec,) = venue.instruments()
+        assert (spec.taker_fee, spec.maker_fee) == (D("0.002"), plain.maker_fee)
+        assert spec.tiers == (MarginTier(cap=None, initial=D("0.5"), maintenance=D("0.4")),)
+        # Without `whole` the account is not asked; where only makers are let in nothing can be hedged.
+        said["account"], said[PERP] = {}, {"postOnly": True}
+        await venue.relist(whole=False)
+        assert [fee for _, _, fee in told(box)] == [D("0.002"), None]
+        said[PERP] = {}
+        await venue.relist()
+        assert venue.instruments() == (plain,)
+        said[PERP] = {"marginTiers": [{**dear, "initial": D(-1)}]}
+        await venue.relist()
+        assert venue.instruments()[0].delisting_ts is not None, "a bracket that is none is no open market"
+
+
+def test_margin_by_size_follows_the_mark_and_is_never_left_too_low() -> None:
+    def tiers(mark: str) -> tuple[MarginTier, ...] | None:
+        row = future(f', "mark": {mark}, "imfFactor": 0.002')
+        before = {PERP: parse.instrument_of("ftx", market(), future(', "imfFactor": 0.002'), account())}
+        listed = relisting.look("ftx", before, [market()], [row], account(), 7, print).listed[PERP]
+        assert listed is not None
+        return listed.tiers
+
+    same = tiers("1.0002")
+    assert tiers("1.05") == same, "a little better is left as it was"
+    cheaper, dearer = tiers("2"), tiers("0.999")
+    assert same is not None
+    assert cheaper is not None
+    assert dearer is not None
+    assert cheaper[0].initial < same[0].initial < dearer[0].initial
+
+
+def test_what_has_gone_is_off_and_what_cannot_be_read_or_is_restricted_has_ended() -> None:
+    spec = parse.instrument_of("ftx", market(), future(), account())
+    heard: list[str] = []
+
+    def look(markets: list[Any], futures: list[Any]) -> tuple[bool, bool]:
+        """Still open, and off."""
+        found = relisting.look("ftx", {PERP: spec}, markets, futures, account(), 7, heard.append)
+        return found.listed[PERP] is not None, PERP in found.off
+
+    assert look([market()], [future()]) == (True, False)
+    assert look([], [future()]) == (False, True)
+    assert look([market()], []) == (False, True)
+    assert look([market()], [future(', "expired": true')]) == (False, True)
+    assert look([market(', "restricted": true')], [future()]) == (False, False)
+    assert look([market(', "priceIncrement": 0')], [future()]) == (False, False)
+    assert len(heard) == 2
+    assert relisting.newly(frozenset({"A"}), relisting.others({}, [market()], [future()])).endswith(PERP)
+    assert relisting.newly(frozenset({PERP}), relisting.others({}, [market()], [future()])) == ""
+
+
+def test_brackets_that_are_unknown_leave_the_last_ones_and_no_fee_to_enter_by() -> None:
+    spec = parse.instrument_of("ftx", market(), future(), account())
+    lost = relisted({PERP: spec}, {PERP: replace(spec, tiers=None)}, 9)[PERP]
+    assert (lost.tiers, lost.taker_fee) == (spec.tiers, None)
+    assert relisted({PERP: lost}, {PERP: replace(spec, tiers=None)}, 10) == {}
+    assert relisted({PERP: lost}, {PERP: spec}, 11) == {PERP: spec}
+
+
+def test_a_market_that_the_venue_does_not_know_is_dropped_and_the_others_are_ready_without_it() -> None:
+    heard = Heard(["A", "B"])
+    for frame in heard.greeting:
+        if frame["market"] == "A":
+            heard.hear(type="subscribed", channel=frame["channel"], market="A")
+    assert not heard.ears.ready()
+    heard.hear(type="error", code=404, msg="No such market: B")
+    assert heard.ears.ready()
+    heard.now += 59
+    heard.hear(type="update", channel="ticker", market="A", data={"time": 1650000000.5, "bid": None})
+    heard.hear(type="update", channel="ticker", market="B", data={"time": 1650000000.5, "bid": None})
+    heard.hear(type="partial", channel="orderbook", market="A", data=book_data([[99.0, 2.0]], [[101.0, 3.0]]))
+    heard.hear(type="update", channel="orderbook", market="B", data=book_data([[99.0, 2.0]], []))
+    assert heard.ears.silent(heard.now) is None
+    assert heard.ears.refused == 0, "what is still on its way is no fault"
+    heard.hear(type="update", channel="ticker", market="A", data={"time": 1650000000.5, "bid": None})
+    assert heard.ears.silent(heard.now) is None
+    heard.now += 59
+    assert heard.ears.silent(heard.now) is None, "B is not waited for"
+    assert {json.loads(text)["market"] for text in heard.ears.greeting()} == {"A"}
