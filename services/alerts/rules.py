@@ -113,6 +113,11 @@ RULES: dict[str, Rule] = {
         "Margin usage of an account is high; from 0.60 on only reducing, from 0.80 on pairs are cut.",
         "transfer collateral to the account or close positions there",
     ),
+    "margin call": Rule(
+        ALARM,
+        "The venue warns that it will liquidate, by its own figures: no new risk on that account.",
+        "bring collateral to the account or close positions there; it clears when usage is low again",
+    ),
     "margin usage": Rule(
         WARNING,
         "Half of an account's margin is used: no new risk there, and from 0.60 on it only reduces.",

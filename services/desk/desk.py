@@ -24,6 +24,7 @@ from services.desk import (
     found,
     hand_care,
     machine_words,
+    margin_call,
     market_rows,
     protection,
     rebuilt,
@@ -70,6 +71,7 @@ from services.domain.store_events import StoreRebuilt
 from services.domain.venue_events import (
     DeadManReport,
     InstrumentsListed,
+    MarginCalled,
     RequestFailed,
     VenueClock,
     VenueFacts,
@@ -108,6 +110,7 @@ class Desk:
             VenueFacts: self._facts,
             VenueClock: self._clock,
             InstrumentsListed: self._listed,
+            MarginCalled: self._margin_called,
             DeadManReport: self._dead_man,
             RequestFailed: self._request_failed,
             OrderAccepted: self._order,
@@ -231,6 +234,10 @@ class Desk:
     def _listed(self, event: InstrumentsListed) -> None:
         if not self._stranger(event.venue):
             venue_words.on_listed(self.core, event)
+
+    def _margin_called(self, event: MarginCalled) -> None:
+        if not self._stranger(event.venue):
+            margin_call.on_call(self.core, event)
 
     def _clock(self, event: VenueClock) -> None:
         if not self._stranger(event.venue):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from services.desk import margin_call
 from services.desk.core import SECOND, DeskCore
 from services.desk.submit import Submitter
 from services.domain.enums import OrderType, PairState, Purpose, Severity, Side, TimeInForce, TradingState
@@ -37,6 +38,7 @@ def climb(
     # A distance beyond both levels says nothing here.
     near = max(gate.min_joint_distance, gate.reducing_joint_distance)
     for venue, margin in margins.items():
+        margin_call.watch(core, venue, margin)
         if not margin.anything_open and venue not in core.state.ladder.steps:
             continue
         answer = core.ladder.evaluate(

@@ -87,6 +87,8 @@ class VenueDesk(Struct):
     dead_man: DeadManReport | None = None
     """Its last word on its dead-man's switch."""
     beat: Beat = field(default_factory=Beat)
+    margin_call: int | None = None
+    """When it called for margin last, until that is over."""
     clock_offset_ms: int | None = None
     """Its clock less ours, where it has one of its own; None = not measured."""
     clock_off_ts: int | None = None

@@ -39,6 +39,15 @@ class InstrumentsListed(Struct, frozen=True, tag="instruments", kw_only=True):
     ts: int
 
 
+class MarginCalled(Struct, frozen=True, tag="margin_call", kw_only=True):
+    """The venue warns that it will liquidate: its own margin figure, whatever ours says."""
+
+    venue: str
+    instruments: tuple[str, ...]
+    """Those that it names and that are ours; may be empty."""
+    ts: int
+
+
 class VenueClock(Struct, frozen=True, tag="venue_clock", kw_only=True):
     """How far the venue's clock is from ours, as the driver has measured it. Told when it has changed."""
 
@@ -77,5 +86,5 @@ class RequestFailed(Struct, frozen=True, tag="request_failed", kw_only=True):
     ts: int
 
 
-VenueWord = VenueFacts | VenueClock | InstrumentsListed | DeadManReport | RequestFailed
+VenueWord = VenueFacts | VenueClock | InstrumentsListed | MarginCalled | DeadManReport | RequestFailed
 """All of them."""

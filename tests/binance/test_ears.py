@@ -176,6 +176,9 @@ class Noted:
     def account_frame(self, frame: frames.AccountFrame) -> None:
         self.calls.append("account")
 
+    def margin_called(self, symbols: tuple[str, ...]) -> None:
+        self.calls.append(f"called {symbols}")
+
     def changed(self, text: str) -> None:
         self.calls.append("changed")
 
@@ -190,9 +193,11 @@ def test_private_words_are_booked_named_or_renew() -> None:
     assert (noted.calls, ears.passed) == ([], {"TRADE_LITE": 1})
     ears.heard('{"e":"ACCOUNT_CONFIG_UPDATE","E":1,"ac":{"s":"A","l":50}}')
     assert noted.calls == ["changed"]
-    ears.heard('{"e":"MARGIN_CALL","E":1,"cw":"3","p":[]}')
+    ears.heard('{"e":"MARGIN_CALL","E":1,"cw":"3","p":[{"s":"BTCUSDT","pa":"1","mm":"NaN"}]}')
+    ears.heard('{"e":"MARGIN_CALL","E":1,"p":[{"q":7}]}')
+    assert noted.calls[1:] == ["called ('BTCUSDT',)", "called ()"], "a warning counts whatever is in it"
     ears.heard('{"e":"NEW_THING","E":1}')
-    assert [text.partition(":")[0] for text in troubles] == ["margin call", "NEW_THING"]
+    assert [text.partition(":")[0] for text in troubles] == ["NEW_THING"]
     for text in (
         '{"e":"ORDER_TRADE_UPDATE","E":1,"T":1,"o":{"s":"A"}}',
         '{"e":"ACCOUNT_UPDATE","E":1,"a":{"m":"ORDER","B":[{"a":"X","wb":"NaN","bc":"1"}]}}',

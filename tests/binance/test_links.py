@@ -15,7 +15,7 @@ from services.domain.events import (
     OrderAccepted,
     VenueLink,
 )
-from services.domain.venue_events import DeadManReport, RequestFailed
+from services.domain.venue_events import DeadManReport, MarginCalled, RequestFailed
 from services.runtime.clock import boot_s
 from services.venues.binance import market
 from services.venues.binance.build import build_binance
@@ -199,3 +199,14 @@ async def test_a_quiet_quote_is_asked_for_and_a_stream_that_has_stopped_is_made_
         async with asyncio.timeout(5):
             while server.paths.count("/public/ws") == doors:
                 await asyncio.sleep(0.01)
+
+
+async def test_a_call_for_margin_reaches_the_desk_with_the_instruments_that_are_ours() -> None:
+    async with trading() as (server, _, heard):
+        await heard.until(VenueLink, lambda link: link.up)
+        rows = [
+            {"s": name, "ps": "BOTH", "pa": "1", "mt": "CROSSED"}
+            for name in ("BTCUSDT", "XRPUSDT", "BTCUSDT")
+        ]
+        await server.tell("private", {"e": "MARGIN_CALL", "E": 1, "cw": "3.1", "p": rows})
+        assert (await heard.until(MarginCalled)).instruments == ("BTCUSDT.binance",)

@@ -55,6 +55,9 @@ class Booked:
     def account_frame(self, frame: frames.AccountFrame) -> None:
         self.accounts.append(frame)
 
+    def margin_called(self, symbols: tuple[str, ...]) -> None:
+        raise AssertionError("nobody was called for margin in these recordings")
+
     def changed(self, text: str) -> None:
         raise AssertionError(text)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
-from services.domain.events import MarketFrame, OrderRejected
-from services.domain.venue_events import InstrumentsListed
+import pytest
+from msgspec.structs import replace
+
+from services.domain.events import AccountReport, MarketFrame, OrderRejected, VenueLink
+from services.domain.venue_events import DeadManReport, InstrumentsListed, RequestFailed
 from services.venues.binance.spot.feed import SpotFeed
-from services.venues.relisting import relisted
+from services.venues.relisting import AGAIN_S, EVERY_S, Rounds, relisted
+from services.venues.wire.errors import ErrorKind, WireError
 from tests.binance.samples import order
-from tests.binance.server import FakeBinance, filters, now_ms, symbol_row, trading
+from tests.binance.server import PATIENCE_S, FakeBinance, filters, now_ms, symbol_row, trading
 from tests.binance.spot_server import FakeSpot
 from tests.binance.spot_server import symbol_row as spot_row
 from tests.binance.spot_server import trading as spot_trading
@@ -76,3 +81,149 @@ async def test_an_end_that_was_told_stays_the_end() -> None:
         assert relisted({plain.symbol: spec}, {plain.symbol: None}, 90) == {}
         early = relisted({plain.symbol: spec}, {plain.symbol: None}, 40)
         assert early[plain.symbol].delisting_ts == 40, "it is closed now, whatever was announced"
+
+
+def brackets(initial: int, ratio: object = 0.02) -> list[dict[str, object]]:
+    row = {"bracket": 1, "initialLeverage": initial, "notionalCap": 5000, "notionalFloor": 0,
+           "maintMarginRatio": ratio, "cum": 0.0}  # fmt: skip
+    return [{"symbol": "BTCUSDT", "brackets": [row]}]
+
+
+def fees(maker: str, taker: str) -> dict[str, str]:
+    return {"symbol": "BTCUSDT", "makerCommissionRate": maker, "takerCommissionRate": taker}
+
+
+async def test_fees_brackets_and_leverage_are_asked_for_each_hour_and_hold_at_once() -> None:
+    server = FakeBinance()
+    async with trading(server) as (_, venue, heard):
+        (plain,) = venue.instruments()
+        server.say("GET /fapi/v1/commissionRate", fees("0.0003", "0.0009"))
+        server.say("GET /fapi/v1/leverageBracket", brackets(4))
+        await venue.relist(whole=False)
+        assert venue.instruments() == (plain,), "the list alone"
+        await venue.relist()
+        (spec,) = heard.of(InstrumentsListed)[-1].instruments
+        assert (spec.maker_fee, spec.taker_fee) == (D("0.0003"), D("0.0009"))
+        assert [(tier.cap, tier.initial, tier.maintenance) for tier in spec.tiers] == [
+            (5000, D("0.25"), D("0.02")), (None, 1, 1),
+        ]  # fmt: skip
+        # What is not answered stays as it was, and the list is told all the same.
+        server.say("GET /fapi/v1/leverageBracket", {"code": -1001, "msg": "Internal error"}, 500)
+        ends = now_ms() + 30 * HOUR_MS
+        server.say(
+            "GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": [symbol_row(deliveryDate=ends)]}
+        )
+        with pytest.raises(WireError):
+            await venue.relist()
+        assert venue.instruments() == (replace(spec, delisting_ts=ends * 1_000_000),)
+        assert not venue._account().refuses
+
+
+@pytest.mark.parametrize("odd", ["brackets", "missing", "fees", "leverage"])
+async def test_terms_that_are_unknown_now_keep_out_what_is_new_and_the_old_ones_judge_what_is_held(
+    odd: str,
+) -> None:
+    server = FakeBinance()
+    async with trading(server) as (_, venue, _):
+        (plain,) = venue.instruments()
+        match odd:
+            case "brackets":
+                server.say("GET /fapi/v1/leverageBracket", brackets(4, 1.5))
+            case "missing":
+                server.say("GET /fapi/v1/leverageBracket", [])
+            case "fees":
+                server.say("GET /fapi/v1/commissionRate", fees("0.0003", "0.9"))
+            case _:
+                server.say("GET /fapi/v1/symbolConfig", [])
+        await venue.relist()
+        (spec,) = venue.instruments()
+        assert (spec.taker_fee, spec.tiers, spec.delisting_ts) == (None, plain.tiers, None)
+        assert bool(venue._account().refuses) is (odd == "leverage")
+
+
+async def test_a_mode_that_was_changed_by_somebody_is_found_within_the_hour() -> None:
+    server = FakeBinance()
+    async with trading(server) as (_, venue, heard):
+        await heard.until(MarketFrame, lambda frame: frame.marks)
+        config = {"canTrade": True, "dualSidePosition": True, "multiAssetsMargin": True}
+        server.say("GET /fapi/v1/accountConfig", config)
+        await venue.relist()
+        venue.submit(0, order())
+        told = (await heard.until(OrderRejected)).reason
+        assert "hedge mode" in told
+        assert "multi-assets mode" in told
+
+
+async def test_fees_of_spot_are_asked_for_each_hour_too() -> None:
+    server = FakeSpot()
+    async with spot_trading(server) as (_, venue, heard):
+        status, headers, body = server.routes["GET /api/v3/account"]  # type: ignore[misc]
+        rates = {"maker": "0.002", "taker": "0.003", "buyer": "0", "seller": "0"}
+        server.routes["GET /api/v3/account"] = (status, headers, {**body, "commissionRates": rates})
+        await venue.relist()
+        (spec,) = heard.of(InstrumentsListed)[-1].instruments
+        assert (spec.maker_fee, spec.taker_fee) == (D("0.002"), D("0.003"))
+        rates["taker"] = "0.9"
+        await venue.relist()
+        (spec,) = venue.instruments()
+        assert (spec.maker_fee, spec.taker_fee, spec.delisting_ts) == (None, None, None)
+
+
+async def test_a_symbol_that_has_gone_is_neither_waited_for_nor_keeps_the_account_from_being_read() -> None:
+    server = FakeBinance()
+    async with trading(server) as (_, venue, heard):
+        await heard.until(VenueLink, lambda link: link.up)
+        market, unknown = venue._ears["market"], (400, {}, {"code": -1121, "msg": "Invalid symbol."})
+        server.routes["GET /fapi/v1/userTrades"] = unknown
+        venue.read_account(0, "early", 0)
+        assert (await heard.until(RequestFailed)).what == "read", "one that is open has its trades told"
+        server.say("GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": []})
+        late = float("1e12")
+        assert market.silent(late) == "btcusdt@markPrice@1s"
+        # Its marks end with it: the connection that is lost by their silence makes the list be read.
+        await server.cut("market")
+        await heard.until(InstrumentsListed)
+        await heard.until(VenueLink, lambda link: not link.up)
+        assert market.silent(late) == "!assetIndex@arr", "the others are still waited for"
+        market.greeting()
+        market._asked.clear()
+        assert market.ready(), "up without it"
+        venue.read_account(0, "whole", 0)
+        assert (await heard.until(AccountReport)).fills == ()
+        server.say("POST /fapi/v1/countdownCancelAll", {"code": -1121, "msg": "Invalid symbol."}, 400)
+        venue.dead_man(0, 60_000)
+        assert (await heard.until(DeadManReport)).armed, "nothing of ours can rest there"
+
+
+async def test_a_round_is_whole_each_hour_bare_after_a_hint_and_soon_again_when_it_failed() -> None:
+    looks: list[bool] = []
+    now, fails = 0.0, False
+    looked = asyncio.Event()
+
+    async def look(whole: bool) -> None:
+        looks.append(whole)
+        looked.set()
+        if fails:
+            raise WireError(ErrorKind.UNAVAILABLE, "down")
+
+    async def hinted() -> bool:
+        looked.clear()
+        rounds.hint()
+        await asyncio.wait_for(looked.wait(), PATIENCE_S)
+        return looks[-1]
+
+    troubles: list[str] = []
+    rounds = Rounds(look, troubles.append, clock=lambda: now, rest_s=0.0)
+    running = asyncio.create_task(rounds.run())
+    assert not await hinted()
+    now, fails = EVERY_S, True
+    assert await hinted()
+    now += AGAIN_S - 1
+    assert not await hinted(), "and what fails on the way puts nothing off"
+    now, fails = now + 1, False
+    assert await hinted()
+    assert not await hinted()
+    assert len(troubles) == 2
+    rounds.stop()
+    await asyncio.wait_for(running, PATIENCE_S)
+    assert len(looks) == 5

@@ -116,3 +116,23 @@ def test_the_fee_tier_changes_mid_pair() -> None:
     assert exits
     for row in exits:
         assert abs(row.fee - row.size * row.price * D("0.005")) < D("1e-8")
+
+
+def test_a_fee_that_is_unknown_now_keeps_out_what_is_new_and_lets_out_what_is_held() -> None:
+    """As where only makers are let in, or a venue's brackets cannot be read any more."""
+    world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [PairState.HEDGED]).run(5)
+    unknown = tuple(
+        replace(spec, taker_fee=None)
+        for spec in world.desk.core.instruments.values()
+        if spec.venue == "alpha"
+    )
+    world.machine.feed(InstrumentsListed(venue="alpha", instruments=unknown, ts=world.now))
+    world.run(10)
+    assert world.pair_states() == [PairState.HEDGED], "nothing is closed for it"
+    refused = world.answer("buy", symbol="ETH-USDT-PERP.alpha", size="0.01")
+    assert not refused.ok
+    assert "taker fee" in refused.text
+    world.command("pair close", id=world.desk.core.pairs.live()[0].id)
+    world.until(lambda w: w.pair_states() == [], 60).run(5)
+    assert all(size == 0 for size in world.positions().values())
+    world.books_agree()

@@ -40,6 +40,9 @@ class _Booked:
         sane([balance.wb for balance in frame.a.B])
         sane([(row.pa, row.ep) for row in frame.a.P])
 
+    def margin_called(self, symbols: tuple[str, ...]) -> None:
+        sane(symbols)
+
     def changed(self, text: str) -> None:
         sane(text)
 
@@ -150,6 +153,7 @@ PRIVATE_SEEDS: tuple[bytes, ...] = (
     b'{"e":"ALGO_UPDATE","E":1700000000000,"T":1700000000000,"o":{"caid":"ours","aid":88,"at":"CONDITIONAL",'
     b'"o":"STOP_MARKET","s":"BTCUSDT","S":"SELL","q":"0.010","X":"NEW","tp":"4000.5","p":"0","ai":""}}',
     b'{"e":"listenKeyExpired","E":1}',
+    b'{"e":"MARGIN_CALL","E":1,"cw":"3","p":[{"s":"BTCUSDT","ps":"BOTH","pa":"1","mt":"CROSSED","mm":"1.6"}]}',
     b'{"e":"TRADE_LITE","E":1700000000000,"s":"BTCUSDT","q":"0.001","p":"0","m":false,"c":"x","S":"BUY",'
     b'"L":"5000.5","l":"0.001","t":1,"i":2,"T":1700000000000}',
 )

@@ -131,6 +131,14 @@ class AccountFrame(Struct, frozen=True):
     a: AccountFields
 
 
+class CalledPosition(Struct, frozen=True):
+    s: str
+
+
+class MarginCallFrame(Struct, frozen=True):
+    p: list[CalledPosition] = []
+
+
 class Candle(Struct, frozen=True):
     t: int
     T: int
@@ -158,4 +166,5 @@ ASSET_INDEX = msgspec.json.Decoder(AssetIndexFrame)
 ORDER = msgspec.json.Decoder(OrderFrame)
 ALGO = msgspec.json.Decoder(AlgoFrame)
 ACCOUNT = msgspec.json.Decoder(AccountFrame)
+MARGIN_CALL = msgspec.json.Decoder(MarginCallFrame)
 CANDLE = msgspec.json.Decoder(CandleFrame)

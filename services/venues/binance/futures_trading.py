@@ -10,7 +10,7 @@ from typing import Any
 from services.domain.events import Event, OrderReport
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
-from services.domain.venue_events import DeadManReport
+from services.domain.venue_events import DeadManReport, MarginCalled
 from services.venues.binance import errors, frames, parse
 from services.venues.binance import schemas as wire
 from services.venues.binance.api import (
@@ -167,6 +167,11 @@ class FuturesTrading(Trading):
         for row in frame.a.P:
             if row.ps != "BOTH" and row.pa:
                 self.refuse(f"the account is in hedge mode: a {row.ps} position in {row.s}")
+
+    def margin_called(self, symbols: tuple[str, ...]) -> None:
+        ours = [self._by_symbol[name].id for name in dict.fromkeys(symbols) if name in self._by_symbol]
+        self._trouble("margin call: the venue warns of liquidation")
+        self._tell(MarginCalled(venue=self._venue, instruments=tuple(ours), ts=self._wall()))
 
     def changed(self, text: str) -> None:
         self.frames += 1

@@ -13,6 +13,7 @@ from services.runtime.clock import boot_s
 from services.venues.binance import frames
 from services.venues.binance.ears import Ears
 from services.venues.binance.parse import ParseError
+from services.venues.wire.errors import UNREADABLE
 from services.venues.wire.numbers import wire_count, wire_decimal
 from services.venues.wire.stream import Renew
 
@@ -28,8 +29,19 @@ class Private(Protocol):
 
     def account_frame(self, frame: frames.AccountFrame) -> None: ...
 
+    def margin_called(self, symbols: tuple[str, ...]) -> None:
+        """The venue warns of liquidation; `symbols` as far as it names them."""
+
     def changed(self, text: str) -> None:
         """The account's configuration changed."""
+
+
+def _named(body: bytes) -> tuple[str, ...]:
+    """A warning counts whatever is in it."""
+    try:
+        return tuple(row.s for row in frames.MARGIN_CALL.decode(body).p)
+    except UNREADABLE:
+        return ()
 
 
 class PrivateEars(Ears):
@@ -63,7 +75,7 @@ class PrivateEars(Ears):
             case "listenKeyExpired":
                 raise Renew("the listen key has expired")
             case "MARGIN_CALL":
-                self._trouble("margin call: the venue warns of liquidation")
+                self._private.margin_called(_named(body))
             case "ACCOUNT_CONFIG_UPDATE":
                 self._private.changed(body[:200].decode("utf-8", "replace"))
             case "TRADE_LITE":
