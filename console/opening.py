@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from functools import partial
 
 from console.client import Client
 from console.hangup import end_with
@@ -32,12 +31,13 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
         found = find_or_spawn(options, layout)
         starting = found if isinstance(found, Starting) else None
     gc.disable()  # what is imported stays: a walk over it again and again only delays the first frame
-    from console import memory as kept
     from console.app import make_app
+    from console.memory import Kept
     from screens.ui import UiSettings
 
     chosen = read_ui(layout)
-    memory = kept.load(layout)
+    kept = Kept(layout)
+    memory = kept.memory
     ui = UiSettings(
         theme=chosen.theme,
         folder=str(config_path().parent / "themes"),
@@ -51,7 +51,7 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
         profile=options.profile,
     )
     link = SocketLink(layout, options, starting=starting, read_only=read_only)
-    app = make_app(link, ui, memory=memory, save=partial(kept.save, layout))
+    app = make_app(link, ui, memory=memory, save=kept.save)
     link.on_failure = app.exit
     if not options.debug:
         # Textual prints a fault of the screen as a traceback; people get the one line of `cli.guarded`.

@@ -116,6 +116,7 @@ class Asking(Prompt, inherit_bindings=False):
             dialog.again = self._keys_of("flatten")
         self.mounting = self.mount(dialog)
         self.refresh(layout=True)
+        self.draw_command()
         self.draw_dialog()
         self.refocus()
 
@@ -133,6 +134,7 @@ class Asking(Prompt, inherit_bindings=False):
         self.need_desk(False)
         self.refresh(layout=True)
         self.refocus()
+        self.draw_command()
 
     def open(self, make: Callable[[Paint, Callable[[], float]], Dialog]) -> None:
         """What a room opens."""

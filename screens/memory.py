@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+HISTORY = 200
+"""Lines of the `:` line that are kept."""
+
 
 class Memory(Struct, kw_only=True):
     hidden: dict[str, list[str]] = {}

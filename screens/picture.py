@@ -10,6 +10,7 @@ from msgspec import structs
 from screens import format as f
 from screens.dialogs import Dialog
 from screens.draw.answers import SILENT_AFTER, answers
+from screens.draw.title import title
 from screens.frame import INSET, Row
 from screens.ink import Line, Span, wrap
 from screens.keys import Key
@@ -18,6 +19,7 @@ from screens.paint import Paint
 from screens.places import Rects
 from screens.room import Look
 from screens.stage import Stage
+from screens.widgets.commandline import spoken
 from screens.widgets.footer import Below
 from screens.widgets.grid import LineGrid
 from screens.widgets.panes import Pane
@@ -25,7 +27,6 @@ from services.domain.enums import TradingState
 
 WRITES = frozenset({"halt", "flatten", "resume", "pause", "ack", "ticket", "pair_ticket", "cancel"})
 """Keys that send something: grey on a read-only console."""
-
 
 FIRST = 3
 """Of a footer: as long as `:`, help and quit."""
@@ -40,6 +41,8 @@ class Picture(Stage, inherit_bindings=False):
     _alarms: tuple[int, int] | None = None  # how many were open, and since when the youngest
     _raised = 0
     """Rows that the typed line stands higher than without a long sentence below it."""
+    _spoken = 0
+    """Rows that an answer takes above the line's own one, to be read whole."""
     _entitled = ""
     """What the title says."""
 
@@ -103,23 +106,14 @@ class Picture(Stage, inherit_bindings=False):
         self.strip_bar.alarm_opened()
 
     def _entitle(self) -> None:
-        """The terminal's title: what a person sees of us in a row of windows. Written when it changes."""
-        strip = self.strip
+        """The terminal's title. Written when it changes."""
         if self.titled is None:
             return
-        if strip is None or not self.trusted:
-            lost = self.link.state != "connected" or self.link.silence() >= SILENT_AFTER
-            old = "? desk stands" if self.stood else "? old figures"
-            said = "? no engine" if strip is None else "? engine silent" if lost else old
-        else:
-            alarms = strip.open_alarms
-            count = f", {alarms} alarm{'s' if alarms > 1 else ''}" if alarms else ""
-            said = f"{strip.trading_state.value}{count}"
-            said = f"! {said}" if alarms or strip.trading_state is TradingState.HALTED else said
-        title = f"{said} - stableconsole {f.clean(self.ui.profile)}"
-        if title != self._entitled:
-            self._entitled = title
-            self.titled(title)
+        lost = self.link.state != "connected" or self.link.silence() >= SILENT_AFTER
+        said = title(self.strip, self.ui.profile, trusted=self.trusted, lost=lost, stood=bool(self.stood))
+        if said != self._entitled:
+            self._entitled = said
+            self.titled(said)
 
     def draw_keys(self) -> None:
         """The keys that do something where the cursor stands; while a command is typed, its help."""
@@ -230,9 +224,12 @@ class Picture(Stage, inherit_bindings=False):
     def draw_command(self) -> None:
         width = self.plan.width
         prompt = {":": ":", "/": "/", "ask": self.prompt}.get(self.field_mode, "")
-        said = self.hint if prompt else self.said
-        needle = self.contents.needles.get(self.active, "")
-        self.command_line.draw(width, prompt, self._field_width(), said, needle)
+        said, needle = self.hint if prompt else self.said, self.contents.needles.get(self.active, "")
+        rows = 1 if prompt or self.dialog is not None else spoken(said, width, self.plan.body.height)
+        if rows - 1 != self._spoken:
+            self._spoken = rows - 1
+            self.refresh(layout=True)
+        self.command_line.draw(width, prompt, self._field_width(), said, needle, rows)
 
     prompt = ""
     """What an `ask` field stands behind."""
@@ -282,6 +279,9 @@ class Picture(Stage, inherit_bindings=False):
             command, footer = rects["command"], rects["footer"]
             rects["command"] = command._replace(y=command.y - self._raised)
             rects["footer"] = footer._replace(y=footer.y - self._raised, height=footer.height + self._raised)
+        elif self._spoken:
+            command = rects["command"]
+            rects["command"] = command._replace(y=command.y - self._spoken, height=1 + self._spoken)
         if self.dialog is not None:
             rects["dialog"] = self._dialog_rect(self.dialog)
         if self.field is not None:

@@ -8,12 +8,11 @@ from types import MappingProxyType
 
 from screens import known, typed
 from screens.layout import SizeClass
+from screens.memory import HISTORY
 from screens.picture import Picture
 from screens.widgets.footer import Below
 from services.protocol.grammar import complete
 
-HISTORY = 200
-"""Lines kept."""
 STANDS_S = 20
 WARNS_S = 60
 """How long a word, and a refusal, stands."""

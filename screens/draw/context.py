@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from msgspec import Struct
 
@@ -30,6 +31,18 @@ class Context(Struct, frozen=True):
     """The limit nearest to binding, as the answer bar names it."""
     naked_is_late: bool = True
     """Something is naked beyond its time-out."""
+
+    distance_limit: Decimal | None = None
+    """Joint distance to liquidation below which entries are refused, as the engine has it set; None = not
+    told yet."""
+    distance_reducing: Decimal | None = None
+    """… and below which an account is REDUCING."""
+
+    def near(self, away: Decimal) -> str:
+        """`ok`, `warn` or `alarm`: how near liquidation is. An account whose limits are not told is near."""
+        if self.distance_limit is None or self.distance_reducing is None:
+            return "warn"
+        return "alarm" if away < self.distance_reducing else "warn" if away < self.distance_limit else "ok"
 
     def no_match(self, what: str) -> str:
         return f"No {what} matches {self.needle}. / and then esc shows all."

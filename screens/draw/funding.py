@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import lru_cache, partial
+from typing import Any
 
 from msgspec import structs
 
 from screens import format as f
 from screens.draw import cross
 from screens.draw.context import Context
-from screens.draw.order import settled
+from screens.draw.order import last, settled
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
 from screens.table import Cells, Column, Fit, Measured, Remembered, fit, header, row, visible
@@ -161,8 +162,8 @@ def _summary(view: DeskView) -> tuple[Spans, ...]:
     )
 
 
-def _by(sort: str, r: FundingRowView) -> tuple[bool, str, Decimal]:
-    return (r.rank is None, r.group if sort == "group" else "", -(r.spread or Decimal(0)))
+def _by(sort: str, r: FundingRowView) -> tuple[Any, ...]:
+    return (r.rank is None, r.group if sort == "group" else "", last([r.spread], lambda one: -one[0]))
 
 
 def _ordered(rows: list[FundingRowView], context: Context, order: Sequence[str]) -> list[FundingRowView]:

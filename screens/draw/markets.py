@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Any
 
 from screens import format as f
 from screens.draw import plots
 from screens.draw.context import Context
-from screens.draw.order import settled
+from screens.draw.order import last, settled
 from screens.draw.positions import age_span
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, first_that_fits, flow, wrap
@@ -48,11 +49,10 @@ NAMES = {
 DROP = ("note", "index", "settles", "per", "spread", "held", "basis", "bid", "ask")
 SORTS = ("", "funding", "basis", "spread")
 EMPTY = "No instruments yet. They appear once a venue has told its list."
-_FAR = Decimal(-(10**9))
-_KEYS: dict[str, Callable[[MarketRow], float]] = {
-    "funding": lambda r: -float(r.rate if r.rate is not None else _FAR),
-    "basis": lambda r: -abs(r.basis_bps) if r.basis_bps is not None else 1e9,
-    "spread": lambda r: r.spread_bps if r.spread_bps is not None else 1e9,
+_KEYS: dict[str, Callable[[MarketRow], Any]] = {
+    "funding": lambda r: last([r.rate], lambda one: -one[0]),
+    "basis": lambda r: last([r.basis_bps], lambda one: -abs(one[0])),
+    "spread": lambda r: last([r.spread_bps], lambda one: one[0]),
 }
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Any
 
 from screens import format as f
 from screens.draw.context import Context
+from screens.draw.order import last
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
 from screens.table import Column, fit, header, row, visible
@@ -60,10 +62,15 @@ EMPTY = {
     "fills": "No fill yet. Each trade on our orders comes here.",
 }
 _TITLES = {"working": "Working", "recent": "Ended", "fills": "Fills"}
-_KEYS: dict[str, Callable[[OrderRow], tuple[str, Decimal]]] = {
-    "instrument": lambda r: (r.instrument, Decimal(0)),
-    "size": lambda r: ("", -r.quantity * (r.price or Decimal(0))),
+_KEYS: dict[str, Callable[[OrderRow], Any]] = {
+    "instrument": lambda r: r.instrument,
+    "size": lambda r: last([_priced(r)], lambda one: -r.quantity * one[0]),
 }
+
+
+def _priced(r: OrderRow) -> Decimal | None:
+    """Of a market order what it was filled at, else what releases it."""
+    return next((price for price in (r.price, r.avg_price, r.trigger) if price is not None), None)
 
 
 def orders(view: OrdersView, pane: str, width: int, context: Context) -> Content:

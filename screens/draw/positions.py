@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Any
 
 from screens import format as f
 from screens.draw.context import Context
-from screens.draw.order import settled
+from screens.draw.order import last, settled
 from screens.draw.pairs import pair_facts, pair_line, share_of, signed
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
@@ -49,11 +50,10 @@ NAMES = {
 }
 """Columns that may be hidden; the others say what is at stake."""
 SORTS = ("", "uPnL", "size", "age")
-_ZERO = Decimal(0)
-_SORT_KEYS: dict[str, Callable[[Sequence[PositionView]], Decimal]] = {
-    "uPnL": lambda legs: -sum((leg.upnl or _ZERO for leg in legs), _ZERO),
-    "size": lambda legs: -max((leg.notional or _ZERO for leg in legs), default=_ZERO),
-    "age": lambda legs: -Decimal(max((leg.age_ms or 0 for leg in legs), default=0)),
+_SORT_KEYS: dict[str, Callable[[Sequence[PositionView]], Any]] = {
+    "uPnL": lambda legs: last([leg.upnl for leg in legs], lambda all_of: -sum(all_of, Decimal(0))),
+    "size": lambda legs: last([leg.notional for leg in legs], lambda all_of: -max(all_of)),
+    "age": lambda legs: last([leg.age_ms for leg in legs], lambda all_of: -max(all_of)),
 }
 EMPTY = "Strategies open pairs when one passes every check; 2 looks at markets, o opens a ticket."
 
@@ -134,8 +134,8 @@ def _cells(p: PositionView, context: Context) -> dict[str, Sequence[Spans]]:
         "funding": tuple((span,) for span in signed(p.funding)),
         "lev": ((_maybe(p.leverage, f.times, "text"),),),
         "liq": ((_liquidation_price(p, stale),),),
-        "away": ((_away(p, stale),),),
-        "gauge": _gauge(p, stale),
+        "away": ((_away(p, stale, context),),),
+        "gauge": _gauge(p, stale, context),
         "stop": _stop(p),
         "strategy": (
             (Span("foreign" if p.foreign else f.clean(p.strategy), "warn" if p.foreign else "muted"),),
@@ -183,33 +183,21 @@ def _liquidation_price(p: PositionView, stale: bool) -> Span:
     return Span(f.on_grid(p.liquidation_price, p.price_increment), "text")
 
 
-def _away(p: PositionView, stale: bool) -> Span:
+def _away(p: PositionView, stale: bool, context: Context) -> Span:
     if stale:
         return Span(f.UNKNOWN, "muted")
     if p.liquidation_away is None:
         return Span(g.NONE, "muted")
-    ink = (
-        "*alarm"
-        if p.liquidation_away < Decimal("0.08")
-        else "warn"
-        if p.liquidation_away < Decimal("0.15")
-        else "text"
-    )
+    ink = {"alarm": "*alarm", "warn": "warn", "ok": "text"}[context.near(p.liquidation_away)]
     return Span(f.percent(p.liquidation_away), ink)
 
 
-def _gauge(p: PositionView, stale: bool) -> Sequence[Spans]:
+def _gauge(p: PositionView, stale: bool, context: Context) -> Sequence[Spans]:
     """Distance used up: longer is worse."""
     if stale or p.liquidation_away is None:
         return ((),)
     used = max(Decimal(0), 1 - p.liquidation_away)
-    ink = (
-        "alarm_bar"
-        if p.liquidation_away < Decimal("0.08")
-        else "warn_bar"
-        if p.liquidation_away < Decimal("0.15")
-        else "ok_bar"
-    )
+    ink = f"{context.near(p.liquidation_away)}_bar"
     out = []
     for width in (8, 7):
         fill, track = f.bar(used, width)

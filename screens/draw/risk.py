@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from screens import format as f
 from screens.draw.context import Context
+from screens.draw.order import last
 from screens.draw.risk_tables import accounts, breakers, collateral, denied, stress, tables
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, wrap
@@ -71,7 +72,7 @@ def draw(view: DeskView, width: int, height: int, context: Context, order: Seque
     room = height - 1 - len(left)
     if room >= 3:
         left += [(line, "") for line in [Line(), *denied(risk, own)][:room]]
-    right = tables(view, TABLES_WIDTH)
+    right = tables(view, TABLES_WIDTH, context)
     content.head = [_beside(head, right[0] if right else Line(), own)]
     tail = right[1 : max(height, len(left) + 1)]
     for at in range(max(len(left), len(tail))):
@@ -86,7 +87,9 @@ def _beside(left: Line, right: Line, own: int) -> Line:
 
 def natural(view: DeskView) -> list[str]:
     """The keys by tightness: what `order` follows once rows may move."""
-    limits = sorted(view.risk.limits, key=lambda one: (_RANK.get(one.level, 4), -(one.used or Decimal(0))))
+    limits = sorted(
+        view.risk.limits, key=lambda one: (_RANK.get(one.level, 4), last([one.used], lambda used: -used[0]))
+    )
     return [one.name for one in limits]
 
 
@@ -220,11 +223,12 @@ def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]
         ]
     if width >= 112:
         # The stress cases last: where the rows end there is screen 8 for them.
-        half = [*collateral(view.risk, 54), Line(), *accounts(view.risk, 54), Line(), *denied(view.risk, 54)]
+        half = [*collateral(view.risk, 54), Line(), *accounts(view.risk, 54, context), Line()]
+        half += denied(view.risk, 54)
         other = [*breakers(view.risk, width - 58), Line(), *stress(view.risk, width - 58)]
         for at in range(max(len(half), len(other))):
             a = half[at] if at < len(half) else Line()
             b = other[at] if at < len(other) else Line()
             lines.append(Line(a.fitted(54).spans).add(" ").add("│", "border").add(" ").extend(b.spans))
         return lines
-    return [*lines, *tables(view, width), Line(), *denied(view.risk, width)]
+    return [*lines, *tables(view, width, context), Line(), *denied(view.risk, width)]

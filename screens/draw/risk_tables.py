@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from screens import format as f
+from screens.draw.context import Context
 from screens.ink import Line, Span, Spans, flow
 from screens.table import Column, fit, header, row
 from services.views.desk import DeskView, RiskView
@@ -23,12 +24,12 @@ def denied(risk: RiskView, width: int) -> list[Line]:
     return lines
 
 
-def tables(view: DeskView, width: int) -> list[Line]:
+def tables(view: DeskView, width: int, context: Context) -> list[Line]:
     """Collateral, accounts, breaker and stress, one below the other."""
     lines: list[Line] = []
     for part in (
         collateral(view.risk, width),
-        accounts(view.risk, width),
+        accounts(view.risk, width, context),
         breakers(view.risk, width),
         stress(view.risk, width),
     ):
@@ -112,7 +113,7 @@ def collateral(risk: RiskView, width: int) -> list[Line]:
     return _table(columns, rows, width, ("weight", "index"))
 
 
-def accounts(risk: RiskView, width: int) -> list[Line]:
+def accounts(risk: RiskView, width: int, context: Context) -> list[Line]:
     columns = (
         Column("venue", "Account", 8),
         Column("c", "C $", 9, right=True),
@@ -143,8 +144,7 @@ def accounts(risk: RiskView, width: int) -> list[Line]:
             if a.stale or a.joint_distance is None:
                 cells["bar"] = ((Span(f.UNKNOWN if a.stale else g.NONE, "warn" if a.stale else "muted"),),)
             else:
-                near = a.joint_distance < Decimal("0.15")
-                ink = "alarm_bar" if a.joint_distance < Decimal("0.08") else "warn_bar" if near else "ok_bar"
+                ink = f"{context.near(a.joint_distance)}_bar"
                 cells["bar"] = [
                     (
                         Span(f.bar(1 - a.joint_distance, w)[0], ink),

@@ -14,17 +14,37 @@ from textual.message import Message
 from textual.widgets import Input
 
 from screens import format as f
-from screens.ink import Line, Span, measure
+from screens.ink import Line, Span, broken, measure
 from screens.widgets.grid import LineGrid
 from themes import glyphs as g
 
 Said = tuple[str, str]
 """(text, ink) of an answer or a hint."""
+SPOKEN_ROWS = 8
+"""That an answer takes at most: so much need the longest refusals in 40 cells."""
+_MARGIN = 3
+"""Before the text of an answer of its own rows; one cell stays behind it."""
+
+
+def spoken(said: Said | None, width: int, body: int) -> int:
+    """Rows that an answer needs to be read whole; what it says to do is at its end. `body`: rows of the
+    panes, which it lies over while it stands.
+    """
+    if said is None or len(said[0]) <= width - _MARGIN - 1:
+        return 1
+    return min(len(broken(said[0], width - _MARGIN - 1)), SPOKEN_ROWS, max(1, body - 2))
 
 
 class CommandLine(LineGrid):
-    def draw(self, width: int, prompt: str, typed: int, said: Said | None, needle: str) -> None:
-        """`prompt` = `:`, `/` or empty; `typed` = cells the field takes; `needle` = the filter that holds."""
+    def draw(
+        self, width: int, prompt: str, typed: int, said: Said | None, needle: str, rows: int = 1
+    ) -> None:
+        """`prompt` = `:`, `/` or empty; `typed` = cells the field takes; `needle` = the filter that holds;
+        `rows` = those that the answer has.
+        """
+        if said and rows > 1:
+            self.show(_whole(said, width, rows), width)
+            return
         if prompt:
             line = Line([Span(f" {prompt} ", "*accent")]).to(len(prompt) + 2 + typed)
             room = width - line.width - 2
@@ -48,12 +68,22 @@ class CommandLine(LineGrid):
             room = width - line.width - 3
             if said and room < len(said[0]):
                 line = Line([Span(" : ", "*accent")])
-                room = width - line.width - 2
+                room = width - line.width - 1
         if said and room > 4:
             text = f.cut(said[0], room)
             spans = _ticked(text, said[1])
             line.to(width - measure(spans) - 1).extend(spans)
         self.show([line.fitted(width)], width)
+
+
+def _whole(said: Said, width: int, rows: int) -> list[Line]:
+    """An answer over rows of its own, from the left."""
+    room = width - _MARGIN - 1
+    texts = broken(said[0], room)
+    texts = [*texts[: rows - 1], f.cut(" ".join(texts[rows - 1 :]), room)]
+    out = [Line([Span(" : ", "*accent"), *_ticked(texts[0], said[1])])]
+    out += [Line([Span(" " * _MARGIN, "text"), Span(text, said[1])]) for text in texts[1:]]
+    return [line.fitted(width) for line in out]
 
 
 def _ticked(text: str, ink: str) -> list[Span]:

@@ -232,6 +232,37 @@ async def test_the_palette_opens_and_runs_what_is_chosen() -> None:
         assert d.link.sent[0][0] == "ack"
 
 
+async def test_enter_behind_the_last_sign_runs_what_was_typed_and_not_what_was_listed_before() -> None:
+    async with open_desk() as d:
+        await d.press("ctrl+p")
+        async with asyncio.timeout(20):
+            while not d.app.screen.query_one(CommandList).option_count:
+                await d.pilot.pause(0.02)
+        field = d.app.screen.query_one(CommandInput)
+        field.value = "ack  a"
+        field.post_message(Input.Submitted(field, field.value))
+        async with asyncio.timeout(20):
+            while d.app.screen is not d.app.desk and not d.link.sent:
+                await d.pilot.pause(0.02)
+        assert [name for name, _ in d.link.sent] == ["ack"]
+
+
+async def test_a_palette_without_a_match_says_so_as_soon_as_it_knows() -> None:
+    async with open_desk() as d:
+        await d.press("ctrl+p")
+        finder = d.app.screen
+        assert isinstance(finder, Finder)
+        finder.query_one(CommandInput).value = "no such thing zzz"
+        async with asyncio.timeout(20):
+            while finder._search is None or not finder._search.is_finished or finder._hit_count:
+                await d.pilot.pause(0.02)
+        listed = finder.query_one(CommandList)
+        assert [str(each.prompt) for each in listed.options] == ["No key and no command matches."]
+        await d.press("enter")
+        assert d.app.screen is finder
+        assert d.link.sent == []
+
+
 async def test_a_page_key_in_a_palette_that_has_no_list_yet_is_nothing() -> None:
     """Found by random keys: the library's own palette ended the console."""
     async with open_desk() as d:
