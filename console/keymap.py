@@ -71,7 +71,17 @@ KEYS: tuple[Key, ...] = (
         6,
         needs="detail",
     ),
-    Key("filter", "slash", "filter", "/", "filter", "Show only rows that contain a text", "move", 9),
+    Key(
+        "filter",
+        "slash",
+        "filter",
+        "/",
+        "filter",
+        "Show only rows that contain a text",
+        "move",
+        9,
+        needs="filter",
+    ),
     Key("sort", "s", "sort", "s", "sort", "The next order of this pane's rows", "move", 10, needs="sorts"),
     Key(
         "markets.width",

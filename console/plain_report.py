@@ -36,6 +36,10 @@ METRICS = (
     ("funding", "funding"),
     ("slippage", "slippage"),
 )
+COUNTED = (
+    "Turnover and slippage are of every fill of the period, in market also of what is open; all other "
+    "figures are of closed trades."
+)
 
 
 def report(answer: Row) -> str:
@@ -62,6 +66,7 @@ def report(answer: Row) -> str:
     ):
         shown = [[word(row["name"]), *(cell(key, row) for key, _ in METRICS)] for row in rows_of]
         lines += ["", table((f"<{title}", *(head for _, head in METRICS)), shown, f"{title}: none")]
+    lines += ["", COUNTED] if answer["by_strategy"] or answer["by_symbol"] else []
     for title, heads, shown in (coins(answer), rates(answer)):
         lines += ["", table((f"<{title}", *heads), shown, "")] if shown else []
     lines += ["", *answer["notes"]] if answer["notes"] else []

@@ -7,7 +7,19 @@ from html import escape
 from typing import Any
 
 from console.plain import clock, figure, word
-from console.plain_report import METRICS, PARTS, cell, coins, depth, interval, money, rates, ratio, share
+from console.plain_report import (
+    COUNTED,
+    METRICS,
+    PARTS,
+    cell,
+    coins,
+    depth,
+    interval,
+    money,
+    rates,
+    ratio,
+    share,
+)
 
 Row = Mapping[str, Any]
 
@@ -66,6 +78,7 @@ def page(answer: Row) -> str:
         parts += [f"<h2>{heading}</h2>", _table(heads, shown) if shown else "<p class=muted>None.</p>"]
     for heading, heads, found in (coins(answer), rates(answer)):
         parts += [f"<h2>{heading}</h2>", _table(("", *heads), found)] if found else []
+    parts.append(f"<p class=muted>{escape(COUNTED)}</p>")
     parts += [f"<p class=muted>{escape(note)}</p>" for note in answer["notes"]]
     parts.append("</body></html>")
     return "\n".join(parts) + "\n"

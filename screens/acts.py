@@ -137,6 +137,10 @@ class ConsoleScreen(Touring, inherit_bindings=False):
             self.draw_drawer()
 
     def action_filter(self) -> None:
+        spec = self.contents.spec(self.active)
+        if spec.keyed is None:
+            self.say(f"{spec.title} has no rows to filter")
+            return
         self.open_field("/", self.contents.needles.get(self.active, ""))
 
     def action_sort(self) -> None:

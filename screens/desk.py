@@ -34,10 +34,33 @@ ROWS_A_STEP = 8
 class DeskRoom(Room):
     name = "desk"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
-        PaneSpec("positions", "Positions", sorts=positions.SORTS, columns=positions.NAMES),
-        PaneSpec("funding", "Funding spreads", tab="Funding", sorts=funding.SORTS, columns=funding.NAMES),
-        PaneSpec("risk", "Risk limits", tab="Limits", sorts=risk.SORTS, table="desk.risk.limits"),
-        PaneSpec("alerts", "Alerts", sorts=alerts.SORTS, foot=(SizeClass.WIDE,)),
+        PaneSpec(
+            "positions",
+            "Positions",
+            sorts=positions.SORTS,
+            columns=positions.NAMES,
+            keyed=lambda _, row: row.key,
+        ),
+        PaneSpec(
+            "funding",
+            "Funding spreads",
+            tab="Funding",
+            sorts=funding.SORTS,
+            columns=funding.NAMES,
+            table="desk.funding desk.cross.rows",
+            keyed=lambda of, row: funding.key_of(row) if of == "funding" else cross.key_of(row),
+        ),
+        PaneSpec(
+            "risk",
+            "Risk limits",
+            tab="Limits",
+            sorts=risk.SORTS,
+            table="desk.risk.limits",
+            keyed=lambda _, row: row.name,
+        ),
+        PaneSpec(
+            "alerts", "Alerts", sorts=alerts.SORTS, foot=(SizeClass.WIDE,), keyed=lambda _, row: row.key
+        ),
     )
 
     def topics(self) -> tuple[str, ...]:

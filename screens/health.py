@@ -24,11 +24,11 @@ _DRAW = {
 class HealthRoom(Room):
     name = "health"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
-        PaneSpec("venues", "Venues", columns=health.VENUE_NAMES),
+        PaneSpec("venues", "Venues", columns=health.VENUE_NAMES, keyed=lambda _, row: row.name),
         PaneSpec("process", "Process", table="health.process", detail=False),
         PaneSpec("store", "Store", table="health.store", detail=False),
-        PaneSpec("channels", "Channels", detail=False),
-        PaneSpec("findings", "Findings", detail=False),
+        PaneSpec("channels", "Channels", detail=False, keyed=lambda _, row: row.name),
+        PaneSpec("findings", "Findings", detail=False, keyed=lambda _, row: health.finding_key(row)),
     )
 
     def topics(self) -> tuple[str, ...]:

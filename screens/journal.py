@@ -17,8 +17,8 @@ from services.views.journal import KINDS, JournalView, topic_of
 class JournalRoom(Room):
     name = "journal"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
-        PaneSpec("rows", "Journal", telling=True),
-        PaneSpec("chain", "Chain", detail=False),
+        PaneSpec("rows", "Journal", telling=True, keyed=lambda _, row: str(row.seq)),
+        PaneSpec("chain", "Chain", detail=False, keyed=lambda _, row: f"chain {row.seq}"),
     )
     steers: ClassVar[frozenset[str]] = frozenset({"rows"})
 
@@ -45,7 +45,7 @@ class JournalRoom(Room):
             return Content(title="")
         self.view = view
         if pane == "chain":
-            return journal.chain(view, self.about, look.width)
+            return journal.chain(view, self.about, look.width, look.context)
         return journal.rows(view, look.width, look.context)
 
     def drawer(self, pane: str, key: str, look: Look) -> list[Line]:

@@ -25,11 +25,15 @@ class Key(Struct, frozen=True):
     ink: str = "*accent"
     needs: str = ""
     """The footer offers it only where there is: `sorts` more than one order, a `strategy` of the selected
-    row, an open `alert`, a selected `row`, one with a `detail`, `legs` that it pairs. The key itself always
-    answers."""
+    row, an open `alert`, a selected `row`, one with a `detail`, `legs` that it pairs, a list to
+    `filter`. The key itself always answers."""
     on: tuple[str, ...] = ()
     """Screens on which it does something; empty = on every one."""
     panes: tuple[str, ...] = ()
     """Panes whose footer offers it; empty = every one. The key itself always answers."""
     leads: tuple[str, ...] = ()
     """Panes whose rows it is about: their footer keeps it when there is room for one more."""
+
+
+WRITES = frozenset({"halt", "flatten", "resume", "pause", "ack", "ticket", "pair_ticket", "cancel"})
+"""Keys that send something: grey on a read-only console."""

@@ -28,7 +28,14 @@ _CLOSE: dict[str, Callable[[BookView, int, int], Content]] = {
 class MarketsRoom(Room):
     name = "markets"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
-        PaneSpec("instruments", "Markets", sorts=markets.SORTS, columns=markets.NAMES, table="markets.rows"),
+        PaneSpec(
+            "instruments",
+            "Markets",
+            sorts=markets.SORTS,
+            columns=markets.NAMES,
+            table="markets.rows",
+            keyed=lambda _, row: row.instrument,
+        ),
         PaneSpec("book", "Book", table="book.asks book.bids", detail=False),
         PaneSpec("candles", "Candles", table="book.candles", detail=False),
         PaneSpec("basis", "Basis", table="book.candles", detail=False),

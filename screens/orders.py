@@ -16,9 +16,15 @@ from services.views.orders import OrdersView
 class OrdersRoom(Room):
     name = "orders"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
-        PaneSpec("working", "Working", sorts=orders.SORTS, columns=orders.ORDER_NAMES),
-        PaneSpec("recent", "Ended", sorts=orders.SORTS, columns=orders.ORDER_NAMES),
-        PaneSpec("fills", "Fills", sorts=orders.SORTS, columns=orders.FILL_NAMES),
+        PaneSpec(
+            "working", "Working", sorts=orders.SORTS, columns=orders.ORDER_NAMES, keyed=lambda _, row: row.id
+        ),
+        PaneSpec(
+            "recent", "Ended", sorts=orders.SORTS, columns=orders.ORDER_NAMES, keyed=lambda _, row: row.id
+        ),
+        PaneSpec(
+            "fills", "Fills", sorts=orders.SORTS, columns=orders.FILL_NAMES, keyed=lambda _, row: row.key
+        ),
     )
 
     def topics(self) -> tuple[str, ...]:

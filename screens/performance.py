@@ -27,6 +27,7 @@ class PerformanceRoom(Room):
             sorts=performance.METRIC_SORTS,
             columns=performance.METRIC_NAMES,
             table=METRICS,
+            keyed=lambda of, row: performance.metric_key(of, row.name),
         ),
     )
 

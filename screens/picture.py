@@ -13,7 +13,7 @@ from screens.draw.answers import SILENT_AFTER, answers
 from screens.draw.title import title
 from screens.frame import INSET, Row
 from screens.ink import Line, Span, wrap
-from screens.keys import Key
+from screens.keys import WRITES, Key
 from screens.layout import Rect, SizeClass
 from screens.paint import Paint
 from screens.places import Rects
@@ -24,9 +24,6 @@ from screens.widgets.footer import Below
 from screens.widgets.grid import LineGrid
 from screens.widgets.panes import Pane
 from services.domain.enums import TradingState
-
-WRITES = frozenset({"halt", "flatten", "resume", "pause", "ack", "ticket", "pair_ticket", "cancel"})
-"""Keys that send something: grey on a read-only console."""
 
 FIRST = 3
 """Of a footer: as long as `:`, help and quit."""
@@ -42,7 +39,7 @@ class Picture(Stage, inherit_bindings=False):
     _raised = 0
     """Rows that the typed line stands higher than without a long sentence below it."""
     _spoken = 0
-    """Rows that an answer takes above the line's own one, to be read whole."""
+    """Rows above the line's own one that an answer needs to be read whole; where the keys have it, all."""
     _entitled = ""
     """What the title says."""
 
@@ -147,15 +144,16 @@ class Picture(Stage, inherit_bindings=False):
 
     def offered(self) -> list[Key]:
         """Of those the ones that have something to work on in the focused pane."""
-        pane, strip = self.panes[self.active], self.strip
+        pane, strip, spec = self.panes[self.active], self.strip, self.contents.spec(self.active)
         alert = self.active == "alerts" or (strip is not None and strip.open_alarms + strip.open_warnings > 0)
         there = {
             "": True,
-            "sorts": len(self.contents.spec(self.active).sorts) > 1,
+            "filter": spec.keyed is not None,
+            "sorts": len(spec.sorts) > 1,
             "strategy": bool(self.room.strategy(self.active, pane.cursor.key, self.views)),
             "alert": alert,
             "row": bool(pane.cursor.key),
-            "detail": bool(pane.cursor.key) and self.contents.spec(self.active).detail,
+            "detail": bool(pane.cursor.key) and spec.detail,
             "legs": bool(self.room.legs(self.active, pane.cursor.key, self.views)),
         }
         found = [
@@ -226,8 +224,9 @@ class Picture(Stage, inherit_bindings=False):
         prompt = {":": ":", "/": "/", "ask": self.prompt}.get(self.field_mode, "")
         said, needle = self.hint if prompt else self.said, self.contents.needles.get(self.active, "")
         rows = 1 if prompt or self.dialog is not None else spoken(said, width, self.plan.body.height)
-        if rows - 1 != self._spoken:
-            self._spoken = rows - 1
+        above = rows if (prompt or said) and self.plan.size is SizeClass.WORDS else rows - 1
+        if above != self._spoken:
+            self._spoken = above
             self.refresh(layout=True)
         self.command_line.draw(width, prompt, self._field_width(), said, needle, rows)
 
@@ -275,13 +274,13 @@ class Picture(Stage, inherit_bindings=False):
             rects["drawer"] = self._drawer_rect(drawer)
         if self.plan.size is SizeClass.TINY:
             return rects
-        if self._raised:
+        if self._raised or self._spoken:
             command, footer = rects["command"], rects["footer"]
-            rects["command"] = command._replace(y=command.y - self._raised)
+            rows = 1 + self._spoken - (self.plan.size is SizeClass.WORDS)
+            rects["command"] = command._replace(
+                y=command.y - self._raised - self._spoken, height=max(1, rows)
+            )
             rects["footer"] = footer._replace(y=footer.y - self._raised, height=footer.height + self._raised)
-        elif self._spoken:
-            command = rects["command"]
-            rects["command"] = command._replace(y=command.y - self._spoken, height=1 + self._spoken)
         if self.dialog is not None:
             rects["dialog"] = self._dialog_rect(self.dialog)
         if self.field is not None:
@@ -336,7 +335,7 @@ class Picture(Stage, inherit_bindings=False):
             left = 2 + self.dialog.field_column
             return Rect(rect.x + left, rect.y + row, max(4, rect.width - left - 3), 1)
         left = 2 + max(1, len(self.prompt)) if self.field_mode == "ask" else 3
-        row = self.plan.rects["command"].y - self._raised
+        row = self.plan.rects["command"].y - self._raised - self._spoken
         return Rect(left, row, min(self._field_width(), self.plan.width - left), 1)
 
     # ---- events of the parts

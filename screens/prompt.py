@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from screens import known, typed
-from screens.layout import SizeClass
 from screens.memory import HISTORY
 from screens.picture import Picture
 from screens.widgets.footer import Below
@@ -58,7 +57,7 @@ class Prompt(Picture, inherit_bindings=False):
         """What is wrong with the line stands below it, in the full width; the line stays to be mended."""
         self.problem = text
         self.wrong = self.field.value if self.field is not None else ""
-        if self.field_mode == "reason" or self.plan.size is SizeClass.WORDS:
+        if self.field_mode == "reason":
             self.hint = (text, "*warn")
             self.say(text, "*warn")
         self.draw_command()
@@ -76,7 +75,7 @@ class Prompt(Picture, inherit_bindings=False):
         self.draw_keys()
 
     def under(self) -> Below | None:
-        if self.field is None or self.field_mode not in (":", "ask") or self.plan.size is SizeClass.WORDS:
+        if self.field is None or self.field_mode not in (":", "ask"):
             return None
         if self.problem:
             return Below(self.problem, "*warn")

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
-from typing import ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from msgspec import Struct, field
 
@@ -48,6 +48,9 @@ class PaneSpec(Struct, frozen=True):
     table: str = ""
     """Where the rows of its table stand in the views (`desk.risk.limits`), for `w`; several with blanks
     between. Empty = the field of the pane's name."""
+    keyed: Callable[[str, Any], str] | None = None
+    """(last name of the table's path, row of the view) -> key of the row as drawn: what is written is then
+    what is shown, in its order. None = its rows are no list: there is nothing to filter."""
     detail: bool = True
     """Its rows have more to tell than stands there: `enter` is offered."""
     foot: tuple[SizeClass, ...] = ()

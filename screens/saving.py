@@ -1,7 +1,8 @@
 """A pane's table as CSV. Made here, written by the console.
 
 A table is taken from the view itself, so that it holds every column in full precision, also those that the
-width of the terminal had to drop. Where a pane has no table its lines are taken as they stand.
+width of the terminal had to drop. Its rows are those that the pane shows, in its order: what a filter hides
+is not written. Where a pane has no table its lines are taken as they stand.
 """
 
 from __future__ import annotations
@@ -26,13 +27,18 @@ class Files(Protocol):
         """
 
 
-def table(spec: PaneSpec, views: Mapping[str, object], needle: str) -> list[list[str]]:
+def table(spec: PaneSpec, views: Mapping[str, object], shown: Sequence[str] | None = None) -> list[list[str]]:
     """Header and rows of a pane's table, the header alone when it has no row. Empty: no view has come yet,
-    or the pane has no table. `needle`: the filter that holds.
+    or the pane has no table. `shown`: the keys of the rows to write, in this order; None = all there are.
     """
-    flat = list(_rows(spec, views))
-    if needle:
-        flat = [row for row in flat if needle in " ".join(row.values()).casefold()]
+    rows = list(_rows(spec, views))
+    if shown is not None and spec.keyed is not None:
+        found: dict[str, list[tuple[str, Struct]]] = {}
+        for of, row in rows:
+            found.setdefault(spec.keyed(of, row), []).append((of, row))
+        rows = [each for key in dict.fromkeys(shown) for each in found.get(key, ())]
+    whose = len(_paths(spec, views)) > 1
+    flat = [({"of": of} if whose else {}) | dict(_flat(row)) for of, row in rows]
     header = list(dict.fromkeys([*_header(spec, views), *(key for row in flat for key in row)]))
     return [header, *([row.get(key, "") for key in header] for row in flat)] if header else []
 
@@ -51,28 +57,38 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
     return out.getvalue()
 
 
-def _rows(spec: PaneSpec, views: Mapping[str, object]) -> Iterable[dict[str, str]]:
-    """The pane's rows, flat. Of several tables each row says whose it is."""
-    paths = spec.table.split()
-    for path in paths:
-        of = {"of": path.rpartition(".")[2]} if len(paths) > 1 else {}
-        kind, _, rest = path.partition(".")
-        yield from (of | dict(_flat(row)) for row in _at(views.get(kind), rest.split(".")))
-    if not paths:
+def _paths(spec: PaneSpec, views: Mapping[str, object]) -> list[tuple[str, list[str]]]:
+    """(kind of view, names on the way to a table) of its tables, without those of a part that the view has
+    not."""
+    out = []
+    for path in spec.table.split():
+        kind, *names = path.split(".")
+        node = views.get(kind)
+        for name in names[:-1]:
+            node = getattr(node, name, None) if name != "*" and not isinstance(node, tuple | list) else node
+        if node is not None:
+            out.append((kind, names))
+    return out
+
+
+def _rows(spec: PaneSpec, views: Mapping[str, object]) -> Iterable[tuple[str, Struct]]:
+    """The rows of the pane's tables, each with the name of its table."""
+    for kind, names in _paths(spec, views):
+        yield from ((names[-1], row) for row in _at(views.get(kind), names))
+    if not spec.table:
         found = next(filter(None, (_structs(getattr(each, spec.name, None)) for each in views.values())), ())
-        yield from (dict(_flat(row)) for row in found)
+        yield from ((spec.name, row) for row in found)
 
 
 def _header(spec: PaneSpec, views: Mapping[str, object]) -> Iterable[str]:
-    """The columns of all its tables, as the types of the rows name them."""
-    paths = spec.table.split()
+    """The columns of all its tables, as the types of the rows name them. Of several tables each row says
+    whose it is."""
+    paths = _paths(spec, views)
     if len(paths) > 1:
         yield "of"
-    for path in paths:
-        kind, _, rest = path.partition(".")
-        view = views.get(kind)
-        yield from _names(_row_type(type(view), [name for name in rest.split(".") if name != "*"]))
-    if not paths:
+    for kind, names in paths:
+        yield from _names(_row_type(type(views.get(kind)), [name for name in names if name != "*"]))
+    if not spec.table:
         found = (_row_type(type(view), [spec.name]) for view in views.values())
         yield from _names(next(filter(None, found), None))
 

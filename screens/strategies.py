@@ -19,9 +19,23 @@ PARAMETERS = "strategies.strategies.*.parameters"
 class StrategiesRoom(Room):
     name = "strategies"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
-        PaneSpec("running", "Strategies", table="strategies.strategies.*.status"),
-        PaneSpec("parameters", "Parameters", foot=(SizeClass.WIDE, SizeClass.MEDIUM), table=PARAMETERS),
-        PaneSpec("pairs", "Pairs", sorts=strategies.PAIR_SORTS, columns=strategies.PAIR_NAMES),
+        PaneSpec(
+            "running", "Strategies", table="strategies.strategies.*.status", keyed=lambda _, row: row.name
+        ),
+        PaneSpec(
+            "parameters",
+            "Parameters",
+            foot=(SizeClass.WIDE, SizeClass.MEDIUM),
+            table=PARAMETERS,
+            keyed=lambda _, row: row.key,
+        ),
+        PaneSpec(
+            "pairs",
+            "Pairs",
+            sorts=strategies.PAIR_SORTS,
+            columns=strategies.PAIR_NAMES,
+            keyed=lambda _, row: row.id,
+        ),
     )
 
     steers: ClassVar[frozenset[str]] = frozenset({"running"})

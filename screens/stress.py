@@ -23,10 +23,10 @@ _LINE = re.compile(r"(?P<coin>\S+)\s+(?P<figure>[+\-−]?\d+(\.\d+)?)\s*%?")
 class StressRoom(Room):
     name = "stress"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
-        PaneSpec("shocks", "Shocks"),
-        PaneSpec("outcome", "Outcome", table="stress.outcomes"),
+        PaneSpec("shocks", "Shocks", keyed=lambda _, row: row.coin),
+        PaneSpec("outcome", "Outcome", table="stress.outcomes", keyed=lambda _, row: stress.account_key(row)),
         PaneSpec("scale", "Scale", table="stress.steps", detail=False),
-        PaneSpec("cases", "Standing cases", tab="Cases"),
+        PaneSpec("cases", "Standing cases", tab="Cases", keyed=lambda _, row: row.name),
     )
 
     def __init__(self) -> None:

@@ -6,6 +6,7 @@ import re
 
 from screens import format as f
 from screens import saving
+from screens.room import PaneSpec
 from screens.ticketing import Ticketing
 from screens.typed import SAVES
 
@@ -46,8 +47,8 @@ class Taking(Ticketing, inherit_bindings=False):
         paths = []
         try:
             for kind in kinds:
-                name, ending, text = self._made_of(kind)
-                paths.append(self.files.write(name, ending, text, where))
+                name, ending, text, what = self._made_of(kind)
+                paths.append(self.files.write(name, ending, text, where) + what)
         except OSError as error:
             self.say(f"not written: {error.filename or where}: {error.strerror or error}", "*alarm")
             return False
@@ -63,19 +64,28 @@ class Taking(Ticketing, inherit_bindings=False):
         self.close_field()
         self.save(kind, where=where.strip())
 
-    def _made_of(self, kind: str) -> tuple[str, str, str]:
-        """(name, ending, text) of a file."""
+    def _made_of(self, kind: str) -> tuple[str, str, str, str]:
+        """(name, ending, text) of a file, and what is said of it behind its path."""
         ts = self.context().now
         stamp = f"{f.date(ts)}-{f.clock(ts)}".replace(":", "").replace(" ", "-")
         if kind == "csv":
-            pane = self.panes[self.active]
-            needle = self.contents.needles.get(self.active, "").casefold()
-            rows = saving.table(self.contents.spec(self.active), self.views, needle)
-            return f"{self.active}-{stamp}", "csv", saving.csv_text(rows or saving.lines(pane.content))
+            pane, spec = self.panes[self.active], self.contents.spec(self.active)
+            rows = saving.table(spec, self.views, [row.key for row in pane.content.rows if row.key])
+            what = f": {self._counted(len(rows) - 1, spec)}, every column" if rows else ""
+            text = saving.csv_text(rows or saving.lines(pane.content))
+            return f"{self.active}-{stamp}", "csv", text, what
         name = f"{self.room.name}-{stamp}"
         if kind == "svg":
             drawing = self.app.export_screenshot(title=f"stableconsole {self.ui.profile}")
-            return name, "svg", _FONTS.sub("", drawing)
+            return name, "svg", _FONTS.sub("", drawing), ""
         strips = self._compositor.render_strips()
         drawn = ["".join(segment.text for segment in strip).rstrip() for strip in strips]
-        return name, "txt", "\n".join(drawn) + "\n"
+        return name, "txt", "\n".join(drawn) + "\n", ""
+
+    def _counted(self, written: int, spec: PaneSpec) -> str:
+        """How many rows a file has, and that there are more when the pane does not show all."""
+        there = len(saving.table(spec, self.views)) - 1
+        if written == there:
+            return f"{written} row{'' if written == 1 else 's'}"
+        needle = self.contents.needles.get(self.active, "")
+        return f"{written} of {there} rows ({f'only {f.clean(needle)}' if needle else 'as shown'})"

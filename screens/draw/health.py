@@ -124,6 +124,7 @@ def _dead(state: str | None) -> Sequence[Spans]:
 
 
 def process(view: HealthView, width: int, context: Context) -> Content:
+    del context
     one = view.process
     content = Content(title="Process", summary=((Span(f"pid {one.pid}, up {_up(one.up_s)}", "muted"),),))
     mega = None if one.memory_mb is None else f"{f.number(_dec(one.memory_mb), 0)} MB"
@@ -138,7 +139,6 @@ def process(view: HealthView, width: int, context: Context) -> Content:
     worst = one.loop_lag_worst_ms
     content.rows = _bars(
         width,
-        context,
         (
             ("machine CPU", _share(one.machine_cpu), one.machine_cpu, 0.80),
             ("our CPU, a core", _share(one.cpu), one.cpu, None),
@@ -164,6 +164,7 @@ def process(view: HealthView, width: int, context: Context) -> Content:
 
 
 def store(view: HealthView, width: int, context: Context) -> Content:
+    del context
     one = view.store
     content = Content(title="Store", alarm=not one.ok)
     content.summary = ((Span("ok" if one.ok else "TROUBLE", "*pos" if one.ok else "*alarm"),),)
@@ -171,7 +172,6 @@ def store(view: HealthView, width: int, context: Context) -> Content:
     log = None if one.wal_mb is None else f"{f.number(_dec(one.wal_mb), 1)} MB"
     content.rows = _bars(
         width,
-        context,
         (
             ("rows that wait", str(one.waiting), one.waiting / max(1, one.waiting_most), 1.0),
             ("oldest", f"{f.number(_dec(one.oldest_s), 1)} s", one.oldest_s / 2, 1.0),
@@ -217,8 +217,12 @@ def findings(view: HealthView, width: int, context: Context) -> Content:
     if not view.findings:
         content.rows = [Row([line]) for line in wrap(NONE_FOUND, width, "muted")]
     for one in rows:
-        content.rows.append(Row(_finding(one, width), key=f"{one.subject} {one.text}"))
+        content.rows.append(Row(_finding(one, width), key=finding_key(one)))
     return content
+
+
+def finding_key(one: Finding) -> str:
+    return f"{one.subject} {one.text}"
 
 
 def _finding(one: Finding, width: int) -> list[Line]:
@@ -238,13 +242,11 @@ Reading = tuple[str, str | None, float | None, float | None]
 """(name, figure, value as a share, the share at which it is too much)."""
 
 
-def _bars(width: int, context: Context, readings: Sequence[Reading]) -> list[Row]:
+def _bars(width: int, readings: Sequence[Reading]) -> list[Row]:
     side = max(len(text or f.UNKNOWN) for _, text, _, _ in readings) + 1
     room = min(30, width - 19 - side - 2)
     rows = []
     for name, text, share, most in readings:
-        if not context.keeps(name):
-            continue
         over = share is not None and most is not None and share >= most
         line = Line([Span(name.ljust(18), "muted")])
         shown = text if text is not None else f.UNKNOWN

@@ -65,7 +65,7 @@ def drawer(view: JournalView, key: str, width: int) -> list[Line]:
     return flow([head], width) + wrap(f.clean(one.text), width) + figures(one, width)
 
 
-def chain(view: JournalView, name: str, width: int) -> Content:
+def chain(view: JournalView, name: str, width: int, context: Context) -> Content:
     """Everything kept about one order, pair, strategy or cause, oldest first, with its figures."""
     content = Content(title=f"Chain of {f.scoped(f.clean(name))}" if name else "Chain")
     if not name:
@@ -76,6 +76,8 @@ def chain(view: JournalView, name: str, width: int) -> Content:
         content.rows = [Row([Line([Span("…", "muted")])])]
         return content
     for one in view.chain:
+        if not context.keeps(one.kind, one.subject, one.text):
+            continue
         head: list[Span] = [
             Span(f"{f.clock(one.ts)} ", "muted"),
             Span(f.clean(one.kind).replace("_", " "), _GROUP_INK.get(one.group, "text")),
@@ -88,6 +90,8 @@ def chain(view: JournalView, name: str, width: int) -> Content:
     if not view.chain:
         text = f"Nothing about {name} is kept here any more. The whole chain: stableconsole why {name}"
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
+    elif not content.rows:
+        content.rows = [Row([line]) for line in wrap(context.no_match("row"), width, "muted")]
     many = "" if len(view.chain) == 1 else "s"
     content.summary = ((Span(f"{len(view.chain)} row{many}", "muted"),),)
     return content

@@ -56,6 +56,12 @@ METRIC_NAMES = {
     "turnover": "turnover",
 }
 """Columns that may be hidden."""
+_COUNTED = (
+    ("closed trades", ("trades", "pnl", "won", "funding", "fees", "win", "loss", "factor", "each")),
+    ("every fill of the period", ("slip", "turnover")),
+    ("closed and open", ("time",)),
+)
+"""What each figure counts: a trade that is still open has fills but no result yet."""
 METRIC_SORTS = ("", "PnL", "trades")
 _DROP = ("turnover", "win", "loss", "each", "slip", "time", "fees", "factor", "won")
 
@@ -214,7 +220,7 @@ def metrics(view: PerformanceView, width: int, context: Context) -> Content:
         cells |= {(kind, one.name): _cells(one, "text") for one in ranked if context.keeps(one.name)}
     layout = fit(visible(_METRICS, context.hidden), list(cells.values()), width, _DROP)
     content.head = [] if layout.wrapped else [header(layout)]
-    content.rows.append(Row(row(layout, cells["all", "all"]), key="all"))
+    content.rows.append(Row(row(layout, cells["all", "all"]), key=metric_key("total", total.name)))
     if not total.total_trades:
         content.rows += [Row([line]) for line in wrap(EMPTY, width, "muted")]
     for title, _, kind in groups:
@@ -224,7 +230,7 @@ def metrics(view: PerformanceView, width: int, context: Context) -> Content:
         if context.room:
             content.rows.append(Row([Line()]))
         content.rows.append(Row([Line([Span(title, "muted")])]))
-        content.rows += [Row(row(layout, cells[key]), key=f"{kind} {key[1]}") for key in chosen]
+        content.rows += [Row(row(layout, cells[key]), key=metric_key(f"by_{kind}", key[1])) for key in chosen]
     content.foot = ratios(view, width)
     return content
 
@@ -235,22 +241,36 @@ _BY: dict[str, Callable[[MetricsView], Decimal]] = {
 }
 
 
+def metric_key(of: str, name: str) -> str:
+    """`of`: the part of the view that the row is from."""
+    return f"{of} {name}"
+
+
 def metric_drawer(view: PerformanceView, key: str, width: int) -> list[Line]:
     """Every figure of a row, those too that its columns had to leave out."""
-    kind, _, name = key.partition(" ")
-    rows = {"strategy": view.by_strategy, "symbol": view.by_symbol}.get(kind, (view.total,))
-    one = next((each for each in rows if each.name == name or kind == "all"), None)
+    of, _, name = key.partition(" ")
+    rows = {"total": (view.total,), "by_strategy": view.by_strategy, "by_symbol": view.by_symbol}.get(of, ())
+    one = next((each for each in rows if each.name == name), None)
     if one is None:
         return []
     cells = _cells(one, "*strong")
     words = {"trades": "trades", "pnl": "result"} | METRIC_NAMES
-    facts: list[Spans] = [(Span(f"{word} ", "muted"), *cells[column][0]) for column, word in words.items()]
-    return flow([(Span(f.clean(one.name), "*strong"),), *facts], width)
+    facts: list[Spans] = [(Span(f.clean(one.name), "*strong"),)]
+    for counted, columns in _COUNTED:
+        facts.append((Span(f"{counted}:", "muted"),))
+        facts += [(Span(f"{words[column]} ", "muted"), *cells[column][0]) for column in columns]
+    return flow(facts, width)
 
 
 def _metrics_summary(total: MetricsView) -> tuple[Spans, ...]:
     return (
-        (Span("closed episodes, net of fees and funding", "muted"),),
+        (
+            Span("closed trades, net of fees and funding ", "muted"),
+            Span(f"{g.DOT} slippage, turnover: of every fill ", "muted"),
+            Span(f"{g.DOT} in market: with what is open", "muted"),
+        ),
+        (Span(f"closed trades {g.DOT} slippage, turnover: of every fill", "muted"),),
+        (Span("closed trades, net of fees and funding", "muted"),),
         (Span(f"{total.total_trades}", "muted"),),
     )
 

@@ -113,12 +113,16 @@ def outcome(lab: StressLab, width: int, context: Context) -> Content:
     layout = fit(_OUTCOME, cells, width, ("lev", "change"))
     content.head = [] if layout.wrapped else [header(layout)]
     content.rows = [
-        Row(row(layout, each), key=one.venue or "all") for one, each in zip(rows, cells, strict=True)
+        Row(row(layout, each), key=account_key(one)) for one, each in zip(rows, cells, strict=True)
     ]
     if not any(one.change for one in lab.shocks):
         content.rows.append(Row([Line()]))
         content.rows += [Row([line]) for line in wrap(NOTHING, width, "muted")]
     return content
+
+
+def account_key(one: OutcomeView) -> str:
+    return one.venue or "all"
 
 
 def _outcome_cells(one: OutcomeView) -> Cells:
@@ -167,7 +171,7 @@ def _moved(
 
 def outcome_drawer(lab: StressLab, key: str, width: int) -> list[Line]:
     """One account with every figure, now and then."""
-    found = next((one for one in lab.outcomes if (one.venue or "all") == key), None)
+    found = next((one for one in lab.outcomes if account_key(one) == key), None)
     return [] if found is None else _told(found, width)
 
 

@@ -42,7 +42,8 @@ class WaterfallView(Struct, frozen=True, kw_only=True):
 
 
 class MetricsView(Struct, frozen=True, kw_only=True):
-    """A trade is a closed episode, net of fees and funding. USD and fractions."""
+    """A trade is a closed episode, net of fees and funding. USD and fractions. What no other count is named
+    for is of the trades closed in the period."""
 
     name: str
     total_trades: int
@@ -55,11 +56,13 @@ class MetricsView(Struct, frozen=True, kw_only=True):
     """Gross profit / gross loss; null = no loss, or no trade."""
     expectancy: Decimal | None
     time_in_market: float | None
+    """Of what was closed and of what is still open."""
     turnover: Decimal | None
-    """Notional of all fills, USD."""
+    """Notional of every fill in the period, also of trades that are still open, USD."""
     fees: Decimal
     funding: Decimal
     slippage: Decimal | None
+    """Of every fill in the period, as `turnover`."""
 
 
 class RiskView(Struct, frozen=True, kw_only=True):

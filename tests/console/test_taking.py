@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from console.app import make_app
-from screens.room import kind_of, load
+from screens.room import PaneSpec, kind_of, load
 from screens.rooms import ROOMS, Entry
 from screens.saving import csv_text, table
 from screens.ui import Terminal, UiSettings
@@ -40,17 +40,43 @@ async def test_w_writes_the_whole_table_with_every_column(tmp_path: Path) -> Non
         assert [row["instrument"] for row in rows] == [p.instrument for p in held]
         assert [row["size"] for row in rows] == [f"{p.size:f}" for p in held]
         assert [row["stop.kind"] for row in rows] == [p.stop.kind for p in held]
-        assert d.app.desk.said == (f"wrote {file}", "muted")
+        assert d.app.desk.said == (f"wrote {file}: {len(held)} rows, every column", "muted")
         await d.press("w")
         assert len(list((tmp_path / "saved").iterdir())) == 2, "nothing is written over"
 
 
-async def test_a_table_is_written_as_it_is_filtered(tmp_path: Path) -> None:
+async def test_a_table_is_written_as_it_is_shown_filtered_and_sorted(tmp_path: Path) -> None:
+    """A word that only a column of the file holds (`short`) once wrote rows that the screen did not show."""
     async with open_desk(ui=UiSettings(saves=str(tmp_path))) as d:
-        await d.press("slash", "=eth", "enter", "w")
-        text = only(tmp_path, "csv").read_text(encoding="utf-8")
-        assert "ETH-USDC-PERP" in text
-        assert "BTC-USDT-PERP" not in text
+        await d.press("slash", "=p-07", "enter", "s", "w")
+        shown = [row.key for row in d.app.desk.panes["positions"].content.rows if row.key]
+        file = only(tmp_path, "csv")
+        rows = csv.DictReader(file.read_text("utf-8").splitlines())
+        assert [row["instrument"] + row["pair"] for row in rows] == shown
+        held = len(quiet_desk().positions)
+        assert 0 < len(shown) < held
+        assert f": {len(shown)} of {held} rows (only p-07), every column" in (d.app.desk.said or ("",))[0]
+
+
+async def test_what_a_pane_shows_is_what_is_written() -> None:
+    """Every pane that can be filtered: each of its rows is found by its key, and no other."""
+    async with open_desk(size=(80, 24)) as d:
+        desk = d.app.desk
+        for entry in ROOMS:
+            d.link.views |= ROOM_VIEWS[entry.name]()
+            desk.show_room(entry.name)
+            for spec in desk.room.panes:
+                desk.go_to(spec.name)
+                keys = [row.key for row in desk.panes[spec.name].content.rows if row.key]
+                if spec.keyed is None:
+                    desk.action_filter()
+                    assert desk.said == (f"{spec.title} has no rows to filter", "muted")
+                    continue
+                assert len(table(spec, desk.views, keys)) == 1 + len(keys), spec.name
+                desk.contents.needles[spec.name] = "no such thing"
+                desk.draw_panes()
+                left = [row.key for row in desk.panes[spec.name].content.rows if row.key]
+                assert left == (["total all"] if spec.name == "metrics" else []), spec.name
 
 
 @pytest.mark.parametrize("entry", ROOMS, ids=lambda entry: entry.name)
@@ -74,7 +100,8 @@ def test_of_a_table_without_rows_the_header_alone_is_written(entry: Entry) -> No
     """The sentence that stands in an empty pane is no row; the columns are the same as with rows."""
     views = {kind_of(topic): view for topic, view in ROOM_VIEWS[entry.name]().items()}
     for pane in load(entry).panes:
-        full, none = table(pane, views, ""), table(pane, views, "no such thing anywhere")
+        none = table(replace(pane, keyed=lambda _, row: ""), views, ())
+        full = table(pane, views)
         assert len(full) > 1 or pane.name == "channels"
         assert none == full[:1]
         assert len(none[0]) > 1
@@ -90,10 +117,7 @@ async def test_before_the_first_view_no_table_is_written(tmp_path: Path) -> None
 
 def test_an_empty_desk_has_its_columns() -> None:
     for name, columns in (("positions", "instrument"), ("alerts", "key"), ("funding", "group")):
-        full, empty = (
-            table(type("Spec", (), {"name": name, "table": ""})(), {"desk": view}, "")
-            for view in (quiet_desk(), empty_desk())
-        )
+        full, empty = (table(PaneSpec(name, name), {"desk": view}) for view in (quiet_desk(), empty_desk()))
         assert empty == full[:1]
         assert columns in empty[0]
 
@@ -126,7 +150,7 @@ async def test_the_save_line_takes_a_file_and_never_writes_over_one(tmp_path: Pa
 
 def test_cells_are_exact_and_words_cannot_become_formulas() -> None:
     desk = halted_desk()
-    rows = table(type("Spec", (), {"name": "alerts", "table": ""})(), {"desk": desk}, "")
+    rows = table(PaneSpec("alerts", "Alerts"), {"desk": desk})
     assert len(rows) == 1 + len(desk.alerts)
     assert csv_text([["a", "1,000"], ["b", ""]]) == 'a,"1,000"\nb,\n'
     from screens.saving import _text

@@ -1,0 +1,156 @@
+"""What the panes and the line above the keys tell: by a person's own limits, the unknown last, whole."""
+
+from __future__ import annotations
+
+import threading
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from console.memory import NAME, Kept, merge
+from screens.draw import funding, positions
+from screens.draw.risk_tables import accounts
+from screens.memory import HISTORY, Memory
+from services.settings.layout import StateLayout
+from services.views.desk import PositionView
+from tests.console.fixtures import quiet_desk
+from tests.console.test_keys import open_desk
+from tests.console.test_layout import context
+
+
+def test_liquidation_is_coloured_by_the_limits_that_a_person_has_set() -> None:
+    """In Positions and in the accounts' table as in the answer bar; limits that nobody told make it near."""
+    held = quiet_desk()
+    away = min(p.liquidation_away for p in held.positions if p.liquidation_away is not None)
+    joint = min(a.joint_distance for a in held.risk.accounts if a.joint_distance is not None)
+    low, between, high = min(away, joint) / 2, (away, joint), max(away, joint) * 2
+    for limit, reducing, word in (
+        (low, low, "ok"),
+        (high, low, "warn"),
+        (high, high, "alarm"),
+        (None, None, "warn"),
+    ):
+        seen = context(distance_limit=limit, distance_reducing=reducing)
+        assert {seen.near(one) for one in between} == {word}
+        inks = {
+            span.ink.lstrip("*")
+            for line in [
+                *(line for row in positions.draw(held, 190, seen).rows for line in row.lines),
+                *accounts(held.risk, 62, seen),
+            ]
+            for span in line.spans
+            if span.text.strip("━╾") == "" and span.text
+        }
+        assert inks == {f"{word}_bar"}
+
+
+def test_what_is_unknown_is_ranked_behind_everything_that_is_known() -> None:
+    """An uPnL that is not known once counted as 0, between the wins and the losses."""
+    held = quiet_desk()
+    groups: dict[str, list[PositionView]] = {}
+    for p in held.positions:
+        groups.setdefault(p.pair or "", []).append(p)
+    first = next(iter(groups))
+    for order, field in (("uPnL", "upnl"), ("size", "notional"), ("age", "age_ms")):
+        blind = tuple(replace(p, **{field: None}) if (p.pair or "") == first else p for p in held.positions)
+        rows = positions.draw(replace(held, positions=blind), 190, context(sort=order)).rows
+        keys = [row.key for row in rows if row.key]
+        assert set(keys[-len(groups[first]) :]) == {p.key for p in groups[first]}, order
+    spreads = tuple(
+        replace(r, rank=None, spread=None if at == 0 else -abs(r.spread or Decimal(1)))
+        for at, r in enumerate(held.funding)
+    )
+    rows = funding.draw(replace(held, funding=spreads), 190, context(sort="spread")).rows
+    assert [row.key for row in rows if row.key][-1] == funding.key_of(spreads[0])
+
+
+@pytest.mark.parametrize(("width", "height", "rows"), [(80, 24, 3), (200, 60, 2), (60, 20, 4)])
+async def test_a_long_refusal_is_read_whole(width: int, height: int, rows: int) -> None:
+    """What it says to do is at its end, which 80 columns cut away."""
+    text = (
+        "■ refused: cluster notional 61,240 would pass its limit of 50,000 (gate.cluster_limit) for the "
+        "coins USDT and USDC; close a pair of this cluster first, or raise it with :limit CLUSTER max_size "
+        "and a reason"
+    )
+    async with open_desk(size=(width, height)) as d:
+        desk = d.app.desk
+        before = d.text
+        desk.say(text, "*warn")
+        await d.pilot.pause(0.1)
+        shown = [line.plain.strip(" :") for line in desk.command_line.lines]
+        assert len(shown) == rows
+        assert " ".join(shown) == text
+        below = d.text.splitlines()
+        assert any(line.rstrip().endswith(" reason") for line in below[-4:])
+        if height >= 24:
+            assert "flatten" in below[-1], "the keys stay"
+        desk.say("halted")
+        await d.pilot.pause(0.1)
+        assert len(desk.command_line.lines) == 1
+        desk.said = None
+        desk.draw_command()
+        await d.pilot.pause(0.1)
+        assert d.text == before, "and nothing of it is left"
+
+
+def test_no_console_takes_back_what_another_has_chosen(tmp_path: Path) -> None:
+    """Two consoles once wrote whole files over each other: the second one's start had won."""
+    layout = StateLayout(tmp_path)
+    old = Kept(layout)
+    old.memory.hidden["positions"] = ["entry"]
+    old.memory.history += ["halt", "halt"]
+    old.save(old.memory)
+    one, other = Kept(layout), Kept(layout)
+    one.memory.hidden["positions"] = []
+    one.memory.told.append("tour")
+    one.memory.history.append("resume one")
+    one.save(one.memory)
+    other.memory.hidden["funding"] = ["costs"]
+    other.memory.theme = "light"
+    other.memory.history.append("resume other")
+    other.save(other.memory)
+    one.memory.sorts["positions"] = "uPnL"
+    one.memory.history.append("halt")
+    one.save(one.memory)
+    kept = Kept(layout).memory
+    assert kept == Memory(
+        hidden={"positions": [], "funding": ["costs"]},
+        sorts={"positions": "uPnL"},
+        told=["tour"],
+        theme="light",
+        history=["halt", "halt", "resume one", "resume other", "halt"],
+    )
+    assert [each.name for each in tmp_path.iterdir()] == [NAME], "nothing is left beside it"
+
+
+def test_a_history_that_is_full_and_a_file_that_is_broken_lose_nothing(tmp_path: Path) -> None:
+    full = [f"line {at}" for at in range(HISTORY)]
+    mine = Memory(history=[*full[2:], "a", "b"])
+    merged = merge(Memory(history=full), mine, Memory(history=[*full[1:], "theirs"]))
+    assert merged.history == [*full[3:], "theirs", "a", "b"][-HISTORY:]
+    layout = StateLayout(tmp_path)
+    kept = Kept(layout)
+    kept.memory.told.append("tour")
+    (tmp_path / NAME).write_text("{ no json")
+    kept.save(kept.memory)
+    assert Kept(layout).memory == Memory(told=["tour"])
+
+
+def test_consoles_that_write_at_once_all_keep_their_choice(tmp_path: Path) -> None:
+    layout = StateLayout(tmp_path)
+    consoles = [Kept(layout) for _ in range(4)]
+    ready = threading.Barrier(len(consoles))
+
+    def choose(at: int) -> None:
+        ready.wait()
+        consoles[at].memory.sorts[f"pane {at}"] = "age"
+        consoles[at].save(consoles[at].memory)
+
+    threads = [threading.Thread(target=choose, args=(at,)) for at in range(len(consoles))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Kept(layout).memory.sorts == {f"pane {at}": "age" for at in range(len(consoles))}
