@@ -210,16 +210,16 @@ async def test_metrics_are_sorted_by_result_or_by_trades() -> None:
         await shown(d, "performance")
         d.app.desk.go_to("metrics")
         rows = d.app.desk.panes["metrics"].content.rows
-        assert [row.key for row in rows if row.key.startswith("strategy ")] == [
-            "strategy funding_arb",
-            "strategy cross_exchange",
+        assert [row.key for row in rows if row.key.startswith("by_strategy ")] == [
+            "by_strategy funding_arb",
+            "by_strategy cross_exchange",
         ]
         await d.press("s", "s")
         assert d.app.desk.contents.sort("metrics") == "trades"
         trades = [
-            row.key for row in d.app.desk.panes["metrics"].content.rows if row.key.startswith("symbol ")
+            row.key for row in d.app.desk.panes["metrics"].content.rows if row.key.startswith("by_symbol ")
         ]
-        assert trades == ["symbol BTC-USDC-PERP", "symbol ETH-USDT-PERP", "symbol USDT-PERP"]
+        assert trades == ["by_symbol BTC-USDC-PERP", "by_symbol ETH-USDT-PERP", "by_symbol USDT-PERP"]
 
 
 async def test_no_column_that_says_what_is_at_stake_can_be_hidden() -> None:
