@@ -200,6 +200,11 @@ RULES: dict[str, Rule] = {
         "A leg does not fill on its way out, or an excess is less than its venue takes. The text says which.",
         "look at the book and the orders on 3; F closes it in wider bands",
     ),
+    "exit dropped": Rule(
+        WARNING,
+        "A halt ended a close that was under way: what is left of the pair stands, both legs matched.",
+        "F closes it in HALTED; or R, then pair close again",
+    ),
     "frozen": Rule(
         WARNING,
         "A pair is frozen: data of one venue are stale, and one leg is never closed alone.",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from services.desk import gatekeeping, pegs, rebuilt, revaluation
 from services.desk.core import DeskCore
+from services.desk.hand import OPERATOR
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Severity, TradingState
 from services.domain.money import ZERO
@@ -103,15 +104,18 @@ def react(core: DeskCore, submit: Submitter) -> None:
             admitted.state_rank = state.rank
         # One that the policy `cancel` stopped with a naked leg waits for a person: a halt is one's word, also
         # one that was there before the exit. Its own page, which makes it REDUCING, is none.
-        stopped = pair.state is PairState.FROZEN and pair.resume is PairState.UNWINDING
-        wakes = stopped and state is TradingState.HALTED
+        halted = state is TradingState.HALTED
+        wakes = pair.stopped and halted
         if (state.rank <= before and not wakes) or pair.id in flattening:
             continue
+        if halted and pair.exit_after:
+            _say_dropped(core, pair, pair.exit_after, pair.exit_origin)
+            core.pairs.drop_exit(pair.id)
         # A pair in doubt or frozen is judged by what it would go on with.
         state_now = pair.resume if pair.state in (PairState.FROZEN, PairState.IN_DOUBT) else pair.state
         # One that was closed while it was opening unwinds first, and would then go on with that exit.
         closes = state_now is PairState.CLOSING or (
-            state_now is PairState.UNWINDING and pair.then_close and not stopped
+            state_now is PairState.UNWINDING and pair.then_close and not pair.stopped
         )
         if (
             state_now in (PairState.PLANNED, PairState.OPENING)
@@ -121,7 +125,12 @@ def react(core: DeskCore, submit: Submitter) -> None:
             reason = f"state {state.value}"
             causes = ", ".join(f"{cause.name} ({cause.scope})" for cause in core.causes.causes())
             core.decide("unwind", pair.id, reason, {"causes": causes})
-            submit.run(core.pairs.request_unwind(pair.id, reason, core.now, submit.prices))
+            if halted and pair.close_reason:
+                _say_dropped(core, pair, pair.close_reason, pair.close_origin)
+            # In REDUCING exits pass: one that is under way goes on behind the unwinding.
+            submit.run(
+                core.pairs.request_unwind(pair.id, reason, core.now, submit.prices, exits_pass=not halted)
+            )
     for entry in core.orders.open_orders():
         request = entry.request
         if request.reduce_only or request.pair is not None:
@@ -129,6 +138,14 @@ def react(core: DeskCore, submit: Submitter) -> None:
         state, _ = gatekeeping.state_of(core, request.instrument, request.origin, None)
         if state is not TradingState.ACTIVE:
             submit.cancel(entry.id)
+
+
+def _say_dropped(core: DeskCore, pair: Pair, exit_reason: str, origin: str) -> None:
+    """Whoever judges exits by rule decides anew; a person was answered "ok" and would wait."""
+    text = f"{pair.id}: the halt ended its close ({exit_reason}); what is left of it stands"
+    core.risk_event("exit dropped", pair.id, text)
+    if origin == OPERATOR:
+        core.alert(f"exit dropped:{pair.id}", None, text)
 
 
 def resume(core: DeskCore, reason: str, override: tuple[str, ...], rebase: str) -> str | None:

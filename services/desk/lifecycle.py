@@ -220,6 +220,8 @@ class Lifecycle:
             core.alert(f"frozen:{pair.id}", Severity.ALARM, f"{pair.id} frozen: {change.text}")
         elif change.state is not PairState.FROZEN:
             core.resolve(f"frozen:{pair.id}")
+        if change.state in (PairState.CLOSING, PairState.CLOSED):
+            core.resolve(f"exit dropped:{pair.id}")
         if change.state is PairState.CLOSED:
             core.resolve(f"leg missing:{pair.id}")
             core.resolve(f"naked:{pair.id}")

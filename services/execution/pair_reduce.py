@@ -19,17 +19,20 @@ from services.execution.pair_work import Work
 def begin(work: Work, pair: Pair, fraction: Decimal, reason: str, purpose: Purpose, origin: str) -> None:
     """Set a pair on its way to (1 - fraction) of its size.
 
-    One that leaves whole already goes on doing so, from now on as protection; one whose orders are in doubt
-    or whose legs do not match yet is cut once they do. A cut that is under way is finished as it is: whoever
-    asks measures again when the pair is hedged.
+    One that leaves whole as protection goes on doing so; any other exit goes on behind the cut, but one that
+    the policy stopped. One whose orders are in doubt or whose legs do not match yet is cut once they do.
+    A cut that is under way is finished as it is: whoever asks measures again when the pair is hedged.
     """
     held_up = pair.state in (PairState.FROZEN, PairState.IN_DOUBT)
     state = pair.resume if held_up else pair.state
     leaving = bool(pair.close_reason) and (state is PairState.CLOSING or pair.then_close)
-    cutting = pair.shrink > ZERO or kept(pair)
+    leaving = leaving and not (pair.shrink > ZERO or kept(pair))
+    protected = leaving and pair.close_purpose.protective
+    if leaving and not protected and not pair.stopped:
+        pair.exit_after, pair.exit_origin = pair.close_reason, pair.close_origin
     pair.close_purpose, pair.close_origin = purpose, origin
     pair.frozen_by_desk = False
-    if leaving and not cutting:
+    if protected:
         if pair.state is PairState.FROZEN:
             pair.then_close = True
             start_unwinding(work, pair, reason)
@@ -79,6 +82,11 @@ def whole(pair: Pair) -> None:
     pair.shrink = ZERO
     for leg in pair.legs:
         leg.keep = ZERO
+
+
+def cutting(pair: Pair) -> bool:
+    """Is a protective cut under way, and no more than that?"""
+    return pair.close_purpose.protective and bool(pair.close_reason) and (pair.shrink > ZERO or kept(pair))
 
 
 def kept(pair: Pair) -> bool:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from services.domain.enums import PairState, Purpose
 from services.execution.pair_moves import start_closing, start_unwinding
-from services.execution.pair_reduce import whole
+from services.execution.pair_reduce import cutting, whole
 from services.execution.pair_state import Pair
 from services.execution.pair_work import Work
 
 
 def ask_close(work: Work, pair: Pair, reason: str, purpose: Purpose, origin: str) -> None:
-    """The whole pair goes, also one that was being made smaller. Protection is never weakened by an exit."""
+    """The whole pair goes, also one that was being made smaller. Protection is never weakened by an exit,
+    nor does it lend an exit its rights: one asked during a cut of the margin ladder follows behind it."""
+    if not purpose.protective and cutting(pair):
+        pair.exit_after, pair.exit_origin = reason, origin
+        return
     if not (pair.close_purpose.protective and not purpose.protective and pair.close_reason):
         pair.close_purpose, pair.close_origin, pair.close_reason = purpose, origin, reason
     if purpose.protective:
@@ -43,13 +47,16 @@ def _woken(pair: Pair, origin: str) -> bool:
     return pair.resume is PairState.UNWINDING and not origin.startswith("strategy:")
 
 
-def ask_unwind(work: Work, pair: Pair, reason: str) -> None:
-    """Nothing opens, nothing strategic closes any further; a protective close goes on after the unwinding."""
-    protective = pair.close_purpose.protective and bool(pair.close_reason)
+def ask_unwind(work: Work, pair: Pair, reason: str, *, exits_pass: bool = False) -> None:
+    """Nothing opens. What closes goes on after the unwinding if it is protective, or if the state lets exits
+    pass; else it is dropped."""
+    goes_on = bool(pair.close_reason) and (pair.close_purpose.protective or exits_pass)
     closing = pair.state is PairState.CLOSING or pair.resume is PairState.CLOSING
-    pair.then_close = protective and (closing or pair.then_close)
-    if not protective:
+    pair.then_close = goes_on and (closing or pair.then_close)
+    if not goes_on:
         pair.close_reason = ""
+    if not exits_pass:
+        pair.exit_after = ""
     match pair.state:
         case PairState.OPENING | PairState.CLOSING:
             start_unwinding(work, pair, reason)

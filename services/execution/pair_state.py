@@ -132,6 +132,9 @@ class Pair(Struct):
     """The named exit, once one is decided."""
     then_close: bool = False
     """After unwinding, go on and close (leg missing)."""
+    exit_after: str = ""
+    """The named exit behind a cut of the margin ladder that is under way; a halt takes it back."""
+    exit_origin: str = ""
     shrink: Decimal = Decimal(0)
     """The fraction that the next close takes off; 0 = it takes all, or the sizes to keep are fixed."""
     frozen_reason: str = ""
@@ -183,6 +186,12 @@ class Pair(Struct):
     @property
     def doubtful(self) -> bool:
         return any(memo.in_doubt for memo in self.orders.values())
+
+    @property
+    def stopped(self) -> bool:
+        """The policy `cancel` has stopped it: a person decides, also behind a doubt."""
+        frozen, doubt = PairState.FROZEN, PairState.IN_DOUBT
+        return (self.state, self.resume) in ((frozen, PairState.UNWINDING), (doubt, frozen))
 
     @property
     def opening(self) -> bool:

@@ -57,7 +57,9 @@ def _page_if_held_up(work: Work, pair: Pair) -> None:
 
 
 def _enter_doubt(work: Work, pair: Pair) -> None:
-    if pair.state is not PairState.FROZEN:
+    if pair.stopped:
+        pair.resume = PairState.FROZEN  # a doubt is no person's word
+    elif pair.state is not PairState.FROZEN:
         pair.resume = pair.state  # a frozen one keeps what it would thaw to, or nothing would thaw it again
     pair.doubt_since = work.now
     work.become(pair, PairState.IN_DOUBT, "an order's outcome is unknown: nothing is sent on a guess")
@@ -68,7 +70,10 @@ def _in_doubt(work: Work, pair: Pair) -> None:
     """No order of any kind. A page after `in_doubt_escalate_s` with the other leg filled."""
     if not pair.doubtful:
         pair.doubt_since = None
-        work.become(pair, pair.resume, "outcome known")
+        if pair.stopped:
+            freeze(work, pair, PairState.UNWINDING, pair.frozen_reason)
+        else:
+            work.become(pair, pair.resume, "outcome known")
         return
     work.hold_back(pair)
     work.cancel_open(pair, resting=True)
@@ -107,7 +112,12 @@ def _hedged(work: Work, pair: Pair) -> None:
         if heavy_cut(work, pair)[1] > ZERO:
             start_unwinding(work, pair, "a late fill or a smaller leg: cutting the excess")
         return
-    if pair.frozen_by_desk:
+    if pair.exit_after:
+        # The ladder's cut is done: what was asked beside it follows.
+        pair.close_purpose, pair.close_reason = Purpose.EXIT, pair.exit_after
+        pair.close_origin, pair.exit_after = pair.exit_origin, ""
+        start_closing(work, pair)
+    elif pair.frozen_by_desk:
         freeze(work, pair, PairState.HEDGED, pair.frozen_reason)
 
 

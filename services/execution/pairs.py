@@ -238,11 +238,13 @@ class PairMachine:
         begin(work, found, fraction, reason, purpose, origin)
         return self._advance(work, found)
 
-    def request_unwind(self, pair: str, reason: str, now: int, prices: Prices) -> Actions:
+    def request_unwind(
+        self, pair: str, reason: str, now: int, prices: Prices, *, exits_pass: bool = False
+    ) -> Actions:
         """The trading state has left ACTIVE: nothing opens, nothing strategic closes any further.
 
-        Ends hedged (smaller, equal legs), closed, or in doubt. A protective close goes on after the
-        unwinding, as the halt lets it pass. A hedged pair stays as it is.
+        Ends hedged (smaller, equal legs), closed, or in doubt. A close that the state lets pass (a protective
+        one; `exits_pass`: any) goes on after the unwinding. A hedged pair stays as it is.
         """
         found = self.get(pair)
         if found is None or found.state is PairState.CLOSED:
@@ -250,7 +252,7 @@ class PairMachine:
         if found.state is PairState.PLANNED:
             return self.abandon(pair, reason, now)
         work = self._work(now, prices)
-        ask_unwind(work, found, reason)
+        ask_unwind(work, found, reason, exits_pass=exits_pass)
         return self._advance(work, found)
 
     def freeze(self, pair: str, reason: str, now: int) -> Actions:
@@ -327,6 +329,10 @@ class PairMachine:
         found = self.get(pair)
         if found is not None and found.state is PairState.CLOSED and not found.unsettled:
             del self.state.pairs[pair]
+
+    def drop_exit(self, pair: str) -> None:
+        """A halt: what was to follow a cut of the margin ladder does not; the cut goes on."""
+        self.state.pairs[pair].exit_after = ""
 
     # Inside.
 

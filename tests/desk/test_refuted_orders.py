@@ -100,7 +100,7 @@ def test_a_strategy_begins_no_exit_in_a_halt_before_a_read_or_at_a_stop() -> Non
 
 
 def test_the_margin_ladder_takes_over_an_exit_that_a_halt_refuses() -> None:
-    """A strategy's exit under way when the halt comes is no reason to wait with protection."""
+    """A strategy's exit under way at a halt is no reason to wait with protection, nor to take it further."""
     world = hedged()
     core, submit = world.desk.core, world.desk.submit
     pair = world.pair()
@@ -120,7 +120,10 @@ def test_the_margin_ladder_takes_over_an_exit_that_a_halt_refuses() -> None:
         if carry is not None:
             carry(effect)
     assert pair.close_purpose is Purpose.STOP
-    world.until(lambda w: not w.positions(), 60)
+    held = {leg.instrument: leg.size for leg in pair.legs}
+    world.run(60)
+    shares = [leg.size / held[leg.instrument] for leg in pair.legs]
+    assert all(Decimal("0.69") < share <= Decimal("0.7") for share in shares), shares
     assert world.trading_state is TradingState.HALTED
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import decimal
+from decimal import Decimal
+
 import pytest
 from msgspec.structs import replace
 
@@ -15,6 +18,7 @@ from services.domain.events import (
     OrderFilled,
     StrategyOverrun,
 )
+from services.domain.money import DESK_CONTEXT
 from services.domain.orders import OrderRequest
 from services.domain.scopes import ScopeHalt
 from services.settings.guards import Breaker
@@ -137,6 +141,69 @@ def test_a_frozen_pair_whose_strategy_was_dropped_is_closed_by_hand_once_its_dat
     world.wire.hook = hears
     world.until(lambda w: w.pair_states() == [], 60).run(1)
     assert world.positions() == {}
+
+
+def _reduce_only(world: DeskWorld, why: str) -> None:
+    """Some cause of REDUCING, by the desk's own door; it is judged with the next event."""
+    world.desk.core.raise_cause("test", "all", TradingState.REDUCING, why)
+    world.until(lambda w: w.pair_states() == [PairState.UNWINDING], 1)
+
+
+def _told(world: DeskWorld, pair: str) -> bool:
+    return any(note.key == f"exit dropped:{pair}" for note in world.told)
+
+
+def test_a_close_by_hand_goes_on_behind_the_unwinding_when_its_account_only_reduces() -> None:
+    """It was dropped without a word although exits pass there; a halt drops it and says so."""
+    world = _hedged()
+    pair = world.pair()
+    assert pair is not None
+    _close(world)
+    world.until(_naked, 10)
+    _reduce_only(world, "margin ladder")
+    assert pair.then_close
+    world.until(lambda w: w.pair_states() == [], 60).run(1)
+    assert (world.trading_state, world.positions()) == (TradingState.REDUCING, {})
+    assert not _told(world, pair.id)
+
+
+def test_a_halt_ends_a_close_by_hand_and_tells_whoever_waits_for_it() -> None:
+    world = _hedged()
+    pair = world.pair()
+    assert pair is not None
+    _close(world)
+    world.until(_naked, 10)
+    _reduce_only(world, "margin ladder")
+    assert world.answer("halt", reason="test").ok
+    world.run(10)
+    assert not _naked(world)
+    assert (world.pair_states(), pair.close_reason) == ([PairState.HEDGED], "")
+    assert _told(world, pair.id)
+    assert world.desk.core.alerts.is_open(f"exit dropped:{pair.id}")
+    assert world.answer("resume", reason="test").ok
+    _close(world)
+    assert not world.desk.core.alerts.is_open(f"exit dropped:{pair.id}")
+
+
+def test_a_halt_holds_a_close_by_hand_beside_a_cut_of_the_ladder_and_not_the_cut() -> None:
+    """The close had the cut's rights: all of the pair went on closing in HALTED."""
+    world = _hedged()
+    pair = world.pair()
+    assert pair is not None
+    size = pair.short.size
+    core, submit = world.desk.core, world.desk.submit
+    core.out = []
+    with decimal.localcontext(DESK_CONTEXT):
+        submit.run(core.pairs.request_reduce(pair.id, Decimal("0.25"), "ladder", core.now, submit.prices))
+    for effect in core.out:
+        if type(effect) in world.machine._carry:
+            world.machine._carry[type(effect)](effect)
+    _close(world)
+    assert world.answer("halt", reason="test").ok
+    world.run(10)
+    assert _told(world, pair.id)
+    assert (world.pair_states(), world.naked()["BTC"]) == ([PairState.HEDGED], 0)
+    assert size / 2 < pair.short.size < size
 
 
 def _strangers_untold(due: int, event: Event) -> Answers:

@@ -116,7 +116,7 @@ def test_a_pair_stopped_by_the_policy_cancel_is_matched_and_cut() -> None:
     assert world.positions[BTC_B] == 0
 
 
-def test_a_pair_that_leaves_whole_goes_on_and_is_protected_from_then_on() -> None:
+def test_an_exit_goes_on_behind_the_cut_with_the_rights_of_an_exit() -> None:
     world, pair, placed = hedged("0.4")
     world.script.extend([NOTHING] * 3)
     world.carry_out(world.machine.request_close(pair.id, "max hold", world.now, world.book))
@@ -127,7 +127,30 @@ def test_a_pair_that_leaves_whole_goes_on_and_is_protected_from_then_on() -> Non
     world.run(10)
     assert pair.state is PairState.CLOSED
     assert {order.purpose for order in world.placed[placed:asked]} == {Purpose.EXIT}
-    assert {order.purpose for order in world.placed[asked:]} == {Purpose.STOP}
+    purposes = [order.purpose for order in world.placed[asked:]]
+    assert purposes == [Purpose.STOP] * 2 + [Purpose.EXIT] * 2
+    assert {order.origin for order in world.placed[-2:]} == {pair.origin}
+
+
+@pytest.mark.parametrize("first", ["cut", "close"])
+def test_a_halt_ends_the_exit_beside_a_cut_and_not_the_cut(first: str) -> None:
+    """The cut is protection; it lends nothing to a close that was asked before or after it."""
+    world, pair, placed = hedged("0.4")
+
+    def close() -> None:
+        actions = world.machine.request_close(pair.id, "x", world.now, world.book, origin="operator")
+        world.carry_out(actions)
+
+    if first == "close":
+        close()
+    cut(world, pair, "0.5")
+    if first == "cut":
+        close()
+    world.halted = True
+    world.carry_out(world.machine.request_unwind(pair.id, "halt", world.now, world.book))
+    world.run(20)
+    assert (pair.state, pair.short.size, pair.long.size) == (PairState.HEDGED, D("0.2"), D("0.2"))
+    assert all(order.reduce_only for order in world.placed[placed:])
 
 
 def test_a_whole_close_overtakes_a_cut_and_a_second_cut_waits_for_the_first() -> None:
