@@ -1,9 +1,9 @@
 """Fills of our own orders that our books do not know: sent by an engine that died before it wrote them down.
 
 Protective orders never wait for the disk (RUNTIME 3), so one may have filled whose intent was lost with the
-process. Its client id says that it is ours, what it was for and on which leg: it is ours again, and the pair
-that it belonged to counts its fills like any other. The id does not name the pair: of several on one
-instrument it is the one that had reason to send it.
+process. Its client id says that it is ours, what it was for and on which leg, and of which pair: it is ours
+again, and the pair that it belonged to counts its fills like any other. Of several that an id may mean (there
+are `PLACES`, and older programs named none) it is the one that had reason to send it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from services.desk.submit import Submitter
 from services.domain.enums import PairState, Purpose, TimeInForce
 from services.domain.events import OrderFilled
 from services.domain.money import ZERO
-from services.domain.orders import OrderRequest, parse_client_order_id
+from services.domain.orders import IdParts, OrderRequest, parse_client_order_id, place_of
 from services.execution.pair_legs import excess
 from services.execution.pair_state import Pair
 
@@ -82,7 +82,7 @@ def _request(
     parts = parse_client_order_id(fill.client_order_id)
     if parts is None:
         return None
-    pair = _pair(core, pairs, fill, quantity, parts.purpose, parts.leg) if parts.leg else None
+    pair = _pair(core, pairs, fill, quantity, parts) if parts.leg else None
     if parts.leg and pair is None:
         return None
     if pair is not None:
@@ -105,17 +105,16 @@ def _request(
 
 
 def _pair(
-    core: DeskCore, pairs: dict[str, Pair], fill: OrderFilled, quantity: Decimal, purpose: Purpose, leg: int
+    core: DeskCore, pairs: dict[str, Pair], fill: OrderFilled, quantity: Decimal, parts: IdParts
 ) -> Pair | None:
     """The pair whose leg it traded: opened by it in the leg's direction, reduced by it against it."""
-    if leg not in (1, 2):
-        return None
-    opens = purpose in OPENS
+    leg, opens = parts.leg, parts.purpose in OPENS
     traded = [
         pair
         for pair in pairs.values()
         if pair.leg(leg).instrument == fill.instrument and (pair.leg(leg).side is fill.side) is opens
     ]
+    traded = [pair for pair in traded if place_of(pair.id) == parts.place] or traded
     enough = [pair for pair in traded if opens or pair.leg(leg).size >= quantity]
     return min(enough or traded, key=lambda pair: _unlikely(core, pair, leg, fill, quantity), default=None)
 

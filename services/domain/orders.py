@@ -9,6 +9,8 @@ from msgspec import Struct
 from services.domain.enums import OrderType, Purpose, Side, TimeInForce
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+PLACES = 17
+"""So many pairs on one instrument are told apart by the one place that the id has for the leg."""
 
 
 class OrderRequest(Struct, frozen=True, kw_only=True):
@@ -59,9 +61,21 @@ def base36(value: int, width: int) -> str:
     return out
 
 
-def client_order_id(instance: str, sequence: int, purpose: Purpose, leg: int, attempt: int) -> str:
-    """`instance(6) sequence(9) purpose(1) leg(1) attempt(3)`, all `[0-9a-z]` (SEMANTICS 7)."""
-    return f"{instance}{base36(sequence, 9)}{purpose.letter}{base36(leg, 1)}{base36(attempt, 3)}"
+def place_of(pair: str) -> int:
+    """Where the pair `P-NN` stands among `PLACES` that follow each other: 0 for the first."""
+    number = pair.rpartition("-")[2]
+    return (int(number) - 1) % PLACES if number.isdecimal() else 0
+
+
+def client_order_id(
+    instance: str, sequence: int, purpose: Purpose, leg: int, attempt: int, place: int = 0
+) -> str:
+    """`instance(6) sequence(9) purpose(1) leg(1) attempt(3)`, all `[0-9a-z]` (SEMANTICS 7).
+
+    The leg's digit says the pair's `place`, too: leg + 2 * place; 0 = no pair.
+    """
+    digit = base36(leg + 2 * place if leg else 0, 1)
+    return f"{instance}{base36(sequence, 9)}{purpose.letter}{digit}{base36(attempt, 3)}"
 
 
 class IdParts(Struct, frozen=True):
@@ -70,6 +84,8 @@ class IdParts(Struct, frozen=True):
     purpose: Purpose
     leg: int
     attempt: int
+    place: int
+    """`place_of` its pair; `PLACES` = of none."""
 
 
 def parse_client_order_id(text: str) -> IdParts | None:
@@ -77,4 +93,7 @@ def parse_client_order_id(text: str) -> IdParts | None:
     if len(text) != 20 or any(char not in _DIGITS for char in text):
         return None
     purpose = next((each for each in Purpose if each.letter == text[15]), None)
-    return None if purpose is None else IdParts(purpose, int(text[16], 36), int(text[17:], 36))
+    if purpose is None:
+        return None
+    place, leg = divmod(int(text[16], 36) - 1, 2) if text[16] != "0" else (0, -1)
+    return IdParts(purpose, leg + 1, int(text[17:], 36), place)

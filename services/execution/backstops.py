@@ -223,7 +223,7 @@ class BackstopBook:
         side = Side.SELL if stop.sign > 0 else Side.BUY
         widest = self._settings.exec.flatten_bands[-1] * BPS
         order = OrderRequest(
-            client_order_id=self._ids.draw(Purpose.STOP, stop.leg, stop.failures % 1000),
+            client_order_id=self._ids.draw(Purpose.STOP, stop.leg, stop.failures % 1000, stop.pair),
             instrument=stop.instrument,
             side=side,
             quantity=quantity,

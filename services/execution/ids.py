@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from services.domain.enums import Purpose
-from services.domain.orders import client_order_id
+from services.domain.orders import client_order_id, place_of
 
 SKIPPED = 100_000
 """Numbers left out at a restart: far more than the hour between two checkpoints draws, far less than 36^9."""
@@ -33,10 +33,11 @@ class IdCounter:
             raise ValueError(f"instance {instance!r}: expected six characters of 0-9 and a-z")
         self.state = state if state is not None else IdState(instance)
 
-    def draw(self, purpose: Purpose, leg: int = 0, attempt: int = 0) -> str:
+    def draw(self, purpose: Purpose, leg: int = 0, attempt: int = 0, pair: str | None = None) -> str:
         """A new client order id."""
-        self.state.sequence += 1
-        return client_order_id(self.state.instance, self.state.sequence, purpose, leg, attempt % _ATTEMPTS)
+        state, place = self.state, place_of(pair or "")
+        state.sequence += 1
+        return client_order_id(state.instance, state.sequence, purpose, leg, attempt % _ATTEMPTS, place)
 
     def number(self) -> int:
         """A new number of the same sequence, for pair and flatten ids."""

@@ -116,7 +116,7 @@ class Work(Struct):
         market = purpose.protective and last_resort(self.settings, attempt, len(self.bands(purpose)))
         limit = None if market else rest_at or band_limit(instrument, side, mid, bps)
         order = OrderRequest(
-            client_order_id=self.ids.draw(purpose, leg.number, attempt),
+            client_order_id=self.ids.draw(purpose, leg.number, attempt, pair.id),
             instrument=leg.instrument,
             side=side,
             quantity=quantity,

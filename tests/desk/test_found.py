@@ -16,7 +16,7 @@ from services.desk.proofs import unproven
 from services.domain.enums import PairState, Purpose, Severity, Side, TradingState
 from services.domain.events import OrderFilled
 from services.domain.money import DESK_CONTEXT
-from services.domain.orders import OrderRequest, client_order_id
+from services.domain.orders import PLACES, OrderRequest, client_order_id, place_of
 from tests.adversary.script import LEGS
 from tests.adversary.two import Two, quiet
 
@@ -42,8 +42,9 @@ def desk(standing: tuple[Two, bytes]) -> Desk:
     return desk
 
 
-def name(sequence: int, purpose: Purpose = Purpose.UNWIND, leg: int = 1) -> str:
-    return client_order_id("adv000", sequence, purpose, leg, 1)
+def name(sequence: int, purpose: Purpose = Purpose.UNWIND, leg: int = 1, place: int = PLACES) -> str:
+    """Of no pair's place, as ids once were: then the pair has to be guessed."""
+    return client_order_id("adv000", sequence, purpose, leg, 1, place)
 
 
 def fill(order: str, quantity: Decimal = ONE, side: Side = Side.BUY) -> OrderFilled:
@@ -107,6 +108,30 @@ def test_of_two_on_one_leg_it_was_the_one_that_had_reason(
     assert owners(desk, fill(name(901, purpose))) == [two(desk)[1]]
 
 
+@pytest.mark.parametrize("purpose", [Purpose.UNWIND, Purpose.FLATTEN])
+@pytest.mark.parametrize("given", [heavy, scoped, moving, half_out, too_small])
+def test_the_id_says_whose_it_was_whoever_had_reason(
+    desk: Desk, given: Callable[[Desk], None], purpose: Purpose
+) -> None:
+    given(desk)
+    first, second = two(desk)
+    named = [
+        fill(name(900 + number, purpose, place=place_of(pair))) for number, pair in enumerate((first, second))
+    ]
+    assert owners(desk, *named) == [first, second]
+
+
+def test_of_two_in_one_place_it_is_guessed(desk: Desk) -> None:
+    """Seventeen pairs lie between them."""
+    (first, pair) = desk.core.pairs.live()
+    del desk.state.pairs.pairs[pair.id]
+    pair.id = "P-18"
+    desk.core.pairs.adopt(pair)
+    assert place_of(first.id) == place_of(pair.id) == 0
+    heavy(desk)
+    assert owners(desk, fill(name(900, place=0))) == ["P-18"]
+
+
 @pytest.mark.parametrize(("purpose", "which"), [(Purpose.FLATTEN, 0), (Purpose.STOP, 1)])
 def test_a_flatten_goes_by_the_scope_and_a_cut_by_the_excess(
     desk: Desk, purpose: Purpose, which: int
@@ -161,7 +186,7 @@ def test_strangers_booked_trades_and_what_we_know_no_facts_of_are_passed_over(de
     booked, other = fill(name(900)), fill("xyz999" + name(901)[6:])
     desk.core.ledger.account("beta").trades.ids[f"{SHORT}|{booked.trade_id}"] = 1
     unknown = replace(fill(name(902)), instrument="GONE-PERP.beta")
-    strange = fill(name(903, leg=7))
+    strange = fill("adv000000000903z0001")
     good = fill(name(904))
     assert owners(desk, booked, other, unknown, strange, good) == [None, None, None, None, two(desk)[0]]
     entry = desk.core.orders.get(good.client_order_id)

@@ -55,6 +55,17 @@ def test_an_id_says_what_its_order_was_for(purpose: Purpose) -> None:
     assert (parts.purpose, parts.leg, parts.attempt) == (purpose, 2, 47)
 
 
+@pytest.mark.parametrize("leg", [0, 1, 2])
+@pytest.mark.parametrize(("pair", "place"), [("P-01", 0), ("P-02", 1), ("P-17", 16), ("P-18", 0), ("", 0)])
+def test_an_id_says_where_its_pair_stands_in_the_place_of_its_leg(pair: str, place: int, leg: int) -> None:
+    ids = IdCounter("abc123")
+    text = ids.draw(Purpose.UNWIND, leg, 3, pair)
+    parts = parse_client_order_id(text)
+    assert parts is not None
+    assert (len(text), parts.leg, parts.attempt) == (20, leg, 3)
+    assert parts.place == (place if leg else 0)
+
+
 @pytest.mark.parametrize("text", ["", "abc123", "A" * 20, "abc123000000001z1001", "é" * 20])
 def test_other_ids_say_nothing(text: str) -> None:
     assert parse_client_order_id(text) is None
