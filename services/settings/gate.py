@@ -69,7 +69,8 @@ class Gate(Struct, frozen=True, kw_only=True):
     venue_orders_per_second: int = 10
     """What the tightest venue takes (FTX: 2 in 200 ms)."""
     reserved_share: Decimal = _d("0.30")
-    """Of the venue's budget: never used up by entries, so that cancels, hedges and closes find room."""
+    """Of the venue's budget, here and on the wire: never used up by entries and questions, so that cancels,
+    hedges and closes find room."""
     repeat_count: int = 5
     """So many entries of one strategy in the same instrument and side are the most within the window."""
     repeat_window_s: int = 60

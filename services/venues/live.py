@@ -140,6 +140,9 @@ class LiveVenue(VirtualVenue, Protocol):
 
     def health(self) -> VenueHealth: ...
 
+    def reserve(self, share: float) -> None:
+        """So much of every request budget is for cancels, hedges and closes alone (`gate.reserved_share`)."""
+
     def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
         """At most `count` bids and asks of the book as it was heard last, to be looked at: no decision rests
         on it. None = there is no whole book of this instrument at present.

@@ -95,6 +95,7 @@ class LiveEngine:
         self._told: dict[str, int | None] = {}
         self._looked = 0.0
         self._set_by = 0
+        self._share = Decimal(-1)
 
     async def start(self) -> None:
         """Connect all venues. Raises ProductError naming the first that cannot be used."""
@@ -144,6 +145,7 @@ class LiveEngine:
         """Store, journal, desk. Raises StoreError, OSError, ProductError (exit 2)."""
         listed = tuple(spec for venue in self.venues.values() for spec in venue.instruments())
         self.session.open(note, listed, {"venues": world_of(self.wires)})
+        self._reserve()
 
     def machine(self, notify: Callable[[Notify], None]) -> LiveMachine:
         venues: dict[str, VirtualVenue] = dict(self.venues)
@@ -213,6 +215,7 @@ class LiveEngine:
             return
         self._looked = now
         self._tell_setting()
+        self._reserve()
         for name, venue in self.venues.items():
             offset = venue.health().clock_offset_ms
             if name in self._told and _alike(offset, self._told[name]):
@@ -220,6 +223,14 @@ class LiveEngine:
             self._told[name] = offset
             now_ns = machine.queue.now
             machine.queue.deliver(now_ns, VenueClock(venue=name, offset_ms=offset, ts=now_ns))
+
+    def _reserve(self) -> None:
+        """The share of the budgets that is for getting out, as it is set now: one for gate and wires."""
+        share = self.session.desk.core.settings.gate.reserved_share
+        if share != self._share:
+            self._share = share
+            for venue in self.venues.values():
+                venue.reserve(float(share))
 
     def unwritten(self) -> str:
         """What of the paper accounts' books stands in memory only; empty = nothing."""

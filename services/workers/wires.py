@@ -21,7 +21,7 @@ from services.venues.port import Outbox
 from services.venues.wire.bans import Bans
 
 if TYPE_CHECKING:
-    from services.venues.ftx.venue import FtxSettings
+    from services.venues.ftx.hosts import FtxSettings
 
 Builder = Callable[[str, VenueWire, str | None, Outbox, Redactor, Bans | None], LiveVenue]
 BETWEEN = "\n"
@@ -39,7 +39,7 @@ def _ftx(
 
 
 def ftx_settings(wire: VenueWire) -> FtxSettings:
-    from services.venues.ftx.venue import FtxSettings  # noqa: PLC0415 - as above
+    from services.venues.ftx.hosts import FtxSettings  # noqa: PLC0415 - as above
 
     return FtxSettings(
         rest=wire.rest,

@@ -14,8 +14,9 @@ from services.domain.enums import FaultKind
 from services.domain.events import AccountReport, Event
 from services.venues.ftx import feed
 from services.venues.ftx.build import build_ftx
+from services.venues.ftx.hosts import FtxSettings
 from services.venues.ftx.rest import WINDOWS
-from services.venues.ftx.venue import FtxSettings, FtxVenue
+from services.venues.ftx.venue import FtxVenue
 from services.venues.port import Outbox
 from services.venues.wire.budget import Budget, Window
 from services.venues.wire.rest import Timings

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from services.venues.ftx.build import build_ftx
+from services.venues.ftx.hosts import FtxSettings
 from services.venues.ftx.sign import STALE_MS
-from services.venues.ftx.venue import FtxSettings, FtxVenue
+from services.venues.ftx.venue import FtxVenue
 from tests.simserver.served import Box
 from tests.wire.server import Asked, Script, encoded, serving
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from services.domain.events import Event
 from services.venues.ftx.build import build_ftx
-from services.venues.ftx.venue import FtxSettings, FtxVenue
+from services.venues.ftx.hosts import FtxSettings
+from services.venues.ftx.venue import FtxVenue
 from services.venues.sim.world import World
 from services.venues.wire.rest import Timings
 from services.venues.wire.stream import Habits

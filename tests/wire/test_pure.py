@@ -99,6 +99,10 @@ def test_the_reserved_share_is_there_when_ordinary_requests_have_spent_theirs() 
     assert budget.wait(0, Lane.ENTRY, {"w": 1}) == 60 * SECOND
     assert budget.wait(0, Lane.SAFE, {"w": 3}) == 0
     assert budget.wait(0, Lane.SAFE, {"w": 4}) == 60 * SECOND
+    budget.reserve(0.1)
+    assert budget.wait(0, Lane.ENTRY, {"w": 2}) == 0, "from now on"
+    with pytest.raises(ValueError, match="share"):
+        budget.reserve(1.0)
 
 
 def test_the_venues_word_only_ever_tightens() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from services.domain.instrument import Instrument
 from services.drive.live_session import LiveSession
 from services.drive.standing import SessionNote
 from services.protocol.errors import ProductError
@@ -17,6 +20,7 @@ from services.settings.gate import DEFAULT_LIMIT_ROWS, Gate
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire
+from services.venues.live import VenueHealth
 from services.venues.sim.facts import venue_instruments
 from services.workers.live_engine import LiveEngine
 from services.workers.simserver.worlds import served_world
@@ -81,3 +85,47 @@ def test_what_was_delisted_while_nobody_ran_is_told_and_keeps_nobody_from_its_po
     slip = session(tmp_path, "BTC-USDT-PREP")
     with pytest.raises(ProductError, match="no venue of the profile lists it"):
         slip.open(note(tmp_path), LISTED, {})
+
+
+class Reserving:
+    """A venue that lists alpha's markets and notes what is kept of its budget."""
+
+    name = "alpha"
+
+    def __init__(self) -> None:
+        self.shares: list[float] = []
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        return LISTED
+
+    def reserve(self, share: float) -> None:
+        self.shares.append(share)
+
+    def health(self) -> VenueHealth:
+        return VenueHealth(
+            connected=True, data_age_ms=1, latency_ms_p50=None, latency_ms_p95=None, clock_offset_ms=0,
+            budget={}, reconnects=0,
+        )  # fmt: skip
+
+
+def test_the_share_for_getting_out_is_one_setting_for_the_gate_and_for_the_wires(tmp_path: Path) -> None:
+    chosen = settings(strategies={})
+    chosen = replace(chosen, gate=replace(chosen.gate, reserved_share=Decimal("0.4")))
+    venue = Reserving()
+    engine = LiveEngine(
+        StateLayout(tmp_path),
+        chosen,
+        "test",
+        {},
+        Redactor(),
+        build=lambda *_: {"alpha": venue},  # type: ignore[dict-item]
+    )
+    engine.open(note(tmp_path))
+    assert venue.shares == [0.4], "before anything is sent"
+    machine, core = engine.machine(lambda _: None), engine.session.desk.core
+    engine.tell_clocks(machine)
+    core.bind(replace(core.settings, gate=replace(core.settings.gate, reserved_share=Decimal("0.5"))))
+    engine._looked = 0.0
+    engine.tell_clocks(machine)
+    assert venue.shares == [0.4, 0.5], "and an override while it runs"
+    assert engine.session.close()

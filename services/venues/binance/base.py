@@ -248,6 +248,9 @@ class WiredVenue(ABC):
             reconnects=sum(max(0, stream.connects - 1) for stream in self._streams.values()),
         )
 
+    def reserve(self, share: float) -> None:
+        self._market_api.rest.budget.reserve(share)
+
     def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
         """See `LiveVenue`."""
         spec = self._listed.get(instrument.rpartition(".")[0])

@@ -270,6 +270,9 @@ class CcxtVenue:
             reconnects=max(0, connects - 1, self._door.stream_connects - 1),
         )
 
+    def reserve(self, share: float) -> None:
+        self._door.budget.reserve(share)
+
     def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
         """See `LiveVenue`."""
         return None if self._feed is None else self._feed.levels(instrument.rpartition(".")[0], count)

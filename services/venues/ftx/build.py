@@ -9,8 +9,9 @@ from collections.abc import Callable
 from services.runtime.clock import boot_ns, steady_ns, wall_ns
 from services.runtime.redact import Redactor
 from services.venues.ftx.ears import FtxEars
+from services.venues.ftx.hosts import FtxSettings, check_hosts
 from services.venues.ftx.rest import WINDOWS, FtxDialect, FtxRest
-from services.venues.ftx.venue import FtxSettings, FtxVenue, check_hosts
+from services.venues.ftx.venue import FtxVenue
 from services.venues.port import Outbox
 from services.venues.wire.bans import Bans
 from services.venues.wire.budget import Budget

@@ -1,7 +1,6 @@
-"""A venue that speaks the FTX dialect, as the live driver meets it.
+"""A venue that speaks the FTX dialect, as the live driver meets it: one account, one stream.
 
-The real exchange is gone and its names belong to strangers: the host is always named by the profile, it is
-loopback unless somebody says that they know what they do, and anything else needs TLS (bug rows A1, B12).
+What it lists is followed while it runs; what has closed is told and taken out of what is waited for.
 """
 
 from __future__ import annotations
@@ -10,9 +9,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
-
-from msgspec import Struct
 
 from services.domain.effects import SetFault
 from services.domain.events import Event, VenueLink
@@ -24,6 +20,7 @@ from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.feed import Feed
+from services.venues.ftx.hosts import FtxSettings, check_hosts
 from services.venues.ftx.relisting import look, newly, others
 from services.venues.ftx.rest import FtxRest
 from services.venues.ftx.trading import Trading
@@ -46,35 +43,6 @@ from services.venues.wire.stream import Stream
 from services.venues.work import CLOSE_S, Work
 
 log = logging.getLogger("stableconsole.ftx")
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-class FtxSettings(Struct, frozen=True, kw_only=True):
-    rest: str
-    """`http://127.0.0.1:PORT`; no default."""
-    stream: str
-    """`ws://127.0.0.1:PORT/ws/`."""
-    key: str = ""
-    subaccount: str | None = None
-    symbols: tuple[str, ...] = ()
-    """Markets to watch; empty = all perpetuals and spot pairs."""
-    allow_remote: bool = False
-    """A host that is not this machine was named on purpose."""
-    extensions: bool = False
-    """The server is ours: dead-man's switch, client ids of conditional orders."""
-
-
-def check_hosts(settings: FtxSettings) -> None:
-    """Raises ValueError with one line: the hosts of `ftx.com` are nobody's that we know."""
-    for url, safe in ((settings.rest, "https"), (settings.stream, "wss")):
-        parts = urlsplit(url)
-        if parts.hostname in LOOPBACK:
-            continue
-        if not settings.allow_remote:
-            raise ValueError(f"{url}: an FTX-dialect host that is not this machine needs allow_remote = true")
-        if parts.scheme != safe:
-            raise ValueError(f"{url}: a host that is not this machine needs {safe}")
 
 
 class FtxVenue:
@@ -285,6 +253,9 @@ class FtxVenue:
             budget=self._api.rest.budget.used(boot_ns()),
             reconnects=max(0, self._stream.connects - 1) if self._stream is not None else 0,
         )
+
+    def reserve(self, share: float) -> None:
+        self._api.rest.budget.reserve(share)
 
     def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
         """See `LiveVenue`."""

@@ -46,6 +46,8 @@ class DataVenue(Protocol):
 
     def instruments(self) -> tuple[Instrument, ...]: ...
 
+    def reserve(self, share: float) -> None: ...
+
     def health(self) -> VenueHealth: ...
 
     def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None: ...
@@ -116,6 +118,10 @@ class PaperVenue:
 
     def instruments(self) -> tuple[Instrument, ...]:
         return self._listed
+
+    def reserve(self, share: float) -> None:
+        """Of the data venue's budget: orders are matched here."""
+        self._data.reserve(share)
 
     def health(self) -> VenueHealth:
         return self._data.health()

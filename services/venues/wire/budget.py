@@ -73,12 +73,16 @@ class Budget:
     """All windows of one (venue, account or address)."""
 
     def __init__(self, windows: Iterable[Window], *, reserved: float = 0.3) -> None:
-        """`reserved`: the share of every window that only `Lane.SAFE` may use."""
-        if not 0 <= reserved < 1:
-            raise ValueError("reserved must lie in [0, 1)")
+        """`reserved`: see `reserve`."""
         self._spent = {window.name: Spent(window) for window in windows}
-        self._reserved = reserved
+        self.reserve(reserved)
         self._paused_until = 0
+
+    def reserve(self, share: float) -> None:
+        """The share of every window that only `Lane.SAFE` may use, from now on. Raises ValueError."""
+        if not 0 <= share < 1:
+            raise ValueError("the reserved share must lie in [0, 1)")
+        self._reserved = share
 
     def wait(self, now: int, lane: Lane, weights: Mapping[str, int]) -> int | None:
         """Ns until the request fits; 0 = now, None = never (it weighs more than a whole window allows).
