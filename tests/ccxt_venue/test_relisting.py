@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from msgspec import structs
 
-from services.domain.enums import Side
-from services.domain.events import MarketFrame, OrderAccepted, OrderFilled, OrderRejected, VenueLink
+from services.domain.enums import Side, TimeInForce
+from services.domain.events import (
+    MarketFrame,
+    OrderAccepted,
+    OrderCanceled,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+    VenueLink,
+)
 from services.domain.venue_events import InstrumentsListed
 from services.venues.ccxt_venue import facts
+from tests.binance.server import PATIENCE_S
 from tests.ccxt_venue.bybit import BybitExchange
 from tests.ccxt_venue.exchange import Exchange
 from tests.ccxt_venue.okx import OkxExchange
 from tests.ccxt_venue.test_venue import order, trading
 from tests.conformance.ccxt import QUICK
+from tests.wire.server import Asked
 
 D = Decimal
 PACE = structs.replace(QUICK, markets_s=0.1)
@@ -65,6 +76,53 @@ async def test_a_market_that_left_the_list_is_refused_by_name_and_can_still_be_l
         venue.submit(0, order(server, client_order_id="3" * 20))
         await heard.until(OrderAccepted, lambda each: each.client_order_id == "3" * 20)
         assert [link.up for link in heard.of(VenueLink)] == [True]
+
+
+class Slow(OkxExchange):
+    """Keeps the list of markets to itself while `held`, and then cuts the connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = False
+        self.reached, self.go = asyncio.Event(), asyncio.Event()
+
+    async def answer(self, asked: Asked) -> bytes | None:
+        if self.held and "instruments" in asked.target:
+            self.reached.set()
+            await self.go.wait()
+            return None
+        return await super().answer(asked)
+
+
+async def test_orders_and_cancels_do_not_wait_for_the_list_and_do_not_fail_with_it() -> None:
+    server = Slow()
+    async with trading(server, pace=PACE) as (venue, heard):
+        server.held = True
+        await asyncio.wait_for(server.reached.wait(), PATIENCE_S)
+        resting: dict[str, Any] = {"price": D("50000"), "tif": TimeInForce.GTC}
+        venue.submit(0, order(server, **resting))
+        accepted = await heard.until(OrderAccepted)
+        venue.cancel(0, instrument_of(server), accepted.client_order_id, accepted.venue_order_id)
+        await heard.until(OrderCanceled)
+        assert not server.go.is_set(), "the list has not been told yet"
+        server.go.set()
+        venue.submit(0, order(server, client_order_id="4" * 20))
+        await heard.until(OrderFilled, lambda each: each.client_order_id == "4" * 20)
+        assert heard.of(OrderUnknown) == []
+
+
+async def test_what_was_handed_over_and_has_not_left_at_an_end_stays_here_and_is_told() -> None:
+    server = OkxExchange()
+    async with trading(server) as (venue, heard):
+        venue.submit(0, order(server))
+        await venue.close()
+        (told,) = heard.of(OrderRejected)
+        assert told.reason.endswith("canceled before it was sent")
+        assert [name for name, *_ in server.asked if name == server.order_path] == []
+
+
+def instrument_of(server: Exchange) -> str:
+    return f"{server.market}.{server.name}"
 
 
 def test_new_markets_on_our_underlyings_are_told_apart() -> None:
