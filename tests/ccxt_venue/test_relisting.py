@@ -96,7 +96,7 @@ class Slow(OkxExchange):
 
 async def test_orders_and_cancels_do_not_wait_for_the_list_and_do_not_fail_with_it() -> None:
     server = Slow()
-    async with trading(server, pace=PACE) as (venue, heard):
+    async with trading(server, pace=PACE, timeout_s=60.0) as (venue, heard):
         server.held = True
         await asyncio.wait_for(server.reached.wait(), PATIENCE_S)
         resting: dict[str, Any] = {"price": D("50000"), "tif": TimeInForce.GTC}

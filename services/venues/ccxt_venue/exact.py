@@ -117,7 +117,7 @@ class Exact:
 
     async def load_markets(self, reload: bool = False, *rest: Any) -> Any:
         """The library's own lets everybody wait while the list is read anew, orders and cancels too, and
-        takes them along when that fails: here they go by the list that is there until the new one has come."""
+        takes them along when that fails: here they go by the old list until the new one has come."""
         if reload and self.markets:
             return await self.load_markets_helper(True, *rest)
         return await super().load_markets(reload, *rest)  # type: ignore[misc] # of the exchange class
