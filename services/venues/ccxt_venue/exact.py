@@ -86,8 +86,6 @@ class Exact:
     number = staticmethod(exact)
     fence: Fence
     own_class: type
-    markets: Any
-    load_markets_helper: Any
 
     def parse_json(self, text: str) -> object:
         """None where it is no JSON; `NaN` and `Infinity` are none."""
@@ -114,13 +112,6 @@ class Exact:
     def parse_order_book_bid_ask(self, row: Any, price: Any = 0, amount: Any = 1, *rest: Any) -> list[object]:
         """The library's own makes floats, for speed."""
         return [self.safe_float(row, price), self.safe_float(row, amount)]
-
-    async def load_markets(self, reload: bool = False, *rest: Any) -> Any:
-        """The library's own lets everybody wait while the list is read anew, orders and cancels too, and
-        takes them along when that fails: here they go by the old list until the new one has come."""
-        if reload and self.markets:
-            return await self.load_markets_helper(True, *rest)
-        return await super().load_markets(reload, *rest)  # type: ignore[misc] # of the exchange class
 
     def milliseconds(self) -> int:
         """The venue's clock: it stamps what is signed."""

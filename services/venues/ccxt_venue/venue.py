@@ -274,7 +274,6 @@ class CcxtVenue:
         self._door.budget.reserve(share)
 
     def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
-        """See `LiveVenue`."""
         return None if self._feed is None else self._feed.levels(instrument.rpartition(".")[0], count)
 
     def _up(self) -> None:
