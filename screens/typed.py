@@ -21,7 +21,8 @@ Said = tuple[str, str]
 OURS = ("help", "quit", "theme", "tour", "save", "screen", "shock")
 """Words of the `:` line that are the console's own: nothing of them reaches the engine."""
 SAVES = ("svg", "text", "csv")
-IDLE = "enter runs it   tab completes   ↑↓ recall   esc leaves"
+UNDONE = "tab completes   ↑↓ recall   esc leaves"
+IDLE = f"enter runs it   {UNDONE}"
 
 SHOCK = "shock COIN PERCENT: what if? for example shock USDC -3%; alone it clears"
 OWN_HELP = {
@@ -54,7 +55,7 @@ def hint(text: str, desk: DeskView | None = None) -> Said | None:
     if not found:
         return (f"no command starts with {first}", "warn")
     if len(found) == 1 or found[0].name == body:
-        return (found[0].usage if text.endswith(" ") or " " in body else found[0].help, "muted")
+        return (found[0].usage, "muted")
     return ("  ".join(s.name for s in found), "muted")
 
 
@@ -62,7 +63,9 @@ def below(text: str, settings: Mapping[str, str], offers: Iterable[str]) -> Belo
     """Below the line: what the argument under the cursor is, and what `tab` would put there."""
     found = expects(text)
     if found is None:
-        return Below(IDLE)
+        body = text.strip().removeprefix(":").strip()
+        meant = [each for each in SPECS if each.line and body and each.name.startswith(body)]
+        return Below(meant[0].help, offers=UNDONE) if len(meant) == 1 else Below(IDLE)
     spec, argument = found
     if argument is None:
         return Below(f"{spec.help} enter runs it")

@@ -41,7 +41,7 @@ _STEPS = (
     Column("word", "", 4, gap=2),
 )
 _CASES = (
-    Column("name", "Case", 21, most=34, text=True),
+    Column("name", "Case", 29, most=34, text=True),
     Column("equity", "Equity $", 8, right=True),
     Column("usage", "Usage", 7, right=True),
     Column("lev", "Lev", 6, right=True),
@@ -56,7 +56,7 @@ def shocks(lab: StressLab, width: int, context: Context) -> Content:
     content = Content(title="Shocks", summary=_summary(lab))
     rows = [one for one in lab.shocks if context.keeps(one.coin)]
     if not rows:
-        content.rows = [Row([line]) for line in wrap(_no_match(context, "coin"), width, "muted")]
+        content.rows = [Row([line]) for line in wrap(context.no_match("coin"), width, "muted")]
         return content
     cells = [_shock_cells(one) for one in rows]
     layout = fit(_SHOCKS, cells, width, ("word", "price"))
@@ -107,7 +107,7 @@ def outcome(lab: StressLab, width: int, context: Context) -> Content:
         content.summary = ((Span("~ on last known figures", "warn"),),)
     rows = [each for each in lab.outcomes if context.keeps(each.venue or "all accounts")]
     if not rows:
-        content.rows = [Row([line]) for line in wrap(_no_match(context, "account"), width, "muted")]
+        content.rows = [Row([line]) for line in wrap(context.no_match("account"), width, "muted")]
         return content
     cells = [_outcome_cells(each) for each in rows]
     layout = fit(_OUTCOME, cells, width, ("lev", "change"))
@@ -302,7 +302,7 @@ def cases(lab: StressLab, width: int, context: Context) -> Content:
     content = Content(title="Standing cases", summary=((Span("enter takes a case over", "muted"),),))
     rows = [one for one in lab.cases if context.keeps(one.name)]
     if not rows:
-        text = _no_match(context, "case") if lab.cases else "No cases: nothing is held."
+        text = context.no_match("case") if lab.cases else "No cases: nothing is held."
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     cells = [_case_cells(one) for one in rows]
@@ -318,8 +318,13 @@ def _case_cells(one: CaseView) -> Cells:
         "equity": _known(one.equity_change, lambda v: f.signed(v, 0), f.gain_ink(one.equity_change, 0)),
         "usage": _known(one.usage, f.percent, "text"),
         "lev": _known(one.leverage, f.times, "text"),
-        "word": _one(*_word(one.usage, one.infinite)),
+        "word": _shorter(*_word(one.usage, one.infinite)),
     }
+
+
+def _shorter(word: str, ink: str) -> Sequence[Spans]:
+    """Rather than the case's own name, which says what would do it, the word is cut."""
+    return (*_one(word, ink), *(_one("LIQ.", ink) if word == "LIQUIDATED" else ()))
 
 
 def case_drawer(lab: StressLab, key: str, width: int) -> list[Line]:
@@ -333,10 +338,6 @@ def case_drawer(lab: StressLab, key: str, width: int) -> list[Line]:
         for coin, change in found.changes.items()
     ]
     return flow([(Span("moves", "muted"),), *moved], width)
-
-
-def _no_match(context: Context, what: str) -> str:
-    return context.no_match(what)
 
 
 def _one(text: str, ink: str) -> Sequence[Spans]:

@@ -109,13 +109,12 @@ def _words(found: Sequence[Answer], width: int) -> Line:
         start, end = width * at // 5, width * (at + 1) // 5
         ground = "@" + _GROUND[answer.level]
         room = end - start - 1
-        word = answer.word if len(answer.word) + 2 <= room else answer.short_word or answer.word
-        if len(word) + 2 > room:
-            word = _tiny(word, room - 2)
-        part = Line(
-            [Span(answer.glyph, answer.ink + ground), Span(f" {word}"[: room - 1], answer.ink + ground)]
-        )
-        line.extend(part.to(room, "text" + ground).spans).add(" ", "text")
+        words = [answer.word, answer.short_word or answer.word]
+        shown = [f"{answer.glyph} {word}" for word in words]
+        # A whole word says more than the blank before it, or its glyph.
+        shown += [f"{answer.glyph}{words[0]}", words[0], f"{answer.glyph} {_tiny(words[1], room - 2)}"]
+        text = next((each for each in shown if len(each) <= room), shown[-1][:room])
+        line.extend(Line([Span(text, answer.ink + ground)]).to(room, "text" + ground).spans).add(" ", "text")
     return line.fitted(width)
 
 
