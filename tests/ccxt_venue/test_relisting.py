@@ -121,6 +121,19 @@ async def test_what_was_handed_over_and_has_not_left_at_an_end_stays_here_and_is
         assert [name for name, *_ in server.asked if name == server.order_path] == []
 
 
+async def test_brackets_that_are_not_told_any_more_leave_the_last_ones_and_no_fee_to_enter_by() -> None:
+    server = OkxExchange()
+    async with trading(server, pace=PACE) as (venue, heard):
+        (plain,) = venue.instruments()
+        server.replies["GET /api/v5/public/position-tiers"] = lambda query: server.said([])
+        (spec,) = (await heard.until(InstrumentsListed)).instruments
+        assert plain.tiers
+        assert (spec.tiers, spec.taker_fee) == (plain.tiers, None)
+        del server.replies["GET /api/v5/public/position-tiers"]
+        again = await heard.until(InstrumentsListed, lambda each: each.instruments[0].taker_fee is not None)
+        assert again.instruments == (plain,)
+
+
 def instrument_of(server: Exchange) -> str:
     return f"{server.market}.{server.name}"
 

@@ -20,6 +20,7 @@ from services.venues.ccxt_venue import facts
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.errors import READING, told
 from services.venues.ccxt_venue.facts import Listed
+from services.venues.wire.errors import WireError
 
 BAND = Decimal("0.05")
 """Bounds of a margin table that are told in contracts move with the price: by less they are left alone."""
@@ -63,27 +64,35 @@ class Relisting:
                 self._say(told(error))
 
     async def look(self) -> None:
-        """Raises WireError, BadNumber; what was learnt before it is told all the same."""
+        """Raises WireError, BadNumber; what was learnt of the others is told all the same."""
         await self._door.reload([each.symbol for each in self._listed.values()])
         changed: list[Instrument] = []
-        try:
-            for known in tuple(self._listed.values()):
+        failed: Exception | None = None
+        for known in tuple(self._listed.values()):
+            try:
                 found = await self._present(known)
-                if found.closed is not known.closed:
-                    word = "closed at its venue: no new risk there" if found.closed else "open again"
-                    self._say(f"{known.id} is {word}")
-                self._listed[known.id] = found
-                if found.spec != known.spec:
-                    changed.append(found.spec)
-        finally:
-            if changed:
-                now = self._wall()
-                self._tell(InstrumentsListed(venue=self._venue, instruments=tuple(changed), ts=now))
+            except READING as error:
+                # One of which nothing can be learnt keeps no other from being looked at.
+                failed = error
+                if isinstance(error, WireError):
+                    continue
+                # Answered, and not to be read: unknown. The old facts judge what is held; no more comes in.
+                found = structs.replace(known, spec=structs.replace(known.spec, taker_fee=None))
+            if found.closed is not known.closed:
+                word = "closed at its venue: no new risk there" if found.closed else "open again"
+                self._say(f"{known.id} is {word}")
+            self._listed[known.id] = found
+            if found.spec != known.spec:
+                changed.append(found.spec)
+        if changed:
+            self._tell(InstrumentsListed(venue=self._venue, instruments=tuple(changed), ts=self._wall()))
         others = self._others()
         if new := sorted(others - self._beside):
             more = f" and {len(new) - NAMED} more" if len(new) > NAMED else ""
             self._say(f"listed anew, not in the profile: {', '.join(new[:NAMED])}{more}")
         self._beside = others
+        if failed is not None:
+            raise failed
 
     async def _present(self, known: Listed) -> Listed:
         """A closed one is as it was known last, ended now unless its end had been told."""
