@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.desk import account, deadman, faults, figures, protection, reconciling
+from services.desk import account, deadman, faults, figures, proofs, protection, reconciling
 from services.desk.answers import still_open
 from services.desk.commands import Commands
 from services.desk.core import MINUTE, SECOND, UNREAD, DeskCore
@@ -83,7 +83,7 @@ class Lifecycle:
         core.state.started = core.now
         # A timer that fell due while nobody ran fires once, in order, after the reconciliation.
         for name, due in sorted(core.state.timers.items(), key=lambda timer: timer[1]):
-            core.set_timer(name, max(due, core.now + 2 * SECOND))
+            core.set_timer(name, max(due, core.now + proofs.PATIENCE_S * SECOND))
         core.state.intents.clear()
         # Whoever asked for a flatten went with the engine; the flatten itself goes on.
         core.state.flatten_commands.clear()

@@ -18,7 +18,7 @@ from services.strategies.kinds import KINDS
 from tests.adversary import arena
 from tests.adversary.arena import Arena
 from tests.adversary.plan import Plan, base
-from tests.adversary.script import KIND, SCRIPT, VENUES, S, lean_settings
+from tests.adversary.script import KIND, LEGS, SCRIPT, VENUES, S, lean_settings
 
 SECOND = "second"
 ROOM = InstrumentLimit(max_position=Decimal(40_000), max_leverage=Decimal(5))
@@ -48,6 +48,17 @@ class Two(Arena):
             self.until(at)
         first, second = self.desk.core.pairs.live()
         return first, second
+
+    apart_usd = ZERO
+    """The most that stood alone of all the legs together, by the exchange's own books."""
+
+    def _look(self, now: int) -> None:
+        alone = ZERO
+        for leg in LEGS:
+            venue = self.exchange.venues[leg.rpartition(".")[2]]
+            alone += venue.state.account.size(leg) * venue.floor.mark(leg)
+        self.apart_usd = max(self.apart_usd, abs(alone))
+        super()._look(now)
 
     def said(self, kind: str) -> list[Decision]:
         return [each for each in self.keeper.decided if each.kind == kind]

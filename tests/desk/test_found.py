@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from services.desk import found
 from services.desk.core import SECOND, UNREAD
 from services.desk.desk import Desk
-from services.desk.proofs import unproven
+from services.desk.proofs import PATIENCE_S, unproven
 from services.domain.enums import PairState, Purpose, Severity, Side, TradingState
 from services.domain.events import OrderFilled
 from services.domain.money import DESK_CONTEXT
@@ -232,6 +232,22 @@ def later(desk: Desk) -> None:
     desk.state.now += 10 * SECOND
 
 
+def only_loose(desk: Desk) -> None:
+    for pair in desk.core.pairs.live():
+        pair.short.size = D(0)
+    desk.state.unpaired[SHORT] = D("-0.1")
+
+
+def alone_later(desk: Desk) -> None:
+    alone(desk)
+    desk.state.now += PATIENCE_S * SECOND
+
+
+def alone_soon(desk: Desk) -> None:
+    alone_later(desk)
+    desk.state.now -= 1
+
+
 def soon(desk: Desk) -> None:
     desk.state.now += 10 * SECOND - 1
 
@@ -245,7 +261,7 @@ def spot(desk: Desk) -> None:
         pair.short.instrument = "USDT/USD.beta"
 
 
-@pytest.mark.parametrize("given", [alone, read, later, never_unread])
+@pytest.mark.parametrize("given", [alone_later, only_loose, read, later, never_unread])
 def test_a_reduction_is_provable_where_nothing_can_be_taken_for_another(
     desk: Desk, given: Callable[[Desk], None]
 ) -> None:
@@ -258,6 +274,11 @@ def test_a_shared_leg_of_an_unread_venue_is_not(desk: Desk, given: Callable[[Des
     given(unread(desk))
     text = f"beta has not been read since the start, and {SHORT} is shared"
     assert unproven(desk.core, SHORT) == {SHORT: text}
+
+
+def test_a_leg_of_one_pair_waits_two_seconds_for_the_read(desk: Desk) -> None:
+    alone_soon(unread(desk))
+    assert unproven(desk.core, SHORT) == {SHORT: "beta has not been read since the start"}
 
 
 def test_nobody_s_position_and_no_instrument_of_ours_are_passed_over(desk: Desk) -> None:
