@@ -127,6 +127,7 @@ KEYS: tuple[Key, ...] = (
         "Cancel the selected working order",
         "do",
         4,
+        needs="row",
         on=("orders",),
         panes=("working",),
         leads=("working",),

@@ -26,3 +26,27 @@ def settings(running: Mapping[str, str]) -> dict[str, str]:
         # A strategy or a limit row of another name: its parameters mean the same.
         found.setdefault(key, f"now {value}   {means.get(key.rpartition('.')[2], '')}".rstrip())
     return found
+
+
+def problem(kind: str, key: str, value: str, now: str, reason: str) -> str | None:
+    """What is wrong with a strategy's parameter before the engine is asked, so that it can be mended where it
+    stands; the engine alone knows whether the others allow it. None also for a key that only it knows.
+    """
+    from services.settings.catalog import apply, is_loosening  # noqa: PLC0415 - as above
+    from services.settings.errors import SettingsError  # noqa: PLC0415 - as above
+    from services.settings.keys import find  # noqa: PLC0415 - as above
+    from services.settings.parameters import Settings, StrategySettings  # noqa: PLC0415 - as above
+
+    settings = Settings(strategies={key.partition(".")[0]: StrategySettings(kind=kind)})
+    try:
+        find(settings, key)
+        before = apply(settings, key, now)
+    except SettingsError:
+        return None
+    try:
+        changed = apply(settings, key, value)
+    except SettingsError as error:
+        return str(error)
+    if is_loosening(before, changed, key) and not reason:
+        return f"{key} is a limit: to loosen it, give a reason after the value"
+    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from screens import layout
+from screens import known, layout
 from screens.draw import strategies
 from screens.frame import Content
 from screens.ink import Line
@@ -126,18 +126,27 @@ class StrategiesRoom(Room):
             host.ask(_prompt(found), found.value, lambda text: self._entered(host, found, text))
 
     def _entered(self, host: Host, one: ParameterView, text: str) -> str | None:
-        """The engine checks the value against every rule; what it refuses is said with its reason."""
+        """A value that is none stays where it is typed: behind a field that has closed, the letters of a
+        second try would be keys. The engine checks it against every rule and says why it refuses.
+        """
         value, _, reason = text.strip().partition(" ")
         if not value:
             return "a value with its unit; escape leaves it as it is"
         if value == one.value:
             host.say(f"{one.key} is {one.value} already")
             return None
+        wrong = known.problem(self._kind(one.key), one.key, value, one.value, reason.strip())
+        if wrong is not None:
+            return wrong
         args = {"key": one.key, "value": value}
         if reason.strip():
             args["reason"] = reason.strip()
         host.send("set", args, f"{one.key} {value} …")
         return None
+
+    def _kind(self, key: str) -> str:
+        rows = self._view.strategies if self._view is not None else ()
+        return next((each.status.kind for each in rows if each.status.name == key.partition(".")[0]), "")
 
     def _close(self, host: Host, pair: str, text: str) -> str | None:
         if text.strip().casefold() not in ("yes", "y"):

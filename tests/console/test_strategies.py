@@ -27,6 +27,26 @@ async def test_a_parameter_is_edited_in_place_and_sent_as_set() -> None:
         assert d.app.desk.field is None
 
 
+async def test_a_value_that_is_none_stays_where_it_is_typed() -> None:
+    """The field closed, the engine refused, and the second try `0.8bps` was the keys 0, ., 8, b, p, s."""
+    async with open_desk(size=(80, 24)) as d:
+        await strategies(d, "parameters")
+        for row, text, said in (
+            (1, "abc", "expected a rate such as 1.0bps/8h"),
+            (1, "0.8", "expected a rate such as 1.0bps/8h"),
+            (4, "6", "is a limit: to loosen it, give a reason after the value"),
+        ):
+            await d.press("home", *["down"] * row, "e")
+            field = d.app.desk.field
+            assert field is not None
+            field.value = text
+            await d.press("enter")
+            assert said in d.text
+            assert d.app.desk.field is field
+            await d.press("escape")
+        assert d.link.sent == []
+
+
 async def test_the_way_to_close_is_told_whole_on_a_small_terminal() -> None:
     async with open_desk(size=(80, 24)) as d:
         await strategies(d, "pairs")
