@@ -211,9 +211,9 @@ class Asking(Prompt, inherit_bindings=False):
         """The reason's field is the rest of a `resume` line."""
         return [line.removeprefix("resume ") for line in self.complete(f"resume {text}")]
 
-    def ask(self, prompt: str, text: str, done: Callable[[str], str | None]) -> None:
+    def ask(self, prompt: str, text: str, done: Callable[[str], str | None], about: str = "") -> None:
         """A field behind a prompt. `done` gives an error to show below it, or None when it was taken."""
-        self.prompt = prompt
+        self.prompt, self.about = prompt, about
         self.open_field("ask", text)
         self._done = done
 

@@ -22,6 +22,8 @@ class Prompt(Picture, inherit_bindings=False):
     """What is wrong with the line as it was entered."""
     wrong = ""
     """That line."""
+    about = ""
+    """What an `ask` field wants."""
     settings: Mapping[str, str] = MappingProxyType({})
     """Key to value and meaning, once asked for."""
     _asked = False
@@ -80,7 +82,7 @@ class Prompt(Picture, inherit_bindings=False):
         if self.problem:
             return Below(self.problem, "*warn")
         if self.field_mode == "ask":
-            return None
+            return Below(self.about) if self.about else None
         return typed.below(self.field.value, self.settings, self.complete(self.field.value))
 
     def learn_settings(self) -> None:

@@ -86,8 +86,10 @@ class Host(Protocol):
 
     def say(self, text: str, ink: str = "muted") -> None: ...
 
-    def ask(self, prompt: str, text: str, done: Callable[[str], str | None]) -> None:
-        """A field on the line above the keys. `done` takes what was entered and gives an error, or None."""
+    def ask(self, prompt: str, text: str, done: Callable[[str], str | None], about: str = "") -> None:
+        """A field on the line above the keys. `done` takes what was entered and gives an error, or None;
+        `about` stands below the field meanwhile.
+        """
 
     def open(self, make: Callable[[Paint, Callable[[], float]], Dialog]) -> None:
         """A dialog over the dimmed panes."""

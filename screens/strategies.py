@@ -123,7 +123,8 @@ class StrategiesRoom(Room):
             else:
                 host.say(f"{found.key} is as the profile has it")
         else:
-            host.ask(_prompt(found), found.value, lambda text: self._entered(host, found, text))
+            about = f"{strategies.meaning(found)} Now {found.value}, default {found.default}."
+            host.ask(_prompt(found), found.value, lambda text: self._entered(host, found, text), about)
 
     def _entered(self, host: Host, one: ParameterView, text: str) -> str | None:
         """A value that is none stays where it is typed: behind a field that has closed, the letters of a

@@ -184,6 +184,12 @@ def parameter_drawer(view: StrategiesView, key: str, width: int) -> list[Line]:
     return lines
 
 
+def meaning(one: ParameterView) -> str:
+    """What a parameter does, as a sentence."""
+    words = _plain(one.doc).strip()
+    return words if words[-1:] in (".", "") else f"{words}."
+
+
 def _plain(doc: str) -> str:
     """Without the marks that the pages of `docs/` set around names."""
     return f.clean(doc).replace("`", "")
