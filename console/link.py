@@ -59,6 +59,10 @@ class _Waiting(Struct):
     """Pid and instance of the engine it was sent to."""
 
 
+WITHOUT = "; start an engine: stableconsole, or close all without one: stableconsole flatten --direct"
+"""What a person can do who wanted to be safe and was not heard."""
+
+
 class SocketLink:
     """See `screens.link.Link` for what each member means."""
 
@@ -152,7 +156,8 @@ class SocketLink:
         if self._read_only:
             return _refused("this console is read-only: it sends nothing", Exit.REFUSED)
         if self._state != "connected":
-            return _refused(f"{name} was not sent: {self._text}", Exit.NO_ENGINE)
+            way = WITHOUT if name in ("halt", "flatten") else ""
+            return _refused(f"{name} was not sent: {self._text}{way}", Exit.NO_ENGINE)
         self._count += 1
         command = Cmd(
             id=f"{os.getpid():x}-{time.time_ns():x}-{self._count}",

@@ -73,7 +73,7 @@ class Taking(Ticketing, inherit_bindings=False):
             rows = saving.table(spec, self.views, [row.key for row in pane.content.rows if row.key])
             what = f": {self._counted(len(rows) - 1, spec)}, every column" if rows else ""
             text = saving.csv_text(rows or saving.lines(pane.content))
-            return f"{self.active}-{stamp}", "csv", text, what
+            return f"{self.room.name}-{self.active}-{stamp}", "csv", text, what
         name = f"{self.room.name}-{stamp}"
         if kind == "svg":
             drawing = self.app.export_screenshot(title=f"stableconsole {self.ui.profile}")

@@ -100,7 +100,7 @@ def _silent(
             "ENGINE SILENT",
             short_word="SILENT",
             evidence=(first, second),
-            brief=((Span(gone, "text"),),),
+            brief=((Span("start it anew", "text"),),),
         )
     last = {
         0: f"was {strip.trading_state.value}",

@@ -125,7 +125,8 @@ async def test_read_only_sends_nothing(
 async def test_command_without_an_engine_says_so(link: SocketLink) -> None:
     answer = await link.send("halt", {})
     assert not answer.ok
-    assert "was not sent" in answer.text
+    assert answer.text.startswith("halt was not sent: ")
+    assert answer.text.endswith("stableconsole flatten --direct"), "what is left to do stands at its end"
 
 
 async def test_broken_connection_reconnects_and_asks_the_same_engine_under_the_same_id(
