@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from console import config, paths
+from console import cli, config, paths
 from services.drive.configuration import load_settings, write_ui
 from services.protocol.errors import ProductError
+from services.protocol.exits import Exit
 from services.settings.errors import SettingsError
 from services.settings.layout import StateLayout, accounts_folder, config_file, state_root
 from services.settings.ui import UiSettings
+from services.workers import machine
 
 
 @pytest.fixture
@@ -206,3 +209,28 @@ def test_what_no_engine_could_live_with_is_refused_in_one_line(file: Path, text:
     assert caught.value.exit == 2
     with pytest.raises(ProductError, match=told):
         config.profiles("sim")
+
+
+def test_doctor_says_in_a_table_and_by_its_status_what_would_stop_trading(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = machine._sync
+    # The disk of a busy machine may be slow.
+    monkeypatch.setattr(machine, "_sync", lambda root, limit_s: sync(root, limit_s, lambda: 0.0))
+    folder = str(tmp_path / "state")
+    file.parent.mkdir()
+    file.write_text('[profiles.away]\nmode = "paper"\n')
+    assert cli.main(["doctor", "--profile", "sim", "--state-dir", folder]) == Exit.DONE
+    assert capsys.readouterr().out.rstrip().endswith("profile sim, mode sim: nothing would stop trading")
+    assert cli.main(["doctor", "--profile", "away", "--state-dir", folder]) == Exit.FAILED
+    *rows, last = capsys.readouterr().out.rstrip().splitlines()
+    assert last == "profile away, mode paper: 1 would stop trading"
+    (wrong,) = [row for row in rows if row.startswith("✗ STOP")]
+    assert wrong.endswith("mode paper and no venue  → name each in a table [profiles.away.venue.NAME]")
+    assert cli.main(["doctor", "--profile", "away", "--state-dir", folder, "--json"]) == Exit.FAILED
+    told = json.loads(capsys.readouterr().out)
+    assert (told["schema"], told["ok"], told["mode"]) == (1, False, "paper")
+    assert [row["check"] for row in told["findings"] if row["verdict"] == "stop"] == ["venues"]
+    assert {"state folder", "disk space", "disk sync", "store", "terminal"} <= {
+        row["check"] for row in told["findings"]
+    }
