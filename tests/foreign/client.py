@@ -46,8 +46,10 @@ def market(ftx: Any) -> float:
     rate = ftx.fetch_funding_rate(MARKET)
     assert rate["fundingRate"] is not None
     assert len(ftx.fetch_funding_rate_history(MARKET)) >= 30
+    ahead = ftx.milliseconds() + 86_400_000
     for frame in ("15s", "1m", "1h"):
-        candles = until(partial(ftx.fetch_ohlcv, MARKET, frame))
+        # The market's time runs ahead of this client's.
+        candles = until(partial(ftx.fetch_ohlcv, MARKET, frame, params={"until": ahead}))
         assert all(row[3] <= row[1] <= row[2] and row[3] <= row[4] <= row[2] for row in candles)
     assert isinstance(ftx.fetch_trades(MARKET), list)
     return float(round(book["bids"][0][0] * 0.9, 1))
