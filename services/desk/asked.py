@@ -35,6 +35,7 @@ def ask(core: DeskCore, order: OrderRequest, before: Asked | None = None) -> Ask
     brief = short.answer(core, order)
     if brief is not None:
         return Asked(order, None, brief)
+    core.books()
     ctx = gatekeeping.order_context(core, order)
     if before is not None and stands(before, order, ctx):
         answer = before.answer

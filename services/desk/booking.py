@@ -1,4 +1,4 @@
-"""Order events and fills into the books: the order table, the ledger, the pairs' costs, the records."""
+"""Words of a venue on orders, and its payments, into the books: table, ledger, pairs, records."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from functools import partial
 
 import msgspec
 
-from services.desk import attributing, error_rate, figures, foreign, holdings, idle, measuring, protection
+from services.desk import attributing, error_rate, figures, foreign, holdings, measuring, protection
 from services.desk.core import DeskCore
-from services.desk.pair_books import keep_episodes, keep_settled
+from services.desk.fills import book_fill, book_later, may_wait
+from services.desk.pair_books import keep_settled
 from services.desk.submit import Submitter
 from services.desk.tripping import trip
 from services.domain.effects import CancelTimer
-from services.domain.enums import Severity, TradingState
+from services.domain.enums import Severity
 from services.domain.events import (
     CancelRejected,
     FundingSettled,
@@ -25,12 +26,9 @@ from services.domain.events import (
     OrderUnknown,
 )
 from services.domain.money import ZERO
-from services.domain.records import FillRecord, FundingRecord
+from services.domain.records import FundingRecord
 from services.execution.flatten_read import taken_over
 from services.execution.table import OrderEntry, OrderEvent
-from services.portfolio.ledger import FillBooked
-
-FOREIGN = "foreign"
 
 
 def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None:
@@ -55,6 +53,9 @@ def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None
         return
     late = isinstance(event, OrderFilled) and not event.liquidation
     for fill in applied.fills:
+        if late and may_wait(core, applied.entry):
+            book_later(core, fill, applied.entry)
+            continue
         book_fill(core, fill, applied.entry, late=late)
         protection.on_fill(core, submit, fill, applied.entry)
     _venue_verdict(core, event, applied.entry)
@@ -102,124 +103,6 @@ def _venue_verdict(core: DeskCore, event: OrderEvent, entry: OrderEntry) -> None
         case OrderCanceled() | CancelRejected() | OrderFilled() | OrderReport():
             note = None
     error_rate.note(core, note)
-
-
-def book_fill(
-    core: DeskCore, fill: OrderFilled, entry: OrderEntry | None, *, late: bool = False
-) -> FillBooked:
-    """One fill into the ledger, the pair's costs and the table `trades`. Booking twice is harmless.
-
-    `late`: a single fill of ours, which an order may be waiting for. The ledger has it at once; what nobody
-    decides by (episode, waterfall, statistics, its record) follows in the second half of the turn.
-    """
-    before = attributing.holdings(core, fill.venue)
-    spec = core.instruments[fill.instrument]
-    booked = core.ledger.apply_fill(
-        fill,
-        spec,
-        core.picture.settle_usd(fill.instrument),
-        core.picture.quote_usd(fill.instrument),
-        core.picture.index(fill.venue, fill.fee_coin),
-    )
-    if booked.duplicate:
-        attributing.look(core, fill.venue)
-        return booked
-    keep = partial(_keep_fill, core, fill, entry, booked, before)
-    if late:
-        core.later.append(keep)
-    else:
-        keep()
-    return booked
-
-
-def _keep_fill(
-    core: DeskCore,
-    fill: OrderFilled,
-    entry: OrderEntry | None,
-    booked: FillBooked,
-    before: attributing.Holdings,
-) -> None:
-    """Everything but the ledger, in the turn of the fill: the same market, the same indexes, and no other
-    booking in between."""
-    attributing.filled(core, fill, entry, before)
-    spec = core.instruments[fill.instrument]
-    quote_usd = core.picture.quote_usd(fill.instrument)
-    counters = core.state.counters
-    counters.fills += 1
-    counters.fees += booked.fee_usd if booked.fee_usd is not None else ZERO
-    counters.unpriced_fees += booked.fee_usd is None
-    if entry is not None:
-        idle.traded(core)
-        measuring.on_fill(core, fill, entry, booked.fee_usd)
-    pair = entry.request.pair if entry is not None else _pair_taken_from(core, fill)
-    origin = entry.request.origin if entry is not None else FOREIGN
-    closed = core.episodes.fill(
-        fill,
-        spec,
-        pair=pair,
-        strategy=origin.removeprefix("strategy:"),
-        quote_usd=quote_usd,
-        fee_usd=core.picture.index(fill.venue, fill.fee_coin),
-        reason=entry.request.reason if entry is not None else FOREIGN,
-    )
-    episode = core.episodes.id_of(fill.instrument, pair) or (closed[-1].id if closed else "")
-    core.record(
-        FillRecord(
-            ts=fill.ts_event,
-            venue=fill.venue,
-            account=fill.venue,
-            trade_id=fill.trade_id,
-            instrument=fill.instrument,
-            client_order_id=fill.client_order_id,
-            side=fill.side,
-            size=fill.quantity,
-            price=fill.price,
-            fee=fill.fee,
-            fee_coin=fill.fee_coin,
-            pnl=booked.realised,
-            strategy=origin,
-            episode_id=episode,
-            foreign=entry is None,
-            market_conditions=_conditions(entry),
-            notional_usd=None if quote_usd is None else fill.quantity * fill.price * quote_usd,
-            fee_usd=booked.fee_usd,
-            slippage_usd=attributing.slippage(fill, entry, quote_usd),
-        )
-    )
-    keep_episodes(core, closed)
-    if fill.liquidation:
-        text = f"{fill.venue} liquidated {fill.quantity} {fill.instrument} at {fill.price}"
-        core.alert(f"liquidation:{fill.instrument}", Severity.ALARM, text)
-        core.raise_cause(
-            "liquidation",
-            f"venue:{fill.venue}",
-            TradingState.REDUCING,
-            text,
-            severity=Severity.ALARM,
-            latched=True,
-        )
-
-
-def _pair_taken_from(core: DeskCore, fill: OrderFilled) -> str | None:
-    """A fill that is not ours and takes from a pair's leg (a liquidation, auto-deleveraging, a manual trade)
-    belongs to that pair's result: the newest one that holds enough, as `check_legs` cuts the newest."""
-    if not core.instruments[fill.instrument].is_perp:
-        return None  # out of the inventory: no pair owns any of it
-    for pair in reversed(core.pairs.live()):
-        for leg in pair.legs:
-            takes = leg.instrument == fill.instrument and fill.side is not leg.side
-            if takes and leg.size >= fill.quantity:
-                return pair.id
-    return None
-
-
-def _conditions(entry: OrderEntry | None) -> str:
-    if entry is None:
-        return "foreign"
-    mid = entry.request.decided_mid
-    return (
-        f"mid {mid if mid is not None else 'unknown'}; {entry.request.purpose.value}; {entry.request.reason}"
-    )
 
 
 def _foreign_fill(core: DeskCore, submit: Submitter, fill: OrderFilled) -> None:

@@ -66,6 +66,10 @@ class DeskCore:
         """Counts the halves of turns: what is kept for one of them is void in the next."""
         self.later: deque[Callable[[], None]] = deque()
         """What nobody waits for, put off to the second half of this turn. No state: empty between turns."""
+        self._unbooked: Callable[[], None] | None = None
+        self.unbooked_on = ""
+        """Instrument of a fill that the ledger has yet to take: whoever needs the books calls `books` first.
+        No state: empty between turns."""
         self.base_settings = settings
         """As the profile has them, without the operator's overrides."""
         self.bind(settings)
@@ -136,6 +140,18 @@ class DeskCore:
         if ours is None or not book.opened:
             return True
         return not any(ours.balances.values()) and not any(held.size for held in ours.positions.values())
+
+    def put_off(self, booking: Callable[[], None], instrument: str) -> None:
+        """A fill whose order is known, and on which nothing depends that is asked before anything else: the
+        ledger takes it when `books` is called, which the second half of the turn does in any case."""
+        self.books()
+        self._unbooked, self.unbooked_on = booking, instrument
+
+    def books(self) -> None:
+        """The ledger has everything that was heard."""
+        booking, self._unbooked, self.unbooked_on = self._unbooked, None, ""
+        if booking is not None:
+            booking()
 
     def catch_up(self) -> None:
         """Do what this turn has put off, in its order, and what that puts off in turn."""

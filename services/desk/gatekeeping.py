@@ -24,6 +24,7 @@ PAIR_TOKENS = 3
 def accounts(core: DeskCore, *, marks_of_all: bool = True) -> dict[str, AccountInput]:
     """Every account of the profile as it stands; stale figures are None inside. `marks_of_all`: also the
     marks of what is not held, for fills that have not happened."""
+    core.books()
     return {
         venue: account_input(
             core.ledger,

@@ -5,12 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from services.desk import gatekeeping
 from services.desk.core import DeskCore
 from services.domain.orders import OrderRequest
 from services.risk.context import Check, GateAnswer
+from services.risk.gate import beside
 
 BESIDE = "beside"
 """Kind of the row with a reducing order's figures that refuse nothing."""
+
+
+def say_allowed(core: DeskCore, order: OrderRequest, answer: GateAnswer) -> None:
+    """The gate has let an order through. Said behind its intent: no order waits for words."""
+    core.decide(
+        "gate",
+        order.client_order_id,
+        f"{order.purpose.value} {order.side.value} {order.quantity} {order.instrument}: allowed",
+        {"because": order.reason, **links(core, order), "price": order.price, **gate_figures(answer)},
+    )
+
+
+def say_durable(core: DeskCore, order: OrderRequest, seq: int, answer: GateAnswer) -> None:
+    """Its intent is on disk, and the gate has let it through again. Said behind its `Send`."""
+    text = f"intent {seq} is on disk; the gate again: allowed"
+    core.decide("durable", order.client_order_id, text, gate_figures(answer))
+
+
+def say_beside(core: DeskCore, order: OrderRequest) -> None:
+    """The limits after a reducing order, for the journal: they refuse nothing, and it does not wait."""
+    limits = beside(gatekeeping.order_context(core, order), order)
+    text = "the limits after it, which refuse no reducing order"
+    core.decide(BESIDE, order.client_order_id, text, figures_of(limits))
 
 
 def links(core: DeskCore, order: OrderRequest) -> dict[str, object]:

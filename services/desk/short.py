@@ -33,6 +33,8 @@ def context(core: DeskCore, order: OrderRequest) -> GateContext:
     state, text = gatekeeping.state_of(core, name, order.origin, order.pair)
     accounts: dict[str, AccountInput] = {}
     if spec is not None and spec.venue in core.settings.venues:
+        if core.unbooked_on and (core.unbooked_on == name or not spec.is_perp):
+            core.books()  # what may be taken off here hangs on it; the position on another perp does not
         book = core.ledger.account(spec.venue)
         held = book.positions.get(name)
         positions = () if held is None or held.size == ZERO else (

@@ -16,7 +16,7 @@ from services.desk import denials, gatekeeping, idle, measuring, short
 from services.desk.asked import Asked, ask
 from services.desk.core import DeskCore
 from services.desk.prices import DeskPrices
-from services.desk.reasons import BESIDE, figures_of, gate_figures, links
+from services.desk.reasons import say_allowed, say_beside, say_durable
 from services.domain.effects import Cancel, QueryOrder, SaveIntent, Send
 from services.domain.enums import OrderState, Purpose, Severity, TradingState
 from services.domain.orders import OrderRequest
@@ -164,25 +164,21 @@ class Submitter:
             order, quantity=answer.quantity, reduce_only=order.reduce_only or answer.reduce_only
         )
         entry = core.orders.add(final, core.now)
-        core.decide(
-            "gate",
-            final.client_order_id,
-            f"{final.purpose.value} {final.side.value} {final.quantity} {final.instrument}: allowed",
-            {"because": final.reason, **links(core, final), "price": final.price, **gate_figures(answer)},
-        )
         seq = core.state.next_intent
         core.state.next_intent += 1
         intent = SaveIntent(seq=seq, orders=(final,), pair=final.pair, text=final.reason)
         if final.purpose.protective:
             core.emit(Send(order=self._wired(final)))
             core.emit(intent)
+            core.later.append(partial(say_allowed, core, final, answer))
             self._sent(entry)
-            core.later.append(partial(self._beside, final))
+            core.later.append(partial(say_beside, core, final))
             return
         core.state.intents[str(seq)] = [final.client_order_id]
         self._asked[final.client_order_id] = asked
         self._fresh.append(final.client_order_id)
         core.emit(intent)
+        core.later.append(partial(say_allowed, core, final, answer))
         core.later.append(partial(self.keep, entry))
 
     def on_durable(self, seq: int) -> None:
@@ -201,9 +197,8 @@ class Submitter:
             if not answer.allowed or answer.quantity < entry.request.quantity:
                 self._deny(entry.request, answer)
                 continue
-            text = f"intent {seq} is on disk; the gate again: allowed"
-            core.decide("durable", client_order_id, text, gate_figures(answer))
             core.emit(Send(order=self._wired(entry.request)))
+            core.later.append(partial(say_durable, core, entry.request, seq, answer))
             idle.passed(core, entry.request)
             if client_order_id == names[-1]:
                 # Nothing is asked behind it in this half of the turn: the books may hear of it in the other.
@@ -211,7 +206,7 @@ class Submitter:
             else:
                 self._sent(entry)
             if answer.reducing:
-                core.later.append(partial(self._beside, entry.request))
+                core.later.append(partial(say_beside, core, entry.request))
 
     def ask_ahead(self) -> None:
         """The last thing in a turn. While the disk writes, the gate is asked again about the intents of this
@@ -229,13 +224,6 @@ class Submitter:
                 if found is not None:
                     self._ahead[client_order_id] = core.half, found
         self._fresh.clear()
-
-    def _beside(self, order: OrderRequest) -> None:
-        """The limits after a reducing order, for the journal: they refuse nothing, and it does not wait."""
-        core = self.core
-        limits = beside(gatekeeping.order_context(core, order), order)
-        text = "the limits after it, which refuse no reducing order"
-        core.decide(BESIDE, order.client_order_id, text, figures_of(limits))
 
     def _wired(self, order: OrderRequest) -> OrderRequest:
         """As the venue gets it: no reduce-only flag where it knows none."""

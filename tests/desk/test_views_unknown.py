@@ -7,9 +7,10 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from services.desk.booking import book_fill, on_funding
+from services.desk.booking import on_funding
 from services.desk.core import SECOND
 from services.desk.desk import Desk
+from services.desk.fills import book_fill
 from services.desk.views import desk_view, flatten_plan, orders, pairs, positions, status, strip, summary
 from services.domain.enums import OrderState, PairState, Severity, Side, TradingState
 from services.domain.events import FundingSettled, OrderFilled, Timer, VenueLink

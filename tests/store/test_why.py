@@ -164,7 +164,10 @@ def test_every_order_of_a_run_has_a_chain_without_a_hole(story: Story) -> None:
             assert any(" of " in figure for figure in order.gate.figures.values()), "limits with their values"
         if order.durable is not None and order.intent is not None and order.sent is not None:
             assert order.gate is not None
-            assert order.gate.row < order.intent.row < order.durable.row < order.sent.row
+            # Words about an order stand behind what it waits for, in the same turn.
+            assert order.intent.row < order.gate.row < order.sent.row < order.durable.row
+            assert order.gate.ts == order.intent.ts
+            assert order.durable.ts == order.sent.ts
         if order.filled:
             assert sum(fill.size for fill in order.fills) == order.filled
             assert all(fill.slippage_bps is not None for fill in order.fills)
