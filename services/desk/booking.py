@@ -16,13 +16,10 @@ from services.desk.tripping import trip
 from services.domain.effects import CancelTimer
 from services.domain.enums import Severity
 from services.domain.events import (
-    CancelRejected,
     FundingSettled,
     OrderAccepted,
-    OrderCanceled,
     OrderFilled,
     OrderRejected,
-    OrderReport,
     OrderUnknown,
 )
 from services.domain.money import ZERO
@@ -58,8 +55,10 @@ def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None
             continue
         book_fill(core, fill, applied.entry, late=late)
         protection.on_fill(core, submit, fill, applied.entry)
-    _venue_verdict(core, event, applied.entry)
-    _say_rests(core, applied.entry)
+    if not isinstance(event, OrderFilled):
+        _venue_verdict(core, event, applied.entry)
+    if applied.entry.rests_since is not None:
+        _say_rests(core, applied.entry)
     if late and applied.fills:
         core.later.append(partial(submit.keep, applied.entry))
     elif applied.fills or applied.ended or isinstance(event, OrderAccepted | OrderUnknown):
@@ -71,8 +70,6 @@ def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None
 def _say_rests(core: DeskCore, entry: OrderEntry) -> None:
     """Its venue keeps it working though it was to end: told until it is gone."""
     key = f"order rests:{entry.id}"
-    if entry.rests_since is None:
-        return
     if entry.settled:
         core.resolve(key)
     elif not core.alerts.is_open(key):
@@ -84,8 +81,8 @@ def _say_rests(core: DeskCore, entry: OrderEntry) -> None:
 
 
 def _venue_verdict(core: DeskCore, event: OrderEvent, entry: OrderEntry) -> None:
-    """Rejects and errors of a venue feed its breaker and its error rate; a quote that the market overtook on
-    its way is neither."""
+    """Of any word but a fill. Rejects and errors of a venue feed its breaker and its error rate; a quote
+    that the market overtook on its way is neither."""
     venue = event.venue
     match event:
         case OrderRejected():
@@ -100,7 +97,7 @@ def _venue_verdict(core: DeskCore, event: OrderEvent, entry: OrderEntry) -> None
         case OrderAccepted():
             core.trips.accepted(venue)
             note = core.venue_errors.request(venue, True, core.now)
-        case OrderCanceled() | CancelRejected() | OrderFilled() | OrderReport():
+        case _:
             note = None
     error_rate.note(core, note)
 

@@ -258,7 +258,7 @@ class Desk:
         if self._stranger(event.venue) or door.keeps_out(self.core, event):
             return
         error_rate.on_answer(self.core, event)
-        if isinstance(event, OrderFilled):
+        if isinstance(event, OrderFilled) and self.core.orders.get(event.client_order_id) is None:
             found.adopt_fills(self.core, self.submit, event.venue, (event,))
         booking.on_order_event(self.core, self.submit, event)
 

@@ -28,7 +28,7 @@ _MONEY = (OrderFilled, OrderCanceled, OrderReport, FundingSettled, TransferBooke
 
 def keeps_out(core: DeskCore, event: Event) -> bool:
     """True = the event is no sense, has been noted, and must go no further."""
-    if not isinstance(event, _MONEY):
+    if not isinstance(event, _MONEY) or (event.__class__ is OrderFilled and _makes_sense(event)):
         return False
     text = nonsense(event)
     if not text:
@@ -61,6 +61,13 @@ def nonsense(event: Event) -> str:
             return _report(event)
         case _:
             return ""
+
+
+def _makes_sense(fill: OrderFilled) -> bool:
+    """`_fill` has nothing to say: asked first, for a hedge may wait."""
+    quantity, price = fill.quantity, fill.price
+    known = quantity.is_finite() and price.is_finite() and fill.fee.is_finite()
+    return known and quantity > ZERO and price >= ZERO
 
 
 def _fill(fill: OrderFilled) -> str:

@@ -57,6 +57,8 @@ def strategy_of(origin: str) -> str | None:
 
 def state_of(core: DeskCore, instrument: str, origin: str, pair: str | None) -> tuple[TradingState, str]:
     """The worst state over all scopes of an order, and its causes in words."""
+    if not core.causes.state.rows:
+        return TradingState.ACTIVE, ""
     symbol, _, venue = instrument.rpartition(".")
     causes = core.causes.causes_for(
         venue=venue or None,
@@ -150,11 +152,14 @@ def clock_offset(core: DeskCore, venue: str) -> int | None:
     return 0 if -core.settings.fresh.clock_warn_ms < offset <= 0 else offset
 
 
-def open_orders(core: DeskCore, asked: str = "", only: str | None = None) -> tuple[OpenOrder, ...]:
+def open_orders(
+    core: DeskCore, asked: str = "", only: str | None = None, of: str | None = None
+) -> tuple[OpenOrder, ...]:
     """Everything that may still fill: our orders in every stage, foreign ones, the pairs' reservations.
 
     `asked`: the order in question. Asked about again on `IntentDurable` it stands in the table already, and
     must find its pair's reservation as whole as it was the first time. `only`: on this instrument alone.
+    `of`: of reservations those of this pair alone, "" = of none.
     """
     rows: list[OpenOrder] = []
     leaves_by_leg: dict[tuple[str, str], Decimal] = {}
@@ -186,12 +191,12 @@ def open_orders(core: DeskCore, asked: str = "", only: str | None = None) -> tup
         if request.pair is not None and not request.reduce_only and entry.id != asked:
             key = (request.pair, request.instrument)
             leaves_by_leg[key] = leaves_by_leg.get(key, ZERO) + leaves
-    rows.extend(row for row in _foreign(core) if only is None or row.instrument == only)
-    rows.extend(_reservations(core, leaves_by_leg, only))
+    rows.extend(_foreign(core, only))
+    rows.extend(_reservations(core, leaves_by_leg, only, of))
     return tuple(rows)
 
 
-def _foreign(core: DeskCore) -> list[OpenOrder]:
+def _foreign(core: DeskCore, only: str | None) -> list[OpenOrder]:
     return [
         OpenOrder(
             client_order_id=row.client_order_id or row.venue_order_id,
@@ -205,17 +210,21 @@ def _foreign(core: DeskCore) -> list[OpenOrder]:
         )
         for book in core.state.venues.values()
         for row in book.foreign_orders
-        if row.quantity > row.filled and not (row.trigger is not None and row.reduce_only)
+        if (only is None or row.instrument == only)
+        and row.quantity > row.filled
+        and not (row.trigger is not None and row.reduce_only)
     ]
 
 
 def _reservations(
-    core: DeskCore, leaves_by_leg: dict[tuple[str, str], Decimal], only: str | None
+    core: DeskCore, leaves_by_leg: dict[tuple[str, str], Decimal], only: str | None, of: str | None
 ) -> list[OpenOrder]:
     """The unsent rest of every pair that is still being built, leg by leg."""
     rows: list[OpenOrder] = []
+    if of == "":
+        return rows
     for pair in core.pairs.live():
-        if not pair.being_built:
+        if not pair.being_built or (of is not None and pair.id != of):
             continue
         for leg in pair.legs:
             if only is not None and leg.instrument != only:

@@ -20,32 +20,33 @@ class DeskPrices:
     and state of the picture.
     """
 
-    __slots__ = ("_core", "_mids", "_picture", "_stamp", "_usds")
+    __slots__ = ("_core", "_depths", "_half", "_mids", "_picture", "_usds", "_version")
 
     def __init__(self, core: DeskCore) -> None:
         self._core = core
         self._picture: MarketPicture | None = None
-        self._stamp = (-1, -1, -1)
+        self._half = self._version = -1
         self._mids: dict[str, Decimal | None] = {}
         self._usds: dict[str, Decimal | None] = {}
+        self._depths: dict[tuple[str, Side], Decimal | None] = {}
 
-    def _settle(self) -> None:
-        """Forget what was worked out of another picture, or at another time."""
+    def _settled(self) -> MarketPicture:
+        """Forget what was worked out of another picture, or at another time, which no half turn changes."""
         core = self._core
         picture = core.picture
-        stamp = (core.half, core.state.now, picture.version)
-        if self._stamp != stamp or self._picture is not picture:
-            self._stamp, self._picture = stamp, picture
+        if core.half != self._half or picture.version != self._version or picture is not self._picture:
+            self._half, self._version, self._picture = core.half, picture.version, picture
             self._mids.clear()
             self._usds.clear()
+            self._depths.clear()
+        return picture
 
     def mid(self, instrument: str) -> Decimal | None:
-        self._settle()
+        picture = self._settled()
         kept = self._mids
         if instrument not in kept:
-            core = self._core
-            fresh = core.picture.fresh_quote(instrument, core.now) is not None
-            kept[instrument] = core.picture.mid(instrument) if fresh else None
+            fresh = picture.fresh_quote(instrument, self._core.now) is not None
+            kept[instrument] = picture.mid(instrument) if fresh else None
         return kept[instrument]
 
     def touch(self, instrument: str) -> tuple[Decimal, Decimal] | None:
@@ -58,12 +59,19 @@ class DeskPrices:
         return (bid, ask) if ZERO < bid < ask else None
 
     def depth(self, instrument: str, side: Side) -> Decimal | None:
+        picture = self._settled()
+        key = instrument, side
+        if key not in self._depths:
+            self._depths[key] = self._depth(picture, instrument, side)
+        return self._depths[key]
+
+    def _depth(self, picture: MarketPicture, instrument: str, side: Side) -> Decimal | None:
         core = self._core
-        quote = core.picture.fresh_quote(instrument, core.now)
-        age = core.picture.quote_age(instrument, core.now)
+        quote = picture.fresh_quote(instrument, core.now)
+        age = picture.quote_age(instrument, core.now)
         if quote is None or age is None:
             return None
-        if age >= core.picture.book_limit_ns:
+        if age >= picture.book_limit_ns:
             return ZERO
         met = quote.ask_depth if side is Side.BUY else quote.bid_depth
         if not 0 < met < IMPOSSIBLE:
@@ -76,10 +84,10 @@ class DeskPrices:
         return mid if mid is not None else picture.last_mark(instrument)
 
     def usd(self, instrument: str) -> Decimal | None:
-        self._settle()
+        picture = self._settled()
         kept = self._usds
         if instrument not in kept:
-            kept[instrument] = self._core.picture.last_usd(instrument)
+            kept[instrument] = picture.last_usd(instrument)
         return kept[instrument]
 
     def positions(self) -> Mapping[str, Decimal]:

@@ -27,10 +27,13 @@ def answer(core: DeskCore, order: OrderRequest) -> GateAnswer | None:
 
 
 def context(core: DeskCore, order: OrderRequest) -> GateContext:
-    """As `gatekeeping.order_context`, cut to the order's own instrument; nothing in it is valued."""
+    """As `gatekeeping.order_context`, cut to the order's own instrument, and to what its checks look at: what
+    pairs claim concerns tickets alone, what was done alone and what is reserved its own pair alone. Nothing
+    in it is valued."""
     name = order.instrument
     spec = core.instruments.get(name)
     state, text = gatekeeping.state_of(core, name, order.origin, order.pair)
+    pair = core.pairs.get(order.pair) if order.pair is not None else None
     accounts: dict[str, AccountInput] = {}
     if spec is not None and spec.venue in core.settings.venues:
         if core.unbooked_on and (core.unbooked_on == name or not spec.is_perp):
@@ -50,11 +53,11 @@ def context(core: DeskCore, order: OrderRequest) -> GateContext:
         accounts=accounts,
         account_facts={},
         markets={} if spec is None else {name: _last_good(core, name)},
-        working=gatekeeping.open_orders(core, order.client_order_id, name),
+        working=gatekeeping.open_orders(core, order.client_order_id, name, of=order.pair or ""),
         trading_state=state,
         state_text=text,
-        alone=gatekeeping.alone(core),
-        claimed=core.pairs.claimed(),
+        alone=gatekeeping.alone(core) if pair is not None and pair.one_shot else {},
+        claimed=core.pairs.claimed() if order.purpose is Purpose.TICKET else {},
         unproven=proofs.unproven(core, name),
     )
 

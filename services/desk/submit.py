@@ -160,9 +160,9 @@ class Submitter:
             return
         for opposing in answer.cancel_first:
             self.cancel(opposing)
-        final = msgspec.structs.replace(
-            order, quantity=answer.quantity, reduce_only=order.reduce_only or answer.reduce_only
-        )
+        final, reduces = order, order.reduce_only or answer.reduce_only
+        if answer.quantity is not order.quantity or reduces is not order.reduce_only:
+            final = msgspec.structs.replace(order, quantity=answer.quantity, reduce_only=reduces)
         entry = core.orders.add(final, core.now)
         seq = core.state.next_intent
         core.state.next_intent += 1

@@ -53,12 +53,12 @@ def base36(value: int, width: int) -> str:
     if value < 0:
         raise ValueError(f"{value} is negative")
     out = ""
-    for _ in range(width):
+    while value:
         value, digit = divmod(value, 36)
         out = _DIGITS[digit] + out
-    if value:
+    if len(out) > width:
         raise ValueError(f"does not fit into {width} base-36 digits")
-    return out
+    return out.zfill(width)
 
 
 def place_of(pair: str) -> int:

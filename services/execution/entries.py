@@ -81,7 +81,7 @@ class OrderEntry(Struct):
     @property
     def in_doubt(self) -> bool:
         """Its outcome, or a fill of it, is not known."""
-        return self.state is _IN_DOUBT or self.owed > ZERO
+        return self.state is _IN_DOUBT or self.venue_filled > self.filled
 
     @property
     def ended(self) -> bool:
@@ -90,7 +90,7 @@ class OrderEntry(Struct):
     @property
     def settled(self) -> bool:
         """Ended, and every fill the venue speaks of has been counted."""
-        return self.state in ENDED and not self.owed
+        return self.state in ENDED and self.venue_filled <= self.filled
 
     @property
     def immediate(self) -> bool:

@@ -80,7 +80,8 @@ class FlattenMachine:
         self.state = state if state is not None else FlattenBookState()
 
     def running(self) -> tuple[Flatten, ...]:
-        return tuple(run for run in self.state.runs.values() if not run.done)
+        runs = self.state.runs
+        return tuple([run for run in runs.values() if not run.done]) if runs else ()
 
     def start(
         self, scope: Scope, reason: str, origin: str, now: int, view: FlattenView

@@ -41,6 +41,11 @@ def convert(pair: Pair, quantity: Decimal, to: int) -> Decimal:
 
 def excess(pair: Pair) -> tuple[int, Decimal]:
     """(heavier leg, what it has beyond the other); (0, 0) when matched."""
+    short, long = pair.short, pair.long
+    if short.target == long.target:
+        if short.size > long.size:
+            return SHORT, short.size - long.size
+        return (LONG, long.size - short.size) if long.size > short.size else (0, ZERO)
     short_excess = pair.short.size - convert(pair, pair.long.size, SHORT)
     if short_excess > ZERO:
         return SHORT, short_excess
@@ -102,9 +107,14 @@ def residual_bound(
     pair: Pair, number: int, instruments: Instruments, settings: PairSettings, prices: Prices
 ) -> Decimal:
     """What leg `number` of a hedged pair may have in excess: max(1 lot, 0.1 % of it), at most 100 USD."""
-    leg = pair.leg(number)
-    bound = max(lot(pair, number, instruments), settings.residual_fraction * leg.size)
-    unit = unit_usd(leg, prices)
+    return _residual(pair, number, instruments, settings, unit_usd(pair.leg(number), prices))
+
+
+def _residual(
+    pair: Pair, number: int, instruments: Instruments, settings: PairSettings, unit: Decimal | None
+) -> Decimal:
+    """`unit`: USD of one base unit of the leg."""
+    bound = max(lot(pair, number, instruments), settings.residual_fraction * pair.leg(number).size)
     return bound if unit is None else min(bound, settings.residual_max / unit)
 
 
@@ -141,16 +151,16 @@ def measure(pair: Pair, now: int, instruments: Instruments, settings: PairSettin
     naked = pair.naked
     number, quantity = excess(pair)
     naked.leg, naked.quantity = number, quantity
-    if number == 0:
-        naked.notional = ZERO
-    else:
-        unit = unit_usd(pair.leg(number), prices)
-        if unit is not None:
-            naked.notional = quantity * unit
-        naked.worst = max(naked.worst, naked.notional)
     if naked.since is not None:
         naked.worst_ns = max(naked.worst_ns, now - naked.since)
-    if number == 0 or within_residual(pair, instruments, settings, prices):
+    if number == 0:
+        naked.notional, naked.since = ZERO, None
+        return
+    unit = unit_usd(pair.leg(number), prices)
+    if unit is not None:
+        naked.notional = quantity * unit
+    naked.worst = max(naked.worst, naked.notional)
+    if quantity <= _residual(pair, number, instruments, settings, unit):
         naked.since = None
     elif naked.since is None:
         naked.since = now

@@ -181,11 +181,11 @@ class Pair(Struct):
 
     @property
     def unsettled(self) -> bool:
-        return any(not memo.settled for memo in self.orders.values())
+        return False in [memo.settled for memo in self.orders.values()]
 
     @property
     def doubtful(self) -> bool:
-        return any(memo.in_doubt for memo in self.orders.values())
+        return True in [memo.in_doubt for memo in self.orders.values()]
 
     @property
     def stopped(self) -> bool:

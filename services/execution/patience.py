@@ -28,11 +28,12 @@ class Patience:
 
     def watch(self, entry: OrderEntry, now: int) -> None:
         """Keep the probe schedule in step with the doubt."""
-        if entry.in_doubt and entry.doubt_since is None:
+        doubtful = entry.in_doubt
+        if doubtful and entry.doubt_since is None:
             entry.doubt_since = now
             entry.probes = 0
             entry.next_probe = self.probe_at(entry, now)
-        elif not entry.in_doubt:
+        elif not doubtful:
             entry.doubt_since = None
             if not entry.overstays:
                 entry.next_probe = None
