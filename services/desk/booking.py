@@ -28,8 +28,12 @@ from services.execution.flatten_read import taken_over
 from services.execution.table import OrderEntry, OrderEvent
 
 
-def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None:
-    """Any word of a venue on one order: table first, then the ledger, then the machine it belongs to."""
+def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent, *, alone: bool = False) -> None:
+    """Any word of a venue on one order: table first, then the ledger, then the machine it belongs to.
+
+    `alone`: nothing else is heard in this turn, as there is in a read, whose figures are compared with the
+    ledger next. Then the ledger may take a fill behind the hedge that it asks for.
+    """
     applied = core.orders.apply(event, core.now)
     if applied.entry is None and not foreign.is_ours(core, event.client_order_id):
         # Somebody else's order: what it is stands in a read, what it has traded is booked now.
@@ -50,7 +54,7 @@ def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent) -> None
         return
     late = isinstance(event, OrderFilled) and not event.liquidation
     for fill in applied.fills:
-        if late and may_wait(core, applied.entry):
+        if late and alone and may_wait(core, applied.entry):
             book_later(core, fill, applied.entry)
             continue
         book_fill(core, fill, applied.entry, late=late)

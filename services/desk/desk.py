@@ -260,7 +260,7 @@ class Desk:
         error_rate.on_answer(self.core, event)
         if isinstance(event, OrderFilled) and self.core.orders.get(event.client_order_id) is None:
             found.adopt_fills(self.core, self.submit, event.venue, (event,))
-        booking.on_order_event(self.core, self.submit, event)
+        booking.on_order_event(self.core, self.submit, event, alone=True)
 
     def _funding(self, event: FundingSettled) -> None:
         if self._stranger(event.venue) or door.keeps_out(self.core, event):
