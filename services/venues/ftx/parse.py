@@ -26,6 +26,7 @@ from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wi
 NS = 1_000_000_000
 HOUR_NS = 3_600 * NS
 ZERO = Decimal(0)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_YEAR, LAST_YEAR = 2000, 2200
 """Beyond them ns since 1970 would not fit the store, and no exchange has traded."""
 
@@ -50,7 +51,7 @@ def iso_ns(text: str, field: str = "time") -> int:
         raise ParseError(f"{field}: {text!r:.40} names no offset")
     if not FIRST_YEAR <= moment.year < LAST_YEAR:
         raise ParseError(f"{field}: {text!r:.40} is no time of a market")
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    since = moment - _EPOCH
     return (since.days * 86_400 + since.seconds) * NS + since.microseconds * 1_000
 
 

@@ -13,7 +13,7 @@ import msgspec
 from services.venues.ftx import errors
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.parse import iso_ns
-from services.venues.ftx.sign import signed_headers
+from services.venues.ftx.sign import prepared, signed_headers
 from services.venues.wire.budget import Lane, Window
 from services.venues.wire.errors import UNREADABLE, ErrorKind, WireError
 from services.venues.wire.rest import Begun, Prepared, Reply, Request, Rest
@@ -31,6 +31,8 @@ WINDOWS = (
 """Documented or, where a picture held the numbers, the lowest that clients of the time used (ftx.md 1.3)."""
 _PLAIN = {REQUESTS: 1, "requests-1m": 1}
 _ORDER = {**_PLAIN, ORDERS: 1}
+_ORDERS = "/api/orders"
+"""Where orders go: nothing in it is to be escaped."""
 
 SHORTEST_PAGE = 20
 """Pages are of 20, 100, 500 or 5 000 rows, by call and by what is asked with it, and nobody says which: only
@@ -48,24 +50,24 @@ class FtxDialect:
     ) -> None:
         self._authority = host.partition("://")[2]
         self._key = key
-        self._secret = secret
+        self._signs = None if secret is None else prepared(secret.reveal())
         self._subaccount = subaccount
         self._now_ms = now_ms
 
     def prepare(self, request: Request) -> Prepared:
         # The slash of a spot market stands in the path as it is (ftx.md 2).
-        target = quote("/api" + request.path, safe="/")
+        target = _ORDERS if request.path == "/orders" else quote("/api" + request.path, safe="/")
         if request.query:
             target += "?" + urlencode(request.query)
         headers = [("host", self._authority), ("accept", "application/json")]
         if request.body:
             headers += [("content-type", "application/json"), ("content-length", str(len(request.body)))]
         if request.signed:
-            if self._secret is None:
+            if self._signs is None:
                 raise WireError(ErrorKind.AUTH, f"{request.path} needs a key and this profile has none")
             headers += signed_headers(
                 self._key,
-                self._secret.reveal(),
+                self._signs,
                 self._now_ms(),
                 request.method,
                 target,

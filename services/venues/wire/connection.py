@@ -88,12 +88,12 @@ class _Line(asyncio.Protocol):
     def ask(self, said: bytes) -> asyncio.Future[Answer]:
         """Writes a whole request in this call. The reply comes whole, or as an httpx error."""
         assert self._transport is not None  # noqa: S101 - made by `connect` alone
+        self._transport.write(said)  # first of all: no answer can be heard before this call has ended
         reply = self._reply = self._loop.create_future()
         self._noted = False
         self._head = None
         self._body.clear()
         self.heard = self._loop.time()
-        self._transport.write(said)
         return reply
 
     def _note(self) -> None:

@@ -10,7 +10,7 @@ is known.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.venues.wire.errors import ErrorKind, WireError
 
@@ -26,7 +26,8 @@ class _Handed:
     unwanted: bool = False
     told: bool = False
     """Whoever withdrew it says what became of it."""
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event | None = None
+    """Where somebody waits for the end: few do, and an order does not wait for it to be made."""
 
 
 class Unsent:
@@ -71,7 +72,7 @@ class Unsent:
     def over(self, name: str) -> None:
         """Its send has ended, whatever came of it."""
         handed = self._handed.pop(name, None)
-        if handed is not None:
+        if handed is not None and handed.ended is not None:
             handed.ended.set()
 
     async def ended(self, name: str) -> bool:
@@ -79,5 +80,7 @@ class Unsent:
         handed = self._handed.get(name)
         if handed is None:
             return False
+        if handed.ended is None:
+            handed.ended = asyncio.Event()
         await handed.ended.wait()
         return True
