@@ -20,22 +20,23 @@ class DeskPrices:
     and state of the picture.
     """
 
-    __slots__ = ("_core", "_depths", "_half", "_mids", "_picture", "_usds", "_version")
+    __slots__ = ("_core", "_depths", "_half", "_mids", "_now", "_picture", "_usds", "_version")
 
     def __init__(self, core: DeskCore) -> None:
         self._core = core
         self._picture: MarketPicture | None = None
-        self._half = self._version = -1
+        self._half = self._version = self._now = -1
         self._mids: dict[str, Decimal | None] = {}
         self._usds: dict[str, Decimal | None] = {}
         self._depths: dict[tuple[str, Side], Decimal | None] = {}
 
     def _settled(self) -> MarketPicture:
-        """Forget what was worked out of another picture, or at another time, which no half turn changes."""
+        """Forget what was worked out of another picture, or at another time."""
         core = self._core
-        picture = core.picture
-        if core.half != self._half or picture.version != self._version or picture is not self._picture:
-            self._half, self._version, self._picture = core.half, picture.version, picture
+        picture, half, now = core.picture, core.half, core.state.now
+        same = half == self._half and now == self._now and picture.version == self._version
+        if not same or picture is not self._picture:
+            self._half, self._now, self._version, self._picture = half, now, picture.version, picture
             self._mids.clear()
             self._usds.clear()
             self._depths.clear()

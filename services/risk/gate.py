@@ -93,20 +93,12 @@ def check_reserved(ctx: GateContext, order: OrderRequest) -> GateAnswer | None:
     on_grid = lot is not None and quantity % lot == ZERO
     on_grid = on_grid and tick is not None and (price is None or price % tick == ZERO)
     state = ctx.trading_state if ctx.trading_state is not None else TradingState.HALTED
+    active = state is TradingState.ACTIVE
+    text = "" if active else f"trading state {state.value}: a hedge would increase a position"
+    off = "" if on_grid else f"{order.instrument} off its grid"
     checks = [
-        Check(
-            name="trading state",
-            unit="state",
-            passed=state is TradingState.ACTIVE,
-            text=f"trading state {state.value}: a hedge would increase a position",
-        ),
-        Check(
-            name="instrument",
-            subject=order.instrument,
-            unit="state",
-            passed=on_grid,
-            text=f"{order.instrument} {'on' if on_grid else 'off'} its grid",
-        ),
+        Check(name="trading state", unit="state", passed=active, text=text),
+        Check(name="instrument", subject=order.instrument, unit="state", passed=on_grid, text=off),
         band_check(ctx, order, spec),
     ]
     return _answer(checks, order.quantity, order.origin)

@@ -4,6 +4,8 @@ Four things only: instrument known and on its grid; provably reducing; trading s
 outer band. Too large is cut. Limits, freshness, collar of entries, counts, rates and depeg are none of its
 business. The reducible quantity is what stands in the account less everything that may already take it
 off, so that two reducing orders can never flip a position.
+
+A check that passes says so by its figures: words are for whoever is refused, and cost more than the check.
 """
 
 from __future__ import annotations
@@ -95,13 +97,8 @@ def passing_state(ctx: GateContext, order: OrderRequest) -> Check:
     """ACTIVE and REDUCING let every reducing order pass; HALTED the operator's and the protective ones."""
     state = ctx.trading_state if ctx.trading_state is not None else TradingState.HALTED
     passed = state is not TradingState.HALTED or order.origin == "operator" or order.purpose.protective
-    who = f"{order.purpose.value} of {order.origin}"
-    return Check(
-        name="trading state",
-        unit="state",
-        passed=passed,
-        text=f"{state.value} lets {who} pass" if passed else f"{state.value} does not let {who} pass",
-    )
+    text = "" if passed else f"{state.value} does not let {order.purpose.value} of {order.origin} pass"
+    return Check(name="trading state", unit="state", passed=passed, text=text)
 
 
 def opposing(ctx: GateContext, order: OrderRequest) -> tuple[str, ...]:
@@ -145,7 +142,12 @@ def band_check(ctx: GateContext, order: OrderRequest, spec: Instrument | None) -
             continue
         away = abs(price / reference - ONE)
         nearest = away if nearest is None else min(nearest, away)
-    known = "no limit price" if price is None else "neither mark nor book was ever seen"
+    passed, text = nearest is not None and nearest < band, ""
+    if nearest is None:
+        known = "no limit price" if price is None else "neither mark nor book was ever seen"
+        text = f"{known} on {order.instrument}"
+    elif not passed:
+        text = f"price {price} is {nearest:.2%} from mark or book, outer band {band:.2%}"
     return Check(
         name="outer band",
         subject=order.instrument,
@@ -153,10 +155,8 @@ def band_check(ctx: GateContext, order: OrderRequest, spec: Instrument | None) -
         limit=band,
         head_room=None if nearest is None else band - nearest,
         unit="fraction",
-        passed=nearest is not None and nearest < band,
-        text=f"{known} on {order.instrument}"
-        if nearest is None
-        else f"price {price} is {nearest:.2%} from mark or book, outer band {band:.2%}",
+        passed=passed,
+        text=text,
     )
 
 
@@ -179,7 +179,7 @@ def _grid(order: OrderRequest, spec: Instrument | None) -> tuple[Check, Decimal]
         text = f"a conditional order of {subject} could open a position"
         return Check(name=name, subject=subject, unit="state", passed=False, text=text), ZERO
     return (
-        Check(name=name, subject=subject, unit="state", passed=True, text=f"{subject} on its grid"),
+        Check(name=name, subject=subject, unit="state", passed=True),
         spec.round_size(quantity),
     )
 
@@ -202,13 +202,12 @@ def _provable(
     cut = ZERO
     if spec is not None and positive(spec.size_increment) is not None:
         cut = spec.round_size(min(quantity, room))
-    if cut > ZERO:
-        text = f"takes off {cut} of {room} reducible"
-    elif room > ZERO:
+    text = ""
+    if cut <= ZERO < room:
         text = f"dust: {room} left on {order.instrument}, less than a lot"
-    elif unproven:
+    elif cut <= ZERO and unproven:
         text = f"not provably reducing: {unproven}"
-    else:
+    elif cut <= ZERO:
         text = f"does not reduce: nothing left to take off on {order.instrument}"
         if order.purpose is Purpose.TICKET and ctx.claimed.get(order.instrument):
             text += ", a pair's leg is closed with its pair"
