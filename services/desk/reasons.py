@@ -16,7 +16,7 @@ BESIDE = "beside"
 
 
 def say_allowed(core: DeskCore, order: OrderRequest, answer: GateAnswer) -> None:
-    """The gate has let an order through. Said behind its intent: no order waits for words."""
+    """The gate has let an order through. Of one that waits for its intent it is said behind that."""
     core.decide(
         "gate",
         order.client_order_id,

@@ -168,9 +168,9 @@ class Submitter:
         core.state.next_intent += 1
         intent = SaveIntent(seq=seq, orders=(final,), pair=final.pair, text=final.reason)
         if final.purpose.protective:
+            say_allowed(core, final, answer)
             core.emit(Send(order=self._wired(final)))
             core.emit(intent)
-            core.later.append(partial(say_allowed, core, final, answer))
             self._sent(entry)
             core.later.append(partial(say_beside, core, final))
             return
