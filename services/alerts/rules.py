@@ -115,7 +115,7 @@ RULES: dict[str, Rule] = {
     ),
     "margin call": Rule(
         ALARM,
-        "The venue warns that it will liquidate, by its own figures: no new risk on that account.",
+        "The venue says that it will liquidate, or does, by its own figures: no new risk on that account.",
         "bring collateral to the account or close positions there; it clears when usage is low again",
     ),
     "margin usage": Rule(

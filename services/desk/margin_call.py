@@ -18,17 +18,20 @@ CLEAR_S = 300
 
 
 def on_call(core: DeskCore, event: MarginCalled) -> None:
-    core.state.venue(event.venue).margin_call = core.now
+    book = core.state.venue(event.venue)
+    first, book.margin_call = book.margin_call is None, core.now
     named = f" for {', '.join(event.instruments)}" if event.instruments else ""
     core.raise_cause(
         CALL,
         _scope(event.venue),
         TradingState.REDUCING,
-        f"{event.venue} calls for margin{named}: it will liquidate by its own figures",
+        f"{event.venue} calls for margin{named}: it liquidates by its own figures",
         severity=Severity.ALARM,
         clear_after_s=CLEAR_S,
     )
-    account.ask(core, event.venue, CALL)
+    if first:
+        # One venue's call is part of its answer: to ask at each would never end.
+        account.ask(core, event.venue, CALL)
 
 
 def watch(core: DeskCore, venue: str, margin: Margin) -> None:

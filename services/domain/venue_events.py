@@ -40,7 +40,7 @@ class InstrumentsListed(Struct, frozen=True, tag="instruments", kw_only=True):
 
 
 class MarginCalled(Struct, frozen=True, tag="margin_call", kw_only=True):
-    """The venue warns that it will liquidate: its own margin figure, whatever ours says."""
+    """The venue says that it will liquidate, or does: by its own margin figure, whatever ours says."""
 
     venue: str
     instruments: tuple[str, ...]

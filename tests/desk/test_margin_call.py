@@ -46,7 +46,9 @@ def test_a_call_pages_reduces_that_account_alone_and_goes_when_its_margin_is_hea
     core.bind(replace(core.settings, ladder=Ladder()))
     world.run(10)
     assert CAUSE in world.causes(), "not at the first healthy look"
+    asked = core.state.venue("alpha").request
     call(world)
+    assert core.state.venue("alpha").request == asked, "it may come with each answer"
     world.run(15)
     assert CAUSE in world.causes(), "a call that is repeated begins the time anew"
     restored = Desk(core.base_settings, core.instruments, Desk.restore(world.desk.export()))

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.domain.events import MarketFrame, VenueLink
+from services.domain.events import AccountReport, MarketFrame, VenueLink
 from services.domain.instrument import MarginTier
-from services.domain.venue_events import InstrumentsListed
+from services.domain.venue_events import InstrumentsListed, MarginCalled
 from services.venues.ftx import parse, relisting
 from services.venues.relisting import relisted
 from services.workers.simserver import account as served_account
@@ -179,3 +179,16 @@ def test_a_market_that_the_venue_does_not_know_is_dropped_and_the_others_are_rea
     heard.now += 59
     assert heard.ears.silent(heard.now) is None, "B is not waited for"
     assert {json.loads(text)["market"] for text in heard.ears.greeting()} == {"A"}
+
+
+async def test_an_account_that_is_being_liquidated_is_a_call_for_margin(
+    said: dict[str, dict[str, object]],
+) -> None:
+    async with serving() as (_, server), connected(server, symbols=(PERP,)) as (venue, box):
+        venue.read_account(0, "before", 0)
+        await box.first(AccountReport, request="before")
+        assert box.of(MarginCalled) == []
+        said["account"] = {"liquidating": True}
+        venue.read_account(0, "then", 0)
+        await box.first(MarginCalled, venue="alpha")
+        await box.first(AccountReport, request="then")

@@ -34,11 +34,13 @@ async def read_account(
     frames: Callable[[], int],
     venue_now: Callable[[], int],
     now: Callable[[], int],
+    liquidating: Callable[[], None],
 ) -> AccountReport:
-    """`frames`: counts private frames; `venue_now`: the venue's clock, ns. Raises WireError, ParseError."""
+    """`frames`: counts private frames; `venue_now`: the venue's clock, ns; `liquidating` is called when the
+    venue says that it liquidates this account. Raises WireError, ParseError."""
     for _ in range(TRIES):
         before, at = frames(), venue_now()
-        report = await _once(venue, api, orders, by_market, coins, request, fills_since, at, now)
+        report = await _once(venue, api, orders, by_market, coins, request, fills_since, at, now, liquidating)
         if frames() == before:
             return report
     raise WireError(ErrorKind.UNAVAILABLE, "the account changed during each of three reads")
@@ -54,6 +56,7 @@ async def _once(
     fills_since: int,
     at: int,
     now: Callable[[], int],
+    liquidating: Callable[[], None],
 ) -> AccountReport:
     since = fills_since / 1e9
     account, balances, positions, working, conditionals = await asyncio.gather(
@@ -62,6 +65,8 @@ async def _once(
     fills, payments, transfers = await asyncio.gather(
         api.fills(since), api.payments(since), api.transfers(since)
     )
+    if account.liquidating:
+        liquidating()
     await _name_strangers(api, orders, fills)
     ts = now()
     known = [row for row in fills if row.market in by_market]

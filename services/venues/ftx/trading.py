@@ -22,7 +22,7 @@ from services.domain.events import (
 )
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
-from services.domain.venue_events import DeadManReport, RequestFailed
+from services.domain.venue_events import DeadManReport, MarginCalled, RequestFailed
 from services.runtime.clock import boot_ns
 from services.venues.ftx import errors, parse
 from services.venues.ftx import schemas as wire
@@ -220,11 +220,16 @@ class Trading:
                 frames=lambda: self.frames,
                 venue_now=self._venue_now,
                 now=self._wall,
+                liquidating=self._liquidating,
             )
         except (WireError, parse.ParseError, parse.BadNumber) as error:
             self._failed("read", request, error)
             return
         self._tell(report)
+
+    def _liquidating(self) -> None:
+        """Whatever our own figures say (ftx.md 3.1)."""
+        self._tell(MarginCalled(venue=self._venue, instruments=(), ts=self._wall()))
 
     async def arm(self, timeout_ms: int) -> None:
         try:
