@@ -30,6 +30,11 @@ MACHINE: dict[str, Rule] = {
         "Nineteen of twenty requests to a venue should answer within half a second: they do not.",
         "see Health; a slow venue fills late, and its hedge with it",
     ),
+    "watchdog": Rule(
+        ALARM,
+        "The engine did not answer and was ended; until the next start stood only what rests at the venues.",
+        "check positions, then R and a reason",
+    ),
     "machine": Rule(
         WARNING,
         "Processor, memory or disk of this machine is nearly used up, or the watchdog was ended.",
