@@ -232,7 +232,17 @@ KEYS: tuple[Key, ...] = (
     Key("stress.less", "minus", "room('less')", "-", "", "The selected coin 1 % lower", "do", on=("stress",)),
     Key("stress.clear", "x", "room('clear')", "x", "clear", "No shocks", "do", 6, on=("stress",)),
     Key("copy", "y", "copy", "y", "copy", "Copy the selected row", "do", 12, needs="row"),
-    Key("write", "w", "write", "w", "write", "Write this pane's table to a CSV file", "do", 14, needs="row"),
+    Key(
+        "write",
+        "w",
+        "write",
+        "w",
+        "write",
+        "Write this pane's rows, as shown, to a CSV file",
+        "do",
+        14,
+        needs="row",
+    ),
     Key("picture", "W", "picture", "W", "", "Save the whole screen as SVG and as text", "do"),
     Key(
         "command",
