@@ -10,14 +10,14 @@ from msgspec.structs import replace
 from services.desk.blackout import entry_check
 from services.desk.gatekeeping import open_orders
 from services.domain.enums import OrderState, PairState, Purpose
-from services.domain.events import MarketFrame, OrderFilled, OrderRejected, StopRequested
+from services.domain.events import MarketFrame, OrderCanceled, OrderFilled, OrderRejected, StopRequested
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
 from services.execution.table import OrderEntry
 from services.risk.context import Stage
 from services.settings.parameters import Execution, Freshness, Settings
 from tests.desk.test_halt_states import _halt_and_judge, _naked_is_nothing
-from tests.desk.world import MS, DeskWorld, late, refuse, swallow
+from tests.desk.world import MS, DeskWorld, Tap, late, refuse, swallow
 
 D = Decimal
 
@@ -241,6 +241,42 @@ def test_no_slice_of_an_entry_goes_out_inside_the_blackout(
     assert answer.allowed is not blocked
     assert entry_check(core, replace(entry.request, purpose=Purpose.HEDGE)) is None
     assert entry_check(core, replace(entry.request, purpose=Purpose.UNWIND)) is None
+
+
+@pytest.mark.parametrize("fills_after", [True, False], ids=["it fills", "it only rests"])
+def test_a_quote_that_was_falsely_called_canceled_is_counted_hedged_once_and_asked_to_go(
+    fills_after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next quote stands beside it: one slice more is naked while a hedge takes, for the venue has
+    lied; what fills is hedged, what does not is canceled again when a read shows it."""
+    world = DeskWorld(
+        settings=settings(post_only_window_s=120, post_only_requotes=20), seed=4 if fills_after else 3
+    )
+    lied: list[OrderEntry] = []
+    honest = Tap.cancel
+
+    def cancel(tap: Tap, now: int, instrument: str, name: str, venue_order_id: str) -> None:
+        entry = world.desk.core.orders.get(name)
+        if lied or entry is None or not entry.request.post_only:
+            honest(tap, now, instrument, name, venue_order_id)
+            return
+        lied.append(entry)
+        due = now + 20 * MS
+        world.queue.deliver(due, OrderCanceled(tap.name, name, "canceled", entry.filled, due, due))
+
+    monkeypatch.setattr(Tap, "cancel", cancel)
+    world.until(lambda _w: bool(lied), 900)
+    world.until(lambda w: w.pair_states() == [PairState.HEDGED], 300).run(60)
+    pair, (quote,) = world.pair(), lied
+    assert pair is not None
+    assert quote.filled == (quote.request.quantity if fills_after else 0)
+    traded = {Purpose.ENTRY: ZERO, Purpose.HEDGE: ZERO}
+    for order, fill in fills(world):
+        traded[order.purpose] += fill.quantity
+    assert set(traded.values()) == {pair.short.size} == {pair.long.size} == {pair.short.target}
+    assert _naked_is_nothing(world)
+    world.books_agree()
+    assert len([name for _, name in world.cancels if name == quote.id]) == (0 if fills_after else 1)
 
 
 def test_fees_of_a_failed_attempt_are_an_episode_of_their_own() -> None:
