@@ -108,8 +108,10 @@ def _read_afresh(work: Work, pair: Pair, *, owed: bool = False) -> None:
 
 
 def _hedged(work: Work, pair: Pair) -> None:
-    if not within_residual(pair, work.instruments, work.settings.pair, work.prices):
-        if heavy_cut(work, pair)[1] > ZERO:
+    # Fills heard late may have taken a leg, or both. A lot against nothing is no hedge, however little it is.
+    gone = [leg.size == ZERO for leg in pair.legs]
+    if any(gone) or not within_residual(pair, work.instruments, work.settings.pair, work.prices):
+        if heavy_cut(work, pair)[1] > ZERO or (all(gone) and not pair.unsettled):
             start_unwinding(work, pair, "a late fill or a smaller leg: cutting the excess")
         return
     if pair.exit_after:

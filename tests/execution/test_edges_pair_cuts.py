@@ -10,6 +10,7 @@ import pytest
 from services.domain.enums import PairState, Purpose
 from services.execution.pair_reduce import begin
 from services.execution.pair_requests import ask_close, ask_unwind
+from services.settings.parameters import Pair, Settings
 from tests.execution.hand import Hand, orders
 
 D = Decimal
@@ -67,6 +68,23 @@ def test_where_exits_pass_an_exit_goes_on_behind_the_unwinding(state: PairState)
     ask_unwind(hand.work(), hand.pair, "reducing", exits_pass=True)
     then = hand.pair.resume if state is S.IN_DOUBT else hand.pair.state
     assert (then, hand.pair.then_close, hand.pair.close_reason) == (S.UNWINDING, True, "x")
+
+
+def test_late_fills_that_leave_one_leg_or_none_end_the_pair() -> None:
+    """Found by a kill: a lot that an order lost with the engine left of one leg stood as a hedged pair."""
+    wide = Settings(pair=Pair(residual_fraction=D("0.02")))
+    for short, cuts in (("0.396", []), ("0", [(2, D("0.004"), True)])):
+        hand = Hand(settings=wide).put(S.HEDGED, short, str(D(short) + D("0.004")), hedged_ts=1)
+        found = orders(hand.tick())
+        assert [(each.leg, each.quantity, each.reduce_only) for each in found] == cuts
+        assert hand.pair.state is (S.UNWINDING if cuts else S.HEDGED)
+    none = Hand().put(S.HEDGED, "0", "0", hedged_ts=1)
+    assert not orders(none.tick())
+    assert none.pair.state is S.CLOSED
+    waits = Hand().put(S.HEDGED, "0", "0", hedged_ts=1)
+    waits.memo("a", 1)
+    waits.tick()
+    assert waits.pair.state is S.HEDGED
 
 
 def test_what_the_policy_stopped_waits_for_a_person_behind_a_doubt_too() -> None:
