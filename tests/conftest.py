@@ -35,24 +35,40 @@ def recorded_folder() -> Path:
 
 SLOW_FIRST = (
     "history/test_engine_recorded.py",
-    "e2e/test_main_job.py",
-    "adversary/test_lines_a.py",
-    "adversary/test_lines_b.py",
     "kill/test_boundaries.py",
-    "desk/test_halt_states.py",
-    "strategies/test_recorded.py",
+    "e2e/test_main_job.py",
     "e2e/test_sockets.py",
-    "e2e/test_store_trouble.py",
-    "drive/test_crash.py",
-    "e2e/test_signals.py",
-    "e2e/test_commands.py",
     "e2e/test_tmux.py",
+    "adversary/test_lines_a.py",
     "kill/test_deaths.py",
+    "adversary/test_lines_b.py",
+    "conformance/test_conformance.py",
+    "e2e/test_store_trouble.py",
+    "ccxt_venue/test_program.py",
+    "console/test_rooms.py",
+    "desk/test_halt_states.py",
+    "e2e/test_signals.py",
+    "e2e/test_worlds.py",
+    "strategies/test_recorded.py",
+    "simserver/test_wire_faults.py",
+    "console/test_walk.py",
+    "e2e/test_terminals.py",
+    "drive/test_determinism.py",
+    "e2e/test_commands.py",
+    "drive/test_crash.py",
+    "e2e/test_random_keys.py",
+    "storm/test_storm.py",
+    "lockstep/test_lockstep.py",
+    "workers/test_spot_over_sockets.py",
+    "simserver/test_client.py",
     "e2e/test_hung_strategy.py",
     "e2e/test_direct.py",
+    "store/test_writer.py",
+    "console/test_decision_pictures.py",
 )
-"""Files that take longest. Files are handed to the workers whole: a long one at the end keeps one worker busy
-while the other has nothing to do."""
+"""Files that take longest, those that compute beside those that mostly wait for engines and terminals. Files are
+handed to the workers whole and in this order: a long one at the end keeps one worker busy while the others have
+nothing to do, and four that wait at once leave the machine idle."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,6 +17,7 @@ from services.portfolio.distance import joint_distance
 from services.portfolio.margin import account_margin, merge_margins
 from services.portfolio.shock import Shock, shocked
 from services.views.stress import StressLab, change_of, parse_changes, topic_of
+from tests.decimals import decimals
 from tests.desk.world import DeskWorld, quick
 
 D = Decimal
@@ -51,7 +52,7 @@ def test_without_a_shock_the_outcome_is_the_present(world: DeskWorld) -> None:
 
 
 @settings(max_examples=30)
-@given(usdc=st.decimals("-0.5", "0.5", places=3), btc=st.decimals("-0.9", "2", places=2))
+@given(usdc=decimals("-0.5", "0.5", 3), btc=decimals("-0.9", "2", 2))
 def test_the_outcome_is_the_gates_own_margin_after_the_shock(
     world: DeskWorld, usdc: Decimal, btc: Decimal
 ) -> None:
@@ -129,7 +130,7 @@ def test_coins_are_named_stablecoins_first_and_the_dollar_never(world: DeskWorld
 
 
 changes = st.dictionaries(
-    st.sampled_from(["USDT", "USDC", "BTC", "ETH"]), st.decimals("-0.99", "10", places=4), max_size=4
+    st.sampled_from(["USDT", "USDC", "BTC", "ETH"]), decimals("-0.99", "10", 4), max_size=4
 )
 
 

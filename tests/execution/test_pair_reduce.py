@@ -12,6 +12,7 @@ from services.domain.enums import PairState, Purpose
 from services.execution.pair_legs import within_residual
 from services.execution.pair_state import LegPolicy, Pair
 from services.settings.parameters import Settings
+from tests.decimals import decimals
 from tests.execution.builders import BTC_A, BTC_B, GOOD, INSTRUMENTS, Answer, Market, market, opened
 from tests.execution.test_pair_properties import CALM, HELD, SCRIPTS, at_rest, steps
 
@@ -183,9 +184,7 @@ def test_a_leg_taken_by_the_venue_during_a_cut_ends_the_pair() -> None:
 
 
 @CALM
-@given(
-    SCRIPTS, st.sampled_from(HELD), st.decimals("0.01", "0.99", places=2), st.integers(0, 30), st.booleans()
-)
+@given(SCRIPTS, st.sampled_from(HELD), decimals("0.01", "0.99", 2), st.integers(0, 30), st.booleans())
 def test_after_a_cut_the_legs_match_at_the_asked_size_and_nothing_increased(
     script: list[Answer], kind: tuple[str, str], fraction: Decimal, before: int, halt: bool
 ) -> None:
@@ -219,7 +218,7 @@ def lot_of(kind: tuple[str, str]) -> Decimal:
 
 
 @CALM
-@given(SCRIPTS, st.sampled_from(HELD), st.decimals("0.01", "0.99", places=2), st.integers(0, 60))
+@given(SCRIPTS, st.sampled_from(HELD), decimals("0.01", "0.99", 2), st.integers(0, 60))
 def test_a_cut_asked_in_any_state_ends_hedged_or_flat_without_an_increase(
     script: list[Answer], kind: tuple[str, str], fraction: Decimal, before: int
 ) -> None:

@@ -237,9 +237,15 @@ def written() -> tuple[tuple[str, str], ...]:
     """(name, docstring) of every test function of the house."""
     found = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                found.append((node.name, ast.get_docstring(node) or ""))
+        bodies = [ast.parse(path.read_text(encoding="utf-8")).body]
+        while bodies:
+            for node in bodies.pop():
+                if isinstance(node, ast.ClassDef):
+                    bodies.append(node.body)
+                elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
+                    "test_"
+                ):
+                    found.append((node.name, ast.get_docstring(node) or ""))
     return tuple(found)
 
 

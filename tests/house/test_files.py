@@ -18,6 +18,8 @@ ALLOWED: dict[str, str] = {}
 SOURCES = sorted(
     path for top in ("console", "screens", "services", "themes") for path in (ROOT / top).rglob("*.py")
 )
+CATCHES_ALL = re.compile(r"except\s*:|except\b.*\b(Base)?Exception\b")
+"""Only such files are read whole for what they do with it."""
 LOOSE_ENDS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|signatures first")
 
 
@@ -38,7 +40,7 @@ def test_no_file_is_too_long_without_a_reason() -> None:
 
 def test_every_file_says_why_it_exists() -> None:
     for path in SOURCES:
-        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), relative(path)
+        assert path.read_text(encoding="utf-8").lstrip().startswith('"""'), relative(path)
 
 
 def test_no_loose_ends() -> None:
@@ -60,7 +62,9 @@ def swallows(node: ast.ExceptHandler) -> bool:
 
 
 def test_no_failure_is_swallowed_whole() -> None:
-    for path in SOURCES:
+    catching = [path for path in SOURCES if CATCHES_ALL.search(path.read_text(encoding="utf-8"))]
+    assert len(catching) >= 5
+    for path in catching:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ExceptHandler):
                 assert not swallows(node), f"{relative(path)}:{node.lineno}"

@@ -127,10 +127,9 @@ def test_nothing_tells_whose_machine_this_was_written_on() -> None:
         for path in (ROOT / top).rglob("*")
     ]
     assert len(files) >= 200
-    personal = re.compile(
-        r"(?<![\w.])/(?:(?:home|Users)/(?!ann/)\w+/\w|root/|work/\w|opt/\w)"
-        r"|(?i:index-url|extra-index|trusted-host|proxy\.golang|pypi\.org|artifactory|nexus)"
-    )
+    # A pattern that begins with a plain sign takes a fiftieth of the time; what stands before it comes after.
+    personal = re.compile(r"/(?:(?:home|Users)/(?!ann/)\w+/\w|root/|work/\w|opt/\w)")
+    hosts = ("index-url", "extra-index", "trusted-host", "proxy.golang", "pypi.org", "artifactory", "nexus")
     for path in files:
         if not path.is_file() or path == Path(__file__).resolve():
             continue
@@ -138,5 +137,13 @@ def test_nothing_tells_whose_machine_this_was_written_on() -> None:
             text = text_of(path)
         except UnicodeDecodeError:
             continue
-        found = personal.search(text)
-        assert not found, f"{path.relative_to(ROOT)}: {found[0] if found else ''}"
+        lower = text.lower()
+        found = [
+            *(
+                each[0]
+                for each in personal.finditer(text)
+                if not re.match(r"[\w.]", text[max(0, each.start() - 1) :])
+            ),
+            *(host for host in hosts if host in lower),
+        ]
+        assert not found, f"{path.relative_to(ROOT)}: {found}"

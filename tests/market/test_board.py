@@ -23,9 +23,10 @@ from services.market.funding import (
     slower,
 )
 from services.market.legs import half_spread
+from tests.decimals import decimals
 from tests.strategies.legs import HOUR, MIDNIGHT, PARAMS, SECOND, WINDOW, leg, oriented, perp_of, rules
 
-rates = st.decimals("-60", "60", places=2, allow_nan=False)
+rates = decimals("-60", "60", 2)
 intervals = st.sampled_from(["1", "2", "4", "8"])
 hours = st.integers(1, 8)
 
@@ -67,8 +68,8 @@ def test_swapping_two_instruments_rates_swaps_the_legs(
 @given(
     high=rates,
     low=rates,
-    fee=st.decimals("0", "0.002", places=5, allow_nan=False),
-    more=st.decimals("0", "0.002", places=5, allow_nan=False),
+    fee=decimals("0", "0.002", 5),
+    more=decimals("0", "0.002", 5),
 )
 @limits(max_examples=100)
 def test_adding_fees_never_turns_a_refusal_into_an_entry(

@@ -7,19 +7,19 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import settings as limits
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.market.board import evaluate
 from services.market.costs import FillCosts, LegCost, leg_cost, pair_costs
 from services.market.legs import LegFacts
+from tests.decimals import decimals
 from tests.strategies.legs import WINDOW, leg, oriented, perp_of, rules
 
 D = Decimal
-rates = st.decimals("-60", "60", places=2, allow_nan=False)
-fees = st.decimals("-0.0002", "0.002", places=5, allow_nan=False)
-shares = st.decimals("0", "1", places=2, allow_nan=False)
-slips = st.decimals("0", "9", places=1, allow_nan=False)
+rates = decimals("-60", "60", 2)
+fees = decimals("-0.0002", "0.002", 5)
+shares = decimals("0", "1", 2)
+slips = decimals("0", "9", 1)
 
 
 def test_without_evidence_all_four_fills_take() -> None:

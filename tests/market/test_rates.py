@@ -22,6 +22,7 @@ from services.market.rates import (
     rate_per_8h,
     smoothed_hourly,
 )
+from tests.decimals import decimals
 from tests.market.feed import BTC, HOUR, SECOND, T0, frame, picture, rate
 
 
@@ -174,7 +175,7 @@ def test_smoothing_table() -> None:
     assert smoothed_hourly([rate("0.0008", T0, interval=None)], Decimal(8)) is None
 
 
-values = st.decimals(min_value="-0.01", max_value="0.01", places=8, allow_nan=False)
+values = decimals("-0.01", "0.01", 8)
 
 
 @given(found=st.lists(values, min_size=1, max_size=30), factor=st.sampled_from((1, 2, 4)))

@@ -7,6 +7,7 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from services.portfolio.inputs import AccountInput, PositionInput
+from tests.decimals import decimals
 from tests.portfolio.builders import WEIGHTS, account, perp, position
 
 COINS = ("USD", "USDT", "USDC", "BUSD")
@@ -19,12 +20,6 @@ PERPS = (
     perp("USDC"),
     perp("BUSD"),
 )
-
-
-def decimals(low: str, high: str, places: int) -> st.SearchStrategy[Decimal]:
-    return st.decimals(
-        min_value=Decimal(low), max_value=Decimal(high), places=places, allow_nan=False, allow_infinity=False
-    )
 
 
 balances = st.fixed_dictionaries({coin: decimals("-20000", "60000", 4) for coin in COINS})

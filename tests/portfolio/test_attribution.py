@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from services.domain.money import DESK_CONTEXT, ZERO
 from services.portfolio.attribution import Parts, VenueParts, revalue, worth
+from tests.decimals import decimals
 
 COINS = ("USD", "USDT", "BTC")
 PARTS = ("price", "funding", "adjustments", "transfers")
-amounts = st.decimals(min_value=-(10**7), max_value=10**7, places=8)
-indexes = st.decimals(min_value=Decimal("0.000001"), max_value=Decimal(10**6), places=6)
+amounts = decimals("-1e7", "1e7", 8)
+indexes = decimals("0.000001", "1e6", 6)
 steps = st.lists(
     st.tuples(
         st.sampled_from(PARTS),

@@ -8,7 +8,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import settings as limits
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.domain.enums import PairState
@@ -16,6 +15,7 @@ from services.strategies.base import Ended, OpenPair
 from services.strategies.funding_arb import FundingArbState, decide, rows, stop_distance, strength, summary
 from services.strategies.kinds import KINDS
 from tests.adversary.script import SCRIPT
+from tests.decimals import decimals
 from tests.strategies.legs import HOUR, MIDNIGHT, PARAMS, SECOND, WINDOW, leg, pair, view
 
 MINUTE = 60 * SECOND
@@ -185,7 +185,7 @@ def test_legs_in_different_coins_are_sized_for_a_depeg() -> None:
     assert stop_distance(False, replace(PARAMS, pair_stop=Decimal(900)), Decimal("0.05")) == Decimal("0.09")
 
 
-@given(edge=st.decimals("-100", "1000", places=1), costs=st.decimals("0", "100", places=1))
+@given(edge=decimals("-100", "1000", 1), costs=decimals("0", "100", 1))
 @limits(max_examples=50)
 def test_strength_is_net_edge_over_twice_the_costs_in_a_tenth_to_one(edge: Decimal, costs: Decimal) -> None:
     value = strength(edge, costs)
