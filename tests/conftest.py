@@ -66,9 +66,10 @@ SLOW_FIRST = (
     "store/test_writer.py",
     "console/test_decision_pictures.py",
 )
-"""Files that take longest, those that compute beside those that mostly wait for engines and terminals. Files are
-handed to the workers whole and in this order: a long one at the end keeps one worker busy while the others have
-nothing to do, and four that wait at once leave the machine idle."""
+"""Files that take longest, those that compute beside those that mostly wait for engines and terminals. Files
+are handed to the workers whole and in this order: a long one at the end keeps one worker busy while the others
+have nothing to do, and four that wait at once leave the machine idle.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
