@@ -67,8 +67,8 @@ SLOW_FIRST = (
     "console/test_decision_pictures.py",
 )
 """Files that take longest, those that compute beside those that mostly wait for engines and terminals. Files
-are handed to the workers whole and in this order: a long one at the end keeps one worker busy while the others
-have nothing to do, and four that wait at once leave the machine idle.
+are handed to the workers whole and in this order: a long one at the end keeps one worker busy
+while the others have nothing to do, and four that wait at once leave the machine idle.
 """
 
 
