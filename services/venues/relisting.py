@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
+from enum import StrEnum
 
 from msgspec.structs import replace
 
@@ -30,16 +31,40 @@ def ended(spec: Instrument, now: int) -> bool:
     return spec.delisting_ts is not None and spec.delisting_ts <= now
 
 
+class Missing(StrEnum):
+    """Why a list has no facts of one of our markets."""
+
+    CLOSED = "closed"
+    """The venue says that it is not open."""
+    ABSENT = "absent"
+    """It is not named. One answer may lack it by mistake; a second one that lacks it too is believed."""
+    UNCLEAR = "unclear"
+    """It is open, and what is told of it cannot be read."""
+
+
+Present = Mapping[str, Instrument | Missing]
+"""A list as the venue has it now, by our symbols."""
+
+
+def absent_of(present: Present) -> frozenset[str]:
+    return frozenset(name for name, found in present.items() if found is Missing.ABSENT)
+
+
 def relisted(
-    listed: Mapping[str, Instrument], present: Mapping[str, Instrument | None], now: int
+    listed: Mapping[str, Instrument], present: Present, now: int, absent: Container[str] = ()
 ) -> dict[str, Instrument]:
-    """By symbol, what of `listed` is other than before. `present`: as the venue has it; None, or no row at
-    all = not open: it keeps its facts and has ended now, unless its end had been told."""
+    """By symbol, what of `listed` is other than before; `absent`: what the look before this one lacked.
+
+    A market that is not open keeps its facts and has ended now, unless its end had been told. Nothing new is
+    risked where the list says nothing that can be read, and nothing is closed for that.
+    """
     changed: dict[str, Instrument] = {}
     for name, known in listed.items():
-        found = present.get(name)
-        if found is None:
+        found = present[name]
+        if found is Missing.CLOSED or (found is Missing.ABSENT and name in absent):
             spec = known if ended(known, now) else replace(known, delisting_ts=now)
+        elif isinstance(found, Missing):
+            spec = known if ended(known, now) else replace(known, taker_fee=None)
         else:
             # One that takes closing orders alone has ended when that was first seen.
             same_end = ended(known, now) and ended(found, now)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from services.domain.events import AccountReport, MarketFrame, OrderRejected, VenueLink
 from services.domain.venue_events import DeadManReport, InstrumentsListed, RequestFailed
 from services.venues.binance.spot.feed import SpotFeed
-from services.venues.relisting import AGAIN_S, EVERY_S, Rounds, relisted
+from services.venues.relisting import AGAIN_S, EVERY_S, Missing, Rounds, relisted
 from services.venues.wire.errors import ErrorKind, WireError
 from tests.binance.samples import order
 from tests.binance.server import PATIENCE_S, FakeBinance, filters, now_ms, symbol_row, trading
@@ -51,7 +51,7 @@ async def test_one_that_is_closed_or_gone_has_ended_and_other_filters_hold_for_t
         assert venue.instruments()[0].price_increment == 1
         venue.submit(0, order(price=D("60000.1")))
         assert (await heard.until(OrderRejected)).reason.startswith("denied: PRICE_FILTER")
-        for rows in ([symbol_row(status="SETTLING")], []):
+        for rows in ([symbol_row(status="SETTLING")], [symbol_row("ETHUSDT")]):
             server.say("GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": rows})
             await venue.relist()
             assert venue.instruments()[0].delisting_ts is not None
@@ -76,10 +76,12 @@ async def test_a_pair_that_spot_does_not_know_any_more_takes_no_other_along() ->
 async def test_an_end_that_was_told_stays_the_end() -> None:
     async with trading() as (_, venue, _):
         (plain,) = venue.instruments()
-        spec = relisted({plain.symbol: plain}, {}, 50)[plain.symbol]
+        closed = {plain.symbol: Missing.CLOSED}
+        spec = relisted({plain.symbol: plain}, closed, 50)[plain.symbol]
         assert spec.delisting_ts == 50
-        assert relisted({plain.symbol: spec}, {plain.symbol: None}, 90) == {}
-        early = relisted({plain.symbol: spec}, {plain.symbol: None}, 40)
+        assert relisted({plain.symbol: spec}, closed, 90) == {}
+        assert relisted({plain.symbol: spec}, {plain.symbol: Missing.UNCLEAR}, 90) == {}
+        early = relisted({plain.symbol: spec}, closed, 40)
         assert early[plain.symbol].delisting_ts == 40, "it is closed now, whatever was announced"
 
 
@@ -141,6 +143,24 @@ async def test_terms_that_are_unknown_now_keep_out_what_is_new_and_the_old_ones_
         assert bool(venue._account().refuses) is (odd == "leverage")
 
 
+async def test_an_answer_that_makes_no_sense_closes_nothing() -> None:
+    """To take a market for closed makes the strategies leave it: one bad answer must not."""
+    server = FakeBinance()
+    async with trading(server) as (_, venue, _):
+        (plain,) = venue.instruments()
+        server.say("GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": []})
+        with pytest.raises(WireError, match="nothing on it"):
+            await venue.relist()
+        assert venue.instruments() == (plain,)
+        server.say("GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": [symbol_row(filters=[])]})
+        for _ in range(3):
+            await venue.relist()
+            assert venue.instruments() == (replace(plain, taker_fee=None),), "and nothing new comes in"
+        server.say("GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": [symbol_row()]})
+        await venue.relist()
+        assert venue.instruments() == (plain,)
+
+
 async def test_a_mode_that_was_changed_by_somebody_is_found_within_the_hour() -> None:
     server = FakeBinance()
     async with trading(server) as (_, venue, heard):
@@ -177,12 +197,15 @@ async def test_a_symbol_that_has_gone_is_neither_waited_for_nor_keeps_the_accoun
         server.routes["GET /fapi/v1/userTrades"] = unknown
         venue.read_account(0, "early", 0)
         assert (await heard.until(RequestFailed)).what == "read", "one that is open has its trades told"
-        server.say("GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": []})
+        server.say("GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": [symbol_row("ETHUSDT")]})
         late = float("1e12")
         assert market.silent(late) == "btcusdt@markPrice@1s"
         # Its marks end with it: the connection that is lost by their silence makes the list be read.
         await server.cut("market")
-        await heard.until(InstrumentsListed)
+        (lacked,) = (await heard.until(InstrumentsListed)).instruments
+        assert (lacked.delisting_ts, lacked.taker_fee) == (None, None), "one list may lack it by mistake"
+        await venue.relist(whole=False)
+        assert venue.instruments()[0].delisting_ts is not None, "two do not"
         await heard.until(VenueLink, lambda link: not link.up)
         assert market.silent(late) == "!assetIndex@arr", "the others are still waited for"
         market.greeting()

@@ -57,11 +57,11 @@ async def test_a_market_that_left_the_list_is_refused_by_name_and_can_still_be_l
 ) -> None:
     server = make()
     async with trading(server, pace=PACE) as (venue, heard):
+        (plain,) = venue.instruments()
         venue.submit(0, order(server))
         await heard.until(OrderFilled)
         server.active = False
-        told = await heard.until(InstrumentsListed)
-        assert told.instruments[0].delisting_ts is not None
+        await heard.until(InstrumentsListed, lambda each: each.instruments[0].delisting_ts is not None)
         # Its quote is no market any more, and one refusal does not take the line down.
         await heard.until(MarketFrame, lambda frame: any(row.bid == 0 for row in frame.quotes))
         venue.submit(0, order(server, client_order_id="1" * 20))
@@ -71,7 +71,7 @@ async def test_a_market_that_left_the_list_is_refused_by_name_and_can_still_be_l
         venue.submit(0, order(server, client_order_id="2" * 20, **leave))
         await heard.until(OrderFilled, lambda each: each.client_order_id == "2" * 20)
         server.active = True
-        again = await heard.until(InstrumentsListed, lambda each: each.instruments[0].delisting_ts is None)
+        again = await heard.until(InstrumentsListed, lambda each: each.instruments[0] == plain)
         assert again.instruments[0].symbol == server.market
         venue.submit(0, order(server, client_order_id="3" * 20))
         await heard.until(OrderAccepted, lambda each: each.client_order_id == "3" * 20)
@@ -119,6 +119,29 @@ async def test_what_was_handed_over_and_has_not_left_at_an_end_stays_here_and_is
         (told,) = heard.of(OrderRejected)
         assert told.reason.endswith("canceled before it was sent")
         assert [name for name, *_ in server.asked if name == server.order_path] == []
+
+
+@pytest.mark.parametrize("times", [1, 9])
+async def test_a_market_is_gone_when_two_lists_do_not_name_it(times: int) -> None:
+    server = OkxExchange()
+    async with trading(server, pace=PACE) as (venue, heard):
+        (plain,) = venue.instruments()
+        left = [times]
+
+        def lacking(query: Any) -> bytes | None:
+            rows = server.instruments(str(query.get("instType")))
+            if query.get("instType") == "SWAP" and left[0]:
+                left[0] -= 1
+                other = {"instId": "ETH-USDT-SWAP", "uly": "ETH-USDT", "ctValCcy": "ETH"}
+                rows = [{**row, **other} for row in rows if isinstance(row, dict)]
+            return server.said(rows)
+
+        server.replies["GET /api/v5/public/instruments"] = lacking
+        (lacked,) = (await heard.until(InstrumentsListed)).instruments
+        assert lacked == structs.replace(plain, taker_fee=None)
+        await heard.until(InstrumentsListed, lambda each: each.instruments[0] != lacked)
+        (after,) = heard.of(InstrumentsListed)[1].instruments
+        assert (after == plain) if times == 1 else after.delisting_ts is not None
 
 
 async def test_brackets_that_are_not_told_any_more_leave_the_last_ones_and_no_fee_to_enter_by() -> None:

@@ -10,10 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from services.domain.events import AccountReport, MarketFrame, VenueLink
-from services.domain.instrument import MarginTier
+from services.domain.instrument import Instrument, MarginTier
 from services.domain.venue_events import InstrumentsListed, MarginCalled
 from services.venues.ftx import parse, relisting
-from services.venues.relisting import relisted
+from services.venues.relisting import Missing, relisted
 from services.workers.simserver import account as served_account
 from services.workers.simserver import shown
 from tests.ftx.test_ears import Heard, book_data
@@ -109,17 +109,23 @@ async def test_fees_leverage_and_brackets_are_taken_over_and_unknown_ones_keep_o
         said[PERP] = {}
         await venue.relist()
         assert venue.instruments() == (plain,)
-        said[PERP] = {"marginTiers": [{**dear, "initial": D(-1)}]}
-        await venue.relist()
-        assert venue.instruments()[0].delisting_ts is not None, "a bracket that is none is no open market"
+        for odd, of in (
+            ({"marginTiers": [{**dear, "initial": D(-1)}]}, PERP),
+            ({"leverage": D(0)}, "account"),
+        ):
+            said[of] = odd  # type: ignore[assignment]
+            await venue.relist()
+            unknown = replace(plain, taker_fee=None, maker_fee=None if of == "account" else plain.maker_fee)
+            assert venue.instruments() == (unknown,), "what cannot be read closes nothing"
+            said[of] = {}
 
 
 def test_margin_by_size_follows_the_mark_and_is_never_left_too_low() -> None:
     def tiers(mark: str) -> tuple[MarginTier, ...] | None:
         row = future(f', "mark": {mark}, "imfFactor": 0.002')
         before = {PERP: parse.instrument_of("ftx", market(), future(', "imfFactor": 0.002'), account())}
-        listed = relisting.look("ftx", before, [market()], [row], account(), 7, print).listed[PERP]
-        assert listed is not None
+        listed = relisting.look("ftx", before, [market()], [row], account(), 7, print)[PERP]
+        assert isinstance(listed, Instrument)
         return listed.tiers
 
     same = tiers("1.0002")
@@ -131,22 +137,25 @@ def test_margin_by_size_follows_the_mark_and_is_never_left_too_low() -> None:
     assert cheaper[0].initial < same[0].initial < dearer[0].initial
 
 
-def test_what_has_gone_is_off_and_what_cannot_be_read_or_is_restricted_has_ended() -> None:
+def test_what_has_gone_is_off_and_what_cannot_be_read_has_not() -> None:
     spec = parse.instrument_of("ftx", market(), future(), account())
     heard: list[str] = []
 
-    def look(markets: list[Any], futures: list[Any]) -> tuple[bool, bool]:
-        """Still open, and off."""
+    def look(markets: list[Any], futures: list[Any]) -> object:
         found = relisting.look("ftx", {PERP: spec}, markets, futures, account(), 7, heard.append)
-        return found.listed[PERP] is not None, PERP in found.off
+        assert relisting.off_of(found, {PERP}) == (set() if found[PERP] == spec or heard else {PERP})
+        assert relisting.off_of(found, ()) == ({PERP} if found[PERP] is Missing.CLOSED else set())
+        return found[PERP]
 
-    assert look([market()], [future()]) == (True, False)
-    assert look([], [future()]) == (False, True)
-    assert look([market()], []) == (False, True)
-    assert look([market()], [future(', "expired": true')]) == (False, True)
-    assert look([market(', "restricted": true')], [future()]) == (False, False)
-    assert look([market(', "priceIncrement": 0')], [future()]) == (False, False)
-    assert len(heard) == 2
+    assert look([market()], [future()]) == spec
+    for markets, futures in (([], [future()]), ([market()], [])):
+        assert look(markets, futures) is Missing.ABSENT
+    for more, less in ((', "restricted": true', ""), ("", ', "expired": true')):
+        assert look([market(more)], [future(less)]) is Missing.CLOSED
+    assert look([market(', "priceIncrement": 0')], [future()]) is Missing.UNCLEAR
+    assert len(heard) == 1
+    assert relisted({PERP: spec}, {PERP: Missing.ABSENT}, 9) == {PERP: replace(spec, taker_fee=None)}
+    assert relisted({PERP: spec}, {PERP: Missing.ABSENT}, 9, {PERP})[PERP].delisting_ts == 9
     assert relisting.newly(frozenset({"A"}), relisting.others({}, [market()], [future()])).endswith(PERP)
     assert relisting.newly(frozenset({PERP}), relisting.others({}, [market()], [future()])) == ""
 

@@ -29,7 +29,7 @@ from services.venues.binance.wallet import Wallet
 from services.venues.live import Capabilities, Finding, Levels, VenueHealth, connected
 from services.venues.payouts import Payouts
 from services.venues.port import Outbox
-from services.venues.relisting import Rounds, ended, relisted
+from services.venues.relisting import Missing, Rounds, absent_of, ended, relisted
 from services.venues.wire.errors import WireError
 from services.venues.wire.offset import ClockOffset
 from services.venues.wire.rest import Rest
@@ -114,6 +114,8 @@ class WiredVenue(ABC):
         """Whether the key may; None = not told."""
         self._payouts: Payouts | None = None
         self._rounds = Rounds(self.relist, self._trouble)
+        self._absent: frozenset[str] = frozenset()
+        """What the last look at the list lacked."""
 
     # --- life --------------------------------------------------------------------------------------------
 
@@ -129,19 +131,21 @@ class WiredVenue(ABC):
         read is unknown. Raises WireError."""
 
     @abstractmethod
-    async def _present(self) -> dict[str, Instrument | None]:
-        """The symbols of the profile as the venue lists them now, filters taken over; None = not open, or
-        not to be understood. Raises WireError."""
+    async def _present(self) -> dict[str, Instrument | Missing]:
+        """The symbols of the profile as the venue lists them now, filters taken over. Raises WireError."""
 
     async def relist(self, whole: bool = True) -> None:
         """Tell what has changed of the list, and, if `whole`, of the account's terms. Raises WireError."""
         failed = await self._try_terms() if whole else None
-        changed = relisted(self._listed, await self._present(), self._wall())
-        now = self._wall()
+        present, now = await self._present(), self._wall()
+        changed = relisted(self._listed, present, now, self._absent)
+        before, self._absent = self._absent, absent_of(present)
+        if self._absent - before:
+            self._rounds.hint()
         if changed:
             self._listed.update(changed)
             self._tell(InstrumentsListed(venue=self.name, instruments=tuple(changed.values()), ts=now))
-        gone = frozenset(name for name, spec in self._listed.items() if ended(spec, now))
+        gone = self._absent | {name for name, spec in self._listed.items() if ended(spec, now)}
         for heard in self._ears.values():
             heard.excuse(gone)
         if failed is not None:

@@ -19,6 +19,7 @@ from services.venues.binance import schemas as wire
 from services.venues.binance.api import BinanceApi
 from services.venues.binance.filters import Filters, filters_of
 from services.venues.live import KEY_RIGHTS, Finding, Verdict, key_rights
+from services.venues.relisting import Missing
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber
 
@@ -138,12 +139,14 @@ async def terms(
 
 def present(
     venue: str, facts: Facts, rows: Iterable[wire.Symbol], say: Callable[[str], None]
-) -> dict[str, Instrument | None]:
-    """As a later list has them, by the terms of `facts`, whose filters are taken over. None = not open any
-    more, or not to be understood: then nothing new is to be risked on it."""
-    found: dict[str, Instrument | None] = dict.fromkeys(facts.instruments)
+) -> dict[str, Instrument | Missing]:
+    """As a later list has them, by the terms of `facts`, whose filters are taken over."""
+    found: dict[str, Instrument | Missing] = dict.fromkeys(facts.instruments, Missing.ABSENT)
     for row in rows:
         if row.symbol not in found:
+            continue
+        if row.status != parse.OPEN:
+            found[row.symbol] = Missing.CLOSED
             continue
         try:
             found[row.symbol] = parse.instrument_of(
@@ -157,6 +160,7 @@ def present(
             facts.filters[row.symbol] = filters_of(row)
         except (parse.ParseError, BadNumber) as error:
             say(f"no new risk: {error}")
+            found[row.symbol] = Missing.UNCLEAR
     return found
 
 

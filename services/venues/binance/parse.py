@@ -36,6 +36,8 @@ NEVER_MS = 4_133_404_800_000
 """`deliveryDate` of a perpetual without an end: Christmas 2100."""
 HOUR_SLACK_MS = 60_000
 """A settlement's time stamp lies this near to its hour."""
+OPEN = "TRADING"
+"""The status of a market that is traded."""
 HIGHEST_LEVERAGE = 1_000
 QUOTES = ("USDT", "USDC", "USD1", "U", "FDUSD", "BUSD", "USD")
 """Quote coins in which a notional may be taken for one in USD."""
@@ -117,7 +119,7 @@ def instrument_of(
     name = row.symbol
     if row.contractType != "PERPETUAL":
         raise ParseError(f"{name}: a {row.contractType or 'contract without a type'} is no perpetual")
-    if row.status != "TRADING":
+    if row.status != OPEN:
         raise ParseError(f"{name}: {row.status}")
     if row.marginAsset != row.quoteAsset:
         raise ParseError(f"{name}: settles in {row.marginAsset!r:.20}, quoted in {row.quoteAsset!r:.20}")

@@ -28,8 +28,8 @@ from services.venues.binance.wallet import Wallet
 from services.venues.live import Capabilities, Finding
 from services.venues.payouts import EVERY_S
 from services.venues.port import Outbox
-from services.venues.relisting import ended
-from services.venues.wire.errors import WireError
+from services.venues.relisting import Missing, ended
+from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber
 from services.venues.wire.offset import ClockOffset
 
@@ -161,8 +161,11 @@ class BinanceVenue(WiredVenue):
         if found:
             self._account().refuse("; ".join(found))
 
-    async def _present(self) -> dict[str, Instrument | None]:
-        return present(self.name, self._facts, (await self._api.exchange_info()).symbols, self._trouble)
+    async def _present(self) -> dict[str, Instrument | Missing]:
+        rows = (await self._api.exchange_info()).symbols
+        if not rows:
+            raise WireError(ErrorKind.UNAVAILABLE, "a list of symbols with nothing on it")
+        return present(self.name, self._facts, rows, self._trouble)
 
     def _trade(self, market: MarketEars) -> PrivateEars:
         """The account's side, and the ears that belong to it."""

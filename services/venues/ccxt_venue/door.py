@@ -74,6 +74,8 @@ SPAN_S = 5.0
 PAUSE_S = 1.0
 """After a throttling without a word on how long."""
 WINDOW = "cost-5s"
+GONE = "gone"
+"""Marks a market that the list has just not named."""
 APART = {"okx": 4}
 """Exchanges that limit each kind of question by itself, and how much more than one of them alone all together
 may be: one bucket for all, as the library has it, has no room for the account beside the market."""
@@ -154,7 +156,7 @@ class Door:
             raise WireError(ErrorKind.UNAVAILABLE, "a list of markets with nothing on it")
         for symbol, row in before.items():
             if symbol not in self.markets:
-                gone = {**row, "active": False}
+                gone = {**row, "active": False, GONE: True}
                 self._exchange.markets[symbol] = gone
                 self._exchange.markets_by_id.setdefault(row["id"], []).append(gone)
 

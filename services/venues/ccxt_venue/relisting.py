@@ -17,9 +17,10 @@ from msgspec import structs
 from services.domain.instrument import Instrument, MarginTier
 from services.domain.venue_events import InstrumentsListed
 from services.venues.ccxt_venue import facts
-from services.venues.ccxt_venue.door import Door
+from services.venues.ccxt_venue.door import GONE, Door
 from services.venues.ccxt_venue.errors import READING, told
 from services.venues.ccxt_venue.facts import Listed
+from services.venues.relisting import REST_S
 from services.venues.wire.errors import WireError
 
 BAND = Decimal("0.05")
@@ -51,12 +52,17 @@ class Relisting:
         self._say = say
         self._wall = wall
         self._beside = self._others()
+        self._absent: set[str] = set()
+        """What the last list did not name."""
+        self._again = False
+        """One has just been found absent: asked again soon."""
 
     async def run(self, stopped: asyncio.Event, every_s: float) -> None:
         """What fails is asked again at the next look."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopped.wait(), every_s)
+                wait_s = min(every_s, REST_S) if self._again else every_s
+                await asyncio.wait_for(stopped.wait(), wait_s)
                 return
             try:
                 await self.look()
@@ -67,6 +73,7 @@ class Relisting:
         """Raises WireError, BadNumber; what was learnt of the others is told all the same."""
         await self._door.reload([each.symbol for each in self._listed.values()])
         changed: list[Instrument] = []
+        self._again = False
         failed: Exception | None = None
         for known in tuple(self._listed.values()):
             try:
@@ -97,6 +104,13 @@ class Relisting:
     async def _present(self, known: Listed) -> Listed:
         """A closed one is as it was known last, ended now unless its end had been told."""
         row = self._door.markets[known.symbol]
+        absent = row.get(GONE) is True
+        first = absent and known.id not in self._absent and not known.closed
+        (self._absent.add if absent else self._absent.discard)(known.id)
+        if first:
+            # One answer may lack it by mistake: nothing new, nothing closed, and asked again.
+            self._again = True
+            return structs.replace(known, spec=structs.replace(known.spec, taker_fee=None))
         if row.get("active") is not False:
             found = await self._learn(row)
             if _alike(known.spec.tiers, found.spec.tiers):

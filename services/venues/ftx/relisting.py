@@ -1,35 +1,27 @@
 """The FTX dialect's list of markets as it is now: what is open, what has closed, what has gone (ftx.md 2).
 
-A market says by itself that it takes closing orders alone, or no takers, or nobody. One that the list does
-not name any more, or that is not enabled, is `off`: no word of it comes, and none is waited for.
+A market says by itself that it takes closing orders alone, or no takers, or nobody. One that two lists do not
+name any more, or that is not enabled, is `off`: no word of it comes, and none is waited for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from decimal import Decimal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from services.domain.instrument import Instrument, MarginTier
 from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
-from services.venues.wire.numbers import BadNumber
+from services.venues.relisting import Missing, Present
+from services.venues.wire.numbers import BadNumber, wire_decimal, wire_positive
 
 BAND = Decimal("0.05")
 """Margin by size moves with the mark: what gets better by less than this share is left as it was. What gets
 worse is never left."""
 NAMED = 8
 """So many new markets are named in one line."""
-
-
-class Present(Struct, frozen=True):
-    """One look at the list."""
-
-    listed: dict[str, Instrument | None]
-    """None = not open any more, or not to be understood: nothing new is to be risked on it."""
-    off: frozenset[str]
 
 
 def look(
@@ -40,25 +32,51 @@ def look(
     account: wire.Account | None,
     now: int,
     say: Callable[[str], None],
-) -> Present:
-    """`account`: whose fees and leverage hold. Pure but for `say`."""
+) -> dict[str, Instrument | Missing]:
+    """Our markets as the list has them. `account`: whose fees and leverage hold. Pure but for `say`."""
+    account = _sound(account, say)
     by_name = {future.name: future for future in futures}
     rows = {row.name: row for row in markets}
-    listed: dict[str, Instrument | None] = {}
-    off = set()
+    listed: dict[str, Instrument | Missing] = {}
     for name, before in known.items():
         row, future = rows.get(name), by_name.get(name)
-        listed[name] = None
-        if row is None or not row.enabled or (before.is_perp and not _alive(future)):
-            off.add(name)
+        if row is None or (before.is_perp and future is None):
+            listed[name] = Missing.ABSENT
+            continue
+        if not row.enabled or row.restricted or (before.is_perp and not _alive(future)):
+            listed[name] = Missing.CLOSED
             continue
         try:
             found = parse.instrument_of(venue, row, future, account, now)
         except (parse.ParseError, BadNumber) as error:
             say(f"no new risk: {error}")
-            continue
-        listed[name] = replace(found, tiers=_worse(before.tiers, found.tiers))
-    return Present(listed, frozenset(off))
+            listed[name] = Missing.UNCLEAR
+        else:
+            listed[name] = replace(found, tiers=_worse(before.tiers, found.tiers))
+    return listed
+
+
+def off_of(present: Present, absent: Container[str]) -> frozenset[str]:
+    """What is closed, or gone for the second time."""
+    return frozenset(
+        name
+        for name, found in present.items()
+        if found is Missing.CLOSED or (found is Missing.ABSENT and name in absent)
+    )
+
+
+def _sound(account: wire.Account | None, say: Callable[[str], None]) -> wire.Account | None:
+    """None = unknown: one answer that cannot be read is no reason to take the markets for closed."""
+    if account is None:
+        return None
+    try:
+        wire_decimal(account.makerFee, "makerFee")
+        wire_decimal(account.takerFee, "takerFee")
+        wire_positive(account.leverage, "leverage")
+    except BadNumber as error:
+        say(f"no new risk: {error}")
+        return None
+    return account
 
 
 def others(

@@ -21,7 +21,7 @@ from services.venues.ftx import schemas as wire
 from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.feed import Feed
 from services.venues.ftx.hosts import FtxSettings, check_hosts
-from services.venues.ftx.relisting import look, newly, others
+from services.venues.ftx.relisting import look, newly, off_of, others
 from services.venues.ftx.rest import FtxRest
 from services.venues.ftx.trading import Trading
 from services.venues.live import (
@@ -35,7 +35,7 @@ from services.venues.live import (
     key_rights,
 )
 from services.venues.port import Outbox
-from services.venues.relisting import Rounds, relisted
+from services.venues.relisting import Rounds, absent_of, relisted
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.offset import ClockOffset
 from services.venues.wire.secret import Secret
@@ -101,6 +101,8 @@ class FtxVenue:
         self._ears: FtxEars | None = None
         self._stream: Stream | None = None
         self._rounds = Rounds(self.relist, self._trouble)
+        self._absent: frozenset[str] = frozenset()
+        """Markets of ours that the last look at the list lacked."""
         self._beside: frozenset[str] = frozenset()
         """Open markets that are not ours, as the list had them last."""
 
@@ -176,9 +178,14 @@ class FtxVenue:
             except WireError as error:
                 failed = error
         markets, futures = await asyncio.gather(self._api.markets(), self._api.futures())
+        if not markets:
+            raise WireError(ErrorKind.UNAVAILABLE, "a list of markets with nothing on it")
         now = self.venue_now()
         found = look(self.name, self._by_market, markets, futures, self._account, now, self._trouble)
-        changed = relisted(self._by_market, found.listed, now)
+        changed, off = relisted(self._by_market, found, now, self._absent), off_of(found, self._absent)
+        lacked, self._absent = self._absent, absent_of(found)
+        if self._absent - lacked:
+            self._rounds.hint()
         if changed:
             self._by_market.update(changed)
             self._tell(
@@ -187,10 +194,10 @@ class FtxVenue:
         before, self._beside = self._beside, others(self._by_market, markets, futures)
         if new := newly(before, self._beside):
             self._trouble(new)
-        back = self._ears.off - found.off
-        for name in found.off - self._ears.off:
+        back = {name for name in self._ears.off - off if isinstance(found[name], Instrument)}
+        for name in off - self._ears.off:
             self._ears.drop(name)
-        self._ears.off.intersection_update(found.off)
+        self._ears.off -= back
         if back:
             # Its channels were not subscribed on this connection.
             self._stream.renew()

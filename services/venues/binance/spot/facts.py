@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from services.domain.instrument import Instrument
-from services.venues.binance.parse import ParseError
+from services.venues.binance.parse import OPEN, ParseError
 from services.venues.binance.spot import schemas as spot
 from services.venues.binance.spot.api import SpotApi
 from services.venues.binance.spot.filters import SpotFilters, spot_filters_of
 from services.venues.binance.spot.parse import fees_of, instrument_of
 from services.venues.live import KEY_RIGHTS, Finding, Verdict, key_rights
+from services.venues.relisting import Missing
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber
 
@@ -69,17 +70,21 @@ async def terms(api: SpotApi, facts: SpotFacts, say: Callable[[str], None]) -> t
 
 def present(
     venue: str, facts: SpotFacts, rows: Iterable[spot.Symbol], say: Callable[[str], None]
-) -> dict[str, Instrument | None]:
+) -> dict[str, Instrument | Missing]:
     """As a later list has them, by the fees of `facts`; see `binance.facts.present`."""
-    found: dict[str, Instrument | None] = dict.fromkeys(facts.instruments)
+    found: dict[str, Instrument | Missing] = dict.fromkeys(facts.instruments, Missing.ABSENT)
     for row in rows:
         if row.symbol not in found:
+            continue
+        if row.status != OPEN or not row.isSpotTradingAllowed:
+            found[row.symbol] = Missing.CLOSED
             continue
         try:
             found[row.symbol] = instrument_of(venue, row, facts.rates)
             facts.filters[row.symbol] = spot_filters_of(row)
         except (ParseError, BadNumber) as error:
             say(f"no new risk: {error}")
+            found[row.symbol] = Missing.UNCLEAR
     return found
 
 

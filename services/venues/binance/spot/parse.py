@@ -10,7 +10,7 @@ from services.domain.money import COIN_INCREMENT
 from services.domain.orders import OrderRequest
 from services.venues.binance.api import plain
 from services.venues.binance.filters import FilterError
-from services.venues.binance.parse import QUOTES, ParseError, fee_of
+from services.venues.binance.parse import OPEN, QUOTES, ParseError, fee_of
 from services.venues.binance.spot import schemas as spot
 from services.venues.binance.spot.filters import spot_filters_of
 
@@ -18,7 +18,7 @@ from services.venues.binance.spot.filters import spot_filters_of
 def instrument_of(venue: str, row: spot.Symbol, rates: spot.Rates | None) -> Instrument:
     """The static facts of an open pair. `rates`: None = unknown, untradable."""
     name = row.symbol
-    if row.status != "TRADING" or not row.isSpotTradingAllowed:
+    if row.status != OPEN or not row.isSpotTradingAllowed:
         raise ParseError(f"{name}: {row.status}, not open for spot")
     if row.quoteAsset not in QUOTES:
         raise ParseError(f"{name}: quoted in {row.quoteAsset!r:.20}, whose minimum notional is none in USD")

@@ -26,6 +26,7 @@ from services.venues.binance.wallet import Wallet
 from services.venues.live import Capabilities, Finding
 from services.venues.payouts import EVERY_S
 from services.venues.port import Outbox
+from services.venues.relisting import Missing
 from services.venues.wire.errors import WireError
 from services.venues.wire.offset import ClockOffset
 
@@ -131,24 +132,28 @@ class SpotVenue(WiredVenue):
         if found:
             self._account().refuse("; ".join(found))
 
-    async def _present(self) -> dict[str, Instrument | None]:
+    async def _present(self) -> dict[str, Instrument | Missing]:
         names = tuple(self._listed)
+        unknown: list[str] = []
         try:
-            rows = (await self._api.exchange_info(names)).symbols
+            rows = list((await self._api.exchange_info(names)).symbols)
         except WireError as error:
             if error.code != errors.BAD_SYMBOL:
                 raise
             # One that was taken off the list makes the venue refuse the whole question.
-            rows = tuple([row for name in names for row in await self._listed_alone(name)])
-        return present(self.name, self._facts, rows, self._trouble)
+            rows = [row for name in names for row in await self._listed_alone(name, unknown)]
+        found = present(self.name, self._facts, rows, self._trouble)
+        found.update(dict.fromkeys(unknown, Missing.CLOSED))
+        return found
 
-    async def _listed_alone(self, name: str) -> tuple[wire.Symbol, ...]:
-        """Its row, or none where the venue does not know it any more."""
+    async def _listed_alone(self, name: str, unknown: list[str]) -> tuple[wire.Symbol, ...]:
+        """Its row; one that the venue says it does not know goes into `unknown`."""
         try:
             return (await self._api.exchange_info((name,))).symbols
         except WireError as error:
             if error.code != errors.BAD_SYMBOL:
                 raise
+            unknown.append(name)
             return ()
 
     def _trade(self) -> SpotTrading:
