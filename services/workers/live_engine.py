@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from services.desk.desk import Desk
 from services.desk.views import Meta
 from services.domain.effects import Notify, SetFault
 from services.domain.instrument import venue_of
@@ -96,6 +97,8 @@ class LiveEngine:
         self._looked = 0.0
         self._set_by = 0
         self._share = Decimal(-1)
+        self._desk: Desk | None = None
+        """Of `open`."""
 
     async def start(self) -> None:
         """Connect all venues. Raises ProductError naming the first that cannot be used."""
@@ -145,6 +148,7 @@ class LiveEngine:
         """Store, journal, desk. Raises StoreError, OSError, ProductError (exit 2)."""
         listed = tuple(spec for venue in self.venues.values() for spec in venue.instruments())
         self.session.open(note, listed, {"venues": world_of(self.wires)})
+        self._desk = self.session.desk
         self._reserve()
 
     def machine(self, notify: Callable[[Notify], None]) -> LiveMachine:
@@ -226,7 +230,9 @@ class LiveEngine:
 
     def _reserve(self) -> None:
         """The share of the budgets that is for getting out, as it is set now: one for gate and wires."""
-        share = self.session.desk.core.settings.gate.reserved_share
+        # A direct flatten has a desk of its own, and no overrides.
+        settings = self.settings if self._desk is None else self._desk.core.settings
+        share = settings.gate.reserved_share
         if share != self._share:
             self._share = share
             for venue in self.venues.values():

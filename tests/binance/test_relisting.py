@@ -62,9 +62,11 @@ async def test_a_pair_that_spot_does_not_know_any_more_takes_no_other_along() ->
     server = FakeSpot()
     async with spot_trading(server) as (_, venue, heard):
         gone = (400, {}, {"code": -1121, "msg": "Invalid symbol."})
-        server.routes["GET /api/v3/exchangeInfo"] = gone
-        await venue.relist()
+        server.routes["GET /api/v3/exchangeInfo"] = server.routes["GET /api/v3/ticker/bookTicker"] = gone
         assert isinstance(venue._public_feed, SpotFeed)
+        with pytest.raises(WireError):
+            await venue._public_feed._ask_tops(("BTCUSDT",))
+        await heard.until(InstrumentsListed)
         assert await venue._public_feed._ask_tops(("BTCUSDT",)) == {}, "it is not asked for"
         (told,) = heard.of(InstrumentsListed)
         assert told.instruments[0].delisting_ts is not None

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from services.domain.events import Event, MarketFrame, RateRow
 from services.domain.instrument import Instrument
-from services.venues.binance import parse
+from services.venues.binance import errors, parse
 from services.venues.binance.api import BinanceApi
 from services.venues.binance.market import MarketEars, PublicEars
 from services.venues.relisting import ended
@@ -47,8 +47,10 @@ class Feed:
         up: Callable[[], bool],
         venue_now: Callable[[], int],
         wall: Callable[[], int],
+        unlisted: Callable[[], None] = lambda: None,
     ) -> None:
-        """`up`: all connections are. `intervals` is kept current here. Times in ns."""
+        """`up`: all connections are. `intervals` is kept current here; `unlisted` hears of a symbol that the
+        venue does not know. Times in ns."""
         self._venue = venue
         self._api = api
         self._by_symbol = by_symbol
@@ -60,6 +62,7 @@ class Feed:
         self._up = up
         self._venue_now = venue_now
         self._wall = wall
+        self._unlisted = unlisted
         self._cross = CrossCheck(public, self._ask_tops)
         self._seq = 0
         self._stopped = asyncio.Event()
@@ -140,7 +143,13 @@ class Feed:
     async def _ask_tops(self, symbols: tuple[str, ...]) -> dict[str, Top]:
         now = self._wall()
         listed = tuple(name for name in symbols if not ended(self._by_symbol[name], now))
-        return {row.symbol: parse.top_of(row) for row in await self._api.tops(listed)} if listed else {}
+        try:
+            return {row.symbol: parse.top_of(row) for row in await self._api.tops(listed)} if listed else {}
+        except WireError as error:
+            if error.code == errors.BAD_SYMBOL:
+                # One that has gone makes the whole question fail.
+                self._unlisted()
+            raise
 
     async def _ask_due(self) -> None:
         """Whatever must have settled since the last rate we know of."""

@@ -140,6 +140,7 @@ class BinanceVenue(WiredVenue):
             self._all_up,
             self.venue_now,
             self._wall,
+            self._rounds.hint,
         )
         await feed.fill_back()
         # The private stream first: what happens from here on is heard.

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from services.domain.events import Event, IndexRow, MarketFrame, MarkRow, QuoteRow
 from services.domain.instrument import Instrument
-from services.venues.binance import parse
+from services.venues.binance import errors, parse
 from services.venues.binance.market import PublicEars
 from services.venues.binance.spot.api import SpotApi
 from services.venues.relisting import ended
@@ -44,8 +44,9 @@ class SpotFeed:
         up: Callable[[], bool],
         trouble: Callable[[str], None],
         wall: Callable[[], int],
+        unlisted: Callable[[], None] = lambda: None,
     ) -> None:
-        """`up`: all connections are. Times in ns."""
+        """`up`: all connections are; `unlisted` hears of a pair that the venue does not know. Times in ns."""
         self._venue = venue
         self._api = api
         self._by_symbol = by_symbol
@@ -58,6 +59,7 @@ class SpotFeed:
         self._up = up
         self._trouble = trouble
         self._wall = wall
+        self._unlisted = unlisted
         self._cross = CrossCheck(public, self._ask_tops)
         self._seq = 0
         self._stopped = asyncio.Event()
@@ -136,7 +138,13 @@ class SpotFeed:
     async def _ask_tops(self, symbols: tuple[str, ...]) -> dict[str, Top]:
         now = self._wall()
         listed = tuple(name for name in symbols if not ended(self._by_symbol[name], now))
-        return {row.symbol: parse.top_of(row) for row in await self._api.tops(listed)} if listed else {}
+        try:
+            return {row.symbol: parse.top_of(row) for row in await self._api.tops(listed)} if listed else {}
+        except WireError as error:
+            if error.code == errors.BAD_SYMBOL:
+                # One that has gone makes the whole question fail.
+                self._unlisted()
+            raise
 
     async def _ask_coins(self) -> None:
         found: dict[str, float] = {}

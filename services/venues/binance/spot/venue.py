@@ -115,6 +115,7 @@ class SpotVenue(WiredVenue):
             self._all_up,
             self._trouble,
             self._wall,
+            self._rounds.hint,
         )
         await feed.fill_back()
         # The private stream first: what happens from here on is heard.
