@@ -41,6 +41,8 @@ _SIGNS = [bytes([code]) for code in range(33, 127)]
 _MOVES = [b"\x1b[" + end for end in (b"A", b"B", b"C", b"D", b"Z", b"5~", b"6~", b"H", b"F")] + [b"\t"]
 _ESCAPE = b"\x1b[27u"
 _PALETTE = b"\x10"
+_LINE = _ESCAPE + b":set funding_arb.hold_h 48h\r"
+"""A whole line that the engine takes: single keys seldom write one, and when they do hangs on the machine."""
 _OTHERS = [b" ", b"\x7f", b"\x03", b"\x01", b"\x05", b"\x0b", b"\x1b[3~", b"\x1b[15~", b"\x1bOP"]
 
 
@@ -49,6 +51,8 @@ def drawn(rng: random.Random) -> bytes:
     share = rng.random()
     if share < 0.001:
         return _PALETTE  # seldom: every letter belongs to it until it is left
+    if share < 0.006:
+        return _LINE
     if share < 0.12:
         return _ESCAPE
     if share < 0.20:
