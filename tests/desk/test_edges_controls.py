@@ -1,0 +1,163 @@
+"""What the end of ACTIVE asks of a pair: the whole table, state by state (SEMANTICS 3; docs/mutants.md)."""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from services.desk import controls, exits
+from services.desk.core import SECOND
+from services.desk.desk import Desk
+from services.domain.effects import Notify
+from services.domain.enums import PairState, Purpose, TradingState
+from services.domain.events import StrategyOverrun
+from services.domain.money import DESK_CONTEXT
+from services.execution.actions import Actions
+from services.execution.flatten import Scope
+from services.execution.pair_state import Pair
+from services.strategies.base import ThawPair
+from tests.desk.world import DeskWorld, quick
+
+S = PairState
+EXIT, STOP = Purpose.EXIT, Purpose.STOP
+REDUCING, HALTED = TradingState.REDUCING, TradingState.HALTED
+
+
+@pytest.fixture(scope="module")
+def standing() -> tuple[DeskWorld, bytes]:
+    world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [S.HEDGED]).run(1)
+    return world, world.desk.export()
+
+
+@pytest.fixture
+def desk(standing: tuple[DeskWorld, bytes]) -> Iterator[Desk]:
+    world, blob = standing
+    with decimal.localcontext(DESK_CONTEXT):
+        yield Desk(world.settings, world.desk.core.instruments, Desk.restore(blob), instance="abc123")
+
+
+class Asked:
+    """Records what is asked of the pair machine instead of doing it."""
+
+    def __init__(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.unwinds: list[tuple[str, bool]] = []
+
+        def unwind(pair: str, *_: object, exits_pass: bool = False) -> Actions:
+            self.unwinds.append((pair, exits_pass))
+            return ()
+
+        monkeypatch.setattr(desk.core.pairs, "request_unwind", unwind)
+
+
+def put(desk: Desk, state: PairState, **facts: Any) -> Pair:
+    (pair,) = desk.core.pairs.live()
+    pair.state, pair.close_reason, pair.close_origin = state, "x", "operator"
+    for name, value in facts.items():
+        setattr(pair, name, value)
+    return pair
+
+
+def turn(desk: Desk, state: TradingState, scope: str = "all") -> list[str]:
+    """The cause comes and is looked at; the kinds of what was decided."""
+    desk.core.out = []
+    desk.core.raise_cause("test", scope, state, "t")
+    controls.react(desk.core, desk.submit)
+    return [each.kind for each in desk.core.out if getattr(each, "kind", "")]
+
+
+@pytest.mark.parametrize(
+    ("state", "facts", "cause", "asks"),
+    [
+        (S.OPENING, {}, REDUCING, True),
+        (S.HEDGED, {}, HALTED, False),
+        (S.HEDGED, {"then_close": True}, HALTED, False),
+        (S.CLOSING, {}, REDUCING, True),
+        (S.CLOSING, {"resume": S.HEDGED}, HALTED, True),
+        (S.CLOSING, {"close_purpose": STOP}, HALTED, False),
+        (S.UNWINDING, {}, HALTED, False),
+        (S.UNWINDING, {"then_close": True}, HALTED, True),
+        (S.UNWINDING, {"then_close": True, "close_purpose": STOP}, HALTED, False),
+        (S.FROZEN, {"resume": S.HEDGED}, HALTED, False),
+        (S.FROZEN, {"resume": S.CLOSING}, HALTED, True),
+        (S.FROZEN, {"resume": S.UNWINDING, "then_close": True}, REDUCING, False),
+        (S.FROZEN, {"resume": S.UNWINDING, "then_close": True}, HALTED, True),
+        (S.IN_DOUBT, {"resume": S.OPENING}, REDUCING, True),
+        (S.IN_DOUBT, {"resume": S.CLOSING}, HALTED, True),
+        (S.IN_DOUBT, {"resume": S.HEDGED}, HALTED, False),
+        (S.IN_DOUBT, {"resume": S.FROZEN, "then_close": True}, REDUCING, False),
+        (S.IN_DOUBT, {"resume": S.FROZEN, "then_close": True}, HALTED, True),
+    ],
+)
+def test_what_a_worse_state_asks_of_a_pair(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch,
+    state: PairState, facts: dict[str, Any], cause: TradingState, asks: bool,
+) -> None:  # fmt: skip
+    pair, asked = put(desk, state, **facts), Asked(desk, monkeypatch)
+    said = turn(desk, cause)
+    assert asked.unwinds == ([(pair.id, cause is REDUCING)] if asks else [])
+    assert ("unwind" in said) is asks
+    told = desk.core.alerts.is_open(f"exit dropped:{pair.id}")
+    assert told is (asks and cause is HALTED)
+    asked.unwinds.clear()
+    controls.react(desk.core, desk.submit)
+    again = pair.stopped and cause is HALTED
+    assert asked.unwinds == ([(pair.id, False)] if again else []), "a halt takes what stands, too"
+
+
+def test_one_that_is_being_flattened_goes_on_and_the_next_is_looked_at(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = put(desk, S.CLOSING)
+    second = replace(first, id="P-02")
+    desk.core.pairs.adopt(second)
+    asked = Asked(desk, monkeypatch)
+    desk.core.flattens.start(Scope(pair=first.id), "t", "t", desk.core.now, desk.submit.prices)
+    first.close_purpose = EXIT
+    turn(desk, REDUCING)
+    assert asked.unwinds == [("P-02", True)], "it was never admitted: ACTIVE before"
+
+
+@pytest.mark.parametrize(("origin", "told"), [("operator", True), ("strategy:funding_arb", False)])
+def test_what_follows_a_cut_is_dropped_by_a_halt_alone_and_told_to_a_person(
+    desk: Desk, origin: str, told: bool
+) -> None:
+    pair = put(desk, S.CLOSING, close_purpose=STOP, exit_after="y", exit_origin=origin)
+    turn(desk, REDUCING)
+    assert (pair.exit_after, desk.core.alerts.is_open(f"exit dropped:{pair.id}")) == ("y", False)
+    turn(desk, HALTED, "venue:beta")
+    assert (pair.exit_after, pair.state) == ("", S.CLOSING)
+    assert desk.core.alerts.is_open(f"exit dropped:{pair.id}") is told
+    texts = [each.text for each in desk.core.out if isinstance(each, Notify)]
+    assert any("(y)" in text for text in texts) is told
+
+
+def test_a_thaw_ends_the_freeze_that_was_said_and_no_other(desk: Desk) -> None:
+    pair = put(desk, S.FROZEN, resume=S.HEDGED, frozen_by_desk=True)
+    row = desk.state.admitted[pair.id]
+    exits.thaw(desk.core, desk.submit, ThawPair(pair="P-77"))
+    exits.thaw(desk.core, desk.submit, ThawPair(pair=pair.id))
+    assert pair.state is S.FROZEN, "nobody has said that it froze"
+    row.frozen_since, desk.core.out = desk.core.now - SECOND, []
+    exits.thaw(desk.core, desk.submit, ThawPair(pair=pair.id))
+    assert (pair.state, row.frozen_since) == (S.HEDGED, None)
+    assert "thaw" in [getattr(each, "kind", "") for each in desk.core.out]
+
+
+@pytest.mark.parametrize("whose", ["dropped", "disabled", "gone", "its own"])
+def test_a_pair_without_a_strategy_that_looks_after_it_is_thawed_by_the_desk(desk: Desk, whose: str) -> None:
+    pair = put(desk, S.FROZEN, resume=S.HEDGED, frozen_by_desk=True)
+    desk.state.admitted[pair.id].frozen_since = desk.core.now - SECOND
+    if whose == "dropped":
+        desk.handle(StrategyOverrun(strategy="funding_arb", ts=desk.core.now))
+    elif whose == "disabled":
+        settings = desk.core.settings
+        kinds = {name: replace(each, enabled=False) for name, each in settings.strategies.items()}
+        desk.core.settings = replace(settings, strategies=kinds)
+    elif whose == "gone":
+        pair.strategy = "of yesterday"
+    desk.strategies.guard_orphans()
+    assert pair.state is (S.FROZEN if whose == "its own" else S.HEDGED)
