@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from services.desk import controls, exits
 from services.desk.core import SECOND
 from services.desk.desk import Desk
-from services.domain.effects import Notify
+from services.domain.effects import Notify, Record
 from services.domain.enums import PairState, Purpose, TradingState
-from services.domain.events import StrategyOverrun
+from services.domain.events import StopRequested, StrategyOverrun
 from services.domain.money import DESK_CONTEXT
+from services.domain.records import RiskRecord
 from services.execution.actions import Actions
 from services.execution.flatten import Scope
 from services.execution.pair_state import Pair
@@ -72,7 +73,8 @@ def turn(desk: Desk, state: TradingState, scope: str = "all") -> list[str]:
 @pytest.mark.parametrize(
     ("state", "facts", "cause", "asks"),
     [
-        (S.OPENING, {}, REDUCING, True),
+        (S.OPENING, {"close_reason": ""}, REDUCING, True),
+        (S.OPENING, {"close_reason": ""}, HALTED, True),
         (S.HEDGED, {}, HALTED, False),
         (S.HEDGED, {"then_close": True}, HALTED, False),
         (S.CLOSING, {}, REDUCING, True),
@@ -100,8 +102,10 @@ def test_what_a_worse_state_asks_of_a_pair(
     said = turn(desk, cause)
     assert asked.unwinds == ([(pair.id, cause is REDUCING)] if asks else [])
     assert ("unwind" in said) is asks
-    told = desk.core.alerts.is_open(f"exit dropped:{pair.id}")
-    assert told is (asks and cause is HALTED)
+    told = asks and cause is HALTED and bool(pair.close_reason)
+    assert desk.core.alerts.is_open(f"exit dropped:{pair.id}") is told
+    rows = [each.row for each in desk.core.out if isinstance(each, Record)]
+    assert ("exit dropped" in [row.kind for row in rows if isinstance(row, RiskRecord)]) is told
     asked.unwinds.clear()
     controls.react(desk.core, desk.submit)
     again = pair.stopped and cause is HALTED
@@ -133,6 +137,20 @@ def test_what_follows_a_cut_is_dropped_by_a_halt_alone_and_told_to_a_person(
     assert desk.core.alerts.is_open(f"exit dropped:{pair.id}") is told
     texts = [each.text for each in desk.core.out if isinstance(each, Notify)]
     assert any("(y)" in text for text in texts) is told
+
+
+@pytest.mark.parametrize(("state", "unwinds", "no_rest"), [(S.OPENING, True, ""), (S.CLOSING, False, "stop")])
+def test_a_stop_ends_an_entry_and_lets_an_exit_take(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, state: PairState, unwinds: bool, no_rest: str
+) -> None:
+    pair, asked = put(desk, state), Asked(desk, monkeypatch)
+    desk.core.out = []
+    desk.life.stop(StopRequested(ts=desk.core.now, reason="r", deadline=desk.core.now + SECOND))
+    assert asked.unwinds == ([(pair.id, False)] if unwinds else [])
+    assert pair.no_rest == no_rest
+    kinds = [getattr(each, "kind", "") for each in desk.core.out]
+    assert kinds[0] == "stop"
+    assert ("unwind" in kinds) is unwinds
 
 
 def test_a_thaw_ends_the_freeze_that_was_said_and_no_other(desk: Desk) -> None:

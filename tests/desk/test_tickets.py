@@ -234,7 +234,9 @@ def test_a_resting_ticket_whose_loose_position_has_gone_holds_up_no_exit_and_is_
     world.run(10)
     assert world.answer("sell", symbol=long, size="0.2", terms="@ 23900 reduce").ok
     world.run(10)
-    (ticket,) = [each for each in core.orders.open_orders() if each.request.purpose is Purpose.TICKET]
+    assert world.answer("buy", symbol=long, size="0.01", terms="@ 23100 post").ok
+    world.run(10)
+    ticket, other = [each for each in core.orders.open_orders() if each.request.purpose is Purpose.TICKET]
     assert not ticket.ended
 
     def room() -> Decimal:
@@ -249,6 +251,10 @@ def test_a_resting_ticket_whose_loose_position_has_gone_holds_up_no_exit_and_is_
     world.run(6)
     assert (ticket.state, pair.state) == (OrderState.CANCELED, PairState.HEDGED)
     assert "a pair's leg" in world.decisions("cancel")[-1].text
+    assert not other.ended, "it takes nothing off the leg"
+    said = len(world.decisions("cancel"))
+    world.run(11)
+    assert len(world.decisions("cancel")) == said
 
 
 def test_no_pair_opens_against_an_order_by_hand_that_may_still_fill() -> None:

@@ -248,6 +248,7 @@ def test_what_a_stuck_flatten_knows_of_a_leg_is_not_taken_off_it_again_with_the_
         assert world.answer("reconcile accept").exit == 0
     world.run(1)
     assert leg.size == size - part
+    assert (run.extra, run.seen) == ({}, {})
     world.on_submit = lambda _world, order: order
     world.until(lambda w: asked in w.done, 90)
     assert world.done[asked].ok, world.done[asked].text

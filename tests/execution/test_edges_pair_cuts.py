@@ -10,8 +10,8 @@ import pytest
 from services.domain.enums import PairState, Purpose
 from services.execution.pair_reduce import begin
 from services.execution.pair_requests import ask_close, ask_unwind
-from services.settings.parameters import Pair, Settings
 from tests.execution.hand import Hand, orders
+from tests.execution.test_pair_reduce import hedged
 
 D = Decimal
 S = PairState
@@ -62,6 +62,24 @@ def test_an_exit_asked_during_a_cut_follows_behind_it(keep: str) -> None:
     assert (pair.then_close, pair.exit_after, pair.close_reason) == (True, "", "cut")
 
 
+@pytest.mark.parametrize(
+    ("purpose", "reason", "shrink", "taken"),
+    [
+        (EXIT, "cut", "0.25", (EXIT, "x", "operator")),
+        (STOP, "", "0.25", (EXIT, "x", "operator")),
+        (STOP, "whole", "0", (STOP, "whole", "desk")),
+    ],
+)
+def test_what_is_no_protective_cut_takes_an_exit_at_once_or_has_it_already(
+    purpose: Purpose, reason: str, shrink: str, taken: tuple[Purpose, str, str]
+) -> None:
+    hand = put(S.CLOSING, close_purpose=purpose, close_reason=reason, close_origin="desk", shrink=D(shrink))
+    pair = hand.pair
+    ask_close(hand.work(), pair, "x", EXIT, "operator")
+    assert (pair.close_purpose, pair.close_reason, pair.close_origin) == taken
+    assert (pair.exit_after, pair.shrink) == ("", 0)
+
+
 @pytest.mark.parametrize("state", [S.CLOSING, S.UNWINDING, S.FROZEN, S.IN_DOUBT])
 def test_where_exits_pass_an_exit_goes_on_behind_the_unwinding(state: PairState) -> None:
     hand = put(state, resume=S.CLOSING, close_reason="x", then_close=state is S.UNWINDING)
@@ -72,12 +90,18 @@ def test_where_exits_pass_an_exit_goes_on_behind_the_unwinding(state: PairState)
 
 def test_late_fills_that_leave_one_leg_or_none_end_the_pair() -> None:
     """Found by a kill: a lot that an order lost with the engine left of one leg stood as a hedged pair."""
-    wide = Settings(pair=Pair(residual_fraction=D("0.02")))
-    for short, cuts in (("0.396", []), ("0", [(2, D("0.004"), True)])):
-        hand = Hand(settings=wide).put(S.HEDGED, short, str(D(short) + D("0.004")), hedged_ts=1)
-        found = orders(hand.tick())
-        assert [(each.leg, each.quantity, each.reduce_only) for each in found] == cuts
-        assert hand.pair.state is (S.UNWINDING if cuts else S.HEDGED)
+    world, pair, placed = hedged("0.2")
+    lot = D("0.002")
+    pair.short.size, pair.long.size = D("0.198"), D("0.2")
+    world.carry_out(world.machine.on_timer(pair.id, world.now, world.book))
+    assert (pair.state, len(world.placed)) == (S.HEDGED, placed), "a lot of residual is allowed"
+    pair.short.size, pair.long.size = D(0), lot
+    world.carry_out(world.machine.on_timer(pair.id, world.now, world.book))
+    cut = world.placed[placed]
+    assert (pair.state, cut.leg, cut.quantity, cut.reduce_only) == (S.UNWINDING, 2, lot, True)
+    dust = Hand().put(S.HEDGED, "0", "0.001", hedged_ts=1)
+    assert not orders(dust.tick())
+    assert dust.pair.state is S.CLOSED
     none = Hand().put(S.HEDGED, "0", "0", hedged_ts=1)
     assert not orders(none.tick())
     assert none.pair.state is S.CLOSED
@@ -85,6 +109,13 @@ def test_late_fills_that_leave_one_leg_or_none_end_the_pair() -> None:
     waits.memo("a", 1)
     waits.tick()
     assert waits.pair.state is S.HEDGED
+
+
+def test_a_thaw_wakes_what_is_frozen_and_nothing_else() -> None:
+    for state, after in ((S.HEDGED, S.HEDGED), (S.FROZEN, S.CLOSING)):
+        hand = put(state, resume=S.CLOSING, frozen_by_desk=True, close_reason="x")
+        hand.machine.thaw(hand.id, hand.now, hand.prices)
+        assert (hand.pair.state, hand.pair.frozen_by_desk) == (after, False)
 
 
 def test_what_the_policy_stopped_waits_for_a_person_behind_a_doubt_too() -> None:

@@ -119,6 +119,8 @@ def test_the_end_of_active(
     ("state", "resume", "facts", "after", "then", "close", "shrink", "reason"),
     [
         (S.HEDGED, S.PLANNED, {}, S.CLOSING, S.PLANNED, False, "0.25", "cut"),
+        (S.HEDGED, S.PLANNED, {"close_purpose": STOP}, S.CLOSING, S.PLANNED, False, "0.25", "cut"),
+        (S.CLOSING, S.PLANNED, {"close_purpose": STOP}, S.CLOSING, S.PLANNED, False, "0.25", "cut"),
         (S.OPENING, S.PLANNED, {}, S.UNWINDING, S.PLANNED, True, "0.25", "cut"),
         (S.FROZEN, S.HEDGED, {}, S.UNWINDING, S.HEDGED, True, "0.25", "cut"),
         (S.UNWINDING, S.PLANNED, {}, S.UNWINDING, S.PLANNED, True, "0.25", "cut"),
@@ -129,20 +131,20 @@ def test_the_end_of_active(
         (S.CLOSING, S.PLANNED, {"close_reason": "x", "close_purpose": STOP},
          S.CLOSING, S.PLANNED, False, "0", "x"),
         (S.CLOSING, S.PLANNED, {}, S.CLOSING, S.PLANNED, False, "0.25", "cut"),
-        (S.CLOSING, S.PLANNED, {"close_reason": "x", "shrink": D("0.5")},
+        (S.CLOSING, S.PLANNED, {"close_reason": "x", "shrink": D("0.5"), "close_purpose": STOP},
          S.CLOSING, S.PLANNED, False, "0.5", "cut"),
-        (S.CLOSING, S.PLANNED, {"close_reason": "x", "shrink": D("0.1")},
+        (S.CLOSING, S.PLANNED, {"close_reason": "x", "shrink": D("0.1"), "close_purpose": STOP},
          S.CLOSING, S.PLANNED, False, "0.25", "cut"),
-        (S.CLOSING, S.PLANNED, {"close_reason": "x", "keep": D("0.1")},
+        (S.CLOSING, S.PLANNED, {"close_reason": "x", "keep": D("0.1"), "close_purpose": STOP},
          S.CLOSING, S.PLANNED, False, "0", "cut"),
         (S.FROZEN, S.CLOSING, {"close_reason": "x", "close_purpose": UNWIND},
          S.UNWINDING, S.CLOSING, True, "0", "x"),
-        (S.FROZEN, S.CLOSING, {"close_reason": "x", "shrink": D("0.5")},
+        (S.FROZEN, S.CLOSING, {"close_reason": "x", "shrink": D("0.5"), "close_purpose": STOP},
          S.UNWINDING, S.CLOSING, True, "0.5", "cut"),
         (S.IN_DOUBT, S.HEDGED, {}, S.IN_DOUBT, S.CLOSING, False, "0.25", "cut"),
         (S.IN_DOUBT, S.CLOSING, {"close_reason": "x", "close_purpose": STOP},
          S.IN_DOUBT, S.CLOSING, False, "0", "x"),
-        (S.IN_DOUBT, S.CLOSING, {"close_reason": "x", "shrink": D("0.5")},
+        (S.IN_DOUBT, S.CLOSING, {"close_reason": "x", "shrink": D("0.5"), "close_purpose": STOP},
          S.IN_DOUBT, S.CLOSING, False, "0.5", "cut"),
         (S.IN_DOUBT, S.OPENING, {}, S.IN_DOUBT, S.UNWINDING, True, "0.25", "cut"),
     ],
@@ -157,7 +159,7 @@ def test_a_cut(
     pair.short.keep = pair.long.keep = keep
     begin(hand.work(), pair, D("0.25"), "cut", STOP, "ladder")
     assert (pair.state, pair.resume, pair.then_close) == (after, then, close)
-    assert (pair.shrink, pair.close_reason) == (D(shrink), reason)
+    assert (pair.shrink, pair.close_reason, pair.exit_after) == (D(shrink), reason, "")
     assert (pair.close_purpose, pair.close_origin, pair.frozen_by_desk) == (STOP, "ladder", False)
     moved = state is not S.HEDGED and (after is not state or then is S.UNWINDING)
     assert pair.unwind_reason == ("cut" if moved else "")
