@@ -113,7 +113,9 @@ class StableConsole(App[str], inherit_bindings=False):
         event.prevent_default()  # else the base class would run the bindings a second time
         if await self._check_bindings(event.key):
             return
-        if self.desk.dialog is None and self.desk.field is None and event.is_printable:
+        if self.desk.dialog is None and self.desk.field is None and event.key == "escape":
+            self.desk.hush()
+        elif self.desk.dialog is None and self.desk.field is None and event.is_printable:
             self.desk.say(f"{event.character} does nothing here; ? shows the keys")
 
     def _title(self, text: str) -> None:

@@ -48,6 +48,12 @@ class Prompt(Picture, inherit_bindings=False):
             self.said = None
             self.draw_command()
 
+    def hush(self) -> None:
+        """What was said goes at once, with the rows it lay over."""
+        if self.said is not None and self.said[0] != self.link.warning:
+            self.said = None
+            self.draw_command()
+
     def keep_line(self, text: str) -> None:
         """Into the history: only what was taken, for what was refused may be anything pasted; no secret."""
         if typed.worth_keeping(text) and self.history[-1:] != [text]:
