@@ -132,9 +132,11 @@ def test_a_ticket_that_only_closes_takes_the_room_of_what_stands_beside_the_pair
     held = account("alpha", position(WORLD[BTC], "0.5"))
     ctx = context(held, account("beta"), working=rows, claimed={BTC: D(claimed)})
     assert reducible(ctx, BTC, Side.SELL) == D(room)
+    unclaimed = D("0.5") - sum(D(each) for each in leaves)
+    assert reducible(replace(ctx, claimed={}), BTC, Side.SELL) == unclaimed
     spec = msgspec.structs.replace(WORLD[BTC], reduce_only_supported=False)
     without = replace(ctx, instruments={**ctx.instruments, BTC: spec})
-    assert reducible(without, BTC, Side.SELL) == D("0.5") - sum(D(each) for each in leaves)
+    assert reducible(without, BTC, Side.SELL) == unclaimed
 
 
 def test_nothing_reduces_what_is_not_proven_but_an_order_that_waits_for_its_trigger() -> None:
