@@ -138,6 +138,9 @@ def test_every_form_says_the_same(store: Path) -> None:
     assert figures["total", "", "total_trades"] == str(answer["total"]["total_trades"])
     answer["profile"] = "<script>alert(1)</script>"
     page = report_html.page(answer)
+    for form in (text, page):
+        assert "Turnover and slippage are of every fill" in form
+        assert "all other figures are of closed trades" in form
     tags = _Tags()
     tags.feed(page)
     assert {"svg", "table", "rect", "polyline"} <= tags.seen
