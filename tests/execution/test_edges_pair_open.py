@@ -128,8 +128,6 @@ def test_the_thin_leg_of_an_entry_is_that_of_the_side_it_takes_and_the_least_sli
     ("short", "long", "after"),
     [
         ("0", "0", S.CLOSED),
-        ("0.002", "0", S.HEDGED),
-        ("0", "0.002", S.HEDGED),
         ("0.1", "0.1", S.HEDGED),
         ("0.1", "0.0975", S.UNWINDING),
     ],
@@ -148,6 +146,17 @@ def test_a_stopped_entry_ends_with_what_it_has(short: str, long: str, after: Pai
     else:
         assert (state, hand.pair.text, hand.pair.closed_ts) == (S.CLOSED, "stale", START)
         assert hand.machine.failures(BTC_A, BTC_B) == 3
+
+
+@pytest.mark.parametrize(("short", "long", "where"), [("0.002", "0", BTC_A), ("0", "0.002", BTC_B)])
+def test_a_stopped_entry_that_has_less_than_an_order_of_one_leg_alone_ends_as_dust(
+    short: str, long: str, where: str
+) -> None:
+    """So little against nothing is no hedge, and no venue takes it back: it is told, and held by no pair."""
+    hand = opening(short, long, frozen_by_desk=True, frozen_reason="stale")
+    assert orders(hand.tick()) == []
+    assert (hand.pair.state, hand.pair.closed_ts) == (S.CLOSED, START)
+    assert hand.pair.text.endswith(f"dust left: 0.002 {where}")
 
 
 def test_a_pair_that_was_hedged_before_keeps_its_time() -> None:

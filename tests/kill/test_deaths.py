@@ -52,7 +52,7 @@ STRIDES = {
     "flattened": 12,
     "pair_flattened": 15,
     "canceled": 4,
-    "dead_man": 5,
+    "dead_man": 17,
     "restarted": 4,
 }
 """CI kills at every so manyth mark of a play; the soak at all."""
