@@ -47,6 +47,12 @@ class OrderRequest(Struct, frozen=True, kw_only=True):
         """It exists only to reduce, whether or not its venue has a flag that says so."""
         return self.reduce_only or self.purpose.closing
 
+    @property
+    def urgent(self) -> bool:
+        """It leaves less open than there is: it reduces, or hedges what has filled. Its venue's whole request
+        budget is for it (PARAMETERS, gate.order rate)."""
+        return self.closing or self.purpose is Purpose.HEDGE
+
 
 def base36(value: int, width: int) -> str:
     """Fixed-width base 36. Raises ValueError when it does not fit."""

@@ -19,6 +19,7 @@ from services.domain.events import (
     VenueLink,
 )
 from services.domain.venue_events import RequestFailed
+from services.runtime.clock import boot_ns
 from services.venues.binance.venue import BinanceVenue
 from tests.binance.samples import NAME, OTHER, D, order, reply, trade_row
 from tests.binance.server import SYMBOL, FakeBinance, now_ms, trading
@@ -334,3 +335,18 @@ async def test_an_order_that_the_venue_has_no_words_for_is_a_definite_no() -> No
         venue.submit(0, order(price=None))
         assert (await heard.until(OrderRejected)).reason.startswith("denied: ")
         assert server.queries("POST /fapi/v1/order") == []
+
+
+@pytest.mark.parametrize("purpose", [Purpose.ENTRY, Purpose.HEDGE])
+async def test_a_hedge_of_what_has_filled_has_the_share_that_an_entry_waits_outside_of(
+    purpose: Purpose,
+) -> None:
+    async with trading() as (_, venue, heard):
+        await heard.until(MarketFrame, lambda frame: frame.marks)
+        budget = venue._market_api.rest.budget
+        budget.take(boot_ns(), {"orders-10s": 1})
+        venue.reserve(0.999)
+        venue.submit(0, order(purpose=purpose))
+        assert venue._account().unsent._handed[NAME].left is (purpose is Purpose.HEDGE)
+        venue.cancel(0, f"{SYMBOL}.binance", NAME, "")
+        await sends_over(venue)

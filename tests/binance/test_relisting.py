@@ -185,10 +185,12 @@ async def test_fees_of_spot_are_asked_for_each_hour_too() -> None:
         await venue.relist()
         (spec,) = heard.of(InstrumentsListed)[-1].instruments
         assert (spec.maker_fee, spec.taker_fee) == (D("0.002"), D("0.003"))
-        rates["taker"] = "0.9"
-        await venue.relist()
-        (spec,) = venue.instruments()
-        assert (spec.maker_fee, spec.taker_fee, spec.delisting_ts) == (None, None, None)
+        for name, odd in (("taker", "0.9"), ("buyer", "NaN"), ("maker", "sNaN")):
+            plain, rates[name] = rates[name], odd
+            await venue.relist()
+            (spec,) = venue.instruments()
+            assert (spec.maker_fee, spec.taker_fee, spec.delisting_ts) == (None, None, None)
+            rates[name] = plain
 
 
 async def test_a_symbol_that_has_gone_is_neither_waited_for_nor_keeps_the_account_from_being_read() -> None:

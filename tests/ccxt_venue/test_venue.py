@@ -391,6 +391,24 @@ async def test_cancels_have_a_share_of_their_own() -> None:
             await venue.close()
 
 
+async def test_a_hedge_of_what_has_filled_has_that_share_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = OkxExchange()
+    async with trading(server) as (venue, heard):
+        plain, lanes = venue._door.ask, []
+
+        async def ask(name: str, *args: object, lane: Lane = Lane.DATA, **more: Any) -> Any:
+            if name == "create_order":
+                lanes.append(lane)
+            return await plain(name, *args, lane=lane, **more)
+
+        monkeypatch.setattr(venue._door, "ask", ask)
+        for n, purpose in enumerate((Purpose.ENTRY, Purpose.HEDGE)):
+            name = f"{n:020d}"
+            venue.submit(0, order(server, client_order_id=name, purpose=purpose))
+            await heard.until(OrderAccepted, lambda each, name=name: each.client_order_id == name)
+    assert lanes == [Lane.ENTRY, Lane.SAFE]
+
+
 async def test_a_throttling_pauses_all_and_outlasts_a_restart(tmp_path: Path) -> None:
     async with fake(OkxExchange()) as server:
         server.replies["GET /api/v5/public/time"] = lambda query: encoded(429, {"Retry-After": "30"}, b"{}")

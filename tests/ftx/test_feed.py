@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any
+
+import pytest
 
 from services.domain.events import MarketFrame, QuoteRow
 from services.venues.ftx.feed import Feed
+from services.venues.ftx.schemas import Coin
 from services.venues.sim.facts import perp
+from services.venues.wire.numbers import BadNumber
 from tests.ftx.test_parse import future
+
+
+def coin(name: str, index: str) -> Coin:
+    return Coin(id=name, collateral=True, collateralWeight=Decimal(1), indexPrice=Decimal(index))
 
 
 class Counting:
@@ -84,3 +93,25 @@ async def test_what_was_asked_for_is_as_old_as_its_question() -> None:
     await feed._ask_marks()
     feed._flush()
     assert [(each.ts, len(each.marks), len(each.quotes)) for each in told[2:]] == [(9_000, 1, 1)]
+
+
+async def test_a_mark_or_an_index_that_cannot_be_read_keeps_no_other_from_being_told() -> None:
+    """The venue goes on listing a market that has closed, with nothing in it."""
+
+    class Odd(Marks):
+        async def futures(self) -> list[Any]:
+            return [future(', "name": "ETH-PERP", "mark": 0, "index": 3'), *await super().futures()]
+
+        async def coins(self) -> list[Any]:
+            return [coin("ETH", "0"), coin("BTC", "60000")]
+
+    told: list[MarketFrame] = []
+    specs = {f"{name}-PERP": perp("alpha", f"{name}-PERP", name, "USD") for name in ("ETH", "BTC")}
+    alive = Alive()
+    feed = Feed("alpha", Odd(), specs, {}, alive, alive, told.append, lambda: 1_000, turns)  # type: ignore[arg-type]
+    with pytest.raises(BadNumber):
+        await feed._ask_marks()
+    await feed._ask_coins()
+    feed._flush(always=True)
+    assert [row.instrument for frame in told for row in frame.marks] == ["BTC-PERP.alpha"]
+    assert [row.coin for frame in told for row in frame.indexes] == ["BTC"]

@@ -201,3 +201,49 @@ async def test_an_account_that_is_being_liquidated_is_a_call_for_margin(
         venue.read_account(0, "then", 0)
         await box.first(MarginCalled, venue="alpha")
         await box.first(AccountReport, request="then")
+
+
+def test_what_was_dropped_may_be_confirmed_behind_its_end_and_keeps_no_other_waiting() -> None:
+    heard = Heard(["A", "B"])
+    heard.confirm_all()
+    heard.ears.doubt("B")
+    heard.ears.drop("B")
+    for word in ("unsubscribed", "subscribed"):
+        heard.hear(type=word, channel="orderbook", market="B")
+    assert heard.ears.ready()
+    heard.hear(type="unsubscribed", channel="orderbook", market="A")
+    assert not heard.ears.ready()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"takerFee": D("-0.9")},
+        {"makerFee": D("0.5")},
+        {"leverage": D(10**15)},
+        {"leverage": D("NaN")},
+    ],
+)
+def test_an_absurd_figure_of_the_account_is_unknown_and_closes_nothing(odd: dict[str, Decimal]) -> None:
+    spec = parse.instrument_of("ftx", market(), future(), account())
+    found = relisting.look("ftx", {PERP: spec}, [market()], [future()], replace(account(), **odd), 7, print)
+    assert relisted({PERP: spec}, found, 9) == {PERP: replace(spec, maker_fee=None, taker_fee=None)}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "[]",
+        '[{"cap": null, "initial": 0.01, "maintenance": 0.02, "cum": 0}]',
+        '[{"cap": null, "initial": 1.5, "maintenance": 0.02, "cum": 0}]',
+        '[{"cap": 9, "initial": 0.1, "maintenance": 0.02, "cum": 0}'
+        ', {"cap": 9, "initial": 0.2, "maintenance": 0.1, "cum": 0}]',
+        '[{"cap": null, "initial": 0.1, "maintenance": 0.02, "cum": 0}'
+        ', {"cap": 9, "initial": 0.2, "maintenance": 0.1, "cum": 0}]',
+    ],
+)
+def test_a_margin_table_that_is_none_lets_nothing_new_in(rows: str) -> None:
+    spec = parse.instrument_of("ftx", market(), future(), account())
+    odd = future(f', "marginTiers": {rows}')
+    found = relisting.look("ftx", {PERP: spec}, [market()], [odd], account(), 7, print)
+    assert found == {PERP: Missing.UNCLEAR}

@@ -13,6 +13,8 @@ from services.venues.binance.ears import Ears
 from services.venues.binance.market import MarketEars, PublicEars
 from services.venues.binance.orders import OrderBook
 from services.venues.binance.private import PrivateEars
+from services.venues.binance.spot import schemas as spot
+from services.venues.binance.spot.parse import fees_of
 from services.venues.sim.facts import perp
 from services.venues.wire.errors import UNREADABLE
 from services.venues.wire.numbers import BadNumber
@@ -109,6 +111,7 @@ REPLIES: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (list[wire.FundingRate], lambda rows: parse.settled("binance", rows)),
     (wire.Order, _placed),
     (wire.Brackets, lambda row: parse.tiers_of(row, 10)),
+    (spot.Rates, lambda row: fees_of(row, SYMBOL)),
 )
 
 
@@ -179,6 +182,7 @@ REPLY_SEEDS: tuple[bytes, ...] = tuple(
             b'{"symbol":"BTCUSDT","brackets":[{"bracket":1,"initialLeverage":125,"notionalCap":50000,'
             b'"notionalFloor":0,"maintMarginRatio":0.004,"cum":0.0},{"bracket":2,"initialLeverage":100,'
             b'"notionalCap":250000,"notionalFloor":50000,"maintMarginRatio":0.005,"cum":50.0}]}',
+            b'{"maker":"0.001","taker":"0.002","buyer":"0","seller":"0.0001"}',
         )
     )
 )

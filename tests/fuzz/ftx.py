@@ -111,6 +111,7 @@ REPLIES: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (list[wire.FundingRate], _listed(lambda row: parse.settled("ftx", row, Decimal(1)))),
     (wire.FutureStats, lambda row: parse.predicted("ftx", MARKET, row, Decimal(1), NOW)),
     (list[wire.Conditional], _listed(lambda row: parse.conditional_of("ftx", row))),
+    (wire.Account, lambda row: (parse.fees_of(row), parse.leverage_of(row))),
 )
 
 
@@ -194,10 +195,14 @@ REPLY_SEEDS: tuple[bytes, ...] = tuple(
             b'"nextFundingTime":"2022-04-15T06:00:00+00:00"}',
             b'[{"id":5,"market":"BTC-USDT-PERP","side":"sell","type":"stop","size":0.5,"triggerPrice":4000.5,'
             b'"orderPrice":3999.5,"status":"open","reduceOnly":true,"filledSize":0.1}]',
+            b'{"collateral":1,"freeCollateral":1,"totalAccountValue":1,"liquidating":false,"leverage":10,'
+            b'"makerFee":0.0002,"takerFee":0.0007}',
         )
     )
 )
 REPLY_SEEDS += (
+    # An order that has ended is judged by its sizes.
+    b"\x04" + _told(_ORDER.replace(b'"open"', b'"closed"').replace(b'"postOnly":false', b'"postOnly":true')),
     b"\x00"
     + _told(
         b'[{"name":"BTC-USDT-PERP","underlying":"BTC","perpetual":true,"enabled":true,"expired":false,'
@@ -205,7 +210,7 @@ REPLY_SEEDS += (
         b'"expiry":"2022-06-24T03:00:00+00:00"}]'
     ),
 )
-"""As the real exchange told it: margin by a formula."""
+"""The last is as the real exchange told it: margin by a formula."""
 BODY_SEEDS: tuple[bytes, ...] = (
     b'{"market":"BTC-USDT-PERP","side":"buy","price":5000.5,"type":"limit","size":0.01,"reduceOnly":false,'
     b'"ioc":false,"postOnly":false,"clientId":"ours"}',

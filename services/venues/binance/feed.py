@@ -144,7 +144,7 @@ class Feed:
         now = self._wall()
         listed = tuple(name for name in symbols if not ended(self._by_symbol[name], now))
         try:
-            return {row.symbol: parse.top_of(row) for row in await self._api.tops(listed)} if listed else {}
+            return parse.tops_of(await self._api.tops(listed)) if listed else {}
         except WireError as error:
             if error.code == errors.BAD_SYMBOL:
                 # One that has gone makes the whole question fail.

@@ -6,7 +6,8 @@ milliseconds after its hour; it is booked at the hour, else it would match nothi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from services.domain.enums import InstrumentKind, OrderState, RateKind, Side
@@ -154,9 +155,13 @@ def instrument_of(
     )
 
 
-def top_of(row: wire.BookTicker) -> tuple[Decimal, Decimal]:
-    """Best bid and ask. Raises BadNumber."""
-    return wire_positive(row.bidPrice, f"{row.symbol} bid"), wire_positive(row.askPrice, f"{row.symbol} ask")
+def tops_of(rows: Iterable[wire.BookTicker]) -> dict[str, tuple[Decimal, Decimal]]:
+    """Best bid and ask by symbol, of those that have both: an empty side keeps no other from being told."""
+    found: dict[str, tuple[Decimal, Decimal]] = {}
+    for row in rows:
+        with contextlib.suppress(BadNumber):
+            found[row.symbol] = wire_positive(row.bidPrice, "bid"), wire_positive(row.askPrice, "ask")
+    return found
 
 
 def fee_of(value: Decimal, field: str) -> Decimal:

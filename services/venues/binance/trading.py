@@ -89,7 +89,7 @@ class Trading(Asking, ABC):
             if denied:
                 return self._no(name, denied)
             try:
-                request = self._request(order, symbol, Lane.ENTRY if _adds(order) else Lane.SAFE)
+                request = self._request(order, symbol, _lane(order))
             except parse.ParseError as error:
                 return self._no(name, str(error))
             self.orders.sending(order, self._venue_now() // MS)
@@ -232,6 +232,10 @@ class Trading(Asking, ABC):
         except (WireError, parse.ParseError, parse.BadNumber) as error:
             # It goes on waiting here; the next read of the account tells it too.
             self._failed("query", str(key[1]), error)
+
+
+def _lane(order: OrderRequest) -> Lane:
+    return Lane.ENTRY if _adds(order) and not order.urgent else Lane.SAFE
 
 
 def _adds(order: OrderRequest) -> bool:

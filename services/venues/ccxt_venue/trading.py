@@ -139,7 +139,7 @@ class Trading(Asking):
             params["postOnly"] = True
         elif order.tif is TimeInForce.IOC and order.type is OrderType.LIMIT:
             params["timeInForce"] = "IOC"
-        lane = Lane.SAFE if order.closing else Lane.ENTRY
+        lane = Lane.SAFE if order.urgent else Lane.ENTRY
         reply = await self._door.ask(
             "create_order",
             market.symbol,

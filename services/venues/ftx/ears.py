@@ -124,7 +124,8 @@ class FtxEars:
         return '{"op": "ping"}'
 
     def ready(self) -> bool:
-        return bool(self._wanted) and self._wanted == self._confirmed
+        # What was dropped may be confirmed behind its end: nobody waits for it, and it keeps nobody waiting.
+        return bool(self._wanted) and self._wanted <= self._confirmed
 
     def silent(self, now: float) -> str | None:
         """A market whose ticker, or whose whole book, does not come for a minute; an acknowledgement proves

@@ -168,31 +168,41 @@ class Feed:
         before, self._flags = self._flags, self._flags_of(futures)
         if self._flags != before:
             self._changed()
+        failed: BadNumber | None = None
         for future in futures:
             spec = self._by_market.get(future.name)
             if spec is None or future.mark is None or future.index is None:
                 continue
-            mark = float(wire_positive(future.mark, f"{future.name} mark"))
-            index = float(wire_positive(future.index, f"{future.name} index"))
+            try:
+                mark = float(wire_positive(future.mark, f"{future.name} mark"))
+                index = float(wire_positive(future.index, f"{future.name} index"))
+            except BadNumber as error:
+                # One that cannot be read, as of a market that has closed, keeps no other from being told.
+                failed = error
+                continue
             self._asked = min(self._asked, asked) if self._marks else asked
             self._marks[spec.id] = MarkRow(spec.id, mark, index)
+        if failed is not None:
+            raise failed
 
     def _flags_of(self, futures: Iterable[wire.Future]) -> dict[str, tuple[object, ...]]:
         return {row.name: flags_of(row) for row in futures if row.name in self._by_market}
 
     async def _ask_tops(self, names: tuple[str, ...]) -> dict[str, Top]:
-        return {
-            row.name: (wire_positive(row.bid, f"{row.name} bid"), wire_positive(row.ask, f"{row.name} ask"))
-            for row in await self._api.markets()
-            if row.name in names and row.bid is not None and row.ask is not None
-        }
+        found: dict[str, Top] = {}
+        for row in await self._api.markets():
+            if row.name in names and row.bid is not None and row.ask is not None:
+                with contextlib.suppress(BadNumber):
+                    found[row.name] = wire_positive(row.bid, "bid"), wire_positive(row.ask, "ask")
+        return found
 
     async def _ask_coins(self) -> None:
         for coin in await self._api.coins():
             self._coins[coin.id] = coin
             if coin.indexPrice is not None:
-                price = float(wire_positive(coin.indexPrice, f"{coin.id} indexPrice"))
-                self._indexes[coin.id] = IndexRow(coin.id, price)
+                with contextlib.suppress(BadNumber):
+                    price = float(wire_positive(coin.indexPrice, f"{coin.id} indexPrice"))
+                    self._indexes[coin.id] = IndexRow(coin.id, price)
 
     async def _ask_funding(self, of: Container[str] | None = None) -> None:
         """`of`: these markets alone."""

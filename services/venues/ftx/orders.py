@@ -16,6 +16,7 @@ from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
+from services.venues.wire.numbers import wire_count
 
 KEEP = 20_000
 """Order ids remembered; far more than are open or young."""
@@ -77,7 +78,7 @@ class OrderBook:
 
     def placed(self, order: wire.Order, client_order_id: str) -> None:
         """The venue's reply to a send of ours."""
-        if order.status == "closed" and order.postOnly and order.filledSize == 0:
+        if order.status == "closed" and order.postOnly and not wire_count(order.filledSize, "filledSize"):
             # Accepted and closed in one breath: a post-only order that would have traded (ftx.md 3.2).
             now = self._now()
             text = "post-only order would match at once"

@@ -33,6 +33,10 @@ FIRST_YEAR, LAST_YEAR = 2000, 2200
 MAINTENANCE_FLOOR = Decimal("0.03")
 MAINTENANCE_FACTOR = Decimal("0.6")
 """Of imfFactor x sqrt(size), in the exchange's maintenance formula (ftx.md 6)."""
+HIGHEST_FEE = Decimal("0.05")
+HIGHEST_LEVERAGE = 1_000
+LONGEST_INTERVAL_H = 24
+"""Beyond them a figure is of another unit, or none."""
 BRACKETS = tuple(Decimal(usd) for usd in (50_000, 250_000, 1_000_000, 5_000_000, 25_000_000))
 """USD notional at which the square-root formula is cut into steps, each with the figure of its upper end."""
 
@@ -83,9 +87,9 @@ def instrument_of(
         raise ParseError(f"{market.name}: not enabled")
     tick = wire_positive(market.priceIncrement, f"{market.name} priceIncrement")
     lot = wire_positive(market.sizeIncrement, f"{market.name} sizeIncrement")
-    maker = wire_decimal(account.makerFee, "makerFee") if account is not None else None
-    no_takers = market.postOnly or (future is not None and future.postOnly)
-    taker = wire_decimal(account.takerFee, "takerFee") if account is not None and not no_takers else None
+    maker, taker = (None, None) if account is None else fees_of(account)
+    if market.postOnly or (future is not None and future.postOnly):
+        taker = None
     if market.type == "spot":
         if not market.baseCurrency or not market.quoteCurrency:
             raise ParseError(f"{market.name}: a spot market without base or quote")
@@ -125,27 +129,42 @@ def instrument_of(
         tiers=_tiers(future, account),
         funding_interval_h=Decimal(1)
         if future.fundingHours is None
-        else wire_positive(future.fundingHours, "fundingHours"),
+        else _hours(future.fundingHours, future.name),
         delisting_ts=now if future.closeOnly else iso_ns(future.expiry, "expiry") if future.expiry else None,
     )
+
+
+def fees_of(account: wire.Account) -> tuple[Decimal, Decimal]:
+    """Maker, taker; a rebate is below zero. Raises BadNumber."""
+    found = wire_decimal(account.makerFee, "makerFee"), wire_decimal(account.takerFee, "takerFee")
+    if any(abs(fee) > HIGHEST_FEE for fee in found):
+        raise BadNumber(f"fees of {found[0]} and {found[1]} are out of range")
+    return found
+
+
+def leverage_of(account: wire.Account) -> Decimal:
+    """Raises BadNumber."""
+    found = wire_positive(account.leverage, "leverage")
+    if found > HIGHEST_LEVERAGE:
+        raise BadNumber(f"leverage: {found} is out of range")
+    return found
+
+
+def _hours(value: Decimal, name: str) -> Decimal:
+    hours = wire_positive(value, f"{name} fundingHours")
+    if not 1 <= hours <= LONGEST_INTERVAL_H:
+        raise ParseError(f"{name}: funding every {hours} hours")
+    return hours
 
 
 def _tiers(future: wire.Future, account: wire.Account | None) -> tuple[MarginTier, ...] | None:
     """Our server says them; the exchange's square-root formula is bounded from above by steps."""
     if future.marginTiers is not None:
-        return tuple(
-            MarginTier(
-                cap=None if t.cap is None else wire_positive(t.cap, "cap"),
-                initial=wire_positive(t.initial, "initial"),
-                maintenance=wire_positive(t.maintenance, "maintenance"),
-                cum=wire_count(t.cum, "cum"),
-            )
-            for t in future.marginTiers
-        )
+        return _stated(future.name, future.marginTiers)
     if account is None or future.mark is None:
         return None
     mark = wire_positive(future.mark, f"{future.name} mark")
-    base = 1 / wire_positive(account.leverage, "leverage")
+    base = 1 / leverage_of(account)
     tiers = []
     for cap in BRACKETS:
         # Size at the upper end of the bracket: the requirement is never understated inside it.
@@ -159,6 +178,21 @@ def _tiers(future: wire.Future, account: wire.Account | None) -> tuple[MarginTie
         )
     # Beyond the last step the position cannot be judged: full margin.
     tiers.append(MarginTier(cap=None, initial=Decimal(1), maintenance=Decimal(1)))
+    return tuple(tiers)
+
+
+def _stated(name: str, rows: tuple[wire.Tier, ...]) -> tuple[MarginTier, ...]:
+    tiers: list[MarginTier] = []
+    for row in rows:
+        cap = None if row.cap is None else wire_positive(row.cap, f"{name} cap")
+        initial = wire_positive(row.initial, f"{name} initial")
+        maintenance = wire_positive(row.maintenance, f"{name} maintenance")
+        last = tiers[-1].cap if tiers else ZERO
+        if maintenance > initial or initial > 1 or last is None or (cap is not None and cap <= last):
+            raise ParseError(f"{name}: a bracket to {cap} at {initial} and {maintenance}")
+        tiers.append(MarginTier(cap, initial, maintenance, wire_count(row.cum, f"{name} cum")))
+    if not tiers:
+        raise ParseError(f"{name}: a margin table with nothing on it")
     return tuple(tiers)
 
 
@@ -201,6 +235,8 @@ def balance_of(row: wire.Balance, coins: dict[str, wire.Coin]) -> BalanceRow:
         total = initial = Decimal(1)
     elif coin is not None and coin.collateral:
         total = wire_count(coin.collateralWeight, f"{row.coin} collateralWeight")
+        if total > 1:
+            raise BadNumber(f"{row.coin}: a collateral weight of {total}")
         if coin.initialWeight is not None:
             initial = min(total, wire_count(coin.initialWeight, f"{row.coin} initialWeight"))
     return BalanceRow(row.coin, wire_decimal(row.total, f"{row.coin} total"), total, initial)
@@ -240,7 +276,7 @@ def state_of(row: wire.Order) -> OrderState:
     """`closed` covers filled and cancelled: the filled size decides (ftx.md 3.2)."""
     filled = wire_count(row.filledSize, "filledSize")
     if row.status == "closed":
-        return OrderState.FILLED if filled >= row.size else OrderState.CANCELED
+        return OrderState.FILLED if filled >= wire_count(row.size, "size") else OrderState.CANCELED
     if row.status in ("new", "open"):
         return OrderState.PARTIALLY_FILLED if filled > 0 else OrderState.ACCEPTED
     raise ParseError(f"order {row.id}: status {row.status!r:.20}")

@@ -15,7 +15,7 @@ from services.domain.instrument import Instrument, MarginTier
 from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
 from services.venues.relisting import Missing, Present
-from services.venues.wire.numbers import BadNumber, wire_decimal, wire_positive
+from services.venues.wire.numbers import BadNumber
 
 BAND = Decimal("0.05")
 """Margin by size moves with the mark: what gets better by less than this share is left as it was. What gets
@@ -70,9 +70,8 @@ def _sound(account: wire.Account | None, say: Callable[[str], None]) -> wire.Acc
     if account is None:
         return None
     try:
-        wire_decimal(account.makerFee, "makerFee")
-        wire_decimal(account.takerFee, "takerFee")
-        wire_positive(account.leverage, "leverage")
+        parse.fees_of(account)
+        parse.leverage_of(account)
     except BadNumber as error:
         say(f"no new risk: {error}")
         return None

@@ -32,6 +32,7 @@ from services.venues.ftx.rest import FtxRest, cancel_request, conditional_reques
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import WireError
 from services.venues.wire.latency import Latencies
+from services.venues.wire.numbers import wire_count
 from services.venues.wire.rest import Begun, Request
 from services.venues.wire.unsent import WITHDRAWN
 from services.venues.work import raised
@@ -75,8 +76,8 @@ class Trading:
         started, name = boot_ns(), order.client_order_id
         try:
             market = order.instrument.removesuffix(f".{self._venue}")
-            lane = Lane.SAFE if order.closing else Lane.ENTRY
-            self.unsent.hand(name, entry=lane is Lane.ENTRY)
+            lane = Lane.SAFE if order.urgent else Lane.ENTRY
+            self.unsent.hand(name, entry=not order.closing)
             if order.trigger is not None:
                 waiting = conditional_request(conditional_body(order, market), lane)
                 return self._conditional(name, waiting, self._api.rest.begin(waiting), started)
@@ -164,7 +165,8 @@ class Trading:
         asked = self._venue_now()
         try:
             order = await self._api.order_by_client_id(client_order_id)
-            fills = await self._api.fills(0, order.id) if order.filledSize > 0 else []
+            filled = wire_count(order.filledSize, "filledSize")
+            fills = await self._api.fills(0, order.id) if filled > 0 else []
             self._orders.whose(order.id, client_order_id)
             self._tell(
                 OrderReport(
@@ -173,7 +175,7 @@ class Trading:
                     found=True,
                     state=parse.state_of(order),
                     venue_order_id=str(order.id),
-                    filled=Decimal(order.filledSize),
+                    filled=filled,
                     fills=tuple(self._orders.ours(fill, client_order_id) for fill in fills),
                     ts_event=asked,
                     ts=self._wall(),

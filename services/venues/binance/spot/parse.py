@@ -51,9 +51,10 @@ def instrument_of(venue: str, row: spot.Symbol, rates: spot.Rates | None) -> Ins
 
 def fees_of(rates: spot.Rates, name: str) -> tuple[Decimal, Decimal]:
     """Of maker and taker, without what paying in BNB takes off, and without promotions: a fee is never less
-    than this."""
-    extra = max(rates.buyer, rates.seller)
-    return fee_of(rates.maker + extra, f"{name} maker"), fee_of(rates.taker + extra, f"{name} taker")
+    than this. Raises ParseError, BadNumber."""
+    extra = max(fee_of(rates.buyer, f"{name} buyer"), fee_of(rates.seller, f"{name} seller"))
+    maker, taker = fee_of(rates.maker, f"{name} maker"), fee_of(rates.taker, f"{name} taker")
+    return fee_of(maker + extra, f"{name} maker"), fee_of(taker + extra, f"{name} taker")
 
 
 def order_query(order: OrderRequest, symbol: str) -> dict[str, str]:
