@@ -13,7 +13,7 @@ from services.domain.enums import Purpose
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
 from services.portfolio.inputs import AccountInput, PositionInput
-from services.risk.context import GateAnswer, GateContext, MarketFacts
+from services.risk.context import GateAnswer, GateContext, MarketFacts, OpenOrder
 from services.risk.gate import check_reducing, check_reserved
 
 
@@ -28,8 +28,7 @@ def answer(core: DeskCore, order: OrderRequest) -> GateAnswer | None:
 
 def context(core: DeskCore, order: OrderRequest) -> GateContext:
     """As `gatekeeping.order_context`, cut to the order's own instrument, and to what its checks look at: what
-    pairs claim concerns tickets alone, what was done alone and what is reserved its own pair alone. Nothing
-    in it is valued."""
+    was done alone and what is reserved is its own pair's alone. Nothing in it is valued."""
     name = order.instrument
     spec = core.instruments.get(name)
     state, text = gatekeeping.state_of(core, name, order.origin, order.pair)
@@ -46,6 +45,7 @@ def context(core: DeskCore, order: OrderRequest) -> GateContext:
         accounts[spec.venue] = AccountInput(
             spec.venue, book.balances, {}, {}, {}, positions, balances_known=False
         )
+    working = gatekeeping.open_orders(core, order.client_order_id, name, of=order.pair or "")
     return GateContext(
         now=core.now,
         settings=core.settings,
@@ -53,13 +53,20 @@ def context(core: DeskCore, order: OrderRequest) -> GateContext:
         accounts=accounts,
         account_facts={},
         markets={} if spec is None else {name: _last_good(core, name)},
-        working=gatekeeping.open_orders(core, order.client_order_id, name, of=order.pair or ""),
+        working=working,
         trading_state=state,
         state_text=text,
         alone=gatekeeping.alone(core) if pair is not None and pair.one_shot else {},
-        claimed=core.pairs.claimed() if order.purpose is Purpose.TICKET else {},
+        claimed=core.pairs.claimed() if claims_count(order, working) else {},
         unproven=proofs.unproven(core, name),
     )
+
+
+def claims_count(order: OrderRequest, working: tuple[OpenOrder, ...]) -> bool:
+    """Does it matter what pairs hold? To a ticket, which takes nothing of theirs; and to whatever reduces
+    beside one that rests: its room is what stands beside the pairs' legs, and none of theirs."""
+    tickets = [row for row in working if row.purpose is Purpose.TICKET and row.reduce_only]
+    return order.purpose is Purpose.TICKET or bool(tickets)
 
 
 def _last_good(core: DeskCore, name: str) -> MarketFacts:

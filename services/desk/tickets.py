@@ -153,6 +153,8 @@ def review(core: DeskCore, submit: Submitter) -> None:
         room[key] -= entry.leaves
         if room[key] < ZERO:
             room[key] += entry.leaves
+            if entry.cancel_sent is not None:
+                continue  # its venue does not answer, and the table asks again
             text = "what it was to close has gone: it would take a pair's leg"
             core.decide("cancel", entry.id, text)
             core.risk_event("ticket canceled", asked.instrument, text)

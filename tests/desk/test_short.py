@@ -103,11 +103,14 @@ def questions(draw: st.DrawFn) -> tuple[GateContext, OrderRequest]:
     markets = {each: market(spec) for each, spec in WORLD.items() if draw(st.integers(0, 9)) < 9}
     alone = {("P-01", "USDC/USD.alpha"): draw(SIZES)} if draw(st.booleans()) else {}
     state = draw(st.sampled_from([None, *TradingState]))
-    return replace(ctx, markets=markets, alone=alone, trading_state=state), asked
+    claimed = {each: draw(SIZES) for each in NAMES[:3] if draw(st.booleans())}
+    claimed = {each: size for each, size in claimed.items() if size.is_finite()}
+    return replace(ctx, markets=markets, alone=alone, claimed=claimed, trading_state=state), asked
 
 
-def cut(ctx: GateContext, name: str) -> GateContext:
-    """What `short.context` leaves of a question about an order on this instrument."""
+def cut(ctx: GateContext, asked: OrderRequest) -> GateContext:
+    """What `short.context` leaves of a question about an order."""
+    name = asked.instrument
     spec = ctx.instruments.get(name)
     known = ctx.accounts.get(spec.venue) if spec is not None else None
     accounts = {}
@@ -119,12 +122,19 @@ def cut(ctx: GateContext, name: str) -> GateContext:
         ]
         bare = account(spec.venue, *own, balances=known.balances, indexes={}, balances_known=False)
         accounts[spec.venue] = replace(bare, weights_total={}, weights_initial={})
+    working = tuple(
+        row
+        for row in ctx.working
+        if row.instrument == name and (row.stage is not Stage.RESERVED or row.pair == asked.pair is not None)
+    )
     return replace(
         ctx,
         accounts=accounts,
         account_facts={},
         markets={name: ctx.markets[name]} if name in ctx.markets else {},
-        working=tuple(row for row in ctx.working if row.instrument == name),
+        working=working,
+        alone=ctx.alone if asked.pair == "P-01" else {},
+        claimed=ctx.claimed if short.claims_count(asked, working) else {},
         depeg_levels={},
     )
 
@@ -137,9 +147,9 @@ def test_what_the_short_question_leaves_out_changes_no_answer(
     ctx, asked = question
     brief = None
     if asked.closing:
-        brief = check_reducing(cut(ctx, asked.instrument), asked)
+        brief = check_reducing(cut(ctx, asked), asked)
     elif asked.purpose is Purpose.HEDGE:
-        brief = check_reserved(cut(ctx, asked.instrument), asked)
+        brief = check_reserved(cut(ctx, asked), asked)
         assert (brief is None) == (check_reserved(ctx, asked) is None)
     if brief is not None:
         assert brief == whole(ctx, asked)

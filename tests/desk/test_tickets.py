@@ -9,15 +9,16 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from services.desk import gatekeeping, tickets
+from services.desk import gatekeeping, short, tickets
 from services.desk.desk import Desk
 from services.desk.views.lately import Lately
 from services.desk.views.order_lists import orders_view
 from services.desk.views.ticket import preview
 from services.domain.effects import Done
 from services.domain.enums import OrderState, PairState, Purpose, Side, TimeInForce
-from services.domain.events import Command
+from services.domain.events import Command, OrderCanceled, OrderReport
 from services.domain.money import DESK_CONTEXT
+from services.domain.orders import OrderRequest
 from services.risk.reducing import reducible
 from tests.desk.world import DeskWorld, quick
 from tests.screens.scenes import Run
@@ -240,15 +241,31 @@ def test_a_resting_ticket_whose_loose_position_has_gone_holds_up_no_exit_and_is_
     assert not ticket.ended
 
     def room() -> Decimal:
+        """By the whole question; the short one, which an order meets, has the same answer."""
+        cut = OrderRequest(
+            client_order_id="x", instrument=long, side=Side.SELL, quantity=pair.long.size, attempt=1, leg=2,
+            price=core.picture.last_mark(long), reduce_only=True, purpose=Purpose.UNWIND, origin="desk",
+            pair=pair.id,
+        )  # fmt: skip
         with decimal.localcontext(DESK_CONTEXT):
-            return reducible(gatekeeping.context(core, long, Side.SELL, "desk", pair.id), long, Side.SELL)
+            found = short.answer(core, cut)
+            whole = reducible(gatekeeping.context(core, long, Side.SELL, "desk", pair.id), long, Side.SELL)
+        assert found is not None
+        assert (found.allowed, found.quantity) == (whole > 0, whole)
+        return whole
 
     assert room() == pair.long.size
     world.foreign(long, Side.SELL, "0.2")
     world.until(lambda w: core.ledger.size(core.instruments[long]) == pair.long.size)
     assert not ticket.ended
     assert room() == pair.long.size
-    world.run(6)
+    deaf = (OrderCanceled, OrderReport)
+    world.wire.hook = lambda due, event: () if isinstance(event, deaf) else ((due, event),)
+    world.run(11)
+    assert not ticket.ended
+    assert len(world.decisions("cancel")) == 1, "said once, though its venue does not answer"
+    world.wire.hook = lambda due, event: ((due, event),)
+    world.until(lambda _: ticket.ended)
     assert (ticket.state, pair.state) == (OrderState.CANCELED, PairState.HEDGED)
     assert "a pair's leg" in world.decisions("cancel")[-1].text
     assert not other.ended, "it takes nothing off the leg"
