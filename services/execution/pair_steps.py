@@ -114,7 +114,9 @@ def _hedged(work: Work, pair: Pair) -> None:
         ends = gone and not pair.unsettled and nothing_left(pair, work.instruments, work.prices)
         if ends or heavy_cut(work, pair)[1] > ZERO:
             start_unwinding(work, pair, "a late fill or a smaller leg: cutting the excess")
-        return
+            return
+        if not pair.exit_after:
+            return  # an exit takes along what no venue cuts by itself
     if pair.exit_after:
         # The ladder's cut is done: what was asked beside it follows.
         pair.close_purpose, pair.close_reason = Purpose.EXIT, pair.exit_after

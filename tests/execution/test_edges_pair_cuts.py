@@ -62,6 +62,15 @@ def test_an_exit_asked_during_a_cut_follows_behind_it(keep: str) -> None:
     assert (pair.then_close, pair.exit_after, pair.close_reason) == (True, "", "cut")
 
 
+@pytest.mark.parametrize("behind", ["x", ""])
+def test_an_exit_behind_a_cut_does_not_wait_for_an_excess_that_no_venue_cuts(behind: str) -> None:
+    """A part fill of the cut left more than the residual and less than an order: the exit was never begun."""
+    hand = Hand().put(S.HEDGED, "0.097", "0.1", hedged_ts=1, exit_after=behind, exit_origin="operator")
+    sent = orders(hand.tick())
+    assert (hand.pair.state, len(sent)) == ((S.CLOSING, 1) if behind else (S.HEDGED, 0))
+    assert all(order.reduce_only and order.origin == "operator" for order in sent)
+
+
 @pytest.mark.parametrize(
     ("purpose", "reason", "shrink", "taken"),
     [
