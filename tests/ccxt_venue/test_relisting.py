@@ -11,6 +11,7 @@ from msgspec import structs
 
 from services.domain.enums import Side, TimeInForce
 from services.domain.events import (
+    AccountReport,
     MarketFrame,
     OrderAccepted,
     OrderCanceled,
@@ -142,6 +143,29 @@ async def test_a_market_is_gone_when_two_lists_do_not_name_it(times: int) -> Non
         await heard.until(InstrumentsListed, lambda each: each.instruments[0] != lacked)
         (after,) = heard.of(InstrumentsListed)[1].instruments
         assert (after == plain) if times == 1 else after.delisting_ts is not None
+
+
+async def test_a_list_with_nothing_on_it_takes_no_position_its_name() -> None:
+    """The library took the empty list over: every read after it lacked the legs that we hold."""
+    server = OkxExchange()
+    async with trading(server, pace=PACE) as (venue, heard):
+        venue.submit(0, order(server))
+        await heard.until(OrderFilled)
+        asked, twice = [0], asyncio.Event()
+
+        def nothing(_: object) -> bytes | None:
+            asked[0] += 1
+            if asked[0] > 9:
+                twice.set()
+            return server.said([])
+
+        server.replies["GET /api/v5/public/instruments"] = nothing
+        await asyncio.wait_for(twice.wait(), PATIENCE_S)
+        venue.read_account(0, "then", 0)
+        report = await heard.until(AccountReport, lambda each: each.request == "then")
+        held = [(row.instrument, row.size) for row in report.positions]
+        assert held == [(instrument_of(server), sum(fill.quantity for fill in report.fills))]
+        assert heard.of(InstrumentsListed) == []
 
 
 async def test_brackets_that_are_not_told_any_more_leave_the_last_ones_and_no_fee_to_enter_by() -> None:

@@ -74,6 +74,8 @@ SPAN_S = 5.0
 PAUSE_S = 1.0
 """After a throttling without a word on how long."""
 WINDOW = "cost-5s"
+TABLES = ("markets", "markets_by_id", "symbols", "ids")
+"""Where the library keeps a list of markets."""
 GONE = "gone"
 """Marks a market that the list has just not named."""
 APART = {"okx": 4}
@@ -149,10 +151,14 @@ class Door:
 
     async def reload(self, keep: Iterable[str]) -> None:
         """Read the list of markets anew. What has left it and is in `keep` stays, as closed: an order or a
-        position in it must not lose its name. Raises WireError."""
+        position in it must not lose its name, nor its contract size; and all of it stays when nothing is on
+        the new one. Raises WireError."""
         before = {symbol: self.markets[symbol] for symbol in keep if symbol in self.markets}
+        tables = {name: getattr(self._exchange, name) for name in TABLES}
         await self.ask("load_markets", True)
         if not self.markets:
+            for name, table in tables.items():
+                setattr(self._exchange, name, table)
             raise WireError(ErrorKind.UNAVAILABLE, "a list of markets with nothing on it")
         for symbol, row in before.items():
             if symbol not in self.markets:
