@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from itertools import count
 from pathlib import Path
@@ -15,7 +16,7 @@ class Files:
 
     def write(self, name: str, kind: str, text: str, where: str) -> str:
         if where:
-            return str(_written(Path(where).expanduser().absolute(), text))
+            return str(_written(_named(where), text))
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for number in count(1):
             extra = f"-{number}" if number > 1 else ""
@@ -24,6 +25,16 @@ class Files:
             except FileExistsError:
                 continue
         raise AssertionError("a count does not end")
+
+
+def _named(where: str) -> Path:
+    """Raises OSError for what can be no file's name, which the library answers with errors of other kinds."""
+    if "\0" in where:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), where.replace("\0", "?"))
+    try:
+        return Path(where).expanduser().absolute()
+    except RuntimeError:
+        raise OSError(errno.ENOENT, "there is no such person's home", where) from None
 
 
 def _written(path: Path, text: str) -> Path:

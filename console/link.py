@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from console.newest import Newest
+from console.remedies import not_sent, unanswered
 from console.spawn import Starting, after_failure
 from screens.link import LINK, Answer, LinkState
 from services.protocol.errors import ProductError, ProtocolError
@@ -57,10 +58,6 @@ class _Waiting(Struct):
     progress: Callable[[str], None] | None
     engine: tuple[int, str] | None = None
     """Pid and instance of the engine it was sent to."""
-
-
-WITHOUT = "; start an engine: stableconsole, or close all without one: stableconsole flatten --direct"
-"""What a person can do who wanted to be safe and was not heard."""
 
 
 class SocketLink:
@@ -156,8 +153,7 @@ class SocketLink:
         if self._read_only:
             return _refused("this console is read-only: it sends nothing", Exit.REFUSED)
         if self._state != "connected":
-            way = WITHOUT if name in ("halt", "flatten") else ""
-            return _refused(f"{name} was not sent: {self._text}{way}", Exit.NO_ENGINE)
+            return _refused(not_sent(name, self._text, self._options), Exit.NO_ENGINE)
         self._count += 1
         command = Cmd(
             id=f"{os.getpid():x}-{time.time_ns():x}-{self._count}",
@@ -217,6 +213,9 @@ class SocketLink:
                 self._drop()
             if self._state == "connected":
                 self._become("reconnecting", "the engine has gone away, reconnecting")
+                for waiting in self._waiting.values():  # asked again if it comes back; until then …
+                    if waiting.progress:
+                        waiting.progress(unanswered(waiting.command.name, self._options))
 
     async def _started(self, starting: Starting) -> bool:
         """Waits for the spawned engine's word. False = it failed, and we with it."""

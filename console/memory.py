@@ -49,7 +49,7 @@ class Kept:
         """None when there is nothing that can be read."""
         try:
             return msgspec.json.decode(self._file.read_bytes(), type=Memory)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
 
 

@@ -16,7 +16,8 @@ def said(name: str, args: Mapping[str, str], answer: Answer) -> str:
     result = answer.result if isinstance(answer.result, dict) else {}
     if name == "flatten":
         return _flat(result)
-    subject = " ".join(args[key] for key in ("name", "id", "key") if key in args)
+    # Of a setting also what it is now: a figure that was typed wrong is seen where one looks.
+    subject = " ".join(args[key] for key in ("name", "id", "symbol", "key", "value") if key in args)
     words = [f"{name} {subject}".strip()]
     state = result.get("trading_state")
     if isinstance(state, str):

@@ -11,6 +11,7 @@ from screens.frame import Content
 from screens.ink import Line
 from screens.layout import Rect, SizeClass
 from screens.room import Host, Look, PaneSpec, Room
+from services.protocol.figures import joined
 from services.views.strategies import ParameterView, StrategiesView
 
 PARAMETERS = "strategies.strategies.*.parameters"
@@ -130,18 +131,19 @@ class StrategiesRoom(Room):
         """A value that is none stays where it is typed: behind a field that has closed, the letters of a
         second try would be keys. The engine checks it against every rule and says why it refuses.
         """
-        value, _, reason = text.strip().partition(" ")
+        first, _, rest = text.strip().partition(" ")
+        value, reason = joined(first, rest)
         if not value:
             return "a value with its unit; escape leaves it as it is"
-        if value == one.value:
+        if one.value in (value, text.strip()):
             host.say(f"{one.key} is {one.value} already")
             return None
-        wrong = known.problem(self._kind(one.key), one.key, value, one.value, reason.strip())
+        wrong = known.problem(self._kind(one.key), one.key, value, one.value, reason)
         if wrong is not None:
             return wrong
         args = {"key": one.key, "value": value}
-        if reason.strip():
-            args["reason"] = reason.strip()
+        if reason:
+            args["reason"] = reason
         host.send("set", args, f"{one.key} {value} …")
         return None
 

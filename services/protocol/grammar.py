@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from services.protocol.commands import BY_NAME, LIMIT_KEYS, REBASES, SPECS, Argument, Spec, Switch, Takes
 from services.protocol.errors import UsageError
+from services.protocol.figures import joined
 from services.protocol.options import FAULT_KINDS
 
 MAX_LINE = 1_000
@@ -235,6 +236,10 @@ def _take_arguments(spec: Spec, line: str, tokens: list[_Token]) -> dict[str, st
         _check_choice(spec, arg, args[arg.name])
     if left:
         raise UsageError(f"{spec.name}: {left[0].text!r} is one too many; usage: {spec.usage}")
+    if "value" in args and "reason" in args:
+        args["value"], args["reason"] = joined(args["value"], args["reason"])
+        if not args["reason"]:
+            del args["reason"]
     if args.get("key") == "max_size":
         args["key"] = "max_position"
     return args

@@ -129,19 +129,30 @@ async def test_command_without_an_engine_says_so(link: SocketLink) -> None:
     assert answer.text.endswith("stableconsole flatten --direct"), "what is left to do stands at its end"
 
 
+async def test_what_is_left_to_do_names_this_profile_and_this_folder(layout: StateLayout) -> None:
+    """Without them it was typed at the simulator, while the live account stayed open."""
+    link = SocketLink(layout, RunOptions(profile="live", state_dir="/desk one", live=True))
+    answer = await link.send("flatten", {})
+    named = "--profile live --state-dir '/desk one'"
+    assert f"start an engine: stableconsole --live {named}, " in answer.text
+    assert answer.text.endswith(f"stableconsole flatten --direct {named}")
+
+
 async def test_broken_connection_reconnects_and_asks_the_same_engine_under_the_same_id(
     server: ControlServer, engine: PaperEngine, link: SocketLink
 ) -> None:
     link.watch(("orders",), 10)
     link.start()
     await until(link, lambda: link.view("orders") is not None)
-    asking = asyncio.ensure_future(link.send("flatten", {}))
+    words: list[str] = []
+    asking = asyncio.ensure_future(link.send("flatten", {}, words.append))
     while not engine.replies:
         await asyncio.sleep(0)
     for client in list(server._clients.values()):
         assert client.transport is not None
         client.transport.abort()
     await until(link, lambda: link.state == "reconnecting")
+    assert [word.partition(";")[0] for word in words] == ["flatten: no answer, the engine has gone away"]
     await until(link, lambda: link.state == "connected")
     engine.replies[0].done(good("ignored", '{"flat":true}'))
     answer = await asyncio.wait_for(asking, 10)

@@ -25,6 +25,18 @@ from tests.console.test_keys import open_desk
         ),
         ("ack", {"key": "depeg:BUSD"}, Answer(ok=True, text=""), "ack depeg:BUSD"),
         (
+            "set",
+            {"key": "breaker.daily", "value": "0.5%", "reason": "why"},
+            Answer(ok=True, text=""),
+            "set breaker.daily 0.5%",
+        ),
+        (
+            "limit",
+            {"symbol": "USDT-PERP", "key": "max_position", "value": "50000USD"},
+            Answer(ok=True, text=""),
+            "limit USDT-PERP max_position 50000USD",
+        ),
+        (
             "flatten",
             {},
             Answer(

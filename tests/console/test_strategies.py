@@ -70,6 +70,17 @@ async def test_a_limit_takes_its_reason_behind_the_value() -> None:
         ]
 
 
+async def test_a_unit_is_no_reason_for_a_looser_limit() -> None:
+    async with open_desk(size=(80, 24)) as d:
+        await strategies(d, "parameters")
+        await d.press("end", "e")
+        assert d.app.desk.field is not None
+        d.app.desk.field.value = "6 x"
+        await d.press("enter")
+        assert d.app.desk.field is not None
+        assert d.link.sent == []
+
+
 async def test_an_unchanged_or_empty_value_sends_nothing() -> None:
     async with open_desk() as d:
         await strategies(d, "parameters")

@@ -143,6 +143,9 @@ async def test_the_save_line_takes_a_file_and_never_writes_over_one(tmp_path: Pa
         await d.press("colon", f"=save csv {tmp_path / 'mine.csv'}", "enter")
         assert d.app.desk.said is not None
         assert "File exists" in d.app.desk.said[0]
+        await d.press("colon", "=save csv ~nobody_of_this_name/mine.csv", "enter")
+        assert d.app.desk.said is not None
+        assert d.app.desk.said[0].startswith("not written: ~nobody_of_this_name/mine.csv: there is no")
         await d.press("colon", "=save gif", "enter")
         assert "expected one of svg, text, csv" in d.text
         assert d.link.sent == []

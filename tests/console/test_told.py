@@ -139,6 +139,18 @@ def test_a_history_that_is_full_and_a_file_that_is_broken_lose_nothing(tmp_path:
     assert Kept(layout).memory == Memory(told=["tour"])
 
 
+@pytest.mark.parametrize("broken", [b'{"theme": "\xff"}', b'{"hidden": ' + b"[" * 100_000])
+def test_a_file_that_no_editor_should_have_written_costs_habits_and_no_start(
+    tmp_path: Path, broken: bytes
+) -> None:
+    (tmp_path / NAME).write_bytes(broken)
+    kept = Kept(StateLayout(tmp_path))
+    assert kept.memory == Memory()
+    kept.memory.theme = "light"
+    kept.save(kept.memory)
+    assert Kept(StateLayout(tmp_path)).memory == Memory(theme="light")
+
+
 def test_consoles_that_write_at_once_all_keep_their_choice(tmp_path: Path) -> None:
     layout = StateLayout(tmp_path)
     consoles = [Kept(layout) for _ in range(4)]

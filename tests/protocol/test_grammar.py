@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from services.protocol.commands import BY_NAME, SPECS, Takes
 from services.protocol.errors import UsageError
+from services.protocol.figures import UNITS
 from services.protocol.grammar import check, complete, parse
+from services.settings import units
 
 PARSED = [
     ("halt", "halt", {}),
@@ -135,6 +137,29 @@ def candidates(takes: Takes) -> tuple[str, ...]:
 )
 def test_completion(line: str, offers: tuple[str, ...]) -> None:
     assert complete(line, candidates) == offers
+
+
+@pytest.mark.parametrize(
+    ("line", "value", "reason"),
+    [
+        ("set breaker.daily_limit 0.5 %", "0.5%", None),
+        ("set breaker.daily_limit 0.5 % the fund wants it", "0.5%", "the fund wants it"),
+        ("set gate.max_order_notional 90000 USD bigger book", "90000USD", "bigger book"),
+        ("set funding_arb.min_spread 0.8 bps/8h", "0.8bps/8h", None),
+        ("set funding_arb.max_pairs 6 more room", "6", "more room"),
+        ("limit USDT-PERP max_size 50000 USD x", "50000USD", "x"),
+        ("set breaker.daily_limit 5% h is no unit here", "5%", "h is no unit here"),
+    ],
+)
+def test_a_unit_written_apart_is_the_values_and_no_reason(line: str, value: str, reason: str | None) -> None:
+    """`0.5 %`, as our own screens write it, was 50 % with the reason `%`."""
+    args = parse(line).args
+    assert (args["value"], args.get("reason")) == (value, reason)
+
+
+def test_every_ending_of_a_value_is_known() -> None:
+    written = {ending for endings in units._WRITTEN.values() for ending in endings if ending}
+    assert set(UNITS) == written | set(units._TIME_MS)
 
 
 def test_every_command_has_help_and_an_example_that_parses() -> None:

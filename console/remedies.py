@@ -1,0 +1,36 @@
+"""What a person can type in a shell, as it must be typed: for this profile, for this folder."""
+
+from __future__ import annotations
+
+import shlex
+
+from services.protocol.options import DEFAULT_PROFILE, RunOptions
+
+
+def typed(options: RunOptions, *words: str) -> str:
+    """`stableconsole` and `words` for the engine that these options mean: without them it would be the default
+    profile's."""
+    parts = ["stableconsole", *words]
+    if options.profile != DEFAULT_PROFILE:
+        parts += ["--profile", options.profile]
+    if options.state_dir is not None:
+        parts += ["--state-dir", options.state_dir]
+    return shlex.join(parts)
+
+
+def not_sent(name: str, why: str, options: RunOptions) -> str:
+    return f"{name} was not sent: {why}{_without_engine(name, options)}"
+
+
+def unanswered(name: str, options: RunOptions) -> str:
+    """The engine went while the command was on its way."""
+    return f"{name}: no answer, the engine has gone away{_without_engine(name, options)}"
+
+
+def _without_engine(name: str, options: RunOptions) -> str:
+    """What a person can do who wanted to be safe and was not heard."""
+    if name not in ("halt", "flatten"):
+        return ""
+    start = typed(options, *(["--live"] if options.live else []))
+    direct = typed(options, "flatten", "--direct")
+    return f"; start an engine: {start}, or close all without one: {direct}"
