@@ -8,8 +8,7 @@ from services.protocol.options import DEFAULT_PROFILE, RunOptions
 
 
 def typed(options: RunOptions, *words: str) -> str:
-    """`stableconsole` and `words` for the engine that these options mean: without them it would be the default
-    profile's."""
+    """`stableconsole` and `words` for the engine that these options mean, which may not be the default one."""
     parts = ["stableconsole", *words]
     if options.profile != DEFAULT_PROFILE:
         parts += ["--profile", options.profile]
