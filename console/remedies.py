@@ -5,16 +5,23 @@ from __future__ import annotations
 import shlex
 
 from services.protocol.options import DEFAULT_PROFILE, RunOptions
+from services.settings.layout import StateLayout, state_root
 
 
 def typed(options: RunOptions, *words: str) -> str:
-    """`stableconsole` and `words` for the engine that these options mean, which may not be the default one."""
+    """`stableconsole` and `words` for the engine that these options mean: it need not be the default one."""
     parts = ["stableconsole", *words]
     if options.profile != DEFAULT_PROFILE:
         parts += ["--profile", options.profile]
     if options.state_dir is not None:
         parts += ["--state-dir", options.state_dir]
     return shlex.join(parts)
+
+
+def folder_of(layout: StateLayout, profile: str) -> RunOptions:
+    """What names this engine: the profile, and the folder where it is not the profile's own."""
+    own = state_root(profile, None)
+    return RunOptions(profile=profile, state_dir=None if layout.root == own else str(layout.root))
 
 
 def not_sent(name: str, why: str, options: RunOptions) -> str:

@@ -13,6 +13,7 @@ import time
 
 from msgspec import Struct
 
+from console.remedies import folder_of, typed
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.protocol.sockets import path_problem
@@ -86,8 +87,9 @@ def connect(layout: StateLayout, profile: str) -> socket.socket:
 
 
 def no_engine(layout: StateLayout, profile: str) -> ProductError:
+    start = typed(folder_of(layout, profile))
     return ProductError(
-        f"no engine is running for profile {profile} ({layout.root}); start one with: stableconsole",
+        f"no engine is running for profile {profile} ({layout.root}); start one with: {start}",
         Exit.NO_ENGINE,
         "no_engine",
     )

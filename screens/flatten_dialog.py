@@ -17,6 +17,11 @@ from services.views.closing import closing
 from services.views.desk import DeskView, FlattenPlan, FlattenRow
 from themes import glyphs as g
 
+NOBODY = (
+    "No engine is connected, F would reach nobody. Start one, or close everything from a shell: "
+    "stableconsole flatten --direct, for this profile and folder."
+)
+
 
 class FlattenDialog(Dialog):
     choices: ClassVar[dict[str, str]] = {"F": "flatten"}
@@ -30,12 +35,29 @@ class FlattenDialog(Dialog):
     @property
     def args(self) -> dict[str, str]:
         """What the command says."""
-        return {"what": self.what} if self.what else {}
+        named = self._named()
+        what = named[0] if len(named) == 1 else self.what
+        return {"what": what} if what else {}
+
+    def _named(self) -> list[str]:
+        """Of a symbol without its venue the instruments that are open: of several the engine closes none."""
+        plan = self.desk.flatten if self.desk is not None else None
+        if plan is None or not self.what:
+            return []
+        every = {*(row.instrument for row in plan.rows), *plan.orders}
+        return sorted(name for name in every if name.rpartition(".")[0] == self.what)
 
     def body(self, width: int) -> Content:
         content = Content(title=f"Flatten {f.clean(self.what) or 'everything'}?")
         lines = [Line(), *_sentence(self.what, width), Line()]
-        if self.desk is None:
+        named = self._named()
+        keys: tuple[tuple[str, str], ...] = (("F", "flatten now"),)
+        if self.context.lost:
+            lines = [Line(), *wrap(NOBODY, width, "*alarm")]
+        elif len(named) > 1:
+            text = f"{self.what} is open on several venues: name one of {', '.join(named)}, or its pair."
+            lines, keys = [Line(), *wrap(f.clean(text), width, "*warn")], ()
+        elif self.desk is None:
             text = "No present view from the engine: it reads each venue first and closes what it finds."
             lines += wrap(text, width, "warn")
         else:
@@ -45,7 +67,7 @@ class FlattenDialog(Dialog):
                 # What is drawn must never stand between a person and flatten.
                 lines += wrap("A figure of the plan is no number; flatten works without it.", width, "*alarm")
         content.rows = [Row([line]) for line in [*lines, Line()]]
-        content.foot = [key_line((("F", "flatten now"),), width)]
+        content.foot = [key_line(keys, width)]
         return content
 
 

@@ -242,6 +242,7 @@ class Stage(Screen[None], inherit_bindings=False):
             sort=self.contents.sort(pane),
             tightest=tightest(strip),
             naked_is_late=strip is None or not strip.naked_within_timeout,
+            lost=self.link.state in ("reconnecting", "closed"),
             distance_limit=None if strip is None else strip.distance_limit,
             distance_reducing=None if strip is None else strip.distance_reducing,
         )

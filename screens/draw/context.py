@@ -32,6 +32,9 @@ class Context(Struct, frozen=True):
     naked_is_late: bool = True
     """Something is naked beyond its time-out."""
 
+    lost: bool = False
+    """No engine is connected: nothing that is sent reaches anybody."""
+
     distance_limit: Decimal | None = None
     """Joint distance to liquidation below which entries are refused, as the engine has it set; None = not
     told yet."""

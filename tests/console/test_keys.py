@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from textual import events
 from textual.pilot import Pilot
 
@@ -239,8 +240,33 @@ async def test_a_typed_flatten_is_shown_first_narrowed_and_f_does_it() -> None:
         assert "2 positions" in d.text
         assert "−31.6" in d.text
         await d.press("F")
-        assert d.link.sent == [("flatten", {"what": "BTC-USDT-PERP"})]
+        # Where the symbol trades elsewhere, too, the engine would refuse what the dialog has shown.
+        assert d.link.sent == [("flatten", {"what": "BTC-USDT-PERP.alpha"})]
         assert d.app.desk.dialog is None
+
+
+async def test_a_symbol_that_is_open_on_several_venues_is_no_flatten_of_any() -> None:
+    """The dialog showed both legs and their cost; `F` closed neither."""
+    whole = quiet_desk()
+    rows = tuple(
+        replace(row, instrument=f"BTC-USDC-PERP.{venue}", venue=venue)
+        for row, venue in zip(whole.flatten.rows, ("alpha", "beta"), strict=False)
+    )
+    async with open_desk(desk=replace(whole, flatten=replace(whole.flatten, rows=rows))) as d:
+        await d.press("colon", "=flatten BTC-USDC-PERP", "enter")
+        assert d.app.desk.dialog is not None
+        words = " ".join(line.plain.strip("│ ") for line in d.app.desk.dialog.lines)
+        assert "open on several venues: name one of BTC-USDC-PERP.alpha, BTC-USDC-PERP.beta" in words
+        assert "flatten now" not in d.text
+
+
+async def test_at_a_lost_engine_flatten_promises_nothing() -> None:
+    """It said that the engine would read each venue and close what it finds."""
+    async with open_desk(state="reconnecting") as d:
+        await d.press("F")
+        assert isinstance(d.app.desk.dialog, FlattenDialog)
+        assert "No engine is connected, F would reach nobody." in d.text
+        assert "it reads each venue" not in d.text
 
 
 async def test_a_typed_flatten_of_everything_asks_as_its_key_does() -> None:
