@@ -18,13 +18,17 @@ from services.domain.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
+    QuoteRow,
     VenueLink,
 )
 from services.domain.venue_events import InstrumentsListed
-from services.venues.ccxt_venue import facts
+from services.venues.ccxt_venue import facts, relisting
+from services.venues.ccxt_venue.books import Books
+from services.venues.sim.facts import perp
+from services.venues.wire.errors import ErrorKind, WireError
 from tests.binance.server import PATIENCE_S
 from tests.ccxt_venue.bybit import BybitExchange
-from tests.ccxt_venue.exchange import Exchange
+from tests.ccxt_venue.exchange import Exchange, Refused
 from tests.ccxt_venue.okx import OkxExchange
 from tests.ccxt_venue.test_venue import order, trading
 from tests.conformance.ccxt import QUICK
@@ -179,6 +183,49 @@ async def test_brackets_that_are_not_told_any_more_leave_the_last_ones_and_no_fe
         del server.replies["GET /api/v5/public/position-tiers"]
         again = await heard.until(InstrumentsListed, lambda each: each.instruments[0].taker_fee is not None)
         assert again.instruments == (plain,)
+
+
+async def test_a_line_that_is_lost_makes_the_list_be_read_long_before_its_hour(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody answers for a market that has gone, and what goes on asking for it would never learn why."""
+    monkeypatch.setattr(relisting, "REST_S", 0.05)
+    server = OkxExchange()
+    pace = structs.replace(QUICK, markets_s=3_600.0, silence_s=0.2)
+    async with trading(server, pace=pace, follow=None) as (_, heard):
+        server.replies["GET /api/v5/market/books"] = lambda query: server.said(None, Refused("51001", "gone"))
+        server.active = False
+        await heard.until(InstrumentsListed, lambda each: each.instruments[0].delisting_ts is not None)
+
+
+@pytest.mark.parametrize("gone", [("B",), ("A", "B")])
+async def test_a_market_that_is_refused_takes_no_other_book_along(gone: tuple[str, ...]) -> None:
+    class Door:
+        streams = False
+
+        async def ask(self, name: str, symbol: str, levels: int) -> dict[str, Any]:
+            if symbol in gone:
+                raise WireError(ErrorKind.REJECTED, f"no market {symbol}")
+            return {"bids": [["1.0", "2"]], "asks": [["1.1", "2"]]}
+
+    told: list[QuoteRow] = []
+    words: list[str] = []
+    listed = {
+        name: facts.Listed(symbol=name, id=name, contract=D(1), spec=perp("okx", name, "BTC", "USDT"))
+        for name in ("A", "B")
+    }
+    books = Books(
+        Door(), listed, words.append, lambda ts, quotes, marks: told.extend(quotes), follow=None,  # type: ignore[arg-type]
+        spot=False, venue_ms=lambda: 1, wall=lambda: 1, say=words.append, unlisted=lambda: words.append("gone"),
+    )  # fmt: skip
+    if len(gone) == 2:
+        with pytest.raises(WireError):
+            await books.ask()
+        assert (words, told) == (["gone"], [])
+        return
+    await books.ask()
+    assert words == ["gone", "market"]
+    assert [(row.instrument, row.bid) for row in told] == [("A.okx", 1.0), ("B.okx", 0.0)]
 
 
 def instrument_of(server: Exchange) -> str:

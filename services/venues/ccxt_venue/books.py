@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from services.domain.events import MarkRow, QuoteRow
 from services.venues.ccxt_venue.door import Door
@@ -16,6 +17,7 @@ from services.venues.ccxt_venue.followed import Followed, Habits
 from services.venues.ccxt_venue.levels import book_of, quote_of
 from services.venues.ccxt_venue.line import MARKET
 from services.venues.live import Levels
+from services.venues.wire.errors import ErrorKind, WireError
 
 LEVELS = 20
 """Of a book that is asked for."""
@@ -38,8 +40,11 @@ class Books:
         venue_ms: Callable[[], int],
         wall: Callable[[], int],
         say: Callable[[str], None],
+        unlisted: Callable[[], None] = lambda: None,
     ) -> None:
-        """`frame` tells rows of an instant; `good` hears that the market has answered."""
+        """`frame` tells rows of an instant; `good` hears that the market has answered, `unlisted` that one of
+        them may have gone."""
+        self._unlisted = unlisted
         self._door = door
         self._listed = listed
         self._good = good
@@ -51,7 +56,7 @@ class Books:
         """As told last, of each market."""
         self._last = 0
         self.followed = (
-            Followed(door, listed, venue_ms=venue_ms, say=say, habits=follow)
+            Followed(door, listed, venue_ms=venue_ms, say=say, habits=follow, unlisted=unlisted)
             if follow is not None and door.streams
             else None
         )
@@ -82,11 +87,27 @@ class Books:
         self._tell(asked, told)
 
     async def _ask(self, there: list[Listed]) -> dict[str, tuple[Levels, Levels] | None]:
-        books = await asyncio.gather(
-            *(self._door.ask("fetch_order_book", market.symbol, LEVELS) for market in there)
-        )
+        """One that the venue refuses to tell of has no book, and keeps no other from being told."""
+        answers = await asyncio.gather(*(self._asked(market) for market in there))
+        refused = [answer for answer in answers if isinstance(answer, WireError)]
+        if refused:
+            self._unlisted()
+            if len(refused) == len(there):
+                raise refused[0]
         now = self._venue_ms()
-        return {each.id: book_of(each, book, now) for each, book in zip(there, books, strict=True)}
+        return {
+            each.id: None if isinstance(answer, WireError) else book_of(each, answer, now)
+            for each, answer in zip(there, answers, strict=True)
+        }
+
+    async def _asked(self, market: Listed) -> Any:
+        """Its book, or the venue's definite no. Raises any other WireError."""
+        try:
+            return await self._door.ask("fetch_order_book", market.symbol, LEVELS)
+        except WireError as error:
+            if error.kind is not ErrorKind.REJECTED:
+                raise
+            return error
 
     def _tell(self, ts: int, markets: Mapping[str, Listed]) -> None:
         quotes = tuple(quote_of(each, self._known.get(name)) for name, each in markets.items())

@@ -23,7 +23,7 @@ from services.venues.ccxt_venue.followed import Habits
 from services.venues.ccxt_venue.line import MARKET, Line
 from services.venues.live import Levels
 from services.venues.payouts import EVERY_S
-from services.venues.wire.numbers import wire_ms, wire_positive
+from services.venues.wire.numbers import BadNumber, wire_ms, wire_positive
 
 MS = 1_000_000
 BACK_MS = 33 * 86_400_000
@@ -72,9 +72,11 @@ class Feed:
         trouble: Callable[[str], None],
         follow: Habits | None,
         capped: Callable[[dict[str, Decimal]], None],
+        unlisted: Callable[[], None],
     ) -> None:
         """`follow`: books come by stream where they can, with these habits; None = they are asked for.
-        `capped` hears the bounds of funding rates by instrument, before the rates that they bound."""
+        `capped` hears the bounds of funding rates by instrument, before the rates that they bound; `unlisted`
+        that one of the markets may have gone."""
         self._venue = venue
         self._exchange = exchange
         self._door = door
@@ -101,6 +103,7 @@ class Feed:
             venue_ms=venue_ms,
             wall=wall,
             say=trouble,
+            unlisted=unlisted,
         )
         self._settled: dict[str, dict[int, Decimal]] = {}
         self._told: dict[str, int] = {}
@@ -188,14 +191,21 @@ class Feed:
             rows = await self._door.ask("fetch_funding_rates", self._symbols)
         else:
             rows = await self._door.ask("fetch_tickers", self._symbols)
-        marks = []
+        marks, failed = [], None
         for market in self._open:
             row = rows.get(market.symbol) or {}
-            mark = float(wire_positive(row.get("markPrice"), f"{market.id} mark"))
             level = row.get("indexPrice") or indexes.get(market.id.removesuffix("-SWAP"))
-            index = 0.0 if level is None else float(wire_positive(level, f"{market.id} index"))
+            try:
+                mark = float(wire_positive(row.get("markPrice"), f"{market.id} mark"))
+                index = 0.0 if level is None else float(wire_positive(level, f"{market.id} index"))
+            except BadNumber as error:
+                # One that cannot be read, as of a market that has gone, keeps no other from being told.
+                failed = error
+                continue
             marks.append(MarkRow(market.spec.id, mark, index))
         self._frame(asked, marks=tuple(marks))
+        if failed is not None:
+            raise failed
 
     async def _okx_indexes(
         self, quotes: set[str], name: Callable[[Mapping[str, Any]], str]
@@ -275,12 +285,16 @@ class Feed:
             if (cap := funding.cap_of(self._exchange, rows.get(each.symbol) or {})) is not None
         }
         self._capped(caps)
-        rates = [
-            funding.rate_row(self._exchange, each.spec.id, rows[each.symbol], now)
-            for each in self._open
-            if rows.get(each.symbol) is not None
-        ]
+        rates, failed = [], None
+        for each in self._open:
+            try:
+                if rows.get(each.symbol) is not None:
+                    rates.append(funding.rate_row(self._exchange, each.spec.id, rows[each.symbol], now))
+            except READING as error:
+                failed = error
         self._frame(asked, rates=tuple(rates))
+        if failed is not None:
+            raise failed
 
     async def _ask_settled(self) -> None:
         if not self._door.can("fetchFundingRateHistory"):

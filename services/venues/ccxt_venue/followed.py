@@ -58,7 +58,10 @@ class Followed:
         say: Callable[[str], None],
         habits: Habits | None = None,
         clock: Callable[[], float] = boot_s,
+        unlisted: Callable[[], None] = lambda: None,
     ) -> None:
+        """`unlisted` hears that a market has fallen silent: it may have gone."""
+        self._unlisted = unlisted
         self._door = door
         self._listed = listed
         self._venue_ms = venue_ms
@@ -198,6 +201,7 @@ class Followed:
         for name, at in self._spoke.items():
             limit = habits.quiet_s if name in self._held else habits.ready_s
             if now - at >= limit:
+                self._unlisted()
                 return f"{name} was subscribed and stays silent"
         return ""
 

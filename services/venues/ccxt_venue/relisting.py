@@ -1,4 +1,5 @@
-"""The list of markets read anew each hour: what was closed, what has other steps, what is new beside ours.
+"""The list of markets read anew each hour, and soon after a market was refused or a line was lost: what was
+closed, what has other steps, what is new beside ours.
 
 An exchange takes contracts off its list and changes its steps and fees while we run (fact sheet 4). The desk
 hears of each change before the next order is made of old facts; a closed market is refused by name here too.
@@ -55,15 +56,23 @@ class Relisting:
         self._absent: set[str] = set()
         """What the last list did not name."""
         self._again = False
-        """One has just been found absent: asked again soon."""
+        """Something may have changed, as one that has just been found absent: asked again soon."""
+
+    def hint(self) -> None:
+        """Something may have changed."""
+        self._again = True
 
     async def run(self, stopped: asyncio.Event, every_s: float) -> None:
         """What fails is asked again at the next look."""
+        step_s, waited_s = min(every_s, REST_S), 0.0
         while True:
             with contextlib.suppress(TimeoutError):
-                wait_s = min(every_s, REST_S) if self._again else every_s
-                await asyncio.wait_for(stopped.wait(), wait_s)
+                await asyncio.wait_for(stopped.wait(), step_s)
                 return
+            waited_s += step_s
+            if waited_s < every_s and not self._again:
+                continue
+            waited_s = 0.0
             try:
                 await self.look()
             except READING as error:
@@ -71,9 +80,9 @@ class Relisting:
 
     async def look(self) -> None:
         """Raises WireError, BadNumber; what was learnt of the others is told all the same."""
+        self._again = False
         await self._door.reload([each.symbol for each in self._listed.values()])
         changed: list[Instrument] = []
-        self._again = False
         failed: Exception | None = None
         for known in tuple(self._listed.values()):
             try:

@@ -126,6 +126,7 @@ class CcxtVenue:
         self._trading: Trading | None = None
         self._feed: Feed | None = None
         self._line: Line | None = None
+        self._lists: Relisting | None = None
         self._stopped = asyncio.Event()
         self._last_trouble = ""
         self._caps: dict[str, Decimal] = {}
@@ -171,6 +172,7 @@ class CcxtVenue:
             trouble=self._trouble,
             follow=self._follow,
             capped=self._capped,
+            unlisted=self._hint,
         )
         if self._manner is not None:
             payouts = Payouts(lambda: suspended(self._door), self._trouble, READING, told)
@@ -197,7 +199,7 @@ class CcxtVenue:
         return await learn(self.name, self._settings.exchange, self._door, self._manner, row)
 
     async def _relist(self) -> None:
-        lists = Relisting(
+        lists = self._lists = Relisting(
             self.name,
             self._door,
             self._listed,
@@ -208,6 +210,11 @@ class CcxtVenue:
             wall=self._wall,
         )
         await lists.run(self._stopped, self._pace.markets_s)
+
+    def _hint(self) -> None:
+        """A market that was taken off the list is refused, or falls silent, and nothing else would say why."""
+        if self._lists is not None:
+            self._lists.hint()
 
     async def close(self) -> None:
         """What is under way is given its end; nothing is cancelled at the venue."""
@@ -292,6 +299,7 @@ class CcxtVenue:
             self._tell(connected(self.name, self.capabilities, self._wall(), self._bounds())[0])
 
     def _down(self, reason: str) -> None:
+        self._hint()
         self._tell(VenueLink(venue=self.name, ts=self._wall(), up=False, reason=reason))
 
     # --- the desk's side ---------------------------------------------------------------------------------
