@@ -216,7 +216,8 @@ async def test_a_market_that_is_refused_takes_no_other_book_along(gone: tuple[st
     }
     books = Books(
         Door(), listed, words.append, lambda ts, quotes, marks: told.extend(quotes), follow=None,  # type: ignore[arg-type]
-        spot=False, venue_ms=lambda: 1, wall=lambda: 1, say=words.append, unlisted=lambda: words.append("gone"),
+        spot=False, venue_ms=lambda: 1, wall=lambda: 1, say=words.append,
+        unlisted=lambda: words.append("gone"),
     )  # fmt: skip
     if len(gone) == 2:
         with pytest.raises(WireError):
