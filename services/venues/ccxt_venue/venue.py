@@ -212,7 +212,7 @@ class CcxtVenue:
         await lists.run(self._stopped, self._pace.markets_s)
 
     def _hint(self) -> None:
-        """A market that was taken off the list is refused, or falls silent, and nothing else would say why."""
+        """A market that was taken off the list is refused or falls silent, and nothing else would say why."""
         if self._lists is not None:
             self._lists.hint()
 
