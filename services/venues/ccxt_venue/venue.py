@@ -158,6 +158,16 @@ class CcxtVenue:
                 self.capabilities = structs.replace(self.capabilities, orders=False)
         parts = (MARKET, ACCOUNT) if self._manner is not None else (MARKET,)
         self._line = Line(parts, self._pace.silence_s, self._up, self._down, boot_s)
+        lists = self._lists = Relisting(
+            self.name,
+            self._door,
+            self._listed,
+            self._learn,
+            spot=spot,
+            tell=self._tell,
+            say=self._trouble,
+            wall=self._wall,
+        )
         self._feed = Feed(
             self.name,
             self._settings.exchange,
@@ -172,7 +182,7 @@ class CcxtVenue:
             trouble=self._trouble,
             follow=self._follow,
             capped=self._capped,
-            unlisted=self._hint,
+            unlisted=lists.hint,
         )
         if self._manner is not None:
             payouts = Payouts(lambda: suspended(self._door), self._trouble, READING, told)
@@ -193,28 +203,10 @@ class CcxtVenue:
             self._trading.refuses = "; ".join(self.reasons)
             self._work.spawn(self._look(self._trading, self._line))
         self._work.spawn(self._feed.run())
-        self._work.spawn(self._relist())
+        self._work.spawn(lists.run(self._stopped, self._pace.markets_s))
 
     async def _learn(self, row: Any) -> Listed:
         return await learn(self.name, self._settings.exchange, self._door, self._manner, row)
-
-    async def _relist(self) -> None:
-        lists = self._lists = Relisting(
-            self.name,
-            self._door,
-            self._listed,
-            self._learn,
-            spot=self._settings.spot,
-            tell=self._tell,
-            say=self._trouble,
-            wall=self._wall,
-        )
-        await lists.run(self._stopped, self._pace.markets_s)
-
-    def _hint(self) -> None:
-        """A market that was taken off the list is refused or falls silent, and nothing else would say why."""
-        if self._lists is not None:
-            self._lists.hint()
 
     async def close(self) -> None:
         """What is under way is given its end; nothing is cancelled at the venue."""
@@ -299,7 +291,9 @@ class CcxtVenue:
             self._tell(connected(self.name, self.capabilities, self._wall(), self._bounds())[0])
 
     def _down(self, reason: str) -> None:
-        self._hint()
+        if self._lists is not None:
+            # A market that was taken off the list falls silent, and nothing else would say why.
+            self._lists.hint()
         self._tell(VenueLink(venue=self.name, ts=self._wall(), up=False, reason=reason))
 
     # --- the desk's side ---------------------------------------------------------------------------------
