@@ -126,7 +126,7 @@ class CcxtVenue:
         self._trading: Trading | None = None
         self._feed: Feed | None = None
         self._line: Line | None = None
-        self._lists: Relisting | None = None
+        self._hint: Callable[[], None] = lambda: None
         self._stopped = asyncio.Event()
         self._last_trouble = ""
         self._caps: dict[str, Decimal] = {}
@@ -158,7 +158,7 @@ class CcxtVenue:
                 self.capabilities = structs.replace(self.capabilities, orders=False)
         parts = (MARKET, ACCOUNT) if self._manner is not None else (MARKET,)
         self._line = Line(parts, self._pace.silence_s, self._up, self._down, boot_s)
-        lists = self._lists = Relisting(
+        lists = Relisting(
             self.name,
             self._door,
             self._listed,
@@ -168,6 +168,7 @@ class CcxtVenue:
             say=self._trouble,
             wall=self._wall,
         )
+        self._hint = lists.hint
         self._feed = Feed(
             self.name,
             self._settings.exchange,
@@ -182,7 +183,7 @@ class CcxtVenue:
             trouble=self._trouble,
             follow=self._follow,
             capped=self._capped,
-            unlisted=lists.hint,
+            unlisted=self._hint,
         )
         if self._manner is not None:
             payouts = Payouts(lambda: suspended(self._door), self._trouble, READING, told)
@@ -251,8 +252,7 @@ class CcxtVenue:
 
     def venue_ms(self) -> int:
         """The venue's clock, as far as it is known, ms."""
-        offset = self._offset.offset_ms(boot_ns())
-        return self._wall() // MS + round(offset or 0.0)
+        return self._wall() // MS + round(self._offset.offset_ms(boot_ns()) or 0.0)
 
     def health(self) -> VenueHealth:
         offset = self._offset.offset_ms(boot_ns())
@@ -291,9 +291,8 @@ class CcxtVenue:
             self._tell(connected(self.name, self.capabilities, self._wall(), self._bounds())[0])
 
     def _down(self, reason: str) -> None:
-        if self._lists is not None:
-            # A market that was taken off the list falls silent, and nothing else would say why.
-            self._lists.hint()
+        # A market that was taken off the list falls silent, and nothing else would say why.
+        self._hint()
         self._tell(VenueLink(venue=self.name, ts=self._wall(), up=False, reason=reason))
 
     # --- the desk's side ---------------------------------------------------------------------------------
@@ -337,8 +336,8 @@ class CcxtVenue:
 
     def _cannot(self, what: str, subject: str) -> None:
         """It is no account of ours: every question fails, and is told as failed."""
-        why = "; ".join(self.reasons)
-        self._tell(RequestFailed(venue=self.name, what=what, subject=subject, reason=why, ts=self._wall()))
+        why, now = "; ".join(self.reasons), self._wall()
+        self._tell(RequestFailed(venue=self.name, what=what, subject=subject, reason=why, ts=now))
 
     # --- inside ------------------------------------------------------------------------------------------
 
