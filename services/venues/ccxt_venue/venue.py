@@ -99,9 +99,8 @@ class CcxtVenue:
         self._manner: Manner | None = (
             manner(spot=settings.spot) if manner is not None and not self.reasons else None
         )
-        trades = self._manner is not None
         self.capabilities = Capabilities(
-            orders=trades,
+            orders=self._manner is not None,
             account=keyed,
             conditional=self._manner is not None
             and self._manner.conditional
