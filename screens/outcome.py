@@ -9,6 +9,10 @@ from screens import format as f
 from screens.link import Answer
 
 
+_SUBJECT = ("name", "id", "kind", "venue", "chance", "symbol", "key", "value")
+"""Of a setting also what it is now: a figure that was typed wrong is seen where one looks."""
+
+
 def said(name: str, args: Mapping[str, str], answer: Answer) -> str:
     """The engine's own words where it gave some; else what its answer holds."""
     if answer.text:
@@ -16,8 +20,7 @@ def said(name: str, args: Mapping[str, str], answer: Answer) -> str:
     result = answer.result if isinstance(answer.result, dict) else {}
     if name == "flatten":
         return _flat(result)
-    # Of a setting also what it is now: a figure that was typed wrong is seen where one looks.
-    subject = " ".join(args[key] for key in ("name", "id", "symbol", "key", "value") if key in args)
+    subject = " ".join(args[key] for key in _SUBJECT if key in args)
     words = [f"{name} {subject}".strip()]
     state = result.get("trading_state")
     if isinstance(state, str):

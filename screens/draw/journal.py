@@ -48,7 +48,7 @@ def _cells(one: JournalRowView) -> Cells:
         "time": _one(f.clock(one.ts), "muted"),
         "kind": _one(f.clean(one.kind).replace("_", " "), _GROUP_INK.get(one.group, "text")),
         "subject": _one(f.clean(_subject(one)), "*strong" if one.group == "commands" else "text"),
-        "text": _one(f.clean(one.text), "warn" if one.group == "refused" else "text"),
+        "text": _one(_text(one), "warn" if one.group == "refused" else "text"),
     }
 
 
@@ -62,7 +62,7 @@ def drawer(view: JournalView, key: str, width: int) -> list[Line]:
         Span(f.clean(one.kind).replace("_", " "), _GROUP_INK.get(one.group, "text")),
         Span(f" {f.clean(one.subject)}", "*strong"),
     )
-    return flow([head], width) + wrap(f.clean(one.text), width) + figures(one, width)
+    return flow([head], width) + wrap(_text(one), width) + figures(one, width)
 
 
 def chain(view: JournalView, name: str, width: int, context: Context) -> Content:
@@ -84,11 +84,12 @@ def chain(view: JournalView, name: str, width: int, context: Context) -> Content
         ]
         if one.subject != name:
             head.append(Span(f" {f.clean(_subject(one))}", "text"))
-        lines = [Line(head), *(_indented(line) for line in wrap(f.clean(one.text), max(8, width - 2)))]
+        lines = [Line(head), *(_indented(line) for line in wrap(_text(one), max(8, width - 2)))]
         lines += [_indented(line) for line in figures(one, max(8, width - 2))]
         content.rows.append(Row(lines, key=f"chain {one.seq}"))
     if not view.chain:
-        text = f"Nothing about {name} is kept here any more. The whole chain: stableconsole why {name}"
+        whole = f"stableconsole why {name}" if _ASKED.fullmatch(name) else "stableconsole audit export"
+        text = f"Nothing about {name} is kept here any more. All of it: {whole}"
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
     elif not content.rows:
         content.rows = [Row([line]) for line in wrap(context.no_match("row"), width, "muted")]
@@ -102,7 +103,7 @@ def figures(one: JournalRowView, width: int) -> list[Line]:
     facts: list[Spans] = [
         (
             Span(f"{f.clean(name).replace('_', ' ')} ", "muted"),
-            Span(_LONG.sub(_short, f.clean(value)), "text"),
+            Span(_WORDS.get(value) or _LONG.sub(_short, f.clean(value)), "text"),
         )
         for name, value in one.figures.items()
         if value and f"{name} {value}" != one.text
@@ -110,6 +111,7 @@ def figures(one: JournalRowView, width: int) -> list[Line]:
     return flow(facts, width)
 
 
+_WORDS = {"True": "yes", "False": "no"}
 _LONG = re.compile(r"(?<![\w.-])-?\d+\.\d{3,}(?![\w.-])")
 """Numbers with more decimals than money has; not the digits of a name."""
 
@@ -126,6 +128,17 @@ def _subject(one: JournalRowView) -> str:
 
 
 _ORDER = re.compile(r"[0-9a-z]{20}")
+_ASKED = re.compile(r"[0-9a-z]{20}|P-\d+")
+"""`why` knows orders and pairs, no causes and no strategies."""
+
+
+def _text(one: JournalRowView) -> str:
+    """An instant in it as a time of day."""
+    return _INSTANT.sub(lambda found: f"{f.clock(int(found[0]))} UTC", f.clean(one.text))
+
+
+_INSTANT = re.compile(r"(?<![\w.])1\d{18}(?![\w.])")
+"""Nanoseconds since 1970, as the desk writes them."""
 
 
 def _indented(line: Line) -> Line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from screens.draw import journal as drawing
 from screens.draw.context import Context
@@ -77,14 +78,28 @@ def test_what_a_chain_shows_can_be_read_and_orders_go_by_their_end() -> None:
         "tiny": "0.00000123456789",
         "clean": "10.25",
         "when": "2023-03-01",
+        "latched": "False",
     }
     named = {"subject": "gt0z5g00000000ch2005", "figures": figures}
     row = msgspec.structs.replace(quiet_journal().rows[0], **named)
     text = "\n".join(line.plain for line in drawing.figures(row, 300))
-    for said in ("377,996.00", "0.0050080 of 0.02", "0.0000012346", "10.25", "2023-03-01"):
+    for said in ("377,996.00", "0.0050080 of 0.02", "0.0000012346", "10.25", "2023-03-01", "latched no"):
         assert said in text, text
     view = msgspec.structs.replace(quiet_journal(), rows=(row,))
     shown = drawing.rows(view, 76, Context(now=0, needle="gt0z5g")).rows
     text = "\n".join(line.plain for each in shown for line in each.lines)
     assert " 00ch2005 " in text, "the filter knows the whole id"
     assert "gt0z5g" not in text
+    flat = msgspec.structs.replace(row, text="alpha: zero orders, zero positions at 1677709614565090848; kept")
+    told = drawing.drawer(msgspec.structs.replace(view, rows=(flat,)), str(flat.seq), 200)
+    assert "zero positions at 22:26:54 UTC; kept" in "\n".join(line.plain for line in told)
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"), [("P-12", "stableconsole why P-12"), ("halt", "stableconsole audit export")]
+)
+def test_what_is_not_kept_here_is_named_where_it_can_be_had(name: str, whole: str) -> None:
+    """`why halt` answered that there is no such order."""
+    view = msgspec.structs.replace(quiet_journal(), name=name, chain=())
+    shown = drawing.chain(view, name, 200, Context(now=0)).rows
+    assert shown[0].lines[0].plain.endswith(whole)

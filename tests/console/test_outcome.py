@@ -31,6 +31,12 @@ from tests.console.test_keys import open_desk
             "set breaker.daily 0.5%",
         ),
         (
+            "fault",
+            {"kind": "outage", "venue": "alpha", "chance": "1"},
+            Answer(ok=True, text=""),
+            "fault outage alpha 1",
+        ),
+        (
             "limit",
             {"symbol": "USDT-PERP", "key": "max_position", "value": "50000USD"},
             Answer(ok=True, text=""),
