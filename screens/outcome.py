@@ -8,7 +8,6 @@ from typing import Any
 from screens import format as f
 from screens.link import Answer
 
-
 _SUBJECT = ("name", "id", "kind", "venue", "chance", "symbol", "key", "value")
 """Of a setting also what it is now: a figure that was typed wrong is seen where one looks."""
 

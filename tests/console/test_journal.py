@@ -90,7 +90,9 @@ def test_what_a_chain_shows_can_be_read_and_orders_go_by_their_end() -> None:
     text = "\n".join(line.plain for each in shown for line in each.lines)
     assert " 00ch2005 " in text, "the filter knows the whole id"
     assert "gt0z5g" not in text
-    flat = msgspec.structs.replace(row, text="alpha: zero orders, zero positions at 1677709614565090848; kept")
+    flat = msgspec.structs.replace(
+        row, text="alpha: zero orders, zero positions at 1677709614565090848; kept"
+    )
     told = drawing.drawer(msgspec.structs.replace(view, rows=(flat,)), str(flat.seq), 200)
     assert "zero positions at 22:26:54 UTC; kept" in "\n".join(line.plain for line in told)
 
