@@ -141,7 +141,9 @@ async def all_findings(
         remedy = f"name each in a table [profiles.{settings.profile}.venue.NAME]"
         rows.append(row(HERE, "venues", Verdict.STOP, f"mode {settings.mode} and no venue", remedy))
     rows += keys(settings.wires, settings.mode)
-    asked = (_venue(name, wire, settings, environ, redactor) for name, wire in settings.wires.items())
+    asked = (
+        _venue(name, wire, settings, environ, redactor, layout.bans) for name, wire in settings.wires.items()
+    )
     for found in await asyncio.gather(*asked):
         rows += found
     return tuple(rows)
@@ -153,11 +155,12 @@ async def _venue(
     settings: Settings,
     environ: Mapping[str, str],
     redactor: Redactor,
+    bans: Path,
 ) -> tuple[Finding, ...]:
     try:
         # Paper uses the market alone; its own account is this machine's, and nothing is to be asked of it.
         used = structs.replace(wire, key="", subaccount="") if settings.mode == "paper" else wire
-        built = build_venues(settings.profile, {name: used}, environ, Deaf(), redactor)
+        built = build_venues(settings.profile, {name: used}, environ, Deaf(), redactor, bans)
     except ProductError as error:
         return (row(name, "key", Verdict.STOP, error.text.removeprefix(f"venue {name}: ")),)
     return await venue_findings(name, built[name], settings)

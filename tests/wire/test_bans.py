@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.runtime.clock import boot_ns
 from services.venues.wire.bans import Bans, BansError, decode, encode
+from services.venues.wire.budget import SECOND, Budget, Lane, Window
 
+WINDOW = Window(name="w", span_s=60, limit=10)
 HOST, OTHER = "https://a.example", "https://b.example"
 NOW = 1_790_000_000_000
 
@@ -66,3 +69,21 @@ def test_a_disk_that_takes_nothing_loses_no_answer_and_the_ban_still_holds(
     bans.note(HOST, 60.0, 1_000)
     assert bans.left_ms(HOST, 1_000) == 60_000
     assert "is not on disk" in caplog.text
+
+
+def test_a_ban_holds_for_all_that_is_sent_there_and_is_kept_beside_another_process_s(tmp_path: Path) -> None:
+    """Two accounts of one venue, or the wallet beside spot: it is the address that is banned."""
+    path = tmp_path / "bans.json"
+    bans, doctor = Bans(path), Bans(path)
+    one, two, elsewhere = Budget([WINDOW]), Budget([WINDOW]), Budget([WINDOW])
+    for host, budget in ((HOST, one), (HOST, two), (OTHER, elsewhere)):
+        bans.heed(host, budget, NOW)
+    bans.note(HOST, 100.0, NOW)
+    waits = [budget.wait(boot_ns(), Lane.SAFE, {}) for budget in (one, two, elsewhere)]
+    assert all(wait is not None and 90 * SECOND < wait <= 100 * SECOND for wait in waits[:2])
+    assert waits[2] == 0
+    doctor.note(OTHER, 50.0, NOW)
+    assert (Bans(path).left_ms(HOST, NOW), Bans(path).left_ms(OTHER, NOW)) == (100_000, 50_000)
+    late = Budget([WINDOW])
+    Bans(path).heed(HOST, late, NOW)
+    assert (late.wait(boot_ns(), Lane.SAFE, {}) or 0) > 90 * SECOND

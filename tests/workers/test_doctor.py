@@ -13,12 +13,14 @@ from msgspec.structs import replace
 from services.drive.latch import Latch
 from services.drive.lock import EngineLock, Holder
 from services.protocol.errors import ProductError
+from services.runtime.clock import wall_ns
 from services.runtime.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire
 from services.store.migrate import open_store
 from services.venues.live import Finding, Verdict
+from services.venues.wire.bans import Bans
 from services.workers import machine
 from services.workers.doctor import all_findings, keys
 from services.workers.live_engine import LiveEngine
@@ -129,6 +131,15 @@ async def test_no_secret_a_wrong_one_and_nobody_there(tmp_path: Path) -> None:
         assert "not-the-secret" not in wrong["reachable"].text
     gone = await rows(tmp_path, chosen)
     assert gone["reachable"].verdict is Verdict.STOP
+
+
+async def test_a_venue_that_has_banned_this_machine_is_not_asked_by_the_doctor_either(tmp_path: Path) -> None:
+    async with serving() as (_, server):
+        chosen = settings(server.ports["alpha"])
+        Bans(StateLayout(tmp_path).bans).note(chosen.wires["alpha"].rest, 300.0, wall_ns() // 1_000_000)
+        found = await rows(tmp_path, chosen)
+    assert found["reachable"].verdict is Verdict.STOP
+    assert "the request budget is spent" in found["reachable"].text
 
 
 def test_the_keyring_is_asked_last_and_named() -> None:

@@ -68,7 +68,7 @@ def build_binance(
                 bans.note(host, seconds, wall() // MS)
 
         if bans is not None:
-            spent.pause(boot_ns() + bans.left_ms(host, wall() // MS) * MS)
+            bans.heed(host, spent, wall() // MS)
         pool = Pool(transport_maker(tls if tls is not None and host.startswith("https") else False))
         pools.append(pool)
         return Rest(

@@ -74,7 +74,7 @@ def build_ccxt(
         budget=budget,
     )
     if bans is not None:
-        door.budget.pause(boot_ns() + bans.left_ms(host, wall() // MS) * MS)
+        bans.heed(host, door.budget, wall() // MS)
     return CcxtVenue(
         name, settings, door, outbox, offset, keyed=bool(secret), pace=pace, follow=follow, wall=wall
     )

@@ -7,12 +7,16 @@ read stops the start: nobody knows then who has banned us.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+
+from services.runtime.clock import boot_ns
+from services.venues.wire.budget import SECOND, Budget
 
 log = logging.getLogger("stableconsole.wire")
 
@@ -48,11 +52,18 @@ def encode(until_ms: dict[str, int]) -> bytes:
 
 
 class Bans:
-    """The file at `path`; read once, written at each ban. Raises BansError."""
+    """The file at `path`; written at each ban, with what another process has noted. Raises BansError."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._until_ms = decode(path.read_bytes(), path.name) if path.exists() else {}
+        self._heeding: dict[str, list[Budget]] = {}
+
+    def heed(self, host: str, budget: Budget, now_ms: int) -> None:
+        """Nothing is sent there out of `budget` while the host is banned, whoever has earned it: two accounts
+        of one venue have one address."""
+        budget.pause(boot_ns() + self.left_ms(host, now_ms) * (SECOND // 1_000))
+        self._heeding.setdefault(host, []).append(budget)
 
     def left_ms(self, host: str, now_ms: int) -> int:
         """How long nothing may be sent there; 0 = free."""
@@ -68,13 +79,19 @@ class Bans:
         wait_ms = int(wait_s * 1000)
         if wait_ms < SHORTEST_MS or wait_ms <= self.left_ms(host, now_ms):
             return
-        live = {name: until for name, until in self._until_ms.items() if until > now_ms}
-        self._until_ms = {**live, host: now_ms + wait_ms}
-        beside = self._path.with_suffix(".new")
+        for budget in self._heeding.get(host, ()):
+            budget.pause(boot_ns() + int(wait_s * SECOND))
+        known = self._until_ms
+        with contextlib.suppress(OSError, BansError):
+            beside = decode(self._path.read_bytes(), self._path.name)
+            known = {name: max(beside.get(name, 0), known.get(name, 0)) for name in {**beside, **known}}
+        live = {name: until for name, until in known.items() if 0 < until - now_ms <= LONGEST_MS}
+        self._until_ms = {**live, host: max(live.get(host, 0), now_ms + wait_ms)}
+        new = self._path.with_suffix(".new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(encode(self._until_ms))
-            os.replace(beside, self._path)
+            new.write_bytes(encode(self._until_ms))
+            os.replace(new, self._path)
         except OSError as error:
             log.error(
                 "%s: a ban of %s is not on disk, a restart would not know it: %s", self._path, host, error
