@@ -19,6 +19,8 @@ class Answer(Struct, frozen=True):
     corner: Spans = ()
     evidence: tuple[tuple[Spans, ...], tuple[Spans, ...]] = ((), ())
     """Two lines, each a choice of wordings from wide to narrow."""
+    wraps: bool = False
+    """Where the first line cannot hold what to do, it takes both: the second's own words go."""
     brief: tuple[Spans, ...] = ()
     """The one line of evidence of the smallest bar."""
     edge: str = ""

@@ -105,10 +105,13 @@ def needs(s: StripView) -> Answer:
         first: tuple[Spans, ...] = ((Span(steps[0], "text"),),) if steps else alert
         second: tuple[Spans, ...] = ((Span(f"then {steps[1]}", "text"),),) if len(steps) > 1 else keys
         shortest = first if steps else _brief(top, "text")
-        return answer(4, "alarm", g.UP, word, corner=corner, evidence=(first, second), brief=shortest)
+        return answer(
+            4, "alarm", g.UP, word, corner=corner, evidence=(first, second), wraps=True, brief=shortest
+        )
     if s.open_warnings:
         word = f"{s.open_warnings} WARNING{'' if s.open_warnings == 1 else 'S'}"
-        return answer(4, "warn", g.UP, word, corner=corner, evidence=(alert, keys), brief=_brief(top, "text"))
+        brief = _brief(top, "text")
+        return answer(4, "warn", g.UP, word, corner=corner, evidence=(alert, keys), wraps=True, brief=brief)
     if s.acknowledged:
         word = f"{s.acknowledged} ACKNOWLEDGED"
         return answer(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from screens import format as f
 from screens.draw.answer import Answer
-from screens.ink import Line, Span, Spans, measure
+from screens.ink import Line, Span, Spans, broken, measure
 from themes import glyphs as g
 
 _EDGE = {"ok": "ok_bar", "warn": "warn_bar", "alarm": "alarm_bar", "fill": "on_alarm", "wait": "faint"}
@@ -50,7 +50,7 @@ def _cell(answer: Answer, width: int, rows: int, flash: bool) -> list[Line]:
     word = answer.word if len(answer.word) + 2 <= room else answer.short_word or answer.word
     texts.append((Span(f"{answer.glyph} {word}"[:room], answer.ink),))
     if rows >= 4:
-        texts += [_chosen(answer.evidence[0], room), _chosen(answer.evidence[1], room)]
+        texts += _evidence(answer, room)
     else:
         texts.append(_chosen(answer.brief, room))
     lines = []
@@ -67,6 +67,16 @@ def _cell(answer: Answer, width: int, rows: int, flash: bool) -> list[Line]:
                 line.add(text, ("on_alarm" if filled else ink) + ground)
         lines.append(line.to(width, "text" + ground).fitted(width))
     return lines
+
+
+def _evidence(answer: Answer, room: int) -> list[Spans]:
+    first, second = answer.evidence
+    shortest = first[-1] if first else ()
+    if answer.wraps and len(shortest) == 1 and measure(shortest) > room:
+        text, ink = shortest[0]
+        head, *rest = broken(text, room)
+        return [(Span(head, ink),), (Span(f.cut(" ".join(rest), room), ink),)]
+    return [_chosen(first, room), _chosen(second, room)]
 
 
 def _chosen(choices: Sequence[Spans], room: int) -> Spans:

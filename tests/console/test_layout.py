@@ -371,3 +371,16 @@ def test_the_distance_stands_beside_its_own_account_and_the_margin_beside_the_ot
     assert [each[2].level for each in (found, near, past)] == ["ok", "warn", "alarm"], "a person's own limits"
     same = answers(quiet_strip(nearest_account="alpha"), "connected", "", 0.0, Context(now=strip.ts))
     assert strip_drawing.draw(same, 200, 4)[3].plain[80:120].strip("▌ ").startswith("margin ━")
+
+
+def test_what_to_do_stands_whole_on_both_lines_where_one_cannot_hold_it() -> None:
+    strip = msgspec.structs.replace(
+        quiet_strip(), open_alarms=1, next_steps=("wait for beta, or F flatten", "look")
+    )
+    found = answers(strip, "connected", "", 0.0, Context(now=strip.ts))
+
+    def told(width: int) -> list[str]:
+        return [line.plain[width * 4 // 5 :].strip(" ▌") for line in strip_drawing.draw(found, width, 4)[2:]]
+
+    assert told(120) == ["wait for beta, or F", "flatten"]
+    assert told(200) == ["wait for beta, or F flatten", "then look"]
