@@ -288,6 +288,7 @@ class Commands:
         core = self.core
         try:
             key = canonical_key(core.settings, key)
+            controls.check_symbol(core, key, value)
             after = set_value(core.settings, key, value)
             controls.check_loosening(core, key, core.settings, after, command.args.get("reason", ""))
         except SettingsError as error:

@@ -19,6 +19,7 @@ from services.execution.pair_state import Pair
 from services.risk.breaker import DAILY, DRAWDOWN, ROLLING
 from services.risk.causes import ALL
 from services.settings.catalog import is_loosening, set_value
+from services.settings.errors import SettingsError
 from services.settings.parameters import Settings
 
 
@@ -222,6 +223,10 @@ def enable(core: DeskCore, name: str, reason: str) -> None:
     core.risk_event("enabled", name, reason)
 
 
+ROW = "gate.limits."
+"""Before the symbol and the limit of an instrument's own row."""
+
+
 def check_loosening(core: DeskCore, key: str, before: Settings, after: Settings, reason: str) -> None:
     """Raises LooseningRefused: loosening a limit needs a reason and ACTIVE."""
     if not is_loosening(before, after, key):
@@ -230,6 +235,16 @@ def check_loosening(core: DeskCore, key: str, before: Settings, after: Settings,
         raise LooseningRefused(f"{key}: loosening a limit needs a reason after the value")
     if core.causes.worst() is not TradingState.ACTIVE:
         raise LooseningRefused(f"{key}: a limit is loosened only in ACTIVE (now {core.causes.worst().value})")
+
+
+def check_symbol(core: DeskCore, key: str, value: str) -> None:
+    """Raises SettingsError: a limit for what no venue has would hold nothing, and its name is mistyped."""
+    if not key.startswith(ROW):
+        return
+    symbol = key.removeprefix(ROW).rpartition(".")[0]
+    known = symbol in core.instruments or any(spec.symbol == symbol for spec in core.instruments.values())
+    if not known and symbol not in core.base_settings.gate.limits:
+        raise SettingsError(key, value, f"an instrument that a venue has; {symbol} is none")
 
 
 def override(core: DeskCore, key: str, value: str | None, origin: str, reason: str) -> None:

@@ -347,6 +347,17 @@ def test_limit_changes_one_symbols_row(hedged: DeskWorld) -> None:
     assert limits["BTC-USDT-PERP"].max_position == Decimal(100000)
 
 
+@pytest.mark.parametrize("symbol", ["BTC-USDC-PRP", "BTC-USDC-PERP.gamma", "btc"])
+def test_a_limit_for_what_no_venue_has_is_no_limit(hedged: DeskWorld, symbol: str) -> None:
+    """It was taken: with one wrong letter a person had tightened nothing and was told that it was done."""
+    done = hedged.answer("limit", symbol=symbol, key="max_position", value="5")
+    assert done.exit == 2
+    assert symbol in done.text
+    assert hedged.answer("set", key=f"gate.limits.{symbol}.max_position", value="5").exit == 2
+    assert hedged.desk.core.state.overrides == {}
+    assert hedged.answer("limit", symbol="BTC-USDC-PERP.beta", key="max_position", value="5").ok
+
+
 def test_ack_takes_an_open_alert_once(hedged: DeskWorld) -> None:
     hedged.foreign("ETH-USDT-PERP.beta", Side.BUY, "0.5")
     hedged.run(10)
