@@ -15,6 +15,7 @@ from services.venues.binance.orders import OrderBook
 from services.venues.binance.private import PrivateEars
 from services.venues.binance.spot import schemas as spot
 from services.venues.binance.spot.parse import fees_of
+from services.venues.binance.spot.parse import instrument_of as spot_instrument
 from services.venues.sim.facts import perp
 from services.venues.wire.errors import UNREADABLE
 from services.venues.wire.numbers import BadNumber
@@ -112,6 +113,7 @@ REPLIES: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (wire.Order, _placed),
     (wire.Brackets, lambda row: parse.tiers_of(row, 10)),
     (spot.Rates, lambda row: fees_of(row, SYMBOL)),
+    (spot.Symbol, lambda row: spot_instrument("spot", row, None)),
 )
 
 
@@ -183,6 +185,13 @@ REPLY_SEEDS: tuple[bytes, ...] = tuple(
             b'"notionalFloor":0,"maintMarginRatio":0.004,"cum":0.0},{"bracket":2,"initialLeverage":100,'
             b'"notionalCap":250000,"notionalFloor":50000,"maintMarginRatio":0.005,"cum":50.0}]}',
             b'{"maker":"0.001","taker":"0.002","buyer":"0","seller":"0.0001"}',
+            b'{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT",'
+            b'"isSpotTradingAllowed":true,"filters":['
+            b'{"filterType":"PRICE_FILTER","tickSize":"0.01","minPrice":"0.01","maxPrice":"1000000"},'
+            b'{"filterType":"LOT_SIZE","stepSize":"0.00001","minQty":"0.00001","maxQty":"9000"},'
+            b'{"filterType":"MARKET_LOT_SIZE","stepSize":"0","minQty":"0","maxQty":"120"},'
+            b'{"filterType":"NOTIONAL","minNotional":"5","applyMinToMarket":true,"maxNotional":"9000000",'
+            b'"applyMaxToMarket":false,"avgPriceMins":5}]}',
         )
     )
 )

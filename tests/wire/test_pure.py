@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.venues.wire.budget import SECOND, Budget, Lane, Window
-from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_int, wire_positive
+from services.venues.wire.numbers import (
+    BadNumber,
+    wire_count,
+    wire_decimal,
+    wire_int,
+    wire_positive,
+    wire_step,
+)
 from services.venues.wire.offset import MAX_AGE_NS, ClockOffset
 
 BAD = [
@@ -39,6 +46,14 @@ def test_whatever_text_comes_is_a_finite_number_or_refused(text: str) -> None:
         return
     assert number.is_finite()
     assert abs(number) < Decimal(10) ** 20
+
+
+@pytest.mark.parametrize("value", ["1e-16", "1.1e9", "0", "-1", "NaN", "sNaN", None])
+def test_a_grid_is_one_that_can_be_reckoned_with(value: object) -> None:
+    with pytest.raises(BadNumber):
+        wire_step(value, "tick")
+    assert wire_step("1e-15", "tick") * wire_step("1e9", "lot") == Decimal("1e-6")
+    assert (wire_step("1e9", "tick") ** 2) % Decimal("1e-8") == 0, "the finest digit of our books"
 
 
 def test_signs_and_whole_numbers() -> None:

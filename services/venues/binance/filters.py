@@ -13,7 +13,7 @@ from msgspec import Struct
 from services.domain.enums import OrderType
 from services.domain.orders import OrderRequest
 from services.venues.binance import schemas as wire
-from services.venues.wire.numbers import wire_count, wire_positive
+from services.venues.wire.numbers import wire_count, wire_step
 
 ZERO = Decimal(0)
 
@@ -136,16 +136,17 @@ class Read:
 
     def grid(self) -> dict[str, Decimal]:
         """What prices and sizes have to lie on and within."""
-        step = wire_positive(self.figure("LOT_SIZE", "stepSize"), f"{self._symbol} stepSize")
+        step = wire_step(self.figure("LOT_SIZE", "stepSize"), f"{self._symbol} stepSize")
+        market_step = self.optional("MARKET_LOT_SIZE", "stepSize", step)
         least, most = self.figure("LOT_SIZE", "minQty"), self.figure("LOT_SIZE", "maxQty")
         return {
-            "tick": wire_positive(self.figure("PRICE_FILTER", "tickSize"), f"{self._symbol} tickSize"),
+            "tick": wire_step(self.figure("PRICE_FILTER", "tickSize"), f"{self._symbol} tickSize"),
             "least_price": self.figure("PRICE_FILTER", "minPrice"),
             "most_price": self.figure("PRICE_FILTER", "maxPrice"),
             "step": step,
             "least": least,
             "most": most,
-            "market_step": self.optional("MARKET_LOT_SIZE", "stepSize", step),
+            "market_step": wire_step(market_step, "MARKET_LOT_SIZE stepSize") if market_step else market_step,
             "market_least": self.optional("MARKET_LOT_SIZE", "minQty", least),
             "market_most": self.optional("MARKET_LOT_SIZE", "maxQty", most),
         }

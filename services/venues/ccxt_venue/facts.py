@@ -14,7 +14,14 @@ from msgspec import Struct
 
 from services.domain.enums import InstrumentKind
 from services.domain.instrument import Instrument, MarginTier
-from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_ms, wire_positive
+from services.venues.wire.numbers import (
+    BadNumber,
+    wire_count,
+    wire_decimal,
+    wire_ms,
+    wire_positive,
+    wire_step,
+)
 
 ONE = Decimal(1)
 MS = 1_000_000
@@ -95,7 +102,8 @@ def listed(
     name, spot = str(market["id"]), market.get("spot") is True
     contract = ONE if spot else wire_positive(market.get("contractSize"), f"{name} contract size")
     ends = market.get("expiry")
-    step = _step(market["precision"].get("amount"), f"{name} lot", tick_sizes=tick_sizes) * contract
+    lot = _step(market["precision"].get("amount"), f"{name} lot", tick_sizes=tick_sizes)
+    step = wire_step(lot * contract, f"{name} lot")
     least = market["limits"]["amount"].get("min")
     cost = market["limits"]["cost"].get("min")
     spec = Instrument(
@@ -135,7 +143,7 @@ def _cap(info: object, name: str) -> Decimal | None:
 
 def _step(value: object, field: str, *, tick_sizes: bool) -> Decimal:
     number = wire_positive(value, field) if tick_sizes else wire_count(value, field)
-    return number if tick_sizes else ONE.scaleb(-int(number))
+    return wire_step(number if tick_sizes else ONE.scaleb(-int(number)), field)
 
 
 def fee_pair(row: Mapping[str, Any]) -> tuple[Decimal, Decimal]:

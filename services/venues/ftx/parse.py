@@ -21,7 +21,7 @@ from services.domain.events import (
 )
 from services.domain.instrument import Instrument, MarginTier
 from services.venues.ftx import schemas as wire
-from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_positive
+from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_positive, wire_step
 
 NS = 1_000_000_000
 HOUR_NS = 3_600 * NS
@@ -85,8 +85,8 @@ def instrument_of(
     can be hedged at once: what taking costs is unknown there."""
     if not market.enabled or market.restricted:
         raise ParseError(f"{market.name}: not enabled")
-    tick = wire_positive(market.priceIncrement, f"{market.name} priceIncrement")
-    lot = wire_positive(market.sizeIncrement, f"{market.name} sizeIncrement")
+    tick = wire_step(market.priceIncrement, f"{market.name} priceIncrement")
+    lot = wire_step(market.sizeIncrement, f"{market.name} sizeIncrement")
     maker, taker = (None, None) if account is None else fees_of(account)
     if market.postOnly or (future is not None and future.postOnly):
         taker = None

@@ -11,6 +11,8 @@ from decimal import Decimal
 
 LARGEST = 20
 """Powers of ten: |value| < 10^20, and not closer to zero than 10^-20 unless it is zero."""
+FINEST, COARSEST = Decimal("1e-15"), Decimal("1e9")
+"""Of a grid of prices or sizes: beyond them what lies on it could not be reckoned with in 28 digits."""
 LATEST_MS = 7_258_118_400_000
 """The year 2200: no exchange means a later one, and in ns it would fit no field of the store."""
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
@@ -52,6 +54,14 @@ def wire_positive(value: object, field: str) -> Decimal:
     number = wire_decimal(value, field)
     if number <= 0:
         raise BadNumber(f"{field}: {number} must be above zero")
+    return number
+
+
+def wire_step(value: object, field: str) -> Decimal:
+    """As `wire_positive`, and a grid that prices or sizes can lie on."""
+    number = wire_positive(value, field)
+    if not FINEST <= number <= COARSEST:
+        raise BadNumber(f"{field}: a step of {number}")
     return number
 
 
