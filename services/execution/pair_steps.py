@@ -13,7 +13,7 @@ from services.domain.enums import OrderState, PairState, Purpose
 from services.domain.money import ZERO
 from services.execution.actions import Ask
 from services.execution.pair_close import closing, unwinding
-from services.execution.pair_legs import measure, nothing_left, within_residual
+from services.execution.pair_legs import measure, within_residual
 from services.execution.pair_moves import because, freeze, heavy_cut, start_closing, start_unwinding
 from services.execution.pair_open import opening
 from services.execution.pair_state import Pair
@@ -111,8 +111,8 @@ def _hedged(work: Work, pair: Pair) -> None:
     # Fills heard late may have taken a leg, or both. A lot against nothing is no hedge, however little it is.
     gone = any(leg.size == ZERO for leg in pair.legs)
     if gone or not within_residual(pair, work.instruments, work.settings.pair, work.prices):
-        ends = gone and not pair.unsettled and nothing_left(pair, work.instruments, work.prices)
-        if ends or heavy_cut(work, pair)[1] > ZERO:
+        # What stands against nothing and is too little for an order is told as dust, and the pair ends.
+        if (gone and not pair.unsettled) or heavy_cut(work, pair)[1] > ZERO:
             start_unwinding(work, pair, "a late fill or a smaller leg: cutting the excess")
             return
         if not pair.exit_after:

@@ -15,11 +15,11 @@ from services.risk.breaker import Breaker
 from services.risk.coins import collateral_coins
 from services.risk.context import FOREIGN, OpenOrder, Stage
 from services.risk.depeg import DepegMonitor
-from services.risk.gate import check_order
+from services.risk.gate import check_order, check_reserved
 from services.risk.reducing import beside_pairs, reducible
 from services.settings.parameters import Breaker as BreakerParams
 from services.settings.parameters import Depeg
-from tests.risk.builders import NOW, SECOND, D, account, context, order, position, resting, world
+from tests.risk.builders import NOW, SECOND, D, account, context, market, order, position, resting, world
 from tests.risk.test_depeg import sources
 
 WORLD = world()
@@ -179,3 +179,46 @@ def test_only_the_first_value_after_a_start_is_no_day_s_start() -> None:
     for now, value in ((ends - 20 * SECOND, "1"), (ends - 10 * SECOND, "1"), (ends + SECOND, "0.9")):
         subject.on_equity(D(value), stale=False, anything_open=True, now=now)
     assert subject.state.day_start == D("0.9"), "the day began with it"
+
+
+@pytest.mark.parametrize(
+    ("held", "quantity", "price", "unproven", "check", "words"),
+    [
+        ("1", "0.4", "19900", "", "provably reducing", ""),
+        ("1", "0.4", "19900", "not read yet", "provably reducing", "not provably reducing: not read yet"),
+        ("0.0004", "0.001", "19900", "", "provably reducing", f"dust: 0.0004 left on {BTC}, less than a lot"),
+        ("0", "1", "19900", "", "provably reducing", f"does not reduce: nothing left to take off on {BTC}"),
+        ("1", "0.4", "19900", "", "outer band", ""),
+        ("1", "0.4", "19000", "", "outer band", "price 19000 is 5.00% from mark or book, outer band 2.00%"),
+    ],
+)
+def test_a_reducing_order_that_is_refused_hears_why_and_one_that_passes_nothing(
+    held: str, quantity: str, price: str, unproven: str, check: str, words: str
+) -> None:
+    facts = {BTC: market(WORLD[BTC], bid=None, ask=None)}
+    accounts = account("alpha", position(WORLD[BTC], held)), account("beta")
+    ctx = context(*accounts, markets=facts, unproven={BTC: unproven} if unproven else {})
+    answer = check_order(ctx, order(BTC, Side.SELL, quantity, price, purpose=Purpose.EXIT))
+    (found,) = [each for each in answer.checks if each.name == check]
+    assert (found.text, found.passed) == (words, words == "")
+
+
+def test_a_price_that_cannot_be_compared_is_refused_in_words() -> None:
+    nothing = {BTC: market(WORLD[BTC], mark=None, bid=None, ask=None)}
+    ctx = context(account("alpha", position(WORLD[BTC], "1")), account("beta"), markets=nothing)
+    answer = check_order(ctx, order(BTC, Side.SELL, "0.4", "19900", purpose=Purpose.EXIT))
+    (found,) = [each for each in answer.checks if each.name == "outer band"]
+    assert found.text == f"neither mark nor book was ever seen on {BTC}"
+    answer = check_order(ctx, replace(order(BTC, Side.SELL, "0.4", purpose=Purpose.EXIT), price=None))
+    (found,) = [each for each in answer.checks if each.name == "outer band"]
+    assert found.text == f"no limit price on {BTC}"
+
+
+@pytest.mark.parametrize(("quantity", "words"), [("0.1", ""), ("0.1005", f"{BTC_B} off its grid")])
+def test_a_hedge_hears_of_its_grid_when_it_is_off_it(quantity: str, words: str) -> None:
+    ctx = context(working=(resting(BTC_B, Side.BUY, "0.2", stage=Stage.RESERVED, pair="P-01"),))
+    ask = order(BTC_B, Side.BUY, quantity, "20000", purpose=Purpose.HEDGE, pair="P-01", leg=2)
+    answer = check_reserved(ctx, ask)
+    assert answer is not None
+    (found,) = [each for each in answer.checks if each.name == "instrument"]
+    assert (found.text, found.passed) == (words, words == "")
