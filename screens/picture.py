@@ -17,7 +17,7 @@ from screens.keys import WRITES, Key
 from screens.layout import Rect, SizeClass
 from screens.paint import Paint
 from screens.places import Rects
-from screens.room import Look
+from screens.room import NOTHING_CAME, Look
 from screens.stage import Stage
 from screens.widgets.commandline import spoken
 from screens.widgets.footer import Below
@@ -27,11 +27,6 @@ from services.domain.enums import TradingState
 
 FIRST = 3
 """Of a footer: as long as `:`, help and quit."""
-
-NOTHING_CAME = (
-    "The engine answers, but has sent nothing for this screen yet. It goes on by itself, H and F reach it; "
-    "its log says why a view cannot be built."
-)
 
 
 class Picture(Stage, inherit_bindings=False):
@@ -223,12 +218,18 @@ class Picture(Stage, inherit_bindings=False):
         width = self.plan.width
         prompt = {":": ":", "/": "/", "ask": self.prompt}.get(self.field_mode, "")
         said, needle = self.hint if prompt else self.said, self.contents.needles.get(self.active, "")
-        rows = 1 if prompt or self.dialog is not None else spoken(said, width, self.plan.body.height)
+        rows = 1 if prompt else min(self._free(), spoken(said, width, self.plan.body.height))
         above = rows if (prompt or said) and self.plan.size is SizeClass.WORDS else rows - 1
         if above != self._spoken:
             self._spoken = above
             self.refresh(layout=True)
         self.command_line.draw(width, prompt, self._field_width(), said, needle, rows)
+
+    def _free(self) -> int:
+        """Rows that an answer may have: it lies over no dialog."""
+        rect = self._dialog_rect(self.dialog) if self.dialog is not None else None
+        end = self.plan.rects.get("command", self.plan.body).y + 1
+        return end if rect is None else max(1, end - rect.y - rect.height)
 
     prompt = ""
     """What an `ask` field stands behind."""

@@ -96,6 +96,25 @@ async def test_a_long_refusal_is_read_whole(width: int, height: int, rows: int) 
         assert d.text == before, "and nothing of it is left"
 
 
+@pytest.mark.parametrize(("width", "height", "whole"), [(80, 24, True), (60, 20, False)])
+async def test_a_refusal_at_a_dialog_takes_the_rows_that_the_dialog_leaves(
+    width: int, height: int, whole: bool
+) -> None:
+    """`H` at a lost engine from a dialog: what is left to do was cut away."""
+    text = "halt was not sent; " + "close all without one, " * 4 + "stableconsole flatten --direct"
+    async with open_desk(size=(width, height)) as d:
+        desk = d.app.desk
+        await d.press("q")
+        assert desk.dialog is not None
+        desk.say(text, "*alarm")
+        await d.pilot.pause(0.1)
+        shown = [line.plain.strip(" :") for line in desk.command_line.lines]
+        assert (" ".join(shown) == text) is whole
+        assert "no, back to the desk" in d.text
+        await d.press("n")
+        assert " ".join(line.plain.strip(" :") for line in desk.command_line.lines) == text
+
+
 def test_no_console_takes_back_what_another_has_chosen(tmp_path: Path) -> None:
     """Two consoles once wrote whole files over each other: the second one's start had won."""
     layout = StateLayout(tmp_path)
