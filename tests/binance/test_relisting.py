@@ -174,6 +174,18 @@ async def test_a_mode_that_was_changed_by_somebody_is_found_within_the_hour() ->
         told = (await heard.until(OrderRejected)).reason
         assert "hedge mode" in told
         assert "multi-assets mode" in told
+        # Else the other venue's leg would be entered, and its hedge denied here.
+        assert [each.taker_fee for each in venue.instruments()] == [None]
+
+
+async def test_a_mode_that_the_stream_tells_of_is_told_to_who_would_enter_here() -> None:
+    server = FakeBinance()
+    async with trading(server) as (_, venue, heard):
+        await heard.until(MarketFrame, lambda frame: frame.marks)
+        (plain,) = venue.instruments()
+        change = {"e": "ACCOUNT_CONFIG_UPDATE", "E": 1, "T": 1, "ac": {"s": "BTCUSDT", "l": 25}}
+        await server.tell("private", change)
+        assert (await heard.until(InstrumentsListed)).instruments == (replace(plain, taker_fee=None),)
 
 
 async def test_fees_of_spot_are_asked_for_each_hour_too() -> None:

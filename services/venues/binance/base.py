@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from services.domain.events import Event, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
@@ -29,7 +31,7 @@ from services.venues.binance.wallet import Wallet
 from services.venues.live import Capabilities, Finding, Levels, VenueHealth, connected
 from services.venues.payouts import Payouts
 from services.venues.port import Outbox
-from services.venues.relisting import Missing, Rounds, absent_of, ended, relisted
+from services.venues.relisting import Missing, Present, Rounds, absent_of, ended, relisted
 from services.venues.wire.errors import WireError
 from services.venues.wire.offset import ClockOffset
 from services.venues.wire.rest import Rest
@@ -137,7 +139,7 @@ class WiredVenue(ABC):
     async def relist(self, whole: bool = True) -> None:
         """Tell what has changed of the list, and, if `whole`, of the account's terms. Raises WireError."""
         failed = await self._try_terms() if whole else None
-        present, now = await self._present(), self._wall()
+        present, now = self._enterable(await self._present()), self._wall()
         changed = relisted(self._listed, present, now, self._absent)
         before, self._absent = self._absent, absent_of(present)
         if self._absent - before:
@@ -150,6 +152,16 @@ class WiredVenue(ABC):
             heard.excuse(gone)
         if failed is not None:
             raise failed
+
+    def _enterable(self, present: Present) -> Present:
+        """Where nothing that adds risk is sent nobody is to begin with another venue's leg: its hedge would
+        be denied here. What taking costs is unknown then."""
+        if self._trading is None or not self._trading.refuses:
+            return present
+        return {
+            name: replace(found, taker_fee=None) if isinstance(found, Instrument) else found
+            for name, found in present.items()
+        }
 
     async def _try_terms(self) -> WireError | None:
         """Without them the list is told all the same."""

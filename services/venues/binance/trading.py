@@ -68,6 +68,8 @@ class Trading(Asking, ABC):
         self.refuses = ""
         """Why nothing that adds risk is sent; "" = nothing is wrong."""
         super().__init__(venue, api, by_symbol, tell=tell, trouble=trouble, venue_now=venue_now, wall=wall)
+        self.on_refusal: Callable[[], None] = lambda: None
+        """Hears that `refuses` was set."""
         self.unsent = api.rest.unsent
         self._by_symbol = by_symbol
         self._filters = filters
@@ -221,6 +223,7 @@ class Trading(Asking, ABC):
         """From now on nothing leaves that adds risk; a new start looks again."""
         self.refuses = self.refuses or why
         self._trouble(why)
+        self.on_refusal()
 
     async def _ask_whose(self, key: tuple[str, int]) -> None:
         """A frame that may be of a conditional order of ours: its own word may be under way."""

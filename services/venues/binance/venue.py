@@ -184,7 +184,7 @@ class BinanceVenue(WiredVenue):
             venue_now=self.venue_now,
             wall=self._wall,
         )
-        self._trading = trading
+        self._trading, trading.on_refusal = trading, self._rounds.hint
         reader = Reader(
             self.name,
             self._api,

@@ -172,7 +172,7 @@ class SpotVenue(WiredVenue):
             venue_now=self.venue_now,
             wall=self._wall,
         )
-        self._trading = trading
+        self._trading, trading.on_refusal = trading, self._rounds.hint
         reader = SpotReader(
             self.name,
             self._api,
