@@ -188,6 +188,20 @@ def test_a_market_that_the_venue_does_not_know_is_dropped_and_the_others_are_rea
     heard.now += 59
     assert heard.ears.silent(heard.now) is None, "B is not waited for"
     assert {json.loads(text)["market"] for text in heard.ears.greeting()} == {"A"}
+    assert heard.ears.unknown == {"B"}
+
+
+async def test_a_market_that_the_stream_refuses_and_the_list_names_costs_no_connection_at_each_look() -> None:
+    async with serving() as (_, server), connected(server, symbols=(PERP, OTHER)) as (venue, box):
+        await box.first(VenueLink, up=True)
+        assert venue._ears is not None
+        venue._ears.heard(json.dumps({"type": "error", "code": 404, "msg": f"No such market: {PERP}"}))
+        for _ in range(3):
+            await venue.relist(whole=False)
+        assert venue._ears.off == {PERP}
+        await venue.relist()
+        assert venue._ears.off == set(), "once an hour it is tried again"
+        await box.first(VenueLink, up=False)
 
 
 async def test_an_account_that_is_being_liquidated_is_a_call_for_margin(

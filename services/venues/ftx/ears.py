@@ -85,6 +85,8 @@ class FtxEars:
         self._changed: dict[str, None] = {}
         self.off: set[str] = set()
         """Markets that are closed or gone: neither asked for nor waited for."""
+        self.unknown: set[str] = set()
+        """Those of them that the stream refused, whatever the list says."""
         self.refused = 0
         self.frames = 0
         """Of any kind, over all connections."""
@@ -189,6 +191,7 @@ class FtxEars:
         market = frame.msg.removeprefix(NO_SUCH)
         if market != frame.msg and market in self._instruments and market not in self.off:
             self.drop(market)
+            self.unknown.add(market)
             self._unlisted(market)
 
     def drop(self, market: str) -> None:

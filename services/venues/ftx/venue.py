@@ -194,7 +194,11 @@ class FtxVenue:
         before, self._beside = self._beside, others(self._by_market, markets, futures)
         if new := newly(before, self._beside):
             self._trouble(new)
-        back = {name for name in self._ears.off - off if isinstance(found[name], Instrument)}
+        # One that the stream refused and the list names all the while would cost a connection at each look.
+        self._ears.unknown -= off
+        waits = frozenset() if whole else frozenset(self._ears.unknown)
+        back = {name for name in self._ears.off - off - waits if isinstance(found[name], Instrument)}
+        self._ears.unknown -= back
         for name in off - self._ears.off:
             self._ears.drop(name)
         self._ears.off -= back
