@@ -53,7 +53,7 @@ class FlattenDialog(Dialog):
         named = self._named()
         keys: tuple[tuple[str, str], ...] = (("F", "flatten now"),)
         if self.context.lost:
-            lines = [Line(), *wrap(NOBODY, width, "*alarm")]
+            lines, keys = [Line(), *wrap(NOBODY, width, "*alarm")], ()
         elif len(named) > 1:
             text = f"{self.what} is open on several venues: name one of {', '.join(named)}, or its pair."
             lines, keys = [Line(), *wrap(f.clean(text), width, "*warn")], ()

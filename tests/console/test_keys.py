@@ -267,6 +267,7 @@ async def test_at_a_lost_engine_flatten_promises_nothing() -> None:
         assert isinstance(d.app.desk.dialog, FlattenDialog)
         assert "No engine is connected, F would reach nobody." in d.text
         assert "it reads each venue" not in d.text
+        assert "flatten now" not in d.text
 
 
 async def test_a_typed_flatten_of_everything_asks_as_its_key_does() -> None:
