@@ -7,8 +7,15 @@ from decimal import Decimal
 import pytest
 
 from services.domain.enums import OrderType, Purpose, Side
+from services.domain.events import VenueLink
 from services.domain.orders import OrderRequest
-from tests.ftx.test_clock import client
+from services.domain.venue_events import RequestFailed
+from services.venues.ftx import schemas as wire
+from services.venues.ftx.orders import OrderBook
+from services.venues.wire.numbers import BadNumber
+from tests.ftx.test_clock import Elsewhere, client
+from tests.simserver.served import Box
+from tests.wire.server import Asked
 
 NAME = "abcdef000000001e1000"
 
@@ -48,3 +55,31 @@ async def test_a_hedge_of_what_has_filled_has_the_share_that_an_entry_waits_outs
         venue.submit(0, order)
         assert venue._trading.unsent._handed[NAME].left is (purpose is Purpose.HEDGE)
         await venue._work.finish(2)
+
+
+async def test_a_switch_whose_instant_cannot_be_read_has_failed_and_takes_no_connection_along() -> None:
+    class Odd(Elsewhere):
+        def result(self, asked: Asked) -> object:
+            return {"armed": True, "firesAt": "soon"}
+
+    async with client(server=Odd()) as (venue, _):
+        await venue.resync()
+        venue.dead_man(0, 60_000)
+        await venue._work.finish(2)
+        box = venue._outbox
+        assert isinstance(box, Box)
+        (failed,) = box.of(RequestFailed, VenueLink)
+        assert isinstance(failed, RequestFailed)
+        assert failed.what == "dead man"
+
+
+def test_a_fill_that_cannot_be_read_does_not_wait_for_its_order_to_be_named() -> None:
+    """It would break whoever names it: the reply to our own send, and the order would be in doubt."""
+    fill = wire.Fill(
+        id=7, market="A", orderId=9, side="buy", price=Decimal("NaN"), size=Decimal(1), fee=Decimal(0),
+        liquidity="taker", time="2022-04-15T05:20:00+00:00",
+    )  # fmt: skip
+    book = OrderBook("alpha", {}, lambda: 1, lambda event: None)
+    with pytest.raises(BadNumber):
+        book.fill(fill)
+    assert book.waiting() == ()

@@ -105,9 +105,11 @@ class OrderBook:
             self._tell(OrderCanceled(self._venue, name, "closed by the venue", filled, now, now))
 
     def fill(self, fill: wire.Fill) -> bool:
-        """A fill frame. False = nobody has said yet whose it is: `whose` will."""
+        """A fill frame. False = nobody has said yet whose it is: `whose` will. Raises ParseError, BadNumber:
+        also for one that would wait, else it would break whoever names it."""
         name = self._names.get(fill.orderId)
         if name is None:
+            self.ours(fill, "")
             self._orphans.setdefault(fill.orderId, []).append(fill)
             return False
         self._tell(self.ours(fill, name))

@@ -236,7 +236,8 @@ class Trading:
     async def arm(self, timeout_ms: int) -> None:
         try:
             state = await self._api.dead_man(timeout_ms)
-        except WireError as error:
+            due = parse.iso_ns(state.firesAt, "firesAt") if state.firesAt else None
+        except (WireError, parse.ParseError) as error:
             self._failed("dead man", "", error)
             return
         now = self._wall()
@@ -244,7 +245,7 @@ class Trading:
             DeadManReport(
                 venue=self._venue,
                 armed=state.armed,
-                fires_at=parse.iso_ns(state.firesAt, "firesAt") if state.firesAt else None,
+                fires_at=due,
                 fired=state.fired,
                 ts_event=now,
                 ts=now,
@@ -276,7 +277,7 @@ class Trading:
             return
         try:
             self._orders.whose(order_id, await owner_of(self._api, self._orders, order_id))
-        except WireError as error:
+        except (WireError, parse.ParseError, parse.BadNumber) as error:
             # It goes on waiting here; the next read of the account tells it too.
             self._failed("query", str(order_id), error)
 
