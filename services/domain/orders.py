@@ -91,7 +91,7 @@ class IdParts(Struct, frozen=True):
     leg: int
     attempt: int
     place: int
-    """`place_of` its pair; `PLACES` = of none."""
+    """`place_of` its pair; 0 also where there is none, and in ids of programs that did not say it."""
 
 
 def parse_client_order_id(text: str) -> IdParts | None:

@@ -222,3 +222,13 @@ def test_a_hedge_hears_of_its_grid_when_it_is_off_it(quantity: str, words: str) 
     assert answer is not None
     (found,) = [each for each in answer.checks if each.name == "instrument"]
     assert (found.text, found.passed) == (words, words == "")
+
+
+def test_a_stop_rests_on_a_leg_not_read_yet_and_hears_nothing_of_it() -> None:
+    """The venue trims it to what is left when it fires."""
+    ctx = context(
+        account("alpha", position(WORLD[BTC], "1")), account("beta"), unproven={BTC: "not read yet"}
+    )
+    stop = order(BTC, Side.SELL, "0.4", "13500", purpose=Purpose.STOP, trigger=D(15_000))
+    (found,) = [each for each in check_order(ctx, stop).checks if each.name == "provably reducing"]
+    assert (found.text, found.passed) == ("", True)
