@@ -13,6 +13,7 @@ from services.domain.events import (
     VenueLink,
 )
 from services.domain.venue_events import RequestFailed, VenueFacts
+from services.runtime.clock import boot_ns
 from services.venues.binance.build import build_binance
 from services.venues.binance.hosts import BinanceSettings, Hosts, hosts_of
 from services.venues.live import Verdict
@@ -169,3 +170,15 @@ async def test_unknown_symbols_are_named() -> None:
         with pytest.raises(WireError, match="lists no symbol USDTUSDT, BUSDUSDT"):
             await venue.start()
         await venue.close()
+
+
+@pytest.mark.parametrize("told", [0, -1, 1_000_000_000, 10**18, 10**400, True])
+async def test_a_clock_that_no_venue_has_is_not_measured(told: int) -> None:
+    server = FakeBinance()
+    async with trading(server) as (_, venue, heard):
+        before = venue._offset.offset_ms(boot_ns())
+        server.say("GET /fapi/v1/time", {"serverTime": told})
+        with pytest.raises(WireError):
+            await venue.resync()
+        assert venue._offset.offset_ms(boot_ns()) == before
+        assert heard.of(RequestFailed) == []

@@ -12,6 +12,7 @@ from services.venues.binance import schemas as wire
 from services.venues.binance.rest import FUNDING, LIMIT_NAMES, ORDERS_1M, ORDERS_10S, WEIGHT, Calls, sending
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.numbers import LATEST_MS, BadNumber, wire_int
 from services.venues.wire.rest import Begun, Request, Rest
 
 R = TypeVar("R")
@@ -19,6 +20,8 @@ PAGE = 1_000
 WEEK_MS = 7 * 86_400_000
 TRADES_KEPT_MS = 89 * 86_400_000
 """The venue keeps three months of trades and incomes."""
+EARLIEST_MS = 1_483_228_800_000
+"""2017: before it there was no such venue."""
 CONDITIONALS = "/fapi/v1/algoOrder"
 """The service of conditional orders."""
 ORDER_WEIGHTS = {ORDERS_10S: 1, ORDERS_1M: 1}
@@ -32,7 +35,7 @@ class BinanceApi:
     # Public.
 
     async def time_ms(self) -> int:
-        return (await self._calls.get(wire.Time, "/fapi/v1/time")).serverTime
+        return server_time(await self._calls.get(wire.Time, "/fapi/v1/time"))
 
     async def exchange_info(self) -> wire.ExchangeInfo:
         """Also takes the venue's own limits over into the budget."""
@@ -223,6 +226,15 @@ class BinanceApi:
         except WireError as error:
             if error.code not in errors.NO_CHANGE:
                 raise
+
+
+def server_time(row: wire.Time) -> int:
+    """The venue's clock, ms. Raises WireError for one that no venue has: what is signed would carry it, and
+    what is late be judged by it."""
+    try:
+        return wire_int(row.serverTime, "serverTime", least=EARLIEST_MS, most=LATEST_MS)
+    except BadNumber as error:
+        raise WireError(ErrorKind.UNAVAILABLE, str(error)) from None
 
 
 def order_request(query: Mapping[str, str], lane: Lane) -> Request:

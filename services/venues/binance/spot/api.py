@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from services.venues.binance import schemas as wire
+from services.venues.binance.api import server_time
 from services.venues.binance.rest import LIMIT_NAMES, ORDERS_1D, ORDERS_10S, WEIGHT, Calls, sending
 from services.venues.binance.spot import schemas as spot
 from services.venues.wire.budget import Lane
@@ -33,7 +34,7 @@ class SpotApi:
     # Public.
 
     async def time_ms(self) -> int:
-        return (await self._calls.get(wire.Time, "/api/v3/time")).serverTime
+        return server_time(await self._calls.get(wire.Time, "/api/v3/time"))
 
     async def exchange_info(self, symbols: tuple[str, ...]) -> spot.ExchangeInfo:
         """Also takes the venue's own limits over into the budget. An unknown symbol is refused whole."""
