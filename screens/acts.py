@@ -144,11 +144,15 @@ class ConsoleScreen(Touring, inherit_bindings=False):
         self.open_field("/", self.contents.needles.get(self.active, ""))
 
     def action_sort(self) -> None:
+        spec = self.contents.spec(self.active)
+        if len(spec.sorts) < 2:
+            self.say(f"{spec.title} has one order")
+            return
         order = self.contents.next_sort(self.active)
         self.memory.sorts[self.active] = order
         self.remember()
         self.draw_pane(self.active)
-        self.say(f"{self.active}: by {order}" if order else f"{self.active}: own order")
+        self.say(f"{spec.title}: by {order}" if order else f"{spec.title}: own order")
 
     def action_columns(self) -> None:
         """Which columns the focused pane shows."""

@@ -373,7 +373,12 @@ async def test_the_filter_shows_only_rows_that_match_and_esc_ends_it() -> None:
 async def test_sort_walks_through_the_orders_of_the_pane() -> None:
     async with open_desk() as d:
         await d.press("tab", "s")
-        assert "by spread" in d.text
+        assert "Funding spreads: by spread" in d.text
+        before = dict(d.app.desk.memory.sorts)
+        await d.press("8")
+        await d.press("s")
+        assert "Shocks has one order" in d.text
+        assert d.app.desk.memory.sorts == before
 
 
 async def test_enter_opens_and_closes_the_detail() -> None:
