@@ -13,7 +13,7 @@ from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, wrap
 from screens.paint import Paint
 from screens.table import Column, fit, header, row
-from services.views.closing import closing
+from services.views.closing import closing, open_under
 from services.views.desk import DeskView, FlattenPlan, FlattenRow
 from themes import glyphs as g
 
@@ -40,12 +40,7 @@ class FlattenDialog(Dialog):
         return {"what": what} if what else {}
 
     def _named(self) -> list[str]:
-        """Of a symbol without its venue the instruments that are open: of several the engine closes none."""
-        plan = self.desk.flatten if self.desk is not None else None
-        if plan is None or not self.what:
-            return []
-        every = {*(row.instrument for row in plan.rows), *plan.orders}
-        return sorted(name for name in every if name.rpartition(".")[0] == self.what)
+        return open_under(self.desk, self.what) if self.desk is not None and self.what else []
 
     def body(self, width: int) -> Content:
         content = Content(title=f"Flatten {f.clean(self.what) or 'everything'}?")

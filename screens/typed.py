@@ -13,7 +13,7 @@ from screens.rooms import ROOMS
 from screens.widgets.footer import Below
 from services.protocol.commands import SPECS, Takes
 from services.protocol.grammar import expects
-from services.views.closing import closing
+from services.views.closing import closing, open_under
 from services.views.desk import DeskView
 from services.views.strip import StripView
 
@@ -86,7 +86,9 @@ def _last(text: str) -> str:
 
 def _closes(desk: DeskView, what: str) -> tuple[str, str]:
     """What `flatten WHAT` would close and about what that costs; the dialog that comes shows the rows."""
-    plan = closing(desk, what)
+    plan, several = closing(desk, what), open_under(desk, what)
+    if len(several) > 1:
+        return (f"on several venues: {', '.join(map(f.clean, several))}", "warn")
     if not plan.rows:
         return (f"nothing open is {f.clean(what)}", "muted")
     cost = "cost unknown" if plan.cost is None else f"about {f.dollars(plan.cost)}"

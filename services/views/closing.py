@@ -44,6 +44,12 @@ def closing(view: DeskView, what: str) -> FlattenPlan:
     )
 
 
+def open_under(view: DeskView, symbol: str) -> list[str]:
+    """The open instruments of a symbol that is named without its venue: of several the engine closes none."""
+    every = {*(row.instrument for row in view.flatten.rows), *view.flatten.orders}
+    return sorted(name for name in every if name.rpartition(".")[0] == symbol)
+
+
 def _part(row: FlattenRow, quantity: Decimal) -> FlattenRow:
     share = quantity / row.quantity
 

@@ -253,7 +253,9 @@ async def test_a_symbol_that_is_open_on_several_venues_is_no_flatten_of_any() ->
         for row, venue in zip(whole.flatten.rows, ("alpha", "beta"), strict=False)
     )
     async with open_desk(desk=replace(whole, flatten=replace(whole.flatten, rows=rows))) as d:
-        await d.press("colon", "=flatten BTC-USDC-PERP", "enter")
+        await d.press("colon", "=flatten BTC-USDC-PERP")
+        assert "on several venues: BTC-USDC-PERP.alpha" in d.text
+        await d.press("enter")
         assert d.app.desk.dialog is not None
         words = " ".join(line.plain.strip("│ ") for line in d.app.desk.dialog.lines)
         assert "open on several venues: name one of BTC-USDC-PERP.alpha, BTC-USDC-PERP.beta" in words
