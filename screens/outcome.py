@@ -39,7 +39,7 @@ def _flat(result: Mapping[str, Any]) -> str:
         read = result.get("fresh_read_ts")
         when = f", read {f.clock(read)}" if isinstance(read, int) and read else ""
         return f"flat: 0 orders, 0 positions{when}"
-    return f"flatten: {left} left open; flatten --json lists them" if left else "flatten: done"
+    return f"flatten: {left} left open; positions lists them" if left else "flatten: done"
 
 
 def _count(value: object) -> int:

@@ -19,7 +19,7 @@ RULES: dict[str, Rule] = {
     "flatten": Rule(
         WARNING,
         "A flatten halted its scope and closes what is open there.",
-        "wait for the flat proof, then R and a reason",
+        "once it is proven flat: R and a reason",
     ),
     "flatten left": Rule(
         ALARM,

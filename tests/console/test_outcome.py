@@ -61,7 +61,7 @@ from tests.console.test_keys import open_desk
             "flatten",
             {},
             Answer(ok=False, text="", result={"flat": False, "orders_left": [1], "positions_left": [1, 2]}),
-            "flatten: 3 left open; flatten --json lists them",
+            "flatten: 3 left open; positions lists them",
         ),
         ("stop", {}, Answer(ok=False, text="no\x1b[31m answer"), "no?[31m answer"),
     ],
