@@ -7,6 +7,7 @@ thousands of runs are cheap. A scripted strategy opens a pair whenever it may an
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from unittest import mock
@@ -35,7 +36,7 @@ from services.venues.sim.scenarios import SCENARIOS
 from tests.adversary import lives
 from tests.adversary.ears import Keeper, Line
 from tests.adversary.overstay import leave_alive
-from tests.adversary.plan import CALM_S, Deed, FaultPlan, Plan, Restart
+from tests.adversary.plan import BRIEF_S, CALM_S, Deed, FaultPlan, Plan, Restart
 from tests.adversary.script import KIND, LEGS, SCRIPT, SPOT, VENUES, S, lean_settings, lean_world, sooner
 
 SLACK = Decimal("1.02")
@@ -139,7 +140,8 @@ class Arena:
 
     # -- running -----------------------------------------------------------------------------------------
 
-    def run(self) -> Arena:
+    def run(self, enough: Callable[[Arena], bool] | None = None) -> Arena:
+        """The whole plan, and the minute after it; less where `enough` says that all is well."""
         steps: list[tuple[float, int, FaultPlan | Deed | Restart, bool]] = []
         for number, fault in enumerate(self.plan.faults):
             steps += [(fault.begin, number, fault, True), (fault.end, number, fault, False)]
@@ -164,7 +166,9 @@ class Arena:
         for wait in (4, 10, 16, 25, 35):
             self.until(calm + wait)
             self._look_after()
-        self.until(calm + CALM_S)
+        self.until(calm + BRIEF_S)
+        if enough is None or not enough(self):
+            self.until(calm + CALM_S)
         return self
 
     def _look_after(self) -> None:

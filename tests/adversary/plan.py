@@ -11,6 +11,8 @@ WARM_S = 12.0
 """The desk starts, reads its venues and opens its first pair; faults may begin any time after the start."""
 CALM_S = 60.0
 """After the last fault, everything has to be in order within this time (SEMANTICS 7)."""
+BRIEF_S = 40.0
+"""A run that is in order by then may end: the last look after what a person has to do lies behind."""
 
 _GENTLE = (FaultKind.OUTAGE, FaultKind.HALF_OPEN, FaultKind.ADL, FaultKind.SKEW)
 """Drawn at each frame, and lasting or final: a smaller chance does as much."""

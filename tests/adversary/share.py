@@ -45,7 +45,7 @@ def one(seed: int, draw: Callable[[int], Plan] = plan, *, spot: bool = False) ->
     """The run, and what it broke; empty = nothing. An engine that fell over broke everything."""
     arena = Arena(draw(seed), spot)
     try:
-        wrong = broken(arena.run())
+        wrong = broken(arena.run(None if SOAK else lambda each: not broken(each)))
     except Exception as error:  # the seed belongs into the report, whatever it was
         return None, f"{arena.plan.words()}\n    raised {error!r} from {error.__cause__!r}"
     text = "\n".join(f"    {line}" for line in dict.fromkeys(wrong))

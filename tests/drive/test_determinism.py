@@ -49,7 +49,7 @@ def test_the_reference_run_did_something(reference: dict[str, Any]) -> None:
     assert reference["replay"]
 
 
-@pytest.mark.parametrize(("speed", "hash_seed"), [("max", "1"), ("3600", "1"), ("60", "0")])
+@pytest.mark.parametrize(("speed", "hash_seed"), [("max", "1"), ("60", "0")])
 def test_pace_and_hash_seed_leave_no_trace(
     tmp_path: Path, reference: dict[str, Any], speed: str, hash_seed: str
 ) -> None:

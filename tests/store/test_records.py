@@ -44,7 +44,7 @@ def read(connection: sqlite3.Connection, kind: type[Row]) -> list[Row]:
 
 
 @pytest.mark.parametrize("kind", list(TABLES), ids=lambda kind: kind.__name__)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_every_record_round_trips_and_a_second_insert_changes_nothing(
     kind: type[Row], data: st.DataObject

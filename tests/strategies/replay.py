@@ -56,8 +56,6 @@ class Replay:
     assume_par: tuple[str, ...] = ("USDT",)
     held: list[Held] = field(default_factory=list)
     state: funding_arb.FundingArbState = field(default_factory=funding_arb.FundingArbState)
-    eager: bool = False
-    """Call `decide` at the data's own instants too, as a desk that sees rates change does."""
     calls: int = 0
 
     def __post_init__(self) -> None:
@@ -78,7 +76,7 @@ class Replay:
                 if now == data:
                     self._market(now)
                     data = self.source.next_ts(now)
-                    if wake != now and not self.eager and wake is not None:
+                    if wake != now and wake is not None:
                         continue
                 while self._decide(now):
                     pass

@@ -56,16 +56,6 @@ def test_one_pair_at_a_time(recorded: Path, tmp_path: Path) -> None:
     compare(replay, answer)
 
 
-def test_four_pairs_at_a_time_while_the_market_paid(recorded: Path, tmp_path: Path) -> None:
-    answer = oracle.run(recorded / "funding", 4, SUMMER_2021)
-    assert len(answer.trades) == 21
-    toml = six_venues(recorded / "funding", tmp_path)
-    toml.write_text(toml.read_text().replace('"2024-01-01"', '"2021-07-01"'))
-    replay = Replay(HistorySource(load_history(toml)), PARAMS, eager=True)
-    replay.run()
-    compare(replay, answer)
-
-
 def test_kucoin_settles_four_hours_after_the_others(recorded: Path, tmp_path: Path) -> None:
     history = load_history(six_venues(recorded / "funding", tmp_path))
     hours = {
