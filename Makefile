@@ -29,10 +29,11 @@ endef
 $(STAMP): pyproject.toml .ci/constraints.txt
 	@python=$$($(FIND_PYTHON)) || exit 1; \
 	echo "making $(VENV) with $$python" >&2; \
-	rm -rf $(VENV); "$$python" -m venv $(VENV) \
+	rm -rf $(VENV); "$$python" -m compileall -q console screens services themes & \
+	"$$python" -m venv $(VENV) \
 	&& { { $(INSTALL_QUICKLY); } 2>/dev/null || { $(PIP) -e '.[dev]' && $(PIP) --no-deps empyrical-reloaded; }; } \
-	&& $(BIN)/python -m compileall -q -j 0 -x '/(ccxt|pandas|scipy|numpy|tests?)/' $(VENV)/lib console screens services themes \
-	&& touch $(STAMP)
+	&& $(BIN)/python -m compileall -q -j 0 -x '/(ccxt|pandas|scipy|numpy|tests?)/' $(VENV)/lib \
+	&& wait && touch $(STAMP)
 
 run: $(STAMP) ## set up and start the default world
 	@$(BIN)/stableconsole
