@@ -28,7 +28,7 @@ _MONEY = (OrderFilled, OrderCanceled, OrderReport, FundingSettled, TransferBooke
 
 def keeps_out(core: DeskCore, event: Event) -> bool:
     """True = the event is no sense, has been noted, and must go no further."""
-    if not isinstance(event, _MONEY) or (event.__class__ is OrderFilled and _makes_sense(event)):
+    if not isinstance(event, _MONEY):
         return False
     text = nonsense(event)
     if not text:
@@ -63,22 +63,15 @@ def nonsense(event: Event) -> str:
             return ""
 
 
-def _makes_sense(fill: OrderFilled) -> bool:
-    """`_fill` has nothing to say: asked first, for a hedge may wait."""
-    quantity, price = fill.quantity, fill.price
-    known = quantity.is_finite() and price.is_finite() and fill.fee.is_finite()
-    return known and quantity > ZERO and price >= ZERO
-
-
 def _fill(fill: OrderFilled) -> str:
-    if fill.quantity.is_finite() and fill.quantity <= ZERO:
-        return f"{fill.instrument} {fill.trade_id}: quantity {fill.quantity}"
-    return _of(
-        f"{fill.instrument} {fill.trade_id}",
-        ("quantity", fill.quantity, True),
-        ("price", fill.price, True),
-        ("fee", fill.fee, False),
-    )
+    quantity, price = fill.quantity, fill.price
+    # Nearly every fill makes sense, and a hedge may wait for it: the words are for the others.
+    known = quantity.is_finite() and price.is_finite() and fill.fee.is_finite()
+    if known and quantity > ZERO and price >= ZERO:
+        return ""
+    what = f"{fill.instrument} {fill.trade_id}"
+    said = _of(what, ("quantity", quantity, True), ("price", price, True), ("fee", fill.fee, False))
+    return said or f"{what}: quantity {quantity}"
 
 
 def _payment(payment: FundingSettled) -> str:
