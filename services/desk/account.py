@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk import differences, direct, foreign, found, protection, rebuilt, reconciling
+from services.desk import differences, direct, foreign, found, opening, protection, rebuilt, reconciling
 from services.desk.core import SECOND, UNREAD, DeskCore
 from services.desk.submit import Submitter
 from services.domain.effects import ReadAccount
 from services.domain.enums import Severity, TradingState
 from services.domain.events import AccountReport, VenueLink
-from services.domain.money import ZERO
 
 PAYOUTS = "withdrawals"
 READ_TIMEOUT_S = 10
@@ -78,7 +77,9 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
         return
     protection.adopt(core, report)
     if not book.opened:
-        _open(core, report)
+        if not opening.take(core, submit, report, book.asked_ts if awaited else 0):
+            core.set_timer(f"read {report.venue}", core.now + SECOND)
+            return
         direct.on_opened(core)
     else:
         found.adopt_fills(core, submit, report.venue, report.fills)
@@ -93,31 +94,6 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
     foreign.take_back(core, report.venue)
     _payouts(core, report)
     reconciling.on_read(core, report)
-
-
-def _open(core: DeskCore, report: AccountReport) -> None:
-    """The first read of a new desk: its balances, positions and orders are where the books begin."""
-    book = core.state.venue(report.venue)
-    for balance in report.balances:
-        core.ledger.adopt_balance(report.venue, balance.coin, balance.total)
-    for row in report.positions:
-        if row.instrument in core.instruments:
-            core.ledger.adopt_position(
-                report.venue, row.instrument, row.size, row.entry_price, report.ts_event
-            )
-        if row.size != ZERO:
-            core.alert(
-                f"foreign:{row.instrument}",
-                Severity.WARNING,
-                f"{row.instrument}: {row.size} was open before this desk began",
-                do="flatten it, or close it at the venue",
-            )
-    core.ledger.note_opening(report)
-    book.foreign_orders = tuple(row for row in report.orders if core.orders.get(row.client_order_id) is None)
-    foreign.watch_orders(core, report.venue)
-    book.opened = True
-    book.agreed_ts = report.ts
-    core.decide("opened", report.venue, f"{len(report.balances)} balances, {len(report.positions)} positions")
 
 
 def _payouts(core: DeskCore, report: AccountReport) -> None:

@@ -137,7 +137,7 @@ def reconcile(
 ) -> Reconciled:
     """`prices`: USD per base unit by instrument; `indexes`: USD per coin. Changes nothing: pure."""
     events = _missing(held, report)
-    newer = _newer_fills(held, report)
+    newer = newer_fills(held.recent_fills, report, held.asked_ts)
     events += order_outcomes(
         held.orders,
         report,
@@ -191,14 +191,16 @@ def _missing(held: Held, report: AccountReport) -> list[MissingEvent]:
     return [event for _, _, _, event in sorted(found, key=lambda row: row[:3])]
 
 
-def _newer_fills(held: Held, report: AccountReport) -> tuple[OrderFilled, ...]:
-    """Fills we have counted that happened after the venue took its picture, or may have: it does not list
-    them, and they were heard when the question was on its way."""
+def newer_fills(
+    recent: tuple[OrderFilled, ...], report: AccountReport, asked_ts: int
+) -> tuple[OrderFilled, ...]:
+    """Of the fills we have counted those that happened after the venue took its picture, or may have: it does
+    not list them, and they were heard when the question was on its way."""
     listed = {(fill.instrument, fill.trade_id) for fill in report.fills}
     return tuple(
         fill
-        for fill in held.recent_fills
-        if (fill.ts_event >= report.ts_event or fill.ts >= held.asked_ts)
+        for fill in recent
+        if (fill.ts_event >= report.ts_event or fill.ts >= asked_ts)
         and (fill.instrument, fill.trade_id) not in listed
     )
 

@@ -12,7 +12,7 @@ take over what reconciliation accepted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from decimal import Decimal
 
 from msgspec import Struct, field
@@ -207,15 +207,33 @@ class Ledger:
         trades = self.account(fill.venue).trades
         return _first_time(trades, f"{fill.instrument}|{fill.trade_id}", fill.ts_event, fill.ts)
 
-    def note_opening(self, report: AccountReport) -> None:
-        """What the opening read lists is inside its balances and positions: seen, and never booked."""
+    def begin(self, report: AccountReport, known: Container[str]) -> None:
+        """The opening read is where the books begin: whatever was booked before it is inside its figures or
+        gone. What it lists is seen, and never booked. `known`: instruments that a book is kept of."""
         account = self.account(report.venue)
+        account.balances = {row.coin: row.total for row in report.balances}
+        for held in account.positions.values():
+            position_book.adopt(held, ZERO, ZERO, report.ts_event)
+        for row in report.positions:
+            if row.instrument in known:
+                self.adopt_position(report.venue, row.instrument, row.size, row.entry_price, report.ts_event)
         for fill in report.fills:
             _first_time(account.trades, f"{fill.instrument}|{fill.trade_id}", fill.ts_event, report.ts)
         for payment in report.payments:
             _first_time(account.payments, payment.payment_id, payment.ts_event, report.ts)
         for transfer in report.transfers:
             _first_time(account.transfers, transfer.transfer_id, transfer.ts_event, report.ts)
+
+    def apply_again(
+        self,
+        fill: OrderFilled,
+        instrument: Instrument,
+        settle_usd: Decimal | None,
+        quote_usd: Decimal | None,
+    ) -> None:
+        """On top of the opening read: a fill that was booked before it and is not in its figures."""
+        self.account(fill.venue).trades.ids.pop(f"{fill.instrument}|{fill.trade_id}", None)
+        self.apply_fill(fill, instrument, settle_usd, quote_usd)
 
     def read(self, report: AccountReport) -> None:
         """Take weights, leverage settings and the time from a fresh read; amounts are reconciliation's."""

@@ -23,11 +23,13 @@ DOUBTED = "a hedge waited for the disk while its pair fell into doubt, and went 
 
 CLOSED = "closed by hand while it opened, then halted: the exit behind the unwinding began, and stayed naked"
 
+UNREAD = "booked from the stream before its venue was read, and left standing beside the first read"
+
 SEEDS = {62: GARBAGE, 233: GARBAGE, 353: OPPOSED, 453: OPPOSED, 87: FOREIGN, 532: FOREIGN}
 PLANS = "c4d7e9f48f9f2deb"
-WHOLE = {10_000_609: ORDER, 26_173: DOUBTED, 10_004_111: CLOSED}
+WHOLE = {10_000_609: ORDER, 26_173: DOUBTED, 10_004_111: CLOSED, 42_002_911: UNREAD}
 """With what came to the plans later."""
-WHOLE_PLANS = "01a459282f858af2"
+WHOLE_PLANS = "ea2951b16eb9653a"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
