@@ -21,7 +21,7 @@ from services.venues.wire.errors import WireError
 
 EVERY_S = 3_600.0
 AGAIN_S = 300.0
-"""After a round that failed."""
+"""After a round that failed, or that found what keeps us from trading."""
 REST_S = 60.0
 """Between two looks at least, however many connections are lost."""
 
@@ -106,6 +106,11 @@ class Rounds:
         self._rest_s = rest_s
         self._wake = asyncio.Event()
         self._stopped = asyncio.Event()
+        self.doubted = False
+
+    def doubt(self) -> None:
+        """What the last whole look brought keeps us from trading: the next one comes soon."""
+        self.doubted = True
 
     def hint(self) -> None:
         """Something may have changed."""
@@ -119,6 +124,9 @@ class Rounds:
         """Until `stop`. What fails is asked again."""
         due = self._clock() + EVERY_S
         while not self._stopped.is_set():
+            if self.doubted:
+                self.doubted = False
+                due = min(due, self._clock() + AGAIN_S)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), max(0.0, due - self._clock()))
             if self._stopped.is_set():

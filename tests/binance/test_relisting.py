@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from services.domain.events import AccountReport, MarketFrame, OrderRejected, VenueLink
 from services.domain.venue_events import DeadManReport, InstrumentsListed, RequestFailed
+from services.venues.binance.feed import Feed
 from services.venues.binance.spot.feed import SpotFeed
 from services.venues.relisting import AGAIN_S, EVERY_S, Missing, Rounds, relisted
 from services.venues.wire.errors import ErrorKind, WireError
@@ -178,6 +180,51 @@ async def test_a_mode_that_was_changed_by_somebody_is_found_within_the_hour() ->
         assert [each.taker_fee for each in venue.instruments()] == [None]
 
 
+@pytest.mark.parametrize(
+    ("path", "odd"),
+    [
+        ("symbolConfig", []),
+        ("symbolConfig", [{"symbol": "BTCUSDT", "marginType": "ISOLATED", "leverage": 10}]),
+        ("accountConfig", {"canTrade": True, "dualSidePosition": True, "multiAssetsMargin": False}),
+    ],
+)
+async def test_one_odd_answer_about_the_account_refuses_until_the_next_and_that_is_asked_for_soon(
+    path: str, odd: object
+) -> None:
+    """It once refused until the next start of the engine."""
+    server = FakeBinance()
+    async with trading(server) as (_, venue, heard):
+        (plain,) = venue.instruments()
+        route = f"GET /fapi/v1/{path}"
+        sound = server.routes[route]
+        server.say(route, odd)
+        await venue.relist()
+        assert venue._account().refuses
+        assert not venue.capabilities.orders
+        assert [each.taker_fee for each in venue.instruments()] == [None]
+        assert venue._rounds.doubted
+        server.routes[route] = sound
+        await venue.relist()
+        assert not venue._account().refuses
+        assert venue.capabilities.orders
+        assert heard.of(InstrumentsListed)[-1].instruments == (plain,)
+        # What the stream has told is no answer that may be odd: a person has changed something.
+        change = {"e": "ACCOUNT_CONFIG_UPDATE", "E": 1, "T": 1, "ac": {"s": "BTCUSDT", "l": 25}}
+        await server.tell("private", change)
+        await heard.until(InstrumentsListed)
+        await venue.relist()
+        assert "changed elsewhere" in venue._account().refuses
+
+
+async def test_an_odd_answer_at_the_start_is_asked_for_again() -> None:
+    server = FakeBinance()
+    sound = server.routes["GET /fapi/v1/symbolConfig"]
+    server.routes["GET /fapi/v1/symbolConfig"] = [(200, {}, []), sound]
+    async with trading(server) as (_, venue, _):
+        assert venue.reasons == ()
+        assert not venue._account().refuses
+
+
 async def test_a_mode_that_the_stream_tells_of_is_told_to_who_would_enter_here() -> None:
     server = FakeBinance()
     async with trading(server) as (_, venue, heard):
@@ -234,6 +281,64 @@ async def test_a_symbol_that_has_gone_is_neither_waited_for_nor_keeps_the_accoun
         assert (await heard.until(DeadManReport)).armed, "nothing of ours can rest there"
 
 
+def unknown_but(symbol: str, body: object, code: int = -1121) -> Callable[[dict[str, str]], object]:
+    """A venue that knows one symbol."""
+    odd = (400, {}, {"code": code, "msg": "Invalid symbol."})
+    return lambda query: (200, {}, body) if query["symbol"] == symbol else odd
+
+
+async def test_a_symbol_that_goes_takes_no_other_along_also_in_its_first_minute() -> None:
+    """An answer that does not know it and a list without it are two witnesses: nothing waits for a second
+    list, a minute later. Reads and the switch of all the others failed as long."""
+    server = FakeBinance()
+    both = ("BTCUSDT", "ETHUSDT")
+    fees = server.routes["GET /fapi/v1/commissionRate"]
+    server.say(
+        "GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": [symbol_row(each) for each in both]}
+    )
+    server.say(
+        "GET /fapi/v1/symbolConfig",
+        [{"symbol": each, "marginType": "CROSSED", "leverage": 10} for each in both],
+    )
+    async with trading(server, symbols=both) as (_, venue, heard):
+        server.routes["GET /fapi/v1/commissionRate"] = fees
+        trade = {"id": 7, "orderId": 3, "symbol": "BTCUSDT", "side": "BUY", "price": "60000", "qty": "0.1",
+                 "commission": "1", "commissionAsset": "USDT", "time": now_ms(), "maker": False,
+                 "positionSide": "BOTH", "buyer": True, "realizedPnl": "0", "quoteQty": "6000",
+                 "marginAsset": "USDT"}  # fmt: skip
+        server.routes["GET /fapi/v1/userTrades"] = unknown_but("BTCUSDT", [trade])
+        server.say("GET /fapi/v1/order", {"code": -2013, "msg": "Order does not exist."}, 400)
+        venue.read_account(0, "named", 0)
+        assert (await heard.until(RequestFailed)).what == "read", "the list names it: it may have trades"
+        assert all(each.delisting_ts is None for each in venue.instruments())
+        server.say("GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": [symbol_row()]})
+        venue.read_account(0, "whole", 0)
+        assert [fill.trade_id for fill in (await heard.until(AccountReport)).fills] == ["7"]
+        here, gone = venue.instruments()
+        assert (here.delisting_ts, bool(gone.delisting_ts)) == (None, True)
+
+
+@pytest.mark.parametrize("code", [-1121, -4141])
+async def test_the_switch_is_armed_without_a_symbol_that_has_just_gone(code: int) -> None:
+    server = FakeBinance()
+    both = ("BTCUSDT", "ETHUSDT")
+    server.say(
+        "GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": [symbol_row(each) for each in both]}
+    )
+    async with trading(server, symbols=both) as (_, venue, heard):
+        told = {"symbol": "BTCUSDT", "countdownTime": "60000"}
+        server.routes["POST /fapi/v1/countdownCancelAll"] = unknown_but("BTCUSDT", told, code)
+        venue.dead_man(0, 60_000)
+        assert (await heard.until(RequestFailed)).what == "dead man"
+        server.say("GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": [symbol_row()]})
+        venue.dead_man(0, 60_000)
+        assert (await heard.until(DeadManReport)).armed
+        tops = {"symbol": "BTCUSDT", "bidPrice": "60000", "bidQty": "1", "askPrice": "60001", "askQty": "1"}
+        server.routes["GET /fapi/v1/ticker/bookTicker"] = unknown_but("BTCUSDT", tops)
+        assert isinstance(venue._public_feed, Feed)
+        assert list(await venue._public_feed._ask_tops(both)) == ["BTCUSDT"]
+
+
 async def test_a_round_is_whole_each_hour_bare_after_a_hint_and_soon_again_when_it_failed() -> None:
     looks: list[bool] = []
     now, fails = 0.0, False
@@ -263,6 +368,13 @@ async def test_a_round_is_whole_each_hour_bare_after_a_hint_and_soon_again_when_
     assert await hinted()
     assert not await hinted()
     assert len(troubles) == 2
+    rounds.doubt()
+    assert not await hinted()
+    now += AGAIN_S
+    assert await hinted(), "what keeps us from trading is asked for again soon"
+    assert not rounds.doubted
+    now += AGAIN_S
+    assert not await hinted(), "and then each hour"
     rounds.stop()
     await asyncio.wait_for(running, PATIENCE_S)
-    assert len(looks) == 5
+    assert len(looks) == 8

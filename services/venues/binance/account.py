@@ -23,7 +23,7 @@ from services.domain.instrument import Instrument
 from services.venues.binance import parse
 from services.venues.binance import schemas as wire
 from services.venues.binance.api import BinanceApi
-from services.venues.binance.asking import trades_of_all
+from services.venues.binance.asking import Gone, trades_of_all
 from services.venues.binance.orders import ALGO, OrderBook
 from services.venues.binance.parse import MS, ZERO, ParseError
 from services.venues.wire.errors import ErrorKind, WireError
@@ -56,6 +56,7 @@ class Reader:
         *,
         name_trades: Callable[[list[wire.Trade]], Awaitable[None]],
         frames: Callable[[], int],
+        gone: Gone,
         suspended: Callable[[], tuple[str, ...]],
         venue_now: Callable[[], int],
         wall: Callable[[], int],
@@ -70,6 +71,7 @@ class Reader:
         self._weight_of = weight_of
         self._name_trades = name_trades
         self._frames = frames
+        self._gone = gone
         self._suspended = suspended
         self._venue_now = venue_now
         self._wall = wall
@@ -94,7 +96,7 @@ class Reader:
                 self._api.open_conditionals(),
                 self._api.incomes(since, until),
             ),
-            trades_of_all(self._api, self._by_symbol, since, until, self._wall()),
+            trades_of_all(self._api, self._by_symbol, since, until, self._gone),
         )
         await self._name_trades(rows)
         await self._learn_rates(incomes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TypeVar
@@ -188,13 +187,8 @@ class BinanceApi:
         """`request`: of `conditional_cancel`."""
         await self._calls.send(wire.Empty, request, begun)
 
-    async def dead_man(self, symbols: tuple[str, ...], timeout_ms: int) -> None:
-        """Armed, or disarmed, for each symbol. It leaves conditional orders alone, as far as is known."""
-        await asyncio.gather(*(self._countdown(symbol, timeout_ms) for symbol in symbols))
-
-    # Inside.
-
-    async def _countdown(self, symbol: str, timeout_ms: int) -> None:
+    async def countdown(self, symbol: str, timeout_ms: int) -> None:
+        """Armed, or disarmed, for a symbol. It leaves conditional orders alone, as far as is known."""
         query = {"symbol": symbol, "countdownTime": str(timeout_ms)}
         path, weights = "/fapi/v1/countdownCancelAll", {WEIGHT: 10}
         request = sending("POST", path, query, Lane.SAFE, weights=weights, repeat=True)
@@ -202,6 +196,8 @@ class BinanceApi:
         if str(told.countdownTime) != str(timeout_ms):
             text = f"{symbol}: the switch counts {told.countdownTime!r:.20} ms, not {timeout_ms}"
             raise WireError(ErrorKind.UNKNOWN, text)
+
+    # Inside.
 
     async def _signed(
         self,

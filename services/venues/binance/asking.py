@@ -6,9 +6,9 @@ What fails is told as failed, and never as a no.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from services.domain.enums import OrderState
 from services.domain.events import AccountReport, Event, OrderFilled, OrderReport
@@ -18,11 +18,13 @@ from services.venues.binance import errors, parse
 from services.venues.binance import schemas as wire
 from services.venues.binance.orders import OrderBook
 from services.venues.binance.parse import MS
-from services.venues.relisting import ended
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import wire_count
 from services.venues.wire.rest import Begun, Request, Rest
 
+T = TypeVar("T")
+Gone = Callable[[frozenset[str]], Awaitable[frozenset[str]]]
+"""Symbols that an answer did not know -> those of them that have gone by the list, too. Raises WireError."""
 Read = Callable[[str, int], Awaitable[AccountReport]]
 """Request and the instant of the oldest fill wanted -> the whole account, of one moment."""
 
@@ -46,22 +48,33 @@ class OrderApi(Protocol):
     async def trades(self, symbol: str, since_ms: int, now_ms: int) -> list[wire.Trade]: ...
 
 
+async def of_each(ask: Callable[[str], Awaitable[T]], symbols: Sequence[str], gone: Gone) -> list[T]:
+    """What is answered of each symbol. One that the venue does not know any more has nothing to tell, and
+    takes no other along; while its list still names it the whole fails. Raises WireError."""
+    answers = await asyncio.gather(*map(ask, symbols), return_exceptions=True)
+    by_symbol = dict(zip(symbols, answers, strict=True))
+    unknown = frozenset(
+        name
+        for name, answer in by_symbol.items()
+        if isinstance(answer, WireError) and answer.code in errors.NO_MARKET
+    )
+    over = await gone(unknown) if unknown else unknown
+    found: list[T] = []
+    for name, answer in by_symbol.items():
+        if name in over:
+            continue
+        if isinstance(answer, BaseException):
+            raise answer
+        found.append(answer)
+    return found
+
+
 async def trades_of_all(
-    api: OrderApi, by_symbol: Mapping[str, Instrument], since_ms: int, until_ms: int, now: int
+    api: OrderApi, by_symbol: Mapping[str, Instrument], since_ms: int, until_ms: int, gone: Gone
 ) -> list[wire.Trade]:
-    """Of every symbol. One that has ended, and that the venue does not know any more, has none to tell and
-    keeps nobody from hearing of the others. Raises WireError."""
-
-    async def of(symbol: str, spec: Instrument) -> list[wire.Trade]:
-        try:
-            return await api.trades(symbol, since_ms, until_ms)
-        except WireError as error:
-            if error.code != errors.BAD_SYMBOL or not ended(spec, now):
-                raise
-            return []
-
-    found = await asyncio.gather(*(of(symbol, spec) for symbol, spec in tuple(by_symbol.items())))
-    return [row for rows in found for row in rows]
+    """Of every symbol; see `of_each`."""
+    rows = await of_each(lambda name: api.trades(name, since_ms, until_ms), tuple(by_symbol), gone)
+    return [row for each in rows for row in each]
 
 
 class Asking:

@@ -43,6 +43,7 @@ log = logging.getLogger("stableconsole.binance")
 RESYNC_S = 15.0
 """Between two questions for the time; more often than an idle connection is trusted, so that one is warm when
 an order comes."""
+NO_KEY = "no key: market data only"
 LATE_MS = 2_000
 """What a stream brings is stamped by the venue; older than this it is the past, whenever it is heard."""
 
@@ -152,6 +153,25 @@ class WiredVenue(ABC):
             heard.excuse(gone)
         if failed is not None:
             raise failed
+
+    async def gone(self, symbols: frozenset[str]) -> frozenset[str]:
+        """Those of them that are over. An answer that does not know a symbol is one witness, a list that
+        lacks it the second; so the list is read now, and not when its turn comes. Raises WireError."""
+        now = self._wall()
+        fresh = frozenset(name for name in symbols if not ended(self._listed[name], now))
+        if fresh:
+            self._absent |= fresh
+            await self.relist(whole=False)
+            now = self._wall()
+        return frozenset(name for name in symbols if ended(self._listed[name], now))
+
+    def _judge(self, reasons: tuple[str, ...]) -> None:
+        """What keeps the account from trading, as it was told last. One odd answer must not hold for long."""
+        self.reasons = reasons
+        self.capabilities = replace(self.capabilities, orders=self.capabilities.account and not reasons)
+        self._account().judge("; ".join(reasons))
+        if reasons and self.capabilities.account:
+            self._rounds.doubt()
 
     def _enterable(self, present: Present) -> Present:
         """Where nothing that adds risk is sent nobody is to begin with another venue's leg: its hedge would

@@ -16,6 +16,8 @@ from services.venues.wire.errors import LONGEST_WAIT_S, UNREADABLE, ErrorKind, W
 
 NOT_FOUND = "-2013"
 BAD_SYMBOL = "-1121"
+NO_MARKET = (BAD_SYMBOL, "-4141")
+"""The symbol is unknown, or closed."""
 CANCEL_REJECTED = "-2011"
 GONE = (CANCEL_REJECTED, NOT_FOUND)
 """To a cancel: ended, or never there."""

@@ -24,6 +24,7 @@ from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber
 
 ONE = Decimal(1)
+TRIES = 3
 
 
 class Facts(Struct, kw_only=True):
@@ -167,8 +168,12 @@ def present(
 async def _set_up(
     api: BinanceApi, symbols: tuple[str, ...], leverage: int | None
 ) -> dict[str, wire.SymbolConfig]:
-    """The configuration of each symbol, the wished leverage set where it was another, read back."""
-    found = await api.symbol_configs()
+    """The configuration of each symbol, the wished leverage set where it was another, read back. An answer
+    that lacks one of ours is no answer yet: it is asked for again."""
+    for _ in range(TRIES):
+        found = await api.symbol_configs()
+        if all(name in found for name in symbols):
+            break
     if leverage is None:
         return found
     other = [name for name in symbols if name in found and found[name].leverage != leverage]

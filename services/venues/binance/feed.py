@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from services.domain.events import Event, MarketFrame, RateRow
 from services.domain.instrument import Instrument
 from services.venues.binance import errors, parse
+from services.venues.binance import schemas as wire
 from services.venues.binance.api import BinanceApi
 from services.venues.binance.market import MarketEars, PublicEars
 from services.venues.relisting import ended
@@ -142,14 +143,18 @@ class Feed:
 
     async def _ask_tops(self, symbols: tuple[str, ...]) -> dict[str, Top]:
         now = self._wall()
-        listed = tuple(name for name in symbols if not ended(self._by_symbol[name], now))
-        try:
-            return parse.tops_of(await self._api.tops(listed)) if listed else {}
-        except WireError as error:
-            if error.code == errors.BAD_SYMBOL:
-                # One that has gone makes the whole question fail.
+        rows: list[wire.BookTicker] = []
+        for name in symbols:
+            if ended(self._by_symbol[name], now):
+                continue
+            try:
+                rows += await self._api.tops((name,))
+            except WireError as error:
+                if error.code not in errors.NO_MARKET:
+                    raise
+                # One that has gone keeps no other from being compared.
                 self._unlisted()
-            raise
+        return parse.tops_of(rows)
 
     async def _ask_due(self) -> None:
         """Whatever must have settled since the last rate we know of."""

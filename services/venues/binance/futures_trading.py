@@ -20,6 +20,7 @@ from services.venues.binance.api import (
     conditional_request,
     order_request,
 )
+from services.venues.binance.asking import of_each
 from services.venues.binance.filters import Filters
 from services.venues.binance.orders import ALGO, conditional_query, order_query
 from services.venues.binance.parse import MS
@@ -132,11 +133,12 @@ class FuturesTrading(Trading):
         try:
             now = self._wall()
             over = tuple(name for name, spec in self._by_symbol.items() if ended(spec, now))
-            await self._api.dead_man(tuple(name for name in self._by_symbol if name not in over), timeout_ms)
+            there = tuple(name for name in self._by_symbol if name not in over)
+            # Where the venue has no word for it any more, nothing of ours can rest.
+            await of_each(lambda name: self._api.countdown(name, timeout_ms), there, self.gone)
             for name in over:
-                # Where the venue has no word for it any more, nothing of ours can rest.
                 with contextlib.suppress(WireError):
-                    await self._api.dead_man((name,), timeout_ms)
+                    await self._api.countdown(name, timeout_ms)
         except WireError as error:
             self._failed("dead man", "", error)
             return

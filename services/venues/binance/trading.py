@@ -24,7 +24,7 @@ from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.runtime.clock import boot_ns
 from services.venues.binance import errors, frames, parse
-from services.venues.binance.asking import Asking, OrderApi
+from services.venues.binance.asking import Asking, Gone, OrderApi
 from services.venues.binance.parse import MS
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import WireError
@@ -65,11 +65,15 @@ class Trading(Asking, ABC):
         self.latencies = Latencies()
         self.frames = 0
         """Grows with every private frame: a read during which it grew is not of one moment."""
-        self.refuses = ""
-        """Why nothing that adds risk is sent; "" = nothing is wrong."""
+        self._changed = ""
+        """What the stream has told of the account's configuration: it holds until the next start."""
+        self._wrong = ""
+        """What is wrong by the last answer to the question for the account's terms."""
         super().__init__(venue, api, by_symbol, tell=tell, trouble=trouble, venue_now=venue_now, wall=wall)
+        self.gone: Gone = _none
+        """Asked which markets are over."""
         self.on_refusal: Callable[[], None] = lambda: None
-        """Hears that `refuses` was set."""
+        """Hears of `refuse`."""
         self.unsent = api.rest.unsent
         self._by_symbol = by_symbol
         self._filters = filters
@@ -219,11 +223,22 @@ class Trading(Asking, ABC):
         if not self.orders.frame(order):
             self._spawn(self._ask_whose((order.s, order.i)))
 
+    @property
+    def refuses(self) -> str:
+        """Why nothing that adds risk is sent; "" = nothing is wrong."""
+        return self._changed or self._wrong
+
     def refuse(self, why: str) -> None:
         """From now on nothing leaves that adds risk; a new start looks again."""
-        self.refuses = self.refuses or why
+        self._changed = self._changed or why
         self._trouble(why)
         self.on_refusal()
+
+    def judge(self, why: str) -> None:
+        """Nothing that adds risk leaves while there is a reason; the next answer without one ends it."""
+        if why != self._wrong:
+            self._trouble(f"no new risk: {why}" if why else "the account is as it must be again")
+        self._wrong = why
 
     async def _ask_whose(self, key: tuple[str, int]) -> None:
         """A frame that may be of a conditional order of ours: its own word may be under way."""
@@ -235,6 +250,10 @@ class Trading(Asking, ABC):
         except (WireError, parse.ParseError, parse.BadNumber) as error:
             # It goes on waiting here; the next read of the account tells it too.
             self._failed("query", str(key[1]), error)
+
+
+async def _none(symbols: frozenset[str]) -> frozenset[str]:
+    return frozenset()
 
 
 def _lane(order: OrderRequest) -> Lane:

@@ -9,14 +9,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Awaitable, Callable
 
-import msgspec
-
 from services.domain.instrument import Instrument
 from services.runtime.clock import steady_ns
 from services.venues.binance import errors, parse
 from services.venues.binance.account import Reader
 from services.venues.binance.api import BinanceApi
-from services.venues.binance.base import RESYNC_S, Address, MakeStream, WiredVenue
+from services.venues.binance.base import NO_KEY, RESYNC_S, Address, MakeStream, WiredVenue
 from services.venues.binance.ears import Ears
 from services.venues.binance.facts import Facts, findings, learn, present, terms
 from services.venues.binance.feed import Feed
@@ -158,9 +156,7 @@ class BinanceVenue(WiredVenue):
             return
         now, leverage = self._wall(), self._settings.leverage
         open_now = [name for name, spec in self._listed.items() if not ended(spec, now)]
-        found = await terms(self._api, self._facts, open_now, leverage, self._trouble)
-        if found:
-            self._account().refuse("; ".join(found))
+        self._judge(await terms(self._api, self._facts, open_now, leverage, self._trouble))
 
     async def _present(self) -> dict[str, Instrument | Missing]:
         rows = (await self._api.exchange_info()).symbols
@@ -184,7 +180,7 @@ class BinanceVenue(WiredVenue):
             venue_now=self.venue_now,
             wall=self._wall,
         )
-        self._trading, trading.on_refusal = trading, self._rounds.hint
+        self._trading, trading.on_refusal, trading.gone = trading, self._rounds.hint, self.gone
         reader = Reader(
             self.name,
             self._api,
@@ -194,15 +190,13 @@ class BinanceVenue(WiredVenue):
             lambda coin: facts.weight(coin, market.weights),
             name_trades=trading.name_trades,
             frames=lambda: trading.frames,
+            gone=self.gone,
             suspended=self.suspended,
             venue_now=self.venue_now,
             wall=self._wall,
         )
         self._read = reader.read
-        self.reasons = facts.reasons if self._keyed else ("no key: market data only",)
-        if self.reasons:
-            trading.refuse("; ".join(self.reasons))
-            self.capabilities = msgspec.structs.replace(self.capabilities, orders=False)
+        self._judge(facts.reasons if self._keyed else (NO_KEY,))
         return PrivateEars(trading, trouble=self._trouble)
 
     async def _keep_listening(self) -> None:

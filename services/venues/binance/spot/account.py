@@ -15,7 +15,7 @@ from services.domain.money import ONE
 from services.venues.binance import parse
 from services.venues.binance import schemas as wire
 from services.venues.binance.account import TRIES
-from services.venues.binance.asking import trades_of_all
+from services.venues.binance.asking import Gone, trades_of_all
 from services.venues.binance.orders import OrderBook
 from services.venues.binance.parse import MS
 from services.venues.binance.spot import schemas as spot
@@ -40,6 +40,7 @@ class SpotReader:
         name_trades: Callable[[list[wire.Trade]], Awaitable[None]],
         transfers: Callable[[], tuple[TransferBooked, ...]],
         frames: Callable[[], int],
+        gone: Gone,
         suspended: Callable[[], tuple[str, ...]],
         venue_now: Callable[[], int],
         wall: Callable[[], int],
@@ -53,6 +54,7 @@ class SpotReader:
         self._name_trades = name_trades
         self._transfers = transfers
         self._frames = frames
+        self._gone = gone
         self._suspended = suspended
         self._venue_now = venue_now
         self._wall = wall
@@ -71,7 +73,7 @@ class SpotReader:
         since, until = fills_since // MS, at // MS
         (account, working), rows = await asyncio.gather(
             asyncio.gather(self._api.account(), self._api.open_orders()),
-            trades_of_all(self._api, self._by_symbol, since, until, self._wall()),
+            trades_of_all(self._api, self._by_symbol, since, until, self._gone),
         )
         await self._name_trades(rows)
         fills = tuple(self._orders.ours(row) for row in rows)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
-import msgspec
-
 from services.domain.instrument import Instrument
 from services.runtime.clock import steady_ns
 from services.venues.binance import errors
-from services.venues.binance.base import RESYNC_S, MakeStream, WiredVenue
+from services.venues.binance.base import NO_KEY, RESYNC_S, MakeStream, WiredVenue
 from services.venues.binance.ears import Ears
 from services.venues.binance.hosts import SpotSettings, check_hosts
 from services.venues.binance.market import PublicEars
@@ -129,9 +127,7 @@ class SpotVenue(WiredVenue):
     async def _terms(self) -> None:
         if self._sign is None:
             return
-        found = await terms(self._api, self._facts, self._trouble)
-        if found:
-            self._account().refuse("; ".join(found))
+        self._judge(await terms(self._api, self._facts, self._trouble))
 
     async def _present(self) -> dict[str, Instrument | Missing]:
         names = tuple(self._listed)
@@ -172,7 +168,7 @@ class SpotVenue(WiredVenue):
             venue_now=self.venue_now,
             wall=self._wall,
         )
-        self._trading, trading.on_refusal = trading, self._rounds.hint
+        self._trading, trading.on_refusal, trading.gone = trading, self._rounds.hint, self.gone
         reader = SpotReader(
             self.name,
             self._api,
@@ -181,15 +177,13 @@ class SpotVenue(WiredVenue):
             name_trades=trading.name_trades,
             transfers=lambda: tuple(trading.transfers.values()),
             frames=lambda: trading.frames,
+            gone=self.gone,
             suspended=self.suspended,
             venue_now=self.venue_now,
             wall=self._wall,
         )
         self._read = reader.read
-        self.reasons = facts.reasons if self._sign is not None else ("no key: market data only",)
-        if self.reasons:
-            trading.refuse("; ".join(self.reasons))
-            self.capabilities = msgspec.structs.replace(self.capabilities, orders=False)
+        self._judge(facts.reasons if self._sign is not None else (NO_KEY,))
         return trading
 
     def _average(self, symbol: str) -> Decimal | None:
