@@ -57,10 +57,10 @@ class StableConsole(App[str], inherit_bindings=False):
         found: Terminal,
         clock: Callable[[], float],
         memory: Memory | None = None,
-        save: Callable[[Memory], None] = lambda _memory: None,
+        save: Callable[[Memory], str | None] = lambda _memory: None,
     ) -> None:
         memory = memory or Memory()
-        self.themer = Themer(ui, found, memory, save, self._use_palette)
+        self.themer = Themer(ui, found, memory, self._remember, self._use_palette)
         palette = self.themer.palette
         super().__init__(ansi_color=palette.native)
         self._keyed = clock()
@@ -130,6 +130,9 @@ class StableConsole(App[str], inherit_bindings=False):
     def palette(self) -> Palette:
         return self.themer.palette
 
+    def _remember(self) -> None:
+        self.desk.remember()  # it is made after what calls this
+
     def _use_palette(self, palette: Palette) -> None:
         self.ansi_color = palette.native
         self.register_theme(textual_theme(palette))
@@ -180,7 +183,7 @@ def make_app(
     found: Terminal | None = None,
     clock: Callable[[], float] = time.monotonic,
     memory: Memory | None = None,
-    save: Callable[[Memory], None] = lambda _memory: None,
+    save: Callable[[Memory], str | None] = lambda _memory: None,
 ) -> StableConsole:
     """The console over a link. `env` and `found` say what the terminal is; tests give them, the program
     does not. `save` writes down what the console is to remember.

@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
+from console.answered import answer_of, refused
 from console.newest import Newest
-from console.remedies import not_sent, unanswered
+from console.remedies import not_sent, unanswered, unheard
 from console.spawn import Starting, after_failure
 from screens.link import LINK, Answer, LinkState
 from services.protocol.errors import ProductError, ProtocolError
@@ -151,9 +151,9 @@ class SocketLink:
     ) -> Coroutine[Any, Any, Answer]:
         """The command is written at once, in the call: a halt waits for no task and no painting."""
         if self._read_only:
-            return _refused("this console is read-only: it sends nothing", Exit.REFUSED)
+            return refused("this console is read-only: it sends nothing", Exit.REFUSED)
         if self._state != "connected":
-            return _refused(not_sent(name, self._text, self._options), Exit.NO_ENGINE)
+            return refused(not_sent(name, self._text, self._options), Exit.NO_ENGINE)
         self._count += 1
         command = Cmd(
             id=f"{os.getpid():x}-{time.time_ns():x}-{self._count}",
@@ -171,6 +171,9 @@ class SocketLink:
             return await waiting.answer
         finally:
             self._waiting.pop(waiting.command.id, None)
+
+    def unheard(self, name: str) -> str:
+        return unheard(name, self._options, gone=self._state != "connected")
 
     def start(self) -> None:
         if self._task is None:
@@ -264,7 +267,7 @@ class SocketLink:
         elif isinstance(frame, Done):
             waiting = self._waiting.get(frame.id)
             if waiting and not waiting.answer.done():
-                waiting.answer.set_result(_answer(frame))
+                waiting.answer.set_result(answer_of(frame))
         elif isinstance(frame, Hello):
             self._joined(frame)
         elif isinstance(frame, Fault):
@@ -334,15 +337,3 @@ class SocketLink:
 
     def _version(self) -> str:
         return self._hello.version if self._hello else "?"
-
-
-def _answer(done: Done) -> Answer:
-    result = msgspec.json.decode(bytes(done.result))
-    if done.error is None:
-        text = result.get("text", "") if isinstance(result, dict) else ""
-        return Answer(ok=done.ok, text=str(text), result=result)
-    return Answer(ok=False, text=done.error.text, result=result, exit=done.error.exit)
-
-
-async def _refused(text: str, status: Exit) -> Answer:
-    return Answer(ok=False, text=text, exit=status)

@@ -7,6 +7,8 @@ import shlex
 from services.protocol.options import DEFAULT_PROFILE, RunOptions
 from services.settings.layout import StateLayout, state_root
 
+SAFETY = ("halt", "flatten")
+
 
 def typed(options: RunOptions, *words: str) -> str:
     """`stableconsole` and `words` for the engine that these options mean: it need not be the default one."""
@@ -33,9 +35,19 @@ def unanswered(name: str, options: RunOptions) -> str:
     return f"{name}: no answer, the engine has gone away{_without_engine(name, options)}"
 
 
+def unheard(name: str, options: RunOptions, *, gone: bool) -> str:
+    """The answer does not come. `gone`: nor is there an engine; else one that may hang."""
+    if gone or name not in SAFETY:
+        return _without_engine(name, options)
+    direct = typed(options, "flatten", "--direct")
+    return (
+        f"; its watchdog ends an engine that hangs and leaves HALTED. If not, close all without it: {direct}"
+    )
+
+
 def _without_engine(name: str, options: RunOptions) -> str:
     """What a person can do who wanted to be safe and was not heard."""
-    if name not in ("halt", "flatten"):
+    if name not in SAFETY:
         return ""
     start = typed(options, *(["--live"] if options.live else []))
     direct = typed(options, "flatten", "--direct")

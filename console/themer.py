@@ -21,10 +21,10 @@ class Themer:
         ui: UiSettings,
         found: Terminal,
         memory: Memory,
-        save: Callable[[Memory], None],
+        remember: Callable[[], None],
         paint: Callable[[Palette], None],
     ) -> None:
-        self._ui, self._found, self._memory, self._save = ui, found, memory, save
+        self._ui, self._found, self._memory, self._remember = ui, found, memory, remember
         self._paint = paint
         self.problem = ""
         """Why the theme that was asked for does not hold: said once the console shows."""
@@ -65,7 +65,7 @@ class Themer:
         if self._ui.theme != "auto":
             return f"theme: {self.palette.title}, until this console ends: ui.theme names {self._ui.theme}"
         self._memory.theme = name
-        self._save(self._memory)
+        self._remember()
         return f"theme: {self.palette.title}"
 
     def fixed(self) -> str:

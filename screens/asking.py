@@ -1,40 +1,34 @@
-"""What the stage asks of a person and sends for them: commands and their answers, dialogs, the field.
+"""What the stage asks of a person: dialogs and the field, and the commands that come of them.
 
-It holds no trading logic: it sends what a person asked for and shows the answer. A command leaves before
-anything is drawn.
+It holds no trading logic: it sends what a person asked for and shows the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from textual import events
 from textual.await_remove import AwaitRemove
 
-from screens import format as f
 from screens import typed
 from screens.dialogs import Dialog
 from screens.draw.answers import SILENT_AFTER
 from screens.flatten_dialog import FlattenDialog
-from screens.link import Answer
-from screens.outcome import said
 from screens.paint import Paint
-from screens.prompt import Prompt
 from screens.reconcile_dialog import ReconcileDialog
 from screens.resume_dialog import ResumeDialog
+from screens.sending import Sending
 from screens.stage import FieldMode
 from screens.theme_dialog import ThemeDialog, Themes
 from screens.widgets.commandline import LineField
 from services.protocol.errors import UsageError
 from services.protocol.grammar import parse
-from themes import glyphs as g
 
 AFTER_FLATTEN_S = 0.5
 """A key that bounces after the confirming `F` opens no second dialog."""
 
 
-class Asking(Prompt, inherit_bindings=False):
+class Asking(Sending, inherit_bindings=False):
     themes: Themes | None = None
     """The application's colours."""
     _done: Callable[[str], str | None] | None = None
@@ -71,35 +65,6 @@ class Asking(Prompt, inherit_bindings=False):
             self._later = None
             self.need_desk(False)
             self.say("the engine sends no view of the Desk: nothing was done", "*warn")
-
-    # ---- commands
-
-    def send(self, name: str, args: Mapping[str, str], doing: str) -> None:
-        """One command on its way. `doing` is shown until its answer is there."""
-        if self.link.read_only:
-            self.say(f"read-only console: {name} was not sent", "*warn")
-            return
-        # On the wire first; painting and waiting come after.
-        waiting = self.link.send(name, args, lambda text: self.say(text, "muted"))
-        self.run_worker(
-            self._hear(name, dict(args), waiting), name=name, group="commands", exit_on_error=False
-        )
-        self.say(doing, "muted")
-
-    async def _hear(self, name: str, args: dict[str, str], waiting: Coroutine[Any, Any, Answer]) -> Answer:
-        answer = await waiting
-        self.heard(name, args, answer)
-        return answer
-
-    def heard(self, name: str, args: Mapping[str, str], answer: Answer) -> None:
-        text = said(name, args, answer)
-        strip = self.strip
-        at = f"{f.clock(strip.ts)} " if strip is not None else ""
-        if answer.ok:
-            tick = "ok" if self.terminal.ascii else g.TICK
-            self.say(f"{tick} {at}{text}", "muted")
-        else:
-            self.say(f"{g.ALARM} {text}", "*alarm" if answer.exit not in (2, 4) else "*warn")
 
     # ---- dialogs
 
@@ -179,7 +144,7 @@ class Asking(Prompt, inherit_bindings=False):
         """Sends the steps in order and leaves when all are done; one that fails keeps the console open."""
         for step in steps:
             self.say(f"{step} …", "muted")
-            answer = await self.link.send(step, {}, lambda text: self.say(text, "muted"))
+            answer = await self.sent(step, {})
             if not answer.ok:
                 self.heard(step, {}, answer)
                 return
@@ -300,6 +265,10 @@ class Asking(Prompt, inherit_bindings=False):
         if command.name == "flatten":
             # Shown first, whole or in part, as by its key: `F` does it.
             what = args.get("what", "").strip()
+            wrong = typed.no_such(self.desk, self.strip, what) if self.desk is not None else ""
+            if wrong:
+                self.told_wrong(wrong)
+                return False
             self.call_after_refresh(self.open_dialog, FlattenDialog(self.paint, self.clock, what))
             return True
         if command.name in ("buy", "sell", "pair open"):

@@ -77,6 +77,9 @@ class Link(Protocol):
         What is awaited is the answer. Never raises: trouble is an answer.
         """
 
+    def unheard(self, name: str) -> str:
+        """What a person can do whose command is not answered, as the end of a sentence; may be empty."""
+
     def start(self) -> None:
         """Begins to connect; called once, after the first frame is painted."""
 

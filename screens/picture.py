@@ -16,7 +16,7 @@ from screens.ink import Line, Span, wrap
 from screens.keys import WRITES, Key
 from screens.layout import Rect, SizeClass
 from screens.paint import Paint
-from screens.places import Rects
+from screens.places import Rects, dialog_rect, drawer_rect
 from screens.room import NOTHING_CAME, Look
 from screens.stage import Stage
 from screens.widgets.commandline import spoken
@@ -216,6 +216,7 @@ class Picture(Stage, inherit_bindings=False):
 
     def draw_command(self) -> None:
         width = self.plan.width
+        self.draw_dialog()  # it makes room for what is said
         prompt = {":": ":", "/": "/", "ask": self.prompt}.get(self.field_mode, "")
         said, needle = self.hint if prompt else self.said, self.contents.needles.get(self.active, "")
         rows = 1 if prompt else min(self._free(), spoken(said, width, self.plan.body.height))
@@ -228,7 +229,7 @@ class Picture(Stage, inherit_bindings=False):
     def _free(self) -> int:
         """Rows that an answer may have: it lies over no dialog."""
         rect = self._dialog_rect(self.dialog) if self.dialog is not None else None
-        end = self.plan.rects.get("command", self.plan.body).y + 1
+        end = self.plan.rects.get("command", self.plan.body).y + (self.plan.size is not SizeClass.WORDS)
         return end if rect is None else max(1, end - rect.y - rect.height)
 
     prompt = ""
@@ -304,27 +305,12 @@ class Picture(Stage, inherit_bindings=False):
         return self.contents.look(pane, self.views, self.plan, rect, self.context(pane), key)
 
     def _drawer_rect(self, rect: Rect) -> Rect:
-        """As tall as its lines need; never over the selected row's pane, unless that is the whole body."""
-        body, pane = self.plan.body, self.plan.rects[self.active]
-        below = body.y + body.height - pane.y - pane.height
-        above = pane.y - body.y
-        lines = len(self._detail_lines(rect))
-        if max(above, below) < min(lines + 2, 6):  # no room beside it: over its lower rows
-            height = max(4, min(lines + 2, rect.height))
-            return Rect(body.x, body.y + body.height - height, body.width, height)
-        if above > below:
-            height = max(4, min(lines + 2, above))
-            return Rect(body.x, pane.y - height, body.width, height)
-        height = max(4, min(lines + 2, below, rect.height))
-        return Rect(body.x, body.y + body.height - height, body.width, height)
+        return drawer_rect(self.plan.body, self.plan.rects[self.active], rect, len(self._detail_lines(rect)))
 
     def _dialog_rect(self, dialog: Dialog) -> Rect:
-        top = 1 + self.plan.answer_rows
-        room = max(3, self.plan.height - top - (1 if self.plan.tabs else 2))
-        width, lines = dialog.wish(self.plan.width)
-        height = min(lines, room)
-        below = room - height if dialog.low else (room - height) // 3
-        return Rect((self.plan.width - width) // 2, top + max(0, below), width, height)
+        plan = self.plan
+        said = spoken(self.said, plan.width, plan.body.height) if self.said is not None else 0
+        return dialog_rect(plan, dialog.wish(plan.width), said, low=dialog.low)
 
     def _field_width(self) -> int:
         return max(10, self.plan.width // 2)

@@ -29,6 +29,8 @@ class Prompt(Picture, inherit_bindings=False):
     _asked = False
     """… since the line was opened."""
 
+    _forgetful = False
+    """It was told that nothing is kept."""
     _said_for = 0
     """Seconds that it stands."""
 
@@ -37,6 +39,13 @@ class Prompt(Picture, inherit_bindings=False):
         self._said_for = 0
         if self.is_attached:
             self.draw_command()
+
+    def remember(self) -> None:
+        """Writes down what a person has just chosen. That it cannot be is said once, after the choice."""
+        problem = self._save(self.memory)
+        if problem and not self._forgetful:
+            self._forgetful = True
+            self.call_after_refresh(self.say, problem, "*warn")
 
     def fade(self) -> None:
         """Called each second. What was said goes by itself: later it would be taken for the answer to

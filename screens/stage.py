@@ -58,7 +58,7 @@ class Stage(Screen[None], inherit_bindings=False):
         keys: Sequence[Key],
         clock: Callable[[], float],
         memory: Memory | None = None,
-        save: Callable[[Memory], None] = lambda _memory: None,
+        save: Callable[[Memory], str | None] = lambda _memory: None,
     ) -> None:
         super().__init__(id="stage")
         self.link, self.ui, self.terminal, self.keys, self.clock = link, ui, terminal, keys, clock
@@ -120,10 +120,6 @@ class Stage(Screen[None], inherit_bindings=False):
     def on_unmount(self) -> None:
         if self._unlisten is not None:
             self._unlisten()
-
-    def remember(self) -> None:
-        """Writes down what a person has just chosen."""
-        self._save(self.memory)
 
     # ---- rooms
 

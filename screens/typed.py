@@ -100,6 +100,27 @@ def _closes(desk: DeskView, what: str) -> tuple[str, str]:
     return (f"closes {size} {f.clean(name)} on {f.clean(row.venue)}, {cost}", "warn")
 
 
+def no_such(desk: DeskView, strip: StripView | None, what: str) -> str:
+    """Why `flatten WHAT` means nothing, with the names there are; empty when it means something.
+
+    The engine has the last word; here a name that was typed wrong is mended in its line.
+    """
+    venues = [dot.name for dot in strip.venues] if strip is not None else []
+    known = {*_instruments(desk), *_held(desk), *(pair.id for pair in desk.pairs), *venues, "", "all"}
+    if what in known:
+        return ""
+    named = ", ".join(map(f.clean, ("all", *candidates(Takes.SCOPE, desk, strip))))
+    return f"flatten {f.clean(what)}: no such venue, pair or instrument; there are {named}"
+
+
+def _held(desk: DeskView) -> set[str]:
+    """What is open or has orders, with and without its venue, and the venues."""
+    found = {name for pair in desk.pairs for name in (pair.short, pair.long)}
+    found |= {row.instrument for row in desk.flatten.rows} | set(desk.flatten.orders)
+    parts = [name.rpartition(".") for name in found]
+    return found | {symbol for symbol, _, _ in parts} | {venue for _, _, venue in parts}
+
+
 def own(text: str) -> tuple[str, ...]:
     """Whole lines of the console's own that continue this one."""
     body = text.strip().removeprefix(":").lstrip()

@@ -55,6 +55,9 @@ class StubLink:
         self.sent.append((name, dict(args)))
         return self.answers.get(name, Answer(ok=True, text=f"{name} done"))
 
+    def unheard(self, name: str) -> str:
+        return f"; what is left of {name}"
+
     def start(self) -> None:
         self.started = True
 

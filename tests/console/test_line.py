@@ -12,12 +12,13 @@ from textual.widgets import Input, OptionList
 
 from console.app import make_app
 from console.palette import Finder, system_commands
+from screens.flatten_dialog import FlattenDialog
 from screens.known import settings
 from screens.link import Answer
 from screens.memory import Memory
 from screens.prompt import STANDS_S, WARNS_S
 from screens.rooms import ROOMS
-from screens.typed import OWN_HELP, worth_keeping
+from screens.typed import OWN_HELP, no_such, worth_keeping
 from screens.ui import Terminal
 from screens.widgets.footer import SENTENCE_ROWS, Below
 from services.protocol.commands import SPECS
@@ -322,3 +323,22 @@ async def test_what_was_said_goes_by_itself_and_a_refusal_stands_longer() -> Non
         for _ in range(2 * WARNS_S):
             d.app.desk.fade()
         assert d.app.desk.said is not None
+
+
+async def test_a_flatten_of_what_there_is_not_is_refused_under_its_line() -> None:
+    """It once opened a dialog, whose `F` the engine then refused."""
+    async with open_desk(size=(120, 40)) as d:
+        desk = d.app.desk
+        await d.press("colon", "=flatten nosuch", "enter")
+        assert desk.dialog is None
+        assert desk.field is not None
+        below = " ".join(d.text.splitlines()[-3:])
+        assert "flatten nosuch: no such venue, pair or instrument; there are all, BTC-USDC-PERP" in below
+        assert d.link.sent == []
+        view = quiet_desk()
+        free = next(row.short for row in view.funding if row.short not in view.flatten.orders)
+        known = [free, free.rpartition(".")[0], "beta", view.pairs[0].id, view.pairs[0].long, "all"]
+        for what in known:
+            assert no_such(view, quiet_strip(), what) == "", what
+        await d.press("escape", "colon", f"=flatten {view.pairs[0].id}", "enter")
+        assert isinstance(desk.dialog, FlattenDialog)

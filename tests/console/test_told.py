@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -9,15 +11,20 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from console.app import make_app
 from console.memory import NAME, Kept, merge
 from screens.draw import funding, positions
 from screens.draw.risk_tables import accounts
 from screens.memory import HISTORY, Memory
+from screens.ui import Terminal
 from services.settings.layout import StateLayout
 from services.views.desk import PositionView
-from tests.console.fixtures import quiet_desk
+from tests.console.fixtures import quiet_desk, quiet_strip
+from tests.console.stub import StubLink
 from tests.console.test_keys import open_desk
 from tests.console.test_layout import context
+
+FOUND = Terminal(fps=10, remote=False, ascii=False, palette="dark")
 
 
 def test_liquidation_is_coloured_by_the_limits_that_a_person_has_set() -> None:
@@ -96,21 +103,25 @@ async def test_a_long_refusal_is_read_whole(width: int, height: int, rows: int) 
         assert d.text == before, "and nothing of it is left"
 
 
-@pytest.mark.parametrize(("width", "height", "whole"), [(80, 24, True), (60, 20, False)])
-async def test_a_refusal_at_a_dialog_takes_the_rows_that_the_dialog_leaves(
-    width: int, height: int, whole: bool
+@pytest.mark.parametrize(
+    ("width", "height", "dialog"), [(80, 24, "F"), (60, 20, "q"), (60, 20, "F"), (40, 14, "R")]
+)
+async def test_a_refusal_at_a_dialog_is_read_whole_and_the_dialog_keeps_its_keys(
+    width: int, height: int, dialog: str
 ) -> None:
-    """`H` at a lost engine from a dialog: what is left to do was cut away."""
+    """`H` at a lost engine from a dialog: what is left to do was cut away, or lay behind a tall one."""
     text = "halt was not sent; " + "close all without one, " * 4 + "stableconsole flatten --direct"
     async with open_desk(size=(width, height)) as d:
         desk = d.app.desk
-        await d.press("q")
+        await d.press(dialog)
         assert desk.dialog is not None
         desk.say(text, "*alarm")
         await d.pilot.pause(0.1)
         shown = [line.plain.strip(" :") for line in desk.command_line.lines]
-        assert (" ".join(shown) == text) is whole
-        assert "no, back to the desk" in d.text
+        assert " ".join(shown) == text
+        seen = d.text
+        assert all(line.plain.strip(" :") in seen for line in desk.command_line.lines)
+        assert desk.dialog.lines[-2].plain.strip("│ ") in seen, "the keys of the dialog"
         await d.press("n")
         assert " ".join(line.plain.strip(" :") for line in desk.command_line.lines) == text
 
@@ -186,3 +197,58 @@ def test_consoles_that_write_at_once_all_keep_their_choice(tmp_path: Path) -> No
     for thread in threads:
         thread.join()
     assert Kept(layout).memory.sorts == {f"pane {at}": "age" for at in range(len(consoles))}
+
+
+def test_a_file_of_another_version_keeps_what_this_one_does_not_know(tmp_path: Path) -> None:
+    """An older console once took a newer one's habits away, and one field of another type all of them."""
+    layout, file = StateLayout(tmp_path), tmp_path / NAME
+    newer = {
+        "theme": "light",
+        "hidden": {"positions": ["entry"]},
+        "sorts": [["positions", "uPnL"]],
+        "zoom": 3,
+    }
+    file.write_text(json.dumps(newer))
+    kept = Kept(layout)
+    assert kept.memory == Memory(theme="light", hidden={"positions": ["entry"]})
+    kept.memory.told.append("tour")
+    kept.save(kept.memory)
+    assert json.loads(file.read_bytes()) == newer | {"told": ["tour"], "history": []}
+    kept.memory.sorts["funding"] = "spread"
+    kept.save(kept.memory)
+    assert json.loads(file.read_bytes())["sorts"] == {"funding": "spread"}, "chosen here"
+    assert Kept(layout).memory == kept.memory
+
+
+def test_what_a_console_left_that_ended_while_it_wrote_goes(tmp_path: Path) -> None:
+    old, young, other = (tmp_path / f"{NAME}.{end}" for end in ("41", "42", "kept"))
+    for left in (old, young, other):
+        left.write_text("{")
+    os.utime(old, (0, 0))
+    os.utime(other, (0, 0))
+    kept = Kept(StateLayout(tmp_path))
+    kept.memory.theme = "light"
+    assert kept.save(kept.memory) is None
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / NAME, young, other])
+
+
+async def test_that_nothing_can_be_kept_is_said_once(tmp_path: Path) -> None:
+    """In a folder that takes no file choices were lost in silence."""
+    (tmp_path / NAME).mkdir()
+    kept = Kept(StateLayout(tmp_path))
+    app = make_app(
+        StubLink(quiet_strip(), quiet_desk()),
+        found=FOUND,
+        memory=kept.memory,
+        save=kept.save,
+        clock=lambda: 0.0,
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        told = f"what you choose here is not kept: {tmp_path / NAME}: Is a directory"
+        for said in (told, "Positions: by size"):
+            await pilot.press("s")
+            await pilot.pause()
+            assert app.desk.said is not None
+            assert app.desk.said[0] == said
+        assert app.desk.contents.sort("positions") == "size"
+    assert [each.name for each in tmp_path.iterdir()] == [NAME], "no half of it is left"

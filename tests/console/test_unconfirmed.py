@@ -1,0 +1,94 @@
+"""A halt that was sent and not answered: the screen does not become calm, and says what is left to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from console.remedies import unheard
+from screens.link import Answer
+from screens.prompt import STANDS_S, WARNS_S
+from screens.sending import Awaited, unconfirmed
+from services.protocol.options import RunOptions
+from tests.console.test_keys import Desk, open_desk
+
+
+@asynccontextmanager
+async def mute_desk() -> AsyncIterator[tuple[Desk, list[str]]]:
+    """An engine that takes what is sent and answers nothing."""
+    async with open_desk(size=(80, 24)) as d:
+        sent: list[str] = []
+
+        def send(name: str, args: Mapping[str, str], progress: object = None) -> Coroutine[Any, Any, Answer]:
+            sent.append(name)
+            return forever()
+
+        d.link.send = send  # type: ignore[assignment]
+        yield d, sent
+
+
+async def forever() -> Answer:
+    return await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize("key", ["H", "F"])
+async def test_a_halt_and_a_flatten_at_a_silent_engine_never_fade(key: str) -> None:
+    """`halting …` once went after 20 s, and nobody had halted."""
+    async with mute_desk() as (d, sent):
+        desk = d.app.desk
+        await d.press(*({"H": "H", "F": "FF"}[key]))
+        d.link.quiet_s = 60.0
+        for _ in range(2 * max(STANDS_S, WARNS_S)):
+            d.clock.now += 1
+            desk._each_second()
+        (name,) = sent
+        assert desk.said is not None
+        assert desk.said[1] == "*alarm"
+        assert f"{name} is NOT CONFIRMED: no answer for 2 m; what is left of {name}" in desk.said[0]
+        await d.press("escape")
+        desk._each_second()
+        await d.pilot.pause()
+        assert "NOT CONFIRMED" in d.text
+
+
+async def test_what_was_not_confirmed_is_answered_and_goes() -> None:
+    async with open_desk(size=(80, 24)) as d:
+        desk = d.app.desk
+        await d.press("H")
+        assert d.link.sent == [("halt", {})]
+        d.clock.now += 60
+        d.link.quiet_s = 60.0
+        desk._each_second()
+        assert desk.said is not None
+        assert "halt done" in desk.said[0]
+
+
+def test_only_what_is_late_is_told_and_safety_comes_first() -> None:
+    def told(*awaited: tuple[str, float], trusted: bool = False) -> str | None:
+        found = unconfirmed(
+            tuple(Awaited(*one) for one in awaited), 100.0, trusted, lambda name: f"; {name}!"
+        )
+        return None if found is None else found[0].removeprefix("■ ")
+
+    assert told() is None
+    assert told(("halt", 98.0)) is None
+    assert told(("resume", 50.0), ("halt", 97.0)) == "halt is NOT CONFIRMED: no answer for 3 s; halt!"
+    assert told(("resume", 50.0)) == "resume is NOT CONFIRMED: no answer for 50 s; resume!"
+    # An engine that is heard: a halt is answered at once, a flatten takes its time and says how far it is.
+    assert told(("flatten", 50.0), trusted=True) is None
+    assert told(("flatten", 50.0), ("halt", 90.0), trusted=True) is not None
+
+
+def test_the_remedy_is_of_this_profile_and_folder() -> None:
+    options = RunOptions(profile="live", state_dir="/tmp/a b", live=True)
+    hangs, gone = (unheard("halt", options, gone=gone) for gone in (False, True))
+    direct = "stableconsole flatten --direct --profile live --state-dir '/tmp/a b'"
+    assert hangs.endswith(direct)
+    assert "watchdog" in hangs
+    assert gone.endswith(direct)
+    assert "start an engine: stableconsole --live --profile live" in gone
+    assert unheard("resume", options, gone=False) == ""
