@@ -198,14 +198,17 @@ async def test_a_line_that_is_lost_makes_the_list_be_read_long_before_its_hour(
         await heard.until(InstrumentsListed, lambda each: each.instruments[0].delisting_ts is not None)
 
 
+@pytest.mark.parametrize("kind", [ErrorKind.REJECTED, ErrorKind.UNAVAILABLE, ErrorKind.UNKNOWN])
 @pytest.mark.parametrize("gone", [("B",), ("A", "B")])
-async def test_a_market_that_is_refused_takes_no_other_book_along(gone: tuple[str, ...]) -> None:
+async def test_a_market_that_is_not_answered_takes_no_other_book_along(
+    gone: tuple[str, ...], kind: ErrorKind
+) -> None:
     class Door:
         streams = False
 
         async def ask(self, name: str, symbol: str, levels: int) -> dict[str, Any]:
             if symbol in gone:
-                raise WireError(ErrorKind.REJECTED, f"no market {symbol}")
+                raise WireError(kind, f"no market {symbol}")
             return {"bids": [["1.0", "2"]], "asks": [["1.1", "2"]]}
 
     told: list[QuoteRow] = []
@@ -219,13 +222,14 @@ async def test_a_market_that_is_refused_takes_no_other_book_along(gone: tuple[st
         spot=False, venue_ms=lambda: 1, wall=lambda: 1, say=words.append,
         unlisted=lambda: words.append("gone"),
     )  # fmt: skip
+    hint = ["gone"] if kind is ErrorKind.REJECTED else []
     if len(gone) == 2:
         with pytest.raises(WireError):
             await books.ask()
-        assert (words, told) == (["gone"], [])
+        assert (words, told) == (hint, [])
         return
     await books.ask()
-    assert words == ["gone", "market"]
+    assert words == [*hint, "market"]
     assert [(row.instrument, row.bid) for row in told] == [("A.okx", 1.0), ("B.okx", 0.0)]
 
 

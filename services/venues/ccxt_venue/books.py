@@ -87,13 +87,14 @@ class Books:
         self._tell(asked, told)
 
     async def _ask(self, there: list[Listed]) -> dict[str, tuple[Levels, Levels] | None]:
-        """One that the venue refuses to tell of has no book, and keeps no other from being told."""
+        """One that is not answered has no book, and keeps no other from being told: left out, it would be
+        vouched for by the frames of the others. Raises WireError: none is answered."""
         answers = await asyncio.gather(*(self._asked(market) for market in there))
-        refused = [answer for answer in answers if isinstance(answer, WireError)]
-        if refused:
+        failed = [answer for answer in answers if isinstance(answer, WireError)]
+        if any(answer.kind is ErrorKind.REJECTED for answer in failed):
             self._unlisted()
-            if len(refused) == len(there):
-                raise refused[0]
+        if failed and len(failed) == len(there):
+            raise failed[0]
         now = self._venue_ms()
         return {
             each.id: None if isinstance(answer, WireError) else book_of(each, answer, now)
@@ -101,12 +102,10 @@ class Books:
         }
 
     async def _asked(self, market: Listed) -> Any:
-        """Its book, or the venue's definite no. Raises any other WireError."""
+        """Its book, or why there is none."""
         try:
             return await self._door.ask("fetch_order_book", market.symbol, LEVELS)
         except WireError as error:
-            if error.kind is not ErrorKind.REJECTED:
-                raise
             return error
 
     def _tell(self, ts: int, markets: Mapping[str, Listed]) -> None:

@@ -20,14 +20,17 @@ from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.errors import READING, told
 from services.venues.ccxt_venue.facts import Listed, coins_of
 from services.venues.ccxt_venue.followed import Habits
+from services.venues.ccxt_venue.indexes import implied, okx_indexes
 from services.venues.ccxt_venue.line import MARKET, Line
 from services.venues.live import Levels
 from services.venues.payouts import EVERY_S
-from services.venues.wire.numbers import BadNumber, wire_ms, wire_positive
+from services.venues.tries import Tries
+from services.venues.wire.numbers import wire_ms, wire_positive
 
 MS = 1_000_000
 BACK_MS = 33 * 86_400_000
 """A month has ninety settlements of eight hours, which is the least sample, and the first is lost."""
+LATE_NS = 1_000_000_000
 PAGE, PAGES = 100, 10
 """Settled rates; a month of hours is eight pages."""
 
@@ -184,94 +187,66 @@ class Feed:
         if self._door.can("fetchMarkPrices"):
             rows = await self._door.ask("fetch_mark_prices", self._symbols)
             if self._exchange == "okx":
-                indexes = await self._okx_indexes(
-                    {each.spec.quote for each in self._open}, lambda row: str(row.get("instId"))
+                indexes = await okx_indexes(
+                    self._door, {each.spec.quote for each in self._open}, lambda row: str(row.get("instId"))
                 )
         elif self._door.can("fetchFundingRates"):
             rows = await self._door.ask("fetch_funding_rates", self._symbols)
         else:
             rows = await self._door.ask("fetch_tickers", self._symbols)
-        marks, failed = [], None
-        for market in self._open:
-            row = rows.get(market.symbol) or {}
-            level = row.get("indexPrice") or indexes.get(market.id.removesuffix("-SWAP"))
-            try:
+        marks, tries = [], Tries(READING)
+        for market in tries.of(self._open):
+            with tries:
+                row = rows.get(market.symbol) or {}
+                level = row.get("indexPrice") or indexes.get(market.id.removesuffix("-SWAP"))
                 mark = float(wire_positive(row.get("markPrice"), f"{market.id} mark"))
                 index = 0.0 if level is None else float(wire_positive(level, f"{market.id} index"))
-            except BadNumber as error:
-                # One that cannot be read, as of a market that has gone, keeps no other from being told.
-                failed = error
-                continue
-            marks.append(MarkRow(market.spec.id, mark, index))
+                marks.append(MarkRow(market.spec.id, mark, index))
         self._frame(asked, marks=tuple(marks))
-        if failed is not None:
-            raise failed
-
-    async def _okx_indexes(
-        self, quotes: set[str], name: Callable[[Mapping[str, Any]], str]
-    ) -> dict[str, object]:
-        found: dict[str, object] = {}
-        for quote in sorted(quotes):
-            reply = await self._door.ask("publicGetMarketIndexTickers", {"quoteCcy": quote})
-            found |= {name(row): row.get("idxPx") for row in reply.get("data") or ()}
-        return found
+        tries.end()
 
     async def _ask_coins(self) -> None:
         """What the settle coins are worth in USD by the venue's own indexes; of some nobody tells, and their
         markets stay without a value in USD."""
-        asked = self._wall()
+        asked, tries = self._wall(), Tries(READING)
         traded = {coin for each in self._listed.values() for coin in (*coins_of(each), each.spec.quote)}
         # The two dollars besides: an account may hold both.
         coins = sorted(traded - {"USD"} | {"USDT", "USDC"})
-        found: dict[str, Decimal] = {}
+        listed: dict[str, object] | None = None
         if self._exchange == "okx":
-            rows = await self._okx_indexes({"USD"}, lambda row: str(row.get("instId")))
-            for coin in coins:
-                if f"{coin}-USD" in rows:
-                    found[coin] = wire_positive(rows[f"{coin}-USD"], f"{coin} index")
-        else:
-            for coin in coins:
-                price = await self._implied(coin)
+            listed = await okx_indexes(self._door, {"USD"}, lambda row: str(row.get("instId")))
+        rows: list[IndexRow] = []
+        for coin in tries.of(coins):
+            with tries:
+                if listed is None:
+                    price = await implied(self._door, coin)
+                else:
+                    name = f"{coin}-USD"
+                    price = wire_positive(listed[name], f"{coin} index") if name in listed else None
                 if price is not None:
-                    found[coin] = price
-        self._frame(asked, indexes=tuple(IndexRow(coin, float(price)) for coin, price in found.items()))
-
-    async def _implied(self, coin: str) -> Decimal | None:
-        """A coin that an inverse contract is on has an index in USD of its own. Of a dollar coin: one
-        underlying has an index in USD and one in the coin, and their ratio is the coin in USD."""
-        own = f"{coin}/USD:{coin}"
-        if own in self._door.markets:
-            ticker = await self._door.ask("fetch_ticker", own)
-            return wire_positive(ticker.get("indexPrice"), f"{own} index")
-        for base in ("BTC", "ETH"):
-            inverse, linear = f"{base}/USD:{base}", f"{base}/{coin}:{coin}"
-            if inverse in self._door.markets and linear in self._door.markets:
-                dollars, coins = await asyncio.gather(
-                    self._door.ask("fetch_ticker", inverse), self._door.ask("fetch_ticker", linear)
-                )
-                return wire_positive(dollars.get("indexPrice"), f"{inverse} index") / wire_positive(
-                    coins.get("indexPrice"), f"{linear} index"
-                )
-        return None
+                    rows.append(IndexRow(coin, float(price)))
+            if self._wall() - asked > LATE_NS:
+                # One that is waited for makes no other older than its own question.
+                self._frame(asked, indexes=tuple(rows))
+                asked, rows = self._wall(), []
+        self._frame(asked, indexes=tuple(rows))
+        tries.end()
 
     async def _ask_rates(self) -> None:
+        now, tries = self._venue_ms(), Tries(READING)
         if self._exchange == "dydx":
             await self._door.ask("load_markets", True)
-            now = self._venue_ms()
             rows = {
                 each.symbol: {"fundingRate": info.get("nextFundingRate"), "info": info}
                 for each in self._open
                 if (info := self._door.markets.get(each.symbol, {}).get("info")) is not None
             }
         elif self._exchange == "deribit":
-            now = self._venue_ms()
-            rows = {each: await self._door.ask("fetch_ticker", each) for each in self._symbols}
+            rows = await self._one_by_one("fetch_ticker", tries)
         elif self._door.can("fetchFundingRates"):
-            now = self._venue_ms()
             rows = await self._door.ask("fetch_funding_rates", self._symbols)
         else:
-            now = self._venue_ms()
-            rows = {each: await self._door.ask("fetch_funding_rate", each) for each in self._symbols}
+            rows = await self._one_by_one("fetch_funding_rate", tries)
         if self._exchange == "binanceusdm":
             hours = await self._door.ask("fetch_funding_intervals", self._symbols)
             rows = {
@@ -279,43 +254,56 @@ class Feed:
                 for name, row in rows.items()
             }
         asked = self._wall()
-        caps = {
-            each.spec.id: cap
-            for each in self._open
-            if (cap := funding.cap_of(self._exchange, rows.get(each.symbol) or {})) is not None
-        }
-        self._capped(caps)
-        rates, failed = [], None
+        caps: dict[str, Decimal] = {}
+        rates, read = [], Tries(READING)
         for each in self._open:
-            try:
-                if rows.get(each.symbol) is not None:
-                    rates.append(funding.rate_row(self._exchange, each.spec.id, rows[each.symbol], now))
-            except READING as error:
-                failed = error
+            with read:
+                if rows.get(each.symbol) is None:
+                    continue
+                cap = funding.cap_of(self._exchange, rows[each.symbol])
+                rates.append(funding.rate_row(self._exchange, each.spec.id, rows[each.symbol], now))
+                if cap is not None:
+                    caps[each.spec.id] = cap
+        self._capped(caps)
         self._frame(asked, rates=tuple(rates))
-        if failed is not None:
-            raise failed
+        read.end()
+        tries.end()
+
+    async def _one_by_one(self, call: str, tries: Tries) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for symbol in tries.of(self._symbols):
+            with tries:
+                found[symbol] = await self._door.ask(call, symbol)
+        return found
 
     async def _ask_settled(self) -> None:
         if not self._door.can("fetchFundingRateHistory"):
             return
         news: list[RateRow] = []
-        for each in self._open:
-            now = self._venue_ms()
-            known = self._told.get(each.id, 0)
-            if now - known < funding.HOUR_MS:
-                continue
-            # From two settlements back: the interval of the first new one is its distance to the last.
-            since = max(known - 8 * funding.HOUR_MS, now - BACK_MS)
-            rows = await self._history(each.symbol, since, now)
-            found = funding.settled_rows(self._exchange, each.spec.id, rows, now)
-            self._settled.setdefault(each.id, {}).update((row.rate_ts // MS, row.rate) for row in found)
-            if self._line.is_up:
-                # The oldest has none before it that would tell its interval: a rate of no known hour.
-                news += [row for row in found[1:] if row.rate_ts // MS > known]
-                if found:
-                    self._told[each.id] = max(known, found[-1].rate_ts // MS)
+        tries = Tries(READING)
+        for each in tries.of(self._open):
+            with tries:
+                news += await self._settled_of(each)
         self._frame(self._wall(), rates=tuple(news))
+        tries.end()
+
+    async def _settled_of(self, market: Listed) -> list[RateRow]:
+        """What is to be told of it."""
+        now = self._venue_ms()
+        known = self._told.get(market.id, 0)
+        if now - known < funding.HOUR_MS:
+            return []
+        # From two settlements back: the interval of the first new one is its distance to the last.
+        since = max(known - 8 * funding.HOUR_MS, now - BACK_MS)
+        rows = await self._history(market.symbol, since, now)
+        found = funding.settled_rows(self._exchange, market.spec.id, rows, now)
+        self._settled.setdefault(market.id, {}).update((row.rate_ts // MS, row.rate) for row in found)
+        if not self._line.is_up:
+            return []
+        if found:
+            self._told[market.id] = max(known, found[-1].rate_ts // MS)
+        # The oldest has none before it that would tell its interval: a rate of no known hour.
+        return [row for row in found[1:] if row.rate_ts // MS > known]
 
     async def _history(self, symbol: str, since: int, now: int) -> list[Any]:
         """A page is the oldest of a span at some exchanges, the newest at others."""

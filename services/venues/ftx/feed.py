@@ -19,6 +19,7 @@ from services.venues.ftx import schemas as wire
 from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.relisting import flags_of
 from services.venues.ftx.rest import FtxRest
+from services.venues.tries import Tries
 from services.venues.wire.crosscheck import EVERY_S, CrossCheck, Top
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber, wire_positive
@@ -32,6 +33,7 @@ COINS_S = 3.0
 STATS_S = 30.0
 CLOCK_S = 60.0
 BACK_FILL_S = 30 * 86_400
+READING = (WireError, parse.ParseError, BadNumber)
 
 
 class Feed:
@@ -124,7 +126,7 @@ class Feed:
                 done = work()
                 if asyncio.iscoroutine(done):
                     await done
-            except (WireError, parse.ParseError, BadNumber):
+            except READING:
                 # Nothing is told, so what this would have brought goes stale by itself.
                 await asyncio.sleep(0)
             with contextlib.suppress(TimeoutError):
@@ -168,22 +170,17 @@ class Feed:
         before, self._flags = self._flags, self._flags_of(futures)
         if self._flags != before:
             self._changed()
-        failed: BadNumber | None = None
+        tries = Tries(READING)
         for future in futures:
             spec = self._by_market.get(future.name)
             if spec is None or future.mark is None or future.index is None:
                 continue
-            try:
+            with tries:
                 mark = float(wire_positive(future.mark, f"{future.name} mark"))
                 index = float(wire_positive(future.index, f"{future.name} index"))
-            except BadNumber as error:
-                # One that cannot be read, as of a market that has closed, keeps no other from being told.
-                failed = error
-                continue
-            self._asked = min(self._asked, asked) if self._marks else asked
-            self._marks[spec.id] = MarkRow(spec.id, mark, index)
-        if failed is not None:
-            raise failed
+                self._asked = min(self._asked, asked) if self._marks else asked
+                self._marks[spec.id] = MarkRow(spec.id, mark, index)
+        tries.end()
 
     def _flags_of(self, futures: Iterable[wire.Future]) -> dict[str, tuple[object, ...]]:
         return {row.name: flags_of(row) for row in futures if row.name in self._by_market}
@@ -207,17 +204,12 @@ class Feed:
     async def _ask_funding(self, of: Container[str] | None = None) -> None:
         """`of`: these markets alone."""
         now = self._wall()
-        failed: Exception | None = None
-        for name, spec in self._perps().items():
-            if name in self._ears.off or (of is not None and name not in of):
-                continue
-            try:
-                await self._ask_rates(name, spec, now)
-            except (WireError, parse.ParseError, BadNumber) as error:
-                # One that is not answered keeps no other from being asked.
-                failed = error
-        if failed is not None:
-            raise failed
+        tries = Tries(READING)
+        for name, spec in tries.of(self._perps().items()):
+            if name not in self._ears.off and (of is None or name in of):
+                with tries:
+                    await self._ask_rates(name, spec, now)
+        tries.end()
 
     async def _ask_rates(self, name: str, spec: Instrument, now: int) -> None:
         interval = spec.funding_interval_h or Decimal(1)
