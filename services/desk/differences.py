@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 from services.desk import attributing, belief, booking, figures, flows, foreign, holdings
 from services.desk.core import SECOND, DeskCore
 from services.desk.submit import Submitter
+from services.desk.whole_read import whole
 from services.domain.enums import InstrumentKind, Severity, TradingState
 from services.domain.events import AccountReport, FundingSettled, TransferBooked
 from services.domain.money import ZERO
@@ -39,17 +40,18 @@ def compare(
     result = _compare(core, report, asked_ts)
     if result.events:
         core.decide("reconcile", report.venue, f"{len(result.events)} missing events from the report")
-    for event in result.events:
-        match event:
-            case FundingSettled():
-                booking.on_funding(core, event)
-            case TransferBooked():
-                flows.on_flow(core, event, equity)
-                usd = core.usd_of(event.venue, event.coin, event.amount)
-                # The next transfer of the same read comes to an equity that holds this one.
-                equity = None if equity is None or usd is None else equity + usd
-            case _:
-                booking.on_order_event(core, submit, event)
+    with whole(core, submit):
+        for event in result.events:
+            match event:
+                case FundingSettled():
+                    booking.on_funding(core, event)
+                case TransferBooked():
+                    flows.on_flow(core, event, equity)
+                    usd = core.usd_of(event.venue, event.coin, event.amount)
+                    # The next transfer of the same read comes to an equity that holds this one.
+                    equity = None if equity is None or usd is None else equity + usd
+                case _:
+                    booking.on_order_event(core, submit, event)
     if result.events:
         # Booked now: what is left after them is the difference, whatever word could not be taken.
         result = _compare(core, report, asked_ts, last=True)

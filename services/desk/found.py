@@ -13,6 +13,7 @@ from decimal import Decimal
 from msgspec import structs
 
 from services.desk.core import DeskCore
+from services.desk.proofs import LOST
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Purpose, TimeInForce
 from services.domain.events import OrderFilled
@@ -100,7 +101,7 @@ def _request(
         pair=None if pair is None else pair.id,
         leg=parts.leg,
         attempt=parts.attempt,
-        reason="sent before the engine was killed",
+        reason=LOST,
     )
 
 

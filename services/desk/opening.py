@@ -10,6 +10,7 @@ from __future__ import annotations
 from services.desk import booking, foreign, found
 from services.desk.core import DeskCore
 from services.desk.submit import Submitter
+from services.desk.whole_read import whole
 from services.domain.enums import Severity
 from services.domain.events import AccountReport
 from services.domain.money import ZERO
@@ -54,7 +55,8 @@ def _hear_ours(core: DeskCore, submit: Submitter, report: AccountReport) -> None
     """What our own orders have traded unheard is told to them, and has its row, before the books begin: from
     then on it is inside the read's figures, and would be booked no more."""
     found.adopt_fills(core, submit, report.venue, report.fills)
-    for fill in sorted(report.fills, key=lambda each: each.ts_event):
-        if core.orders.get(fill.client_order_id) is not None:
-            booking.on_order_event(core, submit, fill)
+    with whole(core, submit):
+        for fill in sorted(report.fills, key=lambda each: each.ts_event):
+            if core.orders.get(fill.client_order_id) is not None:
+                booking.on_order_event(core, submit, fill)
     core.catch_up()

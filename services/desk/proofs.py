@@ -5,6 +5,9 @@ from __future__ import annotations
 from services.desk.core import SECOND, UNREAD, DeskCore
 from services.domain.money import ZERO
 
+LOST = "sent before the engine was killed"
+"""The reason of an order of ours that only its fill has told of."""
+
 PATIENCE_S = 2
 """So long after a start a pair's leg waits for the read of its venue, like the pair's timers."""
 
@@ -12,8 +15,9 @@ PATIENCE_S = 2
 def unproven(core: DeskCore, instrument: str) -> dict[str, str]:
     """After a start, until its venue has been read (its settling time at most): an instrument that several
     parts of ours share. A protective order that was lost with the engine may have taken one of them already,
-    and sent again it would take another's: the venue's reduce-only flag sees their sum alone. For two seconds
-    any leg: what the other venue's read shows of a lost slice may have been matched here already."""
+    and sent again it would take another's: the venue's reduce-only flag sees their sum alone. And a leg whose
+    other has lost something by such an order: it may have been matched here already, and matched again it
+    would be naked itself. For two seconds any leg of a pair: the other venue's read may yet tell of one."""
     spec = core.instruments.get(instrument)
     since = core.now - core.state.started
     settling = core.settings.exec.in_doubt_settling_s * SECOND
@@ -27,4 +31,20 @@ def unproven(core: DeskCore, instrument: str) -> dict[str, str]:
     unread_since = f"{spec.venue} has not been read since the start"
     if paired + (instrument in core.state.unpaired) >= 2:
         return {instrument: f"{unread_since}, and {instrument} is shared"}
-    return {instrument: unread_since} if paired and since < PATIENCE_S * SECOND else {}
+    waits = since < PATIENCE_S * SECOND or _unmatched(core, instrument)
+    return {instrument: unread_since} if paired and waits else {}
+
+
+def _unmatched(core: DeskCore, instrument: str) -> bool:
+    """Is what stands alone of this leg, since the start, what a lost order of its pair took off the other?
+    Whoever sent that may have matched it here, with an order that is lost too."""
+    return any(
+        core.orders.state.orders[name].request.reason == LOST
+        for pair in core.pairs.live()
+        for name, memo in pair.orders.items()
+        if name in core.orders.state.orders
+        and (pair.naked.since or 0) >= core.state.started
+        and pair.leg(pair.naked.leg).instrument == instrument
+        and memo.leg != pair.naked.leg
+        and not memo.increasing
+    )

@@ -58,6 +58,8 @@ class Submitter:
         self.became: list[Became] = []
         self.flattened: list[Flattened] = []
         self.asks: list[Ask] = []
+        self.told: dict[str, OrderEntry] | None = None
+        """Not None: what orders say is counted, and told to whom it concerns later (`whole_read`)."""
 
     def run(self, actions: Actions) -> None:
         """Carry the actions out in order, and whatever follows from them, in this turn."""
@@ -306,6 +308,10 @@ class Submitter:
         """Hand an order's change to the machine it belongs to."""
         core = self.core
         request = entry.request
+        if self.told is not None:
+            self.told[entry.id] = entry
+            if request.pair is None or request.trigger is not None:
+                return
         if request.trigger is not None:
             # Not the pair machine's, though it may protect a leg: it rests, and nothing waits for its end.
             self.run(core.backstops.on_order(entry, core.now))
@@ -315,7 +321,11 @@ class Submitter:
             self.run(core.flattens.on_order(entry, core.now, self.prices))
         elif request.purpose is Purpose.STOP:
             self.run(core.stops.on_order(entry, core.now, self.prices))
-        if core.flattens.running() and (request.pair is not None or request.purpose is not Purpose.FLATTEN):
+        if (
+            self.told is None
+            and core.flattens.running()
+            and (request.pair is not None or request.purpose is not Purpose.FLATTEN)
+        ):
             # A running flatten steps on every order's news, after the machine it belongs to.
             self.run(core.flattens.on_order(entry, core.now, self.prices))
 

@@ -130,3 +130,15 @@ def question(
         decided_mid=mid,
         reason=pair.reason,
     )
+
+
+def claimed(live: tuple[Pair, ...]) -> dict[str, Decimal]:
+    """Instrument -> what these pairs hold of it or still want, signed; they never stand on both sides. Spot
+    changes hands out of an inventory that is anybody's."""
+    found: dict[str, Decimal] = {}
+    for pair in live:
+        for leg in () if pair.one_shot else pair.legs:
+            size = max(leg.size, leg.target) if pair.being_built else leg.size
+            if size:
+                found[leg.instrument] = found.get(leg.instrument, ZERO) + size * leg.side.sign
+    return found

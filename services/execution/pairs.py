@@ -31,7 +31,7 @@ from services.execution.entries import OrderEntry
 from services.execution.ids import IdCounter
 from services.execution.pair_count import count
 from services.execution.pair_moves import cooldown_key, start_unwinding
-from services.execution.pair_plan import draft, question
+from services.execution.pair_plan import claimed, draft, question
 from services.execution.pair_reduce import begin, whole
 from services.execution.pair_requests import ask_close, ask_unwind
 from services.execution.pair_state import LegPolicy, Pair, PairBookState
@@ -41,7 +41,6 @@ from services.execution.pricing import NoPrices, Prices
 from services.settings.parameters import Settings
 
 __all__ = ["LegPolicy", "Pair", "PairBookState", "PairMachine"]
-
 
 _CLOSED = PairState.CLOSED
 
@@ -60,6 +59,7 @@ class PairMachine:
         self._instruments = instruments
         self._ids = ids
         self.state = state if state is not None else PairBookState()
+        self._held: dict[str, None] | None = None
 
     # Asking.
 
@@ -72,23 +72,12 @@ class PairMachine:
 
     def size_on(self, instrument: str) -> Decimal:
         """Signed sum of the pairs' own legs on an instrument: what is left of the position is unpaired."""
-        total = ZERO
-        for pair in self.state.pairs.values():
-            for leg in pair.legs:
-                if leg.instrument == instrument:
-                    total += leg.size * leg.side.sign
-        return total
+        legs = [leg for pair in self.state.pairs.values() for leg in pair.legs]
+        return sum((leg.size * leg.side.sign for leg in legs if leg.instrument == instrument), ZERO)
 
     def claimed(self) -> dict[str, Decimal]:
-        """Instrument -> what live pairs hold of it or still want, signed; they never stand on both sides.
-        Spot changes hands out of an inventory that is anybody's."""
-        found: dict[str, Decimal] = {}
-        for pair in self.live():
-            for leg in () if pair.one_shot else pair.legs:
-                size = max(leg.size, leg.target) if pair.being_built else leg.size
-                if size:
-                    found[leg.instrument] = found.get(leg.instrument, ZERO) + size * leg.side.sign
-        return found
+        """Instrument -> what live pairs hold of it or still want, signed."""
+        return claimed(self.live())
 
     def failures(self, short: str, long: str) -> int:
         """Failed attempts in a row on these two instruments, whichever is short."""
@@ -168,6 +157,18 @@ class PairMachine:
         return tuple(work.out)
 
     # What happens to it.
+
+    def hold(self) -> None:
+        """From here on what is heard is counted, and nothing done about it until `release`."""
+        self._held = {}
+
+    def release(self, now: int, prices: Prices) -> Actions:
+        """All of it is counted: each pair that heard something does what is next."""
+        held, self._held = self._held or {}, None
+        work = self._work(now, prices)
+        for name in held:
+            self._advance(work, self.state.pairs[name])
+        return tuple(work.out)
 
     def on_order(self, entry: OrderEntry, now: int, prices: Prices) -> Actions:
         """Count what is new of an order, then do what is next."""
@@ -342,5 +343,8 @@ class PairMachine:
         )
 
     def _advance(self, work: Work, pair: Pair) -> Actions:
-        advance(work, pair)
+        if self._held is None:
+            advance(work, pair)
+        else:
+            self._held[pair.id] = None
         return tuple(work.out)
