@@ -14,7 +14,7 @@ import pytest
 from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.book import FtxBook
-from services.venues.ftx.rest import decode_result
+from services.venues.ftx.replies import decode_result
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import wire_positive
 

@@ -14,6 +14,7 @@ from services.domain.instrument import Instrument, MarginTier
 from services.domain.venue_events import InstrumentsListed, MarginCalled
 from services.venues.ftx import parse, relisting
 from services.venues.relisting import Missing, relisted
+from services.venues.wire.errors import WireError
 from services.workers.simserver import account as served_account
 from services.workers.simserver import shown
 from tests.ftx.test_ears import Heard, book_data
@@ -89,6 +90,65 @@ async def test_a_market_that_closes_is_heard_of_at_the_next_marks_and_its_silenc
         await venue.relist()
         assert told(box)[-1][:2] == (PERP, None)
         await box.until(lambda _: quoted(PERP), "its quote")
+
+
+async def test_a_row_that_cannot_be_read_is_left_out_by_name_and_keeps_nobody_from_starting(
+    said: dict[str, dict[str, object]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A profile that names no markets once did not start for one odd row of hundreds."""
+    odd = (PERP, "ETH-PERP", "BTC/USD")
+    said[PERP], said["ETH-PERP"] = {"priceIncrement": "NaN"}, {"imfFactor": []}
+    said["BTC/USD"] = {"sizeIncrement": "-1"}
+    async with serving() as (_, server):
+        async with connected(server) as (venue, box):
+            names = {spec.symbol for spec in venue.instruments()}
+            assert OTHER in names
+            assert not names.intersection(odd)
+            texts = [text for text in caplog.messages if "left out" in text]
+            assert [sum(name in text for text in texts) for name in odd] == [1, 1, 1]
+
+            def marked(_: object) -> bool:
+                frames = [each for each in box.of(MarketFrame) if isinstance(each, MarketFrame)]
+                return any(row.instrument == f"{OTHER}.alpha" for each in frames for row in each.marks)
+
+            await box.until(marked, "a mark of the other market")
+        with pytest.raises(WireError, match=rf"lists no open market {PERP} \(.+\)$"):
+            async with connected(server, symbols=(OTHER, PERP)):
+                raise AssertionError("it started")
+
+
+async def test_a_row_that_cannot_be_read_later_keeps_out_what_is_new_and_closes_nothing(
+    said: dict[str, dict[str, object]],
+) -> None:
+    async with serving() as (_, server), connected(server, symbols=(PERP, OTHER)) as (venue, _):
+        plain = venue.instruments()
+        for odd in ({"priceIncrement": None}, {"priceIncrement": None, "name": 7}):
+            said[PERP] = odd
+            for _ in range(3):
+                await venue.relist()
+                by_name = {spec.symbol: spec for spec in venue.instruments()}
+                assert by_name[OTHER] in plain
+                assert (by_name[PERP].taker_fee, by_name[PERP].delisting_ts) == (None, None)
+            said.clear()
+            await venue.relist()
+            assert venue.instruments() == plain
+
+
+async def test_an_account_or_a_whole_list_that_cannot_be_read_refuses_the_start(
+    said: dict[str, dict[str, object]],
+) -> None:
+    async with serving() as (_, server):
+        async with connected(server) as (venue, _):
+            names = [spec.symbol for spec in venue.instruments()]
+        said["account"] = {"takerFee": "NaN"}
+        with pytest.raises(ValueError, match="takerFee"):
+            async with connected(server):
+                raise AssertionError("it started")
+        said.clear()
+        said.update({name: {"priceIncrement": None} for name in names})
+        with pytest.raises(WireError, match="cannot be read"):
+            async with connected(server):
+                raise AssertionError("it started")
 
 
 async def test_fees_leverage_and_brackets_are_taken_over_and_unknown_ones_keep_out_what_is_new(

@@ -10,7 +10,7 @@ from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.orders import OrderBook
-from services.venues.ftx.rest import decode_result
+from services.venues.ftx.replies import decode_result
 from services.venues.sim.facts import perp
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber

@@ -91,10 +91,13 @@ class Feed:
         anew.set()
 
     async def fill_back(self, venue_now: int) -> None:
-        """Settled rates of the last thirty days, told with the first frame."""
-        for name, spec in self._perps().items():
-            rows = await self._api.funding_rates(name, venue_now / NS - BACK_FILL_S, venue_now / NS)
-            self._take_settled(name, spec, rows)
+        """Settled rates of the last thirty days, told with the first frame. What is not answered is asked for
+        again with the rates."""
+        tries = Tries(READING)
+        for name, spec in tries.of(self._perps().items()):
+            with tries:
+                rows = await self._api.funding_rates(name, venue_now / NS - BACK_FILL_S, venue_now / NS)
+                self._take_settled(name, spec, rows)
 
     async def run(self) -> None:
         """Until `stop`. What cannot be asked is asked again; its age tells the desk."""
@@ -218,7 +221,8 @@ class Feed:
             self._rates.append(row)
         told = self._settled.get(name, 0)
         if now - told >= int(interval * parse.HOUR_NS):
-            rows = await self._api.funding_rates(name, told / NS + 1, now / NS + 60)
+            since = max(told / NS + 1, now / NS - BACK_FILL_S)
+            rows = await self._api.funding_rates(name, since, now / NS + 60)
             self._take_settled(name, spec, rows)
 
     def _take_settled(self, name: str, spec: Instrument, rows: list[wire.FundingRate]) -> None:

@@ -6,22 +6,71 @@ name any more, or that is not enabled, is `off`: no word of it comes, and none i
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Container, Iterable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
 from services.domain.instrument import Instrument, MarginTier
 from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
+from services.venues.ftx.replies import NAMELESS, Rows
 from services.venues.relisting import Missing, Present
+from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber
+
+log = logging.getLogger("stableconsole.ftx")
 
 BAND = Decimal("0.05")
 """Margin by size moves with the mark: what gets better by less than this share is left as it was. What gets
 worse is never left."""
+NONE: Mapping[str, str] = MappingProxyType({})
 NAMED = 8
 """So many new markets are named in one line."""
+
+
+def usable(
+    venue: str,
+    asked: tuple[str, ...],
+    markets: Rows[wire.Market],
+    futures: Rows[wire.Future],
+    account: wire.Account | None,
+    now: int,
+    say: Callable[[str], None],
+) -> dict[str, Instrument]:
+    """The first look: what can be traded here, of `asked` if that names any. The rest is left out by name.
+
+    Raises WireError: one of `asked` is not among them, or none is left.
+    """
+    by_name = {future.name: future for future in futures}
+    unread = {**markets.unread, **futures.unread}
+    found: dict[str, Instrument] = {}
+    left_out = dict(unread)
+    for name, why in unread.items():
+        if not asked or name in asked:
+            say(f"left out: {name or 'one'}: {why}")
+    for market in markets:
+        if (asked and market.name not in asked) or market.name in unread:
+            continue
+        try:
+            found[market.name] = parse.instrument_of(venue, market, by_name.get(market.name), account, now)
+        except parse.ParseError as error:
+            # As every future with a date: nothing is wrong with it.
+            left_out[market.name] = str(error)
+            log.info("%s: left out: %s", venue, error)
+        except BadNumber as error:
+            left_out[market.name] = str(error)
+            say(f"left out: {error}")
+    missing = [
+        name + (f" ({left_out[name]})" if name in left_out else "") for name in asked if name not in found
+    ]
+    if missing:
+        raise WireError(ErrorKind.REJECTED, f"{venue} lists no open market {', '.join(missing)}")
+    if not found:
+        raise WireError(ErrorKind.REJECTED, f"{venue} lists no market that can be used")
+    return found
 
 
 def look(
@@ -32,8 +81,10 @@ def look(
     account: wire.Account | None,
     now: int,
     say: Callable[[str], None],
+    unread: Mapping[str, str] = NONE,
 ) -> dict[str, Instrument | Missing]:
-    """Our markets as the list has them. `account`: whose fees and leverage hold. Pure but for `say`."""
+    """Our markets as the list has them. `account`: whose fees and leverage hold; `unread`: see `Rows`. Pure
+    but for `say`."""
     account = _sound(account, say)
     by_name = {future.name: future for future in futures}
     rows = {row.name: row for row in markets}
@@ -41,7 +92,11 @@ def look(
     for name, before in known.items():
         row, future = rows.get(name), by_name.get(name)
         if row is None or (before.is_perp and future is None):
-            listed[name] = Missing.ABSENT
+            # Where a row could not be read, what is lacking may be that one.
+            why = unread.get(name, unread.get(NAMELESS))
+            if why is not None:
+                say(f"no new risk: {name}: {why}")
+            listed[name] = Missing.ABSENT if why is None else Missing.UNCLEAR
             continue
         if not row.enabled or row.restricted or (before.is_perp and not _alive(future)):
             listed[name] = Missing.CLOSED

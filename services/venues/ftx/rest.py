@@ -13,6 +13,7 @@ import msgspec
 from services.venues.ftx import errors
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.parse import iso_ns
+from services.venues.ftx.replies import Rows, decode_result, listing
 from services.venues.ftx.sign import prepared, signed_headers
 from services.venues.wire.budget import Lane, Window
 from services.venues.wire.errors import UNREADABLE, ErrorKind, WireError
@@ -20,6 +21,7 @@ from services.venues.wire.rest import Begun, Prepared, Reply, Request, Rest
 from services.venues.wire.secret import Secret
 
 T = TypeVar("T")
+L = TypeVar("L")
 R = TypeVar("R", wire.Fill, wire.FundingPayment, wire.FundingRate, wire.Transfer)
 
 REQUESTS, ORDERS = "requests-1s", "orders-200ms"
@@ -39,7 +41,6 @@ SHORTEST_PAGE = 20
 a shorter one is surely the last (ftx.md 1)."""
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _HEAD = msgspec.json.Decoder(wire.Head)
-_ENVELOPES: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
 class FtxDialect:
@@ -110,18 +111,6 @@ def _listed(kind: type[R]) -> type[list[R]]:
     return list[kind]  # type: ignore[valid-type]
 
 
-def _enveloped(kind: Any) -> Any:
-    """The envelope around a kind that is known at run time only."""
-    return wire.Envelope[kind]
-
-
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    found = _ENVELOPES.get(kind)
-    if found is None:
-        found = _ENVELOPES[kind] = msgspec.json.Decoder(kind)
-    return found
-
-
 class FtxRest:
     """The calls of the dialect. All raise WireError."""
 
@@ -131,7 +120,16 @@ class FtxRest:
     async def _get(
         self, kind: type[T], path: str, query: Mapping[str, str] | None = None, *, signed: bool = False
     ) -> T:
-        body = await self.rest.call(
+        return decode_result(kind, await self._body(path, query, signed=signed), path)
+
+    async def _list(self, kind: type[L], path: str) -> Rows[L]:
+        """See `listing`."""
+        return listing(kind, await self._body(path), path)
+
+    async def _body(
+        self, path: str, query: Mapping[str, str] | None = None, *, signed: bool = False
+    ) -> bytes:
+        return await self.rest.call(
             Request(
                 method="GET",
                 path=path,
@@ -141,7 +139,6 @@ class FtxRest:
                 weights=_PLAIN,
             )
         )
-        return decode_result(kind, body, path)
 
     async def _send(
         self,
@@ -160,11 +157,11 @@ class FtxRest:
         text: str = await self._get(str, "/time")
         return iso_ns(text)
 
-    async def markets(self) -> list[wire.Market]:
-        return await self._get(list[wire.Market], "/markets")
+    async def markets(self) -> Rows[wire.Market]:
+        return await self._list(wire.Market, "/markets")
 
-    async def futures(self) -> list[wire.Future]:
-        return await self._get(list[wire.Future], "/futures")
+    async def futures(self) -> Rows[wire.Future]:
+        return await self._list(wire.Future, "/futures")
 
     async def stats(self, future: str) -> wire.FutureStats:
         return await self._get(wire.FutureStats, f"/futures/{future}/stats")
@@ -175,8 +172,8 @@ class FtxRest:
         until = f"{until_s:.0f}"
         return await self._walk(wire.FundingRate, "/funding_rates", query, until, signed=False)
 
-    async def coins(self) -> list[wire.Coin]:
-        return await self._get(list[wire.Coin], "/wallet/coins")
+    async def coins(self) -> Rows[wire.Coin]:
+        return await self._list(wire.Coin, "/wallet/coins")
 
     # The account.
 
@@ -306,14 +303,3 @@ def _sending(
         weights=weights,
         order=str(body.get("clientId", "")) if body is not None else "",
     )
-
-
-def decode_result(kind: type[T], body: bytes, what: str) -> T:
-    """The envelope's result. Raises WireError(UNKNOWN): something was done, and we cannot read what."""
-    try:
-        result: T | None = _decoder(_enveloped(kind)).decode(body).result
-    except (*UNREADABLE, ValueError) as error:
-        raise WireError(ErrorKind.UNKNOWN, f"{what}: the reply cannot be read ({error})") from None
-    if result is None:
-        raise WireError(ErrorKind.UNKNOWN, f"{what}: a reply without a result")
-    return result

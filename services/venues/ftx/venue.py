@@ -21,7 +21,7 @@ from services.venues.ftx import schemas as wire
 from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.feed import Feed
 from services.venues.ftx.hosts import FtxSettings, check_hosts
-from services.venues.ftx.relisting import look, newly, off_of, others
+from services.venues.ftx.relisting import look, newly, off_of, others, usable
 from services.venues.ftx.rest import FtxRest
 from services.venues.ftx.trading import Trading
 from services.venues.live import (
@@ -109,27 +109,20 @@ class FtxVenue:
     # --- life --------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Instruments, then the stream. Raises WireError, ParseError."""
+        """Instruments, then the stream. Raises WireError, ParseError, BadNumber. A row that cannot be used is
+        left out by name; one that the profile names refuses the start."""
         await self.resync()
         markets, futures, coins = await asyncio.gather(
             self._api.markets(), self._api.futures(), self._api.coins()
         )
         account = self._account = await self._api.account() if self._secret is not None else None
         self._coins.update((coin.id, coin) for coin in coins)
-        by_name = {future.name: future for future in futures}
-        now = self.venue_now()
-        for market in markets:
-            if self._settings.symbols and market.name not in self._settings.symbols:
-                continue
-            try:
-                found = parse.instrument_of(self.name, market, by_name.get(market.name), account, now)
-            except parse.ParseError as error:
-                log.info("%s: left out: %s", self.name, error)
-            else:
-                self._by_market[market.name] = found
-        missing = [name for name in self._settings.symbols if name not in self._by_market]
-        if missing:
-            raise WireError(ErrorKind.REJECTED, f"{self.name} lists no open market {', '.join(missing)}")
+        if account is not None:
+            # What is wrong with the account is wrong with no row.
+            parse.fees_of(account)
+            parse.leverage_of(account)
+        now, asked = self.venue_now(), self._settings.symbols
+        self._by_market.update(usable(self.name, asked, markets, futures, account, now, self._trouble))
         self._beside = others(self._by_market, markets, futures)
         self._ears = FtxEars(
             self._by_market,
@@ -181,7 +174,8 @@ class FtxVenue:
         if not markets:
             raise WireError(ErrorKind.UNAVAILABLE, "a list of markets with nothing on it")
         now = self.venue_now()
-        found = look(self.name, self._by_market, markets, futures, self._account, now, self._trouble)
+        unread = {**markets.unread, **futures.unread}
+        found = look(self.name, self._by_market, markets, futures, self._account, now, self._trouble, unread)
         changed, off = relisted(self._by_market, found, now, self._absent), off_of(found, self._absent)
         lacked, self._absent = self._absent, absent_of(found)
         if self._absent - lacked:
