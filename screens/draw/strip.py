@@ -48,7 +48,9 @@ def _cell(answer: Answer, width: int, rows: int, flash: bool) -> list[Line]:
     )
     texts: list[Spans] = [(Span(f.cut(question, room), "on_alarm" if filled else "muted"),)]
     word = answer.word if len(answer.word) + 2 <= room else answer.short_word or answer.word
-    texts.append((Span(f"{answer.glyph} {word}"[:room], answer.ink),))
+    if len(word) + 2 > room:
+        word = _tiny(word, room - 2)
+    texts.append((Span(f"{answer.glyph} {word}", answer.ink),))
     if rows >= 4:
         texts += _evidence(answer, room)
     else:

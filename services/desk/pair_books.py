@@ -64,6 +64,15 @@ def close_books(core: DeskCore, pair: Pair) -> None:
         usd = core.picture.quote_usd(sold.id), core.picture.quote_usd(bought.id)
         core.episodes.exchange(pair.id, (sold, usd[0]), (bought, usd[1]))
     keep_episodes(core, core.episodes.close_pair(pair.id, closed_ts, reason, entered(core, pair)))
+    _say_closed(core, pair, reason)
+
+
+def _say_closed(core: DeskCore, pair: Pair, reason: str) -> None:
+    """A strategy's last word is not that it opens a pair which somebody else has closed since."""
+    admitted = core.state.admitted.get(pair.id)
+    slot = None if admitted is None else core.state.strategies.get(admitted.strategy)
+    if slot is not None and slot.last_reason.startswith(f"open {pair.id}:"):
+        slot.last_reason = f"{pair.id} closed: {reason}"
 
 
 def entered(core: DeskCore, pair: Pair) -> Decimal:

@@ -176,6 +176,13 @@ def test_no_answer_is_cut_in_the_smallest_cell(state: str) -> None:
         assert min(len(answer.word), len(answer.short_word or answer.word)) <= 11
 
 
+def test_a_far_liquidation_is_no_word_cut_in_two() -> None:
+    """80 columns once said `1,052 % awa`."""
+    strip = structs.replace(quiet_strip(), liquidation_distance=Decimal("10.52"))
+    cells = strip_drawing.draw(answers(strip, "connected", "", 0.0, context()), 80, 3)
+    assert cells[1].plain[32:48] == "▌ ● 1,052 %     "
+
+
 @settings(max_examples=40)
 @given(st.integers(40, 260))
 def test_columns_go_in_the_written_order(width: int) -> None:

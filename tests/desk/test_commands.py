@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from services.desk.views.strategies import strategy_views
 from services.domain.enums import PairState, Side, TradingState
 from services.domain.events import AccountReport, VenueLink
 from tests.desk.world import MS, DeskWorld, S, late, quick, swallow
@@ -86,6 +87,8 @@ def _flat(world: DeskWorld, identity: str) -> None:
 def test_flatten_ends_flat_with_a_fresh_read_as_proof(hedged: DeskWorld) -> None:
     asked = hedged.now
     sent = len(hedged.sent)
+    (said,) = strategy_views(hedged.desk.core)
+    assert said.reason.startswith("open P-01: ")
     identity = hedged.command("flatten")
     assert identity not in hedged.done, "answered before it was proven"
     hedged.until(lambda w: identity in w.done, 60)
@@ -94,6 +97,8 @@ def test_flatten_ends_flat_with_a_fresh_read_as_proof(hedged: DeskWorld) -> None
     assert len(hedged.sent) - sent >= 2
     assert not any(each.increasing for each in hedged.sent[sent:])
     assert hedged.pair_states() == []
+    (said,) = strategy_views(hedged.desk.core)
+    assert said.reason == "P-01 closed: flatten everything, by test"
     hedged.run(30)
     hedged.books_agree()
 
