@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import xml.etree.ElementTree as ET
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from services.protocol.commands import SPECS
-from tests.screens.export import SHOTS
+from tests.screens.export import SHOTS, svg
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -109,6 +110,13 @@ def test_pictures_are_those_of_the_exporter_shown_and_small() -> None:
         root = ET.fromstring(text_of(path))
         assert root.tag.endswith("svg")
         assert len(list(root.iter())) > 100, f"{path.name} is nearly empty"
+
+
+@pytest.mark.parametrize("name", ["flatten-dark-120x40", "halted-dark-120x40", "depeg-dark-200x60"])
+def test_the_pictures_show_the_console_as_it_draws_today(name: str) -> None:
+    """Of each kept moment one: what is drawn otherwise since is drawn again by `make screens`."""
+    drawn = asyncio.run(svg(SHOTS[name]))
+    assert drawn == text_of(ROOT / "docs" / "screens" / f"{name}.svg"), "make screens, and look at them"
 
 
 def test_a_picture_comes_at_once_and_before_the_commands() -> None:

@@ -16,7 +16,7 @@ from console.app import make_app
 from screens.ui import Terminal, UiSettings
 from tests.console.fixtures import STATES
 from tests.console.stub import StubLink
-from tests.screens.scenes import moments
+from tests.screens.scenes import moment, play
 from tests.screens.svg import draw
 
 
@@ -74,7 +74,7 @@ FIXTURES = {
 
 async def svg(shot: Shot) -> str:
     run, _, name = shot.moment.partition("/")
-    strip, desk = moments(run)[name] if name else STATES[run]
+    strip, desk = moment(run, name) if name else STATES[run]
     link = StubLink(strip, desk, state="connected" if strip is not None else "starting")
     ticks = iter(range(1_000_000))
     app = make_app(
@@ -101,7 +101,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
     every = SHOTS | FIXTURES
-    for name in given.names or SHOTS:
+    names = given.names or list(SHOTS)
+    runs = (every[name].moment.partition("/") for name in names)
+    for run in dict.fromkeys(run for run, _, played in runs if played):
+        play(run)
+    for name in names:
         drawn = asyncio.run(svg(every[name]))
         (given.folder / f"{name}.svg").write_text(drawn, encoding="utf-8")
         if given.png:

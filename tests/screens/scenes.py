@@ -1,14 +1,16 @@
 """Moments of real runs, for pictures: a desk on the simulated exchange, played to a known virtual time.
 
-The same world gives the same moment every time; nothing is written to disk.
+The same world gives the same moment every time. What was played for the README's pictures is kept beside this
+file, so that they can be drawn again in no time.
 """
 
 from __future__ import annotations
 
 import decimal
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
+
+import msgspec
 
 from services.desk.views import Meta, desk_view, strip
 from services.domain.events import Command
@@ -71,7 +73,16 @@ def _depeg() -> Iterator[tuple[str, Moment]]:
     yield "depeg", Run("usdc-depeg-2023").at(16.5 * 60 + 0.007)
 
 
-@cache
-def moments(run: str) -> dict[str, Moment]:
-    """The named moments of one run; played once."""
-    return dict({"harvest": _harvest, "depeg": _depeg}[run]())
+KEPT = Path(__file__).parent / "moments"
+
+
+def play(run: str) -> None:
+    """Plays a run and keeps its moments."""
+    KEPT.mkdir(exist_ok=True)
+    for name, moment in {"harvest": _harvest, "depeg": _depeg}[run]():
+        (KEPT / f"{run}-{name}.json").write_bytes(msgspec.json.encode(moment) + b"\n")
+
+
+def moment(run: str, name: str) -> Moment:
+    """As it was last played."""
+    return msgspec.json.decode((KEPT / f"{run}-{name}.json").read_bytes(), type=Moment)
