@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 from themes import glyphs
@@ -194,6 +194,15 @@ def clock(ts: int) -> str:
 def minute(ts: int) -> str:
     """`14:02`, UTC."""
     return clock(ts)[:5]
+
+
+def when(ts: int, now: int, today: Callable[[int], str] = clock) -> str:
+    """An instant beside the clock of the top row: `14:02:37` of its day, `10 Mar 14:02` of another one."""
+    return today(ts) if same_day(ts, now) else f"{date(ts)} {minute(ts)}"
+
+
+def same_day(ts: int, now: int) -> bool:
+    return ts // _DAY == now // _DAY
 
 
 def date(ts: int) -> str:

@@ -85,7 +85,7 @@ def _table(view: DeskView, width: int) -> list[Line]:
     lines = [] if layout.wrapped else [header(layout)]
     for line, one in zip(view.differences, cells, strict=True):
         lines += row(layout, one)
-        since = f"{f.clock(line.since)} " if line.since else ""
+        since = f"{f.when(line.since, view.ts)} " if line.since else ""
         note, ink = (f"{since}adopted by itself: small", "muted")
         if line.waits:
             note, ink = (f"since {since}{g.DOT} accepting {line.accepting}", "text")

@@ -62,10 +62,12 @@ class ResumeDialog(AskedDialog[ResumeView]):
         lines = [Line([Span("state".ljust(LABEL), "muted"), Span(state.value if state else "", "*alarm")])]
         if view is not None:
             return [*lines, *_weighed(view, width), *self._after(view, width)]
-        for at, cause in enumerate(strip.causes if strip is not None else ()):
+        if strip is None:
+            return lines
+        for at, cause in enumerate(strip.causes):
             kind = "latched" if cause.latched else "clears itself"
             text = f"{f.clean(cause.name)}, {f.clean(cause.scope)}: {f.clean(cause.text)}"
-            text += f" ({kind}, since {f.clock(cause.since)})"
+            text += f" ({kind}, since {f.when(cause.since, strip.ts)})"
             lines += _under("because" if not at else "", "muted", text, width)
         return lines
 
@@ -89,7 +91,10 @@ def _weighed(view: ResumeView, width: int) -> list[Line]:
     for cause in view.causes:
         text = f"{f.clean(cause.name)}, {f.clean(cause.scope)}: {f.clean(cause.text)}"
         lines += _under(
-            cause.does, _INKS.get(cause.does, "muted"), f"{text} (since {f.clock(cause.since)})", width
+            cause.does,
+            _INKS.get(cause.does, "muted"),
+            f"{text} (since {f.when(cause.since, view.ts)})",
+            width,
         )
         if cause.does == "holds":
             lines += _under("", "muted", _way(cause), width, "*text")

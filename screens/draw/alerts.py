@@ -100,7 +100,7 @@ def _alert(a: AlertView, width: int, context: Context, two_lines: bool, spare: i
         else "muted"
     )
     star = "*" if a.state == "OPEN" else ""
-    state = _state(a)
+    state = _state(a, context.now)
     age = f.coarse(max(0, context.now - a.since))
     tail: list[Span] = []
     if a.count > 1 and width >= 44:
@@ -127,8 +127,9 @@ def _alert(a: AlertView, width: int, context: Context, two_lines: bool, spare: i
     return lines
 
 
-def _state(a: AlertView) -> str:
-    if a.state == "ACK" and a.acked_ts is not None:
+def _state(a: AlertView, now: int) -> str:
+    """Of an acknowledgement the minute, if it is of today: the drawer knows the day."""
+    if a.state == "ACK" and a.acked_ts is not None and f.same_day(a.acked_ts, now):
         return f"ACK {f.minute(a.acked_ts)}"
     return a.state
 
@@ -151,11 +152,11 @@ def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]
 
 
 def _since(a: AlertView, context: Context) -> str:
-    text = f"{f.clock(a.since)} UTC"
+    text = f"{f.when(a.since, context.now)} UTC"
     if a.count > 1:
         text += f" {g.DOT} {a.count} times"
     if a.acked_ts is not None:
-        text += f" {g.DOT} acknowledged {f.minute(a.acked_ts)}"
+        text += f" {g.DOT} acknowledged {f.when(a.acked_ts, context.now)}"
     return text
 
 

@@ -163,7 +163,7 @@ def _trade(s: StripView) -> Answer:
     soft = "on_alarm" if halted else "muted"
     text = f.clean(cause.text) if cause else ""
     name = f.clean(cause.name) if cause else ""
-    at = f" {g.DOT} {f.clock(cause.since)}" if cause else ""
+    at = f" {g.DOT} {f.when(cause.since, s.ts)}" if cause else ""
     bare = text.partition(" > ")[0]
     first = (
         (Span(text + at, ink),),

@@ -202,7 +202,7 @@ def channels(view: HealthView, width: int, context: Context) -> Content:
             ink = {"ok": "*pos", "failed": "*alarm"}.get(one.state, "muted")
             line = Line([Span(f.clean(one.name).ljust(18), "text"), Span(one.state, ink)])
             if one.last_ts is not None:
-                line.add(f"  last {f.minute(one.last_ts)}", "muted")
+                line.add(f"  last {f.when(one.last_ts, context.now, f.minute)}", "muted")
             content.rows.append(Row([line], key=one.name))
     return content
 

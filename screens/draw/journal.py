@@ -31,7 +31,7 @@ def rows(view: JournalView, width: int, context: Context) -> Content:
         text = context.no_match(f"row of the newest {len(view.rows)}") if view.rows else EMPTY
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
-    cells = [_cells(one) for one in shown]
+    cells = [_cells(one, context.now) for one in shown]
     layout = fit(_ROWS, cells, width, ("subject",))
     content.head = [] if layout.wrapped else [header(layout)]
     content.rows = [Row(row(layout, each), key=str(one.seq)) for one, each in zip(shown, cells, strict=True)]
@@ -43,9 +43,9 @@ def _summary(view: JournalView) -> tuple[Spans, ...]:
     return ((Span(words, "muted"),), (Span(view.kind, "accent"),))
 
 
-def _cells(one: JournalRowView) -> Cells:
+def _cells(one: JournalRowView, now: int) -> Cells:
     return {
-        "time": _one(f.clock(one.ts), "muted"),
+        "time": _one(f.when(one.ts, now), "muted"),
         "kind": _one(f.clean(one.kind).replace("_", " "), _GROUP_INK.get(one.group, "text")),
         "subject": _one(f.clean(_subject(one)), "*strong" if one.group == "commands" else "text"),
         "text": _one(_text(one), "warn" if one.group == "refused" else "text"),
@@ -58,7 +58,7 @@ def drawer(view: JournalView, key: str, width: int) -> list[Line]:
     if one is None:
         return []
     head: Spans = (
-        Span(f"{f.clock(one.ts)} ", "muted"),
+        Span(f"{f.date(one.ts)} {f.clock(one.ts)} ", "muted"),
         Span(f.clean(one.kind).replace("_", " "), _GROUP_INK.get(one.group, "text")),
         Span(f" {f.clean(one.subject)}", "*strong"),
     )
@@ -79,7 +79,7 @@ def chain(view: JournalView, name: str, width: int, context: Context) -> Content
         if not context.keeps(one.kind, one.subject, one.text):
             continue
         head: list[Span] = [
-            Span(f"{f.clock(one.ts)} ", "muted"),
+            Span(f"{f.when(one.ts, context.now)} ", "muted"),
             Span(f.clean(one.kind).replace("_", " "), _GROUP_INK.get(one.group, "text")),
         ]
         if one.subject != name:
@@ -133,8 +133,8 @@ _ASKED = re.compile(r"[0-9a-z]{20}|P-\d+")
 
 
 def _text(one: JournalRowView) -> str:
-    """An instant in it as a time of day."""
-    return _INSTANT.sub(lambda found: f"{f.clock(int(found[0]))} UTC", f.clean(one.text))
+    """An instant in it as a time of day, or of another day than the row's own."""
+    return _INSTANT.sub(lambda found: f"{f.when(int(found[0]), one.ts)} UTC", f.clean(one.text))
 
 
 _INSTANT = re.compile(r"(?<![\w.])1\d{18}(?![\w.])")

@@ -105,7 +105,7 @@ def fills(view: OrdersView, width: int, context: Context) -> Content:
         shown.sort(key=lambda r: r.instrument)
     elif context.sort == "size":
         shown.sort(key=lambda r: -r.size * r.price)
-    cells = [_fill(r) for r in shown]
+    cells = [_fill(r, context.now) for r in shown]
     layout = fit(visible(_FILL, context.hidden), cells, width, _DROP_FILL)
     if not layout.wrapped:
         content.head = [header(layout)]
@@ -156,7 +156,7 @@ def _order(r: OrderRow, context: Context) -> dict[str, Sequence[Spans]]:
         word = f"IN DOUBT {f.coarse(r.doubt_ns)}"
     level = r.trigger if r.trigger is not None else r.price
     return {
-        "at": ((Span(f.clock(r.ts), "muted"),),),
+        "at": ((Span(f.when(r.ts, context.now), "muted"),),),
         "symbol": ((Span(f.clean(symbol), f"*{ink}" if r.live else ink),),),
         "venue": ((Span(f.clean(venue), "text"),),),
         "side": ((Span(r.side, "text"),),),
@@ -192,13 +192,13 @@ def _price(value: Decimal | None, increment: Decimal) -> Span:
     return Span(g.NONE, "muted") if value is None else Span(f.on_grid(value, increment), "text")
 
 
-def _fill(r: FillRow) -> dict[str, Sequence[Spans]]:
+def _fill(r: FillRow, now: int) -> dict[str, Sequence[Spans]]:
     symbol, _, venue = r.instrument.rpartition(".")
     pnl = Span(f.number(r.pnl, 2), "muted")
     if f.rounded(r.pnl, 2):
         pnl = Span(f.signed(r.pnl), "pos" if r.pnl > 0 else "neg")
     return {
-        "at": ((Span(f.clock(r.ts), "muted"),),),
+        "at": ((Span(f.when(r.ts, now), "muted"),),),
         "symbol": ((Span(f.clean(symbol), "strong"),),),
         "venue": ((Span(f.clean(venue), "text"),),),
         "side": ((Span(r.side, "text"),),),
@@ -245,6 +245,8 @@ def drawer(view: OrdersView, pane: str, key: str, width: int) -> list[Line]:
     if r.doubt:
         facts.append((Span("asked ", "muted"), Span(f"{r.probes} times", "*alarm")))
     facts += [
+        (Span("pair ", "muted"), *cells["pair"][0]),
+        (Span("since ", "muted"), *cells["at"][0]),
         (Span("id ", "muted"), Span(f.clean(r.id), "text")),
         (Span("at the venue ", "muted"), Span(f.clean(r.venue_order_id) or f.UNKNOWN, "text")),
     ]
@@ -263,7 +265,7 @@ def _fill_detail(view: OrdersView, key: str, width: int) -> list[Line]:
     r = next((r for r in view.fills if r.key == key), None)
     if r is None:
         return []
-    cells = _fill(r)
+    cells = _fill(r, view.ts)
     return flow(
         [(Span(f.clean(r.instrument), "*strong"), Span(f"  {r.side} ", "muted"), *cells["size"][0])], width
     ) + flow(
@@ -275,6 +277,8 @@ def _fill_detail(view: OrdersView, key: str, width: int) -> list[Line]:
                 Span(f" {f.clean(r.fee_coin)}", "muted"),
             ),
             (Span("realised ", "muted"), *cells["pnl"][0], Span(f" {f.clean(r.settle)}", "muted")),
+            (Span("at ", "muted"), *cells["at"][0]),
+            (Span("strategy ", "muted"), *cells["strategy"][0]),
             (Span("order ", "muted"), Span(f.clean(r.order) or g.NONE, "text")),
             (Span("trade ", "muted"), Span(f.clean(r.key.partition("|")[2]), "text")),
         ],

@@ -134,8 +134,10 @@ def settlements(pair: PairView, most: int) -> list[Spans]:
     if not pair.settled:
         return []
     items: list[Spans] = [(Span("settled, of expected:", "muted"),)]
+    before = pair.settled[0].ts
     for each in pair.settled[:most]:
         realised = (Span(f.UNKNOWN, "warn"),) if each.realised is None else (signed(each.realised)[0],)
         due = f.UNKNOWN if each.expected is None else f.signed(each.expected)
-        items.append((Span(f"{f.minute(each.ts)} ", "muted"), *realised, Span(f" of {due}", "muted")))
+        at, before = f.when(each.ts, before, f.minute), each.ts
+        items.append((Span(f"{at} ", "muted"), *realised, Span(f" of {due}", "muted")))
     return items

@@ -76,12 +76,12 @@ def old(content: Content, view: ShownView) -> Content:
 
 
 def waterfall(view: PerformanceView, width: int, context: Context) -> Content:
-    del context
     content = Content(title="Where equity went", summary=((Span("USD", "muted"),),))
     fall = view.waterfall
     if fall is not None:
         # The newest sample may be minutes behind the equity of the top row.
-        content.summary = ((Span(f"to {f.minute(fall.until)} {g.DOT} USD", "muted"),), *content.summary)
+        until = f.when(fall.until, context.now, f.minute)
+        content.summary = ((Span(f"to {until} {g.DOT} USD", "muted"),), *content.summary)
     if fall is None:
         text = " ".join(view.notes) if not view.curve else "This store keeps no waterfall for the period."
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
