@@ -134,12 +134,13 @@ def build_venues(
     bans: Path | None = None,
     paper: Path | None = None,
 ) -> dict[str, LiveVenue]:
-    """`bans`: the file of those that outlast a restart. `paper`: where the accounts of paper mode lie; their
-    orders are matched here, so no key is used. Nothing connects yet. Raises ProductError with one line.
+    """`bans`: the file of those that outlast a restart; None = none does. `paper`: where the accounts of
+    paper mode lie; their orders are matched here, so no key is used. Nothing connects yet. Raises
+    ProductError with one line.
     """
     found: dict[str, LiveVenue] = {}
     try:
-        kept = None if bans is None else Bans(bans)
+        kept = Bans(bans)
     except ValueError as error:
         raise ProductError(str(error), Exit.USAGE, "venue") from None
     for name, wire in wires.items():

@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from services.protocol.errors import ProductError
+from services.runtime.clock import boot_ns
 from services.runtime.redact import Redactor
 from services.settings.venues import VenueWire
 from services.venues.binance.hosts import USDM
 from services.venues.binance.venue import BinanceVenue
+from services.venues.ftx.venue import FtxVenue
+from services.venues.wire.budget import Budget
 from services.workers.wires import build_venues, world_of
 from tests.binance.server import Heard
 
@@ -41,3 +45,35 @@ def test_an_unreadable_list_of_bans_and_a_broken_key_stop_the_start(tmp_path: Pa
     broken = {"STABLECONSOLE_SECRET_BINANCE": "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----"}
     with pytest.raises(ProductError, match="cannot be read as one"):
         build_venues("p", {"binance": WIRE}, broken, Heard(), Redactor(), None)
+
+
+async def test_accounts_on_one_host_share_what_it_counts_by_address() -> None:
+    ftx = VenueWire(
+        kind="ftx", rest="http://127.0.0.1:9", stream="ws://127.0.0.1:9/ws/", key="k", subaccount="one"
+    )
+    wires = {
+        "a": WIRE, "b": replace(WIRE, key="another"),
+        "c": ftx, "d": replace(ftx, subaccount="two"), "e": replace(ftx, key="another"),
+    }  # fmt: skip
+    secrets = {f"STABLECONSOLE_SECRET_{name.upper()}": "a-secret-of-length" for name in wires}
+    venues = build_venues("p", wires, secrets, Heard(), Redactor())
+    for name, spent in (
+        ("a", {"weight-1m": 7, "orders-1m": 3}),
+        ("c", {"requests-1m": 5, "orders-200ms": 2}),
+    ):
+        budget_of(venues[name]).take(boot_ns(), spent)
+    used = {name: budget_of(venue).used(boot_ns()) for name, venue in venues.items()}
+    assert [used["b"][name][0] for name in ("weight-1m", "orders-1m")] == [7, 0]
+    assert [used[name]["requests-1m"][0] for name in "de"] == [5, 5]
+    assert [used[name]["orders-200ms"][0] for name in "de"] == [2, 0], (
+        "orders: of the account, sub-accounts too"
+    )
+    for venue in venues.values():
+        await venue.close()
+
+
+def budget_of(venue: object) -> Budget:
+    if isinstance(venue, BinanceVenue):
+        return venue._api.rest.budget
+    assert isinstance(venue, FtxVenue)
+    return venue._api.rest.budget

@@ -87,3 +87,34 @@ def test_a_ban_holds_for_all_that_is_sent_there_and_is_kept_beside_another_proce
     late = Budget([WINDOW])
     Bans(path).heed(HOST, late, NOW)
     assert (late.wait(boot_ns(), Lane.SAFE, {}) or 0) > 90 * SECOND
+
+
+def test_what_is_counted_by_address_is_one_for_all_accounts_there_and_orders_are_each_account_s() -> None:
+    """Two accounts on one host spent twice what their address may, and were banned together."""
+    weight = Window(name="weight", span_s=60, limit=10, by_address=True)
+    orders = Window(name="orders", span_s=60, limit=4)
+    bans = Bans(None)
+    budgets = {
+        name: Budget([weight, orders], reserved=0.3)
+        for name in ("mine", "other", "mine again", "nobody", "nobody else", "elsewhere")
+    }
+    for name, host, account in (
+        ("mine", HOST, "k1"), ("other", HOST, "k2"), ("mine again", HOST, "k1"),
+        ("nobody", HOST, ""), ("nobody else", HOST, ""), ("elsewhere", OTHER, "k1"),
+    ):  # fmt: skip
+        bans.heed(host, budgets[name], NOW, account)
+    now = boot_ns()
+    budgets["mine"].take(now, {"weight": 5, "orders": 4})
+    budgets["nobody"].take(now, {"weight": 2, "orders": 1})
+    used = {name: [spent for spent, _ in budget.used(now).values()] for name, budget in budgets.items()}
+    assert used == {
+        "mine": [7, 4], "other": [7, 0], "mine again": [7, 4], "nobody": [7, 1], "nobody else": [7, 0],
+        "elsewhere": [0, 0],
+    }  # fmt: skip
+    assert budgets["other"].wait(now, Lane.DATA, {"weight": 1}) != 0, (
+        "the reserved share is kept of the whole"
+    )
+    assert budgets["other"].wait(now, Lane.SAFE, {"weight": 3}) == 0
+    budgets["other"].observe(now, "weight", 9)
+    budgets["nobody"].resize("weight", 20)
+    assert budgets["mine"].used(now)["weight"] == (9, 20), "what the venue tells one is true for all"

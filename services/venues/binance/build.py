@@ -68,7 +68,7 @@ def build_binance(
                 bans.note(host, seconds, wall() // MS)
 
         if bans is not None:
-            bans.heed(host, spent, wall() // MS)
+            bans.heed(host, spent, wall() // MS, settings.key)
         pool = Pool(transport_maker(tls if tls is not None and host.startswith("https") else False))
         pools.append(pool)
         return Rest(

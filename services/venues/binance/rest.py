@@ -18,15 +18,15 @@ T = TypeVar("T")
 WEIGHT, ORDERS_10S, ORDERS_1M, FUNDING = "weight-1m", "orders-10s", "orders-1m", "funding-5m"
 ORDERS_1D = "orders-1d"
 WINDOWS = (
-    Window(name=WEIGHT, span_s=60, limit=2_400),
+    Window(name=WEIGHT, span_s=60, limit=2_400, by_address=True),
     Window(name=ORDERS_1M, span_s=60, limit=1_200),
     Window(name=ORDERS_10S, span_s=10, limit=300),
-    Window(name=FUNDING, span_s=300, limit=500),
+    Window(name=FUNDING, span_s=300, limit=500, by_address=True),
 )
 """Until `exchangeInfo` tells the real ones (binance.md 3)."""
 
 SPOT_WINDOWS = (
-    Window(name=WEIGHT, span_s=60, limit=6_000),
+    Window(name=WEIGHT, span_s=60, limit=6_000, by_address=True),
     Window(name=ORDERS_10S, span_s=10, limit=50),
     Window(name=ORDERS_1D, span_s=86_400, limit=160_000),
 )

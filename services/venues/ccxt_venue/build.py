@@ -74,7 +74,7 @@ def build_ccxt(
         budget=budget,
     )
     if bans is not None:
-        bans.heed(host, door.budget, wall() // MS)
+        bans.heed(host, door.budget, wall() // MS, settings.key)
     return CcxtVenue(
         name, settings, door, outbox, offset, keyed=bool(secret), pace=pace, follow=follow, wall=wall
     )

@@ -63,6 +63,23 @@ RAW = frozenset(
     }
 )
 """Single questions of one exchange, of which the library has no equal in unified words."""
+PUBLIC = frozenset(
+    {
+        "fetch_time",
+        "load_markets",
+        "fetch_order_book",
+        "fetch_funding_rate",
+        "fetch_funding_rates",
+        "fetch_funding_rate_history",
+        "fetch_mark_prices",
+        "fetch_tickers",
+        "fetch_ticker",
+        "fetch_market_leverage_tiers",
+        "publicGetMarketIndexTickers",
+    }
+)
+"""Asked without a key: counted by address. Elsewhere one bucket holds all, and two on one address
+would double the load."""
 ALLOWED = UNIFIED | WRITES | RAW
 
 PATIENCE_S = 3.0
@@ -88,9 +105,11 @@ ORDER: ContextVar[str] = ContextVar("ccxt order", default="")
 
 def _windows(exchange: str, limit: int) -> list[Window]:
     times = APART.get(exchange, 1)
-    whole = [Window(name=WINDOW, span_s=SPAN_S, limit=limit * times)]
-    apart = sorted(ALLOWED) if times > 1 else ()
-    return whole + [Window(name=name, span_s=SPAN_S, limit=limit) for name in apart]
+    if times == 1:
+        return [Window(name=WINDOW, span_s=SPAN_S, limit=limit, by_address=True)]
+    return [Window(name=WINDOW, span_s=SPAN_S, limit=limit * times)] + [
+        Window(name=name, span_s=SPAN_S, limit=limit, by_address=name in PUBLIC) for name in sorted(ALLOWED)
+    ]
 
 
 class Door:

@@ -65,7 +65,7 @@ def build_ftx(
     dialect = FtxDialect(settings.rest, settings.key, held, settings.subaccount, lambda: signs() // MS)
     spent = budget if budget is not None else Budget(WINDOWS)
     if bans is not None:
-        bans.heed(settings.rest, spent, plain() // MS)
+        bans.heed(settings.rest, spent, plain() // MS, settings.key)
 
     def paused(seconds: float) -> None:
         if bans is not None:

@@ -26,11 +26,13 @@ R = TypeVar("R", wire.Fill, wire.FundingPayment, wire.FundingRate, wire.Transfer
 
 REQUESTS, ORDERS = "requests-1s", "orders-200ms"
 WINDOWS = (
-    Window(name=REQUESTS, span_s=1, limit=30),
-    Window(name="requests-1m", span_s=60, limit=1_500),
+    Window(name=REQUESTS, span_s=1, limit=30, by_address=True),
+    Window(name="requests-1m", span_s=60, limit=1_500, by_address=True),
     Window(name=ORDERS, span_s=0.2, limit=4),
 )
-"""Documented or, where a picture held the numbers, the lowest that clients of the time used (ftx.md 1.3)."""
+"""Documented or, where a picture held the numbers, the lowest that clients of the time used (ftx.md 1.3).
+Nobody says whose requests are counted together, so all of one address are; orders are the account's, whatever
+its sub-account."""
 _PLAIN = {REQUESTS: 1, "requests-1m": 1}
 _ORDER = {**_PLAIN, ORDERS: 1}
 _ORDERS = "/api/orders"

@@ -1,5 +1,5 @@
 """How long venues want to be left alone, kept over restarts: a banned address that goes on asking is banned
-for longer (binance.md 3).
+for longer (binance.md 3). What else belongs to the address, the weight of its requests, is shared here, too.
 
 One small JSON file: `{"v": 1, "until_ms": {"https://host": 1790000000000}}`, wall time. A file that cannot be
 read stops the start: nobody knows then who has banned us.
@@ -54,16 +54,22 @@ def encode(until_ms: dict[str, int]) -> bytes:
 class Bans:
     """The file at `path`; written at each ban, with what another process has noted. Raises BansError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
+        """`path`: None = nothing outlasts a restart."""
         self._path = path
-        self._until_ms = decode(path.read_bytes(), path.name) if path.exists() else {}
-        self._heeding: dict[str, list[Budget]] = {}
+        self._until_ms = decode(path.read_bytes(), path.name) if path is not None and path.exists() else {}
+        self._heeding: dict[str, list[tuple[str, Budget]]] = {}
 
-    def heed(self, host: str, budget: Budget, now_ms: int) -> None:
+    def heed(self, host: str, budget: Budget, now_ms: int, account: str = "") -> None:
         """Nothing is sent there out of `budget` while the host is banned, whoever has earned it: two accounts
-        of one venue have one address."""
+        of one venue have one address. What they spend there is counted together as the venue counts it.
+        `account`: the key that asks; "" = nobody's."""
         budget.pause(boot_ns() + self.left_ms(host, now_ms) * (SECOND // 1_000))
-        self._heeding.setdefault(host, []).append(budget)
+        beside = self._heeding.setdefault(host, [])
+        # The same account last: of its windows there is one more that is shared.
+        for name, other in sorted(beside, key=lambda each: each[0] == account):
+            budget.join(other, account=bool(account) and name == account)
+        beside.append((account, budget))
 
     def left_ms(self, host: str, now_ms: int) -> int:
         """How long nothing may be sent there; 0 = free."""
@@ -79,20 +85,22 @@ class Bans:
         wait_ms = int(wait_s * 1000)
         if wait_ms < SHORTEST_MS or wait_ms <= self.left_ms(host, now_ms):
             return
-        for budget in self._heeding.get(host, ()):
+        for _, budget in self._heeding.get(host, ()):
             budget.pause(boot_ns() + int(wait_s * SECOND))
         known = self._until_ms
+        path = self._path
+        if path is None:
+            self._until_ms = {**known, host: now_ms + wait_ms}
+            return
         with contextlib.suppress(OSError, BansError):
-            beside = decode(self._path.read_bytes(), self._path.name)
+            beside = decode(path.read_bytes(), path.name)
             known = {name: max(beside.get(name, 0), known.get(name, 0)) for name in {**beside, **known}}
         live = {name: until for name, until in known.items() if 0 < until - now_ms <= LONGEST_MS}
         self._until_ms = {**live, host: max(live.get(host, 0), now_ms + wait_ms)}
-        new = self._path.with_suffix(".new")
+        new = path.with_suffix(".new")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             new.write_bytes(encode(self._until_ms))
-            os.replace(new, self._path)
+            os.replace(new, path)
         except OSError as error:
-            log.error(
-                "%s: a ban of %s is not on disk, a restart would not know it: %s", self._path, host, error
-            )
+            log.error("%s: a ban of %s is not on disk, a restart would not know it: %s", path, host, error)

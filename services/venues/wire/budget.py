@@ -1,8 +1,9 @@
 """A venue's request budget: sliding windows of weight, a share kept free for cancels and closes.
 
 Pure: times come from the caller, monotonic ns. What is sent is counted before it leaves, and failures count
-(bug rows N4, N1: one budget per venue and account, not one per function). The venue's own headers correct us
-upwards, never downwards: another program on the same address may be spending too.
+(bug rows N4, N1: one budget per venue and account, not one per function; what a venue counts by address is
+one for all accounts there). The venue's own headers correct us upwards, never downwards: another program on
+the same address may be spending too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 SECOND = 1_000_000_000
 
@@ -34,6 +36,8 @@ class Window(Struct, frozen=True, kw_only=True):
     """`weight-1m`, `orders-10s`: what requests and headers refer to."""
     span_s: float
     limit: int
+    by_address: bool = False
+    """The venue counts it by address, whoever of us asks: all accounts on one host draw from it."""
 
 
 class Spent:
@@ -77,6 +81,13 @@ class Budget:
         self._spent = {window.name: Spent(window) for window in windows}
         self.reserve(reserved)
         self._paused_until = 0
+
+    def join(self, other: Budget, *, account: bool) -> None:
+        """Draw from the same windows as `other`, which is of the same host: from all, if it is of the same
+        account, else from those that are counted by address."""
+        for name, spent in other._spent.items():
+            if name in self._spent and (account or spent.window.by_address):
+                self._spent[name] = spent
 
     def reserve(self, share: float) -> None:
         """The share of every window that only `Lane.SAFE` may use, from now on. Raises ValueError."""
@@ -135,7 +146,7 @@ class Budget:
     def resize(self, name: str, limit: int) -> None:
         """The venue told its real limit at start."""
         spent = self._spent[name]
-        spent.window = Window(name=name, span_s=spent.window.span_s, limit=max(1, limit))
+        spent.window = replace(spent.window, limit=max(1, limit))
 
     def _room(self, spent: Spent, lane: Lane) -> int:
         limit = spent.window.limit
