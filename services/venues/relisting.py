@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping, Set
 from enum import StrEnum
 
 from msgspec.structs import replace
@@ -24,6 +24,10 @@ AGAIN_S = 300.0
 """After a round that failed, or that found what keeps us from trading."""
 REST_S = 60.0
 """Between two looks at least, however many connections are lost."""
+
+
+NAMED = 8
+"""So many new markets are named in one line."""
 
 
 def ended(spec: Instrument, now: int) -> bool:
@@ -86,6 +90,13 @@ def relisted(
         if spec != known:
             changed[name] = spec
     return changed
+
+
+def newly(before: Set[str], after: Set[str]) -> str:
+    """What is listed beside ours and was not before, in a line; "" = nothing."""
+    new = sorted(after - before)
+    more = f" and {len(new) - NAMED} more" if len(new) > NAMED else ""
+    return f"listed anew, known from the next start on: {', '.join(new[:NAMED])}{more}" if new else ""
 
 
 class Rounds:

@@ -57,17 +57,13 @@ async def test_accounts_on_one_host_share_what_it_counts_by_address() -> None:
     }  # fmt: skip
     secrets = {f"STABLECONSOLE_SECRET_{name.upper()}": "a-secret-of-length" for name in wires}
     venues = build_venues("p", wires, secrets, Heard(), Redactor())
-    for name, spent in (
-        ("a", {"weight-1m": 7, "orders-1m": 3}),
-        ("c", {"requests-1m": 5, "orders-200ms": 2}),
-    ):
-        budget_of(venues[name]).take(boot_ns(), spent)
-    used = {name: budget_of(venue).used(boot_ns()) for name, venue in venues.items()}
+    now = boot_ns()
+    budget_of(venues["a"]).take(now, {"weight-1m": 7, "orders-1m": 3})
+    budget_of(venues["c"]).take(now, {"requests-1m": 5, "orders-200ms": 2})
+    used = {name: budget_of(venue).used(now) for name, venue in venues.items()}
     assert [used["b"][name][0] for name in ("weight-1m", "orders-1m")] == [7, 0]
     assert [used[name]["requests-1m"][0] for name in "de"] == [5, 5]
-    assert [used[name]["orders-200ms"][0] for name in "de"] == [2, 0], (
-        "orders: of the account, sub-accounts too"
-    )
+    assert [used[name]["orders-200ms"][0] for name in "de"] == [2, 0], "orders are the account's"
     for venue in venues.values():
         await venue.close()
 

@@ -77,6 +77,18 @@ async def test_a_pair_that_spot_does_not_know_any_more_takes_no_other_along() ->
         assert heard.of(InstrumentsListed)[-1].instruments[0].delisting_ts is None
 
 
+async def test_what_is_listed_anew_on_our_underlyings_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    server = FakeBinance()
+    rows = [symbol_row(), symbol_row("ETHUSDC"), symbol_row("BTCUSDT_261225", contractType="CURRENT_QUARTER")]
+    async with trading(server) as (_, venue, _):
+        for more in ([], [symbol_row("BTCUSDC")], [symbol_row("BTCUSDC")]):
+            server.say("GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": rows + more})
+            await venue.relist(whole=False)
+        told = [text for text in caplog.messages if "listed anew" in text]
+        assert told == ["binance: listed anew, known from the next start on: BTCUSDC"]
+        assert [spec.symbol for spec in venue.instruments()] == ["BTCUSDT"]
+
+
 async def test_an_end_that_was_told_stays_the_end() -> None:
     async with trading() as (_, venue, _):
         (plain,) = venue.instruments()

@@ -13,7 +13,7 @@ from services.domain.events import AccountReport, MarketFrame, VenueLink
 from services.domain.instrument import Instrument, MarginTier
 from services.domain.venue_events import InstrumentsListed, MarginCalled
 from services.venues.ftx import parse, relisting
-from services.venues.relisting import Missing, relisted
+from services.venues.relisting import Missing, newly, relisted
 from services.venues.wire.errors import WireError
 from services.workers.simserver import account as served_account
 from services.workers.simserver import shown
@@ -216,8 +216,8 @@ def test_what_has_gone_is_off_and_what_cannot_be_read_has_not() -> None:
     assert len(heard) == 1
     assert relisted({PERP: spec}, {PERP: Missing.ABSENT}, 9) == {PERP: replace(spec, taker_fee=None)}
     assert relisted({PERP: spec}, {PERP: Missing.ABSENT}, 9, {PERP})[PERP].delisting_ts == 9
-    assert relisting.newly(frozenset({"A"}), relisting.others({}, [market()], [future()])).endswith(PERP)
-    assert relisting.newly(frozenset({PERP}), relisting.others({}, [market()], [future()])) == ""
+    assert newly(frozenset({"A"}), relisting.others({}, [market()], [future()])).endswith(PERP)
+    assert newly(frozenset({PERP}), relisting.others({}, [market()], [future()])) == ""
 
 
 def test_brackets_that_are_unknown_leave_the_last_ones_and_no_fee_to_enter_by() -> None:

@@ -10,7 +10,7 @@ from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.orders import OrderBook
-from services.venues.ftx.replies import decode_result
+from services.venues.ftx.replies import decode_result, listing
 from services.venues.sim.facts import perp
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber
@@ -115,13 +115,19 @@ REPLIES: tuple[tuple[Any, Callable[[Any], object]], ...] = (
 )
 
 
+ROWS: dict[Any, Any] = {list[wire.Future]: wire.Future, list[wire.Market]: wire.Market}
+"""Lists that are read row by row where a row cannot be read."""
+
+
 def reply(data: bytes) -> None:
     """The first byte says of which call it is the reply."""
     if not data:
         return
     kind, ours = REPLIES[data[0] % len(REPLIES)]
     try:
-        sane(ours(decode_result(kind, data[1:], "reply")))
+        body = data[1:]
+        row = ROWS.get(kind)
+        sane(ours(decode_result(kind, body, "reply") if row is None else listing(row, body, "reply")))
     except REFUSALS:
         return
 

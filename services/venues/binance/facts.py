@@ -19,7 +19,7 @@ from services.venues.binance import schemas as wire
 from services.venues.binance.api import BinanceApi
 from services.venues.binance.filters import Filters, filters_of
 from services.venues.live import KEY_RIGHTS, Finding, Verdict, key_rights
-from services.venues.relisting import Missing
+from services.venues.relisting import Missing, newly
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber
 
@@ -38,6 +38,8 @@ class Facts(Struct, kw_only=True):
     brackets: dict[str, wire.Brackets] = {}
     multi_assets: bool | None = None
     """None = without a key nobody knows."""
+    beside: frozenset[str] = frozenset()
+    """Open perpetuals on our underlyings that the profile does not name."""
     reasons: tuple[str, ...] = ()
     """Why nothing that adds risk is sent; empty = all is as required."""
 
@@ -102,6 +104,7 @@ async def learn(
             facts.caps[facts.instruments[name].id] = cap
     if not facts.instruments:
         raise WireError(ErrorKind.REJECTED, f"{venue}: none of {', '.join(symbols)} can be used")
+    facts.beside = _beside(info.symbols, facts)
     if config is not None:
         facts.reasons = reasons(config, set_up, facts, leverage)
     return facts
@@ -139,10 +142,13 @@ async def terms(
 
 
 def present(
-    venue: str, facts: Facts, rows: Iterable[wire.Symbol], say: Callable[[str], None]
+    venue: str, facts: Facts, rows: Sequence[wire.Symbol], say: Callable[[str], None]
 ) -> dict[str, Instrument | Missing]:
     """As a later list has them, by the terms of `facts`, whose filters are taken over."""
     found: dict[str, Instrument | Missing] = dict.fromkeys(facts.instruments, Missing.ABSENT)
+    before, facts.beside = facts.beside, _beside(rows, facts)
+    if new := newly(before, facts.beside):
+        say(new)
     for row in rows:
         if row.symbol not in found:
             continue
@@ -163,6 +169,18 @@ def present(
             say(f"no new risk: {error}")
             found[row.symbol] = Missing.UNCLEAR
     return found
+
+
+def _beside(rows: Iterable[wire.Symbol], facts: Facts) -> frozenset[str]:
+    ours = {spec.underlying for spec in facts.instruments.values()}
+    return frozenset(
+        row.symbol
+        for row in rows
+        if row.symbol not in facts.instruments
+        and row.status == parse.OPEN
+        and row.contractType == parse.PERPETUAL
+        and row.baseAsset in ours
+    )
 
 
 async def _set_up(

@@ -57,6 +57,9 @@ STATES = {
 ENDED = ("CANCELED", "EXPIRED", "EXPIRED_IN_MATCH")
 
 
+PERPETUAL = "PERPETUAL"
+
+
 class ParseError(ValueError):
     """One line: which row, which field, what was there."""
 
@@ -118,7 +121,7 @@ def instrument_of(
 ) -> Instrument:
     """The static facts of an open perpetual. Fees, brackets, leverage: None = unknown, untradable."""
     name = row.symbol
-    if row.contractType != "PERPETUAL":
+    if row.contractType != PERPETUAL:
         raise ParseError(f"{name}: a {row.contractType or 'contract without a type'} is no perpetual")
     if row.status != OPEN:
         raise ParseError(f"{name}: {row.status}")

@@ -21,13 +21,11 @@ from services.venues.ccxt_venue import facts
 from services.venues.ccxt_venue.door import GONE, Door
 from services.venues.ccxt_venue.errors import READING, told
 from services.venues.ccxt_venue.facts import Listed
-from services.venues.relisting import REST_S
+from services.venues.relisting import REST_S, newly
 from services.venues.wire.errors import WireError
 
 BAND = Decimal("0.05")
 """Bounds of a margin table that are told in contracts move with the price: by less they are left alone."""
-NAMED = 8
-"""So many new markets are named in one line."""
 
 
 class Relisting:
@@ -102,11 +100,9 @@ class Relisting:
                 changed.append(found.spec)
         if changed:
             self._tell(InstrumentsListed(venue=self._venue, instruments=tuple(changed), ts=self._wall()))
-        others = self._others()
-        if new := sorted(others - self._beside):
-            more = f" and {len(new) - NAMED} more" if len(new) > NAMED else ""
-            self._say(f"listed anew, not in the profile: {', '.join(new[:NAMED])}{more}")
-        self._beside = others
+        before, self._beside = self._beside, self._others()
+        if new := newly(before, self._beside):
+            self._say(new)
         if failed is not None:
             raise failed
 

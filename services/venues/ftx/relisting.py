@@ -27,8 +27,6 @@ BAND = Decimal("0.05")
 """Margin by size moves with the mark: what gets better by less than this share is left as it was. What gets
 worse is never left."""
 NONE: Mapping[str, str] = MappingProxyType({})
-NAMED = 8
-"""So many new markets are named in one line."""
 
 
 def usable(
@@ -143,13 +141,6 @@ def others(
         for row in markets
         if row.name not in known and row.enabled and (row.type == "spot" or row.name in perps)
     )
-
-
-def newly(before: frozenset[str], after: frozenset[str]) -> str:
-    """What is listed anew, in a line; "" = nothing."""
-    new = sorted(after - before)
-    more = f" and {len(new) - NAMED} more" if len(new) > NAMED else ""
-    return f"listed anew, known from the next start on: {', '.join(new[:NAMED])}{more}" if new else ""
 
 
 def flags_of(future: wire.Future) -> tuple[object, ...]:

@@ -21,7 +21,7 @@ from services.venues.ftx import schemas as wire
 from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.feed import Feed
 from services.venues.ftx.hosts import FtxSettings, check_hosts
-from services.venues.ftx.relisting import look, newly, off_of, others, usable
+from services.venues.ftx.relisting import look, off_of, others, usable
 from services.venues.ftx.rest import FtxRest
 from services.venues.ftx.trading import Trading
 from services.venues.live import (
@@ -35,7 +35,7 @@ from services.venues.live import (
     key_rights,
 )
 from services.venues.port import Outbox
-from services.venues.relisting import Rounds, absent_of, relisted
+from services.venues.relisting import Rounds, absent_of, newly, relisted
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.offset import ClockOffset
 from services.venues.wire.secret import Secret
