@@ -30,7 +30,8 @@ EMPTY = "Nothing needs you. Alerts appear here; a acknowledges."
 
 
 def draw(view: DeskView, width: int, context: Context, two_lines: bool = False, height: int = 0) -> Content:
-    """`height`: lines that the pane has for them; what is left lets open alerts say their whole text."""
+    """`height`: lines that the pane has for them. Open alerts say their whole text before those that are over
+    say anything."""
     content = Content(title="Alerts", summary=summary(view), alarm=any(_calls(a) for a in view.alerts))
     rows = [a for a in view.alerts if context.keeps(a.text, a.detail, a.state, a.severity.value)]
     if not rows:
@@ -41,7 +42,7 @@ def draw(view: DeskView, width: int, context: Context, two_lines: bool = False, 
         rows.sort(key=lambda a: -a.since)
     else:
         rows.sort(key=lambda a: (_STATE_RANK.get(a.state, 0), _SEVERITY_RANK[a.severity], -a.since))
-    spare = height - sum(2 if two_lines and a.detail else 1 for a in rows)
+    spare = height - sum(2 if two_lines and a.detail else 1 for a in rows if a.state != "RESOLVED")
     rows = _told_apart(rows)
     for a in rows:
         lines = _alert(a, width, context, two_lines, spare if a.state == "OPEN" else 0)
@@ -51,10 +52,10 @@ def draw(view: DeskView, width: int, context: Context, two_lines: bool = False, 
 
 
 def _told_apart(rows: Sequence[AlertView]) -> list[AlertView]:
-    """Of alerts with one text each says whose it is: the account, the venue."""
+    """Of alerts with one text each says first whose it is: the account, the venue."""
     many = Counter(a.text for a in rows)
     return [
-        replace(a, text=f"{a.text}, {a.key.rpartition(':')[2]}") if many[a.text] > 1 and ":" in a.key else a
+        replace(a, text=f"{a.key.rpartition(':')[2]}: {a.text}") if many[a.text] > 1 and ":" in a.key else a
         for a in rows
     ]
 

@@ -42,7 +42,7 @@ def answers(
         late = silence >= SILENT_AFTER and not lost
         return tuple(_waiting(at, state, NO_FIGURES if late else text, late) for at in range(5))
     if state != "connected" or silence >= SILENT_AFTER:
-        return tuple(_silent(at, strip, text, silence, lost) for at in range(5))
+        return tuple(_silent(at, strip, text, silence, lost, hangs=state == "connected") for at in range(5))
     if stood:
         return tuple(_silent(at, strip, text, stood, lost, stands=True) for at in range(5))
     return (
@@ -63,10 +63,17 @@ def _waiting(at: int, state: LinkState, text: str, late: bool) -> Answer:
 
 
 def _silent(
-    at: int, strip: StripView, text: str, silence: float, lost: bool, *, stands: bool = False
+    at: int,
+    strip: StripView,
+    text: str,
+    silence: float,
+    lost: bool,
+    *,
+    hangs: bool = False,
+    stands: bool = False,
 ) -> Answer:
     """The engine does not answer, or does but sends no figures, or those of a desk that nothing reaches: what
-    we showed is the past, and says so."""
+    we showed is the past, and says so. `hangs`: it is there and silent, so none can be started beside it."""
     gone = f.coarse(int(silence * 1_000_000_000))
     if at == 4 and stands:
         what: tuple[Spans, ...] = ((Span(STANDS, "text"),), (Span("it hears of nothing", "text"),))
@@ -84,23 +91,25 @@ def _silent(
         old: tuple[Spans, ...] = ((Span(gone, "text"),),)
         return answer(4, "alarm", g.ALARM, "OLD FIGURES", short_word="OLD", evidence=(why, do), brief=old)
     if at == 4:
+        word = "STOPPED" if "stopped" in text and not hangs else "SILENT"
         first: tuple[Spans, ...] = (
-            (Span("the engine does not answer", "text"),),
-            (Span("engine silent", "text"),),
+            (Span("the engine has stopped" if word == "STOPPED" else "the engine does not answer", "text"),),
+            (Span(f"engine {word.lower()}", "text"),),
         )
         # FRESH says how the reconnecting goes; here stands what a person can do.
+        ends = "its watchdog ends it" if hangs else "start it anew"
         second: tuple[Spans, ...] = (
-            (Span("start it anew, or flatten --direct", "text"),),
+            (Span(f"{ends}; or flatten --direct", "text"),),
             (Span("flatten --direct", "text"),),
         )
         return answer(
             at,
             "alarm",
             g.ALARM,
-            "ENGINE SILENT",
-            short_word="SILENT",
+            f"ENGINE {word}",
+            short_word=word,
             evidence=(first, second),
-            brief=((Span("start it anew", "text"),),),
+            brief=((Span("H: what to do" if hangs else ends, "text"),),),
         )
     last = {
         0: f"was {strip.trading_state.value}",

@@ -79,6 +79,6 @@ def _depeg_alert(core: DeskCore, coin: str, level: str, text: str) -> None:
     """One alert per level, so that severity, reason and remedy are the level's own."""
     for each in ("warn", "block", "reduce", "unknown"):
         if each == level:
-            core.alert(f"depeg {each}:{coin}", None, f"{coin}: {text}")
+            core.alert(f"depeg {each}:{coin}", None, text)
         else:
             core.resolve(f"depeg {each}:{coin}")

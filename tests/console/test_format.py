@@ -183,7 +183,7 @@ def test_open_alerts_say_their_whole_text_where_rows_are_left() -> None:
     open_one = alert("breaker", Severity.ALARM, long, "detail", "OPEN", 15)
     done = alert("clock", Severity.INFO, long, "", "RESOLVED", 900)
     view = quiet_desk(alerts=(open_one, done))
-    for height, lines in ((0, 1), (2, 1), (3, 2), (9, 3)):
+    for height, lines in ((0, 1), (1, 1), (2, 2), (3, 3), (9, 3)):
         first, last = alerts.draw(view, 48, Context(now=QUIET_TS), height=height).rows
         assert (first.height, last.height) == (lines, 1)
     told = " ".join(line.plain[8 : 32 if not at else 48].strip() for at, line in enumerate(first.lines))
@@ -215,4 +215,6 @@ def test_alerts_of_one_text_say_whose_they_are() -> None:
     ]
     view = quiet_desk(alerts=tuple(twins))
     shown = [row.lines[0].plain for row in alerts.draw(view, 70, Context(now=QUIET_TS)).rows]
-    assert ["USDC is off its peg, alpha" in shown[0], "USDC is off its peg, beta" in shown[1]] == [True, True]
+    assert ["alpha: USDC is off its peg" in shown[0], "beta: USDC is off its peg" in shown[1]] == [True, True]
+    narrow = [row.lines[0].plain for row in alerts.draw(view, 30, Context(now=QUIET_TS)).rows]
+    assert ["alpha: " in narrow[0], "beta: " in narrow[1]] == [True, True]

@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 from console.remedies import unheard
-from screens.link import Answer
+from screens.draw import strip as bar
+from screens.draw.answers import answers
+from screens.link import Answer, LinkState
 from screens.prompt import STANDS_S, WARNS_S
 from screens.sending import Awaited, unconfirmed
 from services.protocol.options import RunOptions
+from tests.console.fixtures import quiet_strip
 from tests.console.test_keys import Desk, open_desk
+from tests.console.test_layout import context
 
 
 @asynccontextmanager
@@ -92,3 +96,21 @@ def test_the_remedy_is_of_this_profile_and_folder() -> None:
     assert gone.endswith(direct)
     assert "start an engine: stableconsole --live --profile live" in gone
     assert unheard("resume", options, gone=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "text", "word", "wide", "small"),
+    [
+        ("connected", "engine PID 7", "SILENT", "its watchdog ends it; or flatten --direct", "H: what to do"),
+        ("reconnecting", "reconnecting, try 2", "SILENT", "start it anew; or flatten", "start it anew"),
+        ("reconnecting", "the engine has stopped", "STOPPED", "start it anew; or flatten", "start it anew"),
+    ],
+)
+def test_an_engine_that_hangs_is_not_to_be_started_and_one_that_stopped_is_not_silent(
+    state: LinkState, text: str, word: str, wide: str, small: str
+) -> None:
+    found = answers(quiet_strip(), state, text, 12.0, context())
+    for width, rows, said in ((220, 4, wide), (80, 3, small)):
+        drawn = "\n".join(line.plain for line in bar.draw(found, width, rows))
+        assert word in drawn
+        assert said in drawn

@@ -1,4 +1,4 @@
-"""The README's pictures: `python -m tests.screens.export FOLDER [--png] [NAME ...]`, or `make screens`.
+"""The README's pictures: `python -m tests.screens.export FOLDER [--kept] [NAME ...]`, or `make screens`.
 
 Without names the pictures of `SHOTS`, which are moments of real runs. Names of `FIXTURES` draw the console's
 fixture states, to be laid beside the design's pictures.
@@ -97,13 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("docs/screens"))
     parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--kept", action="store_true", help="of the moments as they were last played")
     parser.add_argument("--png", action="store_true", help="write PNG beside the SVG")
     given = parser.parse_args(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
     every = SHOTS | FIXTURES
     names = given.names or list(SHOTS)
     runs = (every[name].moment.partition("/") for name in names)
-    for run in dict.fromkeys(run for run, _, played in runs if played):
+    for run in dict.fromkeys(run for run, _, played in runs if played and not given.kept):
         play(run)
     for name in names:
         drawn = asyncio.run(svg(every[name]))
