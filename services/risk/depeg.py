@@ -96,7 +96,7 @@ class DepegMonitor:
 
         `ours`: names of sources of a venue that would liquidate us on its own price: one of them alone may
         lead to REDUCING. `unanchored`: a rate of this coin in another coin while neither has a USD source; it
-        counts as a single source for both, so that both are alarmed.
+        counts as a single source for both, so that both are alarmed, and calms neither.
         """
         watch = self.state.coins.setdefault(coin, CoinWatch())
         before = self.level(coin)
@@ -113,7 +113,7 @@ class DepegMonitor:
         watch.sources = len(good)
         if not good and unanchored is not None and _is_price(unanchored):
             watch.known, watch.price = False, None
-            self._clocks(watch, _deviation(unanchored), None, now)
+            self._clocks(watch, _deviation(unanchored), None, now, anchored=False)
             watch.deviation = _deviation(unanchored)
             return self._change(coin, before)
         if not good:
@@ -173,7 +173,15 @@ class DepegMonitor:
         watch = self.state.coins.get(coin)
         return 0 if watch is None else watch.sources
 
-    def _clocks(self, watch: CoinWatch, blocking: Decimal, reducing: Decimal | None, now: int) -> None:
+    def _clocks(
+        self,
+        watch: CoinWatch,
+        blocking: Decimal,
+        reducing: Decimal | None,
+        now: int,
+        *,
+        anchored: bool = True,
+    ) -> None:
         p = self.params
         for name, bound, hold_s, figure in (
             ("warn", p.warn, p.warn_s, blocking),
@@ -189,8 +197,9 @@ class DepegMonitor:
                     clock.active = True
                 continue
             clock.over_since = None
-            # Release looks at the blocking figure: one doubtful calm source must not release a REDUCING.
-            if not clock.active or blocking > bound / 2:
+            # Release looks at the blocking figure: one doubtful calm source must not release a REDUCING, nor
+            # does a calm rate with no dollar in it: two coins may have slipped together.
+            if not clock.active or not anchored or blocking > bound / 2:
                 clock.under_since = None
                 continue
             if clock.under_since is None:

@@ -82,6 +82,17 @@ def test_a_rate_without_a_dollar_alarms_both_coins() -> None:
         assert changes == ()
 
 
+def test_a_calm_rate_without_a_dollar_releases_nothing() -> None:
+    """Two coins that slipped together are at par with each other: half an hour of that is no peg."""
+    for price, level in (("0.985", "block"), ("0.96", "reduce")):
+        monitor = DepegMonitor(Depeg())
+        run(monitor, 0, 120, price, price, price)
+        for second in range(125, 2_000, 5):
+            monitor.update("USDC", [], NOW + second * SECOND, unanchored=D("1.0001"))
+        run(monitor, 2_005, 0, price, price, price)
+        assert monitor.level("USDC") == level
+
+
 def test_a_coin_assumed_at_par_is_ok_and_says_so() -> None:
     monitor = DepegMonitor(Depeg(), assume_par=("USDT",))
     changes = monitor.update("USDT", [], NOW)
