@@ -6,18 +6,20 @@ pages, warning is looked at today, info is history. A cause of the trading state
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from services.alerts.machine_rules import MACHINE
 from services.alerts.rule import ALARM, INFO, WARNING, Rule
 
 RULES: dict[str, Rule] = {
     # -- trading state
     "halt": Rule(
-        WARNING,
+        ALARM,
         "The desk was halted: nothing that increases a position is sent; stops and unwinding go on.",
         "R and a reason, when you know why it was halted",
     ),
     "flatten": Rule(
-        WARNING,
+        ALARM,
         "A flatten halted its scope and closes what is open there.",
         "once it is proven flat: R and a reason",
     ),
@@ -262,7 +264,7 @@ RULES: dict[str, Rule] = {
         "check the venue's connection in Health; it clears by itself",
     ),
     "venue down": Rule(
-        ALARM,
+        WARNING,
         "The connection to a venue is lost: its orders and positions are out of sight.",
         "check the venue's own site; flatten --direct works without the engine",
     ),
@@ -325,11 +327,21 @@ UNLISTED = Rule(WARNING, "No further explanation is known for this alert.", "loo
 
 def rule_for(key: str) -> Rule:
     """The row of a key, found by its longest leading words (`depeg USDC` falls back to `depeg`); a key
-    without a row is a warning, never silence."""
-    name = key.partition(":")[0]
+    without a row is a warning, never silence. What is to be typed names the key's coin and strategy."""
+    whole, _, scope = key.partition(":")
+    name = whole
     while name:
         rule = RULES.get(name)
         if rule is not None:
-            return rule
+            return _named(rule, whole.removeprefix(name).strip(), scope.rpartition(":")[2])
         name = name.rpartition(" ")[0]
     return UNLISTED
+
+
+def _named(rule: Rule, coin: str, strategy: str) -> Rule:
+    do = rule.do
+    if coin:
+        do = do.replace("depeg COIN", f"depeg {coin}")
+    if strategy:
+        do = do.replace("enable NAME", f"enable {strategy}")
+    return rule if do == rule.do else replace(rule, do=do)

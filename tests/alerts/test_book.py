@@ -156,10 +156,20 @@ def test_every_rule_is_raised_somewhere() -> None:
 
 
 def test_a_key_finds_its_rule_by_its_leading_words() -> None:
-    assert rule_for("depeg USDC:account:alpha") is RULES["depeg"]
+    assert rule_for("depeg USDC:account:alpha").why == RULES["depeg"].why
     assert rule_for("breaker daily") is RULES["breaker daily"]
     assert rule_for("stale data:venue:beta") is RULES["stale data"]
     assert rule_for("something new") is UNLISTED
+
+
+def test_what_is_to_be_typed_names_the_coin_and_the_strategy() -> None:
+    """`--override "depeg COIN"` typed as it stood was refused."""
+    assert '--override "depeg USDC"' in rule_for("depeg USDC:account:alpha").do
+    assert rule_for("depeg").do == RULES["depeg"].do
+    for key in ("strategy dropped:strategy:funding_arb", "strategy overrun:funding_arb"):
+        assert "enable funding_arb REASON" in rule_for(key).do
+    assert "enable operator REASON" in rule_for("throttle:operator").do
+    assert rule_for("stale data:venue:beta") is RULES["stale data"]
     assert UNLISTED.severity is Severity.WARNING
 
 
