@@ -32,12 +32,14 @@ from services.store.disk import Disk
 from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.venue import FtxVenue
 from tests.bench.report import quantile, table
+from tests.bench.yardstick import slower
 from tests.lockstep import sides
 
 pytestmark = pytest.mark.bench
 
 SECONDS = 400
 P50_FLOOR_MS, P99_FLOOR_MS = 0.5, 2.0
+"""On the machine on which they were set; here each is as much longer as this one is slower (`yardstick`)."""
 FOLLOW = (Purpose.HEDGE, Purpose.EXIT)
 
 
@@ -160,7 +162,7 @@ class Watch:
 
 
 def test_from_a_fill_to_the_hedges_bytes(tmp_path: Path) -> None:
-    watch = Watch()
+    watch, times = Watch(), slower()
     with contextlib.ExitStack() as watching:
         for each in watch.patches():
             watching.enter_context(each)
@@ -171,8 +173,10 @@ def test_from_a_fill_to_the_hedges_bytes(tmp_path: Path) -> None:
         figures = [getattr(way, name) * 1e3 for way in ways]
         return quantile(figures, 0.5), quantile(figures, 0.99)
 
+    times = min(times, slower())
+    floors = P50_FLOOR_MS * times, P99_FLOOR_MS * times
     rows = (
-        ("what delays the order", "delay", f"   floors {P50_FLOOR_MS}, {P99_FLOOR_MS}"),
+        ("what delays the order", "delay", f"   floors {floors[0]:.2f}, {floors[1]:.2f}"),
         ("  the frame", "frame", ""),
         ("  the desk, until the intent is handed to the disk", "half", ""),
         ("  the rest of its turn, before the writer begins", "held", ""),
@@ -185,9 +189,12 @@ def test_from_a_fill_to_the_hedges_bytes(tmp_path: Path) -> None:
     )
     table(
         f"fill in, decision, order bytes out, {len(ways)} orders of {SECONDS} s of market; p50, p99 in ms",
-        [(text, "{:.2f}, {:.2f}".format(*both(name)) + more) for text, name, more in rows],
+        [
+            *((text, "{:.2f}, {:.2f}".format(*both(name)) + more) for text, name, more in rows),
+            ("this machine, times as slow as that of the floors", f"{times:.2f}"),
+        ],
     )
     assert len(ways) > 50
     p50, p99 = both("delay")
-    assert p50 < P50_FLOOR_MS
-    assert p99 < P99_FLOOR_MS
+    assert p50 < floors[0]
+    assert p99 < floors[1]

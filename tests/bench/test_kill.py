@@ -32,8 +32,9 @@ FLOOR_MS = 50.0
 PATIENCE_S = 180.0
 """A new desk trades after a minute of good data."""
 PER_MINUTE = 2_800
-"""Orders of the desk, half of them to each venue. A venue takes 1,500 a minute, and a quiet machine presses often
-enough to send more: twenty refusals in a row, and the desk rightly stays REDUCING until a person looks."""
+"""Orders of the desk, half of them to each venue. A venue takes 1,500 a minute, and a quiet machine
+presses often enough to send more: twenty refusals in a row, and the desk rightly stays REDUCING until a
+person looks."""
 
 _CANCEL = re.compile(rb"cancel handed to (\w+) at (\d+)")
 

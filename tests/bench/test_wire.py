@@ -25,6 +25,7 @@ from services.venues.wire.stream import Stream
 from tests.bench.counterpart import MARKETS
 from tests.bench.report import quantile, table
 from tests.bench.terminal import ROOT, environment
+from tests.bench.yardstick import TICKER, cpu_us, plain
 
 pytestmark = pytest.mark.bench
 
@@ -176,27 +177,12 @@ async def test_a_fast_stream_is_kept_up_with() -> None:
 
 
 def test_decode_dispatch_and_state() -> None:
-    raw = json.dumps(
-        {
-            "channel": "ticker", "market": MARKETS[0], "type": "update",
-            "data": {"bid": 39170.0, "ask": 39171.0, "bidSize": 0.067, "askSize": 0.0004, "last": 39168.0,
-                     "time": 1642753717.9538262},
-        }
-    )  # fmt: skip
     ear = ears(FtxEars, lambda _: None)
     ear.greeting()
-    state: dict[str, tuple[float, ...]] = {}
-
-    def plain() -> None:
-        frame = json.loads(raw)
-        if frame["type"] == "update" and frame["channel"] == "ticker":
-            row = frame["data"]
-            state[frame["market"]] = (row["bid"], row["bidSize"], row["ask"], row["askSize"], row["time"])
-
     ours, theirs = [], []
     for _ in range(9):
-        ours.append(_cpu(lambda: ear.heard(raw)))
-        theirs.append(_cpu(plain))
+        ours.append(cpu_us(lambda: ear.heard(TICKER)))
+        theirs.append(cpu_us(plain))
     share = quantile(ours, 0.5) / quantile(theirs, 0.5)
     table(
         "decode, dispatch and state of one ticker, µs of CPU, medians of 9 turns by turns",
@@ -208,10 +194,3 @@ def test_decode_dispatch_and_state() -> None:
     )
     assert ear.refused == 0
     assert share <= DECODE_FLOOR
-
-
-def _cpu(work: Callable[[], None], times: int = 20_000) -> float:
-    began = time.process_time()
-    for _ in range(times):
-        work()
-    return (time.process_time() - began) / times * 1e6
