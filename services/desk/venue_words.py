@@ -26,6 +26,7 @@ def on_facts(core: DeskCore, facts: VenueFacts) -> None:
         for cause in (UNREAD, STALE):
             core.good_cause(cause, f"venue:{facts.venue}")
     core.cap_rates()
+    core.picture.vouch(facts)
     for spec in core.instruments.values():
         if spec.venue == facts.venue:
             _tell_end(core, spec)

@@ -32,6 +32,8 @@ class VenueFeed(Struct):
     """The last possible mark of instruments whose present one is not."""
     good_indexes: dict[str, float] = field(default_factory=dict)
     indexes: dict[str, tuple[float, int]] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
+    """See `VenueFacts`."""
 
 
 class Sides(NamedTuple):

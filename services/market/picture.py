@@ -5,8 +5,9 @@ are two questions: `mark` gives the last known figure, `fresh_mark` gives it onl
 
 Age of a datum (SEMANTICS 2, Freshness): time since the last proof that it still holds. A proof is an update
 of the datum itself or, with the connection up and no frame lost since that update, the connection's last
-frame; the connection vouches for a silent datum for `max_quiet` only, then the feed must state it again. A
-frame's time is the earlier of the venue's and ours, so a venue clock running ahead makes nothing younger.
+frame; the connection vouches for a silent datum for `max_quiet` only, then the feed must state it again, and
+never for what is asked for beside it (`VenueFacts.asked`): its questions may fail while the stream goes on.
+A frame's time is the earlier of the venue's and ours, so a venue clock running ahead makes nothing younger.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from decimal import Decimal
 from services.domain.events import MarketFrame, MarkRow, QuoteRow, RateRow, VenueLink
 from services.domain.instrument import Instrument
 from services.domain.money import ONE
+from services.domain.venue_events import VenueFacts
 from services.market.feeds import PictureState, Sides, VenueFeed, sides_of
 from services.market.possible import IMPOSSIBLE, positive_on_grid, two_sided, usd_on_grid
 from services.market.rates import RateState, accept, current_rate, known_caps, smoothed_hourly
@@ -111,6 +113,11 @@ class MarketPicture:
             if known is None:
                 known = state.rates[rate.instrument] = RateState()
             accept(known, rate, ts, self._caps.get(rate.instrument))
+
+    def vouch(self, facts: VenueFacts) -> None:
+        """What its frames prove from now on."""
+        self.version += 1
+        self.state.feeds.setdefault(facts.venue, VenueFeed()).asked = facts.asked
 
     def link(self, event: VenueLink) -> None:
         """The connection went up or down: nothing older is vouched for, and the sequence starts anew."""
@@ -219,14 +226,14 @@ class MarketPicture:
     def mark_age(self, instrument: str, now: int) -> int | None:
         feed = self._feed(instrument)
         known = feed.marks.get(instrument)
-        return None if known is None else self._age(feed, known[1], now)
+        return None if known is None else self._age(feed, known[1], now, "marks")
 
     def index_age(self, venue: str, coin: str, now: int) -> int | None:
         if coin == USD or coin in self.assume_par:
             return 0
         feed = self.state.feeds.get(venue)
         known = None if feed is None else feed.indexes.get(coin)
-        return None if feed is None or known is None else self._age(feed, known[1], now)
+        return None if feed is None or known is None else self._age(feed, known[1], now, "indexes")
 
     def rate_age(self, instrument: str, now: int) -> int | None:
         """Of the rate that `rate` gives.
@@ -242,7 +249,7 @@ class MarketPicture:
             return None
         feed = self._feed(instrument)
         if row is known.predicted:
-            return self._age(feed, known.predicted_ts, now)
+            return self._age(feed, known.predicted_ts, now, "rates")
         seen = known.settled_seen_ts
         if feed.up and feed.last_ts is not None and row.next_ts is not None:
             return max(now - max(feed.last_ts, seen), now - row.next_ts, 0)
@@ -286,18 +293,13 @@ class MarketPicture:
     def fresh_mark(self, instrument: str, now: int) -> Decimal | None:
         feed = self._feed(instrument)
         known = feed.marks.get(instrument)
-        if known is None or self._age(feed, known[1], now) >= self._mark_ns:
+        if known is None or self._age(feed, known[1], now, "marks") >= self._mark_ns:
             return None
         return self.mark(instrument)
 
     def fresh_index(self, venue: str, coin: str, now: int) -> Decimal | None:
-        if coin == USD or coin in self.assume_par:
-            return ONE if self._index_ns > 0 else None
-        feed = self.state.feeds.get(venue)
-        known = None if feed is None else feed.indexes.get(coin)
-        if feed is None or known is None or self._age(feed, known[1], now) >= self._index_ns:
-            return None
-        return self.index(venue, coin)
+        age = self.index_age(venue, coin, now)
+        return None if age is None or age >= self._index_ns else self.index(venue, coin)
 
     # ---- funding ------------------------------------------------------------------------------------
 
@@ -335,10 +337,11 @@ class MarketPicture:
             self._feeds[instrument] = feed
         return feed
 
-    def _age(self, feed: VenueFeed, updated: int, now: int) -> int:
+    def _age(self, feed: VenueFeed, updated: int, now: int, kind: str = "") -> int:
         proof = updated
         last = feed.last_ts
-        if feed.up and last is not None and updated >= feed.intact_since and last > updated:
+        vouched = feed.up and updated >= feed.intact_since and kind not in feed.asked
+        if vouched and last is not None and last > updated:
             proof = min(last, updated + self._quiet_ns)
         return max(0, now - proof)
 

@@ -17,6 +17,9 @@ from services.domain.events import Event, VenueLink
 from services.domain.venue_events import VenueFacts
 from services.venues.port import VirtualVenue
 
+ASKED = ("marks", "indexes", "rates")
+"""All that a stream of books does not bring."""
+
 
 class Capabilities(Struct, frozen=True, kw_only=True):
     """What a venue can do, declared by its adapter, shown by `doctor`, asked by strategies (DESIGN 6)."""
@@ -34,6 +37,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     """The time-out that its switch is to have at least; 0 = as the profile says."""
     account: bool = True
     """We have a key: an account of ours is there, whether orders are taken or not."""
+    asked: tuple[str, ...] = ()
+    """See `VenueFacts`."""
 
 
 def connected(
@@ -51,6 +56,7 @@ def connected(
             own_clock=True,
             account=can.account,
             funding_caps=dict(funding_caps or {}),
+            asked=can.asked,
         ),
         VenueLink(venue=venue, ts=now, up=True, reason="connected"),
     )

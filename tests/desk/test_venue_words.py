@@ -55,6 +55,17 @@ def test_a_rate_beyond_what_the_venue_says_it_settles_is_none() -> None:
         assert (restored.core.picture.rate(name, world.now) is not None) is taken
 
 
+def test_what_a_venue_is_asked_for_is_kept_with_its_picture() -> None:
+    world = DeskWorld().run(1)
+    core = world.desk.core
+    told = core.state.venues["alpha"].facts
+    assert told is not None
+    world.desk.handle(replace(told, asked=("marks",)))
+    core.bind(core.settings)
+    assert core.picture.state.feeds["alpha"].asked == ("marks",)
+    assert Desk.restore(world.desk.export()).picture.feeds["alpha"].asked == ("marks",)
+
+
 def test_over_a_fifth_of_failed_requests_takes_new_risk_off_the_venue() -> None:
     world = DeskWorld().run(1)
     answered = 2  # the reads of the start and of the connect

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from services.domain.enums import RateKind
 from services.domain.events import IndexRow, MarketFrame, QuoteRow, VenueLink
 from services.domain.money import grid_decimal
+from services.domain.venue_events import VenueFacts
 from services.market.feeds import PictureState
 from services.market.picture import MarketPicture
 from services.settings.parameters import Freshness
@@ -178,6 +179,35 @@ def test_the_connection_vouches_for_max_quiet_only() -> None:
     assert not seen.quote_fresh(BTC.id, T0 + 63 * SECOND)
     assert not seen.mark_fresh(BTC.id, T0 + 70 * SECOND)
     assert seen.connected("alpha", T0 + 89 * SECOND)
+
+
+def test_no_frame_vouches_for_what_is_asked_for_beside_the_stream() -> None:
+    """While a venue's REST was down its stream of books kept the last marks fresh for seventy seconds."""
+    seen = picture()
+    seen.vouch(facts("marks", "indexes", "rates"))
+    seen.apply(full(1, T0))
+    seen.apply(frame(2, T0, rates=(rate("0.0001", T0, kind=RateKind.PREDICTED),)))
+    for second in range(1, 125):
+        seen.apply(frame(2 + second, T0 + second * SECOND))
+    last = [
+        max(second for second in range(125) if fresh(T0 + second * SECOND))
+        for fresh in (
+            lambda now: seen.quote_fresh(BTC.id, now),
+            lambda now: seen.mark_fresh(BTC.id, now),
+            lambda now: seen.index_fresh("alpha", "USDT", now),
+            lambda now: seen.rate_fresh(BTC.id, now),
+        )
+    ]
+    assert last == [62, 9, 9, 119]
+    assert seen.mark_age(BTC.id, T0 + 60 * SECOND) == 60 * SECOND
+    seen.vouch(facts())
+    assert seen.mark_fresh(BTC.id, T0 + 69 * SECOND), "a stream of marks vouches for them"
+
+
+def facts(*asked: str) -> VenueFacts:
+    return VenueFacts(
+        venue="alpha", ts=T0, conditional=True, dead_man=True, conditional_survives_dead_man=True, asked=asked
+    )
 
 
 def test_a_lost_frame_ends_the_proof_until_a_fresh_row() -> None:

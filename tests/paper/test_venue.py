@@ -184,12 +184,13 @@ async def test_the_switch_cancels_what_rests_and_spares_the_stop() -> None:
 async def test_it_says_its_own_facts_and_passes_the_market_on() -> None:
     desk = await opened()
     theirs = VenueFacts(
-        venue="data", ts=desk.now, conditional=False, dead_man=False, conditional_survives_dead_man=False
-    )
+        venue="data", ts=desk.now, conditional=False, dead_man=False, conditional_survives_dead_man=False,
+        asked=("marks",),
+    )  # fmt: skip
     desk.data.outbox.deliver(desk.now, theirs)
     desk.data.outbox.deliver(desk.now, VenueLink("data", desk.now, up=True))
     (facts,) = desk.of(VenueFacts)
-    assert (facts.conditional, facts.dead_man) == (True, True)
+    assert (facts.conditional, facts.dead_man, facts.asked) == (True, True, ("marks",))
     assert len(desk.of(VenueLink)) == 1
     assert len(desk.of(MarketFrame)) == 1
     # A word of the data venue's own account is nobody's here.

@@ -22,6 +22,7 @@ from services.domain.events import (
 )
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport, VenueFacts
+from services.venues.live import ASKED
 from services.venues.wire.errors import WireError
 from tests.simserver.served import connected, serving
 
@@ -50,6 +51,7 @@ async def test_the_whole_way_of_an_order() -> None:
         await box.first(VenueLink, up=True)
         kinds = [type(event) for event in box.events]
         assert kinds.index(VenueFacts) < kinds.index(VenueLink)
+        assert [each.asked for each in box.of(VenueFacts) if isinstance(each, VenueFacts)] == [ASKED]
         spec = next(each for each in client.instruments() if each.id == NAME)
         assert (spec.settle, spec.funding_interval_h, spec.taker_fee) == ("USDT", 8, D("0.0005"))
         assert spec.tiers == house.public.venue("alpha").floor.listed[NAME].tiers

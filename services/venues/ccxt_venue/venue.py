@@ -33,7 +33,7 @@ from services.venues.ccxt_venue.manners import MANNERS, Manner
 from services.venues.ccxt_venue.relisting import Relisting
 from services.venues.ccxt_venue.rows import Account
 from services.venues.ccxt_venue.trading import Trading
-from services.venues.live import Capabilities, Finding, Levels, VenueHealth, connected
+from services.venues.live import ASKED, Capabilities, Finding, Levels, VenueHealth, connected
 from services.venues.payouts import Payouts
 from services.venues.port import Outbox
 from services.venues.wire.errors import ErrorKind, WireError
@@ -42,7 +42,6 @@ from services.venues.wire.offset import ClockOffset
 from services.venues.work import CLOSE_S, Work
 
 log = logging.getLogger("stableconsole.ccxt")
-
 MS = 1_000_000
 NEEDED = ("fetchOrderBook",)
 TRADES = ("createOrder", "cancelOrder", "fetchOpenOrders", "fetchBalance", "fetchPositions", "fetchTime")
@@ -112,6 +111,7 @@ class CcxtVenue:
             conditional_survives_dead_man=settings.spot or self._manner is None or self._manner.spares_stops,
             funding_price="none" if settings.spot else funding.FUNDING_PRICE.get(settings.exchange, "mark"),
             history=not settings.spot and door.can("fetchFundingRateHistory"),
+            asked=("indexes",) if settings.spot else ASKED,
         )
         self._settings = settings
         self._door = door

@@ -74,6 +74,8 @@ class Feed:
         self._rates: list[RateRow] = []
         self._settled: dict[str, int] = {}
         """Market -> instant of the last settled rate told."""
+        self._since_s = 0.0
+        """The oldest settlement that is asked for, by the venue's time."""
         self._last_frame = 0
         self._changed = changed
         self._flags = self._flags_of(futures)
@@ -94,9 +96,10 @@ class Feed:
         """Settled rates of the last thirty days, told with the first frame. What is not answered is asked for
         again with the rates."""
         tries = Tries(READING)
+        self._since_s = venue_now / NS - BACK_FILL_S
         for name, spec in tries.of(self._perps().items()):
             with tries:
-                rows = await self._api.funding_rates(name, venue_now / NS - BACK_FILL_S, venue_now / NS)
+                rows = await self._api.funding_rates(name, self._since_s, venue_now / NS)
                 self._take_settled(name, spec, rows)
 
     async def run(self) -> None:
@@ -148,11 +151,12 @@ class Feed:
         indexes, self._indexes = tuple(self._indexes.values()), {}
         rates, self._rates = tuple(self._rates), []
         now = self._wall()
-        if marks and self._asked < now:
+        if (marks or indexes) and self._asked < now:
             # Dated by the question, never by the answer: one that took seconds is of seconds ago.
             self._seq += 1
-            self._tell(MarketFrame(self._venue, self._asked, self._asked, self._seq, marks=marks))
-            marks = ()
+            at = self._asked
+            self._tell(MarketFrame(self._venue, at, at, self._seq, marks=marks, indexes=indexes))
+            marks, indexes = (), ()
         if not (always or quotes or marks or indexes or rates) and now - self._last_frame < LIFE_S * NS:
             return
         # An empty frame is worth as much as the stream's last word, no more.
@@ -181,7 +185,7 @@ class Feed:
             with tries:
                 mark = float(wire_positive(future.mark, f"{future.name} mark"))
                 index = float(wire_positive(future.index, f"{future.name} index"))
-                self._asked = min(self._asked, asked) if self._marks else asked
+                self._date(asked)
                 self._marks[spec.id] = MarkRow(spec.id, mark, index)
         tries.end()
 
@@ -196,12 +200,17 @@ class Feed:
                     found[row.name] = wire_positive(row.bid, "bid"), wire_positive(row.ask, "ask")
         return found
 
+    def _date(self, asked: int) -> None:
+        self._asked = min(self._asked, asked) if self._marks or self._indexes else asked
+
     async def _ask_coins(self) -> None:
+        asked = self._wall()
         for coin in await self._api.coins():
             self._coins[coin.id] = coin
             if coin.indexPrice is not None:
                 with contextlib.suppress(BadNumber):
                     price = float(wire_positive(coin.indexPrice, f"{coin.id} indexPrice"))
+                    self._date(asked)
                     self._indexes[coin.id] = IndexRow(coin.id, price)
 
     async def _ask_funding(self, of: Container[str] | None = None) -> None:
@@ -221,7 +230,7 @@ class Feed:
             self._rates.append(row)
         told = self._settled.get(name, 0)
         if now - told >= int(interval * parse.HOUR_NS):
-            since = max(told / NS + 1, now / NS - BACK_FILL_S)
+            since = max(told / NS + 1, self._since_s)
             rows = await self._api.funding_rates(name, since, now / NS + 60)
             self._take_settled(name, spec, rows)
 

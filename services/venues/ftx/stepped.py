@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import structs
+
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.feed import Feed
 from services.venues.ftx.venue import FtxVenue
@@ -32,6 +34,8 @@ class SteppedFtx(FtxVenue):
 
     def __init__(self, *args: Any, clock: MarketClock, **more: Any) -> None:
         super().__init__(*args, **more)
+        # Asked for whenever the market says that it has changed, and not otherwise.
+        self.capabilities = structs.replace(self.capabilities, asked=())
         self._clock = clock
 
     async def start(self) -> None:

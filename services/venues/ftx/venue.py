@@ -25,6 +25,7 @@ from services.venues.ftx.relisting import look, off_of, others, usable
 from services.venues.ftx.rest import FtxRest
 from services.venues.ftx.trading import Trading
 from services.venues.live import (
+    ASKED,
     KEY_RIGHTS,
     Capabilities,
     Finding,
@@ -74,6 +75,7 @@ class FtxVenue:
             conditional_survives_dead_man=settings.extensions,
             funding_price="mark",
             history=True,
+            asked=ASKED,
         )
         self._settings = settings
         self._api = api

@@ -70,6 +70,8 @@ class SpotFeed:
         """Set, and replaced, when what was asked before counts no more."""
         self._averages: dict[str, tuple[Decimal, int]] = {}
         self._last_frame = 0
+        self._asked = 0
+        """When what waits in `_indexes` was asked for."""
 
     def stop(self) -> None:
         self._stopped.set()
@@ -120,6 +122,11 @@ class SpotFeed:
         self._quotes.update((row.instrument, row) for row in quotes)
         indexes, self._indexes = tuple(self._indexes.values()), {}
         now = self._wall()
+        if indexes and self._asked < now:
+            # Dated by the question, never by the answer.
+            self._seq += 1
+            self._tell(MarketFrame(self._venue, self._asked, self._asked, self._seq, indexes=indexes))
+            indexes = ()
         said = bool(quotes or indexes)
         if not said and now - self._last_frame < LIFE_S * NS:
             return
@@ -148,6 +155,7 @@ class SpotFeed:
 
     async def _ask_coins(self) -> None:
         found: dict[str, float] = {}
+        asked = self._wall()
         for row in await self._api.coin_indexes():
             with contextlib.suppress(parse.ParseError, BadNumber):
                 index = parse.index_of(row.symbol, row.index)
@@ -156,6 +164,7 @@ class SpotFeed:
             row_here, usd = self._quotes.get(spec.id), found.get(spec.quote)
             if spec.underlying not in found and usd is not None and row_here is not None and row_here.bid > 0:
                 found[spec.underlying] = (row_here.bid + row_here.ask) / 2 * usd
+        self._asked = asked
         self._indexes = {coin: IndexRow(coin, price) for coin, price in found.items()}
 
     async def _ask_averages(self) -> None:

@@ -58,6 +58,7 @@ class SpotVenue(WiredVenue):
             conditional_survives_dead_man=False,
             funding_price="none",
             history=False,
+            asked=("indexes",),
         )
         super().__init__(
             name,
