@@ -36,15 +36,16 @@ def unproven(core: DeskCore, instrument: str) -> dict[str, str]:
 
 
 def _unmatched(core: DeskCore, instrument: str) -> bool:
-    """Is what stands alone of this leg, since the start, what a lost order of its pair took off the other?
-    Whoever sent that may have matched it here, with an order that is lost too."""
+    """Is what stands alone of this leg what a lost order of its pair took off the other, its own venue not
+    read since that was found? Whoever sent that may have matched it here, with an order that is lost too."""
+    read = core.state.venue(core.instruments[instrument].venue).report_ts or 0
     return any(
-        core.orders.state.orders[name].request.reason == LOST
-        for pair in core.pairs.live()
-        for name, memo in pair.orders.items()
-        if name in core.orders.state.orders
-        and (pair.naked.since or 0) >= core.state.started
-        and pair.leg(pair.naked.leg).instrument == instrument
+        (entry := core.orders.get(name)) is not None
+        and entry.request.reason == LOST
+        and entry.created > read
         and memo.leg != pair.naked.leg
         and not memo.increasing
+        for pair in core.pairs.live()
+        if pair.naked.leg and pair.leg(pair.naked.leg).instrument == instrument
+        for name, memo in pair.orders.items()
     )

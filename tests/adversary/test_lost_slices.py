@@ -52,9 +52,12 @@ def half_flattened() -> Watching:
 
 
 @pytest.mark.parametrize("venue", VENUES)
-@pytest.mark.parametrize("silent_s", [0.0, 5.0])
-def test_what_was_done_on_both_legs_is_found_done_and_nothing_is_cut(venue: str, silent_s: float) -> None:
-    """At most for the settling time: of a venue that reads nobody out a leg may not stand naked for ever."""
+@pytest.mark.parametrize(("silent_s", "deaths"), [(0.0, 1), (5.0, 1), (6.0, 2)])
+def test_what_was_done_on_both_legs_is_found_done_and_nothing_is_cut(
+    venue: str, silent_s: float, deaths: int
+) -> None:
+    """At most for the settling time: of a venue that reads nobody out a leg may not stand naked for ever.
+    Also where the engine that found one of them died, too, before the other venue was read."""
     found = half_flattened()
     whole, left = found.desk.core.pairs.live()[0].short.target, found.held(LEGS[1])
     assert found.held(LEGS[0]) == -left
@@ -70,7 +73,9 @@ def test_what_was_done_on_both_legs_is_found_done_and_nothing_is_cut(venue: str,
 
     setattr(silent, "read_account", later)  # noqa: B010 - of this one venue
     found.apart, sent = ZERO, len(found.sent)
-    lives.restart(found, Restart(0, DOWN_S, late=True, dead_man=False))
+    for death in range(deaths):
+        lives.restart(found, Restart(0, DOWN_S, late=not death, dead_man=False))
+        found.until((found.queue.now - found.world.start) / S + 1)
     found.until((found.queue.now - found.world.start) / S + 12)
     (pair,) = found.desk.core.pairs.live()
     assert (pair.state, pair.short.size, pair.long.size) == (PairState.HEDGED, left, left)
