@@ -288,6 +288,7 @@ class Commands:
         core = self.core
         try:
             key = canonical_key(core.settings, key)
+            controls.check_pinned(core, key, value)
             controls.check_symbol(core, key, value)
             after = set_value(core.settings, key, value)
             controls.check_loosening(core, key, core.settings, after, command.args.get("reason", ""))
@@ -305,13 +306,20 @@ class Commands:
     def _unset(self, command: Command) -> None:
         core = self.core
         key = command.args["key"]
+        known = controls.is_known(core.settings, key)
+        key = canonical_key(core.settings, key) if known else key
         if key not in core.state.overrides:
             self._fail(command, "unknown", f"{key} is not overridden", USAGE)
             return
         rest = {name: text for name, text in core.state.overrides.items() if name != key}
         try:
             after = controls.with_overrides(core.base_settings, rest)
-            controls.check_loosening(core, key, core.settings, after, command.args.get("reason", "unset"))
+            if known:
+                reason = command.args.get("reason", "unset")
+                controls.check_loosening(core, key, core.settings, after, reason)
+        except SettingsError as error:
+            self._fail(command, "settings", f"without {key}: {error}", USAGE)
+            return
         except controls.LooseningRefused as error:
             self._fail(command, "loosening", str(error), REFUSED)
             return

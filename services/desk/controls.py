@@ -18,9 +18,10 @@ from services.execution.flatten import Scope
 from services.execution.pair_state import Pair
 from services.risk.breaker import DAILY, DRAWDOWN, ROLLING
 from services.risk.causes import ALL
-from services.settings.catalog import is_loosening, set_value
+from services.settings.catalog import apply, canonical_key, is_loosening
 from services.settings.errors import SettingsError
 from services.settings.parameters import Settings
+from services.settings.rules import contradictions
 
 
 class LooseningRefused(Exception):
@@ -237,6 +238,12 @@ def check_loosening(core: DeskCore, key: str, before: Settings, after: Settings,
         raise LooseningRefused(f"{key}: a limit is loosened only in ACTIVE (now {core.causes.worst().value})")
 
 
+def check_pinned(core: DeskCore, key: str, value: str) -> None:
+    """Raises SettingsError: what the environment gives goes before an override, which would hold nothing."""
+    if key in core.base_settings.pinned:
+        raise SettingsError(key, value, "a change of the environment, which gives it and goes before :set")
+
+
 def check_symbol(core: DeskCore, key: str, value: str) -> None:
     """Raises SettingsError: a limit for what no venue has would hold nothing, and its name is mistyped."""
     if not key.startswith(ROW):
@@ -257,9 +264,30 @@ def override(core: DeskCore, key: str, value: str | None, origin: str, reason: s
     core.risk_event("override", key, f"{value if value is not None else 'unset'} {reason}".strip())
 
 
-def with_overrides(base: Settings, overrides: Mapping[str, str]) -> Settings:
-    """The profile's settings with the operator's overrides on top."""
+STORED = "override in the store (make the profile fit it, start, then :unset it)"
+
+
+def with_overrides(base: Settings, overrides: Mapping[str, str], place: str = "") -> Settings:
+    """The profile's settings with the operator's overrides on top, but for what the environment gives, which
+    goes before them (RUNTIME 7), and for a parameter that is gone. Only all of them together may contradict
+    each other: they are kept by name, not in the order in which they made sense. Raises SettingsError that
+    names `place`."""
     settings = base
-    for key, text in overrides.items():
-        settings = set_value(settings, key, text)
+    try:
+        for key, text in overrides.items():
+            if key not in base.pinned and is_known(settings, key):
+                settings = apply(settings, key, text)
+        for key, value, expected in contradictions(settings):
+            raise SettingsError(key, value, expected)
+    except SettingsError as error:
+        raise error.at(place, None) from None
     return settings
+
+
+def is_known(settings: Settings, key: str) -> bool:
+    """Is there such a parameter? A strategy may have left the profile since it was overridden."""
+    try:
+        canonical_key(settings, key)
+    except SettingsError:
+        return False
+    return True

@@ -99,7 +99,8 @@ class Desk:
         with decimal.localcontext(DESK_CONTEXT):
             self.core = DeskCore(settings, instruments, fresh)
             if fresh.overrides:
-                self.core.bind(controls.with_overrides(settings, fresh.overrides))
+                named = controls.with_overrides(settings, fresh.overrides, controls.STORED)
+                self.core.bind(named)
             self.submit = Submitter(self.core)
             self.commands = Commands(self.core, self.submit)
             self.strategies = Strategies(self.core, self.submit)

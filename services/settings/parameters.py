@@ -197,3 +197,5 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Kinds of strategies from other packages that may run in live mode."""
     assume_par: tuple[str, ...] = ()
     """Coins taken at 1.00 for want of any USD series; stamped on every figure."""
+    pinned: tuple[str, ...] = ()
+    """Keys that the environment or a flag gives: they go before what `:set` has overridden."""

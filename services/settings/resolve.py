@@ -79,6 +79,8 @@ def resolve(
     for key, text in (flags or {}).items():
         settings = _applied(settings, key, text, "flag")
         origins[find(settings, key).key] = "flag"
+    pinned = tuple(key for key, origin in origins.items() if origin in ("environment", "flag"))
+    settings = msgspec.structs.replace(settings, pinned=pinned)
     for found, value, expected in contradictions(settings):
         said = next((key for key in (found, *_KEY.findall(expected)) if key in origins), found)
         origin = origins.get(said, "default")

@@ -43,7 +43,7 @@ def test_every_parameter_is_read_by_what_it_is_for() -> None:
 def test_every_strategy_and_limit_row_parameter_has_its_line() -> None:
     assert set(FUNDING) == {field.name for field in msgspec.structs.fields(Funding)}
     assert set(INSTRUMENT_LIMIT) == {field.name for field in msgspec.structs.fields(InstrumentLimit)}
-    more = "profile mode venues wires strategies data_step_ns assume_par allow_plugins"
+    more = "profile mode venues wires strategies data_step_ns assume_par allow_plugins pinned"
     sections = set(STRUCTS) | set(more.split())
     assert {field.name for field in msgspec.structs.fields(Settings)} == sections
 

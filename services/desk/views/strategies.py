@@ -54,7 +54,7 @@ def _parameters(core: DeskCore) -> dict[str, tuple[ParameterView, ...]]:
                     default=entry.default,
                     unit=entry.unit,
                     doc=entry.doc,
-                    overridden=entry.key in core.state.overrides,
+                    overridden=entry.key in core.state.overrides and entry.key not in core.settings.pinned,
                     limit=entry.limit,
                 )
             )
