@@ -58,8 +58,11 @@ class StableConsole(App[str], inherit_bindings=False):
         clock: Callable[[], float],
         memory: Memory | None = None,
         save: Callable[[Memory], str | None] = lambda _memory: None,
+        look: Callable[[UiSettings], Terminal] | None = None,
     ) -> None:
+        """`look`: what the terminal is by other settings; None = as `found`."""
         memory = memory or Memory()
+        self._look = look or (lambda _ui: found)
         self.themer = Themer(ui, found, memory, self._remember, self._use_palette)
         palette = self.themer.palette
         super().__init__(ansi_color=palette.native)
@@ -78,6 +81,24 @@ class StableConsole(App[str], inherit_bindings=False):
         if self.themer.problem or problem:
             self.desk.said = (self.themer.problem or problem, "*warn")
         self.set_keymap(own)
+
+    def look_anew(self, ui: UiSettings) -> None:
+        """By other settings: those that the engine has just read."""
+        desk = self.desk
+        if ui == desk.ui:
+            return
+        found = self._look(ui)
+        own, problem = keyrules.usable(ui.keymap, keymap.KEYS)
+        desk.ui, desk.terminal, desk.keys = ui, found, keyrules.effective(keymap.KEYS, own)
+        desk.titled = self._title if ui.title else None
+        self.set_keymap(own)
+        self.themer = desk.themes = Themer(ui, found, desk.memory, self._remember, self._use_palette)
+        desk.paint = Paint(self.themer.palette, found.ascii)
+        self._use_palette(self.themer.palette)
+        desk.topics = ()
+        desk.redraw()
+        if self.themer.problem or problem:
+            desk.say(self.themer.problem or problem, "*warn")
 
     def get_default_screen(self) -> ConsoleScreen:
         return self.desk
@@ -189,9 +210,13 @@ def make_app(
     does not. `save` writes down what the console is to remember.
     """
     ui = ui or UiSettings()
-    if found is None:
-        found = _look(ui, os.environ if env is None else env)
-    return StableConsole(link, ui, found, clock, memory, save)
+    if found is not None:
+        return StableConsole(link, ui, found, clock, memory, save)
+
+    def look(by: UiSettings) -> Terminal:
+        return _look(by, os.environ if env is None else env)
+
+    return StableConsole(link, ui, look(ui), clock, memory, save, look)
 
 
 def speaks_utf8(env: Mapping[str, str]) -> bool:

@@ -74,6 +74,8 @@ class SocketLink:
         self.failure: ProductError | None = None
         """Why there is no engine to show: the console then ends with its one line and status."""
         self.on_failure: Callable[[], None] | None = None
+        self.on_engine: Callable[[], None] | None = None
+        """Another engine answers than before: it has read the configuration anew."""
         self._layout = layout
         self._options = options
         self._starting = starting
@@ -274,7 +276,9 @@ class SocketLink:
             self._fault(frame)
 
     def _joined(self, hello: Hello) -> None:
-        self._hello = hello
+        before, self._hello = self._engine(), hello
+        if before != self._engine() and self.on_engine:
+            self.on_engine()
         self._parting = ""
         problem = protocol_problem(PROTOCOL, hello.protocol, we_are="console")
         self._warning = problem or release_problem(VERSION, hello.version)

@@ -35,24 +35,29 @@ def show(options: RunOptions, *, attach: bool, read_only: bool) -> int:
     from console.memory import Kept
     from screens.ui import UiSettings
 
-    chosen = read_ui(layout)
     kept = Kept(layout)
     memory = kept.memory
-    ui = UiSettings(
-        theme=chosen.theme,
-        folder=str(config_path().parent / "themes"),
-        saves=str(layout.root / "saved"),
-        ascii=chosen.ascii,
-        fps=chosen.fps,
-        bell=chosen.bell,
-        title=chosen.title,
-        keymap=chosen.keymap,
-        tour="tour" not in memory.told and os.environ.get("STABLECONSOLE_TOUR") != "off",
-        profile=options.profile,
-    )
+
+    def settings() -> UiSettings:
+        chosen = read_ui(layout)
+        return UiSettings(
+            theme=chosen.theme,
+            folder=str(config_path().parent / "themes"),
+            saves=str(layout.root / "saved"),
+            ascii=chosen.ascii,
+            fps=chosen.fps,
+            bell=chosen.bell,
+            title=chosen.title,
+            keymap=chosen.keymap,
+            tour="tour" not in memory.told and os.environ.get("STABLECONSOLE_TOUR") != "off",
+            profile=options.profile,
+        )
+
     link = SocketLink(layout, options, starting=starting, read_only=read_only)
-    app = make_app(link, ui, memory=memory, save=kept.save)
+    app = make_app(link, settings(), memory=memory, save=kept.save)
     link.on_failure = app.exit
+    # Until then it shows by what the last engine of this folder had read.
+    link.on_engine = lambda: app.look_anew(settings())
     if not options.debug:
         # Textual prints a fault of the screen as a traceback; people get the one line of `cli.guarded`.
         setattr(app, "_print_error_renderables", lambda: None)  # noqa: B010 - no public way

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from services.settings.errors import SettingsError
 
-UI_KEYS = ("theme", "fps", "ascii", "bell", "title", "keymap", "columns")
+UI_KEYS = ("theme", "fps", "ascii", "bell", "title", "keymap")
 FPS_MOST = 60
 
 
@@ -29,8 +29,6 @@ class UiSettings(Struct, frozen=True, kw_only=True):
     """The terminal's title says the trading state."""
     keymap: dict[str, str] = {}
     """Binding id to key."""
-    columns: dict[str, tuple[str, ...]] = {}
-    """Pane to the columns shown, in order."""
 
 
 def ui_settings(document: Mapping[str, Any] | None) -> UiSettings:
@@ -50,17 +48,9 @@ def ui_settings(document: Mapping[str, Any] | None) -> UiSettings:
     keymap = table.get("keymap", {})
     if not isinstance(keymap, Mapping) or not all(isinstance(key, str) and key for key in keymap.values()):
         raise SettingsError("ui.keymap", keymap, 'a table of keys such as halt = "H"')
-    columns = table.get("columns", {})
-    if not isinstance(columns, Mapping) or not all(_texts(names) for names in columns.values()):
-        raise SettingsError("ui.columns", columns, 'a table of lists such as positions = ["symbol", "size"]')
     return UiSettings(
         theme=theme,
         fps=None if fps == "auto" else fps,
         **flags,
         keymap=dict(keymap),
-        columns={pane: tuple(names) for pane, names in columns.items()},
     )
-
-
-def _texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)

@@ -170,7 +170,7 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest
 def test_a_console_reads_what_the_engine_wrote(tmp_path: Path) -> None:
     layout = StateLayout(tmp_path)
     assert paths.read_ui(layout) == UiSettings()
-    ui = UiSettings(theme="light", fps=4, keymap={"halt": "K"}, columns={"positions": ("symbol",)})
+    ui = UiSettings(theme="light", fps=4, keymap={"halt": "K"})
     write_ui(layout, ui)
     assert paths.read_ui(layout) == ui
     assert [each.name for each in tmp_path.iterdir()] == ["ui.json"]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from console import link as link_module
 from console.link import SocketLink
@@ -55,6 +56,21 @@ async def link(layout: StateLayout) -> AsyncIterator[SocketLink]:
     made = SocketLink(layout, RunOptions())
     yield made
     await made.close()
+
+
+async def test_each_engine_that_is_joined_is_told_once(layout: StateLayout, engine: PaperEngine) -> None:
+    """The configuration may be another one then."""
+    link, told = SocketLink(layout, RunOptions()), []
+    link.on_engine = lambda: told.append(link.hello.instance if link.hello else "")
+    for instance in ("one", "one", "two"):
+        server = ControlServer(layout.socket, replace(HELLO, instance=instance), engine, engine)
+        await server.start()
+        link.start()
+        await until(link, lambda: link.state == "connected")
+        await server.close()
+        await until(link, lambda: link.state != "connected")
+    await link.close()
+    assert told == ["one", "two"]
 
 
 async def until(link: SocketLink, condition: object) -> None:

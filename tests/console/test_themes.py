@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from console.app import make_app
+from console.app import StableConsole, make_app
 from screens.memory import Memory
 from screens.theme_dialog import ThemeDialog
 from screens.ui import Terminal, UiSettings, terminal
@@ -103,6 +103,35 @@ async def test_enter_keeps_the_theme_for_the_next_start() -> None:
     named = UiSettings(theme="contrast")
     told = Terminal(fps=10, remote=False, ascii=False, palette="contrast")
     assert make_app(StubLink(), named, found=told, memory=kept[-1]).palette.name == "contrast"
+
+
+async def test_what_the_engine_has_just_read_holds_at_once() -> None:
+    """A console that starts its engine once showed by what the last one had read: a key that was moved did
+    nothing until the next start."""
+    looked: list[UiSettings] = []
+
+    def look(ui: UiSettings) -> Terminal:
+        looked.append(ui)
+        return terminal(ui, {}, "truecolor", utf8=True)
+
+    link = StubLink(quiet_strip(), quiet_desk())
+    app = StableConsole(link, UiSettings(), look(UiSettings()), lambda: 0.0, look=look)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        app.look_anew(UiSettings())
+        assert len(looked) == 1, "the same settings"
+        app.look_anew(UiSettings(theme="light", ascii=True, fps=2, keymap={"halt": "z"}, title=False))
+        await pilot.pause()
+        desk = app.desk
+        assert (app.palette.name, desk.paint.palette.name, desk.terminal.fps) == ("light", "light", 2)
+        assert desk.paint.ascii_only
+        assert desk.titled is None
+        assert desk.key_bar.lines[0].plain.strip().startswith("z halt")
+        await pilot.press("H")
+        assert link.sent == []
+        await pilot.press("z")
+        await pilot.pause()
+        assert link.sent == [("halt", {})]
 
 
 async def test_h_halts_while_a_theme_is_chosen() -> None:

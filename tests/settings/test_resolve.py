@@ -273,11 +273,11 @@ def test_lines_are_found_in_an_awkward_file() -> None:
 
 
 def test_how_a_console_looks_is_read_and_checked() -> None:
-    text = '[ui]\ntheme = "light"\nfps = 4\n[ui.keymap]\nhalt = "K"\n[ui.columns]\npositions = ["symbol"]\n'
+    text = '[ui]\ntheme = "light"\nfps = 4\n[ui.keymap]\nhalt = "K"\n'
     ui = ui_settings(read_document(text, "f").data)
-    assert ui == UiSettings(theme="light", fps=4, keymap={"halt": "K"}, columns={"positions": ("symbol",)})
+    assert ui == UiSettings(theme="light", fps=4, keymap={"halt": "K"})
     assert ui_settings(None) == ui_settings({"ui": {"fps": "auto"}}) == UiSettings()
-    for table in ({"fps": 0}, {"fps": True}, {"theme": 5}, {"keymap": {"a": 1}}, {"columns": {"a": "b"}}):
+    for table in ({"fps": 0}, {"fps": True}, {"theme": 5}, {"keymap": {"a": 1}}):
         with pytest.raises(SettingsError):
             ui_settings({"ui": table})
 
