@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
 
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
@@ -28,7 +29,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A terminal that cannot show a sign gets a question mark, not a failure.
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     debug = "--debug" in words
+    if debug:
+        sys.excepthook = _trace
     return guarded(lambda: _dispatch(words), debug=debug)
+
+
+def _trace(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Where it happened, without a secret in it."""
+    import traceback
+
+    from services.protocol.redact import clean
+
+    sys.stderr.write(clean("".join(traceback.format_exception(kind, error, trace))))
 
 
 def guarded(work: Callable[[], int], *, debug: bool) -> int:
@@ -97,8 +109,10 @@ def _quick(name: str, words: list[str]) -> int | None:
 def _complain(text: str, status: Exit) -> int:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
+    from services.protocol.redact import clean
+
     with contextlib.suppress(OSError, AttributeError):
-        sys.stderr.write(f"stableconsole: {text}\n")
+        sys.stderr.write(f"stableconsole: {clean(text)}\n")
     return int(status)
 
 

@@ -22,10 +22,13 @@ from services.protocol.exits import Exit
 from services.protocol.frames import to_json
 from services.protocol.options import FaultSpec, RunOptions
 from services.protocol.ready import Ready, tell_ready
+from services.protocol.redact import clean
 from services.protocol.version import VERSION
 from services.settings.layout import StateLayout
 
 log = logging.getLogger("stableconsole")
+OTHERS = ("py.warnings", "asyncio", "websockets")
+"""Loggers of libraries that may have something to say: our handler knows the secrets."""
 
 
 class HumanFormatter(logging.Formatter):
@@ -58,9 +61,10 @@ class JsonFormatter(logging.Formatter):
 
 def _trace(record: logging.LogRecord) -> str:
     """A failure's stack belongs into a log file; at a terminal only with `--debug`."""
-    if not record.exc_info:
-        return ""
-    return "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
+    text = record.exc_text or ""
+    if not text and record.exc_info:
+        text = "".join(traceback.format_exception(*record.exc_info)).rstrip()
+    return f"\n{text}" if text else ""
 
 
 def set_up_logging(*, as_json: bool, debug: bool) -> None:
@@ -72,7 +76,8 @@ def set_up_logging(*, as_json: bool, debug: bool) -> None:
     log.propagate = False
     log.setLevel(logging.DEBUG if debug else logging.INFO)
     logging.captureWarnings(capture=True)
-    logging.getLogger("py.warnings").handlers = [handler]
+    for name in OTHERS:
+        logging.getLogger(name).handlers = [handler]
 
 
 def run(options: RunOptions) -> int:
@@ -98,11 +103,11 @@ def run(options: RunOptions) -> int:
         return _failed(options, "interrupted", Exit.INTERRUPTED)
     except Exception as error:
         if options.debug:
-            tell_ready(options.ready_fd, Ready(ok=False, text=str(error), exit=Exit.FAILED))
+            tell_ready(options.ready_fd, Ready(ok=False, text=clean(str(error)), exit=Exit.FAILED))
             raise
         return _failed(options, f"internal error: {type(error).__name__}: {error}", Exit.FAILED)
     if end.text:
-        sys.stderr.write(f"stableconsole: {end.text}\n")
+        sys.stderr.write(f"stableconsole: {clean(end.text)}\n")
     if end.summary is not None:
         sys.stdout.write(summary_line(end.summary) + "\n")
     sys.stdout.flush()
@@ -117,6 +122,7 @@ def summary_line(summary: Struct) -> str:
 
 
 def _failed(options: RunOptions, text: str, status: Exit) -> int:
+    text = clean(text)
     tell_ready(options.ready_fd, Ready(ok=False, text=text, exit=status))
     sys.stderr.write(f"stableconsole: {text}\n")
     return int(status)

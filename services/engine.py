@@ -36,9 +36,9 @@ from services.drive.standing import SessionNote, Standing
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.protocol.options import RunOptions
+from services.protocol.redact import protect, redactor_for
 from services.protocol.version import VERSION
 from services.running import Parts, RunEnd, Running
-from services.runtime.redact import protect, redactor_for
 from services.settings.errors import SettingsError
 from services.settings.layout import StateLayout, accounts_folder, config_file, state_root
 from services.settings.parameters import Settings

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from services.domain.events import Event
 from services.protocol.errors import ProductError
-from services.runtime.redact import Redactor
+from services.protocol.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire

@@ -26,8 +26,8 @@ from services.drive.pace import Pacer
 from services.drive.ports import NullKeeper
 from services.drive.runner import Limits, Wish
 from services.protocol.exits import Exit
+from services.protocol.redact import Redactor
 from services.runtime.clock import steady_ns
-from services.runtime.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire

@@ -27,8 +27,8 @@ from services.drive.runner import Limits
 from services.drive.standing import SessionNote
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
+from services.protocol.redact import Redactor
 from services.runtime.clock import steady_ns
-from services.runtime.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire, without_keys

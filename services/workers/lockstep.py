@@ -29,7 +29,7 @@ from services.domain.venue_events import VenueFacts
 from services.drive.machine import VirtualMachine
 from services.drive.queue import VirtualQueue
 from services.drive.standing import SessionNote
-from services.runtime.redact import Redactor
+from services.protocol.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
-from services.runtime.redact import Redactor
+from services.protocol.redact import Redactor
 from services.settings.venues import PASSPHRASED, VenueWire, passphrase_of, secret_variable
 from services.venues.live import LiveVenue
 from services.venues.port import Outbox

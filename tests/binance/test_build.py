@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from services.protocol.errors import ProductError
+from services.protocol.redact import Redactor
 from services.runtime.clock import boot_ns
-from services.runtime.redact import Redactor
 from services.settings.venues import VenueWire
 from services.venues.binance.hosts import USDM
 from services.venues.binance.venue import BinanceVenue

@@ -11,9 +11,9 @@ from services.desk.gatekeeping import order_context
 from services.domain.enums import Purpose, Side, TimeInForce
 from services.domain.events import AccountReport, MarketFrame, OrderFilled
 from services.drive.standing import SessionNote
+from services.protocol.redact import Redactor
 from services.risk.context import GateAnswer
 from services.risk.gate import check_order
-from services.runtime.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from services.drive.standing import SessionNote
-from services.runtime.redact import Redactor
+from services.protocol.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire

@@ -28,7 +28,7 @@ from services.domain.events import (
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport, RequestFailed, VenueFacts
 from services.protocol.errors import ProductError
-from services.runtime.redact import Redactor
+from services.protocol.redact import Redactor
 from services.settings.errors import SettingsError
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire, read_wires

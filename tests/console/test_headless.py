@@ -12,13 +12,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from console import headless
+from console import cli, headless
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
 from services.protocol.options import RunOptions
 from services.protocol.ready import parse_ready
+from services.protocol.redact import STRUCK, Redactor, protect
 from services.views.status import (
     BreakerStatus,
     FundingStatus,
@@ -88,7 +89,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable
         return RunOptions(state_dir=str(tmp_path / "state"))
 
     yield place
-    for name in ("stableconsole", "py.warnings"):
+    for name in ("stableconsole", *headless.OTHERS):
         logging.getLogger(name).handlers = []
     logging.getLogger("stableconsole").propagate = True
     logging.captureWarnings(capture=False)
@@ -187,3 +188,59 @@ def test_no_journal_is_told(tmp_path: Path) -> None:
     for call in (headless.audit_verify, lambda layout: headless.replay(layout, None)):
         with pytest.raises(ProductError, match="no journal here"):
             call(StateLayout(tmp_path))
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_stack_and_no_last_word_carries_a_secret(
+    engine: Callable[[object], RunOptions],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    as_json: bool,
+) -> None:
+    """Our formatters once made the stack anew from what was raised, past the redactor."""
+    monkeypatch.setenv("STABLECONSOLE_SECRET_ALPHA", "hunter22-hunter22")
+    redactor = Redactor()
+    redactor.register("from-a-keyring")
+
+    def run(_: RunOptions) -> End:
+        protect(logging.getLogger("stableconsole"), redactor)
+        try:
+            raise RuntimeError("bad key from-a-keyring")
+        except RuntimeError:
+            for name in ("stableconsole.wire", "asyncio"):
+                logging.getLogger(name).error("of from-a-keyring", exc_info=True, stack_info=True)
+        raise ValueError("from-a-keyring and hunter22-hunter22")
+
+    options = engine(run)
+    reader, writer = os.pipe()
+    status = headless.run(structs.replace(options, log_json=as_json, ready_fd=writer))
+    told = os.read(reader, 10_000).decode()
+    os.close(reader)
+    said = capsys.readouterr()
+    text = said.out + said.err + told
+    assert status == Exit.FAILED
+    assert text.count("RuntimeError") >= 2
+    assert "internal error: ValueError" in told
+    assert "from-a-keyring" not in text
+    assert "hunter22" not in text
+
+
+def test_a_trace_that_debug_shows_carries_no_secret(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STABLECONSOLE_SECRET_ALPHA", "hunter22-hunter22")
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    def dispatch(_: list[str]) -> int:
+        raise ValueError(f"{os.environ['STABLECONSOLE_SECRET_ALPHA']} is no key")
+
+    monkeypatch.setattr(cli, "_dispatch", dispatch)
+    with pytest.raises(ValueError, match="no key") as found:
+        cli.main(["status", "--debug"])
+    sys.excepthook(found.type, found.value, found.tb)
+    assert cli.main(["status"]) == Exit.FAILED
+    said = capsys.readouterr().err
+    assert said.count(f"ValueError: {STRUCK} is no key") == 2
+    assert "in dispatch" in said
+    assert "hunter22" not in said

@@ -20,7 +20,7 @@ from services.domain.effects import Cancel, Decision, Effect, Send
 from services.drive.machine import VirtualMachine
 from services.drive.session import Session
 from services.drive.standing import SessionNote
-from services.runtime.redact import Redactor
+from services.protocol.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.protocol.redact import STRUCK, Redactor, protect, redactor_for
 from services.runtime.backoff import Backoff
 from services.runtime.clock import wall_ns, wall_text
-from services.runtime.redact import STRUCK, Redactor, protect, redactor_for
 
 LEAKS = [
     "api_key=abc123def456",
@@ -83,6 +83,16 @@ def test_no_log_line_and_no_stack_carries_a_secret() -> None:
     assert "zzz999" not in out
     assert "RuntimeError" in out
     assert out.count(STRUCK) >= 3
+
+
+def test_a_private_key_is_struck_out_line_by_line() -> None:
+    redactor = Redactor()
+    redactor.register(
+        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAbc\nxyz12345\n-----END PRIVATE KEY-----\n"
+    )
+    text = redactor.text(repr("MC4CAQAwBQYDK2VwBCIEIAbc\nxyz12345"))
+    assert text == f"'{STRUCK}\\n{STRUCK}'"
+    assert redactor.text("-----BEGIN PRIVATE KEY-----") == "-----BEGIN PRIVATE KEY-----"
 
 
 def test_waiting_grows_to_its_bound_and_starts_again_after_a_success() -> None:

@@ -14,7 +14,7 @@ from services.desk.direct import DIRECT
 from services.domain.effects import Done
 from services.domain.enums import Purpose, Side, TimeInForce
 from services.domain.orders import OrderRequest
-from services.runtime.redact import Redactor
+from services.protocol.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire

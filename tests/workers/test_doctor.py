@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from services.drive.latch import Latch
 from services.drive.lock import EngineLock, Holder
 from services.protocol.errors import ProductError
+from services.protocol.redact import Redactor
 from services.runtime.clock import wall_ns
-from services.runtime.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire

@@ -16,7 +16,7 @@ from services.domain.orders import OrderRequest
 from services.drive.latch import Latch
 from services.drive.machine import DeskFailed
 from services.drive.standing import SessionNote
-from services.runtime.redact import Redactor
+from services.protocol.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire

@@ -15,7 +15,7 @@ from services.drive.live_session import LiveSession
 from services.drive.standing import SessionNote
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
-from services.runtime.redact import Redactor
+from services.protocol.redact import Redactor
 from services.settings.gate import DEFAULT_LIMIT_ROWS, Gate
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from services.drive.standing import SessionNote
-from services.runtime.redact import Redactor
+from services.protocol.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire

@@ -23,7 +23,7 @@ from services.domain.enums import FaultKind, PairState, Side
 from services.domain.instrument import venue_of
 from services.drive.standing import SessionNote
 from services.execution.pair_state import Pair
-from services.runtime.redact import Redactor
+from services.protocol.redact import Redactor
 from services.settings.cross import Cross
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings, StrategySettings

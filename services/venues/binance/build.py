@@ -6,8 +6,8 @@ import random
 import ssl
 from collections.abc import Callable
 
+from services.protocol.redact import Redactor
 from services.runtime.clock import boot_ns, steady_ns
-from services.runtime.redact import Redactor
 from services.venues.binance.api import BinanceApi
 from services.venues.binance.base import Address
 from services.venues.binance.ears import Ears

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from services.protocol.redact import Redactor
 from services.runtime.clock import boot_ns, steady_ns
-from services.runtime.redact import Redactor
 from services.settings.venues import PASSPHRASED
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.exact import LOOPBACK

@@ -6,8 +6,8 @@ import random
 import ssl
 from collections.abc import Callable
 
+from services.protocol.redact import Redactor
 from services.runtime.clock import boot_ns, steady_ns, wall_ns
-from services.runtime.redact import Redactor
 from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.hosts import FtxSettings, check_hosts
 from services.venues.ftx.rest import WINDOWS, FtxDialect, FtxRest

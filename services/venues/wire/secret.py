@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.runtime.redact import STRUCK, Redactor
+from services.protocol.redact import STRUCK, Redactor
 
 
 class Secret:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -23,10 +24,12 @@ class Redactor:
         self._values: list[str] = []
 
     def register(self, value: str) -> None:
-        """From now on this value is struck out wherever it stands."""
-        if len(value) >= _SHORTEST and value not in self._values:
-            self._values.append(value)
-            self._values.sort(key=len, reverse=True)
+        """From now on this value is struck out wherever it stands: of several lines, as a private key has,
+        also each by itself, for a message may have made another text of what ends them."""
+        for each in (value, *value.splitlines()):
+            if len(each) >= _SHORTEST and not each.startswith("-----") and each not in self._values:
+                self._values.append(each)
+        self._values.sort(key=len, reverse=True)
 
     def text(self, text: str) -> str:
         for value in self._values:
@@ -58,17 +61,25 @@ def redactor_for(environ: Mapping[str, str]) -> Redactor:
 
 
 class RedactingFilter(logging.Filter):
-    """On every handler: the finished message, its arguments and a stack's text pass through the redactor."""
+    """On every handler: the finished message, its arguments and a stack's text pass through the redactor.
+
+    Of an exception the clean text alone is left, so that no formatter can make it anew from what was raised.
+    """
 
     def __init__(self, redactor: Redactor) -> None:
         super().__init__()
-        self._redactor = redactor
+        self.redactor = redactor
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = self._redactor.text(record.getMessage())
+        record.msg = self.redactor.text(record.getMessage())
         record.args = ()
-        if record.exc_info and not record.exc_text:
-            record.exc_text = self._redactor.text(logging.Formatter().formatException(record.exc_info))
+        if record.exc_info:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+            record.exc_info = None
+        if record.exc_text:
+            record.exc_text = self.redactor.text(record.exc_text)
+        if record.stack_info:
+            record.stack_info = self.redactor.text(record.stack_info)
         return True
 
 
@@ -76,3 +87,13 @@ def protect(logger: logging.Logger, redactor: Redactor) -> None:
     """Put the filter on every handler of `logger`."""
     for handler in logger.handlers:
         handler.addFilter(RedactingFilter(redactor))
+
+
+def clean(text: str) -> str:
+    """For what a process says past its log handlers, at its end: `text` without what the environment names as
+    a secret, and without what our handlers know of."""
+    for handler in logging.getLogger("stableconsole").handlers:
+        for each in handler.filters:
+            if isinstance(each, RedactingFilter):
+                text = each.redactor.text(text)
+    return redactor_for(os.environ).text(text)
