@@ -7,9 +7,9 @@ from asyncio import TimerHandle
 from collections.abc import Coroutine
 from typing import Any
 
-from screens.agreeing import Agreeing
 from screens.asked import ASK_AFTER_S, AskedDialog
 from screens.dialogs import Dialog
+from screens.following import Following
 from screens.later import after
 from screens.link import Answer
 from screens.pair_ticket import PairTicketDialog
@@ -17,7 +17,7 @@ from screens.ticket import Ticket, TicketDialog
 from screens.widgets.commandline import LineField
 
 
-class Ticketing(Agreeing, inherit_bindings=False):
+class Ticketing(Following, inherit_bindings=False):
     _ask_timer: TimerHandle | None = None
 
     def action_ticket(self) -> None:

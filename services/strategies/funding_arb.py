@@ -38,6 +38,7 @@ from services.risk.sizing import LEAST_STRENGTH, funding_strength
 from services.settings.funding import Funding
 from services.strategies.base import Ended, Intent, OpenPair, StrategyView
 from services.strategies.exits import PairTrack, review, wake_instants
+from services.strategies.saying import best_chance
 
 KIND = "funding_arb"
 
@@ -79,6 +80,8 @@ class FundingArbState(Struct):
     """Unordered pair @ settlement to come -> its opportunity; counted when it enters here."""
     wake_at: int | None = None
     """The next instant at which it wants to be called."""
+    verdict: str = ""
+    """What stands against its best chance while it holds no pair."""
 
     def copied(self) -> FundingArbState:
         return FundingArbState(
@@ -91,6 +94,7 @@ class FundingArbState(Struct):
             best_refused=self.best_refused,
             pending=dict(self.pending),
             wake_at=self.wake_at,
+            verdict=self.verdict,
         )
 
 
@@ -142,6 +146,7 @@ def decide(
     judged = board(view.legs, rules, view.now)
     entries, judged = _enter(view, judged, rules)
     _count(judged, entries, state, view.now)
+    state.verdict = "" if view.pairs else best_chance(judged)
     state.wake_at = _next_wake(view, params, state)
     return (*intents, *entries), state
 

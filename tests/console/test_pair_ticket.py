@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from screens.frame import INSET
 from screens.ink import Line, Span
 from screens.link import Answer
 from screens.paint import Paint
 from screens.pair_ticket import PairTicketDialog, paged
 from screens.ticket import TicketDialog
+from services.domain.enums import PairState
 from services.views.pair_ticket import PairTicketView
+from tests.console.fixtures import quiet_desk
 from tests.console.pair_fixtures import LONG, SHORT, TYPED, answered, denied_pair, pair_view, unknown_pair
 from tests.console.test_keys import Desk, open_desk
 from themes.palette import DARK
@@ -182,3 +186,29 @@ def test_what_is_unknown_is_called_so_and_never_nothing() -> None:
     assert "spread unknown" in text
     assert text.count("unknown") >= 6
     assert "$0" not in text
+
+
+async def test_what_came_of_a_pair_is_said_on_every_screen() -> None:
+    """An entry without takers once ended in silence behind `P-77 is opening`."""
+    view = quiet_desk()
+    mine = replace(view.pairs[0], id="P-77", state=PairState.OPENING)
+    for end, said in (
+        ((*view.pairs, replace(mine, state=PairState.HEDGED)), "✓ P-77 is open and hedged"),
+        (view.pairs, "▲ P-77 has ended, nothing of it is open: 7 tells why"),
+    ):
+        async with open_desk(desk=view) as d:
+            desk = d.app.desk
+            await d.press("3")
+            answer = Answer(ok=True, text="P-77 is opening", result={"pair": "P-77"})
+            desk.heard("pair open", dict(ARGS), answer)
+            assert "desk" in d.link.watched
+            d.link.put(desk=view)  # from before the answer
+            await d.pilot.pause(0.2)
+            assert desk.said is not None
+            assert desk.said[0].endswith("P-77 is opening")
+            d.clock.now += 2
+            for pairs in ((*view.pairs, mine), end):
+                d.link.put(desk=replace(view, pairs=pairs))
+                await d.pilot.pause(0.2)
+            assert desk.said[0] == said
+            assert "desk" not in d.link.watched, "asked for no longer"

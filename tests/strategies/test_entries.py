@@ -80,7 +80,8 @@ def test_one_open_pair_per_underlying_and_pair_of_venues() -> None:
 
 def test_a_planned_pair_is_held_and_a_closed_one_is_not() -> None:
     planned = pair(ALPHA, BETA, state=PairState.PLANNED, opened_ts=None)
-    assert decide(view(ALPHA, BETA, pairs=(planned,)), PARAMS, FundingArbState())[0] == ()
+    intents, state = decide(view(ALPHA, BETA, pairs=(planned,)), PARAMS, FundingArbState())
+    assert (intents, state.verdict) == ((), ""), "what it said of the pair it holds stands"
     gone = replace(planned, state=PairState.CLOSED)
     assert len(decide(view(ALPHA, BETA, pairs=(gone,)), PARAMS, FundingArbState())[0]) == 1
 
@@ -91,6 +92,9 @@ def test_outside_the_window_it_waits_for_the_opening() -> None:
     assert intents == ()
     assert state.wake_at == WINDOW
     assert summary(state).refused == {"outside entry window": 1}
+    assert state.verdict == (
+        f"short {ALPHA.instrument.id}, long {BETA.instrument.id} net 148.5 bps: outside entry window"
+    )
     intents, state = decide(view(ALPHA, BETA, now=WINDOW), PARAMS, state)
     assert len(intents) == 1
     assert state.wake_at == MIDNIGHT + 8 * HOUR + 61 * SECOND

@@ -1,0 +1,52 @@
+"""What came of a pair that a person has opened: the answer says that it is opening, and this says the end.
+
+An entry that finds no takers ends within a second with nothing open, and the screen looks as it did before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from screens import format as f
+from screens.agreeing import Agreeing
+from screens.link import Answer
+from services.domain.enums import PairState
+from themes import glyphs as g
+
+SURE_S = 1.0
+"""A view that is painted after so long is younger than the answer."""
+
+
+class Following(Agreeing, inherit_bindings=False):
+    _opening = ""
+    """The pair whose end is waited for."""
+    _asked_at = 0.0
+
+    def heard(self, name: str, args: Mapping[str, str], answer: Answer) -> None:
+        super().heard(name, args, answer)
+        result = answer.result if isinstance(answer.result, dict) else {}
+        if name == "pair open" and answer.ok and isinstance(result.get("pair"), str):
+            self._opening, self._asked_at = result["pair"], self.clock()
+            self.need_desk(True)
+
+    def desk_came(self) -> None:
+        super().desk_came()
+        if self._opening and self.desk is not None:
+            self._follow(next((each.state for each in self.desk.pairs if each.id == self._opening), None))
+
+    def _each_second(self) -> None:
+        super()._each_second()
+        if self._opening:
+            self.need_desk(True)  # a dialog that has gone meanwhile needs it no more
+
+    def _follow(self, state: PairState | None) -> None:
+        name = f.clean(self._opening)
+        if state is PairState.HEDGED:
+            tick = "ok" if self.terminal.ascii else g.TICK
+            self.say(f"{tick} {name} is open and hedged", "muted")
+        elif state is None and self.clock() - self._asked_at >= SURE_S:
+            self.say(f"{g.UP} {name} has ended, nothing of it is open: 7 tells why", "*warn")
+        else:
+            return
+        self._opening = ""
+        self.need_desk(self.dialog is not None or self.field_mode == ":")
