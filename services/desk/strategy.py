@@ -69,6 +69,9 @@ class Strategies:
             slot = core.state.strategies.get(name)
             if slot is None:
                 slot = core.state.strategies[name] = StrategySlot(kind=settings.kind)
+            if slot.kind != settings.kind:
+                # The profile has given the name to another kind: what the old one remembers means nothing.
+                slot.kind, slot.blob = settings.kind, b""
             kind = KINDS[settings.kind]
             initial = kind.initial()
             self.states[name] = (

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from services.desk.desk import Desk
 from services.domain.effects import Decision
 from services.domain.enums import OrderState, PairState, TradingState
 from services.domain.errors import StrategyOverran
@@ -217,3 +218,14 @@ def test_the_pair_stop_outlives_a_dropped_strategy(factor: float, closed: bool) 
     stops = [note for note in world.decisions("close") if note.text == "pair stop"]
     assert len(stops) == (1 if closed else 0)
     world.books_agree()
+
+
+def test_a_name_given_to_another_kind_starts_that_kind_anew() -> None:
+    """It raised at every call of the next start: the new kind was asked by the old one's rules."""
+    world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [PairState.HEDGED])
+    other = replace(quick(), strategies={"funding_arb": StrategySettings(kind="cross_exchange")})
+    again = Desk(other, world.desk.core.instruments, Desk.restore(world.desk.export()))
+    again.strategies.call("funding_arb")
+    slot = again.core.state.strategies["funding_arb"]
+    assert (slot.kind, slot.dropped) == ("cross_exchange", "")
+    assert again.core.causes.disabled() == {}
