@@ -285,8 +285,13 @@ def test_a_perp_in_dollars_in_a_folder_may_be_inverse(tmp_path: Path) -> None:
         (f"{FUNDING_HEADER}\nsoon,8,0.1", "line 2: expected a time stamp (ms UTC), found 'soon'"),
         (f"{FUNDING_HEADER}\n{DAY},8", "line 2: expected 3 columns, found 2"),
         (f"{DAY},8", "line 1: expected at least 3 columns, found 2"),
-        (f"{DAY},8,1\n{DAY - 60_000},8,1", "line 2: expected ascending time stamps, this row goes back"),
-        (f"{DAY},8,1\n{DAY},8,2", "line 2: expected ascending time stamps, this row repeats an instant"),
+        (f"{DAY},8,.1\n{DAY - 60_000},8,.1", "line 2: expected ascending time stamps, this row goes back"),
+        (f"{DAY},8,.1\n{DAY},8,.2", "line 2: expected ascending time stamps, this row repeats an instant"),
+        (f"{'9' * 23},8,0.1", "line 1: expected a time stamp (ms UTC) of our time, found '999"),
+        (f"{FUNDING_HEADER}\n²,8,0.1", "line 2: expected a time stamp (ms UTC), found '²'"),
+        (f"{FUNDING_HEADER}\n9999-01-01,8,0.1", "line 2: expected a time stamp (ms UTC) of our time"),
+        (f"{DAY},1e400,0.1", "line 1: expected a rate as a fraction, of a year at most"),
+        (f"{DAY},8,1", "line 1: expected a rate as a fraction, of a year at most: 1 in 8 h"),
         ("a,b,c\n1,2,3", "line 1: expected a column 'calc_time' for the time, found a, b, c"),
         (FUNDING_HEADER, "no rows between start and end in gate.csv"),
         ("", "no rows between start and end in gate.csv"),
@@ -299,6 +304,12 @@ def test_a_bad_file_is_named_with_its_line(tmp_path: Path, text: str, message: s
     assert message in str(error.value)
     assert "gate" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_no_csv_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "gate.csv", f"{DAY},8,{'1' * 200_000}")
+    with pytest.raises(HistoryError, match=r"gate\.csv: is no CSV: field larger than field limit"):
+        load_history(declare(tmp_path, f'{GATE}price = "30000"'))
 
 
 def test_an_overlap_of_two_files_is_read_once(tmp_path: Path) -> None:
@@ -321,11 +332,22 @@ def test_an_overlap_of_two_files_is_read_once(tmp_path: Path) -> None:
         (GATE + "colour = 'red'", "colour"),
         (GATE.replace("funding", "trades"), "kind is 'trades', expected klines or funding"),
         (GATE.replace("funding", "klines"), 'expected market = "perp" or "spot"'),
+        (
+            GATE.replace("funding", "klines") + "market = 'perp'\ninterval = '-1h'",
+            "expected an interval above 0",
+        ),
         (GATE.replace("funding", "klines") + "market = 'perp'", "klines need their interval"),
         (GATE.replace("BTCUSDT", "BTCEUR"), "expected a symbol that ends with its quote coin"),
         (GATE.replace("BTCUSDT", "XRPUSDT") + "price = 1", "declare [facts.grid.XRP]"),
         (GATE.replace("gate.csv", "gone.csv") + "price = 1", "gone.csv: no such file"),
         (GATE + "price = 1" + GATE + "price = 1", "two funding series"),
+        (GATE + "price = 1\ninterval = '-8h'", "expected an interval above 0"),
+        (GATE + "price = 1\noffset = '99999999d'", "it and the offset of a year at most"),
+        (GATE + "price = '1e400'", "expected a price above 0"),
+        (GATE.replace('"gate"', '"Ga te.x"') + "price = 1", "expected a venue's name in a-z, 0-9 and _"),
+        ("[facts]\ntaker_bps = 'NaN'\n" + GATE, "taker_bps: expected bps from 0 to 1000, found NaN"),
+        ("[facts]\ntaker_bps = -5\n" + GATE, "taker_bps: expected bps from 0 to 1000, found -5"),
+        ("[facts.grid.BTC]\nprice = 0\nsize = 1\n" + GATE, "[facts.grid.BTC]: expected a price and a size"),
         (GATE + "price = 1\nwhere = { venue = 'x' }", "`where` names a column 'venue'"),
     ],
 )
@@ -355,6 +377,20 @@ def test_broken_archives_are_named(tmp_path: Path) -> None:
         with pytest.raises(HistoryError, match=name):
             load_history(tmp_path)
         (tmp_path / name).unlink()
+    damaged = write(tmp_path, "BTCUSDT-1h-2023-03.csv.gz", klines(dict.fromkeys(range(200), "1")))
+    raw = bytearray(damaged.read_bytes())
+    raw[30:32] = bytes(255 - each for each in raw[30:32])
+    damaged.write_bytes(bytes(raw))
+    with pytest.raises(HistoryError, match=damaged.name):
+        load_history(tmp_path)
+    damaged.unlink()
+    locked = write(tmp_path, "BTCUSDT-1h-2023-03.zip", klines({0: "1"}))
+    raw = bytearray(locked.read_bytes())
+    raw[6] |= 1
+    raw[raw.find(b"PK\x01\x02") + 8] |= 1
+    locked.write_bytes(bytes(raw))
+    with pytest.raises(HistoryError, match="password"):
+        load_history(tmp_path)
     with zipfile.ZipFile(tmp_path / "BTCUSDT-1h-2023-03.zip", "w") as archive:
         archive.writestr("a.csv", "")
         archive.writestr("b.csv", "")

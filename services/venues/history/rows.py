@@ -13,6 +13,7 @@ import hashlib
 import io
 import math
 import zipfile
+import zlib
 from array import array
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -33,6 +34,14 @@ FUNDING_NAMES = {"time": "calc_time", "interval": "funding_interval_hours", "rat
 
 _MILLIS, _MICROS, _NANOS = 10**11, 10**14, 10**17
 _OPTIONAL = ("volume", "interval")
+_UNPACKABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError)
+"""What a file that is no archive, a damaged one, or one with a password raises."""
+
+_LATEST = 2**62
+"""ns, the year 2116: a later stamp is none, and no sum of stamp and interval leaves 64 bits."""
+_LONGEST_H = 8_760
+_HIGHEST = 1
+"""A settled rate of 100 % is a file in percent, or none of rates."""
 
 
 class Prices:
@@ -71,7 +80,7 @@ def content(path: Path) -> bytes:
         return raw
     except FileNotFoundError as error:
         raise HistoryError(f"{path}: no such file") from error
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
+    except _UNPACKABLE as error:
         raise in_file(path, f"cannot be read: {error}") from error
 
 
@@ -124,6 +133,10 @@ def read_rates(
             raise at_line(path, line, "no funding interval in the row; declare `interval` for the series")
         if interval <= 0:
             raise at_line(path, line, f"expected a funding interval in hours above 0, found {text}")
+        if interval > _LONGEST_H or abs(rate) >= _HIGHEST:
+            raise at_line(
+                path, line, f"expected a rate as a fraction, of a year at most: {rate} in {interval} h"
+            )
         if not _ascending(path, line, into.ts, ts, into.rate[-1:] == [rate]):
             continue
         into.ts.append(ts)
@@ -146,8 +159,7 @@ def _records(
     at = dict(positions)
     filters: list[tuple[int, str]] = []
     width = 0
-    rows = csv.reader(io.StringIO(text, newline=""))
-    for line, row in enumerate(rows, 1):
+    for line, row in _lines(path, text):
         if not row:
             continue
         if line == 1:
@@ -164,6 +176,13 @@ def _records(
         if max(at.values()) >= width:
             raise at_line(path, line, f"expected at least {max(at.values()) + 1} columns, found {width}")
         yield line, {name: row[index].strip() for name, index in at.items()}
+
+
+def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    try:
+        yield from enumerate(csv.reader(io.StringIO(text, newline="")), 1)
+    except csv.Error as error:
+        raise in_file(path, f"is no CSV: {error}") from error
 
 
 def _header(
@@ -191,8 +210,8 @@ def _numeric(text: str) -> bool:
 
 def _instant(path: Path, line: int, text: str, grain: int) -> int:
     """A stamp (epoch s, ms, us, ns by its size, or `YYYY-MM-DD HH:MM:SS` UTC) on the grain, ns."""
-    if text.isdigit():
-        value = int(text)
+    if text.isascii() and text.isdigit():
+        value = int(text[:20])
         if value < _MILLIS:
             value *= SECOND_NS
         elif value < _MICROS:
@@ -206,6 +225,8 @@ def _instant(path: Path, line: int, text: str, grain: int) -> int:
             raise at_line(path, line, f"expected a time stamp (ms UTC), found {text!r}") from None
         moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         value = int(moment.timestamp()) * SECOND_NS
+    if not 0 <= value < _LATEST:
+        raise at_line(path, line, f"expected a time stamp (ms UTC) of our time, found {text[:40]!r}")
     return (value + grain // 2) // grain * grain
 
 

@@ -31,6 +31,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -53,6 +54,9 @@ from services.venues.history.names import (
 )
 
 DECLARATION = "history.toml"
+_VENUE = re.compile(r"[a-z0-9][a-z0-9_]{0,31}")
+_YEAR_NS = 8_760 * 3_600 * SECOND_NS
+_DEAREST = Decimal(10) ** 12
 
 
 class Grid(Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,6 +159,7 @@ def _from_toml(path: Path) -> Declaration:
         raise in_file(path, str(error)) from error
     if not declared.series:
         raise in_file(path, "expected at least one [[series]]")
+    _check_facts(path, declared.facts)
     series = tuple(_declared_series(path, number, each) for number, each in enumerate(declared.series, 1))
     return Declaration(
         root=path.parent,
@@ -164,6 +169,16 @@ def _from_toml(path: Path) -> Declaration:
         start=_moment(path, "start", declared.history.start),
         end=_moment(path, "end", declared.history.end),
     )
+
+
+def _check_facts(path: Path, facts: Facts) -> None:
+    """Costs and grids are what every figure rests on: nothing is reckoned with one that is no number."""
+    for name, bps, least in (("taker_bps", facts.taker_bps, 0), ("maker_bps", facts.maker_bps, -100)):
+        if not (bps.is_finite() and least <= bps <= 1_000):
+            raise in_file(path, f"[facts] {name}: expected bps from {least} to 1000, found {bps}")
+    for coin, grid in facts.grid.items():
+        if not all(step.is_finite() and 0 < step < _DEAREST for step in (grid.price, grid.size)):
+            raise in_file(path, f"[facts.grid.{coin}]: expected a price and a size above 0")
 
 
 def _plain(value: Any) -> Any:
@@ -203,9 +218,13 @@ def _declared_series(path: Path, number: int, row: _Series) -> SeriesSpec:
         raise in_file(path, f"{where}: {error}") from error
     if row.kind == "klines" and interval is None:
         raise in_file(path, f"{where}: klines need their interval, for example 1m")
+    if (interval is not None and not 0 < interval <= _YEAR_NS) or abs(offset) > _YEAR_NS:
+        raise in_file(path, f"{where}: expected an interval above 0, it and the offset of a year at most")
+    if not _VENUE.fullmatch(row.venue):
+        raise in_file(path, f"{where}: expected a venue's name in a-z, 0-9 and _")
     if (row.price is not None or row.price_from is not None) and row.kind != "funding":
         raise in_file(path, f"{where}: price and price_from belong to a funding series")
-    if row.price is not None and not (row.price.is_finite() and row.price > 0):
+    if row.price is not None and not (row.price.is_finite() and 0 < row.price < _DEAREST):
         raise in_file(path, f"{where}: expected a price above 0")
     return _spec(
         path,
