@@ -36,7 +36,7 @@ from services.drive.standing import SessionNote, Standing
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.protocol.options import RunOptions
-from services.protocol.redact import protect, redactor_for
+from services.protocol.redact import on_our_log
 from services.protocol.version import VERSION
 from services.running import Parts, RunEnd, Running
 from services.settings.errors import SettingsError
@@ -123,7 +123,7 @@ def doctor(layout: StateLayout, profile: str) -> tuple[str, tuple[Finding, ...]]
     from services.workers.doctor import all_findings
 
     settings = _settings_of(profile)
-    found = all_findings(layout, settings, os.environ, accounts_folder(), redactor_for(os.environ))
+    found = all_findings(layout, settings, os.environ, accounts_folder(), on_our_log(os.environ))
     return settings.mode, asyncio.run(found)
 
 
@@ -173,7 +173,7 @@ def _flatten_over_sockets(
         for where, key in account_names(settings.wires).values():
             lock.lock_account(accounts_folder(), where, key)
         return asyncio.run(
-            live_direct.flatten(layout, settings, os.environ, redactor_for(os.environ), what, say)
+            live_direct.flatten(layout, settings, os.environ, on_our_log(os.environ), what, say)
         )
     finally:
         lock.release()
@@ -197,11 +197,10 @@ class _Engine:
     def __init__(self, options: RunOptions) -> None:
         self.options = options
         self.layout = StateLayout(state_root(options.profile, options.state_dir))
-        self.redactor = redactor_for(os.environ)
+        self.redactor = on_our_log(os.environ)
 
     async def run(self) -> RunEnd:
         layout, options = self.layout, self.options
-        protect(logging.getLogger("stableconsole"), self.redactor)
         resolved, ui = load_settings(options.profile, config_file(os.environ), environ=os.environ)
         settings = resolved.settings
         check_mode(settings, options)

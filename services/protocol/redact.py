@@ -84,15 +84,28 @@ class RedactingFilter(logging.Filter):
 
 
 def protect(logger: logging.Logger, redactor: Redactor) -> None:
-    """Put the filter on every handler of `logger`."""
-    for handler in logger.handlers:
+    """Put the filter on every handler of `logger`, or on what writes for one that has none."""
+    for handler in _handlers(logger):
         handler.addFilter(RedactingFilter(redactor))
+
+
+def on_our_log(environ: Mapping[str, str]) -> Redactor:
+    """Knows the secrets of `environ`; what we log from here on passes through it."""
+    redactor = redactor_for(environ)
+    protect(logging.getLogger("stableconsole"), redactor)
+    return redactor
+
+
+def _handlers(logger: logging.Logger) -> list[logging.Handler]:
+    if logger.handlers or logging.lastResort is None:
+        return logger.handlers
+    return [logging.lastResort]
 
 
 def clean(text: str) -> str:
     """For what a process says past its log handlers, at its end: `text` without what the environment names as
     a secret, and without what our handlers know of."""
-    for handler in logging.getLogger("stableconsole").handlers:
+    for handler in _handlers(logging.getLogger("stableconsole")):
         for each in handler.filters:
             if isinstance(each, RedactingFilter):
                 text = each.redactor.text(text)

@@ -85,6 +85,21 @@ def test_no_log_line_and_no_stack_carries_a_secret() -> None:
     assert out.count(STRUCK) >= 3
 
 
+def test_what_nobody_handles_is_clean_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`doctor` and a direct flatten set up no logging: python's last resort writes for them."""
+    assert logging.lastResort is not None
+    monkeypatch.setattr(logging.lastResort, "filters", [])
+    logger = logging.getLogger("test_nobody_handles")
+    logger.propagate = False
+    redactor = Redactor()
+    redactor.register("from-a-keyring")
+    protect(logger, redactor)
+    logger.warning("signed with %s", "from-a-keyring")
+    assert capsys.readouterr().err == f"signed with {STRUCK}\n"
+
+
 def test_a_private_key_is_struck_out_line_by_line() -> None:
     redactor = Redactor()
     redactor.register(
