@@ -86,7 +86,7 @@ RULES: dict[str, Rule] = {
     ),
     "circle": Rule(
         ALARM,
-        "One turn of the desk asked for more actions than it ever should: the turn was cut.",
+        "One turn of the desk asked for more orders than it ever should: no more were placed in it.",
         "read Journal for what repeats; resume REASON only when it is understood",
     ),
     "strategy dropped": Rule(

@@ -38,8 +38,9 @@ from services.execution.table import OrderEntry
 from services.risk.context import GateAnswer
 from services.risk.gate import beside
 
-MAX_ACTIONS = 400
-"""In one turn. More means that a machine and the gate answer each other in circles: it is cut and alarmed."""
+MAX_PLACED = 400
+"""Orders in one turn. More means that a machine and the gate answer each other in circles: it is alarmed, and
+no more are placed. Cancels are as many as there are orders, and go out."""
 
 
 class Submitter:
@@ -67,22 +68,27 @@ class Submitter:
         if self._running:
             return
         self._running = True
-        count = 0
+        placed = 0
         try:
             while self._queue:
-                count += 1
-                if count > MAX_ACTIONS:
-                    self._queue.clear()
-                    self._circle()
-                    return
-                self._one(self._queue.popleft())
+                action = self._queue.popleft()
+                placed += isinstance(action, Place)
+                if placed <= MAX_PLACED or not isinstance(action, Place):
+                    self._one(action)
+                else:
+                    self._circle(action.order)
         finally:
             self._running = False
 
-    def _circle(self) -> None:
+    def _circle(self, order: OrderRequest) -> None:
+        """The pair of one that is not placed is called again at the next look (`risk`); who else waits for
+        its order hears at once that there will be none."""
         core = self.core
-        text = f"more than {MAX_ACTIONS} actions in one turn: cut"
+        text = f"more than {MAX_PLACED} orders in one turn: no more are placed in it"
         core.raise_cause("circle", "all", TradingState.REDUCING, text, severity=Severity.ALARM, latched=True)
+        if order.pair is None:
+            core.orders.add(order, core.now)
+            self._denied(order.client_order_id, text)
 
     def _one(self, action: Action) -> None:
         core = self.core
@@ -242,10 +248,7 @@ class Submitter:
             for client_order_id in names:
                 entry = core.orders.get(client_order_id)
                 if entry is not None and entry.state is OrderState.INITIALIZED:
-                    applied = core.orders.denied(client_order_id, why, core.now)
-                    if applied.entry is not None:
-                        self.keep(applied.entry)
-                        self.tell(applied.entry)
+                    self._denied(client_order_id, why)
 
     def _sent(self, entry: OrderEntry) -> None:
         core = self.core
@@ -259,7 +262,6 @@ class Submitter:
     def _deny(self, order: OrderRequest, answer: GateAnswer) -> None:
         core = self.core
         text = answer.refusal or f"only {answer.quantity} of {order.quantity} would pass now"
-        applied = core.orders.denied(order.client_order_id, text, core.now)
         denials.note(
             core,
             f"{order.side.value} {order.quantity} {order.instrument}",
@@ -275,6 +277,10 @@ class Submitter:
                 f"{order.origin} disabled: {answer.disable_origin}",
                 do=f"enable {order.origin.partition(':')[2] or order.origin} REASON, once you know why",
             )
+        self._denied(order.client_order_id, text)
+
+    def _denied(self, client_order_id: str, text: str) -> None:
+        applied = self.core.orders.denied(client_order_id, text, self.core.now)
         if applied.entry is not None:
             self.keep(applied.entry)
             self.tell(applied.entry)
@@ -289,10 +295,7 @@ class Submitter:
             # A halt reaches an order by more than one way: the venue is told once a turn.
             return
         if entry.state is OrderState.INITIALIZED:
-            applied = core.orders.denied(client_order_id, "canceled before it was sent", core.now)
-            if applied.entry is not None:
-                self.keep(applied.entry)
-                self.tell(applied.entry)
+            self._denied(client_order_id, "canceled before it was sent")
             return
         core.emit(
             Cancel(
