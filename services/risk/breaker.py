@@ -69,6 +69,8 @@ class BreakerState(Struct):
     stale_latched: bool = False
     restarted: bool = False
     """No value has been known since the last start of the engine."""
+    accepted: str = ""
+    """`stale` or `fresh`: why equity was unknown when a person resumed over that; until it is known again."""
 
 
 class Breaker:
@@ -135,7 +137,11 @@ class Breaker:
 
     def release(self) -> None:
         """`resume` has cleared the causes: armed again, figures stay. What still holds was overridden by
-        name: it trips again when its loss has grown by half a limit more, or after it has once been under."""
+        name: it trips again when its loss has grown by half a limit more, or after it has once been under;
+        unknown equity after it has once been known, or when stale data do not explain it any more."""
+        if UNKNOWN in self.state.tripped or self.state.stale_latched:
+            blind = self.state.unknown_since is not None
+            self.state.accepted = "fresh" if blind else "stale" if self.state.stale_since is not None else ""
         for name in LOSSES:
             loss = self.state.losses.get(name, ZERO)
             if name in self.state.tripped and loss >= self.limit(name):
@@ -254,6 +260,7 @@ class Breaker:
         if state.unknown_since is None and state.stale_since is None:
             return ()
         state.unknown_since = state.stale_since = None
+        state.accepted = ""
         return (BreakerEvent(kind="known", name=UNKNOWN, text="equity is known again"),)
 
     def _unknown(self, stale: bool, anything_open: bool, now: int) -> tuple[BreakerEvent, ...]:
@@ -264,7 +271,8 @@ class Breaker:
         if not stale:
             if state.unknown_since is None:
                 state.unknown_since = now
-            if now - state.unknown_since >= self.params.unknown_grace_s * SECOND:
+            long = now - state.unknown_since >= self.params.unknown_grace_s * SECOND
+            if long and state.accepted != "fresh":
                 events = self._trip(UNKNOWN, None, None, "equity unknown with fresh data")
             if state.stale_since is None:
                 return events
@@ -274,7 +282,7 @@ class Breaker:
             state.stale_since = now
             events = (BreakerEvent(kind="stale", name=UNKNOWN, text="equity unknown: data are stale"),)
         long = now - state.stale_since >= self.stale_escalate_ns
-        if long and anything_open and not state.stale_latched:
+        if long and anything_open and not state.stale_latched and not state.accepted:
             state.stale_latched = True
             minutes = self.stale_escalate_ns // (60 * SECOND)
             text = f"equity unknown for {minutes} min with positions open: data are stale"

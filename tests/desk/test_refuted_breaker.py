@@ -54,7 +54,13 @@ def test_equity_unknown_with_fresh_data_trips_after_its_grace() -> None:
     world.run(30)
     assert world.trading_state is TradingState.REDUCING
     world.run(60)
-    assert ("breaker unknown equity", "all", TradingState.HALTED, True) in world.causes()
+    latched = ("breaker unknown equity", "all", TradingState.HALTED, True)
+    assert latched in world.causes()
+    assert world.answer("resume", reason="x").exit == 4
+    assert world.answer("resume", reason="the index is gone for good", override=latched[0]).ok
+    world.run(300)
+    assert latched not in world.causes()
+    assert world.trading_state is TradingState.REDUCING, "nothing new on what nobody can value"
 
 
 def test_a_stale_account_does_not_hide_one_that_is_unknown_with_fresh_data() -> None:

@@ -123,6 +123,24 @@ def test_unknown_for_one_reason_and_then_another_is_unknown_all_the_while() -> N
     assert said == ["stale unknown equity", "stale latch unknown equity"]
 
 
+def test_what_a_person_resumed_over_while_it_was_unknown_stays_resumed_until_it_is_known() -> None:
+    """A venue that is gone for good: the override was answered with ok, and the next look latched it anew."""
+    subject = breaker()
+    now = calm(subject)
+    see(subject, None, now, stale=True)
+    assert see(subject, None, now + 900 * SECOND, stale=True) == ["stale latch unknown equity"]
+    subject.release()
+    assert see(subject, None, now + 2_000 * SECOND, stale=True) == []
+    assert subject.holding() == ("unknown equity",)
+    assert see(subject, None, now + 2_005 * SECOND) == [], "no longer explained by stale data: a new matter"
+    assert see(subject, None, now + 2_065 * SECOND) == ["trip unknown equity"]
+    subject.release()
+    assert see(subject, None, now + 9_000 * SECOND) == []
+    assert see(subject, "1", now + 9_005 * SECOND) == ["known unknown equity"]
+    assert see(subject, None, now + 9_010 * SECOND) == []
+    assert see(subject, None, now + 9_070 * SECOND) == ["trip unknown equity"]
+
+
 @pytest.mark.parametrize("value", ["0", "-1"])
 def test_known_and_not_above_zero_trips_at_once(value: str) -> None:
     subject = breaker()

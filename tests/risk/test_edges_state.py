@@ -171,13 +171,16 @@ def test_the_grace_begins_anew_after_staleness_and_the_quarter_hour_does_not() -
     assert said == [[f"stale latch {UNKNOWN}"], [f"trip {UNKNOWN}"]]
 
 
-def test_the_stale_latch_comes_once_and_again_after_a_release() -> None:
+def test_the_stale_latch_comes_once_and_again_after_equity_was_known() -> None:
     subject, now = tripped("1")
     see(subject, None, now, stale=True)
     assert see(subject, None, now + 900 * SECOND, stale=True) == [f"stale latch {UNKNOWN}"]
     assert see(subject, None, now + 901 * SECOND, stale=True) == []
     subject.release()
-    assert see(subject, None, now + 902 * SECOND, stale=True) == [f"stale latch {UNKNOWN}"]
+    assert see(subject, None, now + 902 * SECOND, stale=True) == []
+    see(subject, "1", now + 903 * SECOND)
+    see(subject, None, now + 904 * SECOND, stale=True)
+    assert see(subject, None, now + 1_804 * SECOND, stale=True) == [f"stale latch {UNKNOWN}"]
 
 
 def test_a_release_overrides_only_what_tripped_and_still_holds() -> None:
