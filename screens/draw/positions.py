@@ -122,6 +122,7 @@ def _groups(
 def _cells(p: PositionView, context: Context) -> dict[str, Sequence[Spans]]:
     stale = p.level == "stale"
     arrow = g.DOWN if p.side == "short" else g.UP
+    mark = g.LAST_KNOWN if stale else ""  # what is reckoned from old prices, also where there is no colour
     return {
         "symbol": ((Span("  " + f.clean(p.symbol), "*strong" if not stale else "stale"),),),
         "venue": ((Span(f.clean(p.venue), "text"),),),
@@ -129,10 +130,10 @@ def _cells(p: PositionView, context: Context) -> dict[str, Sequence[Spans]]:
         "size": ((Span(f.on_grid(abs(p.size), p.size_increment), "text"),),),
         "entry": ((Span(f.on_grid(p.entry, p.price_increment), "text"),),),
         "mark": ((_maybe(p.mark, lambda v: f.on_grid(v, p.price_increment), "text"),),),
-        "notional": ((_maybe(p.notional, lambda v: f.number(v, 0), "text"),),),
-        "upnl": gain(p.upnl),
+        "notional": ((_maybe(p.notional, lambda v: mark + f.number(v, 0), "text"),),),
+        "upnl": gain(p.upnl, known=not stale),
         "funding": tuple((span,) for span in signed(p.funding)),
-        "lev": ((_maybe(p.leverage, f.times, "text"),),),
+        "lev": ((_maybe(p.leverage, lambda v: mark + f.times(v), "text"),),),
         "liq": ((_liquidation_price(p, stale),),),
         "away": ((_away(p, stale, context),),),
         "gauge": _gauge(p, stale, context),
@@ -319,16 +320,17 @@ def drawer(view: DeskView, key: str, width: int, context: Context) -> list[Line]
 
 def _facts(p: PositionView, pair: PairView | None) -> list[Spans]:
     stale = p.level == "stale"
+    cells = _cells(p, Context(now=0))
     facts: list[Spans] = [
         (Span("entry ", "muted"), Span(f.on_grid(p.entry, p.price_increment), "text")),
-        (Span("mark ", "muted"), _maybe(p.mark, lambda v: f.on_grid(v, p.price_increment), "text")),
-        (Span("notional ", "muted"), _maybe(p.notional, lambda v: f.number(v, 0), "text")),
+        (Span("mark ", "muted"), *cells["mark"][0]),
+        (Span("notional ", "muted"), *cells["notional"][0]),
         (Span("liq ", "muted"), _liquidation_price(p, stale)),
         (Span("funding ", "muted"), signed(p.funding)[0]),
     ]
     if pair is not None and share_of(pair):
         facts.append((Span("realised/expected ", "muted"), Span(share_of(pair), "text")))
-    facts.append((Span("account lev ", "muted"), _maybe(p.leverage, f.times, "text")))
+    facts.append((Span("account lev ", "muted"), *cells["lev"][0]))
     if p.single_leg_liquidation is not None:
         price = f.on_grid(p.single_leg_liquidation, p.price_increment)
         facts.append((Span("if the other leg vanished, liq ", "muted"), Span(price, "text")))

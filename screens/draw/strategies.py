@@ -93,7 +93,7 @@ def _strategy_cells(one: StrategyView, context: Context) -> Cells:
         "state": _state(status.state),
         "pairs": _one(str(one.pairs), "text" if one.pairs else "muted"),
         "ago": _one(g.NONE if ago is None else f.age(ago, context.remote), "muted"),
-        "why": _one(f.clean(status.reason) or g.NONE, "text" if status.reason else "muted"),
+        "why": _one(_told(status.reason) or g.NONE, "text" if status.reason else "muted"),
     }
 
 
@@ -122,8 +122,12 @@ def strategy_drawer(view: StrategiesView, name: str, width: int) -> list[Line]:
     ]
     lines = flow(facts, width)
     if status.reason:
-        lines += wrap(f.clean(status.reason), width, "text")
+        lines += wrap(_told(status.reason), width, "text")
     return lines
+
+
+def _told(reason: str) -> str:
+    return f.clean(reason).replace(" -", f" {g.MINUS}")
 
 
 def _bps(value: Decimal | None) -> Span:

@@ -66,7 +66,7 @@ RULES: dict[str, Rule] = {
     ),
     "breaker unknown equity": Rule(
         ALARM,
-        "Equity is unknown or gone although data are fresh: losses cannot be watched.",
+        "Equity is unknown or gone: losses cannot be watched.",
         "see which balance, mark or index is missing; reconcile",
     ),
     "loss warning": Rule(

@@ -183,6 +183,23 @@ def test_a_far_liquidation_is_no_word_cut_in_two() -> None:
     assert cells[1].plain[32:48] == "▌ ● 1,052 %     "
 
 
+def test_what_rests_on_old_prices_is_marked_in_the_row_and_in_its_detail() -> None:
+    """Without colours a stale leg's profit looked like the present one."""
+    from screens.draw import positions
+
+    desk = STATES["stale"][1]
+    assert desk is not None
+    old = next(p for p in desk.positions if p.level == "stale")
+    rows = positions.draw(desk, 190, context()).rows
+    row = next(row for row in rows if row.key == old.key).lines[0].plain
+    assert sum(word.startswith("~") for word in row.split()) == 3, "notional, uPnL, leverage"
+    detail = " ".join(line.plain for line in positions.drawer(desk, old.key, 76, context()))
+    assert "notional ~" in detail
+    assert "account lev ~" in detail
+    fresh = next(p for p in desk.positions if p.level == "fresh")
+    assert "~" not in next(row for row in rows if row.key == fresh.key).lines[0].plain
+
+
 @settings(max_examples=40)
 @given(st.integers(40, 260))
 def test_columns_go_in_the_written_order(width: int) -> None:
