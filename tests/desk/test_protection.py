@@ -341,14 +341,25 @@ def test_bug_g10_a_stop_of_a_naked_leg_acts_on_the_whole_pair() -> None:
     assert resting(w) == []
 
 
-def test_backstops_stay_on_a_graceful_stop() -> None:
+def test_backstops_stay_on_a_graceful_stop_and_nothing_else_that_rests() -> None:
     w = desk()
     trade(w, "0.5")
     w.run(5)
+    (backstop,) = resting(w)
+    sides = w.desk.core.picture.sides(SHORT_PERP)
+    assert sides is not None
+    ticket = w.answer("buy", symbol=SHORT_PERP, size="0.1", terms=f"@ {sides.bid} post")
+    assert ticket.ok, ticket.text
+    w.run(1)
+    before = len(w.cancels)
     w.machine.feed(StopRequested(reason="stop", deadline=w.now + 10 * S, ts=w.now))
     w.run(2)
     assert w.machine.stopped == Stopped(left=())
-    assert len(resting(w)) == 1
+    assert resting(w) == [backstop]
+    assert [row for venue in w.exchange.venues for row in w.exchange.books(venue).orders] == [backstop]
+    assert [name for _, name in w.cancels[before:]] == [msgspec.json.decode(ticket.result)["order"]]
+    assert w.desk.state.stopping is not None
+    assert w.desk.state.stopping.cancelled == 1
 
 
 @pytest.mark.parametrize("what", ["", "alpha", PERP])

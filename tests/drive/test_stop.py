@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from msgspec.structs import replace
 
-from services.domain.enums import PairState
+from services.domain.enums import PairState, Side
 from services.domain.events import Event, OrderAccepted, OrderCanceled, OrderFilled, StopRequested
 from tests.desk.world import Answers, DeskWorld, S, on_leg, quick, refuse, swallow
 
@@ -41,12 +42,79 @@ def test_a_stop_while_closing_lets_the_exit_finish() -> None:
         events = world.machine.events + step
         world.until(lambda w, n=events: w.machine.events >= n)  # type: ignore[misc]
         met.update(state.value for state in world.pair_states())
+        cancels = len(world.cancels)
         stop(world)
         world.run(15)
+        assert len(world.cancels) == cancels, "an exit that takes ends by itself"
         assert world.machine.stopped is not None
         assert world.machine.stopped.left == ()
         assert world.positions() == {}
     assert met["closing"] >= 2
+
+
+def test_a_stop_waits_for_a_flatten_also_between_two_of_its_orders() -> None:
+    world = DeskWorld(settings=quick()).until(lambda w: w.desk.state.venue("beta").opened)
+    world.foreign("ETH-USDT-PERP.beta", Side.BUY, "0.5")
+    world.run(1)
+    takes, world.on_submit = world.on_submit, refuse
+    world.command("flatten")
+    world.until(lambda w: len(w.sent) > 1)
+    stop(world)
+    world.run(2)
+    assert world.machine.stopped is None
+    world.on_submit = takes
+    world.run(7)
+    assert world.machine.stopped is not None
+    assert world.machine.stopped.left == ()
+    assert world.positions() == {}
+
+
+def test_a_stop_waits_for_a_leg_that_stands_alone_also_between_two_of_its_cuts() -> None:
+    world = DeskWorld(settings=quick())
+    world.until(lambda w: any(w.naked().values()), 120)
+    takes, world.on_submit = world.on_submit, refuse
+    stop(world)
+    world.run(3)
+    assert any(world.naked().values())
+    assert world.machine.stopped is None
+    world.on_submit = takes
+    world.run(6)
+    assert world.machine.stopped is not None
+    assert world.machine.stopped.left == ()
+    assert not any(world.naked().values())
+
+
+def test_a_stop_waits_for_an_exit_also_between_two_of_its_slices() -> None:
+    world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [PairState.HEDGED])
+    pair = world.pair()
+    assert pair is not None
+    takes, world.on_submit = world.on_submit, refuse
+    world.command("pair close", id=pair.id)
+    world.until(lambda w: not w.desk.core.orders.open_orders() and bool(w.sent[-1].order.reduce_only))
+    assert world.pair_states() == [PairState.CLOSING]
+    stop(world)
+    assert world.machine.stopped is None
+    world.on_submit = takes
+    world.run(8)
+    assert world.machine.stopped is not None
+    assert world.machine.stopped.left == ()
+    assert world.positions() == {}
+
+
+def test_what_a_stop_waited_for_in_vain_is_told_one_line_each() -> None:
+    """A leg that the policy leaves alone until a person decides, and a flatten that gets nowhere."""
+    settings = quick()
+    world = DeskWorld(settings=replace(settings, pair=replace(settings.pair, entry_policy="cancel")))
+    world.on_submit = on_leg(2, refuse)
+    world.until(lambda w: w.pair_states() == [PairState.FROZEN], 120)
+    world.on_submit = refuse
+    world.foreign("USDT-PERP.beta", Side.BUY, "1000")
+    world.run(1)
+    world.command("flatten", what="USDT-PERP.beta")
+    stop(world)
+    world.run(11)
+    assert world.machine.stopped is not None
+    assert [line.partition(" f")[0] for line in world.machine.stopped.left] == ["P-01", "flatten"]
 
 
 def test_a_stop_while_hedged_keeps_the_pair_and_ends_at_once() -> None:
