@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -59,6 +60,15 @@ def test_subscriptions_are_lower_case_and_ready_when_answered() -> None:
     assert heard.ears.ready()
     with pytest.raises(Renew, match="refused"):
         heard.hear(error={"code": 2, "msg": "Invalid request"}, id=frame["id"])
+    until = time.time_ns() // 1_000_000 + 90_000
+    for status, text, least in (
+        (418, f"IP banned until {until}", 80),
+        (418, "banned", 120),
+        (429, "slow", 10),
+    ):
+        with pytest.raises(Renew) as found:
+            heard.hear(status=status, error={"code": -1003, "msg": text}, id=frame["id"])
+        assert least <= found.value.wait_s <= max(least, 90), "a banned address sends nothing"
 
 
 def test_the_quote_is_the_tickers_and_its_depth_the_books_once_it_holds() -> None:

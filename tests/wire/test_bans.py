@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.runtime.clock import boot_ns
-from services.venues.wire.bans import Bans, BansError, decode, encode
+from services.venues.wire.bans import Bans, BansError, Held, decode, encode
 from services.venues.wire.budget import SECOND, Budget, Lane, Window
 
 WINDOW = Window(name="w", span_s=60, limit=10)
@@ -118,3 +118,11 @@ def test_what_is_counted_by_address_is_one_for_all_accounts_there_and_orders_are
     budgets["other"].observe(now, "weight", 9)
     budgets["nobody"].resize("weight", 20)
     assert budgets["mine"].used(now)["weight"] == (9, 20), "what the venue tells one is true for all"
+
+
+def test_a_stream_s_ban_outlasts_a_restart_too(tmp_path: Path) -> None:
+    path = tmp_path / "bans.json"
+    Held(Bans(path), HOST, lambda: NOW).note(90.0)
+    again = Bans(path)
+    assert Held(again, HOST, lambda: NOW + 30_000).left_s() == 60.0
+    assert Held(again, OTHER, lambda: NOW).left_s() == 0.0

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.http11 import Response
 
 from services.venues.wire.stream import CONNECTS, CONNECTS_S, Habits, Renew, Stream
 
@@ -260,3 +262,63 @@ async def test_a_connection_that_breaks_at_once_is_not_made_anew_without_end(
         assert client._too_soon() == 0
     # Three streams of one venue, within the five minutes of its rule.
     assert 3 * CONNECTS * 300 / CONNECTS_S < 300
+
+
+class Kept:
+    """What a restart would know."""
+
+    def __init__(self, left_s: float = 0.0) -> None:
+        self.left = left_s
+        self.noted: list[float] = []
+
+    def left_s(self) -> float:
+        return self.left
+
+    def note(self, seconds: float) -> None:
+        self.noted.append(seconds)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "wait_s"),
+    [(429, {"Retry-After": "30"}, 30.0), (418, {}, 120.0), (503, {"Retry-After": "30"}, None)],
+)
+async def test_a_door_that_wants_to_be_left_alone_is_left_alone(
+    status: int, headers: dict[str, str], wait_s: float | None
+) -> None:
+    """It was knocked at again after a quarter of a second, which makes a ban longer."""
+    knocks = 0
+
+    def refuse(_: ServerConnection, request: object) -> Response:
+        nonlocal knocks
+        knocks += 1
+        return Response(status, "no", Headers(headers))
+
+    kept = Kept()
+    async with serve(nobody, "127.0.0.1", 0, process_request=refuse) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = Stream(
+            f"ws://127.0.0.1:{port}/ws", Listener(), up=print, down=print, random=lambda: 0.5, hold=kept
+        )
+        client.start()
+        async with asyncio.timeout(LONG_S):
+            while knocks == 0 or client._held_until == 0.0 < (wait_s or 0.0):
+                await asyncio.sleep(0.01)
+        left = client._held_until - client._clock()
+        await client.close()
+    assert kept.noted == ([] if wait_s is None else [wait_s])
+    assert left <= 0 if wait_s is None else wait_s - 2 < left <= wait_s
+
+
+async def test_a_start_within_a_ban_opens_nothing() -> None:
+    client = Stream(
+        "ws://127.0.0.1:9/", Listener(), up=print, down=print, random=lambda: 0.5, hold=Kept(60.0)
+    )
+    client.start()
+    await asyncio.sleep(0.05)
+    assert not client._born
+    assert client._backoff.failures == 0, "nothing was tried"
+    await client.close()
+
+
+async def nobody(socket: ServerConnection) -> None:
+    raise AssertionError("nobody is let in")

@@ -18,7 +18,7 @@ from services.venues.binance.venue import BinanceVenue
 from services.venues.binance.wallet import Wallet
 from services.venues.payouts import EVERY_S
 from services.venues.port import Outbox
-from services.venues.wire.bans import Bans
+from services.venues.wire.bans import Bans, Held
 from services.venues.wire.budget import Budget
 from services.venues.wire.offset import ClockOffset
 from services.venues.wire.pool import Pool, transport_maker
@@ -104,6 +104,7 @@ def build_binance(
             habits=habits,
             tls=tls if settings.hosts.stream.startswith("wss") else None,
             address=address,
+            hold=None if bans is None else Held(bans, settings.hosts.stream, lambda: wall() // MS),
         )
 
     venue = BinanceVenue(

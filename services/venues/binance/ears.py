@@ -10,8 +10,8 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
-from services.runtime.clock import boot_s
-from services.venues.binance import frames
+from services.runtime.clock import boot_s, wall_ns
+from services.venues.binance import errors, frames
 from services.venues.binance.parse import ParseError
 from services.venues.wire.errors import UNREADABLE
 from services.venues.wire.numbers import BadNumber
@@ -115,7 +115,9 @@ class Ears(ABC):
 
     def _answer(self, head: frames.Head) -> None:
         if bytes(head.error) not in (b"", b"null") or head.status != 200:
-            raise Renew(f"a subscription was refused: {head.status} {bytes(head.error)[:120]!r}")
+            error = errors.refusal(head.status, {}, bytes(head.error), wall_ns() // 1_000_000)
+            text = f"a subscription was refused: {head.status} {bytes(head.error)[:120]!r}"
+            raise Renew(text, error.retry_after_s or 0.0)
         if not isinstance(head.id, int) or head.id not in self._asked:
             self.refuse(f"an answer to nothing asked: {head.id!r:.40}")
             return

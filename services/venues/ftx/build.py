@@ -13,7 +13,7 @@ from services.venues.ftx.hosts import FtxSettings, check_hosts
 from services.venues.ftx.rest import WINDOWS, FtxDialect, FtxRest
 from services.venues.ftx.venue import FtxVenue
 from services.venues.port import Outbox
-from services.venues.wire.bans import Bans
+from services.venues.wire.bans import Bans, Held
 from services.venues.wire.budget import Budget
 from services.venues.wire.offset import ClockOffset
 from services.venues.wire.pool import Pool, transport_maker
@@ -92,6 +92,7 @@ def build_ftx(
             random=random.random,
             habits=habits,
             tls=tls if settings.stream.startswith("wss") else None,
+            hold=None if bans is None else Held(bans, settings.stream, lambda: plain() // MS),
         )
 
     venue = make(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -49,6 +50,21 @@ def decode(body: bytes, name: str) -> dict[str, int]:
 
 def encode(until_ms: dict[str, int]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(_File(VERSION, dict(sorted(until_ms.items())))), indent=1)
+
+
+class Held:
+    """One host's bans, for who has no budget: a stream."""
+
+    def __init__(self, bans: Bans, host: str, now_ms: Callable[[], int]) -> None:
+        self._bans = bans
+        self._host = host
+        self._now_ms = now_ms
+
+    def left_s(self) -> float:
+        return self._bans.left_ms(self._host, self._now_ms()) / 1_000
+
+    def note(self, seconds: float) -> None:
+        self._bans.note(self._host, seconds, self._now_ms())
 
 
 class Bans:

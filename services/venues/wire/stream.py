@@ -7,6 +7,7 @@ What a frame means is the venue's business (`Ears`). This file knows about the c
 - After every (re)connect the greeting is sent again, and `up` is told only when the ears say that all they
   subscribed has answered. What was missed meanwhile REST fills: nothing here replays.
 - A connection is renewed before the venue ends it by itself.
+- Where the venue says 429 or 418, nothing is opened before the time that it names, a restart between or not.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from typing import Protocol
 
 from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 
 from services.runtime.backoff import Backoff
 from services.runtime.clock import boot_s
-from services.venues.wire.errors import WireError
+from services.venues.wire.errors import WireError, retry_after
 
 log = logging.getLogger("stableconsole.wire")
 
@@ -37,6 +38,16 @@ CONNECTS_S = 150.0
 """So many connections in such a time at most: one that comes up and breaks at once comes back every quarter
 second, and an address that opens 300 in five minutes is banned, cancels and all (binance.md 7). A venue has
 three streams."""
+
+
+WAITS = {418: 120.0, 429: 10.0}
+"""Seconds to stay away after such an answer that names no time."""
+
+
+class Hold(Protocol):
+    def left_s(self) -> float: ...
+
+    def note(self, seconds: float) -> None: ...
 
 
 class Ears(Protocol):
@@ -61,6 +72,11 @@ class Ears(Protocol):
 
 class Renew(Exception):
     """The connection must be made anew; the text says why."""
+
+    def __init__(self, text: str, wait_s: float = 0.0) -> None:
+        """`wait_s`: how long the venue wants to be left alone."""
+        super().__init__(text)
+        self.wait_s = wait_s
 
 
 class Habits(Struct, frozen=True, kw_only=True):
@@ -92,10 +108,13 @@ class Stream:
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = boot_s,
         address: Callable[[], Awaitable[str]] | None = None,
+        hold: Hold | None = None,
     ) -> None:
         """`address` finds the URL of each connection, where it holds a key of its own; `url` names it in
-        the log. It may raise WireError."""
+        the log. It may raise WireError. `hold` keeps over restarts how long the host is to be left alone."""
         self.url = url
+        self._hold = hold
+        self._held_until = 0.0
         self._address = address
         self.connects = 0
         self._ears = ears
@@ -145,13 +164,15 @@ class Stream:
         return None if self._socket is None else self._clock() - self._last
 
     async def _run(self) -> None:
+        held = 0.0 if self._hold is None else self._hold.left_s()
+        await asyncio.sleep(held)
         while True:
             reason = await self._live_once()
             if self._is_up:
                 self._is_up = False
                 self._backoff.reset()
                 self._down(reason)
-            wait = max(self._backoff.next(), self._too_soon())
+            wait = max(self._backoff.next(), self._too_soon(), self._held_until - self._clock())
             log.info("%s: %s; again in %.1f s", self.url, reason, wait)
             await asyncio.sleep(wait)
 
@@ -180,7 +201,14 @@ class Stream:
                 self._socket = socket
                 return await self._converse(socket)
         except Renew as why:
+            self._left_alone(why.wait_s)
             return str(why)
+        except InvalidStatus as error:
+            status, headers = error.response.status_code, error.response.headers
+            if status in WAITS:
+                found = retry_after({"retry-after": headers.get("Retry-After", "")})
+                self._left_alone(WAITS[status] if found is None else found)
+            return f"refused with status {status}"
         except WireError as error:
             return error.text
         except (WebSocketException, OSError, TimeoutError) as error:
@@ -190,6 +218,12 @@ class Stream:
             return f"internal error: {type(error).__name__}"
         finally:
             self._socket = None
+
+    def _left_alone(self, seconds: float) -> None:
+        if seconds > 0:
+            self._held_until = max(self._held_until, self._clock() + seconds)
+            if self._hold is not None:
+                self._hold.note(seconds)
 
     async def _converse(self, socket: ClientConnection) -> str:
         self._last = self._clock()

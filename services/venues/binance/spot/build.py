@@ -18,7 +18,7 @@ from services.venues.binance.spot.venue import SpotVenue
 from services.venues.binance.wallet import Wallet
 from services.venues.payouts import EVERY_S
 from services.venues.port import Outbox
-from services.venues.wire.bans import Bans
+from services.venues.wire.bans import Bans, Held
 from services.venues.wire.budget import Budget
 from services.venues.wire.offset import ClockOffset
 from services.venues.wire.pool import Pool, transport_maker
@@ -102,6 +102,7 @@ def build_spot(
             habits=habits,
             tls=tls if url.startswith("wss") else None,
             address=address,
+            hold=None if bans is None else Held(bans, url, lambda: wall() // MS),
         )
 
     spot = rest_of(
