@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from screens import format as f
 from screens.dialogs import Dialog, key_line
+from screens.draw.legs import told_apart
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, wrap
 from screens.paint import Paint
@@ -131,6 +132,10 @@ def _table(view: DeskView, plan: FlattenPlan, width: int) -> list[Line]:
     }
     layout = fit(_FLATTEN, [*cells, total], width, ("slip", "venue", "notional"))
     lines = [] if layout.wrapped else [header(layout)]
+    if not layout.shows("venue"):
+        legs = [(each.instrument.rpartition(".")[0] or each.instrument, each.venue) for each in plan.rows]
+        for at, name in told_apart(legs).items():
+            cells[at] = cells[at] | {"close": (name,)}
     for one in [*cells, total]:
         lines += row(layout, one)
     if plan.fees is not None and plan.slippage is not None:

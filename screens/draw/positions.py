@@ -8,6 +8,7 @@ from typing import Any
 
 from screens import format as f
 from screens.draw.context import Context
+from screens.draw.legs import told_apart
 from screens.draw.order import last, settled
 from screens.draw.pairs import pair_facts, pair_line, share_of, signed
 from screens.frame import Content, Row
@@ -89,16 +90,12 @@ def draw(view: DeskView, width: int, context: Context) -> Content:
 
 
 def _with_venues(shown: Sequence[PositionView], cells: dict[str, dict[str, Sequence[Spans]]]) -> None:
-    """Without their column: legs of one symbol on two venues are named as the funding board names them."""
-    twice = [p for p in shown if any(o.symbol == p.symbol and o.venue != p.venue for o in shown)]
-    room = min((14 - len(p.symbol.removesuffix("-PERP")) - 2 for p in twice), default=0)
-    fits = all(len(p.venue) <= room for p in twice)
-    tight = 2 if len({p.venue[:2] for p in twice}) == len({p.venue for p in twice}) else max(2, room)
-    for p in twice:
-        [(name, ink)] = cells[p.key]["symbol"][0]
-        venue = f.clean(p.venue if fits else p.venue[:tight])
-        spans = (Span(name.removesuffix("-PERP"), ink), Span(f" {venue}", "text"))
-        cells[p.key] = cells[p.key] | {"symbol": (spans,)}
+    """Without their column: legs of one symbol on two venues say theirs in their names."""
+    for at, (name, venue) in told_apart([(p.symbol, p.venue) for p in shown]).items():
+        key = shown[at].key
+        [(before, ink)] = cells[key]["symbol"][0]
+        indent = before[: len(before) - len(before.lstrip())]
+        cells[key] = cells[key] | {"symbol": ((Span(indent + name.text, ink), venue),)}
 
 
 def _groups(

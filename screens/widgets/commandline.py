@@ -144,6 +144,12 @@ class LineField(Input):
         self._offers: list[str] = []
         self._offer = -1
 
+    def on_resize(self) -> None:
+        """Its width was not known before: what is at the cursor is in sight, a ticket's amount for one."""
+        if self.selection.is_empty:
+            at, self.cursor_position = self.cursor_position, 0
+            self.cursor_position = at
+
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         self.post_message(self.Typed(self.value))

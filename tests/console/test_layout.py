@@ -18,11 +18,14 @@ from screens.draw import funding, risk, topbar
 from screens.draw import strip as strip_drawing
 from screens.draw.answers import answers
 from screens.draw.context import Context
+from screens.flatten_dialog import FlattenDialog
 from screens.frame import Cursor
 from screens.ink import Line
 from screens.layout import PANES, Needs, Rect, SizeClass, plan, size_class
+from screens.paint import Paint
 from services.views.desk import DeskView, LimitView
 from tests.console.fixtures import STATES, calm_strip, empty_strip, halted_strip, quiet_desk, quiet_strip
+from themes.palette import DARK
 
 SIZES = st.tuples(st.integers(40, 260), st.integers(10, 80))
 STRIPS = st.sampled_from([quiet_strip(), calm_strip(), halted_strip(), empty_strip(), None])
@@ -289,6 +292,15 @@ def test_legs_of_one_symbol_on_two_venues_are_told_apart_without_the_column_of_v
         text = "\n".join(line.plain for row in drawn.rows for line in row.lines)
         assert all(name in text for name in named)
         assert all(line.width <= width for row in drawn.rows for line in row.lines)
+    closes = tuple(
+        msgspec.structs.replace(row, instrument=f"BTC-USDC-PERP.{venue}", venue=venue)
+        for row, venue in zip(desk.flatten.rows, ("alpha", "beta"), strict=False)
+    )
+    dialog = FlattenDialog(Paint(DARK), lambda: 0.0)
+    dialog.desk = msgspec.structs.replace(desk, flatten=msgspec.structs.replace(desk.flatten, rows=closes))
+    for width, named in ((56, ("BTC-USDC al ", "BTC-USDC be ")), (80, ("BTC-USDC-PERP   alpha", "beta"))):
+        text = "\n".join(line.plain for row in dialog.body(width).rows for line in row.lines)
+        assert all(name in text for name in named), text
 
 
 def test_the_drawer_says_what_the_price_would_be_if_the_other_leg_vanished() -> None:

@@ -52,6 +52,16 @@ async def test_both_legs_costs_coins_stress_gate_and_bounds_are_told_while_one_t
         assert d.did == []
 
 
+async def test_a_line_longer_than_its_field_shows_its_end_at_once() -> None:
+    """On 60 columns the ticket once opened without its amount in sight."""
+    async with open_desk(size=(60, 20)) as d:
+        d.link.answers["preview pair"] = answered(pair_view())
+        await d.press("colon", f"={TYPED}", "enter")
+        await d.pilot.pause(0.3)
+        assert isinstance(d.app.desk.dialog, PairTicketDialog)
+        assert next(line for line in d.text.splitlines() if "order " in line).split()[-2] == TYPED.split()[-1]
+
+
 async def test_enter_and_then_s_sends_it_once() -> None:
     async with open_desk() as d:
         dialog = await opened(d, pair_view(), f"{TYPED} the spread is wide")

@@ -1,4 +1,4 @@
-"""The README's pictures: `python -m tests.screens.export FOLDER [--kept] [NAME ...]`, or `make screens`.
+"""The README's pictures: `python -m tests.screens.export [--kept] FOLDER [NAME ...]`, or `make screens`.
 
 Without names the pictures of `SHOTS`, which are moments of real runs. Names of `FIXTURES` draw the console's
 fixture states, to be laid beside the design's pictures.
