@@ -71,7 +71,7 @@ class Strategies:
                 slot = core.state.strategies[name] = StrategySlot(kind=settings.kind)
             if slot.kind != settings.kind:
                 # The profile has given the name to another kind: what the old one remembers means nothing.
-                slot.kind, slot.blob = settings.kind, b""
+                slot.kind, slot.blob, slot.last_reason = settings.kind, b"", ""
             kind = KINDS[settings.kind]
             initial = kind.initial()
             self.states[name] = (
