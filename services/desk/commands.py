@@ -315,15 +315,14 @@ class Commands:
         try:
             after = controls.with_overrides(core.base_settings, rest)
             if known:
-                reason = command.args.get("reason", "unset")
-                controls.check_loosening(core, key, core.settings, after, reason)
+                controls.check_loosening(core, key, core.settings, after, command.args.get("reason", ""))
         except SettingsError as error:
             self._fail(command, "settings", f"without {key}: {error}", USAGE)
             return
         except controls.LooseningRefused as error:
             self._fail(command, "loosening", str(error), REFUSED)
             return
-        controls.override(core, key, None, command.origin, "")
+        controls.override(core, key, None, command.origin, command.args.get("reason", ""))
         core.bind(after)
         self.settings_changed()
         self._done(command, {"ok": True, "key": key})

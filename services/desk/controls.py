@@ -233,7 +233,7 @@ def check_loosening(core: DeskCore, key: str, before: Settings, after: Settings,
     if not is_loosening(before, after, key):
         return
     if not reason.strip():
-        raise LooseningRefused(f"{key}: loosening a limit needs a reason after the value")
+        raise LooseningRefused(f"{key}: loosening a limit needs a reason at the end of the line")
     if core.causes.worst() is not TradingState.ACTIVE:
         raise LooseningRefused(f"{key}: a limit is loosened only in ACTIVE (now {core.causes.worst().value})")
 

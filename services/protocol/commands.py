@@ -228,8 +228,8 @@ SPECS: tuple[Spec, ...] = (
     ),
     Spec(
         name="unset",
-        args=(Argument("key", Takes.SETTING, "the setting"),),
-        help="Take an override back.",
+        args=(Argument("key", Takes.SETTING, "the setting"), _MAYBE_REASON),
+        help="Take an override back; where that loosens a limit it needs a reason and ACTIVE.",
         example="unset funding_arb.min_spread",
         shell=False,
     ),

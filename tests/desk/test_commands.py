@@ -329,8 +329,11 @@ def test_a_limit_is_tightened_at_once_and_loosened_only_with_a_reason_in_active(
     assert hedged.answer("set", key=key, value="10000").ok, "tightening passes in every state"
     assert hedged.answer("unset", key=key).exit == 4, "undoing a tightening is loosening"
     hedged.answer("resume", reason="y")
+    assert hedged.answer("unset", key=key).exit == 4, "and wants a reason, too"
     assert hedged.answer("unset", key=key, reason="y").ok
     assert core.settings.gate.max_order_notional == Decimal(25000)
+    assert hedged.answer("set", key=key, value="25001", reason="y").ok
+    assert hedged.answer("unset", key=key).ok, "back to what is tighter needs none"
     assert hedged.answer("unset", key=key).exit == 2
 
 

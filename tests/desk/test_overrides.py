@@ -47,7 +47,7 @@ def test_overrides_hold_over_a_restart_whatever_the_order_they_came_in() -> None
 
 
 def test_what_the_environment_gives_goes_before_an_override() -> None:
-    """RUNTIME 7: flag > environment > override. `config show` says so, and the desk does so."""
+    """RUNTIME 7: flag > environment > override, in the desk itself."""
     key = "gate.max_order_notional"
     settings = resolve("sim", environ={"STABLECONSOLE_GATE__MAX_ORDER_NOTIONAL": "10000"}).settings
     world = DeskWorld("calm", settings=settings).run(90)

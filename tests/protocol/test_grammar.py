@@ -38,6 +38,7 @@ PARSED = [
     ("ack depeg:USDC", "ack", {"key": "depeg:USDC"}),
     ("set funding_arb.min_spread 0.8bps/8h", "set", {"key": "funding_arb.min_spread", "value": "0.8bps/8h"}),
     ("unset funding_arb.min_spread", "unset", {"key": "funding_arb.min_spread"}),
+    ("unset gate.min_equity all is calm", "unset", {"key": "gate.min_equity", "reason": "all is calm"}),
     (
         "limit USDT-PERP max_size 50000 for the week",
         "limit",
