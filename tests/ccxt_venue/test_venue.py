@@ -201,6 +201,8 @@ def test_a_strategy_is_refused_by_name_where_its_venue_lacks_what_it_needs() -> 
         (encoded(200, {}, b'{"code":"1","data":[{"sCode":"59999","sMsg":"new"}]}'), OrderUnknown),
         (encoded(200, {}, b'{"code":"50004","data":[]}'), OrderUnknown),
         (None, OrderUnknown),
+        (encoded(307, {"Location": "/elsewhere"}, b""), OrderUnknown),
+        (encoded(302, {"Location": "/elsewhere"}, b""), OrderUnknown),
         (encoded(200, {}, b'{"code":"1","data":[{"sCode":"51008","sMsg":"poor"}]}'), OrderRejected),
         (encoded(429, {"Retry-After": "1"}, b"{}"), OrderRejected),
         (encoded(401, {}, b'{"code":"50111","msg":"Invalid OK_ACCESS_KEY","data":[]}'), OrderRejected),
@@ -218,6 +220,7 @@ async def test_a_send_without_a_definite_word_is_in_doubt_and_sent_once(
         assert heard.of(OrderAccepted) == []
         await asyncio.sleep(0)
     assert sum(name == server.order_path for name, _, _ in server.asked) == 1
+    assert not any("elsewhere" in name for name, _, _ in server.asked), "key and passphrase stay here"
 
 
 async def test_what_would_be_sent_otherwise_than_meant_is_denied_here() -> None:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
-from websockets.http11 import Response
+from websockets.http11 import Request, Response
 
 from services.venues.wire.stream import CONNECTS, CONNECTS_S, Habits, Renew, Stream
 
@@ -322,3 +322,23 @@ async def test_a_start_within_a_ban_opens_nothing() -> None:
 
 async def nobody(socket: ServerConnection) -> None:
     raise AssertionError("nobody is let in")
+
+
+async def test_a_door_that_sends_us_elsewhere_is_not_followed() -> None:
+    """A host on this machine led past the rule that another one needs an explicit setting, log-in and all."""
+    knocks: list[str] = []
+
+    def refuse(socket: ServerConnection, request: Request) -> Response:
+        knocks.append(request.path)
+        port = socket.local_address[1]
+        return Response(302, "Found", Headers({"Location": f"ws://localhost:{port}/elsewhere"}))
+
+    async with serve(nobody, "localhost", 0, process_request=refuse) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = Stream(f"ws://localhost:{port}/ws", Listener(), up=print, down=print, random=lambda: 0.5)
+        client.start()
+        async with asyncio.timeout(LONG_S):
+            while client._backoff.failures == 0:
+                await asyncio.sleep(0.01)
+        await client.close()
+    assert set(knocks) == {"/ws"}

@@ -44,6 +44,11 @@ def whole(text: str) -> int | str:
     return int(text) if len(text) <= 20 else text
 
 
+class Redirected(Exception):
+    """The venue sent a request elsewhere. It is not followed: key and passphrase would go along. What was
+    asked may have been done."""
+
+
 class Fence:
     """What an exchange object is given of ours."""
 
@@ -83,6 +88,7 @@ class Exact:
     """Goes before an exchange class of the library."""
 
     logger = _mute
+    session: Any
     number = staticmethod(exact)
     fence: Fence
     own_class: type
@@ -124,11 +130,30 @@ class Exact:
         self.fence.check(url)
         return await super().fetch(url, method, headers, body)  # type: ignore[misc] # of the exchange class
 
+    def open(self, lazy: bool = False) -> None:
+        before = self.session
+        super().open(lazy)  # type: ignore[misc] # of the exchange class
+        if self.session is not None and self.session is not before:
+            self.session.trace_configs.append(_stays_here())
+
     def handle_errors(self, code: int, reason: str, url: str, method: str, headers: Any, *rest: Any) -> Any:
         self.fence.answered(code, dict(headers or {}))
         return super().handle_errors(  # type: ignore[misc] # of the exchange class
             code, reason, url, method, headers, *rest
         )
+
+
+def _stays_here() -> Any:
+    """The library's HTTP follows redirects by itself; it is told of each before it does."""
+    from aiohttp import TraceConfig  # noqa: PLC0415 - comes with the library
+
+    async def refuse(_session: object, _context: object, sent: Any) -> None:
+        raise Redirected(f"{sent.url.host}: sent elsewhere with status {sent.response.status}")
+
+    watched = TraceConfig()
+    watched.on_request_redirect.append(refuse)
+    watched.freeze()
+    return watched
 
 
 def _refused(word: str) -> object:

@@ -70,6 +70,14 @@ class Ears(Protocol):
         """A subscription without any data for longer than it may be, by name; None = all speak."""
 
 
+class _Here(connect):
+    """A connection to the address that was named: who sends us elsewhere is not followed, for the log-in, or
+    the key in the address, would go along."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
+
+
 class Renew(Exception):
     """The connection must be made anew; the text says why."""
 
@@ -186,7 +194,7 @@ class Stream:
         """One connection from its opening to its end; the reason of the end."""
         try:
             address = self.url if self._address is None else await self._address()
-            async with connect(
+            async with _Here(
                 address,
                 ssl=self._tls,
                 open_timeout=self._habits.open_s,
