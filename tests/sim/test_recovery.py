@@ -177,6 +177,21 @@ def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
     assert len(third.exchange.books("alpha").orders) == 2
 
 
+def test_damaged_books_are_named_and_left_as_they_are(tmp_path: Path) -> None:
+    world = make_world("calm")
+    sim = Sim(world, tmp_path)
+    sim.run(1)
+    sim.send(order("buy", "0.1", "20000"))
+    log = (tmp_path / LOG_FILE).read_bytes()
+    for name, spoilt in ((LOG_FILE, log.replace(b"{", b"[", 1)), (CHECKPOINT_FILE, b"\x93spoilt")):
+        (tmp_path / name).write_bytes(spoilt)
+        with pytest.raises(OSError, match=r"damaged .*--new-world") as error:
+            Sim(world, tmp_path, resume_at=sim.queue.now)
+        assert error.value.filename == str(tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(spoilt)
+        (tmp_path / LOG_FILE).write_bytes(log)
+
+
 def test_market_time_never_goes_back(tmp_path: Path) -> None:
     world = make_world("calm")
     sim = Sim(world, tmp_path)

@@ -160,7 +160,9 @@ class CommandLog:
             self._owed.clear()  # it is in the checkpoint
 
     def recover(self) -> tuple[Checkpoint | None, list[Entry]]:
-        """The last checkpoint and the entries after it. Wipes a torn last line out; the reserve stays."""
+        """The last checkpoint and the entries after it. Wipes a torn last line out; the reserve stays.
+
+        Raises OSError for books that are damaged: nothing is guessed, and nothing is written over them."""
         if self.folder is None:
             return None, []
         checkpoint: Checkpoint | None = None
@@ -169,7 +171,10 @@ class CommandLog:
         except FileNotFoundError:
             raw = b""
         if raw:
-            checkpoint = msgspec.msgpack.decode(raw, type=Checkpoint)
+            try:
+                checkpoint = msgspec.msgpack.decode(raw, type=Checkpoint)
+            except (msgspec.MsgspecError, ValueError) as error:
+                raise self._damaged(CHECKPOINT_FILE, error) from error
         whole = (self.folder / LOG_FILE).read_bytes()
         good = whole.partition(b"\0")[0].rfind(b"\n") + 1
         torn = len(whole[good:].rstrip(b"\0"))
@@ -178,7 +183,14 @@ class CommandLog:
         self._size, self._room = good, len(whole)
         begin = checkpoint.log_bytes if checkpoint is not None else 0
         lines = whole[begin:good].splitlines()
-        return checkpoint, [msgspec.json.decode(line, type=Entry) for line in lines]
+        try:
+            return checkpoint, [msgspec.json.decode(line, type=Entry) for line in lines]
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise self._damaged(LOG_FILE, error) from error
+
+    def _damaged(self, name: str, error: Exception) -> OSError:
+        path = None if self.folder is None else str(self.folder / name)
+        return OSError(errno.EBADMSG, f"damaged ({error}); --new-world moves the world aside", path)
 
     @property
     def size(self) -> int:
