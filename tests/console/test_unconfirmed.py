@@ -39,20 +39,22 @@ async def forever() -> Answer:
     return await asyncio.get_running_loop().create_future()
 
 
-@pytest.mark.parametrize("key", ["H", "F"])
-async def test_a_halt_and_a_flatten_at_a_silent_engine_never_fade(key: str) -> None:
+@pytest.mark.parametrize(
+    ("keys", "seconds", "age"), [("H", WARNS_S + 5, "1 m"), ("FF", STANDS_S + 5, "25 s")]
+)
+async def test_a_halt_and_a_flatten_at_a_silent_engine_never_fade(keys: str, seconds: int, age: str) -> None:
     """`halting …` once went after 20 s, and nobody had halted."""
     async with mute_desk() as (d, sent):
         desk = d.app.desk
-        await d.press(*({"H": "H", "F": "FF"}[key]))
+        await d.press(*keys)
         d.link.quiet_s = 60.0
-        for _ in range(2 * max(STANDS_S, WARNS_S)):
+        for _ in range(seconds):
             d.clock.now += 1
             desk._each_second()
         (name,) = sent
         assert desk.said is not None
         assert desk.said[1] == "*alarm"
-        assert f"{name} is NOT CONFIRMED: no answer for 2 m; what is left of {name}" in desk.said[0]
+        assert f"{name} is NOT CONFIRMED: no answer for {age}; what is left of {name}" in desk.said[0]
         await d.press("escape")
         desk._each_second()
         await d.pilot.pause()
