@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from services.desk import controls, exits
+from services.desk import controls, exits, strategy
 from services.desk.core import SECOND
 from services.desk.desk import Desk
+from services.desk.hand import OPERATOR
+from services.desk.prices import DeskPrices
 from services.domain.effects import Notify, Record
 from services.domain.enums import PairState, Purpose, TradingState
 from services.domain.events import StopRequested, StrategyOverrun
-from services.domain.money import DESK_CONTEXT
+from services.domain.money import DESK_CONTEXT, ZERO
 from services.domain.records import RiskRecord
 from services.execution.actions import Actions
 from services.execution.flatten import Scope
 from services.execution.pair_state import Pair
+from services.settings.parameters import Settings
 from services.strategies.base import ThawPair
 from tests.desk.world import DeskWorld, quick
 
@@ -60,6 +64,16 @@ def put(desk: Desk, state: PairState, **facts: Any) -> Pair:
     for name, value in facts.items():
         setattr(pair, name, value)
     return pair
+
+
+def with_pair_stop(desk: Desk, bps: str) -> Settings:
+    """Of whoever has no strategy: the first funding strategy's."""
+    settings = desk.core.settings
+    kinds = {
+        name: replace(each, funding=replace(each.funding, pair_stop=Decimal(bps)))
+        for name, each in settings.strategies.items()
+    }
+    return replace(settings, strategies=kinds)
 
 
 def turn(desk: Desk, state: TradingState, scope: str = "all") -> list[str]:
@@ -165,7 +179,7 @@ def test_a_thaw_ends_the_freeze_that_was_said_and_no_other(desk: Desk) -> None:
     assert "thaw" in [getattr(each, "kind", "") for each in desk.core.out]
 
 
-@pytest.mark.parametrize("whose", ["dropped", "disabled", "gone", "its own"])
+@pytest.mark.parametrize("whose", ["dropped", "disabled", "gone", "left", "its own", "by hand"])
 def test_a_pair_without_a_strategy_that_looks_after_it_is_thawed_by_the_desk(desk: Desk, whose: str) -> None:
     pair = put(desk, S.FROZEN, resume=S.HEDGED, frozen_by_desk=True)
     desk.state.admitted[pair.id].frozen_since = desk.core.now - SECOND
@@ -175,7 +189,55 @@ def test_a_pair_without_a_strategy_that_looks_after_it_is_thawed_by_the_desk(des
         settings = desk.core.settings
         kinds = {name: replace(each, enabled=False) for name, each in settings.strategies.items()}
         desk.core.settings = replace(settings, strategies=kinds)
-    elif whose == "gone":
-        pair.strategy = "of yesterday"
+    elif whose == "left":
+        desk.core.settings = replace(desk.core.settings, strategies={})
+    elif whose in ("gone", "by hand"):
+        pair.strategy = "of yesterday" if whose == "gone" else OPERATOR
     desk.strategies.guard_orphans()
-    assert pair.state is (S.FROZEN if whose == "its own" else S.HEDGED)
+    assert pair.state is (S.FROZEN if whose in ("its own", "by hand") else S.HEDGED)
+
+
+@pytest.mark.parametrize("state", [S.OPENING, S.CLOSING, S.UNWINDING, S.IN_DOUBT])
+def test_a_pair_on_its_way_is_left_to_its_machine(desk: Desk, state: S) -> None:
+    pair = put(desk, state, frozen_by_desk=True)
+    pair.strategy = "of yesterday"
+    desk.state.admitted[pair.id].frozen_since = desk.core.now - SECOND
+    desk.strategies.guard_orphans()
+    assert (pair.state, pair.frozen_by_desk, pair.close_reason) == (state, True, "x")
+
+
+@pytest.mark.parametrize("unknown", ["entry", "quote"])
+def test_an_orphan_stays_frozen_while_what_it_is_judged_by_is_not_known(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, unknown: str
+) -> None:
+    pair = put(desk, S.FROZEN, resume=S.HEDGED, frozen_by_desk=True)
+    pair.strategy = "of yesterday"
+    desk.state.admitted[pair.id].frozen_since = desk.core.now - SECOND
+    if unknown == "entry":
+        pair.short.bought = ZERO
+    else:
+        monkeypatch.setattr(DeskPrices, "mid", lambda _prices, _instrument: None)
+    desk.strategies.guard_orphans()
+    assert pair.state is S.FROZEN
+
+
+def test_an_orphan_that_nobody_froze_is_not_thawed(desk: Desk) -> None:
+    """The policy `cancel` may have stopped it, or its exit waits: that ends otherwise."""
+    pair = put(desk, S.FROZEN, resume=S.HEDGED)
+    pair.strategy = "of yesterday"
+    desk.state.admitted[pair.id].frozen_since = desk.core.now - SECOND
+    desk.strategies.guard_orphans()
+    assert pair.state is S.FROZEN
+
+
+@pytest.mark.parametrize(("loss_bps", "closes"), [("99.9", False), ("100", True)])
+def test_the_pair_stop_of_an_orphan_is_protection_and_is_reached_at_the_level(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, loss_bps: str, closes: bool
+) -> None:
+    pair = put(desk, S.HEDGED, close_reason="", close_origin="")
+    pair.strategy = "of yesterday"
+    desk.core.settings = with_pair_stop(desk, "100")
+    monkeypatch.setattr(strategy, "pair_loss_bps", lambda _facts: Decimal(loss_bps))
+    desk.strategies.guard_orphans()
+    told = (pair.state, pair.close_purpose, pair.close_origin) == (S.CLOSING, STOP, "desk")
+    assert told is closes
