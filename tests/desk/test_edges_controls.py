@@ -15,10 +15,11 @@ from services.desk.core import SECOND
 from services.desk.desk import Desk
 from services.desk.hand import OPERATOR
 from services.desk.prices import DeskPrices
-from services.domain.effects import Notify, Record
-from services.domain.enums import PairState, Purpose, TradingState
-from services.domain.events import StopRequested, StrategyOverrun
+from services.domain.effects import Cancel, Notify, Record
+from services.domain.enums import PairState, Purpose, Side, TradingState
+from services.domain.events import Command, StopRequested, StrategyOverrun
 from services.domain.money import DESK_CONTEXT, ZERO
+from services.domain.orders import OrderRequest
 from services.domain.records import RiskRecord
 from services.execution.actions import Actions
 from services.execution.flatten import Scope
@@ -241,3 +242,47 @@ def test_the_pair_stop_of_an_orphan_is_protection_and_is_reached_at_the_level(
     desk.strategies.guard_orphans()
     told = (pair.state, pair.close_purpose, pair.close_origin) == (S.CLOSING, STOP, "desk")
     assert told is closes
+
+
+def resting_ticket(desk: Desk, instrument: str, *, reduce_only: bool = False) -> str:
+    name = desk.core.ids.draw(Purpose.TICKET)
+    order = OrderRequest(
+        client_order_id=name, instrument=instrument, side=Side.BUY, quantity=Decimal("0.1"), price=Decimal(1),
+        reduce_only=reduce_only, purpose=Purpose.TICKET, origin=OPERATOR,
+    )  # fmt: skip
+    desk.core.orders.add(order, desk.core.now)
+    desk.core.orders.sent(name, desk.core.now)
+    return name
+
+
+@pytest.mark.parametrize("state", [REDUCING, HALTED])
+@pytest.mark.parametrize("scope", ["all", "venue:alpha"])
+def test_what_rests_by_hand_and_could_increase_goes_where_the_state_leaves_active(
+    desk: Desk, state: TradingState, scope: str
+) -> None:
+    there = resting_ticket(desk, "BTC-USDT-PERP.alpha")
+    elsewhere = resting_ticket(desk, "BTC-USDT-PERP.beta")
+    resting_ticket(desk, "BTC-USDT-PERP.alpha", reduce_only=True)
+    turn(desk, state, scope)
+    gone = [each.client_order_id for each in desk.core.out if isinstance(each, Cancel)]
+    assert gone == ([there, elsewhere] if scope == "all" else [there])
+
+
+def test_a_pause_ends_what_its_strategy_opens_resting_and_nothing_else(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def stop_resting(pair: str, reason: str, *_: object) -> Actions:
+        told.append(reason)
+        return ()
+
+    monkeypatch.setattr(desk.core.pairs, "stop_resting", stop_resting)
+    for state, owner in [(S.CLOSING, "funding_arb"), (S.OPENING, OPERATOR), (S.OPENING, "funding_arb")]:
+        assert told == [], "its exit rests on, for who pauses is in no hurry, and others' pairs go on"
+        put(desk, state, strategy=owner)
+        desk.core.out = []
+        desk.commands.handle(Command("c", "pause", {"name": "funding_arb"}, "operator", desk.core.now))
+        rows = [each.row for each in desk.core.out if isinstance(each, Record)]
+        assert [row.subject for row in rows if isinstance(row, RiskRecord)] == ["funding_arb"]
+    assert told == ["paused"]
