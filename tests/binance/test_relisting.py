@@ -177,6 +177,37 @@ async def test_an_answer_that_makes_no_sense_closes_nothing() -> None:
         assert venue.instruments() == (plain,)
 
 
+async def test_a_row_of_a_stranger_that_cannot_be_read_takes_none_of_ours_along() -> None:
+    """A contract of a new kind, somewhere among hundreds, once kept the whole venue from starting."""
+    server = FakeBinance()
+    odd = {"symbol": "NEWUSDT", "status": 7, "filters": {}}
+    server.say("GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": [odd, symbol_row()]})
+    for route in ("symbolConfig", "leverageBracket", "assetIndex", "fundingInfo"):
+        status, headers, body = server.routes[f"GET /fapi/v1/{route}"]  # type: ignore[misc]
+        server.routes[f"GET /fapi/v1/{route}"] = (status, headers, [{"symbol": "NEWUSDT"}, *body])
+    async with trading(server) as (_, venue, _):
+        (plain,) = venue.instruments()
+        assert plain.tiers is not None
+        assert not venue._account().refuses
+        # One of ours, or one that does not tell its name, is not taken for gone, however often.
+        for unread in ({**symbol_row(), "status": 7}, {"symbol": 7}):
+            rows = [unread, symbol_row("ETHUSDT")]
+            server.say("GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": rows})
+            for _ in range(3):
+                await venue.relist()
+                assert venue.instruments() == (replace(plain, taker_fee=None),)
+    server.say("GET /fapi/v1/exchangeInfo", {"rateLimits": [], "symbols": [odd, symbol_row("ETHUSDT")]})
+    async with trading(server, symbols=("ETHUSDT",)) as (_, venue, _):
+        for unread in ({"symbol": "ETHUSDT"}, {"symbol": 7}):
+            server.say("GET /fapi/v1/fundingInfo", [unread, body[0]])
+            with pytest.raises(WireError, match="cannot be read"):
+                await venue._api.funding_info(("ETHUSDT",))
+    for name, text in (("BTCUSDT", "no symbol BTCUSDT$"), ("NEWUSDT", r"no symbol NEWUSDT \(a row that")):
+        with pytest.raises(WireError, match=text):
+            async with trading(server, symbols=(name,)):
+                raise AssertionError("it started")
+
+
 async def test_a_mode_that_was_changed_by_somebody_is_found_within_the_hour() -> None:
     server = FakeBinance()
     async with trading(server) as (_, venue, heard):

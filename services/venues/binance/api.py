@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from decimal import Decimal
 from typing import TypeVar
 
 from services.venues.binance import errors
 from services.venues.binance import schemas as wire
+from services.venues.binance.lists import exchange_info, rows
 from services.venues.binance.rest import FUNDING, LIMIT_NAMES, ORDERS_1M, ORDERS_10S, WEIGHT, Calls, sending
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind, WireError
@@ -38,7 +39,8 @@ class BinanceApi:
 
     async def exchange_info(self) -> wire.ExchangeInfo:
         """Also takes the venue's own limits over into the budget."""
-        found = await self._calls.get(wire.ExchangeInfo, "/fapi/v1/exchangeInfo")
+        path = "/fapi/v1/exchangeInfo"
+        found = exchange_info(await self._calls.body(path), path)
         for row in found.rateLimits:
             name = LIMIT_NAMES.get((row.rateLimitType, row.interval, row.intervalNum))
             if name is not None and row.limit > 0:
@@ -57,10 +59,12 @@ class BinanceApi:
             window=FUNDING,
         )
 
-    async def funding_info(self) -> dict[str, wire.FundingInfo]:
-        """Interval and bounds of the symbols that were adjusted; all others have the default interval."""
-        rows = await self._calls.get(list[wire.FundingInfo], "/fapi/v1/fundingInfo", window=FUNDING)
-        return {row.symbol: row for row in rows}
+    async def funding_info(self, ours: Container[str]) -> dict[str, wire.FundingInfo]:
+        """Interval and bounds of the symbols that were adjusted; all others have the default interval, so the
+        rows of `ours` are read, or none is."""
+        path = "/fapi/v1/fundingInfo"
+        body = await self._calls.body(path, window=FUNDING)
+        return {row.symbol: row for row in rows(wire.FundingInfo, body, path, ours)}
 
     async def depth(self, symbol: str) -> wire.Depth:
         query = {"symbol": symbol, "limit": "1000"}
@@ -73,7 +77,8 @@ class BinanceApi:
         ]
 
     async def asset_index(self) -> list[wire.AssetIndex]:
-        return await self._calls.get(list[wire.AssetIndex], "/fapi/v1/assetIndex", weight=10)
+        path = "/fapi/v1/assetIndex"
+        return rows(wire.AssetIndex, await self._calls.body(path, weight=10), path)
 
     # The account.
 
@@ -81,12 +86,14 @@ class BinanceApi:
         return await self._signed(wire.AccountConfig, "/fapi/v1/accountConfig", 5)
 
     async def symbol_configs(self) -> dict[str, wire.SymbolConfig]:
-        rows = await self._signed(list[wire.SymbolConfig], "/fapi/v1/symbolConfig", 5)
-        return {row.symbol: row for row in rows}
+        path = "/fapi/v1/symbolConfig"
+        body = await self._calls.body(path, weight=5, signed=True)
+        return {row.symbol: row for row in rows(wire.SymbolConfig, body, path)}
 
     async def brackets(self) -> dict[str, wire.Brackets]:
-        rows = await self._signed(list[wire.Brackets], "/fapi/v1/leverageBracket", 1)
-        return {row.symbol: row for row in rows}
+        path = "/fapi/v1/leverageBracket"
+        body = await self._calls.body(path, signed=True)
+        return {row.symbol: row for row in rows(wire.Brackets, body, path)}
 
     async def commission(self, symbol: str) -> wire.Commission:
         return await self._signed(wire.Commission, "/fapi/v1/commissionRate", 20, {"symbol": symbol})

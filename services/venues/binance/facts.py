@@ -67,10 +67,11 @@ async def learn(
     listed = {row.symbol: row for row in info.symbols if row.symbol in symbols}
     missing = [name for name in symbols if name not in listed]
     if missing:
-        raise WireError(ErrorKind.REJECTED, f"{venue} lists no symbol {', '.join(missing)}")
+        whys = [f"{name} ({info.unread[name]})" if name in info.unread else name for name in missing]
+        raise WireError(ErrorKind.REJECTED, f"{venue} lists no symbol {', '.join(whys)}")
     config = await api.account_config() if keyed else None
     set_up = await _set_up(api, symbols, leverage) if keyed else {}
-    funding = await api.funding_info()
+    funding = await api.funding_info(symbols)
     multi = None if config is None else config.multiAssetsMargin
     facts = Facts(
         instruments={},
@@ -142,10 +143,18 @@ async def terms(
 
 
 def present(
-    venue: str, facts: Facts, rows: Sequence[wire.Symbol], say: Callable[[str], None]
+    venue: str, facts: Facts, info: wire.ExchangeInfo, say: Callable[[str], None]
 ) -> dict[str, Instrument | Missing]:
     """As a later list has them, by the terms of `facts`, whose filters are taken over."""
     found: dict[str, Instrument | Missing] = dict.fromkeys(facts.instruments, Missing.ABSENT)
+    rows, unread = info.symbols, info.unread
+    for name in found:
+        # Where a row could not be read, what is lacking may be that one.
+        why = unread.get(name, unread.get(""))
+        if why is not None:
+            found[name] = Missing.UNCLEAR
+            if all(row.symbol != name for row in rows):
+                say(f"no new risk: {name}: {why}")
     before, facts.beside = facts.beside, _beside(rows, facts)
     if new := newly(before, facts.beside):
         say(new)

@@ -183,7 +183,7 @@ class Feed:
 
     async def _ask_intervals(self) -> None:
         """A venue may change them in a storm: then the prediction is for another span of time."""
-        found = await self._api.funding_info()
+        found = await self._api.funding_info(self._by_symbol)
         for name in self._by_symbol:
             hours = parse.interval_of(found.get(name))
             if hours in parse.INTERVALS_H:

@@ -118,7 +118,20 @@ class Calls:
         window: str = WEIGHT,
         lane: Lane = Lane.DATA,
     ) -> T:
-        body = await self.rest.call(
+        body = await self.body(path, query, weight=weight, signed=signed, window=window, lane=lane)
+        return decode(kind, body, path)
+
+    async def body(
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        weight: int = 1,
+        signed: bool = False,
+        window: str = WEIGHT,
+        lane: Lane = Lane.DATA,
+    ) -> bytes:
+        return await self.rest.call(
             Request(
                 method="GET",
                 path=path,
@@ -129,7 +142,6 @@ class Calls:
                 weights={window: weight},
             )
         )
-        return decode(kind, body, path)
 
     async def send(self, kind: type[T], request: Request, begun: Begun | None = None) -> T:
         """`request`: of `sending`; `begun`: what `rest.begin` made of it."""

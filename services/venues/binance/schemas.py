@@ -66,6 +66,8 @@ class Symbol(Struct, frozen=True):
 class ExchangeInfo(Struct, frozen=True):
     rateLimits: tuple[RateLimit, ...]
     symbols: tuple[Symbol, ...]
+    unread: dict[str, str] = {}
+    """Ours: symbols whose row cannot be read -> why; "" = one that does not even tell its name."""
 
 
 class PremiumIndex(Struct, frozen=True):

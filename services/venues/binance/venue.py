@@ -159,10 +159,10 @@ class BinanceVenue(WiredVenue):
         self._judge(await terms(self._api, self._facts, open_now, leverage, self._trouble))
 
     async def _present(self) -> dict[str, Instrument | Missing]:
-        rows = (await self._api.exchange_info()).symbols
-        if not rows:
+        info = await self._api.exchange_info()
+        if not info.symbols:
             raise WireError(ErrorKind.UNAVAILABLE, "a list of symbols with nothing on it")
-        return present(self.name, self._facts, rows, self._trouble)
+        return present(self.name, self._facts, info, self._trouble)
 
     def _trade(self, market: MarketEars) -> PrivateEars:
         """The account's side, and the ears that belong to it."""

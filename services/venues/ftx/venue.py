@@ -118,6 +118,8 @@ class FtxVenue:
             self._api.markets(), self._api.futures(), self._api.coins()
         )
         account = self._account = await self._api.account() if self._secret is not None else None
+        for name, why in coins.unread.items():
+            self._trouble(f"left out: coin {name or 'one'}: {why}")
         self._coins.update((coin.id, coin) for coin in coins)
         if account is not None:
             # What is wrong with the account is wrong with no row.
