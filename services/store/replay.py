@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import struct
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache
@@ -322,12 +323,17 @@ def _fault(raw: tuple[Any, ...], expected: int, head: bytes) -> str:
             return "its payload does not match its digest"
     elif kind not in (BLOCK, GAP):
         return f"the payload of a {kind} is missing"
-    if link(head, seq, hashed_kind, ts, count, digest) != hash_:
-        return "its hash does not follow from the row before"
-    return ""
+    try:
+        follows = link(head, seq, hashed_kind, ts, count, digest) == hash_
+    except (TypeError, struct.error):  # a column of another type, or a number that fits none
+        follows = False
+    return "" if follows else "its hash does not follow from the row before"
 
 
 def _unpacked(seq: int, codec: int, payload: bytes | None) -> bytes | None:
+    if payload is not None and not isinstance(payload, bytes):
+        # SQLite keeps what an edit has put there, of whatever type.
+        raise ValueError(f"row {seq}: its payload is not what was written")
     if payload is None or codec == 0:
         return payload
     try:

@@ -146,6 +146,8 @@ def test_what_is_no_damage_is_never_set_aside(tmp_path: Path) -> None:
         "DELETE FROM journal WHERE seq = 9",
         "UPDATE journal SET kind = 'what' WHERE seq = 9",
         "UPDATE journal SET ts = ts + 1 WHERE seq = 1",
+        "UPDATE journal SET payload = 'by hand' WHERE seq = 9",
+        "UPDATE journal SET count = 'by hand' WHERE seq = 9",
     ],
 )
 def test_a_chain_that_does_not_hold_where_recovery_reads_is_damage(tmp_path: Path, change: str) -> None:

@@ -242,6 +242,13 @@ def test_verify_finds_a_flipped_byte_of_any_payload_and_names_its_row(tmp_path: 
         ("DELETE FROM journal WHERE seq = 9", 10),
         ("UPDATE journal SET payload = NULL WHERE kind = 'session'", 1),
         ("UPDATE journal SET payload = x'78', codec = 1 WHERE seq = 9", 9),
+        ("UPDATE journal SET payload = 'by hand' WHERE seq = 9", 9),
+        ("UPDATE journal SET payload = 7 WHERE kind = 'session'", 1),
+        ("UPDATE journal SET digest = 'by hand' WHERE seq = 9", 9),
+        ("UPDATE journal SET hash = 'by hand' WHERE seq = 9", 9),
+        ("UPDATE journal SET ts = 'by hand' WHERE seq = 9", 9),
+        ("UPDATE journal SET ts = -ts * 1000 WHERE seq = 9", 9),
+        ("UPDATE journal SET count = 'by hand' WHERE seq = 9", 9),
     ],
 )
 def test_verify_finds_what_was_changed(tmp_path: Path, statement: str, broken: int) -> None:
