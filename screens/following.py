@@ -15,6 +15,8 @@ from themes import glyphs as g
 
 SURE_S = 1.0
 """A view that is painted after so long is younger than the answer."""
+FOLLOWS_S = 600.0
+"""What is under way for longer (an entry that rests, a doubt) stands in Positions and calls by itself."""
 
 
 class Following(Agreeing, inherit_bindings=False):
@@ -36,7 +38,9 @@ class Following(Agreeing, inherit_bindings=False):
 
     def _each_second(self) -> None:
         super()._each_second()
-        if self._opening:
+        if self._opening and self.clock() - self._asked_at >= FOLLOWS_S:
+            self._done()
+        elif self._opening:
             self.need_desk(True)  # a dialog that has gone meanwhile needs it no more
 
     def _follow(self, state: PairState | None) -> None:
@@ -48,5 +52,8 @@ class Following(Agreeing, inherit_bindings=False):
             self.say(f"{g.UP} {name} has ended, nothing of it is open: 7 tells why", "*warn")
         else:
             return
+        self._done()
+
+    def _done(self) -> None:
         self._opening = ""
         self.need_desk(self.dialog is not None or self.field_mode == ":")

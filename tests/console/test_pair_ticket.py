@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from screens.following import FOLLOWS_S
 from screens.frame import INSET
 from screens.ink import Line, Span
 from screens.link import Answer
@@ -222,3 +223,7 @@ async def test_what_came_of_a_pair_is_said_on_every_screen() -> None:
                 await d.pilot.pause(0.2)
             assert desk.said[0] == said
             assert "desk" not in d.link.watched, "asked for no longer"
+            desk.heard("pair open", dict(ARGS), answer)
+            d.clock.now += FOLLOWS_S
+            desk._each_second()
+            assert "desk" not in d.link.watched, "it stands in Positions"
