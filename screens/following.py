@@ -39,7 +39,7 @@ class Following(Agreeing, inherit_bindings=False):
     def _each_second(self) -> None:
         super()._each_second()
         if self._opening and self.clock() - self._asked_at >= FOLLOWS_S:
-            self._done()
+            self._ends()
         elif self._opening:
             self.need_desk(True)  # a dialog that has gone meanwhile needs it no more
 
@@ -52,8 +52,8 @@ class Following(Agreeing, inherit_bindings=False):
             self.say(f"{g.UP} {name} has ended, nothing of it is open: 7 tells why", "*warn")
         else:
             return
-        self._done()
+        self._ends()
 
-    def _done(self) -> None:
+    def _ends(self) -> None:
         self._opening = ""
         self.need_desk(self.dialog is not None or self.field_mode == ":")

@@ -168,12 +168,27 @@ class Picture(Stage, inherit_bindings=False):
 
     def pane_steps(self) -> Iterator[Callable[[], None]]:
         self.contents.at(self.clock())
+        if self.plan.tabs:
+            self._begin()
         for name in self.panes:
             if name in self.plan.rects:
                 yield from self.room.ahead(name, self.views)
             yield partial(self.draw_pane, name)
         yield self.watch_views  # another row may want another view
         yield self.draw_drawer
+
+    def _begin(self) -> None:
+        """What the others hang on stands on its first row, also while another tab shows: one may be on that
+        tab before the first view has come."""
+        name = self.room.panes[0].name
+        if name in self.plan.rects or self.contents.selected.get(name) or not self.views:
+            return
+        rect = self.plan.rects[self.active]
+        content = self.contents.build(name, self.views, self.plan, rect, self.context(name), "")
+        key = next((row.key for row in content.rows if row.key), "")
+        if key:
+            self.contents.selected[name] = key
+            self.room.chose(name, key)
 
     def draw_pane(self, name: str) -> None:
         if name not in self.panes or name not in self.plan.rects:
@@ -308,9 +323,8 @@ class Picture(Stage, inherit_bindings=False):
         return drawer_rect(self.plan.body, self.plan.rects[self.active], rect, len(self._detail_lines(rect)))
 
     def _dialog_rect(self, dialog: Dialog) -> Rect:
-        plan = self.plan
-        said = spoken(self.said, plan.width, plan.body.height) if self.said is not None else 0
-        return dialog_rect(plan, dialog.wish(plan.width), said, low=dialog.low)
+        said = spoken(self.said, self.plan.width, self.plan.body.height) if self.said is not None else 0
+        return dialog_rect(self.plan, dialog.wish(self.plan.width), said, low=dialog.low)
 
     def _field_width(self) -> int:
         return max(10, self.plan.width // 2)

@@ -21,7 +21,7 @@ _FALL = {(2, 2): "█", (2, 0): "▀", (0, 2): "▄", (1, 2): "▄", (2, 1): "�
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _TICK_EVERY = 14
 _DAYS_FROM = 2 * 86_400 * 1_000_000_000
-"""Over more than two days the labels are dates."""
+"""Over more than two days the labels are dates; over less the first one of a day has its date."""
 
 
 def candles(bars: Sequence[Bar], width: int, height: int, write: Callable[[float], str]) -> list[Line]:
@@ -67,14 +67,19 @@ def times(starts: Sequence[int], width: int, step: int) -> Line:
     cells = [" "] * width
     offset = width - step * len(starts)
     taken = -1
-    write = f.date if starts and starts[-1] - starts[0] > _DAYS_FROM else f.minute
+    days = bool(starts) and starts[-1] - starts[0] > _DAYS_FROM
+    told = starts[0] if starts else 0
     for at, ts in enumerate(starts):
         column = offset + step * at
         if column < taken or column + 6 > width or (at and column - taken < _TICK_EVERY - 6):
             continue
-        for place, char in enumerate(write(ts)):
+        text = f.date(ts) if days else f.when(ts, told, f.minute)
+        if column + len(text) > width:
+            text = f.minute(ts)
+        told = ts
+        for place, char in enumerate(text):
             cells[column + place] = char
-        taken = column + 6
+        taken = column + max(6, len(text))
     return Line([Span("".join(cells), "muted")])
 
 

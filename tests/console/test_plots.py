@@ -30,6 +30,15 @@ def fits(lines: list[Line], width: int, height: int) -> None:
             assert len(to_ascii(text, ink)) == len(text)
 
 
+def test_the_first_label_of_another_day_has_its_date() -> None:
+    """`05:22` of the second day looked like the first one's."""
+    hour = 60 * MINUTE
+    line = plots.times([(13 + at) * hour for at in range(40)], 80, 2).plain
+    assert line.split("  ")[0] == "13:00"
+    assert "   20:00         2 Jan 03:00         13:00" in line
+    assert "Jan" not in plots.times([at * hour for at in range(20)], 80, 2).plain
+
+
 @settings(max_examples=40)
 @given(PLACES, VALUES)
 def test_lines_and_columns_stay_in_their_place(place: tuple[int, int], values: list[float]) -> None:

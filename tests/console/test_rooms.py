@@ -14,6 +14,7 @@ from screens.rooms import BY_NAME, ROOMS
 from screens.ui import Terminal
 from tests.console.eight import eight_screens  # noqa: F401 - a fixture
 from tests.console.fixtures import calm_strip, quiet_desk, quiet_strip
+from tests.console.market_fixtures import quiet_book, quiet_markets
 from tests.console.rooms import ROOM_VIEWS
 from tests.console.stub import StubLink
 from tests.console.test_keys import Desk, open_desk
@@ -230,3 +231,17 @@ async def test_no_column_that_says_what_is_at_stake_can_be_hidden() -> None:
     assert not {"symbol", "age"} & set(markets.NAMES)
     assert not {"symbol", "side", "size", "price", "state"} & set(orders.ORDER_NAMES)
     assert not {"id", "state"} & set(strategies.PAIR_NAMES)
+
+
+async def test_tabs_that_are_walked_before_the_view_has_come_show_what_they_hang_on() -> None:
+    """`2` and two tabs typed fast once ended at `No instrument is selected.` for good."""
+    async with open_desk(size=(80, 24)) as d:
+        await d.press("2", "tab")
+        assert d.app.desk.active == "book"
+        d.link.put(markets=quiet_markets())
+        await d.pilot.pause(0.2)
+        (wanted,) = [topic for topic in d.link.watched if topic.startswith("book:")]
+        d.link.put(**{wanted: quiet_book()})
+        await d.pilot.pause(0.2)
+        assert "No instrument is selected" not in d.text
+        assert "asks" in d.text
