@@ -342,3 +342,21 @@ async def test_a_door_that_sends_us_elsewhere_is_not_followed() -> None:
                 await asyncio.sleep(0.01)
         await client.close()
     assert set(knocks) == {"/ws"}
+
+
+async def test_no_reason_names_the_key_in_an_address(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+
+    async def address() -> str:
+        return "no-address/private/ws?listenKey=a-key-of-ours"
+
+    client = Stream(
+        "wss://venue/private/ws", Listener(), up=print, down=print, random=lambda: 0.5, address=address
+    )
+    client.start()
+    async with asyncio.timeout(LONG_S):
+        while client._backoff.failures == 0:
+            await asyncio.sleep(0.01)
+    await client.close()
+    assert "InvalidURI: wss://venue/private/ws" in caplog.text
+    assert "a-key-of-ours" not in caplog.text

@@ -192,8 +192,10 @@ class Stream:
 
     async def _live_once(self) -> str:
         """One connection from its opening to its end; the reason of the end."""
+        address = self.url
         try:
-            address = self.url if self._address is None else await self._address()
+            if self._address is not None:
+                address = await self._address()
             async with _Here(
                 address,
                 ssl=self._tls,
@@ -220,7 +222,9 @@ class Stream:
         except WireError as error:
             return error.text
         except (WebSocketException, OSError, TimeoutError) as error:
-            return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            # The address may hold a key, and some of these errors name it.
+            text = str(error).replace(address, self.url)
+            return f"{type(error).__name__}: {text}" if text else type(error).__name__
         except Exception as error:  # a fault of ours in the ears: a dead task would stay dead without a word
             log.exception("%s: what was heard could not be handled", self.url)
             return f"internal error: {type(error).__name__}"
