@@ -65,8 +65,9 @@ def _said(amount: Decimal) -> Decimal:
 
 
 def _gap(margin: Margin | None, usage: Decimal) -> Decimal | None:
-    """Collateral, USD, that is missing to that usage; negative = to spare, None = unknown."""
-    if margin is None or margin.collateral is None or margin.maintenance is None:
+    """Collateral, USD, that is missing to that usage; negative = to spare, None = unknown, or no collateral
+    would do: a limit of 0 lets nothing be used."""
+    if margin is None or margin.collateral is None or margin.maintenance is None or usage <= ZERO:
         return None
     return margin.maintenance / usage - margin.collateral
 

@@ -41,6 +41,10 @@ _WRITTEN: Mapping[str, Mapping[str, Decimal]] = {
 """Per unit of a parameter: the endings that may be written, and the factor into the parameter's own unit."""
 
 
+_BEYOND = Decimal(10) ** 15
+"""No parameter is so large; with more digits than the desk reckons with it could not be rounded."""
+
+
 def parse_number(value: object, unit: str, *, whole: bool) -> Decimal | int:
     """A number of `unit` from TOML's int, Decimal (floats parsed so) or text. Raises ValueError(expected)."""
     text = _text(value, unit)
@@ -49,9 +53,12 @@ def parse_number(value: object, unit: str, *, whole: bool) -> Decimal | int:
         raise ValueError(EXAMPLES[unit])
     factor = _factor(unit, (match[2] or "").strip().replace(" ", "").lower())
     try:
-        number = Decimal(match[1].replace("_", "")) * factor
+        written = Decimal(match[1].replace("_", ""))
     except InvalidOperation:
         raise ValueError(EXAMPLES[unit]) from None
+    if abs(written) >= _BEYOND:
+        raise ValueError(EXAMPLES[unit])
+    number = written * factor
     if not whole:
         return _tidy(number)
     if number != number.to_integral_value():

@@ -8,9 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from services.desk.desk import Desk
+from services.domain.enums import PairState
 from services.settings.errors import SettingsError
 from services.settings.resolve import resolve
-from tests.desk.world import DeskWorld
+from tests.desk.world import DeskWorld, quick
 
 
 def test_an_override_is_taken_back_by_the_name_it_was_given_and_never_into_a_contradiction() -> None:
@@ -57,3 +58,13 @@ def test_what_the_environment_gives_goes_before_an_override() -> None:
     refused = world.answer("set", key=key, value="20000", reason="x")
     assert (refused.exit, "the environment" in refused.text) == (2, True)
     assert world.desk.core.settings.gate.max_order_notional == 10_000
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "taken"),
+    [("pair.slice_notional", "1" + "0" * 40, False), ("ladder.no_new_risk", "0", True)],
+)
+def test_no_value_that_is_typed_ends_the_engine(key: str, value: str, taken: bool) -> None:
+    world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [PairState.HEDGED])
+    assert world.answer("set", key=key, value=value, reason="x").ok is taken
+    world.run(6)

@@ -80,6 +80,12 @@ def test_nothing_is_said_where_nothing_is_missing_or_known(losing: Margin) -> No
     assert asked(losing, margin("40000", "100")) is None
 
 
+def test_no_transfer_brings_an_account_under_a_limit_of_nothing() -> None:
+    books = {"alpha": book("alpha"), "beta": book("beta", USD="20000")}
+    margins = {"alpha": margin("1000", "600"), "beta": margin("40000", "100")}
+    assert needed("alpha", books, margins, D(0)) is None
+
+
 def test_less_than_a_dollar_is_asked_for_and_given_too() -> None:
     little = margin("1249.50", "500")
     assert asked(little, margin("40000", "100")) == TopUp(D("0.59"), "USDT", "beta", "alpha", True)

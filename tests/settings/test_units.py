@@ -65,6 +65,9 @@ REFUSED = [
     (None, "USD"),
     (0.1, "USD"),
     (Decimal("NaN"), "USD"),
+    (Decimal("1E+400"), "USD"),
+    ("1" + "0" * 40, "USD"),
+    (10**15, "ms"),
 ]
 
 
