@@ -231,7 +231,6 @@ class Picture(Stage, inherit_bindings=False):
 
     def draw_command(self) -> None:
         width = self.plan.width
-        self.draw_dialog()  # it makes room for what is said
         prompt = {":": ":", "/": "/", "ask": self.prompt}.get(self.field_mode, "")
         said, needle = self.hint if prompt else self.said, self.contents.needles.get(self.active, "")
         rows = 1 if prompt else min(self._free(), spoken(said, width, self.plan.body.height))

@@ -38,7 +38,11 @@ class Prompt(Picture, inherit_bindings=False):
         self.said = (text, ink)
         self._said_for = 0
         if self.is_attached:
-            self.draw_command()
+            self._draw_said()
+
+    def _draw_said(self) -> None:
+        self.draw_command()
+        self.draw_dialog()  # it makes room for what is said
 
     def remember(self) -> None:
         """Writes down what a person has just chosen. That it cannot be is said once, after the choice."""
@@ -55,13 +59,13 @@ class Prompt(Picture, inherit_bindings=False):
         self._said_for += 1
         if self._said_for >= (STANDS_S if self.said[1] == "muted" else WARNS_S):
             self.said = None
-            self.draw_command()
+            self._draw_said()
 
     def hush(self) -> None:
         """What was said goes at once, with the rows it lay over."""
         if self.said is not None and self.said[0] != self.link.warning:
             self.said = None
-            self.draw_command()
+            self._draw_said()
 
     def keep_line(self, text: str) -> None:
         """Into the history: only what was taken, for what was refused may be anything pasted; no secret."""
