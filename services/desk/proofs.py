@@ -17,18 +17,22 @@ def unproven(core: DeskCore, instrument: str) -> dict[str, str]:
     parts of ours share. A protective order that was lost with the engine may have taken one of them already,
     and sent again it would take another's: the venue's reduce-only flag sees their sum alone. And a leg whose
     other has lost something by such an order: it may have been matched here already, and matched again it
-    would be naked itself. For two seconds any leg of a pair: the other venue's read may yet tell of one."""
-    spec = core.instruments.get(instrument)
-    since = core.now - core.state.started
-    settling = core.settings.exec.in_doubt_settling_s * SECOND
-    if spec is None or not spec.is_perp or since >= settling:
+    would be naked itself. For two seconds any leg of a pair: the other venue's read may yet tell of one.
+
+    Spot waits for its read however long that takes: no venue trims there what was taken back already, and
+    what is taken back twice stands alone on the other side, in nobody's books."""
+    spec, since = core.instruments.get(instrument), core.now - core.state.started
+    if spec is None or (spec.is_perp and since >= core.settings.exec.in_doubt_settling_s * SECOND):
         return {}
     unread = [cause.scope for cause in core.causes.causes() if cause.name == UNREAD and cause.holds]
     if f"venue:{spec.venue}" not in unread:
         return {}
+    unread_since = f"{spec.venue} has not been read since the start"
+    if not spec.is_perp:
+        changing = [leg.instrument for pair in core.pairs.live() if pair.one_shot for leg in pair.legs]
+        return {instrument: unread_since} if instrument in changing else {}
     legs = [leg for pair in core.pairs.live() for leg in pair.legs if leg.instrument == instrument]
     paired = sum(leg.size > ZERO for leg in legs)
-    unread_since = f"{spec.venue} has not been read since the start"
     if paired + (instrument in core.state.unpaired) >= 2:
         return {instrument: f"{unread_since}, and {instrument} is shared"}
     waits = since < PATIENCE_S * SECOND or _unmatched(core, instrument)
