@@ -29,8 +29,8 @@ class VenueFacts(Struct, frozen=True, tag="venue_facts", kw_only=True):
     funding_caps: dict[str, Decimal] = {}
     """Instrument -> the largest rate per interval, either way, that it settles; absent = it states none."""
     asked: tuple[str, ...] = ()
-    """Kinds of public figures (`marks`, `indexes`, `rates`) that are asked for: no frame of the stream
-    vouches for one, and what is not answered grows old."""
+    """Kinds of public figures (`quotes`, `marks`, `indexes`, `rates`) that are asked for: no frame of a
+    stream vouches for one, and what is not answered grows old."""
 
 
 class InstrumentsListed(Struct, frozen=True, tag="instruments", kw_only=True):

@@ -221,7 +221,7 @@ class MarketPicture:
         """ns since the last proof; None = never seen."""
         feed = self._feed(instrument)
         known = feed.quotes.get(instrument)
-        return None if known is None else self._age(feed, known[1], now)
+        return None if known is None else self._age(feed, known[1], now, "quotes")
 
     def mark_age(self, instrument: str, now: int) -> int | None:
         feed = self._feed(instrument)
@@ -286,7 +286,7 @@ class MarketPicture:
     def fresh_quote(self, instrument: str, now: int) -> QuoteRow | None:
         feed = self._feed(instrument)
         known = feed.quotes.get(instrument)
-        if known is None or self._age(feed, known[1], now) >= self._quote_ns:
+        if known is None or self._age(feed, known[1], now, "quotes") >= self._quote_ns:
             return None
         return known[0] if two_sided(known[0]) else None
 

@@ -298,3 +298,19 @@ async def test_a_month_of_hourly_rates_is_read_whichever_end_a_page_is_of(oldest
     assert door.asked == (8 if oldest_first else 1)
     assert settled[0].interval_h is None
     assert {row.interval_h for row in settled[1:]} == {1}
+
+
+@pytest.mark.parametrize(
+    ("exchange", "spot", "asked"),
+    [
+        ("okx", False, ("marks", "indexes", "rates")),
+        ("okx", True, ("indexes",)),
+        ("krakenfutures", False, ("quotes", "marks", "indexes", "rates")),
+    ],
+)
+async def test_a_venue_says_what_no_stream_of_it_vouches_for(
+    exchange: str, *, spot: bool, asked: tuple[str, ...]
+) -> None:
+    venue = build_ccxt("v", CcxtSettings(exchange=exchange, symbols=("X",), spot=spot), None, Heard())
+    assert venue.capabilities.asked == asked
+    await venue.close()

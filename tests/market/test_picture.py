@@ -202,6 +202,8 @@ def test_no_frame_vouches_for_what_is_asked_for_beside_the_stream() -> None:
     assert seen.mark_age(BTC.id, T0 + 60 * SECOND) == 60 * SECOND
     seen.vouch(facts())
     assert seen.mark_fresh(BTC.id, T0 + 69 * SECOND), "a stream of marks vouches for them"
+    seen.vouch(facts("quotes"))
+    assert [seen.quote_fresh(BTC.id, T0 + each * SECOND) for each in (2, 3)] == [True, False], "polled books"
 
 
 def facts(*asked: str) -> VenueFacts:

@@ -111,7 +111,7 @@ class CcxtVenue:
             conditional_survives_dead_man=settings.spot or self._manner is None or self._manner.spares_stops,
             funding_price="none" if settings.spot else funding.FUNDING_PRICE.get(settings.exchange, "mark"),
             history=not settings.spot and door.can("fetchFundingRateHistory"),
-            asked=("indexes",) if settings.spot else ASKED,
+            asked=(("indexes",) if settings.spot else ASKED) if door.streams else ("quotes", *ASKED),
         )
         self._settings = settings
         self._door = door
