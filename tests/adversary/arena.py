@@ -42,6 +42,8 @@ from tests.adversary.script import KIND, LEGS, SCRIPT, SPOT, VENUES, S, lean_set
 SLACK = Decimal("1.02")
 """A slice is bounded at its limit price; the mark that values it later may have moved."""
 STOPPED = "stopped by policy"
+HEARD_S = 0.5
+"""A trade is heard by then, once the faults have ended."""
 DOUBT_S = 15
 """So long after the last fault, or the outage that it began, an order may be in doubt: past the venue's
 settling time a probe decides."""
@@ -169,7 +171,14 @@ class Arena:
         self.until(calm + BRIEF_S)
         if enough is None or not enough(self):
             self.until(calm + CALM_S)
+            self._hear_out()
         return self
+
+    def _hear_out(self) -> None:
+        """What somebody traded in the last moment is on its way yet: nobody can have booked it."""
+        fills = [fill for each in self.exchange.venues.values() for fill in each.state.account.fills]
+        if any(fill.ts_event > self.queue.now - HEARD_S * S for fill in fills):
+            self.until((self.queue.now - self.world.start) / S + HEARD_S)
 
     def _look_after(self) -> None:
         """What the policy `cancel` has stopped waits for a person: here is one."""

@@ -10,6 +10,8 @@ import hashlib
 
 import pytest
 
+from tests.adversary.arena import Arena
+from tests.adversary.judge import broken
 from tests.adversary.plan import base, plan
 from tests.adversary.share import one
 
@@ -42,6 +44,11 @@ def test_what_a_seed_found_stays_mended(seed: int) -> None:
 def test_what_a_seed_of_the_whole_plan_found_stays_mended(seed: int) -> None:
     _, wrong = one(seed)
     assert wrong == "", WHOLE[seed]
+
+
+def test_a_trade_of_the_last_moment_is_heard_before_it_is_judged() -> None:
+    """Somebody's order traded 16 ms before the whole run's end: the judge called the fill lost."""
+    assert broken(Arena(plan(50_015_938)).run()) == []
 
 
 def test_the_seeds_still_draw_the_plans_that_found_it() -> None:
