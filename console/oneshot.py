@@ -34,6 +34,7 @@ _SHOW: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "positions": plain.positions,
     "orders": plain.orders,
     "pairs": plain.pairs,
+    "alerts": plain.alerts,
     "flatten": plain.flatten,
     "reconcile": plain.reconcile,
     "reconcile accept": plain.reconcile,

@@ -117,6 +117,23 @@ def orders(answer: Row) -> str:
     return table((*heads, "<pair", "<since"), rows, "no working orders")
 
 
+def alerts(answer: Row) -> str:
+    rows = [
+        [
+            word(row.get("severity")),
+            word(row.get("state")),
+            clock(row.get("since")),
+            figure(row.get("count")),
+            word(row.get("key")),
+            word(row.get("text")),
+            word(row.get("do")),
+        ]
+        for row in _rows(answer, "alerts")
+    ]
+    heads = ("<severity", "<state", "<since", "count", "<key", "<text", "<what to do")
+    return table(heads, rows, "no alerts")
+
+
 def pairs(answer: Row) -> str:
     rows = [
         [

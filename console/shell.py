@@ -136,7 +136,7 @@ def _reader(name: str) -> None:
     app.command(name, help=BY_NAME[name].help, epilog=f"Example: stableconsole {name} --json")(command)
 
 
-for _name in ("status", "positions", "orders", "pairs", "stop"):
+for _name in ("status", "positions", "orders", "pairs", "alerts", "stop"):
     _reader(_name)
 
 

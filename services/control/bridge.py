@@ -160,6 +160,8 @@ class Bridge:
             view = {"schema": SCHEMA, "positions": positions(core)}
         elif name == "orders":
             view = {"schema": SCHEMA, "orders": orders(core)}
+        elif name == "alerts":
+            view = {"schema": SCHEMA, "alerts": core.alerts.views()}
         elif name in self._more:
             view = self._more[name]("")
         else:

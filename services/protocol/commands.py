@@ -282,6 +282,13 @@ SPECS: tuple[Spec, ...] = (
     ),
     Spec(name="pairs", help="Pairs, with residual and naked clock.", example="pairs", line=False, reads=True),
     Spec(
+        name="alerts",
+        help="Alerts: what is open, what was acknowledged, what has resolved.",
+        example="alerts",
+        line=False,
+        reads=True,
+    ),
+    Spec(
         name="reconcile",
         help="Read every venue afresh and list what differs from our books.",
         example="reconcile",

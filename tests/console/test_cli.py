@@ -21,8 +21,8 @@ from services.protocol.flags import FLAGS
 from services.protocol.version import PROTOCOL, VERSION
 
 COMMANDS = (
-    *("run", "attach", "status", "positions", "orders", "pairs", "stop", "halt", "resume", "flatten"),
-    *("pause", "enable", "replay", "version"),
+    *("run", "attach", "status", "positions", "orders", "pairs", "alerts", "stop", "halt", "resume"),
+    *("flatten", "pause", "enable", "replay", "version"),
 )
 GROUPS = {"audit": ("verify", "export"), "config": ("init", "show", "check", "path")}
 

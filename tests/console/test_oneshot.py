@@ -104,7 +104,7 @@ def test_a_halt_for_another_profile_than_the_folders_engine_is_not_sent(tmp_path
     assert sent == ["halt"]
 
 
-@pytest.mark.parametrize("name", ["positions", "orders", "pairs"])
+@pytest.mark.parametrize("name", ["positions", "orders", "pairs", "alerts"])
 def test_lists(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(tmp_path, answer({"schema": 1, name: []})):
         assert oneshot.ask(asked(tmp_path), name, {}) == 0
@@ -113,7 +113,7 @@ def test_lists(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) ->
     with serving(tmp_path, answer({"schema": 1, name: rows})):
         assert oneshot.ask(asked(tmp_path), name, {}) == 0
     head, row = capsys.readouterr().out.splitlines()
-    assert head.split()[0] in ("instrument", "order", "pair")
+    assert head.split()[0] in ("instrument", "order", "pair", "severity")
     assert "—" in row
 
 

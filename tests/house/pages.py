@@ -22,7 +22,7 @@ from services.settings.catalog import Entry, catalog
 from services.settings.parameters import Settings, StrategySettings
 from services.settings.venues import KINDS
 from services.strategies.cross_exchange import KIND as CROSS
-from services.views.desk import DifferenceView
+from services.views.desk import AlertView, DifferenceView
 from services.views.health import HealthView
 from services.views.performance import PerformanceView
 from services.views.status import OrderStatus, PairStatus, PositionStatus, StatusView, SummaryView
@@ -210,7 +210,7 @@ def contract() -> str:
         "are integers in nanoseconds UTC, unknown is null. Keys may be added; one that changes its meaning or goes",
         "raises `schema`.",
         "",
-        "`positions`, `orders` and `pairs` answer `{schema, NAME: [...]}`. `halt`, `resume`, `stop` and `reconcile`",
+        "`positions`, `orders`, `pairs` and `alerts` answer `{schema, NAME: [...]}`. `halt`, `resume`, `stop` and `reconcile`",
         "answer `{ok, trading_state, causes[], cancelled, pending}`, `stop` with `left[]` (open against the wish) and",
         "`kept[]` (a dead-man's switch that stays armed) and `positions[]` (what nobody watches from then on), `reconcile` with `differences[]`, `unread[]`, `accepted[]`",
         "and `refused[]{id, why}` beside them; `flatten` ends with",
@@ -225,6 +225,7 @@ def contract() -> str:
         ("positions[]", PositionStatus),
         ("orders[]", OrderStatus),
         ("pairs[]", PairStatus),
+        ("alerts[]", AlertView),
         ("differences[] of reconcile", DifferenceView),
         ("why", WhyView),
         ("a step of why", WhyStep),
