@@ -177,7 +177,7 @@ class Commands:
 
     def _say_left(self, end: Flattened, left: tuple[str, ...]) -> None:
         """Also where nobody waits for the answer. It stands until a flatten of as much has proven flat."""
-        scope = self.core.flattens.state.runs[end.id].scope
+        scope = end.scope
         name = scope.venue or scope.pair or scope.instrument or scope.symbol or "all"
         if not end.flat:
             self.core.alert(f"{LEFT}:{name}", None, "not flat: " + "; ".join(left))

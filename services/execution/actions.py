@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from services.domain.enums import PairState
 from services.domain.orders import OrderRequest
+from services.execution.flatten_state import Scope
 
 
 class Place(Struct, frozen=True, tag="place"):
@@ -99,6 +100,8 @@ class Flattened(Struct, frozen=True, tag="flattened"):
     left: tuple[Remainder, ...]
     proof: tuple[str, ...]
     """One line a venue: which fresh read proves it."""
+    scope: Scope
+    """Said with it: the run may be forgotten for the next one before its end is told."""
 
 
 Action = Place | CancelOrder | CancelForeign | Probe | Arm | Disarm | Ask | Became | Escalate | Flattened

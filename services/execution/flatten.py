@@ -291,7 +291,7 @@ class FlattenMachine:
         run.done = True
         run.flat = not left and all(venue in run.proof for venue in run.venues)
         proof = tuple(run.proof[venue] for venue in run.venues if venue in run.proof)
-        return [Disarm(_timer(run)), Flattened(run.id, run.flat, left, proof)]
+        return [Disarm(_timer(run)), Flattened(run.id, run.flat, left, proof, run.scope)]
 
     def _live_pairs(self, run: Flatten) -> bool:
         pairs = (self._pairs.get(pair) for pair in run.pairs)
