@@ -129,7 +129,7 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "post_only_requotes": F("count", "up", low=Decimal(0)),
         "post_only_window_s": F("s", "up", low=Decimal(1)),
         "maker_sample": F("count", "down"),
-        "in_doubt_probes_s": F("s"),
+        "in_doubt_probes_s": F("s", low=Decimal("0.05"), high=Decimal(600)),
         "in_doubt_settling_s": F("s", "down"),
         "in_doubt_escalate_s": F("s", "up"),
         "allow_market": F("flag", "up"),

@@ -30,7 +30,11 @@ def test_the_end_of_a_flatten_is_told_though_the_next_one_has_begun() -> None:
     assert desk.core.alerts.is_open("flatten left:all")
 
 
-@pytest.mark.parametrize(("key", "value"), [("flatten_no_progress_s", "0"), ("band_dwell_ms", "1h")])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("flatten_no_progress_s", "0"), ("band_dwell_ms", "1h"), ("in_doubt_probes_s", "0.25, 0")],
+)
 def test_what_would_keep_a_flatten_from_working_is_no_setting(key: str, value: str) -> None:
+    """Probes 0 s apart ask for ever within one instant: the desk heard of nothing else."""
     with pytest.raises(SettingsError):
         set_value(Settings(), f"exec.{key}", value)
