@@ -20,6 +20,7 @@ from services.risk.breaker import DAILY, DRAWDOWN, ROLLING
 from services.risk.causes import ALL
 from services.settings.catalog import apply, canonical_key, is_loosening
 from services.settings.errors import SettingsError
+from services.settings.keys import find
 from services.settings.parameters import Settings
 from services.settings.rules import contradictions
 
@@ -269,14 +270,19 @@ STORED = "override in the store (make the profile fit it, start, then :unset it)
 
 def with_overrides(base: Settings, overrides: Mapping[str, str], place: str = "") -> Settings:
     """The profile's settings with the operator's overrides on top, but for what the environment gives, which
-    goes before them (RUNTIME 7), and for a parameter that is gone. Only all of them together may contradict
-    each other: they are kept by name, not in the order in which they made sense. Raises SettingsError that
-    names `place`."""
+    goes before them (RUNTIME 7), for a parameter that is gone, and for a value that this version does not
+    take any more where it is no limit. Only all of them together may contradict each other: they are kept by
+    name, not in the order in which they made sense. Raises SettingsError that names `place`."""
     settings = base
     try:
         for key, text in overrides.items():
-            if key not in base.pinned and is_known(settings, key):
+            if key in base.pinned or not is_known(settings, key):
+                continue
+            try:
                 settings = apply(settings, key, text)
+            except SettingsError:
+                if find(settings, key).field.looser:  # passed over, it might be looser
+                    raise
         for key, value, expected in contradictions(settings):
             raise SettingsError(key, value, expected)
     except SettingsError as error:

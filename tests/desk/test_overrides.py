@@ -47,6 +47,18 @@ def test_overrides_hold_over_a_restart_whatever_the_order_they_came_in() -> None
     assert unset.ok, unset.text
 
 
+def test_a_value_that_is_not_taken_any_more_is_passed_over_unless_it_is_a_limit() -> None:
+    """Refused, nothing but an older program could ever start on that store."""
+    world = DeskWorld("calm").run(5)
+    core = world.desk.core
+    core.state.overrides["exec.in_doubt_probes_s"] = "0s"
+    again = Desk(core.base_settings, core.instruments, Desk.restore(world.desk.export()))
+    assert again.core.settings == core.base_settings
+    core.state.overrides["gate.orders_per_second"] = "half"
+    with pytest.raises(SettingsError, match=r"orders_per_second"):
+        Desk(core.base_settings, core.instruments, Desk.restore(world.desk.export()))
+
+
 def test_what_the_environment_gives_goes_before_an_override() -> None:
     """RUNTIME 7: flag > environment > override, in the desk itself."""
     key = "gate.max_order_notional"
