@@ -99,6 +99,13 @@ class AlertBook:
             return self._tell(alert, now)
         return (self._record(alert, now),) if changed else ()
 
+    def retell(self, key: str, text: str) -> None:
+        """What holds is the same, its figure has moved: an open alert tells the present one. Nobody is called
+        and nothing is written for it: the store has the text of each change of state."""
+        alert = self.state.alerts.get(key)
+        if alert is not None and alert.state != RESOLVED:
+            alert.text = text
+
     def resolve(self, key: str, now: int) -> tuple[Effect, ...]:
         """The condition is gone. The row stays for a day, so that the operator sees what was."""
         alert = self.state.alerts.get(key)

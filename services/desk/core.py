@@ -235,6 +235,8 @@ class DeskCore:
             self.risk_event("cause", f"{name} ({scope})", text)
             if severity is not Severity.INFO:
                 self.alert(cause_key(name, scope), severity, text)
+        else:
+            self.alerts.retell(cause_key(name, scope), text)
         return new
 
     def good_cause(self, name: str, scope: str) -> None:

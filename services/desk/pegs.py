@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from services.desk.core import DeskCore
+from services.desk.core import DeskCore, cause_key
 from services.domain.enums import Severity, TradingState
 from services.domain.money import ONE, STABLECOINS
 from services.market.sources import Readings
@@ -37,6 +37,7 @@ def watch(core: DeskCore, books: dict[str, AccountInput]) -> None:
             )
             core.risk_event("depeg", coin, change.text)
             _depeg_alert(core, coin, change.after, change.text)
+        core.alerts.retell(f"depeg {core.depeg.level(coin)}:{coin}", core.depeg.told(coin))
         cause, reduces = f"{CAUSE}{coin}", core.depeg.reduces(coin)
         well = core.depeg.level(coin) in ("ok", "warn")
         for venue, book in books.items():
@@ -51,8 +52,11 @@ def watch(core: DeskCore, books: dict[str, AccountInput]) -> None:
                     latched=True,
                     conditional=True,
                 )
-            elif well:
-                core.good_cause(cause, scope)
+            else:
+                was = f"{coin} was off its peg by 300 bps or more; now: {core.depeg.told(coin)}"
+                core.alerts.retell(cause_key(cause, scope), was)
+                if well:
+                    core.good_cause(cause, scope)
 
 
 def _exposed(book: AccountInput, coin: str) -> bool:

@@ -68,6 +68,8 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     for note in [core.venue_errors.tick(venue, core.now) for venue in core.settings.venues]:
         if note is not None and not note.blocked:
             core.resolve(f"venue errors:{note.venue}")
+    for venue in core.venue_errors.blocked():
+        core.alerts.retell(f"venue errors:{venue}", core.venue_errors.told(venue))
     stalled = core.state.trips.stalled
     if stalled is not None and core.now - stalled >= MINUTE:
         core.state.trips.stalled = None

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from services.desk import gatekeeping
 from services.desk.core import DeskCore
 from services.domain.enums import Severity, TradingState
-from services.risk.breaker import BreakerEvent
+from services.risk.breaker import LOSSES, BreakerEvent
 from services.risk.causes import ALL
 from services.risk.trips import Trip
 
@@ -38,10 +38,16 @@ def breaker_events(core: DeskCore, events: Iterable[BreakerEvent]) -> None:
             case "known":
                 core.good_cause(STALE, ALL)
                 core.good_cause(name, ALL)
+    for loss in LOSSES:
+        core.alerts.retell(f"loss warning:{loss}", core.breaker.told(loss))
     for cause in core.causes.causes():
         if cause.name.startswith("breaker ") and cause.scope == ALL:
             # While tripped a breaker says nothing more: whether its condition holds is asked each time.
-            if cause.name.removeprefix("breaker ") in core.breaker.holding():
+            tripped = cause.name.removeprefix("breaker ")
+            if tripped in LOSSES:
+                now = core.breaker.present(tripped)
+                core.alerts.retell(cause.name, f"{cause.text} at the trip; now {now}")
+            if tripped in core.breaker.holding():
                 core.causes.bad(cause.name, ALL)
             else:
                 core.good_cause(cause.name, ALL)

@@ -122,6 +122,13 @@ class Breaker:
             return None
         return self.state.losses.get(name)
 
+    def present(self, name: str) -> str:
+        return _figure(self.loss(name))
+
+    def told(self, name: str) -> str:
+        """The present loss against its limit, in a line."""
+        return _told(name, self.loss(name), self.limit(name))
+
     def limit(self, name: str) -> Decimal:
         p = self.params
         return {DAILY: p.daily, ROLLING: p.rolling, DRAWDOWN: p.drawdown}[name]
@@ -235,11 +242,11 @@ class Breaker:
         if loss >= limit:
             state.overridden.pop(name, None)
             state.warned[name] = len(self.params.warn_levels)
-            return self._trip(name, loss, limit, f"{name} loss {loss:.2%} of {limit:.2%}")
+            return self._trip(name, loss, limit, _told(name, loss, limit))
         passed = sum(1 for level in self.params.warn_levels if loss >= level * limit)
         before = state.warned.get(name, 0)
         state.warned[name] = passed
-        text = f"{name} loss {loss:.2%} of {limit:.2%}"
+        text = _told(name, loss, limit)
         if passed > before:
             return (BreakerEvent(kind="warn", name=name, value=loss, limit=limit, text=text),)
         if before and not passed:
@@ -288,3 +295,11 @@ class Breaker:
             text = f"equity unknown for {minutes} min with positions open: data are stale"
             events += (BreakerEvent(kind="stale latch", name=UNKNOWN, text=text),)
         return events
+
+
+def _told(name: str, loss: Decimal | None, limit: Decimal) -> str:
+    return f"{name} loss {_figure(loss)} of {limit:.2%}"
+
+
+def _figure(loss: Decimal | None) -> str:
+    return "unknown" if loss is None else f"{loss:.2%}"

@@ -153,6 +153,11 @@ class DepegMonitor:
         watch = self.state.coins.get(coin)
         return None if watch is None else watch.deviation
 
+    def told(self, coin: str) -> str:
+        """Where the coin stands now, in a line; empty = it was never judged."""
+        watch = self.state.coins.get(coin)
+        return "" if watch is None else _text(coin, self.level(coin), watch)
+
     def lift(self, coin: str) -> None:
         """A person resumed over a `reduce` that holds: it asks for nothing until the coin has been back, or
         is off by another such level (or unknown)."""

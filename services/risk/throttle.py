@@ -103,9 +103,7 @@ class VenueErrors:
         if not window.blocked:
             if asked >= self.LEAST and failed * 5 > asked:
                 window.blocked, window.good_since = True, None
-                return ErrorRate(
-                    venue=venue, blocked=True, text=f"{failed} of {asked} requests to {venue} failed in 60 s"
-                )
+                return ErrorRate(venue=venue, blocked=True, text=self.told(venue))
             return None
         if asked == 0 or failed * 20 >= asked:  # silence proves nothing
             window.good_since = None
@@ -116,6 +114,11 @@ class VenueErrors:
             return None
         window.blocked, window.good_since = False, None
         return ErrorRate(venue=venue, blocked=False, text=f"requests to {venue} succeed again")
+
+    def told(self, venue: str) -> str:
+        """How many failed of late, as last judged."""
+        window = self.state.venues[venue]
+        return f"{len(window.failed)} of {len(window.asked)} requests to {venue} failed in 60 s"
 
     def blocked(self) -> dict[str, str]:
         """Venues without new risk, and why: `GateContext.halts_venue`."""

@@ -59,6 +59,21 @@ def test_the_same_alert_is_counted_and_not_repeated() -> None:
     assert [row.count for row in rows(changed)] == [11]
 
 
+def test_a_figure_that_moves_is_told_without_a_call_and_without_a_row() -> None:
+    """`313 bps` stood in the pane while the coin was 1,289 off."""
+    book = AlertBook()
+    book.retell("depeg reduce:USDC", "USDC 313 bps off")
+    assert book.views() == (), "nothing is raised by it"
+    book.raise_("depeg reduce:USDC", "USDC 313 bps off", 0)
+    book.ack("depeg reduce:USDC", 1)
+    book.retell("depeg reduce:USDC", "USDC 1289 bps off")
+    (view,) = book.views()
+    assert (view.text, view.state, view.count, view.ts) == ("USDC 1289 bps off", "ACK", 1, 1)
+    assert said(book.resolve("depeg reduce:USDC", 2)) == ["resolved: USDC 1289 bps off"]
+    book.retell("depeg reduce:USDC", "USDC 2 bps off")
+    assert book.views()[0].text == "USDC 1289 bps off", "what is over stands as it ended"
+
+
 def test_repeats_come_with_growing_distance_until_acknowledged() -> None:
     book = AlertBook()
     book.raise_("halt", "halted", 0, severity=Severity.ALARM)

@@ -126,6 +126,10 @@ def test_warnings_come_at_half_and_four_fifths() -> None:
     lose(world, "2800")
     assert any(note.key == "loss warning:daily" for note in world.told)
     assert world.trading_state is TradingState.ACTIVE
+    core, opening = world.desk.core, world.desk.core.breaker.told("daily")
+    lose(world, "700")
+    assert core.alerts.state.alerts["loss warning:daily"].text == core.breaker.told("daily") != opening
+    assert [note.key for note in world.told].count("loss warning:daily") == 1
 
 
 def test_a_drawdown_is_measured_from_the_peak_and_rebased_alone() -> None:
@@ -133,6 +137,8 @@ def test_a_drawdown_is_measured_from_the_peak_and_rebased_alone() -> None:
     world.run(120)
     lose(world, "10500")
     assert set(breakers(world)) == {"breaker daily", "breaker rolling", "breaker drawdown"}
+    text = world.desk.core.alerts.state.alerts["breaker drawdown"].text
+    assert "at the trip; now 1" in text, "the loss goes on behind a trip"
     assert world.answer("resume", reason="x", rebase="drawdown").exit == 4, "the day still holds"
     answer = world.answer("resume", reason="x", rebase="drawdown", override="breaker daily,breaker rolling")
     assert answer.ok, answer.text

@@ -172,6 +172,9 @@ def test_a_cause_that_comes_last_in_a_step_unwinds_in_that_step(monkeypatch: pyt
         world.machine.feed(Timer(name="none", ts=world.now))
     assert raised
     assert not core.state.causes_changed
+    core.raise_cause("late", "all", TradingState.REDUCING, "x is 40 s old", latched=True)
+    assert core.alerts.state.alerts["late"].text == "x is 40 s old", "as it stands now, and told once"
+    assert core.alerts.state.alerts["late"].count == 1
     assert the_pair(world).state is PairState.UNWINDING
 
 
@@ -191,6 +194,11 @@ def test_a_depeg_that_a_person_resumed_over_stays_resumed(hedged: DeskWorld) -> 
         assert look() is TradingState.REDUCING
         assert {c[:2] for c in hedged.causes()} == {("depeg USDC", f"account:{v}") for v in ("alpha", "beta")}
         assert not hedged.answer("resume", reason="calm again").ok
+        core.alert("depeg reduce:USDC", None, "USDC 313 bps from 1 USD")
+        look()
+        alert = core.alerts.state.alerts["depeg reduce:USDC"]
+        assert alert.text == core.depeg.told("USDC"), "as it is now"
+        assert alert.count == 1
         assert hedged.answer("resume", reason="I take it", override="depeg USDC").ok
         assert look() is TradingState.ACTIVE
         assert core.depeg.level("USDC") == "reduce", "entries that touch the coin stay blocked"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import localcontext
+from decimal import Decimal, localcontext
 
 from services.alerts.book import ACKNOWLEDGED, RAISED
 from services.desk.answers import cause_views
@@ -30,6 +30,10 @@ from services.domain.instrument import venue_of
 from services.domain.money import DESK_CONTEXT
 from services.views.strip import StripView, VenueDot
 
+EQUALLY_FAR, EQUALLY_FULL = Decimal("0.001"), Decimal("0.01")
+"""Accounts nearer to one another than the bar tells them apart are one to the eye: which of them leads by a
+breath changes from frame to frame."""
+
 
 def strip(core: DeskCore, meta: Meta, cache: ViewCache | None = None) -> StripView:
     with localcontext(DESK_CONTEXT):
@@ -46,7 +50,9 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
     worst = figures.worst_account()
     unknown = figures.liquidation_unknown()
     distances = {} if unknown else figures.known_distances()
-    nearest = min(distances, key=lambda venue: distances[venue], default="")
+    least = min(distances.values(), default=None)
+    near = [each for each, away in distances.items() if least is not None and away - least < EQUALLY_FAR]
+    nearest = near[0] if near else ""
     alerts = core.alerts.open()
     raised = [alert for alert in alerts if alert.state == RAISED]
     alarms = [alert for alert in raised if alert.severity is Severity.ALARM]
@@ -80,9 +86,9 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
         residual=hedge.total_residual(figures),
         outright=hedge.outright(figures),
         positions_open=len(held_sizes(core)),
-        liquidation_distance=distances.get(nearest),
+        liquidation_distance=least,
         liquidation_unknown=unknown,
-        worst_account=worst,
+        worst_account=nearest if nearest and _as_full(figures, nearest, usage) else worst,
         nearest_account=nearest,
         distance_limit=gate.min_joint_distance,
         distance_reducing=gate.reducing_joint_distance,
@@ -103,6 +109,12 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
         day_pnl=figures.day_pnl(equity),
         day_pnl_fraction=figures.day_fraction(equity),
     )
+
+
+def _as_full(figures: Figures, venue: str, usage: Decimal | None) -> bool:
+    """Of accounts that are equal to the eye one is named, and the same at every look."""
+    own = figures.last_margins[venue].usage
+    return own is not None and usage is not None and usage - own < EQUALLY_FULL
 
 
 def dot(figures: Figures, venue: str) -> VenueDot:
