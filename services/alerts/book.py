@@ -116,11 +116,13 @@ class AlertBook:
         return (self._record(alert, now), Notify(key=key, severity=Severity.INFO, text=text))
 
     def ack(self, key: str, now: int) -> tuple[Effect, ...]:
-        """The operator has seen it: no more repeats unless it gets graver. Nothing when it is not open."""
+        """The operator has seen it: no more repeats unless it gets graver. Nothing when it is not open. What
+        tells of something that is over ends with it."""
         alert = self.state.alerts.get(key)
         if alert is None or alert.state != RAISED:
             return ()
-        alert.state, alert.acked_ts, alert.ts = ACKNOWLEDGED, now, now
+        alert.state = RESOLVED if rule_for(key).over else ACKNOWLEDGED
+        alert.acked_ts = alert.ts = now
         return (self._record(alert, now),)
 
     def tick(self, now: int) -> tuple[Effect, ...]:

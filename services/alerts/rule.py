@@ -13,3 +13,5 @@ class Rule(Struct, frozen=True):
     severity: Severity
     why: str
     do: str
+    over: bool = False
+    """It tells of what has happened and is over: it stays until somebody has taken note, and no longer."""

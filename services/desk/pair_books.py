@@ -8,6 +8,7 @@ from decimal import Decimal
 from services.desk.core import DeskCore
 from services.desk.state import Admitted, PairSettled
 from services.desk.tripping import trip
+from services.domain.enums import Purpose
 from services.domain.money import ONE, ZERO
 from services.domain.records import EpisodeRecord, PairRecord
 from services.execution.pair_legs import convert
@@ -65,6 +66,16 @@ def close_books(core: DeskCore, pair: Pair) -> None:
         core.episodes.exchange(pair.id, (sold, usd[0]), (bought, usd[1]))
     keep_episodes(core, core.episodes.close_pair(pair.id, closed_ts, reason, entered(core, pair)))
     _say_closed(core, pair, reason)
+    if pair.hedged_ts is not None and pair.close_purpose in (Purpose.STOP, Purpose.UNWIND):
+        _say_forced(core, pair, reason)
+
+
+def _say_forced(core: DeskCore, pair: Pair, reason: str) -> None:
+    """Nobody asked for this end, and with it every alert of the pair goes: without a word that stays, whoever
+    slept would wake to a calm screen with one pair less. A flatten has its own."""
+    net = next((each.net_pnl for each in reversed(core.state.episodes) if each.id == pair.id), None)
+    figure = "its result is not known yet" if net is None else f"net {net:+,.2f} USD"
+    core.alert(f"pair ended:{pair.id}", None, f"{pair.id} was closed: {reason}; {figure}")
 
 
 def _say_closed(core: DeskCore, pair: Pair, reason: str) -> None:

@@ -62,6 +62,7 @@ def test_partial_adl_cuts_the_other_leg_to_match_then_exits(part: str, halted: b
     assert (decision.subject, decision.text) == (pair.id, "leg missing: ADL")
     assert world.desk.state.episodes[-1].reason == "leg missing: ADL"
     assert not world.desk.core.alerts.is_open(f"leg missing:{pair.id}"), "it is over"
+    assert world.desk.core.alerts.is_open(f"pair ended:{pair.id}"), "and does not pass unseen"
     assert (world.trading_state is TradingState.HALTED) is halted
     world.books_agree()
 

@@ -218,6 +218,13 @@ def test_the_pair_stop_outlives_a_dropped_strategy(factor: float, closed: bool) 
     stops = [note for note in world.decisions("close") if note.text == "pair stop"]
     assert len(stops) == (1 if closed else 0)
     world.books_agree()
+    waits = [alert for alert in world.desk.core.alerts.open() if alert.key == f"pair ended:{pair.id}"]
+    assert len(waits) == len(stops)
+    if closed:
+        net = world.desk.state.episodes[-1].net_pnl
+        assert waits[0].text == f"{pair.id} was closed: pair stop; net {net:+,.2f} USD"
+        assert world.answer("ack", key=waits[0].key).ok
+        assert not world.desk.core.alerts.is_open(waits[0].key), "seen: there is nothing more to do about it"
 
 
 def test_a_name_given_to_another_kind_starts_that_kind_anew() -> None:
