@@ -1,8 +1,9 @@
-"""The door for what venues say of money: a figure that is no number books nothing.
+"""The door for what venues say of money: a figure that is no number, or no possible one, books nothing.
 
-One NaN in a balance makes all that is computed from it unknown for good, and a comparison with it raises. So
-such a word is not taken: it counts as a failed request, is journaled, and the account is read afresh, which
-brings what it would have said. A venue that goes on so has stale balances, and with them no new risk.
+One NaN in a balance makes all that is computed from it unknown for good, and a comparison with it raises; one
+of thirty digits cannot be rounded to a cent, and ended the engine, at each start anew. So such a word is not
+taken: it counts as a failed request, is journaled, and the account is read afresh, which brings what it would
+have said. A venue that goes on so has stale balances, and with them no new risk.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from services.domain.events import (
     TransferBooked,
 )
 from services.domain.money import ZERO
+
+MOST = Decimal(10) ** 15
+"""No balance, size, price, payment or worth of a trade is as large, in whatever coin."""
 
 _MONEY = (OrderFilled, OrderCanceled, OrderReport, FundingSettled, TransferBooked, AccountReport)
 
@@ -67,11 +71,12 @@ def _fill(fill: OrderFilled) -> str:
     quantity, price = fill.quantity, fill.price
     # Nearly every fill makes sense, and a hedge may wait for it: the words are for the others.
     known = quantity.is_finite() and price.is_finite() and fill.fee.is_finite()
-    if known and quantity > ZERO and price >= ZERO:
+    known = known and ZERO < quantity < MOST and ZERO <= price < MOST and abs(fill.fee) < MOST
+    if known and quantity * price < MOST:
         return ""
     what = f"{fill.instrument} {fill.trade_id}"
     said = _of(what, ("quantity", quantity, True), ("price", price, True), ("fee", fill.fee, False))
-    return said or f"{what}: quantity {quantity}"
+    return said or f"{what}: quantity {quantity} at {price}"
 
 
 def _payment(payment: FundingSettled) -> str:
@@ -93,6 +98,8 @@ def _report(report: AccountReport) -> str:
         text = _of(row.instrument, ("size", row.size, False), ("entry price", row.entry_price, True))
         if text:
             return text
+        if abs(row.size) * row.entry_price >= MOST:
+            return f"{row.instrument}: size {row.size} at {row.entry_price}"
     for order in report.orders:
         text = _of(
             order.client_order_id or order.venue_order_id,
@@ -113,8 +120,9 @@ def _first(texts: Iterable[str]) -> str:
 
 
 def _of(subject: str, *figures: tuple[str, Decimal, bool]) -> str:
-    """The first (name, figure, never negative) that is no number, or negative where it cannot be."""
+    """The first (name, figure, never negative) that is no number, too large for any, or negative where it
+    cannot be."""
     for name, figure, positive in figures:
-        if not figure.is_finite() or (positive and figure < ZERO):
+        if not figure.is_finite() or abs(figure) >= MOST or (positive and figure < ZERO):
             return f"{subject}: {name} {figure}"
     return ""
