@@ -100,6 +100,10 @@ class Patience:
         if entry.cancel_sent is not None and ts_event > entry.cancel_sent:
             self.cancel_failed(entry, now)
             begun = entry.cancel_since if begun is None else begun
+        elif entry.cancel_sent is not None and entry.state is not OrderState.PENDING_CANCEL:
+            # By its stamp the picture is older than the cancel, as every one is where the venue's clock is
+            # behind. It has ended the doubt, so nothing else would ask again for a cancel that was lost.
+            self.cancel_failed(entry, now)
         if begun is not None and entry.rests_since is None and now >= begun + self._timeout:
             entry.rests_since = now
             if entry.cancel_sent is None:

@@ -46,6 +46,11 @@ def test_what_a_seed_of_the_whole_plan_found_stays_mended(seed: int) -> None:
     assert wrong == "", WHOLE[seed]
 
 
+def test_a_cancel_that_was_lost_is_asked_for_again_though_the_clock_of_its_venue_is_behind() -> None:
+    _, wrong = one(52_004_895, spot=True)
+    assert wrong == "", "it rested on, and its pair was unwinding for ever"
+
+
 def test_a_trade_of_the_last_moment_is_heard_before_it_is_judged() -> None:
     """Somebody's order traded 16 ms before the whole run's end: the judge called the fill lost."""
     assert broken(Arena(plan(50_015_938)).run()) == []

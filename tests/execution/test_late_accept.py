@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.domain.enums import OrderState, TimeInForce
-from services.domain.events import OrderAccepted, OrderCanceled, OrderUnknown
+from services.domain.events import OrderAccepted, OrderCanceled, OrderReport, OrderUnknown
 from services.execution.entries import OrderEntry
 from services.execution.table import OrderTable
 from services.settings.parameters import Execution
@@ -79,3 +79,28 @@ def test_an_accept_says_nothing_of_a_cancel_under_way(newer: bool) -> None:
     assert entry(table).state is OrderState.IN_DOUBT
     due = table.due(heard + 250 * MS)
     assert (due.doubted, due.cancels) == ((), (ID,) if newer else ())
+
+
+@pytest.mark.parametrize("behind", [-5, 0, 5])
+def test_a_doubt_that_ends_alive_asks_again_for_its_cancel_whatever_the_clock_says(
+    behind: int,
+) -> None:
+    """A venue whose clock is behind dates every picture before the cancel that was lost."""
+    table = sent(TimeInForce.GTC)
+    table.apply(accept(START), START + 20 * MS)
+    asked = START + 10 * SECOND
+    table.cancel_sent(ID, asked)
+    assert table.due(asked + 2 * SECOND).doubted
+    heard = asked + 3 * SECOND
+    report = OrderReport(
+        venue="alpha",
+        client_order_id=ID,
+        found=True,
+        state=OrderState.ACCEPTED,
+        ts_event=asked + behind * SECOND,
+        ts=heard,
+    )
+    table.apply(report, heard)
+    assert not entry(table).in_doubt
+    assert table.next_due() is not None, "an order that is to go is looked at until it has gone"
+    assert table.due(heard + 250 * MS).cancels == (ID,)
