@@ -40,10 +40,13 @@ class Asking(Sending, inherit_bindings=False):
 
     # ---- the Desk's view, from any screen
 
-    def need_desk(self, wanted: bool) -> None:
-        if wanted != self.wants_desk:
-            self.wants_desk = wanted
+    def need(self, topic: str, wanted: bool) -> None:
+        if wanted != (topic in self.wanted):
+            self.wanted = self.wanted ^ {topic}
             self.watch_views()
+
+    def need_desk(self, wanted: bool) -> None:
+        self.need("desk", wanted)
 
     def with_desk(self, then: Callable[[], None]) -> None:
         """At once when the Desk's view is the present one, else when it has come."""

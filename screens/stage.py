@@ -77,8 +77,8 @@ class Stage(Screen[None], inherit_bindings=False):
         self.said: Said | None = None
         self.hint: Said | None = None
         self.history: list[str] = self.memory.history
-        self.wants_desk = False
-        """Something beside the room asks for the Desk's view: a dialog, a typed command, a key."""
+        self.wanted: frozenset[str] = frozenset()
+        """Views that something beside the room asks for: a dialog, a key, an order by hand."""
         self.topics: tuple[str, ...] = ()
         self.past: set[str] = set()
         """Topics whose view is from an earlier look: nobody asked for them meanwhile."""
@@ -177,7 +177,7 @@ class Stage(Screen[None], inherit_bindings=False):
 
     def watch_views(self) -> None:
         """Asks for exactly what is looked at: the engine builds nothing else."""
-        wanted = ["strip", *self.room.topics(), *(("desk",) if self.wants_desk else ())]
+        wanted = ["strip", *self.room.topics(), *sorted(self.wanted)]
         topics = tuple(dict.fromkeys(wanted))
         if topics != self.topics:
             self.past |= {topic for topic in self.topics if topic not in topics}
@@ -261,6 +261,8 @@ class Stage(Screen[None], inherit_bindings=False):
     def _to_paint(self, dirty: set[str]) -> Iterator[Callable[[], None]]:
         if "desk" in dirty and self.desk is not None:
             self.desk_came()
+        if "orders" in dirty:
+            self.orders_came()
         if LINK in dirty:
             if self.link.warning and self.link.warning != self._warned:
                 self.said = (self.link.warning, "*warn")
@@ -309,6 +311,9 @@ class Stage(Screen[None], inherit_bindings=False):
 
     def desk_came(self) -> None:
         """The Desk's view is there, whoever asked for it."""
+
+    def orders_came(self) -> None:
+        """So is that of the orders."""
 
     def lay_out(self) -> None:
         """A new size, another active pane, other needs: everything goes to its place."""

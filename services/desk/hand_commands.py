@@ -28,7 +28,8 @@ def order(core: DeskCore, submit: Submitter, command: Command) -> Done:
     if not tickets.sent(entry):
         return failed(command, "denied", f"denied: {entry.text}", REFUSED)
     words = f"{ticket.side.value} {entry.request.quantity} {ticket.spec.id} at {ticket.price}"
-    return done(command, {"ok": True, "order": entry.id, "text": f"{words}: on its way"})
+    text = f"{words}: on its way"
+    return done(command, {"ok": True, "order": entry.id, "rests": not ticket.ioc, "text": text})
 
 
 def pair(core: DeskCore, submit: Submitter, command: Command) -> Done:

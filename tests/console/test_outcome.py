@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from screens.agreeing import WAITS_S
 from screens.link import Answer
-from screens.outcome import said
+from screens.outcome import became, said
 from tests.console.fixtures import quiet_desk, quiet_strip
+from tests.console.order_fixtures import WORKING, busy_orders, order
 from tests.console.test_keys import open_desk
 
 
@@ -104,3 +107,56 @@ async def test_flat_is_said_in_any_case_before_long() -> None:
         d.app.desk._each_second()
         await d.pilot.pause()
         assert SAID in d.text
+
+
+@pytest.mark.parametrize(
+    ("filled", "state", "more", "rests", "text"),
+    [
+        ("2", "filled", {}, False, "filled 2.000 of 2.000 at 1,700.5"),
+        (
+            "0.5", "canceled", {}, True,
+            "filled 0.500 of 2.000 at 1,700.5, nothing more inside 1,701.0 (canceled)",
+        ),
+        ("0", "expired", {}, False, "nothing of 2.000 filled inside 1,701.0 (expired)"),
+        (
+            "0", "rejected", {"text": "post only would cross"}, True,
+            "nothing of 2.000 filled inside 1,701.0 (rejected: post only would cross)",
+        ),
+        ("0", "accepted", {"live": True}, False, None),
+        ("0", "submitted", {"live": True}, True, None),
+        ("0", "accepted", {"live": True, "doubt": True}, True, None),
+        ("0", "accepted", {"live": True}, True, "2.000 rests at 1,701.0; 3 shows it"),
+    ],
+)  # fmt: skip
+def test_what_came_of_an_order_by_hand(
+    filled: str, state: str, more: dict[str, Any], rests: bool, text: str | None
+) -> None:
+    fields = {"filled": Decimal(filled), "text": "", "live": False, "doubt": False} | more
+    fields["avg_price"] = Decimal("1700.5") if fields["filled"] else None
+    row = order("x", "ETH-USDC-PERP.beta", "buy", "2", "1701", state, **fields)
+    found = became(row, rests)
+    assert (None if found is None else found[0].partition(": ")[2]) == text
+    if found is not None:
+        assert (found[1] == "muted") is (state in ("filled", "accepted")), (
+            "what did not come off is a warning"
+        )
+
+
+async def test_the_end_of_an_order_by_hand_is_said_on_every_screen() -> None:
+    """Whoever typed it read `on its way` and nothing more: the end stood on screen 3 alone."""
+    view = busy_orders()
+    mine = next(row for row in view.working if row.id == WORKING)
+    async with open_desk() as d:
+        desk = d.app.desk
+        desk.heard("buy", {}, Answer(ok=True, text="on its way", result={"order": WORKING, "rests": False}))
+        assert "orders" in d.link.watched
+        d.link.put(orders=view)
+        await d.pilot.pause(0.2)
+        assert desk.said is not None
+        assert desk.said[0].endswith("on its way")
+        ended = replace(mine, live=False, state="canceled", filled=Decimal(0))
+        d.link.put(orders=replace(view, working=(), recent=(ended,)))
+        await d.pilot.pause(0.2)
+        assert desk.said[0].startswith("▲ ")
+        assert "nothing of " in desk.said[0]
+        assert "orders" not in d.link.watched, "asked for no longer"
