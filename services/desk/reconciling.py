@@ -31,7 +31,7 @@ def begin(core: DeskCore, submit: Submitter, command: str) -> None:
 def on_read(core: DeskCore, report: AccountReport) -> None:
     """A read was taken over. One that is older than fills of ours decides nothing: the next, soon, does."""
     number = report.request.rpartition("-")[2]
-    if not number.isdigit() or core.state.venue(report.venue).undecided:
+    if not number.isdecimal() or core.state.venue(report.venue).undecided:
         return
     for command, wait in list(core.state.reconciles.items()):
         if report.venue in wait.reads and int(number) >= wait.reads[report.venue]:

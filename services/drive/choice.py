@@ -53,6 +53,12 @@ def choose(options: RunOptions, layout: StateLayout, settings: Settings) -> Choi
             )
     if options.history is not None:
         return _history(options, settings, Path(options.history))
+    if options.assume_par:
+        raise ProductError(
+            f"--assume-par {options.assume_par[0]}: a scenario knows its coins; it is for --history",
+            Exit.USAGE,
+            "par",
+        )
     held = None
     if not options.new_world:
         held = _held(layout)

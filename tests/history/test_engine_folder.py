@@ -148,6 +148,8 @@ def test_a_folder_of_a_journaled_history_says_what_its_next_start_must_name(tmp_
     assert world.describe() in str(told.value)
     with pytest.raises(WorldMismatch, match="scenario calm"):
         choose(RunOptions(scenario="calm"), layout, Settings())
+    with pytest.raises(ProductError, match="--assume-par USDT: a scenario knows"):
+        choose(RunOptions(scenario="calm", assume_par=("USDT",)), StateLayout(tmp_path / "new"), Settings())
     assert choose(asked, layout, Settings()).world == world
 
 

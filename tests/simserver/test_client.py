@@ -176,7 +176,8 @@ async def test_bug_k1_a_timeframe_is_said_in_the_venues_own_unit() -> None:
     """Bug K1: seconds there; a minute that is written `1m` is refused by name."""
     async with serving() as (_, server), httpx.AsyncClient() as asked:
         candles = f"http://127.0.0.1:{server.ports['alpha']}/api/markets/BTC-PERP/candles"
-        wrong = await asked.get(candles, params={"resolution": "1m"})
-        assert (wrong.status_code, wrong.json()["error"]) == (400, "Invalid parameter resolution")
+        for unit in ("1m", "²"):
+            wrong = await asked.get(candles, params={"resolution": unit})
+            assert (wrong.status_code, wrong.json()["error"]) == (400, "Invalid parameter resolution")
         right = (await asked.get(candles, params={"resolution": "60"})).json()["result"]
         assert {row["time"] % 60_000 for row in right} == {0}

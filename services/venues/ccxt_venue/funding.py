@@ -162,7 +162,7 @@ def _next_hour(now_ms: int) -> int:
 
 def _interval(value: object) -> Decimal | None:
     """`8h`."""
-    if not isinstance(value, str) or not value.endswith("h") or not value[:-1].isdigit():
+    if not isinstance(value, str) or not value.endswith("h") or not value[:-1].isdecimal():
         return None
     return _usual(wire_decimal(value[:-1], "funding interval"))
 

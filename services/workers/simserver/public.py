@@ -61,7 +61,7 @@ def trades(q: Question) -> list[Any]:
 def candles(q: Question) -> list[Any]:
     spec = spec_of(q, q.names["name"])
     text = q.query.get("resolution", "")
-    if not text.isdigit() or int(text) not in RESOLUTIONS:
+    if not text.isdecimal() or int(text) not in RESOLUTIONS:
         raise Refused(400, "Invalid parameter resolution")
     since, until = q.span()
     return q.candles.rows(spec.id, int(text), since, until, q.house.now)
