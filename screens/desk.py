@@ -55,6 +55,7 @@ class DeskRoom(Room):
             "Risk limits",
             tab="Limits",
             sorts=risk.SORTS,
+            columns=risk.NAMES,
             table="desk.risk.limits",
             keyed=lambda _, row: row.name,
         ),

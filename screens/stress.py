@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from screens import layout
-from screens.draw import stress
+from screens.draw import stress, stress_cases
 from screens.frame import Content
 from screens.ink import Line
 from screens.layout import Rect, SizeClass
@@ -26,7 +26,14 @@ class StressRoom(Room):
         PaneSpec("shocks", "Shocks", keyed=lambda _, row: row.coin),
         PaneSpec("outcome", "Outcome", table="stress.outcomes", keyed=lambda _, row: stress.account_key(row)),
         PaneSpec("scale", "Scale", table="stress.steps", detail=False),
-        PaneSpec("cases", "Standing cases", tab="Cases", keyed=lambda _, row: row.name),
+        PaneSpec(
+            "cases",
+            "Standing cases",
+            tab="Cases",
+            sorts=stress_cases.SORTS,
+            columns=stress_cases.NAMES,
+            keyed=lambda _, row: row.name,
+        ),
     )
 
     def __init__(self) -> None:
@@ -63,7 +70,7 @@ class StressRoom(Room):
         self.lab = lab
         if pane == "scale":
             return stress.steps(lab, look.width, look.height, look.context)
-        make = {"shocks": stress.shocks, "outcome": stress.outcome, "cases": stress.cases}[pane]
+        make = {"shocks": stress.shocks, "outcome": stress.outcome, "cases": stress_cases.cases}[pane]
         return make(lab, look.width, look.context)
 
     def drawer(self, pane: str, key: str, look: Look) -> list[Line]:
@@ -74,7 +81,7 @@ class StressRoom(Room):
             return stress.outcome_lines(lab, look.width) if look.plan.tabs else []
         if pane == "outcome":
             return stress.outcome_drawer(lab, key, look.width)
-        return stress.case_drawer(lab, key, look.width) if pane == "cases" else []
+        return stress_cases.drawer(lab, key, look.width) if pane == "cases" else []
 
     def tab(self, pane: str, views: Mapping[str, object]) -> tuple[str, str]:
         if pane == "shocks" and self.changes:

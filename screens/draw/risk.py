@@ -13,7 +13,7 @@ from screens.draw.order import last
 from screens.draw.risk_tables import accounts, breakers, collateral, denied, stress, tables
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, wrap
-from screens.table import Cells, Column, Fit, Measured, Remembered, fit, header, row
+from screens.table import Cells, Column, Fit, Measured, Remembered, fit, header, row, visible
 from services.views.desk import DeskView, LimitView, RiskView
 from themes import glyphs as g
 
@@ -26,6 +26,8 @@ COLUMNS = (
     Column("word", "", 4),
 )
 DROP = ("used", "limit", "free")
+NAMES = {"limit": "limit", "used": "bar of what is used", "free": "what is free"}
+"""Columns that may be hidden; the others say which check it is, where it stands and whether it passes."""
 _RANK = {"STOP": 0, "PASS": 0, "OVER": 1, "UNKNOWN": 2, "NEAR": 3}
 SORTS = ("", "tightest")
 EMPTY = "No limits known yet. They come with the engine's first view."
@@ -60,7 +62,7 @@ def draw(view: DeskView, width: int, height: int, context: Context, order: Seque
     beside = width >= TABLES_FROM
     own = width - TABLES_WIDTH - 3 if beside else width
     cells = {one.name: _remembered(one) for one in limits}
-    layout = fit(COLUMNS, list(cells.values()), own, DROP)
+    layout = fit(visible(COLUMNS, context.hidden), list(cells.values()), own, DROP)
     limits = _ordered(limits, context.sort, crowded=len(limits) > height - 1, order=order)
     rows = [_row(one.name, cells[one.name], layout) for one in limits]
     head = Line() if layout.wrapped else header(layout)

@@ -1,4 +1,4 @@
-"""Stress: which coins are shocked, what would be left, how it grows with the shock, the standing cases."""
+"""Stress: which coins are shocked, what would be left, how it grows with the shock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from screens.draw.context import Context
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
 from screens.table import Cells, Column, fit, header, row
-from services.views.stress import CaseView, OutcomeView, ShockView, StepView, StressLab
+from services.views.stress import OutcomeView, ShockView, StepView, StressLab
 from themes import glyphs as g
 
 Tell = Callable[[Decimal], str]
@@ -38,13 +38,6 @@ _STEPS = (
     Column("bar", "Usage of the worst account", 8, most=40, gap=2),
     Column("usage", "", 7, right=True),
     Column("liq", "Liq away", 8, right=True),
-    Column("word", "", 4, gap=2),
-)
-_CASES = (
-    Column("name", "Case", 29, most=34, text=True),
-    Column("equity", "Equity $", 8, right=True),
-    Column("usage", "Usage", 7, right=True),
-    Column("lev", "Lev", 6, right=True),
     Column("word", "", 4, gap=2),
 )
 NEAR = Decimal("0.8")
@@ -86,18 +79,18 @@ def _shock_cells(one: ShockView) -> Cells:
     quiet = "text" if one.held else "muted"
     after = None if one.price is None else one.price * (1 + one.change)
     return {
-        "coin": _one(f.clean(one.coin), "*strong" if one.held else "muted"),
+        "coin": plain(f.clean(one.coin), "*strong" if one.held else "muted"),
         "price": _price(one.price, quiet),
-        "change": _one(percents(one.change), "*accent") if one.change else _one(g.NONE, "faint"),
+        "change": plain(percents(one.change), "*accent") if one.change else plain(g.NONE, "faint"),
         "after": _price(after, "text") if one.change else ((),),
-        "word": _one("held", "muted") if one.held else ((),),
+        "word": plain("held", "muted") if one.held else ((),),
     }
 
 
 def _price(price: Decimal | None, ink: str) -> Sequence[Spans]:
     if price is None:
-        return _one(f.UNKNOWN, "muted")
-    return _one(f.number(price, 4 if price < 100 else 2), ink)
+        return plain(f.UNKNOWN, "muted")
+    return plain(f.number(price, 4 if price < 100 else 2), ink)
 
 
 def outcome(lab: StressLab, width: int, context: Context) -> Content:
@@ -130,9 +123,9 @@ def _outcome_cells(one: OutcomeView) -> Cells:
     change = None if one.equity is None or one.equity_now is None else one.equity - one.equity_now
     gone = one.infinite
     cells: dict[str, Sequence[Spans]] = {
-        "venue": _one(f.clean(one.venue) or "all accounts", "text" if one.venue else "*strong"),
-        "equity": _known(one.equity, lambda v: mark + f.number(v, 0), "*strong"),
-        "change": _known(change, lambda v: f.signed(v, 0), f.gain_ink(change, 0)),
+        "venue": plain(f.clean(one.venue) or "all accounts", "text" if one.venue else "*strong"),
+        "equity": known(one.equity, lambda v: mark + f.number(v, 0), "*strong"),
+        "change": known(change, lambda v: f.signed(v, 0), f.gain_ink(change, 0)),
     }
     if not one.holds:
         return cells | {"word": ((Span("holds nothing", "muted"),), (Span("empty", "muted"),))}
@@ -142,12 +135,12 @@ def _outcome_cells(one: OutcomeView) -> Cells:
         "lev": _moved(one.leverage_now, one.leverage, f.times, f.UNKNOWN, f.UNKNOWN),
         "usage": _moved(one.usage_now, one.usage, f.percent, f.UNKNOWN, f.UNKNOWN),
         "liq": _moved(one.distance_now, one.distance, f.percent, none_now, none),
-        "word": _one(*_word(one.usage, gone)),
+        "word": plain(*verdict(one.usage, gone)),
     }
     return cells
 
 
-def _word(usage: Decimal | None, gone: bool) -> tuple[str, str]:
+def verdict(usage: Decimal | None, gone: bool) -> tuple[str, str]:
     if gone or (usage is not None and usage >= 1):
         return "LIQUIDATED", "*alarm"
     if usage is None:
@@ -162,7 +155,7 @@ def _moved(
     before = no_now if now is None else tell(now)
     after = no_then if then is None else tell(then)
     if before == after:
-        return _one(before, "text")
+        return plain(before, "text")
     return (
         (Span(before, "muted"), Span(f" {g.INTO} ", "faint"), Span(after, "*strong")),
         (Span(after, "*strong"),),
@@ -281,70 +274,28 @@ def _chart(
 
 
 def _step_cells(one: StepView) -> Cells:
-    word, ink = _word(one.usage, one.infinite)
+    word, ink = verdict(one.usage, one.infinite)
     bar_ink = {"LIQUIDATED": "alarm_bar", "NEAR": "warn_bar", "OK": "ok_bar"}.get(word, "faint")
     full = one.infinite or (one.usage is not None and one.usage > 1)
     share = Decimal(1) if full else one.usage
     return {
-        "share": _one(f"{one.share.normalize():f}{g.TIMES}", "*strong" if one.share == 1 else "muted"),
-        "equity": _known(one.equity, lambda v: f.number(v, 0), "text"),
-        "lev": _known(one.leverage, f.times, "text"),
+        "share": plain(f"{one.share.normalize():f}{g.TIMES}", "*strong" if one.share == 1 else "muted"),
+        "equity": known(one.equity, lambda v: f.number(v, 0), "text"),
+        "lev": known(one.leverage, f.times, "text"),
         "bar": [
             (Span(f.bar(share, w)[0], bar_ink), Span(f.bar(share, w)[1], "track")) for w in range(40, 7, -4)
         ],
-        "usage": _known(one.usage, f.percent, "text"),
-        "liq": _known(one.distance, f.percent, "text", g.NONE if one.usage is not None else f.UNKNOWN),
-        "word": _one(word, ink),
+        "usage": known(one.usage, f.percent, "text"),
+        "liq": known(one.distance, f.percent, "text", g.NONE if one.usage is not None else f.UNKNOWN),
+        "word": plain(word, ink),
     }
 
 
-def cases(lab: StressLab, width: int, context: Context) -> Content:
-    content = Content(title="Standing cases", summary=((Span("enter takes a case over", "muted"),),))
-    rows = [one for one in lab.cases if context.keeps(one.name)]
-    if not rows:
-        text = context.no_match("case") if lab.cases else "No cases: nothing is held."
-        content.rows = [Row([line]) for line in wrap(text, width, "muted")]
-        return content
-    cells = [_case_cells(one) for one in rows]
-    layout = fit(_CASES, cells, width, ("lev", "equity"))
-    content.head = [] if layout.wrapped else [header(layout)]
-    content.rows = [Row(row(layout, each), key=one.name) for one, each in zip(rows, cells, strict=True)]
-    return content
-
-
-def _case_cells(one: CaseView) -> Cells:
-    return {
-        "name": _one(f.clean(one.name), "text"),
-        "equity": _known(one.equity_change, lambda v: f.signed(v, 0), f.gain_ink(one.equity_change, 0)),
-        "usage": _known(one.usage, f.percent, "text"),
-        "lev": _known(one.leverage, f.times, "text"),
-        "word": _shorter(*_word(one.usage, one.infinite)),
-    }
-
-
-def _shorter(word: str, ink: str) -> Sequence[Spans]:
-    """Rather than the case's own name, which says what would do it, the word is cut."""
-    return (*_one(word, ink), *(_one("LIQ.", ink) if word == "LIQUIDATED" else ()))
-
-
-def case_drawer(lab: StressLab, key: str, width: int) -> list[Line]:
-    found = next((one for one in lab.cases if one.name == key), None)
-    if found is None:
-        return []
-    if not found.changes:
-        return wrap("Every held pair pays for 24 h what it receives now; no price moves.", width, "muted")
-    moved = [
-        (Span(f"{f.clean(coin)} ", "muted"), Span(percents(change), "*strong"))
-        for coin, change in found.changes.items()
-    ]
-    return flow([(Span("moves", "muted"),), *moved], width)
-
-
-def _one(text: str, ink: str) -> Sequence[Spans]:
+def plain(text: str, ink: str) -> Sequence[Spans]:
     return ((Span(text, ink),),)
 
 
-def _known(value: Decimal | None, shown: Tell, ink: str, missing: str = f.UNKNOWN) -> Sequence[Spans]:
+def known(value: Decimal | None, shown: Tell, ink: str, missing: str = f.UNKNOWN) -> Sequence[Spans]:
     if value is None:
-        return _one(missing, "muted")
-    return _one(shown(value), ink)
+        return plain(missing, "muted")
+    return plain(shown(value), ink)

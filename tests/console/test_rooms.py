@@ -196,6 +196,8 @@ async def test_every_wide_table_lets_its_columns_be_chosen() -> None:
             ("strategies", "pairs", "expected", "Expected"),
             ("performance", "metrics", "turnover", "Turnover"),
             ("health", "venues", "again", "Reconnects"),
+            ("desk", "risk", "limit", "Limit"),
+            ("stress", "cases", "lev", "Lev"),
         ):
             await shown(d, room)
             d.app.desk.go_to(pane)
@@ -224,8 +226,10 @@ async def test_metrics_are_sorted_by_result_or_by_trades() -> None:
 
 
 async def test_no_column_that_says_what_is_at_stake_can_be_hidden() -> None:
-    from screens.draw import funding, markets, orders, positions, strategies
+    from screens.draw import funding, markets, orders, positions, risk, strategies, stress_cases
 
+    assert not {"check", "now", "word"} & set(risk.NAMES)
+    assert not {"name", "usage", "word"} & set(stress_cases.NAMES)
     assert not {"symbol", "side", "size", "upnl", "away", "stop", "age"} & set(positions.NAMES)
     assert not {"spread", "apr", "verdict", "why", "short", "long"} & set(funding.NAMES)
     assert not {"symbol", "age"} & set(markets.NAMES)

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from screens.draw import stress as drawing
+from screens.draw import stress_cases
 from screens.draw.context import Context
 from services.views.stress import topic_of
 from tests.console.labs import quiet_lab
@@ -125,8 +126,25 @@ def test_accounts_that_hold_nothing_keep_the_tables_head() -> None:
 
 
 def test_a_presets_name_stands_whole_beside_its_figures_at_120_columns() -> None:
-    content = drawing.cases(quiet_lab(), 44, Context(now=0))
+    content = stress_cases.cases(quiet_lab(), 44, Context(now=0))
     assert any("USDC 2023-03 (0.8774)" in row.lines[0].plain for row in content.rows)
+
+
+def test_the_worst_case_comes_first_when_one_asks_and_what_is_hidden_is() -> None:
+    lab = quiet_lab()
+    last = replace(lab.cases[-1], usage=None, infinite=True, equity_change=None)
+    lab = replace(lab, cases=(*lab.cases[:-1], last))
+
+    def rows(sort: str) -> list[str]:
+        return [row.key for row in stress_cases.cases(lab, 60, Context(now=0, sort=sort)).rows]
+
+    known = sorted(lab.cases[:-1], key=lambda one: one.equity_change or 0)
+    assert rows("equity") == [*[one.name for one in known], last.name], "unknown is no gain and no loss"
+    assert rows("usage")[0] == last.name
+    assert rows("") == [one.name for one in lab.cases]
+    head = stress_cases.cases(lab, 60, Context(now=0, hidden=frozenset({"lev"}))).head[0].plain
+    assert "Lev" not in head
+    assert "Usage" in head
 
 
 async def test_what_is_wrong_with_a_figure_stands_whole_below_the_field_of_a_small_terminal() -> None:
