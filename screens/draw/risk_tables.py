@@ -74,7 +74,7 @@ def collateral(risk: RiskView, width: int) -> list[Line]:
             c.level, "text"
         )
         depeg: Sequence[Spans] = _one(g.NONE, "muted")
-        if c.level == "unknown":
+        if c.level == "unknown" or (c.depeg_bps is None and c.level != "ok"):
             depeg = _one(f.UNKNOWN, "*warn")
         elif c.depeg_bps is not None:
             arrow = "" if ink == "text" else f" {g.DOWN}" if c.depeg_bps < 0 else f" {g.UP}"

@@ -241,8 +241,12 @@ class DeskCore:
 
     def good_cause(self, name: str, scope: str) -> None:
         """The condition behind a cause is good now; it goes after its clearing time."""
-        if self.causes.state.rows:
-            self.causes.good(name, scope, self.now)
+        if not self.causes.state.rows:
+            return
+        cause = self.causes.good(name, scope, self.now)
+        if cause is not None and not cause.latched:
+            watched = f"good again, watched for {cause.clear_after_ns // SECOND} s"
+            self.alerts.retell(cause_key(name, scope), f"{cause.text}; {watched}")
 
     def tick_causes(self) -> None:
         for cause in self.causes.tick(self.now):

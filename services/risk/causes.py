@@ -112,11 +112,14 @@ class CauseBook:
         row.good_since = None
         return changed
 
-    def good(self, name: str, scope: str, now: int) -> None:
-        """The condition is good (now, still): starts the clearing clock, never restarts it."""
+    def good(self, name: str, scope: str, now: int) -> Cause | None:
+        """The condition is good (now, still): starts the clearing clock, never restarts it. The cause, if it
+        has become good this moment."""
         row = self.state.rows.get(_key(name, scope))
-        if row is not None and row.good_since is None:
-            row.good_since = now
+        if row is None or row.good_since is not None:
+            return None
+        row.good_since = now
+        return _cause(row)
 
     def bad(self, name: str, scope: str) -> None:
         """The condition holds (again): what was good before counts no more. A cause not there is not made."""

@@ -14,7 +14,7 @@ from msgspec import structs
 from screens import frame
 from screens.contents import Contents
 from screens.desk import DeskRoom
-from screens.draw import funding, risk, topbar
+from screens.draw import funding, risk, risk_tables, topbar
 from screens.draw import strip as strip_drawing
 from screens.draw.answers import answers
 from screens.draw.context import Context
@@ -420,3 +420,12 @@ def test_what_to_do_stands_whole_on_both_lines_where_one_cannot_hold_it() -> Non
 
     assert told(120) == ["wait for beta, or F", "flatten"]
     assert told(200) == ["wait for beta, or F flatten", "then look"]
+
+
+def test_a_depeg_whose_price_is_gone_is_unknown_and_not_none() -> None:
+    """While accounts reduce for it: `—` would say that there is no such figure."""
+    risk = quiet_desk().risk
+    gone = msgspec.structs.replace(risk.collateral[2], depeg_bps=None, index=None, level="reduce")
+    for coin, word in ((gone, "unknown"), (risk.collateral[0], "—")):
+        table = risk_tables.collateral(msgspec.structs.replace(risk, collateral=(coin,)), 62)
+        assert table[1].plain.split()[4] == word
