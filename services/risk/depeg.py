@@ -156,7 +156,15 @@ class DepegMonitor:
     def told(self, coin: str) -> str:
         """Where the coin stands now, in a line; empty = it was never judged."""
         watch = self.state.coins.get(coin)
-        return "" if watch is None else _text(coin, self.level(coin), watch)
+        if watch is None:
+            return ""
+        level, p = self.level(coin), self.params
+        text = _text(coin, level, watch)
+        bound = {"warn": p.warn, "block": p.block, "reduce": p.reduce}.get(level) if watch.known else None
+        if bound is None or watch.deviation is None or watch.deviation >= bound:
+            return text
+        # On its way back: without the reason a calm figure beside a block reads like a fault of ours.
+        return f"{text} until {bound / 2:.0f} or less for {p.release_min} min"
 
     def lift(self, coin: str) -> None:
         """A person resumed over a `reduce` that holds: it asks for nothing until the coin has been back, or

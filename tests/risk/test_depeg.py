@@ -48,7 +48,9 @@ def test_release_at_half_the_level_for_thirty_minutes() -> None:
     monitor = DepegMonitor(Depeg())
     run(monitor, 0, 120, "0.99", "0.99", "0.99")
     assert monitor.level("USDC") == "block"
+    assert monitor.told("USDC") == "USDC 100 bps from 1 USD (3 sources): block"
     assert run(monitor, 125, 7_200, "0.994", "0.994", "0.994") == []
+    assert monitor.told("USDC").endswith("60 bps from 1 USD (3 sources): block until 50 or less for 30 min")
     assert run(monitor, 7_330, 1_795, "0.995", "0.995", "0.995") == []
     assert run(monitor, 9_130, 5, "0.995", "0.995", "0.995") == ["warn"]
     assert run(monitor, 9_140, 1_800, "1", "1", "1") == ["ok"]
