@@ -82,11 +82,11 @@ class Submitter:
 
     def _circle(self, order: OrderRequest) -> None:
         """The pair of one that is not placed is called again at the next look (`risk`); who else waits for
-        its order hears at once that there will be none."""
+        its order, the backstop of a pair's leg among them, hears at once that there will be none."""
         core = self.core
         text = f"more than {MAX_PLACED} orders in one turn: no more are placed in it"
         core.raise_cause("circle", "all", TradingState.REDUCING, text, severity=Severity.ALARM, latched=True)
-        if order.pair is None:
+        if order.pair is None or order.trigger is not None:
             core.orders.add(order, core.now)
             self._denied(order.client_order_id, text)
 

@@ -6,10 +6,13 @@ position stood behind them: it was dropped, and the flatten waited for an order 
 
 from __future__ import annotations
 
+from decimal import Decimal
 from unittest import mock
 
 from services.desk import submit
 from services.domain.enums import Side
+from services.execution.actions import Place
+from services.execution.backstops import Want
 from services.venues.sim.facts import MAX_WORKING
 from tests.desk.world import DeskWorld, quick
 
@@ -49,3 +52,15 @@ def test_whoever_waits_for_an_order_that_a_turn_has_no_room_for_hears_that_there
     world.run(1)
     with mock.patch.object(submit, "MAX_PLACED", 1):
         assert "circle" in flattened(world)
+
+
+def test_the_backstop_of_a_naked_leg_that_a_turn_has_no_room_for_is_placed_later() -> None:
+    """Nobody said that there was no such order, and none was placed behind one that had no answer yet."""
+    world = opened()
+    book = world.desk.core.backstops
+    want = Want(instrument=BTC, size=Decimal("0.05"), entry=Decimal(23_000), pair="P-01", leg=1)
+    with mock.patch.object(submit, "MAX_PLACED", 0):
+        world.desk.submit.run(book.sync({want.key: want}, world.now))
+    stop = book.state.stops[want.key]
+    assert (stop.orders, stop.failures) == ({}, 1)
+    assert [type(action) for action in book.sync({want.key: want}, stop.next_at)] == [Place]
