@@ -14,9 +14,12 @@ UNKNOWN = "—"
 Row = Mapping[str, Any]
 
 
-def figure(value: object, places: int | None = None, *, sign: bool = False) -> str:
-    """A number of the JSON with thousands apart; `places` rounds half-even for the eye only."""
-    number = _decimal(value)
+def figure(value: object, places: int | None = None, *, sign: bool = False, grid: object = None) -> str:
+    """A number of the JSON with thousands apart; `places` rounds half-even for the eye only. `grid`: with the
+    digits of this increment, so that figures line up by the point."""
+    number, step = _decimal(value), _decimal(grid)
+    if step is not None:
+        places = max(0, -int(step.normalize().as_tuple().exponent))
     if number is None:
         return UNKNOWN
     if places is not None:
@@ -77,14 +80,14 @@ def positions(answer: Row) -> str:
             word(row.get("instrument"))
             + (" (foreign)" if row.get("foreign") else " (dust)" if row.get("dust") else ""),
             word(row.get("side")),
-            figure(row.get("size")),
-            figure(row.get("entry")),
-            figure(row.get("mark")),
+            figure(row.get("size"), grid=row.get("size_increment")),
+            figure(row.get("entry"), grid=row.get("price_increment")),
+            figure(row.get("mark"), grid=row.get("price_increment")),
             figure(row.get("notional"), 2),
             figure(row.get("upnl"), 2, sign=True),
             figure(row.get("funding"), 2, sign=True),
             times(row.get("leverage")),
-            figure(row.get("liquidation_price")),
+            figure(row.get("liquidation_price"), grid=row.get("price_increment")),
             word(_dict(row.get("stop")).get("kind")),
             word(row.get("strategy")),
             word(row.get("pair")),

@@ -98,6 +98,9 @@ class PositionStatus(Struct, frozen=True, kw_only=True):
     foreign: bool
     age_ms: int | None
     dust: bool = False
+    size_increment: Decimal | None = None
+    price_increment: Decimal | None = None
+    """The instrument's grids: with their digits sizes and prices line up below one another."""
 
     @staticmethod
     def of(view: PositionView) -> PositionStatus:
@@ -118,6 +121,8 @@ class PositionStatus(Struct, frozen=True, kw_only=True):
             foreign=view.foreign,
             age_ms=view.age_ms,
             dust=view.dust,
+            size_increment=view.size_increment,
+            price_increment=view.price_increment,
         )
 
 

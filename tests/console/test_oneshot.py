@@ -77,6 +77,21 @@ def test_status_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "alpha DOWN" in out
 
 
+def test_positions_line_up_by_the_point() -> None:
+    """The JSON drops zeros at the end: `23,451` stood below `23,460.5`."""
+    common = {"size_increment": "0.001", "price_increment": "0.1", "liquidation_price": None}
+    rows = [
+        common | {"instrument": "A", "size": "-0.516", "entry": "23480.416", "mark": "23451"},
+        common | {"instrument": "B", "size": "0.5", "entry": "23480", "mark": "9460.5"},
+        {"instrument": "C", "size": "7", "entry": "1.25", "mark": None},
+    ]
+    head, first, second, bare = plain.positions({"positions": rows}).splitlines()
+    assert first.split()[2:5] == ["−0.516", "23,480.4", "23,451.0"]
+    assert second.split()[2:5] == ["0.500", "23,480.0", "9,460.5"]
+    assert bare.split()[2:5] == ["7", "1.25", "—"], "of an engine that tells no grid as it stands"
+    assert head.index("entry") + len("entry") == first.index("23,480.4") + len("23,480.4")
+
+
 def test_json_is_the_engines_own_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(tmp_path, answer(STATUS)):
         assert oneshot.ask(asked(tmp_path, json=True), "status", {}) == 0

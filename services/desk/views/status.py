@@ -71,13 +71,10 @@ def orders(core: DeskCore) -> tuple[OrderStatus, ...]:
 
 
 def _position(row: PositionView) -> PositionStatus:
-    """Derived prices on the instrument's grid, the average entry two digits finer: more would say nothing.
-    Size and mark with the digits of their grids, so that they line up below one another."""
+    """Derived prices on the instrument's grid, the average entry two digits finer: more would say nothing."""
     price = row.liquidation_price
     return replace(
         PositionStatus.of(row),
-        size=_padded(row.size, row.size_increment),
-        mark=None if row.mark is None else _padded(row.mark, row.price_increment),
         entry=_nearest(row.entry, row.price_increment / 100),
         liquidation_price=None if price is None else _nearest(price, row.price_increment),
     )
@@ -85,12 +82,6 @@ def _position(row: PositionView) -> PositionStatus:
 
 def _nearest(price: Decimal, increment: Decimal) -> Decimal:
     return (price / increment).to_integral_value() * increment
-
-
-def _padded(figure: Decimal, increment: Decimal) -> Decimal:
-    """Never rounded: what is off the grid is told as it is."""
-    on_grid = _nearest(figure, increment)
-    return on_grid if on_grid == figure else figure
 
 
 def status_of(figures: Figures, meta: Meta, strategies: Strategies) -> StatusView:
