@@ -115,6 +115,8 @@ class VirtualMachine:
         self.on_market: Callable[[MarketFrame], None] | None = None
         """Hears the market's frames after the desk: pictures are made of them, no decision."""
         self.working = WorkingOrders()
+        self._left: set[str] = set()
+        """Venues of orders that are told once as not to be reached."""
         self.events = 0
         self._carry: dict[type, Callable[..., None]] = {
             SaveIntent: self._save_intent,
@@ -250,10 +252,24 @@ class VirtualMachine:
         self.working.sent(effect.order)
         self.venues[venue_of(effect.order.instrument)].submit(self.queue.now, effect.order)
 
+    def _known(self, venue: str) -> VirtualVenue | None:
+        """None: the venue has left the profile, and an order there has no last word yet. Nobody can ask: it
+        stays in doubt, is told at the start and here, and must not end the engine that has the rest to do."""
+        door = self.venues.get(venue)
+        if door is None and venue not in self._left:
+            self._left.add(venue)
+            log.error(
+                "%s is no venue of this profile any more, and an order of ours there has no last word: "
+                "put it back into the profile, or see to it at the venue",
+                venue,
+            )
+        return door
+
     def _cancel(self, effect: Cancel) -> None:
-        self.venues[effect.venue].cancel(
-            self.queue.now, effect.instrument, effect.client_order_id, effect.venue_order_id
-        )
+        door = self._known(effect.venue)
+        if door is None:
+            return
+        door.cancel(self.queue.now, effect.instrument, effect.client_order_id, effect.venue_order_id)
         if log.isEnabledFor(logging.DEBUG):
             # The wall's monotonic ns, common to all processes: what the way from a key to here took.
             log.debug(
@@ -261,7 +277,9 @@ class VirtualMachine:
             )
 
     def _query(self, effect: QueryOrder) -> None:
-        self.venues[effect.venue].query(self.queue.now, effect.instrument, effect.client_order_id)
+        door = self._known(effect.venue)
+        if door is not None:
+            door.query(self.queue.now, effect.instrument, effect.client_order_id)
 
     def _read_account(self, effect: ReadAccount) -> None:
         self.venues[effect.venue].read_account(self.queue.now, effect.request, effect.fills_since)
