@@ -131,7 +131,7 @@ class StopBook:
         if size == ZERO or instrument not in self._instruments:
             return tuple(actions)
         if old is not None and (entry is None or entry <= ZERO):
-            old.size = abs(size)  # its level stands, for all of what is there now
+            self._resize(old, size, now, actions)  # its level stands, for all of what is there now
             return tuple(actions)
         if entry is None or entry <= ZERO:
             text = f"{instrument}: no local stop, the entry price is not known"
@@ -147,10 +147,10 @@ class StopBook:
             self.state.stops[instrument] = stop
         else:
             added = abs(size) > old.size
-            old.size = abs(size)
             old.entry = entry
             if added:
                 old.level = tighter(sign, old.level, first)
+            self._resize(old, size, now, actions)
         return tuple(actions)
 
     def on_mark(self, instrument: str, mark: Decimal, now: int, prices: Prices) -> Actions:
@@ -215,6 +215,13 @@ class StopBook:
             return False
         stop.triggered = now
         return True
+
+    def _resize(self, stop: Stop, size: Decimal, now: int, actions: list[Action]) -> None:
+        """A triggered stop that had nothing but dust left wakes for what is added, also without a mark."""
+        grows = abs(size) > stop.size
+        stop.size = abs(size)
+        if grows and stop.triggered is not None and not stop.order and not stop.yields:
+            actions.append(Arm(_timer(stop.instrument), max(stop.next_at, now)))
 
     def _fire(self, stop: Stop, now: int, prices: Prices) -> Actions:
         """The next reducing order of a triggered stop, one at a time, each band wider than the last."""

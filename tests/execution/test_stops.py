@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.domain.enums import Purpose, Side
-from services.execution.actions import Action, Escalate, Place
+from services.execution.actions import Action, Arm, Escalate, Place
 from services.execution.ids import IdCounter
 from services.execution.stops import Stop, StopBook, StopBookState, crossed, follow, initial_level, rule_for
 from services.execution.table import OrderTable
@@ -173,3 +173,15 @@ def test_dust_is_not_retried_and_the_state_survives_a_restart() -> None:
     assert stops.on_mark(BTC_A, D(20000), START, Book()) == ()
     state = msgspec.msgpack.decode(msgspec.msgpack.encode(stops.state), type=StopBookState)
     assert state == stops.state
+
+
+def test_a_triggered_stop_with_dust_left_wakes_for_what_is_added_though_no_mark_comes() -> None:
+    stops, prices = book(), Book()
+    stops.on_position(BTC_A, D("0.0005"), D(23000), D(23000), START)
+    assert stops.on_mark(BTC_A, D(22000), START, prices) == (), "dust is not sent"
+    for entry, size in ((D(23000), D("0.5")), (None, D("0.7"))):
+        (arm,) = stops.on_position(BTC_A, size, entry, None, START + MS)
+        assert isinstance(arm, Arm)
+        assert arm.due == START + MS
+    (place,) = places(stops.on_timer(BTC_A, START + MS, prices))
+    assert place.order.quantity == D("0.7")
