@@ -10,7 +10,8 @@ import msgspec
 from services.desk import attributing, error_rate, figures, foreign, holdings, measuring, protection
 from services.desk.core import DeskCore
 from services.desk.fills import book_fill, book_later, may_wait
-from services.desk.pair_books import keep_settled
+from services.desk.pair_books import keep_episodes, keep_settled
+from services.desk.state import Instant
 from services.desk.submit import Submitter
 from services.desk.tripping import trip
 from services.domain.effects import CancelTimer
@@ -166,13 +167,14 @@ def check_legs(
 
 
 def on_funding(core: DeskCore, payment: FundingSettled) -> None:
-    """One row of the venue's settlement ledger; shared among the pairs by their own sizes."""
+    """One row of the venue's settlement ledger; shared by the sizes of its instant, however late it is told:
+    among the pairs, and what is no pair's to the position."""
     coin_usd = core.picture.index(payment.venue, payment.coin)
     with attributing.booking(core, payment.venue, "funding"):
         new = core.ledger.apply_funding(payment, coin_usd)
     if not new:
         return
-    figures.paid(core, payment, coin_usd)
+    held = figures.paid(core, payment, coin_usd)
     usd = None if coin_usd is None else payment.amount * coin_usd
     counters = core.state.counters
     counters.unpriced_funding += usd is None
@@ -180,8 +182,11 @@ def on_funding(core: DeskCore, payment: FundingSettled) -> None:
         counters.received += usd
     elif usd is not None:
         counters.paid -= usd
-    expected = core.state.expected.pop(f"{payment.instrument}|{payment.ts_event}", None)
-    shares = _shares(core, payment)
+    key = f"{payment.instrument}|{payment.ts_event}"
+    expected = core.state.expected.pop(key, None)
+    shares, unpaired = _shares(core, payment, held)
+    if unpaired != ZERO:
+        core.episodes.funding(msgspec.structs.replace(payment, amount=payment.amount * unpaired), coin_usd)
     for pair, share in shares:
         part = msgspec.structs.replace(payment, amount=payment.amount * share)
         core.episodes.funding(part, coin_usd, pair)
@@ -193,6 +198,7 @@ def on_funding(core: DeskCore, payment: FundingSettled) -> None:
         if due is not None:
             admitted.expected += due
         keep_settled(admitted, payment.ts_event, due, None if usd is None else usd * share)
+    keep_episodes(core, core.episodes.told(key))
     core.record(
         FundingRecord(
             ts=payment.ts_event,
@@ -214,13 +220,28 @@ def on_funding(core: DeskCore, payment: FundingSettled) -> None:
     core.state.timers.pop(f"settled {payment.instrument} {payment.ts_event}", None)
 
 
-def _shares(core: DeskCore, payment: FundingSettled) -> list[tuple[str, Decimal]]:
-    """(pair, its share of the payment): by the legs' own sizes; a foreign part belongs to nobody."""
-    if payment.size == ZERO:
-        return []
-    return [
-        (pair.id, leg.size * leg.side.sign / payment.size)
-        for pair in core.pairs.live()
-        for leg in pair.legs
-        if leg.instrument == payment.instrument and leg.size > ZERO
-    ]
+def _shares(
+    core: DeskCore, payment: FundingSettled, held: Instant | None
+) -> tuple[list[tuple[str, Decimal]], Decimal]:
+    """((pair, its share of the payment), the share that is no pair's).
+
+    By what was held at the instant, where that is what the venue counts; else by what is held now of pairs
+    that were there then.
+    """
+    total = payment.size
+    if total == ZERO and held is not None:
+        total = held.size  # the venue does not say of which position
+    if total == ZERO:
+        return [], ZERO
+    if held is not None and held.size == total:
+        sizes = list(held.shares.items())
+    else:
+        sizes = [
+            (pair.id, leg.size * leg.side.sign)
+            for pair in core.pairs.live()
+            for leg in pair.legs
+            if leg.instrument == payment.instrument and leg.size > ZERO
+            if (pair.opened_ts or 0) <= payment.ts_event
+        ]
+    unpaired = total - sum((size for _, size in sizes), ZERO)
+    return [(pair, size / total) for pair, size in sizes], unpaired / total

@@ -41,27 +41,36 @@ def read(core: DeskCore, venue: str, adopted: Sequence[Difference], *, agrees: b
 
 
 def at_instant(core: DeskCore, instrument: str, instant: int, size: Decimal, mark: Decimal | None) -> None:
-    """A settlement instant has come: what we hold then, and at which mark."""
+    """A settlement instant has come: what we hold then, whose it is, and at which mark."""
     instants = core.state.instants
-    instants[f"{instrument}|{instant}"] = Instant(size, mark)
+    shares = {
+        pair.id: leg.size * leg.side.sign
+        for pair in core.pairs.live()
+        for leg in pair.legs
+        if leg.instrument == instrument and leg.size > ZERO
+    }
+    key = f"{instrument}|{instant}"
+    instants[key] = Instant(size, mark, shares)
+    core.episodes.owe(key, (*shares, instrument))
     while len(instants) > KEPT:
         del instants[next(iter(instants))]
 
 
-def paid(core: DeskCore, payment: FundingSettled, coin_usd: Decimal | None) -> None:
-    """A payment was booked: was it what our own position had to bring at the venue's rate and price?"""
+def paid(core: DeskCore, payment: FundingSettled, coin_usd: Decimal | None) -> Instant | None:
+    """A payment was booked: was it what our own position had to bring at the venue's rate and price? What we
+    know to have held at its instant."""
     held = core.state.instants.pop(f"{payment.instrument}|{payment.ts_event}", None)
     price = payment.price if payment.price > ZERO else held.mark if held is not None else None
     if held is None or price is None or payment.rate == ZERO or _traded_near(core, payment):
         # Nobody can say what was due: not known, or the venue may have counted a fill that we had not yet.
-        return
+        return held
     due = funding_cash_flow(held.size, price, payment.rate)
     off = abs(payment.amount - due)
     key = f"{DIFFER}:{payment.instrument}"
     worth = off if coin_usd is None else off * coin_usd
     if off.is_finite() and (worth <= CENT or off <= TOLERANCE * abs(due)):
         core.resolve(key)
-        return
+        return held
     theirs = f"; the venue counts {payment.size:f}" if payment.size else ""
     core.alert(
         key,
@@ -70,6 +79,7 @@ def paid(core: DeskCore, payment: FundingSettled, coin_usd: Decimal | None) -> N
         detail=f"at rate {payment.rate:f} on {held.size:f} held{theirs}",
         do="compare the position of that instant with the venue's history; reconcile",
     )
+    return held
 
 
 def _traded_near(core: DeskCore, payment: FundingSettled) -> bool:

@@ -6,7 +6,7 @@ from services.desk import account, deadman, faults, figures, proofs, protection,
 from services.desk.answers import still_open
 from services.desk.commands import Commands
 from services.desk.core import MINUTE, SECOND, UNREAD, DeskCore
-from services.desk.pair_books import close_books, keep_pair
+from services.desk.pair_books import close_books, keep_episodes, keep_pair
 from services.desk.pair_facts import basis_bps
 from services.desk.state import Stopping
 from services.desk.strategy import Strategies
@@ -279,8 +279,10 @@ class Lifecycle:
 
     def _missing(self, rest: str) -> None:
         instrument, _, instant = rest.rpartition(" ")
-        core = self.core
-        if core.state.expected.pop(f"{instrument}|{instant}", None) is None:
+        core, key = self.core, f"{instrument}|{instant}"
+        keep_episodes(core, core.episodes.told(key))
+        known = core.state.expected.pop(key, None) is not None
+        if not known and key not in core.state.instants:
             return
         core.alert(
             f"missed settlement:{instrument}",

@@ -226,6 +226,8 @@ class Instant(Struct):
 
     size: Decimal
     mark: Decimal | None
+    shares: dict[str, Decimal] = {}
+    """Pair -> what of it was the pair's, signed."""
 
 
 class Idle(Struct):

@@ -8,6 +8,7 @@ foreign trades on the same symbol stay out of it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec import Struct, field
@@ -54,6 +55,8 @@ class OpenEpisode(Struct):
     fees: Decimal = ZERO
     legs: dict[str, LegBook] = field(default_factory=dict)
     waiting: list[WaitingFlow] = field(default_factory=list)
+    owed: list[str] = field(default_factory=list)
+    """`instrument|instant` of settlements it was held at whose row has not come."""
     closed_ts: int | None = None
     reason: str = ""
 
@@ -62,7 +65,7 @@ class EpisodesState(Struct):
     open: dict[str, OpenEpisode] = field(default_factory=dict)
     """Positions by instrument id, pairs by pair id."""
     closing: list[OpenEpisode] = field(default_factory=list)
-    """Closed, with flows that still wait for an index."""
+    """Closed, with flows that still wait for an index, or settlements whose row has not come."""
     counts: dict[str, int] = field(default_factory=dict)
     """Position episodes so far, by instrument."""
 
@@ -136,10 +139,29 @@ class EpisodeBook:
         return self._close(instrument.id, fill.ts_event, reason or "closed") if step.size == ZERO else ()
 
     def funding(self, payment: FundingSettled, coin_usd: Decimal | None, pair: str | None = None) -> None:
-        """Book a payment on the pair's episode, else on the open position's."""
-        episode = self.state.open.get(pair if pair is not None else payment.instrument)
-        if episode is not None:
+        """Book a payment on the episode that it is owed to, closed or not: a pair's, else a position's."""
+        owner, key = pair if pair is not None else payment.instrument, _settlement(payment)
+        episode = self.state.open.get(owner)
+        for closed in self.state.closing:
+            if key in closed.owed and _owner(closed) == owner:
+                episode = closed
+        if episode is not None and episode.opened_ts <= payment.ts_event:
             _flow(episode, "funding", payment.coin, payment.amount, coin_usd)
+
+    def owe(self, key: str, owners: Iterable[str]) -> None:
+        """A settlement instant has come: the episodes of these pairs and instruments end with its row."""
+        for owner in owners:
+            episode = self.state.open.get(owner)
+            if episode is not None:
+                episode.owed.append(key)
+
+    def told(self, key: str) -> tuple[EpisodeRecord, ...]:
+        """The row of this settlement has come, or is waited for no longer; the records of episodes that it
+        held up."""
+        for episode in (*self.state.open.values(), *self.state.closing):
+            if key in episode.owed:
+                episode.owed.remove(key)
+        return self._complete()
 
     def exchange(self, pair: str, *legs: tuple[Instrument, Decimal | None]) -> None:
         """Spot sold on one venue and bought on another: what both legs did stands against each other at their
@@ -180,9 +202,7 @@ class EpisodeBook:
                 for flow in waiting:
                     known = coin_usd if flow.coin == coin else None
                     _flow(episode, flow.kind, flow.coin, flow.amount, known)
-        done = [episode for episode in self.state.closing if not episode.waiting]
-        self.state.closing = [episode for episode in self.state.closing if episode.waiting]
-        return tuple(_record(episode) for episode in done)
+        return self._complete()
 
     def waiting_coins(self) -> tuple[str, ...]:
         """Coins whose index some flow waits for."""
@@ -198,6 +218,11 @@ class EpisodeBook:
         if episode is None:
             episode = self.state.open.get(instrument)
         return "" if episode is None else episode.id
+
+    def _complete(self) -> tuple[EpisodeRecord, ...]:
+        done = [each for each in self.state.closing if not each.waiting and not each.owed]
+        self.state.closing = [each for each in self.state.closing if each.waiting or each.owed]
+        return tuple(_record(episode) for episode in done)
 
     def _position(
         self, instrument: Instrument, strategy: str, now: int, capital_at_risk: Decimal
@@ -245,10 +270,18 @@ class EpisodeBook:
         episode = self.state.open.pop(key)
         episode.closed_ts = now
         episode.reason = reason
-        if episode.waiting:
+        if episode.waiting or episode.owed:
             self.state.closing.append(episode)
             return ()
         return (_record(episode),)
+
+
+def _settlement(payment: FundingSettled) -> str:
+    return f"{payment.instrument}|{payment.ts_event}"
+
+
+def _owner(episode: OpenEpisode) -> str:
+    return episode.id if episode.kind == "pair" else episode.instruments[0]
 
 
 def _flow(episode: OpenEpisode, kind: str, coin: str, amount: Decimal, coin_usd: Decimal | None) -> None:

@@ -51,8 +51,8 @@ def settled(amount: str, instrument: str = BTC_T.id) -> FundingSettled:
         rate=d(0),
         amount=d(amount),
         coin="USDT",
-        ts_event=1,
-        ts=1,
+        ts_event=2_000,
+        ts=2_000,
     )
 
 
