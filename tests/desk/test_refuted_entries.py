@@ -177,7 +177,7 @@ def test_a_cause_that_comes_last_in_a_step_unwinds_in_that_step(monkeypatch: pyt
     assert core.alerts.state.alerts["late"].count == 1
     core.raise_cause("slow", "all", TradingState.REDUCING, "x is 14 s old")
     core.good_cause("slow", "all")
-    assert core.alerts.state.alerts["slow"].text == "x is 14 s old; good again, watched for 120 s"
+    assert core.alerts.state.alerts["slow"].text == "x is 14 s old; good again, watched for 1 s"
     core.raise_cause("slow", "all", TradingState.REDUCING, "x is 11 s old")
     assert core.alerts.state.alerts["slow"].text == "x is 11 s old"
     assert the_pair(world).state is PairState.UNWINDING
