@@ -104,7 +104,8 @@ def risk_share(record: TrackRecord, strength: Decimal, params: Sizing) -> RiskSh
         return RiskShare(risk=fallback, rule="fallback")
     kelly = kelly_fraction(win_rate, win, loss)
     shrunk = kelly * record.trades / (record.trades + params.prior_trades)
-    if shrunk <= ZERO:
+    # By the products: what is exactly no edge may come out of the divisions a digit above zero.
+    if shrunk <= ZERO or record.wins * win <= (record.trades - record.wins) * loss:
         return RiskShare(risk=ZERO, stopped="stopped: no edge", kelly=kelly, shrunk=shrunk)
     risk = shrunk * strength * params.kelly_fraction
     if risk >= params.risk_cap:

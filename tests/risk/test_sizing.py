@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from decimal import Decimal
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.domain.money import DESK_CONTEXT
 from services.domain.records import EpisodeRecord
 from services.risk.kelly import NO_RECORD, TrackRecord, kelly_fraction, risk_share, track_record
 from services.risk.sizing import (
@@ -382,3 +384,10 @@ def test_bug_c12_the_risk_cap_and_the_notional_cap_bind_separately() -> None:
     assert (wide.binding, wide.share.rule if wide.share else "") == ("risk (risk cap)", "risk cap")
     narrow = position(record=best, stop=D("0.02"))
     assert narrow.binding == "max position fraction"
+
+
+@pytest.mark.parametrize("wins", [4, 13, 20])
+def test_exactly_no_edge_stops_whatever_the_divisions_round_to(wins: int) -> None:
+    with decimal.localcontext(DESK_CONTEXT):
+        answer = position(record=record(wins=wins, win=str(60 - wins), loss=str(wins)))
+    assert answer.stopped == "stopped: no edge"
