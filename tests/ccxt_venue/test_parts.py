@@ -20,6 +20,7 @@ from services.venues.ccxt_venue.levels import book_of, quote_of
 from services.venues.ccxt_venue.line import Line
 from services.venues.ccxt_venue.rows import order_of, position_of
 from services.venues.ccxt_venue.venue import CcxtSettings
+from services.venues.hours import HOUR_MS
 from services.venues.wire.errors import ErrorKind
 from services.venues.wire.numbers import BadNumber
 from tests.binance.server import Heard
@@ -278,7 +279,7 @@ def test_orders_and_trades_with_missing_figures_are_refused() -> None:
 
 @pytest.mark.parametrize("oldest_first", [True, False])
 async def test_a_month_of_hourly_rates_is_read_whichever_end_a_page_is_of(oldest_first: bool) -> None:
-    hours = [NOW - n * funding.HOUR_MS for n in range(792)][::-1]
+    hours = [NOW - n * HOUR_MS for n in range(792)][::-1]
 
     class Paged:
         asked = 0

@@ -261,7 +261,7 @@ async def test_funding_and_transfers_come_with_the_read() -> None:
     last = okx.due() - 8 * 3_600_000
     okx.ledger = [
         {"billId": "1", "type": "8", "ccy": "USDT", "balChg": "-1.2", "instId": okx.market, "sz": "10",
-         "px": "60000", "ts": str(last)},
+         "px": "60000", "ts": str(last + 7)},
         {"billId": "2", "type": "1", "ccy": "USDT", "balChg": "500", "instId": "", "ts": str(last)},
         {"billId": "3", "type": "2", "ccy": "USDT", "balChg": "-3", "instId": okx.market, "ts": str(last)},
         {"billId": "4", "type": "7", "ccy": "USDT", "balChg": "-2", "instId": "", "ts": str(last)},
@@ -291,6 +291,7 @@ async def test_funding_and_transfers_come_with_the_read() -> None:
                 D("0.0002"),
             )
             assert paid.amount == -paid.size * paid.price * paid.rate
+            assert paid.ts_event == last * 1_000_000, "settled on its hour, however late the row is stamped"
             assert [(row.amount, row.transfer_id, row.kind) for row in report.transfers] == [
                 (D(500), "2", Flow.TRANSFER),
                 (D(-2), "4", Flow.INTEREST),

@@ -16,6 +16,7 @@ from services.venues.binance import errors, parse
 from services.venues.binance import schemas as wire
 from services.venues.binance.api import BinanceApi
 from services.venues.binance.market import MarketEars, PublicEars
+from services.venues.hours import HOUR_MS
 from services.venues.relisting import ended
 from services.venues.wire.crosscheck import EVERY_S, CrossCheck, Top
 from services.venues.wire.errors import WireError
@@ -164,7 +165,7 @@ class Feed:
                 continue
             last = self._settled.get(name, 0)
             hours = self._intervals.get(name, parse.DEFAULT_INTERVAL_H)
-            if self._venue_now() >= last + hours * parse.HOUR_MS * parse.MS + LATE_NS:
+            if self._venue_now() >= last + hours * HOUR_MS * parse.MS + LATE_NS:
                 # From the last known one on: its successor's interval is the gap between them.
                 try:
                     await self._ask_settled(name, max(last, self._venue_now() - BACK_FILL_NS))

@@ -16,6 +16,7 @@ from services.domain.instrument import Instrument, MarginTier
 from services.venues.binance import frames
 from services.venues.binance import schemas as wire
 from services.venues.binance.filters import FilterError, filters_of
+from services.venues.hours import HOUR_MS, hour_of
 from services.venues.wire.numbers import (
     LATEST_MS,
     BadNumber,
@@ -26,7 +27,6 @@ from services.venues.wire.numbers import (
 )
 
 MS = 1_000_000
-HOUR_MS = 3_600_000
 ZERO = Decimal(0)
 ONE = Decimal(1)
 
@@ -35,8 +35,6 @@ DEFAULT_INTERVAL_H = 8
 INTERVALS_H = (1, 2, 4, 8)
 NEVER_MS = 4_133_404_800_000
 """`deliveryDate` of a perpetual without an end: Christmas 2100."""
-HOUR_SLACK_MS = 60_000
-"""A settlement's time stamp lies this near to its hour."""
 OPEN = "TRADING"
 """The status of a market that is traded."""
 HIGHEST_LEVERAGE = 1_000
@@ -72,8 +70,8 @@ def time_ns(ms: object, field: str) -> int:
 def on_the_hour(ms: int, field: str) -> int:
     """The hour that a settlement belongs to, ns. Raises ParseError when it lies at none."""
     wire_int(ms, field, least=1, most=LATEST_MS)
-    hour = (ms + HOUR_MS // 2) // HOUR_MS * HOUR_MS
-    if abs(ms - hour) > HOUR_SLACK_MS:
+    hour = hour_of(ms)
+    if hour is None:
         raise ParseError(f"{field}: {ms} lies at no hour")
     return hour * MS
 

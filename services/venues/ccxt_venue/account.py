@@ -25,6 +25,7 @@ from services.venues.ccxt_venue.rows import (
     stranger_of,
     working_of,
 )
+from services.venues.hours import hour_of
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import wire_count, wire_ms
 
@@ -139,7 +140,7 @@ def _payment(
     venue: str, row: Moved, market: Listed, rate_at: Callable[[str, int], Decimal | None], ts: int
 ) -> FundingSettled:
     """The sign of the position follows from what was paid and the rate. Where no rate is known, size, price
-    and rate are zero, and the amount alone counts."""
+    and rate are zero, and the amount alone counts. What is stamped near an hour was settled on it."""
     rate = row.rate or rate_at(row.market, row.ms) or ZERO
     size = price = ZERO
     if rate and row.size and row.price:
@@ -154,6 +155,6 @@ def _payment(
         rate=rate if size else ZERO,
         amount=row.amount,
         coin=row.coin,
-        ts_event=row.ms * MS,
+        ts_event=(hour_of(row.ms) or row.ms) * MS,
         ts=ts,
     )

@@ -22,6 +22,7 @@ from services.venues.ccxt_venue.facts import Listed, coins_of
 from services.venues.ccxt_venue.followed import Habits
 from services.venues.ccxt_venue.indexes import implied, okx_indexes
 from services.venues.ccxt_venue.line import MARKET, Line
+from services.venues.hours import HOUR_MS
 from services.venues.live import Levels
 from services.venues.payouts import EVERY_S
 from services.venues.tries import Tries
@@ -291,10 +292,10 @@ class Feed:
         """What is to be told of it."""
         now = self._venue_ms()
         known = self._told.get(market.id, 0)
-        if now - known < funding.HOUR_MS:
+        if now - known < HOUR_MS:
             return []
         # From two settlements back: the interval of the first new one is its distance to the last.
-        since = max(known - 8 * funding.HOUR_MS, now - BACK_MS)
+        since = max(known - 8 * HOUR_MS, now - BACK_MS)
         rows = await self._history(market.symbol, since, now)
         found = funding.settled_rows(self._exchange, market.spec.id, rows, now)
         self._settled.setdefault(market.id, {}).update((row.rate_ts // MS, row.rate) for row in found)
@@ -312,7 +313,7 @@ class Feed:
             page = list(await self._door.ask("fetch_funding_rate_history", symbol, since, PAGE))
             found += page
             newest = max((wire_ms(row.get("timestamp"), "settlement") for row in page), default=now)
-            if len(page) < PAGE or newest < since or now - newest < 8 * funding.HOUR_MS:
+            if len(page) < PAGE or newest < since or now - newest < 8 * HOUR_MS:
                 break
             since = newest + 1
         return found

@@ -12,10 +12,10 @@ from typing import Any
 
 from services.domain.enums import RateKind
 from services.domain.events import RateRow
+from services.venues.hours import HOUR_MS, hour_of
 from services.venues.wire.numbers import BadNumber, wire_decimal, wire_ms, wire_positive
 
 MS = 1_000_000
-HOUR_MS = 3_600_000
 HIGHEST = Decimal("0.1")
 """No venue's cap is above a tenth per interval: beyond it the figure is of another unit."""
 USUAL = (1, 2, 4, 6, 8)
@@ -64,7 +64,7 @@ def settled_rows(exchange: str, instrument: str, rows: list[Row], now_ms: int) -
         at = wire_ms(row.get("timestamp"), f"{instrument} settlement")
         rate = wire_decimal(_settled_rate(exchange, row), f"{instrument} settled rate")
         if at <= now_ms and abs(rate) < HIGHEST:
-            found[at] = rate
+            found[hour_of(at) or at] = rate
     told: list[RateRow] = []
     before: int | None = None
     for at in sorted(found):
