@@ -109,11 +109,11 @@ def test_halt_and_resume(desk: Path) -> None:
     assert missing(halted, SAFETY) == []
     assert halted["trading_state"] == "HALTED"
     assert [(each["name"], each["text"]) for each in halted["causes"]] == [("halt", "too hot")]
-    shown = plain(desk, "halt")
-    assert "HALTED" in shown
     (alert,) = [row for row in answer(desk, "alerts")["alerts"] if row["key"] == "halt"]
     assert (alert["severity"], alert["state"], alert["text"]) == ("alarm", "OPEN", "too hot")
     assert "R and a reason" in plain(desk, "alerts")
+    shown = plain(desk, "halt")
+    assert "HALTED" in shown
     assert "HALTED" in plain(desk, "status")
     assert "REASON" in refused(desk, "resume", code=2)
     line = refused(desk, "resume", "because", "--override", "breaker daily", code=4)
