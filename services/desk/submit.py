@@ -41,6 +41,8 @@ from services.risk.gate import beside
 MAX_PLACED = 400
 """Orders in one turn. More means that a machine and the gate answer each other in circles: it is alarmed, and
 no more are placed. Cancels are as many as there are orders, and go out."""
+MAX_TOLD = 400
+"""So many are told beyond it that theirs is not placed."""
 
 
 class Submitter:
@@ -75,8 +77,9 @@ class Submitter:
                 placed += isinstance(action, Place)
                 if placed <= MAX_PLACED or not isinstance(action, Place):
                     self._one(action)
-                else:
+                elif placed <= MAX_PLACED + MAX_TOLD:
                     self._circle(action.order)
+                # Whoever answers even that with another order is told nothing more: the turn has to end.
         finally:
             self._running = False
 

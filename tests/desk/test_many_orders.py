@@ -10,7 +10,8 @@ from decimal import Decimal
 from unittest import mock
 
 from services.desk import submit
-from services.domain.enums import Side
+from services.domain.enums import Purpose, Side
+from services.domain.orders import OrderRequest
 from services.execution.actions import Place
 from services.execution.backstops import Want
 from services.venues.sim.facts import MAX_WORKING
@@ -64,3 +65,25 @@ def test_the_backstop_of_a_naked_leg_that_a_turn_has_no_room_for_is_placed_later
     stop = book.state.stops[want.key]
     assert (stop.orders, stop.failures) == ({}, 1)
     assert Place in [type(action) for action in book.sync({want.key: want}, stop.next_at)]
+
+
+def test_who_answers_every_denial_with_another_order_does_not_keep_the_turn_from_ending() -> None:
+    world = opened()
+    core, submitter = world.desk.core, world.desk.submit
+
+    def order() -> Place:
+        request = OrderRequest(
+            client_order_id=core.ids.draw(Purpose.STOP),
+            instrument=BTC,
+            side=Side.SELL,
+            quantity=Decimal("0.01"),
+            price=Decimal(1),
+            reduce_only=True,
+            purpose=Purpose.STOP,
+            origin="desk",
+        )
+        return Place(request)
+
+    with mock.patch.object(core.stops, "on_order", side_effect=lambda *_: (order(),)):
+        submitter.run((order(),))
+    assert "circle" in [each.name for each in core.causes.causes()]
