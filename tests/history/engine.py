@@ -166,10 +166,15 @@ def play(path: Path, state: Path, par: tuple[str, ...] = ("USDT",), max_pairs: i
 
 def six_venues(folder: Path, target: Path, start: str = "2021-01-01", end: str = "2024-01-01") -> Path:
     """BTC on six venues: settled rates and one declared flat price, for want of price series."""
+    return rates_alone(folder, target, SIX, start, end)
+
+
+def rates_alone(folder: Path, target: Path, venues: tuple[str, ...], start: str, end: str) -> Path:
+    """BTC on some venues: settled rates and one declared flat price."""
     rows = [
         f'file = "{folder}/{venue}_BTCUSDT_fundingRate.csv"\nkind = "funding"\nvenue = "{venue}"\n'
         'symbol = "BTCUSDT"\nprice = "30000"\n'
-        for venue in SIX
+        for venue in venues
     ]
     return _write(target, start, end, rows)
 

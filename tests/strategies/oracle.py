@@ -237,6 +237,8 @@ def run(
                 if trade.why:
                     trade.closed, waiting_until = now, now + WAIT
                     agenda.append(waiting_until)
+                elif trade.below and trade.below + EXIT_HOURS * H > now:
+                    agenda.append(trade.below + EXIT_HOURS * H)
             offers: list[tuple[Decimal, Leg, Leg]] = []
             for pair in pairs:
                 read_now = reading(*pair, now)
