@@ -241,10 +241,17 @@ def spark(values: Sequence[float], width: int) -> str:
 
 
 def clean(text: str) -> str:
-    """Text from outside, safe to draw: no control characters, every character one cell wide."""
+    """Text from outside, safe to draw: no control characters, every character one cell wide. Its figures are
+    written as the screens write theirs: a true minus, a percentage with a space."""
+    if "-" in text or "%" in text:
+        text = _FIGURES.sub(lambda found: glyphs.MINUS if found[0] == "-" else " %", text)
     if text.isascii() and text.isprintable():
         return text
     return "".join(_one_cell(char) for char in text)
+
+
+_FIGURES = re.compile(r"(?<![\w.%)-])-(?=\.?\d)|(?<=\d)%")
+"""A minus before a figure, but not the hyphen of a name, a date or a span; a percent sign that touches."""
 
 
 def _one_cell(char: str) -> str:

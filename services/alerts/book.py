@@ -37,6 +37,7 @@ class Alert(Struct):
     do: str
     state: str
     count: int
+    """Of what happens: how often it did. Of what lasts: how often it came back after it was gone."""
     since: int
     """When it was raised first, of this spell."""
     ts: int
@@ -65,12 +66,16 @@ class AlertBook:
         severity: Severity | None = None,
         detail: str = "",
         do: str = "",
+        looked: bool = False,
     ) -> tuple[Effect, ...]:
         """The condition `key` holds. Severity and remedy default to the rule of the key (`rules`).
 
         Raising an open alert again only counts, unless it became graver, which escalates: an acknowledged
         alert is open again. Raised anew after it was resolved it is a new spell: one that was quiet for as
         long as its first repeat takes is told at once, a flapping one not before its repeat is due.
+
+        `looked`: it was found by one of many looks at what lasts, and nothing has happened since the one
+        before. Of an open alert its words then tell the present figures, and it counts its spells.
         """
         rule = rule_for(key)
         grave = severity if severity is not None else rule.severity
@@ -82,8 +87,8 @@ class AlertBook:
             return self._tell(alert, now)
         escalates = _GRAVITY[grave] > _GRAVITY[alert.severity]
         again = alert.state == RESOLVED
-        changed = again or escalates or text != alert.text
-        alert.count += 1
+        changed = again or escalates or (text != alert.text and not looked)
+        alert.count += again or not looked
         alert.text, alert.detail, alert.do = text, detail, do or rule.do
         if again:
             first = FIRST_REPEAT_NS[grave]
@@ -99,12 +104,18 @@ class AlertBook:
             return self._tell(alert, now)
         return (self._record(alert, now),) if changed else ()
 
-    def retell(self, key: str, text: str) -> None:
-        """What holds is the same, its figure has moved: an open alert tells the present one. Nobody is called
-        and nothing is written for it: the store has the text of each change of state."""
+    def retell(self, key: str, text: str, do: str = "") -> None:
+        """What holds is the same, its figure has moved: an open alert tells the present one, and what to do
+        now. Nobody is called and nothing is written for it: the store has the text of each change of state.
+        """
         alert = self.state.alerts.get(key)
         if alert is not None and alert.state != RESOLVED:
-            alert.text = text
+            alert.text, alert.do = text, do or rule_for(key).do
+
+    def told(self, key: str) -> tuple[str, str]:
+        """(what, remedy) as an open alert says it at present; empty = none is open."""
+        alert = self.state.alerts.get(key)
+        return ("", "") if alert is None or alert.state == RESOLVED else (alert.text, alert.do)
 
     def resolve(self, key: str, now: int) -> tuple[Effect, ...]:
         """The condition is gone. The row stays for a day, so that the operator sees what was."""

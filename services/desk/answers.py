@@ -82,7 +82,7 @@ def cause_views(core: DeskCore) -> tuple[CauseView, ...]:
             state=cause.state,
             latched=cause.latched,
             since=cause.since,
-            text=cause.text,
+            text=core.told(cause),
         )
         for cause in core.causes.causes()
     )

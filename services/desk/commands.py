@@ -24,7 +24,7 @@ from services.execution.flatten import Scope
 from services.settings.catalog import canonical_key, set_value
 from services.settings.errors import SettingsError
 
-HALT, FLATTEN, LEFT = "halt", "flatten", "flatten left"
+HALT, LEFT = "halt", "flatten left"
 
 _NEEDED = {
     "set": ("key", "value"),
@@ -182,6 +182,7 @@ class Commands:
         if not end.flat:
             self.core.alert(f"{LEFT}:{name}", None, "not flat: " + "; ".join(left))
             return
+        controls.proven_flat(self.core, scope)
         for alert in self.core.alerts.open():
             if alert.key == f"{LEFT}:{name}" or (scope.everything and alert.key.startswith(f"{LEFT}:")):
                 self.core.resolve(alert.key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.desk import gatekeeping, pegs, rebuilt, revaluation
-from services.desk.core import DeskCore
+from services.desk.core import DeskCore, cause_key
 from services.desk.hand import OPERATOR
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Severity, TradingState
@@ -23,6 +23,8 @@ from services.settings.errors import SettingsError
 from services.settings.keys import find
 from services.settings.parameters import Settings
 from services.settings.rules import contradictions
+
+FLATTEN = "flatten"
 
 
 class LooseningRefused(Exception):
@@ -43,20 +45,10 @@ def halt(core: DeskCore, submit: Submitter, name: str, reason: str) -> int:
 def halt_scope(core: DeskCore, submit: Submitter, scope: Scope, reason: str) -> None:
     """Before a flatten: its scope is halted; a leg takes its whole pair."""
     if scope == Scope():
-        halt(core, submit, "flatten", reason)
+        halt(core, submit, FLATTEN, reason)
         return
-    name = "all"
-    if scope.venue is not None:
-        name = f"venue:{scope.venue}"
-    elif scope.pair is not None:
-        name = f"pair:{scope.pair}"
-    elif scope.instrument is not None:
-        name = f"instrument:{scope.instrument}"
-    elif scope.symbol is not None:
-        name = f"symbol:{scope.symbol}"
-    new = core.raise_cause(
-        "flatten", name, TradingState.HALTED, reason, severity=Severity.ALARM, latched=True
-    )
+    name = scope_name(scope)
+    new = core.raise_cause(FLATTEN, name, TradingState.HALTED, reason, severity=Severity.ALARM, latched=True)
     if not new:
         core.write_latch()
     react(core, submit)
@@ -64,10 +56,30 @@ def halt_scope(core: DeskCore, submit: Submitter, scope: Scope, reason: str) -> 
 
 def flatten(core: DeskCore, submit: Submitter, reason: str) -> None:
     """Everything, by the desk's own decision: halted and latched first, then closed; nobody waits for it."""
-    halt(core, submit, "flatten", reason)
+    halt(core, submit, FLATTEN, reason)
     name, actions = core.flattens.start(Scope(), reason, "desk", core.now, submit.prices)
     core.decide("flatten", name, reason, {"everything": "True"})
     submit.run(actions)
+
+
+def scope_name(scope: Scope) -> str:
+    """The scope of the cause that a flatten leaves."""
+    if scope.venue is not None:
+        return f"venue:{scope.venue}"
+    if scope.pair is not None:
+        return f"pair:{scope.pair}"
+    if scope.instrument is not None:
+        return f"instrument:{scope.instrument}"
+    return ALL if scope.symbol is None else f"symbol:{scope.symbol}"
+
+
+def proven_flat(core: DeskCore, scope: Scope) -> None:
+    """What was waited for has come: the cause of the flatten, which stays until a resume, says so."""
+    for cause in core.causes.causes():
+        if cause.name == FLATTEN and (scope.everything or cause.scope == scope_name(scope)):
+            core.alerts.retell(
+                cause_key(cause.name, cause.scope), f"{cause.text}; proven flat", do="R and a reason"
+            )
 
 
 def cancel_increasing(core: DeskCore, submit: Submitter) -> int:

@@ -38,7 +38,7 @@ from services.portfolio.episodes import EpisodeBook
 from services.portfolio.ledger import Ledger
 from services.portfolio.unit_value import UnitBook
 from services.risk.breaker import Breaker
-from services.risk.causes import ALL, CauseBook
+from services.risk.causes import ALL, Cause, CauseBook
 from services.risk.depeg import DepegMonitor
 from services.risk.ladder import MarginLadder
 from services.risk.throttle import OrderThrottle, VenueErrors
@@ -189,6 +189,12 @@ class DeskCore:
         """The condition `RULE` or `RULE:SUBJECT` holds; severity None and empty `do`: the rule's own."""
         self.out.extend(self.alerts.raise_(key, text, self.now, severity=severity, detail=detail, do=do))
 
+    def hold(self, key: str, severity: Severity | None, text: str, detail: str = "", do: str = "") -> None:
+        """As `alert`, of what every look finds as long as it lasts: one row and one call, present figures."""
+        self.out.extend(
+            self.alerts.raise_(key, text, self.now, severity=severity, detail=detail, do=do, looked=True)
+        )
+
     def resolve(self, key: str) -> None:
         # Said at every look of a great many conditions, most of which never held.
         if key in self.alerts.state.alerts:
@@ -247,6 +253,17 @@ class DeskCore:
         if cause is not None and not cause.latched:
             watched = f"good again, watched for {cause.clear_after_ns // SECOND} s"
             self.alerts.retell(cause_key(name, scope), f"{cause.text}; {watched}")
+
+    def told(self, cause: Cause) -> str:
+        """What is to be said of a cause now: its own text is the opening one, its alert has the present
+        figure and what it waits for."""
+        return self.alerts.told(cause_key(cause.name, cause.scope))[0] or cause.text
+
+    def bad_cause(self, name: str, scope: str) -> None:
+        """The condition behind a cause holds (again): what was good before counts no more."""
+        cause = self.causes.bad(name, scope)
+        if cause is not None and not cause.latched:
+            self.alerts.retell(cause_key(name, scope), cause.text)
 
     def tick_causes(self) -> None:
         for cause in self.causes.tick(self.now):

@@ -67,7 +67,7 @@ def _follow(core: DeskCore, venue: str, book: VenueDesk) -> None:
         return
     if beat.asked_ms:
         text = f"{venue}: the dead-man's switch is not beaten, the data are stale; it cancels what rests"
-        core.alert(f"dead man late:{venue}", Severity.WARNING, text)
+        core.hold(f"dead man late:{venue}", Severity.WARNING, text)
     # Looked at again soon: one that is beaten in time after all does not fire.
     _wake(core, venue, beat, now + SECOND)
 
@@ -168,7 +168,7 @@ def on_failed(core: DeskCore, failed: RequestFailed) -> None:
 def _say_failed(core: DeskCore, venue: str, beat: Beat, why: str) -> None:
     beat.failure = why
     text = f"{venue}: the dead-man's switch cannot be set: {why}"
-    core.alert(f"dead man:{venue}", Severity.WARNING, text)
+    core.hold(f"dead man:{venue}", Severity.WARNING, text)
 
 
 def state_of(core: DeskCore, venue: str) -> str | None:

@@ -60,9 +60,9 @@ def freeze(core: DeskCore, submit: Submitter, intent: FreezePair) -> None:
     waited = core.now - intent.since
     params = hand.params_of(core, pair.strategy)
     if waited >= params.freeze_page_min * 60 * SECOND:
-        core.alert(f"frozen:{pair.id}", Severity.ALARM, f"{pair.id} frozen: {intent.reason}")
+        core.hold(f"frozen:{pair.id}", Severity.ALARM, f"{pair.id} frozen: {intent.reason}")
     elif waited >= params.freeze_alert_s * SECOND:
-        core.alert(f"frozen:{pair.id}", Severity.WARNING, f"{pair.id} frozen: {intent.reason}")
+        core.hold(f"frozen:{pair.id}", Severity.WARNING, f"{pair.id} frozen: {intent.reason}")
 
 
 def thaw(core: DeskCore, submit: Submitter, intent: ThawPair) -> None:

@@ -30,7 +30,7 @@ def watch_orders(core: DeskCore, venue: str) -> None:
     )
     if others:
         text = f"{text}; instance {', '.join(others)} is another engine, or this one before a rebuilt store"
-    core.alert(
+    core.hold(
         key,
         Severity.ALARM if others else Severity.WARNING,
         text,

@@ -55,7 +55,7 @@ def climb(
             core.raise_cause(LADDER, scope, answer.state, answer.text, severity=Severity.ALARM)
         key = f"liquidation distance:{venue}"
         if answer.near_liquidation:
-            core.alert(key, Severity.WARNING, answer.text, do=f"add collateral on {venue} or reduce")
+            core.hold(key, Severity.WARNING, answer.text, do=f"add collateral on {venue} or reduce")
         else:
             core.resolve(key)
         _say_transfer(core, venue, margin, books, margins)
@@ -91,7 +91,7 @@ def _say_transfer(
         do = f"transfer {move.amount:,f} {move.coin} from {move.source} to {venue}, yourself"
         do += "" if move.whole else "; that alone is not enough"
     text = f"{venue} uses over {limit:.0%} of its margin: no new risk there"
-    core.alert(key, Severity.WARNING, text, do=do)
+    core.hold(key, Severity.WARNING, text, do=do)
 
 
 def _cut(core: DeskCore, submit: Submitter, venue: str, share: Decimal, text: str) -> None:

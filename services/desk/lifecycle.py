@@ -224,7 +224,6 @@ class Lifecycle:
             core.resolve(f"exit dropped:{pair.id}")
         if change.state is PairState.CLOSED:
             core.resolve(f"leg missing:{pair.id}")
-            core.resolve(f"naked:{pair.id}")
         if change.state is PairState.CLOSED and admitted is not None:
             close_books(core, pair)
         if admitted is not None:

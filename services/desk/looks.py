@@ -86,7 +86,7 @@ def watch(core: DeskCore) -> None:
             share = (
                 "—" if row.balance is None or not row.target else f"{row.balance / row.target * 100:.0f} %"
             )
-            core.alert(
+            core.hold(
                 key,
                 None,
                 f"{row.coin} on {row.venue} is down to {share} of its target",

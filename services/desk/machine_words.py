@@ -13,7 +13,7 @@ def on_readings(core: DeskCore, event: ReadingsFound) -> None:
     """Severity and remedy are the rules' own; no reading changes what may be traded."""
     found = {key: text for key, text in event.found if key.partition(":")[0] in RULES}
     for key, text in found.items():
-        core.alert(key, None, text)
+        core.hold(key, None, text)
     for alert in core.alerts.open():
         if alert.key.partition(":")[0] in RULES and alert.key not in found:
             core.resolve(alert.key)

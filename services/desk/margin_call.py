@@ -50,7 +50,7 @@ def watch(core: DeskCore, venue: str, margin: Margin) -> None:
     if later and calm:
         core.good_cause(CALL, scope)
     else:
-        core.causes.bad(CALL, scope)
+        core.bad_cause(CALL, scope)
 
 
 def _scope(venue: str) -> str:

@@ -26,6 +26,7 @@ def watch(core: DeskCore, books: dict[str, AccountInput]) -> None:
     """One look at every coin: levels change, alerts follow, exposed accounts become REDUCING at 300 bps."""
     readings = Readings(core.picture, core.now, core.settings.depeg, core.source_plan)
     # The venues that could liquidate us on their own price: one of them alone may lead to REDUCING.
+    bound = f"{core.settings.depeg.reduce:.0f}"
     ours_end = tuple(f".{venue}" for venue, book in books.items() if book.positions)
     for coin in watched_coins(core):
         sources = readings.of(coin)
@@ -47,13 +48,13 @@ def watch(core: DeskCore, books: dict[str, AccountInput]) -> None:
                     cause,
                     scope,
                     TradingState.REDUCING,
-                    f"{coin} is off its peg by 300 bps or more",
+                    f"{venue}: {core.depeg.off(coin)}",
                     severity=Severity.ALARM,
                     latched=True,
                     conditional=True,
                 )
             else:
-                was = f"{coin} was off its peg by 300 bps or more; now: {core.depeg.told(coin)}"
+                was = f"{venue}: {coin} was {bound} bps or more off its peg; now: {core.depeg.told(coin)}"
                 core.alerts.retell(cause_key(cause, scope), was)
                 if well:
                     core.good_cause(cause, scope)

@@ -188,8 +188,8 @@ def _breaker(core: DeskCore, submit: Submitter, total: Margin, stale: bool) -> N
         if event.kind == "trip" and revaluation.wants_flatten(core, event, known):
             controls.flatten(core, submit, f"breaker {event.name}: {event.text}")
     if known is not None and known < core.settings.gate.min_equity:
-        core.alert(
-            "minimum equity", Severity.WARNING, f"equity {known:.0f} USD is under the minimum to trade"
+        core.hold(
+            "minimum equity", Severity.WARNING, f"equity {known:,.0f} USD is under the minimum to trade"
         )
     else:
         core.resolve("minimum equity")
@@ -212,11 +212,11 @@ def _clocks(core: DeskCore) -> None:
         offset, fresh = gatekeeping.clock_offset(core, venue), core.settings.fresh
         if offset is None:
             if core.picture.connected(venue, core.now):
-                core.alert(f"clock:{venue}", None, f"{venue}'s clock is not measured: no entries")
+                core.hold(f"clock:{venue}", None, f"{venue}'s clock is not measured: no entries")
         elif abs(offset) >= fresh.clock_warn_ms:
             if abs(offset) >= fresh.clock_block_ms:
                 core.state.venue(venue).clock_off_ts = core.now
-            core.alert(f"clock:{venue}", None, f"{venue}'s clock is {offset} ms off ours")
+            core.hold(f"clock:{venue}", None, f"{venue}'s clock is {offset} ms off ours")
         else:
             core.resolve(f"clock:{venue}")
 
@@ -227,29 +227,17 @@ def _naked(core: DeskCore) -> None:
     for pair in core.pairs.live():
         counters.worst_naked = max(counters.worst_naked, pair.naked.worst)
         counters.worst_naked_ns = max(counters.worst_naked_ns, pair.naked.worst_ns)
-        key = f"naked:{pair.id}"
+        scope = f"pair:{pair.id}"
         age = pair.naked.seconds_ns(core.now)
         bound = min(pair.naked_bound, core.settings.pair.naked_max)
         late = age >= core.settings.pair.leg_timeout_ms * 1_000_000
         # Worth nothing is worth nobody knows how much: no price was ever heard.
         over = pair.naked.notional >= bound or pair.naked.notional == ZERO
         if pair.naked.quantity > ZERO and late and over:
-            core.alert(
-                key,
-                Severity.ALARM,
-                f"{pair.id} naked {pair.naked.notional:.0f} USD for {age // SECOND} s",
-                do="flatten the pair",
-            )
-            core.raise_cause(
-                "naked",
-                f"pair:{pair.id}",
-                TradingState.REDUCING,
-                f"{pair.id} naked over its bound",
-                severity=Severity.ALARM,
-            )
+            text = f"{pair.id} naked {pair.naked.notional:,.0f} USD for {age // SECOND} s"
+            core.raise_cause("naked", scope, TradingState.REDUCING, text, severity=Severity.ALARM)
         else:
-            core.resolve(key)
-            core.good_cause("naked", f"pair:{pair.id}")
+            core.good_cause("naked", scope)
 
 
 def _doubts(core: DeskCore) -> None:

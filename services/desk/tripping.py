@@ -48,7 +48,7 @@ def breaker_events(core: DeskCore, events: Iterable[BreakerEvent]) -> None:
                 now = core.breaker.present(tripped)
                 core.alerts.retell(cause.name, f"{cause.text} at the trip; now {now}")
             if tripped in core.breaker.holding():
-                core.causes.bad(cause.name, ALL)
+                core.bad_cause(cause.name, ALL)
             else:
                 core.good_cause(cause.name, ALL)
 

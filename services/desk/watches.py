@@ -47,7 +47,7 @@ def _balance(core: DeskCore, book: AccountInput, coin: str, balance: Decimal) ->
     }
     source = max(worth, key=worth.__getitem__, default="another coin")
     said = f"{balance.quantize(Decimal(1)):,f}"
-    core.alert(
+    core.hold(
         key,
         None,
         f"{coin} on {book.venue} is at {said}: from -5,000 USD on the venue converts by itself",

@@ -121,11 +121,14 @@ class CauseBook:
         row.good_since = now
         return _cause(row)
 
-    def bad(self, name: str, scope: str) -> None:
-        """The condition holds (again): what was good before counts no more. A cause not there is not made."""
+    def bad(self, name: str, scope: str) -> Cause | None:
+        """The condition holds (again): what was good before counts no more. A cause not there is not made.
+        The cause, if it was good until this moment."""
         row = self.state.rows.get(_key(name, scope))
-        if row is not None:
-            row.good_since = None
+        if row is None or row.good_since is None:
+            return None
+        row.good_since = None
+        return _cause(row)
 
     def tick(self, now: int) -> tuple[Cause, ...]:
         """Clear what has been good for long enough; latched causes stay however good things are."""

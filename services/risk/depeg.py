@@ -166,6 +166,15 @@ class DepegMonitor:
         # On its way back: without the reason a calm figure beside a block reads like a fault of ours.
         return f"{text} until {bound / 2:.0f} or less for {p.release_min} min"
 
+    def off(self, coin: str) -> str:
+        """By how much, in as few words as a cell has room for."""
+        deviation = self.deviation(coin)
+        return (
+            f"{coin} off its peg, unknown how far"
+            if deviation is None
+            else f"{coin} {deviation:,.0f} bps off its peg"
+        )
+
     def lift(self, coin: str) -> None:
         """A person resumed over a `reduce` that holds: it asks for nothing until the coin has been back, or
         is off by another such level (or unknown)."""

@@ -69,9 +69,28 @@ def test_a_figure_that_moves_is_told_without_a_call_and_without_a_row() -> None:
     book.retell("depeg reduce:USDC", "USDC 1289 bps off")
     (view,) = book.views()
     assert (view.text, view.state, view.count, view.ts) == ("USDC 1289 bps off", "ACK", 1, 1)
+    book.retell("depeg reduce:USDC", "USDC 1289 bps off", do="wait")
+    assert book.told("depeg reduce:USDC") == ("USDC 1289 bps off", "wait")
+    book.retell("depeg reduce:USDC", "USDC 1289 bps off")
+    assert book.told("depeg reduce:USDC")[1] == RULES["depeg reduce"].do
     assert said(book.resolve("depeg reduce:USDC", 2)) == ["resolved: USDC 1289 bps off"]
     book.retell("depeg reduce:USDC", "USDC 2 bps off")
     assert book.views()[0].text == "USDC 1289 bps off", "what is over stands as it ended"
+    assert book.told("depeg reduce:USDC") == book.told("never raised") == ("", "")
+
+
+def test_what_every_look_finds_is_one_row_and_counts_its_spells() -> None:
+    """Each look at a clock that was off wrote a row and counted one more: `×412` after half an hour."""
+    book, key = AlertBook(), "clock:alpha"
+    assert len(rows(book.raise_(key, "312 ms off", 0, looked=True))) == 1
+    for number in range(1, 10):
+        assert book.raise_(key, f"{312 + number} ms off", number, looked=True) == ()
+    (view,) = book.views()
+    assert (view.text, view.count, view.since, view.ts) == ("321 ms off", 1, 0, 0)
+    graver = book.raise_(key, "2 s off", 10, severity=Severity.ALARM, looked=True)
+    assert (said(graver), rows(graver)[0].count) == (["2 s off"], 1)
+    book.resolve(key, 11)
+    assert rows(book.raise_(key, "300 ms off", HOUR, looked=True))[0].count == 2
 
 
 def test_repeats_come_with_growing_distance_until_acknowledged() -> None:

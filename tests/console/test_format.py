@@ -161,8 +161,21 @@ def test_clean_text_is_one_cell_a_character_and_has_no_control(text: str) -> Non
     out = f.clean(text)
     assert "\x1b" not in out
     assert "\n" not in out
-    assert len(out) == len(text)
+    assert len(out) == len(text) + len(re.findall(r"(?<=\d)%", text))
     assert all(cell_len(char) == 1 for char in out)
+
+
+def test_figures_in_the_engines_words_are_written_as_the_screens_write_theirs() -> None:
+    for text, drawn in (
+        ("net -28.1 bps: edge < 0.5× cost", "net −28.1 bps: edge < 0.5× cost"),
+        ("rolling loss 3.80% of 5.00%", "rolling loss 3.80 % of 5.00 %"),
+        ("USDC on alpha is at -5,120", "USDC on alpha is at −5,120"),
+        (
+            "P-01 BTC-USDT-PERP 2026-11-26 10-20 1e-7 --yes 5 %",
+            "P-01 BTC-USDT-PERP 2026-11-26 10-20 1e-7 --yes 5 %",
+        ),
+    ):
+        assert f.clean(text) == drawn
 
 
 def test_a_broken_text_keeps_its_words_its_blanks_and_its_units() -> None:

@@ -7,9 +7,12 @@ from decimal import Decimal
 
 import pytest
 
+from services.desk.answers import cause_views
+from services.desk.views import strip
 from services.desk.views.strategies import strategy_views
 from services.domain.enums import PairState, Side, TradingState
 from services.domain.events import AccountReport, VenueLink
+from tests.desk.builders import META
 from tests.desk.world import MS, DeskWorld, S, late, quick, swallow
 
 
@@ -99,6 +102,9 @@ def test_flatten_ends_flat_with_a_fresh_read_as_proof(hedged: DeskWorld) -> None
     assert hedged.pair_states() == []
     (said,) = strategy_views(hedged.desk.core)
     assert said.reason == "P-01 closed: flatten everything, by test"
+    steps = [step for step in strip(hedged.desk.core, META).next_steps if step.startswith("flatten")]
+    assert steps == ["flatten: R and a reason"], "it is proven flat"
+    assert next(each.text for each in cause_views(hedged.desk.core)).endswith("; proven flat")
     hedged.run(30)
     hedged.books_agree()
 

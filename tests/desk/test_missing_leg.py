@@ -163,11 +163,11 @@ def test_a_leg_naked_over_its_bound_beyond_the_time_out_reduces_its_pair_until_i
     assert cause not in world.causes(), "inside its time-out"
     world.run(9)
     assert cause in world.causes()
-    assert alarmed(world, f"naked:{pair.id}")
+    assert alarmed(world, f"naked:pair:{pair.id}")
     book.place = place
     world.until(lambda w: w.positions() == {}, 60).run(20)
     assert cause not in world.causes()
-    assert not world.desk.core.alerts.is_open(f"naked:{pair.id}")
+    assert not world.desk.core.alerts.is_open(f"naked:pair:{pair.id}")
 
 
 def test_a_naked_leg_that_nobody_can_price_is_over_its_bound() -> None:

@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.desk import blackout, exits, gatekeeping, protection
+from services.desk.answers import cause_views
 from services.desk.core import SECOND, DeskCore
 from services.desk.pair_books import entered
 from services.desk.pair_facts import pair_facts
@@ -178,6 +179,10 @@ def test_a_cause_that_comes_last_in_a_step_unwinds_in_that_step(monkeypatch: pyt
     core.raise_cause("slow", "all", TradingState.REDUCING, "x is 14 s old")
     core.good_cause("slow", "all")
     assert core.alerts.state.alerts["slow"].text == "x is 14 s old; good again, watched for 1 s"
+    told = {each.name: each.text for each in cause_views(core)}
+    assert told["slow"] == "x is 14 s old; good again, watched for 1 s", "the answer bar says so, too"
+    core.bad_cause("slow", "all")
+    assert core.alerts.state.alerts["slow"].text == "x is 14 s old", "no longer good"
     core.raise_cause("slow", "all", TradingState.REDUCING, "x is 11 s old")
     assert core.alerts.state.alerts["slow"].text == "x is 11 s old"
     assert the_pair(world).state is PairState.UNWINDING
@@ -198,6 +203,11 @@ def test_a_depeg_that_a_person_resumed_over_stays_resumed(hedged: DeskWorld) -> 
     try:
         assert look() is TradingState.REDUCING
         assert {c[:2] for c in hedged.causes()} == {("depeg USDC", f"account:{v}") for v in ("alpha", "beta")}
+        watch.deviation = Decimal("1289.4")
+        core.state.next_risk = hedged.now + SECOND
+        assert core.depeg.off("USDC") == "USDC 1,289 bps off its peg"
+        look()
+        assert core.alerts.told("depeg USDC:account:alpha")[0] == f"alpha: {core.depeg.off('USDC')}"
         assert not hedged.answer("resume", reason="calm again").ok
         core.alert("depeg reduce:USDC", None, "USDC 313 bps from 1 USD")
         look()

@@ -147,7 +147,7 @@ class Figures:
             },
             working=working,
             trading_state=core.causes.worst(),
-            state_text="; ".join(f"{cause.name}: {cause.text}" for cause in causes),
+            state_text="; ".join(f"{cause.name}: {core.told(cause)}" for cause in causes),
             depeg_levels=core.depeg.levels(),
             usage=Usage(last_second=usage.last_second, last_minute=usage.last_minute),
         )

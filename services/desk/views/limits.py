@@ -66,7 +66,7 @@ def tightest(limits: tuple[LimitView, ...]) -> tuple[str, Decimal | None]:
 def _trading_state(figures: Figures) -> LimitView:
     core = figures.core
     state = core.causes.worst()
-    causes = "; ".join(f"{cause.name} ({cause.scope}): {cause.text}" for cause in core.causes.causes())
+    causes = "; ".join(f"{cause.name} ({cause.scope}): {core.told(cause)}" for cause in core.causes.causes())
     return LimitView(
         name="trading state",
         value=None,

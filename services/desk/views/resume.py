@@ -28,7 +28,7 @@ def preview_resume(core: DeskCore, args: dict[str, str]) -> ResumeView:
             ResumeCauseView(
                 name=cause.name,
                 scope=cause.scope,
-                text=cause.text,
+                text=core.told(cause),
                 since=cause.since,
                 does=does,
                 rebase=controls.rebase_of(cause.name),

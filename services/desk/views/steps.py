@@ -29,7 +29,7 @@ def next_steps(figures: Figures, found: Naked) -> tuple[str, ...]:
         steps.append(f"{found.text}, worth unknown: F closes it")
     elif found.notional is not None and found.notional != ZERO and not found.within:
         steps.append(f"{found.text}, {found.seconds:.0f} s: F closes it")
-        told += [f"naked:{pair.id}" for pair in core.pairs.live()]
+        told += [cause_key("naked", f"pair:{pair.id}") for pair in core.pairs.live()]
     for state in (TradingState.HALTED, TradingState.REDUCING):
         for cause in core.causes.causes():
             key = cause_key(cause.name, cause.scope)
@@ -37,7 +37,8 @@ def next_steps(figures: Figures, found: Naked) -> tuple[str, ...]:
                 continue
             told.append(key)
             where = "" if cause.scope == "all" else f" ({cause.scope})"
-            steps.append(f"{cause.name}{where}: {rule_for(key).do or 'R and a reason'}")
+            do = core.alerts.told(key)[1] or rule_for(key).do
+            steps.append(f"{cause.name}{where}: {do or 'R and a reason'}")
     for alert in core.alerts.open():
         if alert.severity is Severity.ALARM and alert.acked_ts is None and alert.key not in told:
             steps.append(f"{alert.text}: {alert.do}" if alert.do else alert.text)
