@@ -77,6 +77,26 @@ async def test_a_pair_that_spot_does_not_know_any_more_takes_no_other_along() ->
         assert heard.of(InstrumentsListed)[-1].instruments[0].delisting_ts is None
 
 
+async def test_a_pair_whose_row_cannot_be_read_takes_no_other_of_ours_along() -> None:
+    """Spot's list is asked for our own pairs alone: one such row once made the whole answer unreadable."""
+    server = FakeSpot()
+    other, path = spot_row("ETHUSDT"), "GET /api/v3/exchangeInfo"
+    both = ("BTCUSDT", "ETHUSDT")
+    server.say(path, {"rateLimits": [], "symbols": [spot_row(), other]})
+    async with spot_trading(server, symbols=both) as (_, venue, _):
+        # That the other one has closed is learnt all the same; what cannot be read is not gone.
+        rows = [{**spot_row(), "status": 7}, {**other, "status": "BREAK"}]
+        server.say(path, {"rateLimits": [], "symbols": rows})
+        for _ in range(3):
+            await venue.relist()
+        unclear, closed = venue.instruments()
+        assert (unclear.delisting_ts, unclear.taker_fee) == (None, None), "nothing new is risked there"
+        assert closed.delisting_ts is not None
+    with pytest.raises(WireError, match=r"no symbol BTCUSDT \(a row that cannot be read"):
+        async with spot_trading(server, symbols=both):
+            raise AssertionError("it started")
+
+
 async def test_what_is_listed_anew_on_our_underlyings_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     server = FakeBinance()
     rows = [symbol_row(), symbol_row("ETHUSDC"), symbol_row("BTCUSDT_261225", contractType="CURRENT_QUARTER")]

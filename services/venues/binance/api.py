@@ -40,7 +40,7 @@ class BinanceApi:
     async def exchange_info(self) -> wire.ExchangeInfo:
         """Also takes the venue's own limits over into the budget."""
         path = "/fapi/v1/exchangeInfo"
-        found = exchange_info(await self._calls.body(path), path)
+        found = exchange_info(wire.ExchangeInfo, wire.Symbol, await self._calls.body(path), path)
         for row in found.rateLimits:
             name = LIMIT_NAMES.get((row.rateLimitType, row.interval, row.intervalNum))
             if name is not None and row.limit > 0:

@@ -15,6 +15,7 @@ from services.venues.binance.rest import decode
 from services.venues.wire.errors import UNREADABLE, WireError
 
 T = TypeVar("T")
+Info = TypeVar("Info", bound=wire.ExchangeInfo)
 
 
 class _Named(Struct):
@@ -40,16 +41,17 @@ def rows(kind: type[T], body: bytes, what: str, ours: Container[str] = ()) -> li
     return found
 
 
-def exchange_info(body: bytes, what: str) -> wire.ExchangeInfo:
-    """Names the rows that cannot be read: they are not gone. Raises WireError as `rows`."""
+def exchange_info(kind: type[Info], row: type[Any], body: bytes, what: str) -> Info:
+    """Of futures or of spot, whose rows are of the kind `row`. Names the rows that cannot be read: they are
+    not gone. Raises WireError as `rows`."""
     try:
-        return decode(wire.ExchangeInfo, body, what)
+        return decode(kind, body, what)
     except WireError as error:
         info = decode(_Info, body, what)
-        found, unread = _each(wire.Symbol, info.symbols)
+        found, unread = _each(row, info.symbols)
         if not found:
             raise error from None
-        return wire.ExchangeInfo(info.rateLimits, tuple(found), unread)
+        return kind(rateLimits=info.rateLimits, symbols=tuple(found), unread=unread)
 
 
 def _each(kind: type[T], raw: Any) -> tuple[list[T], dict[str, str]]:

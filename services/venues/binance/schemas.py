@@ -63,7 +63,7 @@ class Symbol(Struct, frozen=True):
     deliveryDate: int = 0
 
 
-class ExchangeInfo(Struct, frozen=True):
+class ExchangeInfo(Struct, frozen=True, kw_only=True):
     rateLimits: tuple[RateLimit, ...]
     symbols: tuple[Symbol, ...]
     unread: dict[str, str] = {}

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from services.venues.binance import schemas as wire
 from services.venues.binance.api import server_time
+from services.venues.binance.lists import exchange_info
 from services.venues.binance.rest import LIMIT_NAMES, ORDERS_1D, ORDERS_10S, WEIGHT, Calls, sending
 from services.venues.binance.spot import schemas as spot
 from services.venues.wire.budget import Lane
@@ -39,7 +40,9 @@ class SpotApi:
     async def exchange_info(self, symbols: tuple[str, ...]) -> spot.ExchangeInfo:
         """Also takes the venue's own limits over into the budget. An unknown symbol is refused whole."""
         query = {"symbols": json.dumps(symbols, separators=(",", ":"))}
-        found = await self._calls.get(spot.ExchangeInfo, "/api/v3/exchangeInfo", query, weight=20)
+        path = "/api/v3/exchangeInfo"
+        body = await self._calls.body(path, query, weight=20)
+        found = exchange_info(spot.ExchangeInfo, spot.Symbol, body, path)
         for row in found.rateLimits:
             name = LIMIT_NAMES.get((row.rateLimitType, row.interval, row.intervalNum))
             if name is not None and row.limit > 0:

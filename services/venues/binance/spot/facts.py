@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -37,7 +37,8 @@ async def learn(
     listed = {row.symbol: row for row in info.symbols if row.symbol in symbols}
     missing = [name for name in symbols if name not in listed]
     if missing:
-        raise WireError(ErrorKind.REJECTED, f"{venue} lists no symbol {', '.join(missing)}")
+        whys = [f"{name} ({info.unread[name]})" if name in info.unread else name for name in missing]
+        raise WireError(ErrorKind.REJECTED, f"{venue} lists no symbol {', '.join(whys)}")
     account = await api.account() if keyed else None
     rates = None if account is None else account.commissionRates
     facts = SpotFacts(instruments={}, filters={}, account=account, rates=rates)
@@ -69,10 +70,19 @@ async def terms(api: SpotApi, facts: SpotFacts, say: Callable[[str], None]) -> t
 
 
 def present(
-    venue: str, facts: SpotFacts, rows: Iterable[spot.Symbol], say: Callable[[str], None]
+    venue: str,
+    facts: SpotFacts,
+    rows: Iterable[spot.Symbol],
+    unread: Mapping[str, str],
+    say: Callable[[str], None],
 ) -> dict[str, Instrument | Missing]:
     """As a later list has them, by the fees of `facts`; see `binance.facts.present`."""
     found: dict[str, Instrument | Missing] = dict.fromkeys(facts.instruments, Missing.ABSENT)
+    for name in found:
+        # A row that does not even tell its name may be anybody's.
+        if (why := unread.get(name, unread.get(""))) is not None:
+            found[name] = Missing.UNCLEAR
+            say(f"no new risk: {name}: {why}")
     for row in rows:
         if row.symbol not in found:
             continue

@@ -14,8 +14,7 @@ class Symbol(wire.Symbol, frozen=True):
     orderTypes: tuple[str, ...] = ()
 
 
-class ExchangeInfo(Struct, frozen=True):
-    rateLimits: tuple[wire.RateLimit, ...]
+class ExchangeInfo(wire.ExchangeInfo, frozen=True, kw_only=True):
     symbols: tuple[Symbol, ...]
 
 

@@ -133,21 +133,26 @@ class SpotVenue(WiredVenue):
     async def _present(self) -> dict[str, Instrument | Missing]:
         names = tuple(self._listed)
         unknown: list[str] = []
+        rows: list[wire.Symbol] = []
+        unread: dict[str, str] = {}
         try:
-            rows = list((await self._api.exchange_info(names)).symbols)
+            lists = [await self._api.exchange_info(names)]
         except WireError as error:
             if error.code != errors.BAD_SYMBOL:
                 raise
             # One that was taken off the list makes the venue refuse the whole question.
-            rows = [row for name in names for row in await self._listed_alone(name, unknown)]
-        found = present(self.name, self._facts, rows, self._trouble)
+            lists = [info for name in names for info in await self._listed_alone(name, unknown)]
+        for info in lists:
+            rows.extend(info.symbols)
+            unread.update(info.unread)
+        found = present(self.name, self._facts, rows, unread, self._trouble)
         found.update(dict.fromkeys(unknown, Missing.CLOSED))
         return found
 
-    async def _listed_alone(self, name: str, unknown: list[str]) -> tuple[wire.Symbol, ...]:
+    async def _listed_alone(self, name: str, unknown: list[str]) -> tuple[wire.ExchangeInfo, ...]:
         """Its row; one that the venue says it does not know goes into `unknown`."""
         try:
-            return (await self._api.exchange_info((name,))).symbols
+            return (await self._api.exchange_info((name,)),)
         except WireError as error:
             if error.code != errors.BAD_SYMBOL:
                 raise
