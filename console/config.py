@@ -150,14 +150,26 @@ def entries(
     return list(catalog(found.settings, found.origins, defaults))
 
 
-def show(profile: str, path: Path | None = None, overrides: Mapping[str, str] | None = None) -> str:
-    """Key, value, origin, default where it differs; below it what it means. There is no secret to show."""
-    found = resolved(profile, load(path), overrides=overrides)
+def show(
+    profile: str, path: Path | None = None, overrides: Mapping[str, str] | str | None = None, store: str = ""
+) -> str:
+    """Key, value, origin, default where it differs; below it what it means. There is no secret to show.
+    `overrides`: those of `store`, or why they are not known.
+    """
+    known = None if isinstance(overrides, str) else overrides
+    found = resolved(profile, load(path), overrides=known)
     settings = found.settings
     lines = [
         f"profile {profile}  mode {settings.mode}  venues {', '.join(settings.venues)}",
         f"file {path or config_file(os.environ)}",
     ]
+    if isinstance(overrides, str):
+        lines.append(f"overrides by :set and :limit are not known, those below are without them: {overrides}")
+    elif store:
+        held = "1 override" if len(overrides or ()) == 1 else f"{len(overrides or ())} overrides"
+        lines.append(
+            f"store {store}  {held} by :set and :limit{', :unset KEY takes one back' if overrides else ''}"
+        )
     for name, wire in settings.wires.items():
         # Whether the environment has the secret, and never the secret.
         secret = "set" if os.environ.get(secret_variable(name)) else "not set"
@@ -165,7 +177,7 @@ def show(profile: str, path: Path | None = None, overrides: Mapping[str, str] | 
         key = f"  key {wire.key}, {secret_variable(name)} {secret}" if wire.key else "  no key"
         lines.append(f"venue {name}  {wire.kind} {where}{key}")
     lines.append("")
-    listed = entries(profile, path, overrides)
+    listed = entries(profile, path, known)
     wide = max(len(entry.key) for entry in listed)
     for entry in listed:
         origin = "" if entry.origin == "default" else f"  {entry.origin} (default {entry.default})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import logging
@@ -174,6 +175,20 @@ def why(layout: StateLayout, asked: str) -> str:
     from services import engine
 
     return to_json(engine.why_of(store, asked)).decode()
+
+
+def overrides(layout: StateLayout) -> dict[str, str] | str:
+    """What `:set` and `:limit` have left in a state folder, or why it is not known; none without a store."""
+    if not layout.store.exists():
+        return {}
+    from services.store.migrate import UNREADABLE
+    from services.store.reader import StoreReader
+
+    try:
+        with contextlib.closing(StoreReader(layout.store)) as reader:
+            return reader.overrides()
+    except UNREADABLE as error:
+        return str(error)
 
 
 def report(layout: StateLayout, profile: str, period: str) -> str:

@@ -11,7 +11,7 @@ import typer
 from console import audit, oneshot, report, serving, start
 from console.asking import Debug, Json, Profile, StateDir, asked
 from services.protocol.commands import BY_NAME
-from services.protocol.errors import UsageError
+from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
 from services.protocol.flags import FLAGS, Flag
 from services.protocol.frames import to_json
@@ -241,16 +241,21 @@ def config_init(
 
 
 @config_app.command("show", epilog="Example: stableconsole config show --profile sim --json")
-def config_show(profile: Profile = "sim", json: Json = False, debug: Debug = False) -> int:
-    """Every parameter of a profile, its value with unit, and where it came from."""
-    from console import config
+def config_show(
+    profile: Profile = "sim", state_dir: StateDir = "", json: Json = False, debug: Debug = False
+) -> int:
+    """Every parameter of a profile, its value with unit, and where it came from; what :set changed, too."""
+    from console import config, headless
 
-    name = parse_profile(profile)
+    given = asked(profile, state_dir, json)
+    overrides = headless.overrides(given.layout)
     if json:
-        rows = config.entries(name)
-        oneshot.print_line(to_json({"schema": 1, "profile": name, "parameters": rows}).decode())
+        if isinstance(overrides, str):
+            raise ProductError(overrides)
+        rows = config.entries(given.profile, overrides=overrides)
+        oneshot.print_line(to_json({"schema": 1, "profile": given.profile, "parameters": rows}).decode())
     else:
-        oneshot.print_line(config.show(name))
+        oneshot.print_line(config.show(given.profile, overrides=overrides, store=str(given.layout.store)))
     return Exit.DONE
 
 

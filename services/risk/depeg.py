@@ -274,7 +274,7 @@ def _text(coin: str, level: str, watch: CoinWatch) -> str:
         return f"{coin} taken at par (assumed, no series)"
     if watch.deviation is None:
         return f"{coin} has no fresh USD source: entries that touch it are blocked"
-    deviation = f"{watch.deviation:.0f} bps from 1 USD"
+    deviation = f"{watch.deviation:,.0f} bps from 1 USD"
     if not watch.known:
         return f"{coin} {deviation} against another coin, with no USD source"
     marked = f"{watch.sources} of 3 sources" if watch.sources < 3 else f"{watch.sources} sources"

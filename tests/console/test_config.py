@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from console import cli, config, paths
+from services.domain.records import OverrideRecord
 from services.drive.configuration import load_settings, write_ui
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.settings.errors import SettingsError
 from services.settings.layout import StateLayout, accounts_folder, config_file, state_root
 from services.settings.ui import UiSettings
+from services.store.writer import StoreWriter
 from services.workers import machine
+from tests.store.builders import new_store
 
 
 @pytest.fixture
@@ -53,6 +56,31 @@ def test_show_names_value_origin_and_default(file: Path, monkeypatch: pytest.Mon
     assert str(file) in text
     below = text.splitlines()[text.splitlines().index(lines["gate.min_equity"]) + 1]
     assert below == "    USD: below this equity nothing is entered."
+
+
+def test_show_counts_what_commands_have_set_in_the_store(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`:set` held in the engine, and `config show` said the default."""
+    shown = ["config", "show", "--state-dir", str(tmp_path)]
+    assert cli.main(shown) == Exit.DONE
+    store = tmp_path / "store.sqlite"
+    assert f"store {store}  0 overrides by :set and :limit\n" in capsys.readouterr().out
+    writer = StoreWriter(new_store(tmp_path), watch_slow=False)
+    writer.start()
+    writer.record(OverrideRecord(ts=1, key="gate.min_equity", value="2000", origin="ui", reason="r"))
+    assert writer.close()
+    assert cli.main(shown) == Exit.DONE
+    text = capsys.readouterr().out
+    assert f"store {store}  1 override by :set and :limit, :unset KEY takes one back\n" in text
+    assert "2000 USD  override (default 1000 USD)" in text
+    assert cli.main([*shown, "--json"]) == Exit.DONE
+    rows = {row["key"]: row for row in json.loads(capsys.readouterr().out)["parameters"]}
+    assert (rows["gate.min_equity"]["value"], rows["gate.min_equity"]["origin"]) == ("2000 USD", "override")
+    store.write_bytes(b"no store")
+    assert cli.main(shown) == Exit.DONE
+    assert "overrides by :set and :limit are not known" in capsys.readouterr().out
+    assert cli.main([*shown, "--json"]) == Exit.FAILED
 
 
 def test_show_without_a_file_shows_the_defaults(file: Path) -> None:

@@ -60,7 +60,7 @@ def commands() -> str:
         "| `stableconsole why ORDER` | | The reason chain of an order or a pair: signal, size, gate, answers, fills. |",
         "| `stableconsole replay [JOURNAL]` | | Run the journal's inputs again: the same decisions must come out. |",
         "| `stableconsole config init [--yes]` | | Ask a few questions, each with a safe answer, and write a commented configuration file. |",
-        "| `stableconsole config show` | | Every parameter with its value, unit and origin. |",
+        "| `stableconsole config show` | | Every parameter with its value, unit and origin, what `:set` has changed included. |",
         "| `stableconsole config check` | | Check the file; names line, key, value and what was expected, and where a running engine differs. |",
         "| `stableconsole config path` | | Where the file is. |",
         "| `stableconsole doctor` | | What would stop trading, row by row with a remedy: machine, store, other engines, venues and keys; status 1 then. |",
