@@ -29,7 +29,7 @@ PAIRS: dict[str, Rule] = {
     "stuck": Rule(
         ALARM,
         "A leg does not fill on its way out, or an excess is less than its venue takes. The text says which.",
-        "look at the book and the orders on 3; F closes it in wider bands",
+        "do what the text says; else look at the book and the orders on 3, and F closes it in wider bands",
     ),
     "exit dropped": Rule(
         WARNING,

@@ -213,7 +213,8 @@ class Lifecycle:
             )
         else:
             core.resolve(f"in doubt:{pair.id}")
-        if change.state is not PairState.FROZEN:
+        if PairState.FROZEN not in (change.state, pair.state):
+            # As it is now: on its way to frozen it has passed other states in the same breath.
             core.resolve(f"stuck:{pair.id}")
         if change.state is PairState.FROZEN and pair.close_purpose is Purpose.UNWIND:
             # A missing leg's exit that has to wait: somebody is called at once, not after a minute.

@@ -49,7 +49,7 @@ from services.execution.flatten_state import (
     Target,
 )
 from services.execution.flatten_step import in_step
-from services.execution.flatten_unread import kept, why
+from services.execution.flatten_unread import staying, why
 from services.execution.ids import IdCounter
 from services.execution.pairs import PairMachine
 from services.settings.parameters import Settings
@@ -145,7 +145,8 @@ class FlattenMachine:
         out.extend(self._cancel(run, self._in_the_way(run, view), now))
         sizes = open_sizes(run, view, self._instruments, self._pairs)
         waiting = {order.instrument for order in resting if not order.reducing and not order.in_doubt}
-        stays = kept(run, sizes, self._instruments, view)
+        allowed = self._settings.pair.residual_max
+        stays = staying(run, sizes, self._instruments, view, self._pairs, allowed)
         most = in_step(sizes, self._under_way(), self._instruments, view, self._settings, stays)
         for name, size in sizes.items():
             out.extend(self._close(run, name, size, most.get(name), waiting, resting, now, view))

@@ -41,6 +41,26 @@ def open_sizes(
     return found
 
 
+def hedging_dust(
+    view: FlattenView, instruments: Mapping[str, Instrument], pairs: PairMachine, allowed: Decimal
+) -> dict[str, Decimal]:
+    """By hedge group, signed: what no venue takes an order for, of all venues, whatever the scope, and worth
+    as much as may not stand alone (a raised minimum). What hedges it stays with it, like a pair's leg."""
+    found: dict[str, Decimal] = {}
+    for name, net in view.positions().items():
+        instrument = instruments.get(name)
+        if instrument is None or not instrument.is_perp:
+            continue
+        size = net - pairs.size_on(name)
+        if size * net <= ZERO or not is_dust(instrument, size, view):
+            continue
+        price, usd = view.last(name), view.usd(name)
+        if price is None or usd is None or abs(size) * price * usd >= allowed:
+            group = instrument.hedge_group
+            found[group] = found.get(group, ZERO) + size
+    return found
+
+
 def leg_sizes(
     run: Flatten, view: FlattenView, instruments: Mapping[str, Instrument], pairs: PairMachine
 ) -> list[tuple[str, str, Decimal]]:

@@ -1,9 +1,14 @@
-"""What a flatten leaves standing while a venue has not been read: nobody knows what that venue holds.
+"""What a flatten leaves standing: what hedges something that it cannot see, or cannot close.
+
+While a venue has not been read, nobody knows what it holds.
 
 What stands alone on the venues that answer may be hedged on the one that does not; to close it would leave a
 naked leg that nothing here could reach. So of each underlying that the silent venue trades, the net that
 stands elsewhere stays, and only what hedges itself on the venues that answer goes, in step (`flatten_step`).
 It goes the moment the venue has been read; until then the flatten lists it as left, with the reason.
+
+What a venue takes no order for (it has raised its minimum) and is worth more than may stand alone keeps what
+hedges it in the same way.
 """
 
 from __future__ import annotations
@@ -13,7 +18,26 @@ from decimal import Decimal
 
 from services.domain.instrument import Instrument
 from services.domain.money import ZERO
+from services.execution.flatten_left import hedging_dust
 from services.execution.flatten_state import Flatten, FlattenView
+from services.execution.pairs import PairMachine
+
+
+def staying(
+    run: Flatten,
+    sizes: Mapping[str, Decimal],
+    instruments: Mapping[str, Instrument],
+    view: FlattenView,
+    pairs: PairMachine,
+    allowed: Decimal,
+) -> dict[str, Decimal]:
+    """By hedge group the net of `sizes` that is not closed. `allowed`: USD that may stand alone."""
+    stays = kept(run, sizes, instruments, view)
+    for group, stuck in hedging_dust(view, instruments, pairs, allowed).items() if sizes else ():
+        hedge = sum((size for name, size in sizes.items() if instruments[name].hedge_group == group), ZERO)
+        if hedge * stuck < ZERO:
+            stays.setdefault(group, -stuck if abs(stuck) < abs(hedge) else hedge)
+    return stays
 
 
 def kept(

@@ -14,6 +14,7 @@ from services.execution.pair_legs import dust, excess, joint_least, least, nothi
 from services.execution.pair_moves import (
     because,
     close,
+    count_failed,
     end_failed,
     freeze,
     heavy_cut,
@@ -24,7 +25,7 @@ from services.execution.pair_moves import (
     wake_at_timeout,
 )
 from services.execution.pair_quotes import attempt_over, end_attempt, overdue, quote, rests, watch
-from services.execution.pair_reduce import all_taken, fix, kept, surplus, whole
+from services.execution.pair_reduce import all_taken, fix, kept, surplus, too_small, whole
 from services.execution.pair_state import Leg, LegPolicy, OrderMemo, Pair
 from services.execution.pair_work import Work, calm
 
@@ -62,16 +63,43 @@ def closing(work: Work, pair: Pair) -> None:
     if pair.unsettled:
         wake_at_timeout(work, pair)
         return
+    held = too_small(work, pair)
+    if kept(pair) and (held or all_taken(work, pair)):
+        whole(pair)
+        text, pair.close_reason, pair.close_purpose = pair.close_reason, "", Purpose.EXIT
+        settle_hedged(work, pair, f"reduced: {text}")
+        _tell_excess(work, pair)
+        return
+    if held:
+        _hold_up(work, pair, held)
+        return
     if all_taken(work, pair):
-        if kept(pair):
-            whole(pair)
-            text, pair.close_reason, pair.close_purpose = pair.close_reason, "", Purpose.EXIT
-            settle_hedged(work, pair, f"reduced: {text}")
-        else:
-            close(work, pair, dust(pair, work.instruments) or pair.close_reason)
+        close(work, pair, dust(pair, work.instruments) or pair.close_reason)
         return
     calm(pair.other(pair.first))
     _next_exit_slice(work, pair)
+
+
+def _hold_up(work: Work, pair: Pair, leg: Leg) -> None:
+    """One leg cannot be closed: the other one stays with it, whoever asks, or a naked leg would be left that
+    nothing here could reach. It goes on once the venue takes such an order, or the leg is gone."""
+    minimum = least(leg, work.instruments, work.prices)
+    text = f"{leg.size.normalize():f} {leg.instrument} is less than its venue takes ({minimum.normalize():f})"
+    if surplus(pair.other(leg.number)) > ZERO:
+        text += f": neither leg is closed; close {leg.instrument} at the venue, and the other leg follows"
+    else:
+        text += " and stands alone: close it at the venue"
+    freeze(work, pair, PairState.CLOSING, text)
+    work.escalate(pair, text, reducing=pair.naked.notional >= work.settings.pair.residual_max)
+
+
+def _tell_excess(work: Work, pair: Pair) -> None:
+    """Dust stops nothing; what is worth more than the residual allowed, and cannot be cut, does."""
+    if within_residual(pair, work.instruments, work.settings.pair, work.prices):
+        return
+    grave = pair.naked.notional >= work.settings.pair.residual_max
+    left = dust(pair, work.instruments)
+    work.escalate(pair, f"excess below the venue's minimum cannot be cut: {left}", reducing=grave)
 
 
 def _next_exit_slice(work: Work, pair: Pair) -> None:
@@ -198,18 +226,16 @@ def _finish_unwinding(work: Work, pair: Pair) -> None:
         _end_one_shot(work, pair)
         return
     left = dust(pair, work.instruments)
-    opening = pair.hedged_ts is None
     if nothing_left(pair, work.instruments, work.prices):
-        text = f"{pair.unwind_reason}; {left}" if left else pair.unwind_reason
-        if opening:
-            end_failed(work, pair, text)
+        if pair.hedged_ts is None and not pair.failed:
+            count_failed(work, pair)
+        held = too_small(work, pair)
+        if held:
+            _hold_up(work, pair, held)
         else:
-            close(work, pair, text)
+            close(work, pair, f"{pair.unwind_reason}; {left}" if left else pair.unwind_reason)
         return
-    if not within_residual(pair, work.instruments, work.settings.pair, work.prices):
-        # Dust stops nothing; what is worth more than the residual allowed, and cannot be cut, does.
-        grave = pair.naked.notional >= work.settings.pair.residual_max
-        work.escalate(pair, f"excess below the venue's minimum cannot be cut: {left}", reducing=grave)
+    _tell_excess(work, pair)
     if pair.then_close:
         pair.then_close = False
         start_closing(work, pair)

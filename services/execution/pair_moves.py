@@ -17,11 +17,16 @@ def cooldown_key(short: str, long: str) -> str:
 
 
 def end_failed(work: Work, pair: Pair, text: str) -> None:
-    """Close a pair that never came to stand (of a spot one: not as a whole): it costs its legs a cooldown."""
+    """Close a pair that never came to stand (of a spot one: not as a whole)."""
+    count_failed(work, pair)
+    close(work, pair, text)
+
+
+def count_failed(work: Work, pair: Pair) -> None:
+    """A failed attempt costs its legs a cooldown."""
     pair.failed = True
     key = cooldown_key(pair.short.instrument, pair.long.instrument)
     work.failures[key] = work.failures.get(key, 0) + 1
-    close(work, pair, text)
 
 
 def start_closing(work: Work, pair: Pair) -> None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from services.domain.enums import PairState, Purpose
 from services.domain.money import ONE, ZERO, floor_to
-from services.execution.pair_legs import convert, joint_least, least, lot
+from services.execution.pair_legs import convert, joint_least, least, lot, unit_usd
 from services.execution.pair_moves import start_closing, start_unwinding
 from services.execution.pair_state import LONG, SHORT, Leg, Pair
 from services.execution.pair_work import Work
@@ -102,3 +102,16 @@ def surplus(leg: Leg) -> Decimal:
 def all_taken(work: Work, pair: Pair) -> bool:
     """What a close had to take off both legs is off, or is less than a venue takes."""
     return all(surplus(leg) < least(leg, work.instruments, work.prices) for leg in pair.legs)
+
+
+def too_small(work: Work, pair: Pair) -> Leg | None:
+    """A leg that its venue takes no order for any more (it has raised its minimum), worth as much as may not
+    stand alone: no dust. Of one without a known value nobody can say that it is."""
+    for leg in pair.legs:
+        rest = surplus(leg)
+        if rest <= ZERO or rest >= least(leg, work.instruments, work.prices):
+            continue
+        unit = unit_usd(leg, work.prices)
+        if unit is None or rest * unit >= work.settings.pair.residual_max:
+            return leg
+    return None

@@ -16,6 +16,7 @@ from services.execution.pair_close import closing, unwinding
 from services.execution.pair_legs import measure, within_residual
 from services.execution.pair_moves import because, freeze, heavy_cut, start_closing, start_unwinding
 from services.execution.pair_open import opening
+from services.execution.pair_reduce import too_small
 from services.execution.pair_state import Pair
 from services.execution.pair_work import MILLISECOND, Work
 
@@ -137,7 +138,7 @@ def _frozen(work: Work, pair: Pair) -> None:
     held = pair.frozen_by_desk and pair.close_purpose is not Purpose.UNWIND
     if held or pair.resume is not PairState.CLOSING:
         return
-    if any(work.prices.mid(leg.instrument) is None for leg in pair.legs):
+    if too_small(work, pair) or any(work.prices.mid(leg.instrument) is None for leg in pair.legs):
         work.wake(work.now + RETRY_NS)
     elif work.now >= pair.state_ts + RETRY_NS:
         start_closing(work, pair)

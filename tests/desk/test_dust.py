@@ -13,6 +13,7 @@ from services.domain.enums import PairState, Side
 from services.domain.events import OrderCanceled
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
+from services.domain.venue_events import InstrumentsListed
 from services.execution.pair_state import Leg, Pair
 from services.risk.gate import limit_board
 from tests.desk.world import MS, DeskWorld, quick
@@ -98,7 +99,7 @@ def test_a_flatten_lists_dust_as_left_and_does_not_wait_for_it() -> None:
 
 
 def test_dust_that_adds_up_to_what_the_venue_takes_stands_alone_with_a_stop() -> None:
-    world, instrument = closed_with_dust("0.03")
+    world, instrument = closed_with_dust()
     core = world.desk.core
     pair = Pair(
         id="P-99",
@@ -106,20 +107,20 @@ def test_dust_that_adds_up_to_what_the_venue_takes_stands_alone_with_a_stop() ->
         kind="hedge",
         origin="strategy:funding_arb",
         short=Leg(1, "ETH-USDT-PERP.beta", Side.SELL, D(1)),
-        long=Leg(2, instrument, Side.BUY, D(1), size=D("0.03"), bought=D(1), entry_cost=D(20_000)),
+        long=Leg(2, instrument, Side.BUY, D(1), size=D("0.05"), bought=D(1), entry_cost=D(20_000)),
         naked_bound=D(1),
         slice_notional=D(1),
         state=PairState.CLOSED,
     )
     held = core.ledger.position(core.instruments[instrument])
     assert held is not None
-    held.size += D("0.03")
+    held.size += D("0.05")
     holdings.keep_dust(core, world.desk.submit, pair)
     assert world.desk.state.dust == {}
-    assert world.desk.state.unpaired == {instrument: D("0.06")}
+    assert world.desk.state.unpaired == {instrument: D("0.054")}
     assert core.stops.get(instrument) is not None
     (row,) = positions(core)
-    assert (row.size, row.dust, row.stop.kind) == (D("0.06"), False, "LOCAL")
+    assert (row.size, row.dust, row.stop.kind) == (D("0.054"), False, "LOCAL")
 
 
 def test_dust_that_somebody_takes_is_gone_from_the_books() -> None:
@@ -147,3 +148,38 @@ def test_dust_against_a_new_leg_is_no_missing_leg() -> None:
     held.size += D("0.004")
     assert booking.check_legs(core, world.desk.submit, short.instrument, "test") == ()
     assert holdings.split(core, short.instrument).paired == -short.size
+
+
+def raised(world: DeskWorld, instrument: str, minimum: str) -> None:
+    """The venue lists it anew."""
+    spec = replace(world.desk.core.instruments[instrument], min_size=D(minimum))
+    venue = instrument.rpartition(".")[2]
+    world.machine.feed(InstrumentsListed(venue=venue, instruments=(spec,), ts=world.now))
+
+
+def test_a_leg_below_a_raised_minimum_keeps_the_other_one_and_a_flatten_says_so() -> None:
+    """A hundred times the old one: the other leg closed alone would leave this one naked, beyond reach."""
+    world = DeskWorld(settings=quick()).until(lambda w: PairState.HEDGED in w.pair_states()).run(1)
+    held, sent = world.positions(), len(world.sent)
+    pair = world.pair()
+    assert pair is not None
+    stuck, other = pair.short.instrument, pair.long.instrument
+    raised(world, stuck, "50")
+    assert world.answer("pair close", id=pair.id).ok
+    world.run(30)
+    (alert,) = [each for each in world.desk.core.alerts.open() if each.key == f"stuck:{pair.id}"]
+    assert "is less than its venue takes (50): neither leg is closed" in alert.text
+    command = world.command("flatten")
+    world.until(lambda w: command in w.done, 90)
+    assert world.done[command].exit == 5
+    left = json.loads(world.done[command].result)["positions_left"]
+    assert [line.split(":")[0] for line in left] == [f"{name} {held[name]}" for name in (stuck, other)]
+    assert all("less than its venue takes" in line for line in left)
+    assert world.positions() == held
+    assert len(world.sent) == sent
+    # The remedy that the line names.
+    world.foreign(stuck, Side.BUY, str(-held[stuck]))
+    world.until(lambda w: not w.positions(), 90)
+    world.until(lambda w: w.desk.core.pairs.get(pair.id) is None, 300)
+    assert not any(each.key == f"stuck:{pair.id}" for each in world.desk.core.alerts.open())
+    world.books_agree()

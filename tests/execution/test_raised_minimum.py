@@ -1,0 +1,191 @@
+"""A venue raises an instrument's minimum above what is held of it: nothing here can close that leg any more.
+
+The other leg stays with it, whoever asks: to close it alone would leave a naked leg beyond reach.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+
+from services.domain.enums import PairState, Purpose
+from services.execution.flatten import Scope
+from tests.execution.builders import BTC_A, BTC_B, INSTRUMENTS, Market, market, opened
+from tests.execution.test_flatten import World
+
+D = Decimal
+SIZE = "0.6"
+"""13,800 USD: three slices."""
+
+
+@pytest.fixture(autouse=True)
+def listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test lists anew is taken back."""
+    for name, spec in list(INSTRUMENTS.items()):
+        monkeypatch.setitem(INSTRUMENTS, name, spec)
+
+
+def minimum(instrument: str, size: str) -> None:
+    INSTRUMENTS[instrument] = replace(INSTRUMENTS[instrument], min_size=D(size))
+
+
+def hedged() -> tuple[Market, str]:
+    world = market()
+    pair = opened(world, SIZE)
+    world.run(60, until=PairState.HEDGED)
+    assert world.positions == {BTC_A: D("-0.6"), BTC_B: D("0.6")}
+    world.placed.clear()
+    world.worst_naked = world.machine.state.pairs[pair].naked.worst = D(0)
+    return world, pair
+
+
+def close(world: Market, pair: str, purpose: Purpose = Purpose.EXIT) -> None:
+    world.carry_out(world.machine.request_close(pair, "asked", world.now, world.book, purpose=purpose))
+
+
+@pytest.mark.parametrize("purpose", [Purpose.EXIT, Purpose.STOP, Purpose.UNWIND, Purpose.FLATTEN])
+@pytest.mark.parametrize("stuck", [(BTC_A,), (BTC_B,), (BTC_A, BTC_B)])
+def test_neither_leg_is_closed_and_a_person_is_told_once(stuck: tuple[str, ...], purpose: Purpose) -> None:
+    world, pair = hedged()
+    for name in stuck:
+        minimum(name, "1")
+    close(world, pair, purpose)
+    world.run(120)
+    assert world.placed == []
+    assert world.machine.state.pairs[pair].state is PairState.FROZEN
+    close(world, pair, purpose)
+    assert world.became[-1].state is PairState.FROZEN
+    assert len(world.became) == 4, "who asks again hears nothing new"
+    (page,) = world.pages
+    assert page.text == (
+        f"0.6 {stuck[0]} is less than its venue takes (1): neither leg is closed;"
+        f" close {stuck[0]} at the venue, and the other leg follows"
+    )
+    assert (page.reducing, page.name) == (False, "stuck")
+
+
+def test_it_goes_on_by_itself_once_the_venue_takes_such_an_order_again() -> None:
+    world, pair = hedged()
+    minimum(BTC_A, "1")
+    close(world, pair)
+    world.run(20)
+    minimum(BTC_A, "0.001")
+    world.run(60)
+    assert world.machine.state.pairs[pair].state is PairState.CLOSED
+    assert not any(world.positions.values())
+
+
+@pytest.mark.parametrize("purpose", [Purpose.EXIT, Purpose.FLATTEN])
+def test_once_a_person_has_closed_it_at_the_venue_the_other_leg_follows(purpose: Purpose) -> None:
+    world, pair = hedged()
+    minimum(BTC_A, "1")
+    close(world, pair, purpose)
+    world.run(20)
+    world.positions[BTC_A] = D(0)
+    world.carry_out(world.machine.leg_changed(pair, BTC_A, D(0), "leg missing", world.now, world.book))
+    world.run(60)
+    assert world.machine.state.pairs[pair].state is PairState.CLOSED
+    assert not any(world.positions.values())
+
+
+@pytest.mark.parametrize("stuck", [BTC_A, BTC_B])
+@pytest.mark.parametrize("after", range(1, 6))
+def test_raised_in_the_middle_of_a_close_it_leaves_no_more_than_a_slice_alone(stuck: str, after: int) -> None:
+    world, pair = hedged()
+    close(world, pair)
+    while len(world.placed) < after:
+        assert world.step()
+    minimum(stuck, "1")
+    world.run(120)
+    left = world.positions[BTC_A] + world.positions[BTC_B]
+    assert abs(left) * 23_010 <= 5_000
+    assert world.worst_naked <= 5_000
+    closed = world.machine.state.pairs[pair].state is PairState.CLOSED
+    assert closed is not any(world.positions.values()), "what stands is watched"
+    assert closed is not bool(world.pages)
+
+
+def test_a_cut_of_the_margin_ladder_ends_hedged_at_the_size_that_is_left() -> None:
+    world, pair = hedged()
+    world.carry_out(world.machine.request_reduce(pair, D("0.5"), "usage", world.now, world.book))
+    while len(world.placed) < 3:
+        assert world.step()
+    minimum(BTC_A, "1")
+    world.run(60)
+    held = world.machine.state.pairs[pair]
+    assert held.state is PairState.HEDGED
+    assert abs(held.short.size - held.long.size) * 23_010 <= 5_000
+
+
+def test_what_is_worth_little_is_dust_as_ever() -> None:
+    world = market()
+    pair = opened(world, "0.004")
+    world.run(60, until=PairState.HEDGED)
+    minimum(BTC_A, "1")
+    close(world, pair)
+    world.run(60)
+    assert world.machine.state.pairs[pair].state is PairState.CLOSED
+    assert world.positions == {BTC_A: D("-0.004"), BTC_B: D(0)}, "92 USD"
+
+
+# -- a flatten ----------------------------------------------------------------------------------------------
+
+
+def flat_with(a: str, b: str) -> World:
+    flat = World(market())
+    flat.hold(BTC_A, a)
+    flat.hold(BTC_B, b)
+    return flat
+
+
+def test_a_flatten_says_that_both_legs_are_left_and_why() -> None:
+    world, _ = hedged()
+    flat = World(world)
+    flat.ledger.update(world.positions)
+    minimum(BTC_A, "1")
+    flat.flatten()
+    flat.run(90)
+    (end,) = flat.ended
+    assert not end.flat
+    assert {(row.subject, row.size) for row in end.left} == {(BTC_A, D("-0.6")), (BTC_B, D("0.6"))}
+    assert all("less than its venue takes (1)" in row.why for row in end.left)
+    assert world.placed == []
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "left"),
+    [("-0.6", "0.6", "0.6"), ("-0.6", "0.9", "0.6"), ("-0.6", "0.4", "0.4"), ("-0.6", "-0.4", "0")],
+)
+def test_a_flatten_that_knows_no_pair_leaves_what_hedges_it(a: str, b: str, left: str) -> None:
+    flat = flat_with(a, b)
+    minimum(BTC_A, "1")
+    flat.flatten()
+    flat.run(90)
+    (end,) = flat.ended
+    assert not end.flat
+    assert (flat.market.positions[BTC_A], flat.market.positions[BTC_B]) == (D(a), D(left))
+    reasons = {row.subject: row.why for row in end.left}
+    assert reasons[BTC_A] == "dust: below one lot or the venue's minimum"
+    assert reasons.get(BTC_B) == ("waits for what hedges it" if D(left) else None)
+
+
+def test_a_flatten_of_one_venue_leaves_what_hedges_a_leg_beyond_reach_on_the_other() -> None:
+    flat = flat_with("-0.6", "0.6")
+    minimum(BTC_A, "1")
+    flat.flatten(Scope(venue="beta"))
+    flat.run(90)
+    assert not flat.ended[0].flat
+    assert flat.market.positions == {BTC_A: D("-0.6"), BTC_B: D("0.6")}
+
+
+def test_a_flatten_closes_both_once_the_venue_takes_such_an_order_again() -> None:
+    flat = flat_with("-0.6", "0.6")
+    minimum(BTC_A, "1")
+    flat.flatten()
+    flat.run(20)
+    minimum(BTC_A, "0.001")
+    flat.run(60)
+    assert flat.ended[0].flat
+    assert not any(flat.market.positions.values())
