@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -216,7 +217,8 @@ def _create(connection: sqlite3.Connection, instance: str, version: int) -> None
     connection.execute("COMMIT")
 
 
-def create_statements() -> list[str]:
+@cache
+def create_statements() -> tuple[str, ...]:
     """The SQL that makes every table and index, from the peewee models."""
     database = SqliteDatabase(":memory:")
     statements: list[str] = []
@@ -225,7 +227,7 @@ def create_statements() -> list[str]:
             manager = model._schema  # type: ignore[attr-defined]
             statements.append(manager._create_table(safe=False).query()[0])
             statements.extend(context.query()[0] for context in manager._create_indexes(safe=False))
-    return statements
+    return tuple(statements)
 
 
 def _backup(connection: sqlite3.Connection, path: Path, found: int) -> None:

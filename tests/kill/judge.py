@@ -109,8 +109,9 @@ class _Judge:
             if due is None or due > end:
                 return
             life.step()
-            self.worst = max(self.worst, self._naked())
-            if self._resting():
+            naked = self._naked()
+            self.worst = max(self.worst, naked)
+            if not naked and self._resting():
                 self.rest_ns = self.rest_ns if self.rest_ns is not None else life.now
             else:
                 self.rest_ns = None
@@ -125,8 +126,9 @@ class _Judge:
         return bool(order.reduce_only) or (parts is not None and parts.purpose.closing)
 
     def _resting(self) -> bool:
+        """Of a life that is not naked."""
         quiet = not self.core.orders.open_orders() and not self.core.flattens.running()
-        return quiet and all(state is PairState.HEDGED for state in self.life.states()) and not self._naked()
+        return quiet and all(state is PairState.HEDGED for state in self.life.states())
 
     def _state_kept(self) -> None:
         core = self.core

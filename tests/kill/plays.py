@@ -189,20 +189,21 @@ class Life:
         return [pair.state for pair in self.session.desk.core.pairs.live()]
 
     def sizes(self) -> dict[str, Decimal]:
-        """By the exchange's own books; of spot what our orders have moved."""
+        """By the exchange's own books; of spot what our orders have moved. Looked at after every event, so
+        without a whole report of the account."""
         if self.spot:
             return self._moved()
         return {
-            row.instrument: row.size
-            for venue in self.session.exchange.venues
-            for row in self.session.exchange.books(venue).positions
-            if row.size
+            name: held.size
+            for venue in self.session.exchange.venues.values()
+            for name, held in venue.state.account.holdings.items()
+            if held.size
         }
 
     def _moved(self) -> dict[str, Decimal]:
         found: dict[str, Decimal] = {}
-        for venue in self.session.exchange.venues:
-            for fill in self.session.exchange.books(venue).fills:
+        for venue in self.session.exchange.venues.values():
+            for fill in venue.state.account.fills:
                 done = found.get(fill.instrument, Decimal(0)) + fill.quantity * fill.side.sign
                 found[fill.instrument] = done
         return {name: done for name, done in found.items() if done}
@@ -241,7 +242,7 @@ class Life:
 def harvest(life: Life) -> None:
     """Opened in slices, hedged, paid a settlement, closed by hand."""
     life.until(life.hedged)
-    life.until(lambda: bool(life.session.exchange.books("beta").payments), 200)
+    life.until(lambda: bool(life.session.exchange.venues["beta"].state.account.payments), 200)
     life.run(6)
     life.command("pair close", id="P-01")
     life.until(lambda: life.sizes() == {})
