@@ -8,6 +8,8 @@ from typing import Any
 from console.plain import clock, figure, word
 
 Row = Mapping[str, Any]
+REBUILT = "rebuilt"
+"""The strategy of a pair that a desk has made out of what the venues hold."""
 _SIZED = ("binding", "quantity", "notional")
 
 
@@ -30,7 +32,7 @@ def _pair(pair: Row) -> list[str]:
         f"long {word(pair.get('long'))}, {word(pair.get('state'))}"
     ]
     lines += _step("saw", pair.get("evaluation"))
-    lines += _sizing(pair.get("sizing"))
+    lines += _sizing(pair.get("sizing"), made_again=pair.get("strategy") == REBUILT)
     lines += _step("gate, both legs", pair.get("gate"))
     for step in _rows(pair, "causes"):
         lines += _step(f"decided: {word(step.get('kind'))}", step)
@@ -75,8 +77,10 @@ def _short(order: Row) -> str:
     )
 
 
-def _sizing(step: object) -> list[str]:
+def _sizing(step: object, *, made_again: bool) -> list[str]:
     """The bounds, the binding one marked."""
+    if made_again:
+        return ["  sized by what the venues hold: made again after its store was lost"]
     if not isinstance(step, Mapping):
         return ["  sizing: not in the journal"]
     figures = step.get("figures")

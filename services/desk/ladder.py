@@ -109,7 +109,8 @@ def _cut(core: DeskCore, submit: Submitter, venue: str, share: Decimal, text: st
     core.decide(LADDER, venue, text, {"share": share, "pairs": str(len(pairs))})
     for pair in pairs:
         if not _busy(pair):
-            core.decide(LADDER, pair.id, text, {"share": share})
+            rungs = core.settings.ladder
+            core.decide(LADDER, pair.id, text, {"share": share, "cut at": rungs.cut, "down to": rungs.cut_to})
             submit.run(core.pairs.request_reduce(pair.id, share, LADDER, core.now, submit.prices))
     for instrument in core.state.unpaired:
         if core.instruments[instrument].venue == venue:

@@ -40,6 +40,8 @@ from services.views.why import WhyOrder, WhyPair, WhyStep, WhyView
 _OUTSIDE = ("close", "unwind", "leg missing", "stop", "margin ladder")
 """Decisions about a pair that come from outside its machine."""
 _LEAVING = (PairState.UNWINDING.value, PairState.CLOSING.value)
+_BEHIND = ("command", "cause")
+"""What lies behind a decision of the same turn."""
 _MARGIN_NS = 3_600 * 10**9
 _NAMED = 5
 
@@ -55,16 +57,17 @@ def why(path: Path, asked: str) -> WhyView:
     """
     store, journal = StoreReader(path), JournalReader(path)
     try:
-        return _Chains(store, journal).tell(asked.strip())
+        return _Chains(path, store, journal).tell(asked.strip())
     finally:
         store.close()
         journal.close()
 
 
 class _Chains:
-    def __init__(self, store: StoreReader, journal: JournalReader) -> None:
+    def __init__(self, path: Path, store: StoreReader, journal: JournalReader) -> None:
         self.store = store
         self.journal = journal
+        self.path = path
 
     def tell(self, asked: str) -> WhyView:
         records = self._resolve(asked)
@@ -90,12 +93,17 @@ class _Chains:
             return []
         found = found or self.store.orders_ending(asked)
         if not found:
-            raise Unknown(f"no order and no pair {asked!r} in this store; see orders, pairs")
+            raise Unknown(f"no order and no pair {asked!r} in this store; see orders, pairs{self._aside()}")
         if len(found) > 1:
             names = ", ".join(record.client_order_id for record in found[:_NAMED])
             more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
             raise Unknown(f"{asked!r} fits {len(found)} orders: {names}{more}")
         return found
+
+    def _aside(self) -> str:
+        """A store that was set aside has taken its orders' reasons with it."""
+        found = sorted(each.name for each in self.path.parent.glob(f"{self.path.name}.corrupt-*"))
+        return f"; it may be in {', '.join(found)}, set aside damaged" if found else ""
 
     def _window(self, records: Sequence[OrderRecord], pair: PairRecord | None) -> tuple[int, int | None]:
         """Rows in which the chain most likely lies, by the tables' times with an hour on either side."""
@@ -142,7 +150,9 @@ class _Chains:
         flatten = gate.figures.get("flatten") if gate is not None else None
         reason = request.reason if request is not None else record.text
         purpose = Purpose(record.purpose)
-        end = self.journal.turn_end(gate.row) if gate is not None else None
+        answers = answers_of(mine, name)
+        asked = gate or next(iter(answers), None)
+        end = self.journal.turn_end(asked.row) if asked is not None else None
         causes: tuple[WhyStep, ...] = ()
         if request is not None and request.trigger is not None and gate is not None:
             # It rests for as long as something stands alone: no decision of its own, it follows the books.
@@ -150,7 +160,11 @@ class _Chains:
         elif purpose not in _OPENING:
             causes = _causes(record, reason, flatten, gate, rows, end)
         if causes:
-            causes = (*self._behind(causes), *causes)
+            causes = (*self._behind(causes[-1], known=causes), *causes)
+        elif purpose is Purpose.TICKET and (gate or answers):
+            causes = self._behind(gate or answers[0], kinds=("command",))
+        # Ours again out of what a venue told: who sent it has died before it wrote anything down.
+        causes = causes or steps_of(mine, ("found",))
         fills = tuple(fill_of(fill, request) for fill in reversed(self.store.fills(name)))
         told = WhyOrder(
             client_order_id=name,
@@ -173,25 +187,30 @@ class _Chains:
             intent=effect_of(mine, SaveIntent),
             durable=decision_of(mine, "durable"),
             sent=effect_of(mine, Send),
-            answers=answers_of(mine, name),
+            answers=tuple(self._whose(step) if step.kind == "cancel" else step for step in answers),
             fills=fills,
             holes=(),
         )
         return _with_holes(told, record, pair)
 
-    def _behind(self, causes: tuple[WhyStep, ...]) -> tuple[WhyStep, ...]:
-        """The command or the cause of the trading state that came in the same turn as the decision."""
-        own = causes[-1].row
-        known = [step.row for step in causes]
+    def _behind(
+        self, own: WhyStep, *, known: tuple[WhyStep, ...] = (), kinds: tuple[str, ...] = _BEHIND
+    ) -> tuple[WhyStep, ...]:
+        """The command or the cause of the trading state that came in the same turn, before a decision."""
+        seen = [each.row for each in known]
         found = []
-        for row in self.journal.rows(after=self.journal.turn_start(own), upto=own):
+        for row in self.journal.rows(after=self.journal.turn_start(own.row), upto=own.row):
             effect = row.effect() if row.kind == DECISION else None
-            if isinstance(effect, Decision) and effect.kind in _BEHIND and row.seq not in known:
+            if isinstance(effect, Decision) and effect.kind in kinds and row.seq not in seen:
                 found.append(step(row, effect))
         return tuple(found)
 
+    def _whose(self, cancel: WhyStep) -> WhyStep:
+        """A cancel says by whose word it was asked, where that came in the same turn."""
+        words = "; ".join(f"{each.kind} {each.text}" for each in self._behind(cancel))
+        return replace(cancel, text=f"{cancel.text}: {words}") if words else cancel
 
-_BEHIND = ("command", "cause")
+
 _OPENING = (Purpose.ENTRY, Purpose.HEDGE, Purpose.TICKET)
 _UNSENT = (OrderState.INITIALIZED, OrderState.DENIED)
 _OPEN = (OrderState.SUBMITTED, OrderState.IN_DOUBT, OrderState.PENDING_CANCEL)
@@ -268,20 +287,24 @@ def _causes(
         if gate is None or not reason:
             return ()
         return (WhyStep(row=gate.row, ts=gate.ts, kind="stop", text=reason),)
+    # One that the gate denied was never written down: its record has the gate's words, not its own.
+    denied = record.state is OrderState.DENIED
     own = last(
         before,
-        lambda d: d.subject == record.pair and d.kind in _OUTSIDE and reason in (d.text, d.kind),
+        lambda d: d.subject == record.pair and d.kind in _OUTSIDE and (denied or reason in (d.text, d.kind)),
     )
-    if not own:
-        return last(
+    if not own or denied:
+        state = last(
             before,
             lambda d: (
                 d.subject == record.pair
                 and d.kind == "pair"
-                and d.text == reason
+                and (denied or d.text == reason)
                 and d.figures.get("state") in _LEAVING
             ),
         )
+        if not own or (state and state[0].row > own[0].row):
+            return state
     behind: list[WhyStep] = []
     for name in own[0].figures.get("causes", "").split(", "):
         behind.extend(_cause(before, name))

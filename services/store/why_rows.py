@@ -83,9 +83,10 @@ def steps_of(mine: Sequence[Found], kinds: tuple[str, ...]) -> tuple[WhyStep, ..
 
 
 def step(row: JournalRow, decision: Decision) -> WhyStep:
-    return WhyStep(
-        row=row.seq, ts=row.ts, kind=decision.kind, text=decision.text, figures=dict(decision.figures)
-    )
+    text = decision.text
+    if decision.kind == "command":  # its subject is the command's name, its text the arguments
+        text = f"{decision.subject} {text}".rstrip()
+    return WhyStep(row=row.seq, ts=row.ts, kind=decision.kind, text=text, figures=dict(decision.figures))
 
 
 def effect_of(mine: Sequence[Found], kind: type[SaveIntent] | type[Send]) -> WhyStep | None:

@@ -198,7 +198,7 @@ def test_protective_orders_name_the_cause_that_made_them(story: Story) -> None:
     said = {step.kind: step.text for order in made for step in order.causes}
     assert {
         "strategy": said.get("close") == "max hold",
-        "halt": said.get("cause") == "look" and said.get("command") == "look",
+        "halt": said.get("cause") == "look" and said.get("command") == "halt look",
         "flatten": "flatten everything" in said.get("flatten", ""),
         "missing": said.get("leg missing") == "leg missing: foreign fill",
     }[name], said
