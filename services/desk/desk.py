@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Callable, Mapping
+from decimal import getcontext, setcontext
 from typing import Any
 
 import msgspec
@@ -96,6 +97,7 @@ class Desk:
     ) -> None:
         """`instance`: six characters of [0-9a-z], for a new desk; a restored state brings its own."""
         fresh = state if state is not None else DeskState(ids=IdState(instance))
+        self._context = DESK_CONTEXT.copy()  # entered twice for every event: `localcontext` makes a new one
         with decimal.localcontext(DESK_CONTEXT):
             self.core = DeskCore(settings, instruments, fresh)
             if fresh.overrides:
@@ -152,17 +154,23 @@ class Desk:
         core = self.core
         state = core.state
         state.now = max(state.now, event.ts)
-        with decimal.localcontext(DESK_CONTEXT):
+        before = getcontext()
+        setcontext(self._context)
+        try:
             core.out = []
             core.half += 1
             self._handlers[event.__class__](event)
+        finally:
+            setcontext(before)
         return tuple(core.out)
 
     def follow(self) -> tuple[Effect, ...]:
         """The second half: records, figures for the journal, and the looks at everything."""
         core = self.core
         state = core.state
-        with decimal.localcontext(DESK_CONTEXT):
+        before = getcontext()
+        setcontext(self._context)
+        try:
             core.out = []
             core.half += 1
             core.catch_up()
@@ -173,6 +181,8 @@ class Desk:
                 hand_care.look(core, self.submit)
             self._settle()
             self.submit.ask_ahead()
+        finally:
+            setcontext(before)
         return tuple(core.out)
 
     def _settle(self) -> None:

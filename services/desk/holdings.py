@@ -89,8 +89,10 @@ def review(core: DeskCore) -> None:
 def against(core: DeskCore, instrument: str) -> Decimal:
     """Of our own parts outside the pairs those that stand against the pairs' legs: they hide as much of them
     in the venue's net figure."""
-    paired = core.pairs.size_on(instrument)
     parts = (core.state.unpaired.get(instrument, ZERO), core.state.dust.get(instrument, ZERO))
+    if parts == (ZERO, ZERO):
+        return ZERO
+    paired = core.pairs.size_on(instrument)
     return sum((part for part in parts if part * paired < ZERO), ZERO)
 
 

@@ -244,7 +244,7 @@ class Lifecycle:
     def on_rates(self, rates: tuple[RateRow, ...]) -> None:
         """A venue may shorten an interval while a leg is held: then the sooner settlement is watched."""
         core = self.core
-        if not core.state.admitted:
+        if not rates or not core.state.admitted:
             return
         for name in [f"expect {row.instrument}" for row in rates]:
             due = core.state.timers.get(name)

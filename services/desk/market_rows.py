@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from functools import partial
 
 from services.desk.core import DeskCore
 from services.domain.enums import RateKind
-from services.domain.events import MarketFrame
+from services.domain.events import MarketFrame, RateRow
 from services.domain.money import ZERO
 from services.domain.records import CoinRecord, RateRecord
 from services.portfolio.inputs import AccountInput, coin_index
@@ -19,6 +20,8 @@ def on_frame(core: DeskCore, frame: MarketFrame) -> None:
 
     From the first frame of an instrument on: the month before it comes from the venue at each connect.
     """
+    if not frame.rates:
+        return  # most frames bring none
     settled = [row for row in frame.rates if row.kind is RateKind.SETTLED]
     for row in settled:
         core.state.rates_kept.setdefault(row.instrument, core.now)
@@ -32,11 +35,14 @@ def on_frame(core: DeskCore, frame: MarketFrame) -> None:
 def _keep_rates(core: DeskCore, names: tuple[str, ...]) -> None:
     kept = core.state.rates_kept
     for name in names:
-        for row in core.picture.settlements(name):
-            if row.rate_ts <= kept[name]:
-                continue
+        known = core.picture.settlements(name)
+        for row in known[bisect_right(known, kept[name], key=_instant) :]:
             kept[name] = row.rate_ts
             core.record(RateRecord(ts=row.rate_ts, instrument=name, rate=row.rate, interval_h=row.interval_h))
+
+
+def _instant(row: RateRow) -> int:
+    return row.rate_ts
 
 
 def coins(core: DeskCore, books: Mapping[str, AccountInput]) -> None:

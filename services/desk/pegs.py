@@ -38,9 +38,11 @@ def watch(core: DeskCore, books: dict[str, AccountInput]) -> None:
             )
             core.risk_event("depeg", coin, change.text)
             _depeg_alert(core, coin, change.after, change.text)
-        core.alerts.retell(f"depeg {core.depeg.level(coin)}:{coin}", core.depeg.told(coin))
+        level = core.depeg.level(coin)
+        if core.alerts.is_open(f"depeg {level}:{coin}"):
+            core.alerts.retell(f"depeg {level}:{coin}", core.depeg.told(coin))
         cause, reduces = f"{CAUSE}{coin}", core.depeg.reduces(coin)
-        well = core.depeg.level(coin) in ("ok", "warn")
+        well = level in ("ok", "warn")
         for venue, book in books.items():
             scope = f"account:{venue}"
             if reduces and _exposed(book, coin):
@@ -54,8 +56,10 @@ def watch(core: DeskCore, books: dict[str, AccountInput]) -> None:
                     conditional=True,
                 )
             else:
-                was = f"{venue}: {coin} was {bound} bps or more off its peg; now: {core.depeg.told(coin)}"
-                core.alerts.retell(cause_key(cause, scope), was)
+                if core.alerts.is_open(cause_key(cause, scope)):
+                    told = core.depeg.told(coin)
+                    was = f"{venue}: {coin} was {bound} bps or more off its peg; now: {told}"
+                    core.alerts.retell(cause_key(cause, scope), was)
                 if well:
                     core.good_cause(cause, scope)
 

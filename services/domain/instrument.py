@@ -11,6 +11,7 @@ from services.domain.enums import InstrumentKind, Side
 from services.domain.money import DOLLARS, floor_to, grid_decimal
 
 _PERP = InstrumentKind.PERP
+_DOLLARS = frozenset(DOLLARS)
 
 
 class MarginTier(Struct, frozen=True):
@@ -54,7 +55,7 @@ class Instrument(Struct, frozen=True, kw_only=True):
     @property
     def pegged(self) -> bool:
         """A perp or spot pair on a stablecoin: its price hugs one."""
-        return self.underlying in DOLLARS
+        return self.underlying in _DOLLARS
 
     @property
     def is_perp(self) -> bool:

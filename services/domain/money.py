@@ -9,6 +9,7 @@ from __future__ import annotations
 import decimal
 import math
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal
+from functools import lru_cache
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -35,6 +36,10 @@ DESK_CONTEXT = decimal.Context(
 """The one context `Desk.handle` runs in: 34 digits, half-even, a float in Decimal arithmetic is an error."""
 
 
+_step_of = lru_cache(maxsize=1024)(float)
+"""An increment as float, made once: of all of `grid_decimal` it takes longest, and a world has few grids."""
+
+
 def grid_decimal(value: float, increment: Decimal) -> Decimal:
     """The point of the grid nearest to a float market figure, exact from there on.
 
@@ -42,8 +47,7 @@ def grid_decimal(value: float, increment: Decimal) -> Decimal:
     """
     if not math.isfinite(value):
         raise ValueError(f"no grid point for {value!r}: the market figure is not a finite number")
-    step = float(increment)
-    return (increment * round(value / step)).quantize(increment)
+    return (increment * round(value / _step_of(increment))).quantize(increment)
 
 
 def floor_to(value: Decimal, increment: Decimal) -> Decimal:

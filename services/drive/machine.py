@@ -53,7 +53,7 @@ LAST_WORDS_NS = 200_000_000
 """How long the cancels of a fatal halt may take to arrive, virtual time."""
 
 
-_FIRST = (WriteLatch, Send, Cancel)
+_FIRST = frozenset((WriteLatch, Send, Cancel))
 """Carried out before the rows of their half of a turn, in their order. The latch's row is synced, and two
 syncs at once wait for each other on the same disk, with the cancels behind them. An order and a cancel wait
 for no row: an order's intent is on disk already, or it is protective and waits for nothing."""
@@ -167,14 +167,16 @@ class VirtualMachine:
     def _carry_out(self, effects: tuple[Effect, ...], ts: int) -> None:
         if not effects:
             return
+        carries, keep = self._carry, self.keeper.effect
         for effect in effects:
             if type(effect) in _FIRST:
-                self._carry[type(effect)](effect)
+                carries[type(effect)](effect)
         for effect in effects:
-            self.keeper.effect(effect)
+            keep(effect)
             if self.on_effect is not None:
                 self.on_effect(effect, ts)
-            carry = None if type(effect) in _FIRST else self._carry.get(type(effect))
+            kind = type(effect)
+            carry = None if kind in _FIRST else carries.get(kind)
             if carry is not None:
                 carry(effect)
 

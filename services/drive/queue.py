@@ -39,7 +39,7 @@ class VirtualQueue:
     def _push(self, due: int, kind: Kind, payload: object) -> int:
         self._sequence += 1
         # The past cannot be scheduled into: what is late happens now, after what is already due.
-        heapq.heappush(self._heap, (max(due, self.now), self._sequence, kind, payload))
+        heapq.heappush(self._heap, (due if due > self.now else self.now, self._sequence, kind, payload))
         return self._sequence
 
     def deliver(self, due: int, event: Event) -> None:

@@ -135,9 +135,12 @@ class Patience:
 
     def next_look(self, entry: OrderEntry) -> int | None:
         """The next moment at which the clock says something about this open order."""
-        looks = [
-            entry.next_probe if entry.in_doubt or entry.overstays else None,
-            None if entry.in_doubt else self.deadline(entry),
-            None if entry.ended else entry.next_cancel,
-        ]
-        return min((at for at in looks if at is not None), default=None)
+        # Asked of every open order after every event: without lists and generators.
+        doubtful = entry.in_doubt
+        look = None if doubtful else self.deadline(entry)
+        probe, again = entry.next_probe, entry.next_cancel
+        if probe is not None and (look is None or probe < look) and (doubtful or entry.overstays):
+            look = probe
+        if again is not None and (look is None or again < look) and not entry.ended:
+            look = again
+        return look

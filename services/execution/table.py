@@ -218,8 +218,8 @@ class OrderTable:
         return Due(tuple(probes), tuple(doubted), self.next_due(), tuple(cancels))
 
     def next_due(self) -> int | None:
-        looks = [self._patience.next_look(entry) for entry in self.open_orders()] if self._open else ()
-        return min((at for at in looks if at is not None), default=None)
+        looks = [self._patience.next_look(entry) for entry in self._open.values() if not entry.settled]
+        return min([at for at in looks if at is not None], default=None)
 
     def doubt_unsent(self, now: int) -> None:
         """What only waited when the process died may have left it: from here on no halt calls it unsent."""

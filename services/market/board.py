@@ -21,13 +21,13 @@ from services.domain.money import ONE, ZERO
 from services.market.costs import FillCosts, leg_cost, pair_costs
 from services.market.funding import BPS_8H, HOURS_A_YEAR, SECOND_NS, hours_ns, interval_of, projected
 from services.market.legs import (
+    EntryRates,
     LegFacts,
     entry_rates,
     group_of,
     in_blackout,
     leads,
     leg_coins,
-    may_pair,
     same_coin,
 )
 from services.settings.funding import Funding
@@ -147,7 +147,9 @@ def fact_refusals(leg: LegFacts, now: int) -> list[str]:
 class Ground:
     """What the pairs of one evaluation have in common: the rules, their wording, our own book."""
 
-    __slots__ = ("edge", "even", "longs", "now", "params", "rules", "sample", "shorts", "taken")
+    __slots__ = (
+        "edge", "even", "hold_ns", "longs", "now", "params", "rules", "sample", "shorts", "taken", "window",
+    )  # fmt: skip
 
     def __init__(self, rules: BoardRules, now: int) -> None:
         params = rules.params
@@ -155,6 +157,8 @@ class Ground:
         self.edge = f"edge < {params.min_edge_multiple:f}× cost"
         self.even = f"break-even > {params.max_break_even_h:f} h"
         self.sample = f"sample < {params.persistence_sample}"
+        self.hold_ns = hours_ns(params.hold_h)
+        self.window = params.entry_window_min_s * SECOND_NS, params.entry_window_max_s * SECOND_NS
         self.taken = {(pair.group, _venues(_venue(pair.short), _venue(pair.long))) for pair in rules.held}
         self.shorts = {pair.short for pair in rules.held}
         self.longs = {pair.long for pair in rules.held}
@@ -163,27 +167,38 @@ class Ground:
 class Side:
     """What one leg brings into every pair it is judged in, worked out once per evaluation."""
 
-    __slots__ = ("blackout", "coins", "cost", "faults", "hours", "interval", "leg", "pays", "receives")
+    __slots__ = ("blackout", "cost", "faults", "held", "leg", "next", "off_peg", "pays", "receives")
 
-    def __init__(self, leg: LegFacts, rules: BoardRules, now: int) -> None:
-        params, row = rules.params, leg.rate
+    def __init__(self, leg: LegFacts, ground: Ground) -> None:
+        rules, params, now, row = ground.rules, ground.params, ground.now, leg.rate
         self.leg = leg
         self.faults = fact_refusals(leg, now)
         # The near end of the window and the blackout are the same 120 s, and both legs keep the blackout.
         self.blackout = row is not None and in_blackout(
             row, now, params.entry_window_min_s, params.blackout_s
         )
-        self.hours = None if row is None else projected(ONE, row, now, hours_ns(params.hold_h))
-        """Hours that this leg's own settlements inside (now, now + H] pay for."""
         self.cost = leg_cost(leg.instrument, leg.half_spread, rules.costs)
-        self.receives, self.pays = entry_rates(leg)
-        self.interval = ZERO if row is None else interval_of(row) or ZERO
-        self.coins = leg_coins(leg.instrument)
+        self.receives, self.pays = receives, pays = entry_rates(leg)
+        self.held: EntryRates = (None, None)
+        """The same over the leg's own settlements inside (now, now + H]."""
+        self.next: EntryRates = (None, None)
+        """(what a short here, what a long here receives) at the next settlement."""
+        if receives is not None and pays is not None and row is not None:
+            hours, interval = projected(ONE, row, now, ground.hold_ns), interval_of(row) or ZERO
+            if hours is not None:
+                self.held = receives * hours, pays * hours
+            self.next = receives * interval, -pays * interval
+        self.off_peg = [
+            f"depeg: {coin}"
+            for coin in leg_coins(leg.instrument)
+            if rules.depeg.get(coin, "unknown") not in ("ok", "warn")
+        ]
 
 
 def evaluate(short: LegFacts, long: LegFacts, rules: BoardRules, now: int) -> Evaluation:
     """Judge shorting `short` against a long in `long`. All refusals are listed; timing is told last."""
-    return _judge(Side(short, rules, now), Side(long, rules, now), Ground(rules, now))
+    ground = Ground(rules, now)
+    return _judge(Side(short, ground), Side(long, ground), ground)
 
 
 def _judge(sell: Side, buy: Side, ground: Ground) -> Evaluation:
@@ -206,11 +221,12 @@ def _judge(sell: Side, buy: Side, ground: Ground) -> Evaluation:
     if receives is not None and pays is not None and short.hourly is not None and long.hourly is not None:
         gap = receives - pays
         spread, current, apr = gap * BPS_8H, (short.hourly - long.hourly) * BPS_8H, gap * HOURS_A_YEAR
-        if sell.hours is not None and buy.hours is not None:
-            gross = (receives * sell.hours - pays * buy.hours) * _BPS
-        if short.rate is not None and long.rate is not None:
-            first = receives * sell.interval >= -pays * buy.interval
-            settles = short.rate.next_ts if first else long.rate.next_ts
+        received, paid = sell.held[0], buy.held[1]
+        if received is not None and paid is not None:
+            gross = (received - paid) * _BPS
+        first, second = sell.next[0], buy.next[1]
+        if short.rate is not None and long.rate is not None and first is not None and second is not None:
+            settles = short.rate.next_ts if first >= second else long.rate.next_ts
         if gross is not None and costs is not None:
             net_edge = gross * params.persistence - costs - buffer
         if costs is not None and gap > 0 and params.persistence > 0:
@@ -225,18 +241,13 @@ def _judge(sell: Side, buy: Side, ground: Ground) -> Evaluation:
     sample = min(short.sample, long.sample)
     if sample < params.persistence_sample:
         refusals.append(ground.sample)
-    refusals += [
-        f"depeg: {coin}"
-        for coin in (*sell.coins, *(coin for coin in buy.coins if coin not in sell.coins))
-        if rules.depeg.get(coin, "unknown") not in ("ok", "warn")
-    ]
-    held = holding(short.instrument, long.instrument, rules.held)
+    refusals += sell.off_peg
+    refusals += [text for text in buy.off_peg if text not in sell.off_peg]
+    held = holding(short.instrument, long.instrument, rules.held) if rules.held else None
     refusals += _book_refusals(group, short.instrument, long.instrument, ground)
     if sell.blackout or buy.blackout:
         refusals.append(BLACKOUT)
-    if settles is None or not (
-        params.entry_window_min_s * SECOND_NS <= settles - now <= params.entry_window_max_s * SECOND_NS
-    ):
+    if settles is None or not ground.window[0] <= settles - now <= ground.window[1]:
         refusals.append(OUTSIDE_WINDOW)
     return Evaluation(
         group=group,
@@ -304,19 +315,21 @@ def _book_refusals(group: str, short: Instrument, long: Instrument, ground: Grou
 
 
 def _candidates(sides: Sequence[Side]) -> Iterator[tuple[Side, Side]]:
-    """Every two that may hedge each other. Only legs of one hedge group are looked at."""
+    """Every two that `may_pair`: two perps of one hedge group."""
     groups: dict[str, list[Side]] = {}
     for side in sides:
-        groups.setdefault(side.leg.instrument.hedge_group, []).append(side)
+        if side.leg.instrument.is_perp:
+            groups.setdefault(side.leg.instrument.hedge_group, []).append(side)
     for group in groups.values():
         for one, other in combinations(group, 2):
-            if may_pair(one.leg.instrument, other.leg.instrument):
+            if one.leg.instrument.id != other.leg.instrument.id:
                 yield one, other
 
 
 def board(legs: Sequence[LegFacts], rules: BoardRules, now: int) -> tuple[Evaluation, ...]:
     """All pairs, the best net edge first; pairs that cannot be ranked come last, by name."""
-    return ranking(judged([Side(leg, rules, now) for leg in legs], Ground(rules, now)))
+    ground = Ground(rules, now)
+    return ranking(judged([Side(leg, ground) for leg in legs], ground))
 
 
 def judged(sides: Sequence[Side], ground: Ground) -> Iterator[Evaluation]:

@@ -29,6 +29,17 @@ class FillCosts(Struct, frozen=True, kw_only=True):
     taker_slippage: Decimal | None = None
     """bps a taking fill lost against the mid of its decision, mean; None = not measured."""
 
+    @property
+    def finite(self) -> bool:
+        """Every one of them is a number."""
+        taker = self.taker_slippage
+        return (
+            self.entry_rest.is_finite()
+            and self.exit_rest.is_finite()
+            and self.maker_slippage.is_finite()
+            and (taker is None or taker.is_finite())
+        )
+
 
 class LegCost(Struct, frozen=True):
     """One fill on one leg, bps."""
@@ -43,12 +54,12 @@ def leg_cost(instrument: Instrument, half_spread: Decimal | None, costs: FillCos
     taker, maker = instrument.taker_fee, instrument.maker_fee
     if taker is None or not taker.is_finite() or half_spread is None:
         return None
-    measured = (costs.entry_rest, costs.exit_rest, costs.maker_slippage, costs.taker_slippage or ZERO)
-    if not half_spread.is_finite() or half_spread < ZERO or not all(each.is_finite() for each in measured):
+    measured = costs.taker_slippage
+    if not half_spread.is_finite() or half_spread < ZERO or not costs.finite:
         return None
     slippage = half_spread
-    if costs.taker_slippage is not None and costs.taker_slippage > half_spread + _NOISE:
-        slippage = costs.taker_slippage
+    if measured is not None and measured > half_spread + _NOISE:
+        slippage = measured
     takes = max(ZERO, taker) * _BPS + slippage
     if maker is None or not maker.is_finite():
         return LegCost(takes, takes)

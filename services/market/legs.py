@@ -20,8 +20,6 @@ from services.market.possible import two_sided
 from services.settings.funding import Funding
 
 _BPS = Decimal(10_000)
-_RECENT = 16
-"""Settlement stamps handed on per leg: the confirmations of the exits never ask for more."""
 
 
 class BoardPicture(Protocol):
@@ -29,6 +27,7 @@ class BoardPicture(Protocol):
 
     def rate(self, instrument: str, now: int | None = None) -> RateRow | None: ...
     def settlements(self, instrument: str) -> Sequence[RateRow]: ...
+    def settled_ts(self, instrument: str) -> tuple[int, ...]: ...
     def smoothed_rate(self, instrument: str, half_life_h: Decimal) -> Decimal | None: ...
     def quote(self, instrument: str) -> QuoteRow | None: ...
     def sides(self, instrument: str) -> Sides | None: ...
@@ -66,7 +65,6 @@ def leg_facts(picture: BoardPicture, instrument: Instrument, params: Funding, no
     """Read one perp's facts out of the picture."""
     name = instrument.id
     rate = picture.rate(name, now)
-    settled = picture.settlements(name)
     smoothed = picture.smoothed_rate(name, params.smooth_half_life_h)
     mark, usd = picture.mark(name), picture.quote_usd(name)
     stale = ""
@@ -86,8 +84,8 @@ def leg_facts(picture: BoardPicture, instrument: Instrument, params: Funding, no
         half_spread=_half_spread(picture.quote(name), picture.sides(name)),
         mark_usd=None if mark is None or usd is None else mark * usd,
         stale=stale,
-        settled_ts=tuple([row.rate_ts for row in settled[-_RECENT:]]),
-        sample=len(settled),
+        settled_ts=picture.settled_ts(name),
+        sample=len(picture.settlements(name)),
     )
 
 
@@ -127,7 +125,11 @@ def group_of(first: Instrument, second: Instrument) -> tuple[str, str]:
 
 def same_coin(first: Instrument, second: Instrument) -> bool:
     """No hidden currency position: same underlying, quote and settle coin."""
-    return (first.underlying, first.quote, first.settle) == (second.underlying, second.quote, second.settle)
+    return (
+        first.underlying == second.underlying
+        and first.quote == second.quote
+        and first.settle == second.settle
+    )
 
 
 def coins_of(first: Instrument, second: Instrument) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ from services.domain.money import ONE
 from services.domain.venue_events import VenueFacts
 from services.market.feeds import PictureState, Sides, VenueFeed, sides_of
 from services.market.possible import IMPOSSIBLE, positive_on_grid, two_sided, usd_on_grid
-from services.market.rates import RateState, accept, current_rate, known_caps, smoothed_hourly
+from services.market.rates import RateState, accept, current_rate, known_caps
+from services.market.settled import SettledFigures
 from services.settings.parameters import Freshness
 
 USD = "USD"
@@ -62,7 +63,7 @@ class MarketPicture:
         self._grid_indexes: dict[tuple[str, str], tuple[float, Decimal | None]] = {}
         self.version = 0
         """Grows with everything that comes in: what was worked out of the picture at another one is void."""
-        self._smoothed: dict[tuple[str, Decimal], tuple[int, Decimal | None]] = {}
+        self._settled = SettledFigures()
 
     def cap_rates(self, caps: Mapping[str, Decimal]) -> None:
         """The venues' own bounds by instrument, per interval of its rate, for frames from here on."""
@@ -318,12 +319,12 @@ class MarketPicture:
         known = self.state.rates.get(instrument)
         if known is None or not known.settled:
             return None
-        cached = self._smoothed.get((instrument, half_life_h))
-        if cached is not None and cached[0] == known.revision:
-            return cached[1]
-        value = smoothed_hourly(known.settled, half_life_h)
-        self._smoothed[(instrument, half_life_h)] = (known.revision, value)
-        return value
+        return self._settled.smoothed(instrument, known, half_life_h)
+
+    def settled_ts(self, instrument: str) -> tuple[int, ...]:
+        """Instants of the last settlements, oldest first."""
+        known = self.state.rates.get(instrument)
+        return () if known is None else self._settled.stamps(instrument, known)
 
     # ---- inside -------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -135,21 +135,22 @@ def smoothed_hourly(rows: list[RateRow], half_life_h: Decimal) -> Decimal | None
     gain = ONE
     oldest = rows[-1].rate_ts - int(NEGLIGIBLE * half_life_h * HOUR_NS) if rows else 0
     interval: Decimal | None = None
-    divide, fma = DESK_CONTEXT.divide, DESK_CONTEXT.fma
-    for row in rows[bisect_left(rows, oldest, key=_instant) :]:
-        if row.interval_h is not interval or interval is None:  # most rows share theirs
-            interval = row.interval_h
-            if interval is None or not interval.is_finite() or interval <= 0:
-                return None
-        hourly = divide(row.rate, interval)
-        if smoothed is None:
-            smoothed = hourly
-        else:
-            if row.rate_ts - before != gap:
-                gap = row.rate_ts - before
-                gain = ONE - decay(gap, half_life_h)
-            smoothed = fma(gain, hourly - smoothed, smoothed)
-        before = row.rate_ts
+    # Entered once: the context's own methods cost several times what the operators do, row by row.
+    with localcontext(DESK_CONTEXT):
+        for row in rows[bisect_left(rows, oldest, key=_instant) :]:
+            if row.interval_h is not interval or interval is None:  # most rows share theirs
+                interval = row.interval_h
+                if interval is None or not interval.is_finite() or interval <= 0:
+                    return None
+            hourly = row.rate / interval
+            if smoothed is None:
+                smoothed = hourly
+            else:
+                if row.rate_ts - before != gap:
+                    gap = row.rate_ts - before
+                    gain = ONE - decay(gap, half_life_h)
+                smoothed = gain.fma(hourly - smoothed, smoothed)
+            before = row.rate_ts
     return smoothed
 
 

@@ -46,6 +46,14 @@ class Cross(Struct, frozen=True):
     age: int
 
 
+class Implied(Struct, frozen=True):
+    """Two instruments of one thing: the upper one's price over the lower one's is a coin's price."""
+
+    name: str
+    upper: Instrument
+    lower: Instrument
+
+
 class SourcePlan:
     """Which instruments tell of which coin, of one list of instruments: worked out once."""
 
@@ -59,12 +67,12 @@ class SourcePlan:
         for each in spot:
             if each.quote == USD:
                 self.direct.setdefault(each.underlying, []).append(each)
-        self.implied = {coin: _implied_pairs(listed, USD, coin) for coin in STABLECOINS}
+        self.implied = {coin: _implied(listed, USD, coin) for coin in STABLECOINS}
         self.crosses = [each for each in spot if each.pegged and each.quote in STABLECOINS]
         self.implied_crosses = [
-            (coin, other, pair)
+            (coin, other, implied)
             for coin, other in combinations(STABLECOINS, 2)
-            for pair in _implied_pairs(listed, other, coin)
+            for implied in _implied(listed, other, coin)
         ]
 
 
@@ -90,10 +98,10 @@ class Readings:
             read = self._reading(spec)
             if read is not None:
                 found.append(Source(spec.id, read[0], read[1]))
-        for anchor, other in self._plan.implied.get(coin, ()):
-            ratio = self._ratio(anchor, other)
+        for implied in self._plan.implied.get(coin, ()):
+            ratio = self._ratio(implied)
             if ratio is not None:
-                found.append(Source(*ratio))
+                found.append(Source(implied.name, ratio[0], ratio[1]))
         return tuple(found)
 
     def crosses(self) -> tuple[Cross, ...]:
@@ -103,27 +111,26 @@ class Readings:
             read = self._reading(spec)
             if read is not None:
                 found.append(Cross(spec.id, spec.underlying, spec.quote, read[0], read[1]))
-        for coin, other, pair in self._plan.implied_crosses:
-            ratio = self._ratio(*pair)
+        for coin, other, implied in self._plan.implied_crosses:
+            ratio = self._ratio(implied)
             if ratio is not None:
-                name, value, age = ratio
-                found.append(Cross(name, coin, other, value, age))
+                found.append(Cross(implied.name, coin, other, ratio[0], ratio[1]))
         return tuple(found)
 
-    def _ratio(self, upper: Instrument, lower: Instrument) -> tuple[str, Decimal, int] | None:
-        """(name, value, age) of what two quotes of one thing imply."""
-        above, below = self._reading(upper), self._reading(lower)
+    def _ratio(self, implied: Implied) -> tuple[Decimal, int] | None:
+        """(value, age) of what two quotes of one thing imply."""
+        above, below = self._reading(implied.upper), self._reading(implied.lower)
         if above is None or below is None:
             return None
         value = DESK_CONTEXT.divide(above[0], below[0]).quantize(INDEX_INCREMENT)
-        return f"{upper.symbol} / {lower.id}", value, max(above[1], below[1])
+        return value, max(above[1], below[1])
 
     def _reading(self, spec: Instrument) -> tuple[Decimal, int] | None:
         """(mid, age) of a quote that may serve as a source; None when wide, old, one-sided or missing."""
-        name = spec.id
-        if name not in self._read:
-            self._read[name] = self._look(name)
-        return self._read[name]
+        name, read = spec.id, self._read
+        if name not in read:
+            read[name] = self._look(name)
+        return read[name]
 
     def _look(self, name: str) -> tuple[Decimal, int] | None:
         age = self._picture.quote_age(name, self._now)
@@ -135,9 +142,7 @@ class Readings:
         return sides.mid, age
 
 
-def _implied_pairs(
-    instruments: Sequence[Instrument], first_quote: str, second_quote: str
-) -> list[tuple[Instrument, Instrument]]:
+def _implied(instruments: Sequence[Instrument], first_quote: str, second_quote: str) -> list[Implied]:
     """At each venue, for BTC and ETH: the instrument quoted in the one coin, and in the other; spot first."""
     chosen: dict[tuple[str, str, str], Instrument] = {}
     for spec in instruments:
@@ -147,7 +152,7 @@ def _implied_pairs(
             if known is None or (known.is_perp and not spec.is_perp):
                 chosen[key] = spec
     return [
-        (spec, other)
+        Implied(f"{spec.symbol} / {other.id}", spec, other)
         for (venue, underlying, quote), spec in chosen.items()
         if quote == first_quote and (other := chosen.get((venue, underlying, second_quote))) is not None
     ]

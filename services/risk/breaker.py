@@ -246,12 +246,13 @@ class Breaker:
         passed = sum(1 for level in self.params.warn_levels if loss >= level * limit)
         before = state.warned.get(name, 0)
         state.warned[name] = passed
-        text = _told(name, loss, limit)
         if passed > before:
-            return (BreakerEvent(kind="warn", name=name, value=loss, limit=limit, text=text),)
-        if before and not passed:
-            return (BreakerEvent(kind="calm", name=name, value=loss, limit=limit, text=text),)
-        return ()
+            kind = "warn"
+        elif before and not passed:
+            kind = "calm"
+        else:
+            return ()
+        return (BreakerEvent(kind=kind, name=name, value=loss, limit=limit, text=_told(name, loss, limit)),)
 
     def _trip(
         self, name: str, value: Decimal | None, limit: Decimal | None, text: str

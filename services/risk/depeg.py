@@ -19,6 +19,7 @@ from services.settings.parameters import Depeg
 
 SECOND = 1_000_000_000
 LEVELS = ("ok", "warn", "block", "reduce")
+_OFF_PEG = LEVELS[1:]
 
 
 class CoinSource(Protocol):
@@ -136,7 +137,7 @@ class DepegMonitor:
         if watch is None:
             return "unknown"
         active = "ok"
-        for name in LEVELS[1:]:
+        for name in _OFF_PEG:
             clock = watch.levels.get(name)
             if clock is not None and clock.active:
                 active = name
@@ -253,7 +254,8 @@ def _opinion(good: Sequence[CoinSource], ours: Sequence[str]) -> tuple[Decimal, 
     if len(values) >= 3:
         middle = len(values) // 2
         price = values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
-        return price, _deviation(price), _deviation(price)
+        deviation = _deviation(price)
+        return price, deviation, deviation
     worst = max(values, key=_deviation)
     if len(values) == 2:
         return worst, _deviation(worst), min(_deviation(value) for value in values)

@@ -92,6 +92,7 @@ def _judge(figures: Figures, strategies: Strategies) -> Iterator[tuple[FundingRo
     name, params = first_funding(figures)
     view = strategies.view(name, core.settings.strategies[name], bare=True)
     rules = funding_arb.rules_of(view, params, strategies.states[name])
+    ground = Ground(rules, view.now)
     sides: list[Side] = []
     found: list[Evaluation] = []
     rows: list[FundingRowView] = []
@@ -100,12 +101,12 @@ def _judge(figures: Figures, strategies: Strategies) -> Iterator[tuple[FundingRo
         if spec.is_perp:
             known = core.picture.state.rates.get(spec.id)
             cold = figures.cache.new(f"rate {spec.id}", -1 if known is None else known.revision)
-            sides.append(Side(leg_facts(core.picture, spec, params, view.now), rules, view.now))
+            sides.append(Side(leg_facts(core.picture, spec, params, view.now), ground))
             done += COLD if cold else LEG
             if done >= WORK:
                 done = 0
                 yield None
-    for row in judged(sides, Ground(rules, view.now)):
+    for row in judged(sides, ground):
         found.append(row)
         done += PAIR
         if done >= WORK:

@@ -8,13 +8,14 @@ from msgspec.structs import replace
 
 from services.domain.enums import Side
 from services.domain.events import FundingSettled, RateRow
-from services.domain.money import ZERO
 from services.venues.sim.accounts import funding_amount, margin_of
 from services.venues.sim.adl import places, taken_at
 from services.venues.sim.facts import WEIGHTS
 from services.venues.sim.floor import Emit, TradingFloor
 from services.venues.sim.matching import working
 from services.venues.sim.source import Board
+
+_WEIGHT = {coin: float(weights[0]) for coin, weights in WEIGHTS.items()}
 
 NEAR = 0.8
 """Estimated usage from which the exact margin is computed."""
@@ -76,10 +77,9 @@ class Clearing:
             net[instrument.settle] = net.get(instrument.settle, 0.0) + size * (mark - float(held.entry))
             ratio = HIGHEST_RATIO if instrument.tiers else 1.0
             need += abs(size) * mark * indexes.get(instrument.quote, 1.0) * ratio
-        collateral = sum(
-            amount * indexes.get(coin, 1.0) * (float(WEIGHTS.get(coin, (ZERO,))[0]) if amount > 0 else 1.0)
-            for coin, amount in net.items()
-        )
+        collateral = 0.0
+        for coin, amount in net.items():
+            collateral += amount * indexes.get(coin, 1.0) * (_WEIGHT.get(coin, 0.0) if amount > 0 else 1.0)
         return need / collateral if collateral > 0 else 1.0
 
     def deleverage(self, ts: int, percent: int, only: str = "") -> None:

@@ -8,6 +8,7 @@ taken at the market as of the last instant, between two instants.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from pathlib import Path
 from random import Random
 
@@ -225,7 +226,8 @@ class SimExchange:
             return
 
     def _save(self, ts: int) -> None:
-        self._settled = [row for row in self._settled if row.rate_ts >= ts - KEEP_SETTLED_NS]
+        # They came in the order of their instants.
+        del self._settled[: bisect_left(self._settled, ts - KEEP_SETTLED_NS, key=_instant)]
         for venue in self.venues.values():
             venue.forget_old(ts)
         if not self.live or self._log.folder is None:
@@ -254,6 +256,10 @@ class SimExchange:
             self.now = max(self.now, until)
         for venue in self.venues.values():
             venue.caught_up(self.now)
+
+
+def _instant(row: RateRow) -> int:
+    return row.rate_ts
 
 
 def build_exchange(
