@@ -47,8 +47,9 @@ def follow(core: DeskCore) -> None:
 
 def _follow(core: DeskCore, venue: str, book: VenueDesk) -> None:
     beat, now = book.beat, core.now
-    resting = _resting(core, venue)
-    if not core.settings.deadman.enabled or _in_the_way(core, book, venue):
+    working = core.orders.open_orders(venue=venue)
+    resting = _resting(core, working)
+    if not core.settings.deadman.enabled or _in_the_way(core, book, working):
         if _set(core, book):
             _ask(core, venue, beat, 0)
         return
@@ -103,11 +104,11 @@ def _wake(core: DeskCore, venue: str, beat: Beat, due: int) -> None:
     core.set_timer(f"{PREFIX}{venue}", due)
 
 
-def _resting(core: DeskCore, venue: str) -> list[OrderEntry]:
+def _resting(core: DeskCore, working: tuple[OrderEntry, ...]) -> list[OrderEntry]:
     """Orders of ours that the switch would cancel: sent, able to rest or found resting, not conditional."""
     return [
         entry
-        for entry in core.orders.open_orders(venue=venue)
+        for entry in working
         if entry.sent is not None
         and not entry.ended
         and entry.may_rest
@@ -115,14 +116,14 @@ def _resting(core: DeskCore, venue: str) -> list[OrderEntry]:
     ]
 
 
-def _in_the_way(core: DeskCore, book: VenueDesk, venue: str) -> bool:
+def _in_the_way(core: DeskCore, book: VenueDesk, working: tuple[OrderEntry, ...]) -> bool:
     """Would it cancel a protective order that rests there? What is not known to survive does not."""
     survives = book.facts is not None and book.facts.conditional_survives_dead_man
     if not survives and any(row.trigger is not None for row in book.foreign_orders):
         return True  # a stop by hand protects no less for being somebody else's
     return any(
         entry.request.purpose.protective and not entry.immediate and not entry.ended
-        for entry in core.orders.open_orders(venue=venue)
+        for entry in working
         if not (survives and core.backstops.waiting(entry.id))
     )
 
@@ -185,7 +186,7 @@ def state_of(core: DeskCore, venue: str) -> str | None:
         return FAILED
     if report is not None and report.armed:
         return LATE if core.alerts.is_open(f"dead man late:{venue}") else ARMED
-    return WITHHELD if _in_the_way(core, book, venue) else OFF
+    return WITHHELD if _in_the_way(core, book, core.orders.open_orders(venue=venue)) else OFF
 
 
 # -- a clean stop --------------------------------------------------------------------------------------------

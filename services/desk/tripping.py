@@ -39,7 +39,8 @@ def breaker_events(core: DeskCore, events: Iterable[BreakerEvent]) -> None:
                 core.good_cause(STALE, ALL)
                 core.good_cause(name, ALL)
     for loss in LOSSES:
-        core.alerts.retell(f"loss warning:{loss}", core.breaker.told(loss))
+        if core.alerts.is_open(f"loss warning:{loss}"):
+            core.alerts.retell(f"loss warning:{loss}", core.breaker.told(loss))
     for cause in core.causes.causes():
         if cause.name.startswith("breaker ") and cause.scope == ALL:
             # While tripped a breaker says nothing more: whether its condition holds is asked each time.

@@ -22,6 +22,7 @@ KEPT = 1_440
 BUCKETS_PER_BP = 10
 MOST_BPS = 50
 """Wider spreads are counted in the last bucket."""
+_LAST_BUCKET = MOST_BPS * BUCKETS_PER_BP
 
 
 class Candle(NamedTuple):
@@ -63,24 +64,31 @@ class Tape:
         """Frames in the order the desk had them. A row that is no price is left out."""
         start = frame.ts // MINUTE * MINUTE
         for row in frame.quotes:
-            if not 0.0 < row.bid <= row.ask < math.inf:
+            bid, ask = row.bid, row.ask
+            if not 0.0 < bid <= ask < math.inf:
                 continue
-            mid = (row.bid + row.ask) / 2
-            track = self._track(row.instrument)
-            bucket = min(int((row.ask - row.bid) / mid * 10_000 * BUCKETS_PER_BP), MOST_BPS * BUCKETS_PER_BP)
-            track.spreads[bucket] = track.spreads.get(bucket, 0) + 1
-            bars = track.bars
-            if not bars or bars[-1][0] != start:
+            mid = (bid + ask) / 2
+            track = self._tracks.get(row.instrument) or self._track(row.instrument)
+            bucket = int((ask - bid) / mid * 10_000 * BUCKETS_PER_BP)
+            bucket = bucket if bucket < _LAST_BUCKET else _LAST_BUCKET
+            spreads, bars = track.spreads, track.bars
+            spreads[bucket] = spreads.get(bucket, 0) + 1
+            bar = bars[-1] if bars else None
+            if bar is None or bar[0] != start:
                 bars.append([start, mid, mid, mid, mid, None])
                 continue
-            bar = bars[-1]
-            bar[2], bar[3], bar[4] = max(bar[2] or mid, mid), min(bar[3] or mid, mid), mid
+            high, low = bar[2], bar[3]
+            if high is None or mid > high:
+                bar[2] = mid
+            if low is None or mid < low:
+                bar[3] = mid
+            bar[4] = mid
         for mark in frame.marks:
             if not (0.0 < mark.mark < math.inf and 0.0 < mark.index < math.inf):
                 continue
-            track = self._track(mark.instrument)
-            if track.bars and track.bars[-1][0] == start:
-                track.bars[-1][5] = (mark.mark / mark.index - 1) * 10_000
+            bars = (self._tracks.get(mark.instrument) or self._track(mark.instrument)).bars
+            if bars and bars[-1][0] == start:
+                bars[-1][5] = (mark.mark / mark.index - 1) * 10_000
 
     def candles(self, instrument: str, minutes: int, most: int) -> tuple[Candle, ...]:
         """The last `most` candles of so many minutes, UTC-aligned, oldest first; the last may be open."""
