@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from itertools import accumulate
 
 from services.domain.events import RateRow
@@ -26,8 +27,9 @@ RATE_QUANTUM = Decimal("1E-14")
 """Smoothed hourly rates are rounded to this, so that rates equal on paper stay equal to the last digit."""
 
 
+@lru_cache(maxsize=256)
 def hours_ns(hours: Decimal) -> int:
-    """A duration in hours as whole nanoseconds."""
+    """A duration in hours as whole nanoseconds. Intervals are few, and each is asked for again and again."""
     return int(hours * HOUR_NS)
 
 

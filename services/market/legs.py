@@ -140,7 +140,8 @@ def coins_of(first: Instrument, second: Instrument) -> tuple[str, ...]:
 def leg_coins(leg: Instrument) -> tuple[str, ...]:
     """The coins whose depeg touches a leg: quote, settle coin, a pegged underlying; never USD."""
     coins = dict.fromkeys((leg.quote, leg.settle, leg.underlying if leg.pegged else "USD"))
-    return tuple(coin for coin in coins if coin != "USD")
+    coins.pop("USD", None)
+    return tuple(coins)
 
 
 EntryRates = tuple[Decimal | None, Decimal | None]

@@ -215,13 +215,13 @@ def merge_margins(margins: Iterable[Margin]) -> Margin:
     for symbol in unknown:
         by_symbol.pop(symbol, None)
     return _ratios(
-        collateral=_total(part.collateral for part in parts),
-        collateral_initial=_total(part.collateral_initial for part in parts),
-        equity=_total(part.equity for part in parts),
-        upnl=_total(part.upnl for part in parts),
-        notional=_total(part.notional for part in parts),
-        maintenance=_total(part.maintenance for part in parts),
-        initial=_total(part.initial for part in parts),
+        collateral=_total([part.collateral for part in parts]),
+        collateral_initial=_total([part.collateral_initial for part in parts]),
+        equity=_total([part.equity for part in parts]),
+        upnl=_total([part.upnl for part in parts]),
+        notional=_total([part.notional for part in parts]),
+        maintenance=_total([part.maintenance for part in parts]),
+        initial=_total([part.initial for part in parts]),
         by_symbol=by_symbol,
         unknown_symbols=unknown,
         settings=settings,

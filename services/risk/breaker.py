@@ -213,7 +213,7 @@ class Breaker:
         span = params.peak_window_s * SECOND
         while len(state.recent) > params.peak_samples and now - state.recent[1].ts >= span:
             del state.recent[0]
-        held = min(sample.value for sample in state.recent)
+        held = min([sample.value for sample in state.recent])
         confirmed = len(state.recent) >= params.peak_samples and now - state.recent[0].ts >= span
         if not state.peak_held or state.peak is None:
             state.peak, state.peak_held = held, confirmed

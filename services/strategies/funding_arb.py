@@ -44,7 +44,7 @@ KIND = "funding_arb"
 
 _MINUTE_NS = 60 * SECOND_NS
 _STRENGTH_STEP = Decimal("0.0001")
-_NO_OPPORTUNITY = (SMALL_SPREAD, BLACKOUT, OVERDUE)
+_NO_OPPORTUNITY = frozenset((SMALL_SPREAD, BLACKOUT, OVERDUE))
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -288,7 +288,7 @@ def _count(judged: Iterable[Evaluation], entries: list[OpenPair], state: Funding
     for row in judged:
         if row.spread is None or row.settles_ts is None or row.settles_ts <= now or row.stale:
             continue
-        if any(name in row.refusals for name in _NO_OPPORTUNITY):
+        if not _NO_OPPORTUNITY.isdisjoint(row.refusals):
             continue
         key = f"{row.key}@{row.settles_ts}"
         before = state.pending.get(key)
