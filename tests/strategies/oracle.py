@@ -36,6 +36,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
+from heapq import heappop, heappush
 from itertools import combinations
 from pathlib import Path
 
@@ -70,6 +71,10 @@ class Leg:
     """(instant s, interval h, rate), all of it; only the first `seen` may be looked at."""
     seen: int = 0
     mean: Decimal = Decimal(0)
+    receives: Decimal = Decimal(0)
+    """Entry rate per hour of a short here: the cautious one of smoothed and current."""
+    pays: Decimal = Decimal(0)
+    """Entry rate per hour of a long here."""
 
     def due(self) -> int:
         instant, interval, _ = self.rows[self.seen - 1]
@@ -90,17 +95,8 @@ class Leg:
             fade = Decimal("0.5") ** (Decimal(instant - self.rows[self.seen - 1][0]) / HALF_LIFE)
         self.mean = self.mean * fade + rate / interval * (1 - fade)
         self.seen += 1
-
-    def smoothed(self) -> Decimal:
-        return round(self.mean, 14)
-
-    def receives(self) -> Decimal:
-        """Entry rate per hour of a short here: the cautious one."""
-        return min(self.smoothed(), self.current())
-
-    def pays(self) -> Decimal:
-        """Entry rate per hour of a long here."""
-        return max(self.smoothed(), self.current())
+        smoothed, current = round(self.mean, 14), self.current()
+        self.receives, self.pays = min(smoothed, current), max(smoothed, current)
 
 
 @dataclass
@@ -144,13 +140,15 @@ def near(leg: Leg, now: int, before: int, after: int) -> bool:
     return leg.due() - before <= now <= leg.due() + after or now <= leg.due() - leg.interval() * H + after
 
 
-def reading(first: Leg, second: Leg, now: int) -> tuple[Decimal, Leg, Leg, Leg] | None:
-    """(spread bps/8h, short, long, anchor) where the spread is an opportunity and may be looked at now."""
-    for leg in (first, second):
-        if leg.seen == 0 or leg.due() <= now or near(leg, now, QUIET_BEFORE_ENTRY, QUIET):
-            return None
+def readable(leg: Leg, now: int) -> bool:
+    """May its rate be looked at now, for an entry?"""
+    return leg.seen > 0 and leg.due() > now and not near(leg, now, QUIET_BEFORE_ENTRY, QUIET)
+
+
+def reading(first: Leg, second: Leg) -> tuple[Decimal, Leg, Leg, Leg] | None:
+    """(spread bps/8h, short, long, anchor) of two readable legs where the spread is an opportunity."""
     for short, long in ((first, second), (second, first)):
-        receive, pay = short.receives(), long.pays()
+        receive, pay = short.receives, long.pays
         spread = (receive - pay) * 80_000
         if spread >= MIN_SPREAD:
             anchor = short if receive * short.interval() >= -pay * long.interval() else long
@@ -160,8 +158,8 @@ def reading(first: Leg, second: Leg, now: int) -> tuple[Decimal, Leg, Leg, Leg] 
 
 def net_edge(short: Leg, long: Leg, now: int) -> Decimal:
     """bps of one leg over the holding time, each leg on its own schedule."""
-    income = short.receives() * short.interval() * settlements_ahead(short, now)
-    income -= long.pays() * long.interval() * settlements_ahead(long, now)
+    income = short.receives * short.interval() * settlements_ahead(short, now)
+    income -= long.pays * long.interval() * settlements_ahead(long, now)
     return income * 10_000 * PERSISTENCE - COST - BUFFER
 
 
@@ -216,16 +214,16 @@ def run(
             due = instant + interval * H
             instants |= {instant, instant + 61, due + 61, due - 3600}
     data_end = max(leg.rows[-1][0] for leg in legs.values())
-    agenda = sorted(instants, reverse=True)
+    agenda = sorted(instants)  # a heap: the next instant comes first
     trades: list[Trade] = []
     chances: set[tuple[str, str, int]] = set()
     waiting_until = 0
     with localcontext() as context:
         context.prec = 50
         while agenda:
-            now = agenda.pop()
-            while agenda and agenda[-1] == now:
-                agenda.pop()
+            now = heappop(agenda)
+            while agenda and agenda[0] == now:
+                heappop(agenda)
             if now >= last or now > data_end:
                 break
             for leg in legs.values():
@@ -236,12 +234,15 @@ def run(
                 trade.why = verdict(trade, legs[trade.short], legs[trade.long], now)
                 if trade.why:
                     trade.closed, waiting_until = now, now + WAIT
-                    agenda.append(waiting_until)
+                    heappush(agenda, waiting_until)
                 elif trade.below and trade.below + EXIT_HOURS * H > now:
-                    agenda.append(trade.below + EXIT_HOURS * H)
+                    heappush(agenda, trade.below + EXIT_HOURS * H)
             offers: list[tuple[Decimal, Leg, Leg]] = []
+            open_now = {venue for venue, leg in legs.items() if readable(leg, now)}
             for pair in pairs:
-                read_now = reading(*pair, now)
+                if not {pair[0].venue, pair[1].venue} <= open_now:
+                    continue
+                read_now = reading(*pair)
                 if read_now is None:
                     continue
                 spread, short, long, anchor = read_now
@@ -265,8 +266,7 @@ def run(
                     in_vain.append(Trade(short.venue, long.venue, now, edge))
                     continue
                 trades.append(Trade(short.venue, long.venue, now, edge))
-                agenda.append(now + MAX_HOLD)
-            agenda.sort(reverse=True)
+                heappush(agenda, now + MAX_HOLD)
     return Answer(trades, len(chances))
 
 
