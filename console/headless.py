@@ -232,6 +232,8 @@ def replay(layout: StateLayout, journal: Path | None) -> tuple[str, bool, str]:
     text = f"diverged at {found.first_divergence}"
     if found.ok:
         text = f"same: {found.events} events gave the same {found.decisions} decisions"
+    elif "came out" in text:
+        text += "; what wrote it decided otherwise: another version, or a strategy changed since"
     others = [code for code in found.written_by if code != VERSION]
     if others:
         text += f"; written by version {', '.join(others)}, replayed by {VERSION}"

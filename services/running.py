@@ -160,6 +160,7 @@ class Running:
                 "%s at %s", f"{meta.stamp}: {parts.describe}" if meta.stamp else parts.describe, meta.badge
             )
             rested = await runner.run()
+            session.rested = True
             left = machine.stopped.left if machine.stopped is not None else ()
             if not rested:
                 open_still = session.desk.life.left_open()

@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 
 from services.desk.desk import Desk
 from services.desk.state import DeskState
-from services.domain.effects import Effect, Record
+from services.domain.effects import Effect, Record, Send
 from services.domain.events import Event, StrategyOverrun
 from services.domain.instrument import Instrument
 from services.domain.records import Row
@@ -70,7 +70,9 @@ class Replayed(Struct, frozen=True):
 def restore(store: Path) -> Restored | None:
     """The desk as the journal leaves it, its ids moved on for a new life; None = there is no session yet.
 
-    Raises CorruptStore when a row that it needs is damaged or cannot be decoded, or the chain does not hold.
+    Raises CorruptStore when a row that it needs is damaged or cannot be decoded, the chain does not hold, or
+    other orders come out than were sent (another version wrote it, or a strategy was changed in place): what
+    such a desk believes is not what it did.
     """
     reader = JournalReader(store)
     try:
@@ -95,13 +97,16 @@ def _restored(reader: JournalReader, pairs_named: int) -> Restored | None:
     if halt is not None and halt.failed:
         # The event that ended the engine would end it again: the desk of the moment before it.
         fed = _fed(reader, start, broken_off, fed.events)
+    session = start.session
+    strange = fed.strange()
+    if strange:
+        raise ValueError(f"{strange}: written by version {session.code}, or by strategies changed since")
     fed.desk.strategies.export()
     restarted(fed.desk.state.ids, pairs_named)
     # Here and not where a state is read: a checkpoint in the middle of a session has intents that only wait.
     fed.desk.core.orders.doubt_unsent(fed.desk.state.now)
     unwritten = () if halt is not None else fed.unwritten()
     row = None if halt is None else halt.row
-    session = start.session
     return Restored(fed.desk.state, fed.events, row, session.code, unwritten, session.instruments)
 
 
@@ -111,6 +116,16 @@ def _pairs_named(store: Path) -> int:
         return reader.pairs_named()
     finally:
         reader.close()
+
+
+_SEND = b'{"type":"send"'
+
+
+def _sent(send: Send) -> tuple[object, ...]:
+    """What the venue was told, and what for. The words about it may be put otherwise."""
+    order = send.order
+    where = (order.client_order_id, order.instrument, order.pair, order.purpose)
+    return (*where, order.side, order.quantity, order.price)
 
 
 class _Halt(Struct, frozen=True):
@@ -132,6 +147,29 @@ class _Fed:
         """Of the last input."""
         self.kept = 0
         """How many of them the journal holds."""
+        self.written: list[tuple[object, ...]] = []
+        """Orders sent, by the journal."""
+        self.made: list[tuple[object, ...]] = []
+        """Orders sent, by this desk."""
+        self.before_last = 0
+        """How many of these before the last input."""
+
+    def take(self, event: Event) -> None:
+        self.effects, self.kept = self.desk.handle(event), 0
+        self.before_last = len(self.made)
+        self.made += [_sent(effect) for effect in self.effects if isinstance(effect, Send)]
+
+    def strange(self) -> str:
+        """The first order by which this desk is not the one that was; empty = it is. Only those of the last
+        input may be missing on the disk."""
+        for made, written in zip(self.made, self.written, strict=False):
+            if made != written:
+                return f"order {written[0]} was sent, and this program sends {made[0]}"
+        if len(self.written) > len(self.made):
+            return f"order {self.written[len(self.made)][0]} was sent, and this program does not send it"
+        if len(self.written) < self.before_last:
+            return f"order {self.made[len(self.written)][0]} was never sent, and this program sends it"
+        return ""
 
     def unwritten(self) -> tuple[Row, ...]:
         """The last effect that the journal holds counts too: its own row comes after it."""
@@ -148,12 +186,15 @@ def _fed(reader: JournalReader, start: Start, broken_off: Mapping[int, str], mos
             fed.halt = _Halt(row.seq, False)
             return fed
         fed.kept += row.kind == DECISION
+        if row.kind == DECISION and row.payload is not None and row.payload.startswith(_SEND):
+            effect = row.effect()
+            fed.written += [_sent(effect)] if isinstance(effect, Send) else []
         for event in row.events():
             if most is not None and fed.events >= most:
                 return fed
             _announce(fed.desk, broken_off.get(fed.events + 1))
             try:
-                fed.effects, fed.kept = fed.desk.handle(event), 0
+                fed.take(event)
             except Exception:  # whatever it was, the engine that met it is gone: the venues tell the rest
                 fed.halt = _Halt(row.seq, True)
                 return fed

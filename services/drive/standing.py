@@ -74,6 +74,8 @@ class Standing:
         self.keeper: Keeper = NullKeeper()
         self._checkpoint_at = 0
         self._daily: DailySummary | None = None
+        self.rested = False
+        """The last event was handled whole and none comes any more: the run has ended by itself."""
         self._beside = False
         """Books beside the store were in trouble when asked last."""
 
@@ -200,6 +202,9 @@ class Standing:
         """Flush and close. False = something could not be written."""
         written = True
         if self.journal is not None and self.writer is not None:
+            if self.rested:
+                # The next start goes on from here and decides nothing again: it may be another version's.
+                self.journal.checkpoint(self.queue.now, self.desk.export())
             self.journal.seal()
             written = self.writer.close()
         if self.latching is not None:
