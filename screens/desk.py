@@ -60,7 +60,12 @@ class DeskRoom(Room):
             keyed=lambda _, row: row.name,
         ),
         PaneSpec(
-            "alerts", "Alerts", sorts=alerts.SORTS, foot=(SizeClass.WIDE,), keyed=lambda _, row: row.key
+            "alerts",
+            "Alerts",
+            sorts=alerts.SORTS,
+            columns=alerts.NAMES,
+            foot=(SizeClass.WIDE,),
+            keyed=lambda _, row: row.key,
         ),
     )
 
@@ -122,9 +127,7 @@ class DeskRoom(Room):
         if pane == "funding":
             return (str(len(view.funding)), "muted")
         if pane == "risk":
-            over = sum(limit.level == "OVER" for limit in view.risk.limits)
-            total = len(view.risk.limits)
-            return (f"{over} over", "*alarm") if over else (f"{total}/{total}", "muted")
+            return risk.tab(view.risk)
         alarms, warnings, _ = alerts.counts(view)
         return (str(alarms + warnings), "*alarm" if alarms else "*warn" if warnings else "muted")
 

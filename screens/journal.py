@@ -17,7 +17,14 @@ from services.views.journal import KINDS, JournalView, topic_of
 class JournalRoom(Room):
     name = "journal"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
-        PaneSpec("rows", "Journal", telling=True, keyed=lambda _, row: str(row.seq)),
+        PaneSpec(
+            "rows",
+            "Journal",
+            sorts=journal.SORTS,
+            columns=journal.NAMES,
+            telling=True,
+            keyed=lambda _, row: str(row.seq),
+        ),
         PaneSpec("chain", "Chain", detail=False, keyed=lambda _, row: f"chain {row.seq}"),
     )
     steers: ClassVar[frozenset[str]] = frozenset({"rows"})

@@ -23,9 +23,16 @@ _LINE = re.compile(r"(?P<coin>\S+)\s+(?P<figure>[+\-−]?\d+(\.\d+)?)\s*%?")
 class StressRoom(Room):
     name = "stress"
     panes: ClassVar[tuple[PaneSpec, ...]] = (
-        PaneSpec("shocks", "Shocks", keyed=lambda _, row: row.coin),
-        PaneSpec("outcome", "Outcome", table="stress.outcomes", keyed=lambda _, row: stress.account_key(row)),
-        PaneSpec("scale", "Scale", table="stress.steps", detail=False),
+        PaneSpec("shocks", "Shocks", columns=stress.SHOCK_NAMES, keyed=lambda _, row: row.coin),
+        PaneSpec(
+            "outcome",
+            "Outcome",
+            sorts=stress.OUTCOME_SORTS,
+            columns=stress.OUTCOME_NAMES,
+            table="stress.outcomes",
+            keyed=lambda _, row: stress.account_key(row),
+        ),
+        PaneSpec("scale", "Scale", columns=stress.STEP_NAMES, table="stress.steps", detail=False),
         PaneSpec(
             "cases",
             "Standing cases",

@@ -25,7 +25,8 @@ _WORDS = {
     Severity.INFO: (g.DOT, "INFO"),
 }
 _TEXT_AT = 8
-SORTS = ("", "newest")
+SORTS = ("", "newest", "count")
+NAMES = {"count": "how often", "age": "age"}
 EMPTY = "Nothing needs you. Alerts appear here; a acknowledges."
 
 
@@ -40,6 +41,8 @@ def draw(view: DeskView, width: int, context: Context, two_lines: bool = False, 
         return content
     if context.sort == "newest":
         rows.sort(key=lambda a: -a.since)
+    elif context.sort == "count":
+        rows.sort(key=lambda a: (-a.count, -a.since))
     else:
         rows.sort(key=lambda a: (_STATE_RANK.get(a.state, 0), _SEVERITY_RANK[a.severity], -a.since))
     spare = height - sum(2 if two_lines and a.detail else 1 for a in rows if a.state != "RESOLVED")
@@ -104,9 +107,9 @@ def _alert(a: AlertView, width: int, context: Context, two_lines: bool, spare: i
     state = _state(a, context.now)
     age = f.coarse(max(0, context.now - a.since))
     tail: list[Span] = []
-    if a.count > 1 and width >= 44:
+    if a.count > 1 and width >= 44 and "count" not in context.hidden:
         tail.append(Span(f"{g.TIMES}{a.count}  ", "muted"))
-    if width >= 30:
+    if width >= 30 and "age" not in context.hidden:
         tail += [Span(age.rjust(5), "muted"), Span(" ", "muted")]
     tail.append(Span(state if width < 40 else state.ljust(9), f"{star}{ink}" if live else "muted"))
     line = Line([Span(f"{sign} ", ink), Span(word.ljust(6), f"{star}{ink}" if live else "muted")])

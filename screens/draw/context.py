@@ -7,6 +7,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from screens.format import clean
+
 
 def at_once(keys: list[str]) -> list[str]:
     return keys
@@ -51,4 +53,7 @@ class Context(Struct, frozen=True):
         return f"No {what} matches {self.needle}. / and then esc shows all."
 
     def keeps(self, *texts: str) -> bool:
-        return not self.needle or any(self.needle in text.casefold() for text in texts)
+        """As it came or as it is drawn: a person types what he reads, or what his keys have."""
+        return not self.needle or any(
+            self.needle in form.casefold() for text in texts for form in (text, clean(text))
+        )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Any
 
 from screens import format as f
 from screens.draw.context import Context
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
-from screens.table import Cells, Column, fit, header, row
+from screens.table import Cells, Column, fit, header, row, visible
 from services.views.journal import JournalRowView, JournalView
 from themes import glyphs as g
 
@@ -20,6 +21,14 @@ _ROWS = (
     Column("subject", "Of", 15, most=19, text=True),
     Column("text", "Why", 20, most=200, text=True),
 )
+NAMES = {"subject": "what it is of", "time": "time"}
+SORTS = ("", "oldest", "what", "of")
+_SORT_KEYS: dict[str, Callable[[JournalRowView], Any]] = {
+    "oldest": lambda one: one.seq,
+    "what": lambda one: (one.kind, -one.seq),
+    "of": lambda one: (one.subject, -one.seq),
+}
+"""Within one kind or one subject the newest first."""
 _GROUP_INK = {"commands": "*accent", "refused": "*warn", "orders": "text", "decisions": "muted"}
 EMPTY = "Nothing yet. Decisions, commands, refusals and orders stand here as they happen."
 
@@ -31,8 +40,11 @@ def rows(view: JournalView, width: int, context: Context) -> Content:
         text = context.no_match(f"row of the newest {len(view.rows)}") if view.rows else EMPTY
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
+    by = _SORT_KEYS.get(context.sort)
+    if by is not None:
+        shown.sort(key=by)
     cells = [_cells(one, context.now) for one in shown]
-    layout = fit(_ROWS, cells, width, ("subject",))
+    layout = fit(visible(_ROWS, context.hidden), cells, width, ("subject",))
     content.head = [] if layout.wrapped else [header(layout)]
     content.rows = [Row(row(layout, each), key=str(one.seq)) for one, each in zip(shown, cells, strict=True)]
     return content

@@ -129,6 +129,17 @@ def summary(risk: RiskView, tightest: str) -> tuple[Spans, ...]:
     return ((Span(long, "muted"),), (Span(passing, "muted"),))
 
 
+def tab(risk: RiskView) -> tuple[str, str]:
+    """The same in a word and a half."""
+    levels = [one.level for one in risk.limits]
+    over, unknown = levels.count("OVER"), levels.count("UNKNOWN")
+    if "STOP" in levels:
+        return ("stopped", "*alarm")
+    if over:
+        return (f"{over} over", "*alarm")
+    return (f"{unknown} unknown", "*warn") if unknown else (f"{len(levels)}/{len(levels)}", "muted")
+
+
 def figure(value: Decimal | None, unit: str) -> str:
     """A check's value or limit in its own unit."""
     if value is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Any
 
 from screens import format as f
 from screens.draw.context import Context
+from screens.draw.order import last, settled
 from screens.frame import Content, Row
 from screens.ink import Line, Span, Spans, flow, wrap
-from screens.table import Cells, Column, fit, header, row
+from screens.table import Cells, Column, fit, header, row, visible
 from services.views.stress import OutcomeView, ShockView, StepView, StressLab
 from themes import glyphs as g
 
@@ -40,6 +42,15 @@ _STEPS = (
     Column("liq", "Liq away", 8, right=True),
     Column("word", "", 4, gap=2),
 )
+SHOCK_NAMES = {"price": "price", "after": "price then"}
+OUTCOME_NAMES = {"change": "change of equity", "lev": "leverage"}
+STEP_NAMES = {"equity": "equity", "lev": "leverage", "liq": "distance to liquidation"}
+OUTCOME_SORTS = ("", "change", "usage")
+_OUTCOME_KEYS: dict[str, Callable[[OutcomeView], Any]] = {
+    "change": lambda one: last([one.equity, one.equity_now], lambda both: both[0] - both[1]),
+    "usage": lambda one: (not one.infinite, *last([one.usage], lambda usage: -usage[0])),
+}
+"""The worst first."""
 NEAR = Decimal("0.8")
 """Of usage: the same share at which a limit is NEAR."""
 NOTHING = "Nothing is shocked. Select a coin and press e, or + and - for 1 %; enter on a case takes it over."
@@ -52,7 +63,7 @@ def shocks(lab: StressLab, width: int, context: Context) -> Content:
         content.rows = [Row([line]) for line in wrap(context.no_match("coin"), width, "muted")]
         return content
     cells = [_shock_cells(one) for one in rows]
-    layout = fit(_SHOCKS, cells, width, ("word", "price"))
+    layout = fit(visible(_SHOCKS, context.hidden), cells, width, ("word", "price"))
     content.head = [] if layout.wrapped else [header(layout)]
     content.rows = [Row(row(layout, each), key=one.coin) for one, each in zip(rows, cells, strict=True)]
     return content
@@ -102,8 +113,11 @@ def outcome(lab: StressLab, width: int, context: Context) -> Content:
     if not rows:
         content.rows = [Row([line]) for line in wrap(context.no_match("account"), width, "muted")]
         return content
+    by = _OUTCOME_KEYS.get(context.sort)
+    if by is not None:
+        rows = settled(rows, by, account_key, context)
     cells = [_outcome_cells(each) for each in rows]
-    layout = fit(_OUTCOME, cells, width, ("lev", "change"))
+    layout = fit(visible(_OUTCOME, context.hidden), cells, width, ("lev", "change"))
     content.head = [] if layout.wrapped else [header(layout)]
     content.rows = [
         Row(row(layout, each), key=account_key(one)) for one, each in zip(rows, cells, strict=True)
@@ -192,8 +206,8 @@ def _told(one: OutcomeView, width: int, but: str = "") -> list[Line]:
 
 def steps(lab: StressLab, width: int, height: int, context: Context) -> Content:
     """How the outcome grows with the shocks, as charts of bars: where would it end? Usage stands in the
-    table, the others below it where there is room."""
-    del context  # nothing here is filtered: it is one line of thought
+    table, the others below it where there is room. Nothing here is filtered or sorted: it is one line of
+    thought."""
     content = Content(
         title="From none to twice the shocks", summary=((Span("bar full = liquidation", "muted"),),)
     )
@@ -203,7 +217,7 @@ def steps(lab: StressLab, width: int, height: int, context: Context) -> Content:
         content.rows = [Row([line]) for line in wrap("The chart comes with the first shock.", width, "muted")]
         return content
     cells = [_step_cells(one) for one in lab.steps]
-    layout = fit(_STEPS, cells, width, ("lev", "equity", "liq"))
+    layout = fit(visible(_STEPS, context.hidden), cells, width, ("lev", "equity", "liq"))
     content.head = [] if layout.wrapped else [header(layout)]
     content.rows = [
         Row(row(layout, each), key=str(one.share)) for one, each in zip(lab.steps, cells, strict=True)

@@ -71,6 +71,24 @@ async def test_the_filter_keeps_what_contains_the_text() -> None:
         assert "ack depeg" not in d.text
 
 
+def test_rows_go_by_age_kind_or_subject_and_what_is_hidden_is() -> None:
+    view = quiet_journal()
+
+    def keys(sort: str) -> list[str]:
+        return [row.key for row in drawing.rows(view, 120, Context(now=0, sort=sort)).rows]
+
+    own = [str(one.seq) for one in view.rows]
+    assert keys("") == own
+    assert keys("oldest") == sorted(own, key=int)
+    kinds = {str(one.seq): one.kind for one in view.rows}
+    assert [kinds[key] for key in keys("what")] == sorted(kinds.values())
+    of = {str(one.seq): one.subject for one in view.rows}
+    assert [of[key] for key in keys("of")] == sorted(of.values())
+    head = drawing.rows(view, 120, Context(now=0, hidden=frozenset({"time"}))).head[0].plain
+    assert "UTC" not in head
+    assert "Why" in head
+
+
 def test_what_a_chain_shows_can_be_read_and_orders_go_by_their_end() -> None:
     figures = {
         "initial usage alpha": "377995.9990101488749999999999999997",

@@ -198,6 +198,8 @@ async def test_every_wide_table_lets_its_columns_be_chosen() -> None:
             ("health", "venues", "again", "Reconnects"),
             ("desk", "risk", "limit", "Limit"),
             ("stress", "cases", "lev", "Lev"),
+            ("stress", "outcome", "change", "change"),
+            ("journal", "rows", "subject", "Of"),
         ):
             await shown(d, room)
             d.app.desk.go_to(pane)
@@ -226,10 +228,25 @@ async def test_metrics_are_sorted_by_result_or_by_trades() -> None:
 
 
 async def test_no_column_that_says_what_is_at_stake_can_be_hidden() -> None:
-    from screens.draw import funding, markets, orders, positions, risk, strategies, stress_cases
+    from screens.draw import (
+        alerts,
+        funding,
+        journal,
+        markets,
+        orders,
+        positions,
+        risk,
+        strategies,
+        stress,
+        stress_cases,
+    )
 
     assert not {"check", "now", "word"} & set(risk.NAMES)
     assert not {"name", "usage", "word"} & set(stress_cases.NAMES)
+    for names in (stress.SHOCK_NAMES, stress.OUTCOME_NAMES, stress.STEP_NAMES):
+        assert not {"coin", "venue", "share", "usage", "word"} & set(names)
+    assert not {"kind", "text"} & set(journal.NAMES)
+    assert not {"severity", "text", "state"} & set(alerts.NAMES)
     assert not {"symbol", "side", "size", "upnl", "away", "stop", "age"} & set(positions.NAMES)
     assert not {"spread", "apr", "verdict", "why", "short", "long"} & set(funding.NAMES)
     assert not {"symbol", "age"} & set(markets.NAMES)

@@ -147,6 +147,22 @@ def test_the_worst_case_comes_first_when_one_asks_and_what_is_hidden_is() -> Non
     assert "Usage" in head
 
 
+def test_the_worst_account_comes_first_when_one_asks() -> None:
+    lab = quiet_lab()
+    first = replace(lab.outcomes[0], infinite=True, equity=None)
+    lab = replace(lab, outcomes=(*lab.outcomes[1:], first))
+
+    def keys(sort: str) -> list[str]:
+        content = drawing.outcome(lab, 100, Context(now=0, sort=sort))
+        return [row.key for row in content.rows if row.key]
+
+    assert keys("")[-1] == keys("change")[-1] == drawing.account_key(first), "unknown is no loss"
+    assert keys("usage")[0] == drawing.account_key(first)
+    hidden = Context(now=0, hidden=frozenset({"lev"}))
+    assert "Leverage" not in drawing.outcome(lab, 100, hidden).head[0].plain
+    assert "Price" not in drawing.shocks(lab, 60, Context(now=0, hidden=frozenset({"price"}))).head[0].plain
+
+
 async def test_what_is_wrong_with_a_figure_stands_whole_below_the_field_of_a_small_terminal() -> None:
     async with open_desk(size=(80, 24)) as d:
         await stress(d)
