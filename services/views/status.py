@@ -184,6 +184,9 @@ class OrderStatus(Struct, frozen=True, kw_only=True):
     foreign: bool
     ts: int
     text: str
+    size_increment: Decimal | None = None
+    price_increment: Decimal | None = None
+    """The instrument's grids; None = of an instrument that is not traded here."""
 
 
 class StatusView(Struct, frozen=True, kw_only=True):

@@ -92,6 +92,19 @@ def test_positions_line_up_by_the_point() -> None:
     assert head.index("entry") + len("entry") == first.index("23,480.4") + len("23,480.4")
 
 
+def test_orders_line_up_by_the_point() -> None:
+    common = {"instrument": "A", "side": "buy", "size_increment": "0.001", "price_increment": "0.1"}
+    rows = [
+        common | {"client_order_id": "1", "quantity": "0.103", "filled": "0", "price": "23451"},
+        common | {"client_order_id": "2", "quantity": "0.1", "filled": "0.05", "price": None},
+        {"client_order_id": "3", "instrument": "B", "side": "buy", "quantity": "7", "price": "1.25"},
+    ]
+    _, first, second, bare = plain.orders({"orders": rows}).splitlines()
+    assert first.split()[3:6] == ["0.103", "0.000", "23,451.0"]
+    assert second.split()[3:6] == ["0.100", "0.050", "—"]
+    assert bare.split()[3:6] == ["7", "—", "1.25"], "of a foreign instrument as it stands"
+
+
 def test_json_is_the_engines_own_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(tmp_path, answer(STATUS)):
         assert oneshot.ask(asked(tmp_path, json=True), "status", {}) == 0

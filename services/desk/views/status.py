@@ -67,7 +67,14 @@ def orders(core: DeskCore) -> tuple[OrderStatus, ...]:
     """Everything that may still fill: ours in any state, then foreign ones by the venues' last reads."""
     with localcontext(DESK_CONTEXT):
         ours = tuple(_order(entry) for entry in core.orders.open_orders())
-        return (*ours, *_foreign(core))
+        return tuple(_on_grid(core, row) for row in (*ours, *_foreign(core)))
+
+
+def _on_grid(core: DeskCore, row: OrderStatus) -> OrderStatus:
+    spec = core.instruments.get(row.instrument)
+    if spec is None:
+        return row
+    return replace(row, size_increment=spec.size_increment, price_increment=spec.price_increment)
 
 
 def _position(row: PositionView) -> PositionStatus:
