@@ -56,6 +56,7 @@ _SORT_KEYS: dict[str, Callable[[Sequence[PositionView]], Any]] = {
     "size": lambda legs: last([leg.notional for leg in legs], lambda all_of: -max(all_of)),
     "age": lambda legs: last([leg.age_ms for leg in legs], lambda all_of: -max(all_of)),
 }
+STOPPED = "Nothing opens while trading is stopped: TRADE says why; 2 looks at markets."
 EMPTY = "Strategies open pairs when one passes every check; 2 looks at markets, o opens a ticket."
 
 
@@ -63,7 +64,10 @@ def draw(view: DeskView, width: int, context: Context) -> Content:
     content = Content(title="Positions", summary=_summary(view))
     shown = [p for p in view.positions if context.keeps(p.symbol, p.venue, p.strategy, p.pair or "")]
     if not shown:
-        text = context.no_match("position") if view.positions else f"No positions. {EMPTY}"
+        # What cannot happen now is no promise to make: the bar says why, R or time ends it.
+        stopped = any(limit.level == "STOP" for limit in view.risk.limits)
+        none = f"No positions. {STOPPED if stopped else EMPTY}"
+        text = context.no_match("position") if view.positions else none
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     cells = {p.key: _cells(p, context) for p in shown}

@@ -14,7 +14,7 @@ from msgspec import structs
 from screens import frame
 from screens.contents import Contents
 from screens.desk import DeskRoom
-from screens.draw import funding, risk, risk_tables, topbar
+from screens.draw import funding, positions, risk, risk_tables, topbar
 from screens.draw import strip as strip_drawing
 from screens.draw.answers import answers
 from screens.draw.context import Context
@@ -24,7 +24,16 @@ from screens.ink import Line
 from screens.layout import PANES, Needs, Rect, SizeClass, plan, size_class
 from screens.paint import Paint
 from services.views.desk import DeskView, LimitView
-from tests.console.fixtures import STATES, calm_strip, empty_strip, halted_strip, quiet_desk, quiet_strip
+from tests.console.fixtures import (
+    STATES,
+    calm_strip,
+    empty_desk,
+    empty_strip,
+    halted_desk,
+    halted_strip,
+    quiet_desk,
+    quiet_strip,
+)
 from themes.palette import DARK
 
 SIZES = st.tuples(st.integers(40, 260), st.integers(10, 80))
@@ -429,3 +438,14 @@ def test_a_depeg_whose_price_is_gone_is_unknown_and_not_none() -> None:
     for coin, word in ((gone, "unknown"), (risk.collateral[0], "—")):
         table = risk_tables.collateral(msgspec.structs.replace(risk, collateral=(coin,)), 62)
         assert table[1].plain.split()[4] == word
+
+
+def test_an_empty_desk_promises_no_entry_while_trading_is_stopped() -> None:
+    calm, context = empty_desk(), Context(now=0)
+    assert "Strategies open pairs" in positions.draw(calm, 120, context).rows[0].lines[0].plain
+    stopped = structs.replace(calm, risk=halted_desk().risk)
+    assert (
+        "Nothing opens while trading is stopped"
+        in positions.draw(stopped, 120, context).rows[0].lines[0].plain
+    )
+    assert risk.tab(stopped.risk) == ("stopped", "*alarm")
