@@ -7,6 +7,7 @@ A strategy that raises is dropped with its state as it was; one that the watchdo
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import localcontext
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from services.desk.state import Admitted, StrategySlot
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Purpose, Severity, TradingState
 from services.domain.errors import StrategyOverran
+from services.domain.money import DESK_CONTEXT
 from services.execution.measured import expected
 from services.execution.pair_state import Pair
 from services.market.board import HeldPair
@@ -116,7 +118,9 @@ class Strategies:
         view = self.view(name, settings)
         kind = KINDS[slot.kind]
         try:
-            intents, state = self.guard(lambda: kind.decide(view, settings.params, self.states[name]))
+            # What a plugin does to the precision of its sums must not become the desk's.
+            with localcontext(DESK_CONTEXT):
+                intents, state = self.guard(lambda: kind.decide(view, settings.params, self.states[name]))
         except StrategyOverran:
             self.overran = name
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, getcontext
 from typing import Any
 
 import pytest
@@ -73,6 +73,34 @@ def test_a_strategy_that_raises_is_dropped_alone(monkeypatch: pytest.MonkeyPatch
     world.books_agree()
     assert world.answer("enable", name=owner, reason="fixed").ok
     assert slot.dropped == ""
+
+
+class Coarse:
+    """Wraps a kind: it leaves a context of three digits behind, or does so and raises."""
+
+    def __init__(self, kind: Any, raises: bool) -> None:
+        self._kind, self._raises = kind, raises
+        self.initial = kind.initial
+
+    def decide(self, view: Any, params: Any, state: Any) -> Any:
+        answer = self._kind.decide(view, params, state)
+        getcontext().prec = 3
+        if self._raises and answer[0]:
+            raise ValueError("and went")
+        return answer
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_the_digits_that_a_strategy_counts_with_are_its_own(
+    monkeypatch: pytest.MonkeyPatch, raises: bool
+) -> None:
+    fine = DeskWorld(settings=quick()).run(25)
+    monkeypatch.setitem(KINDS, "funding_arb", Coarse(KINDS["funding_arb"], raises))
+    coarse = DeskWorld(settings=quick()).run(25)
+    sent = [[(each.ts, each.order) for each in world.sent] for world in (fine, coarse)]
+    assert len(sent[0]) >= 4
+    assert sent[1] == ([] if raises else sent[0])
+    coarse.books_agree()
 
 
 def test_a_strategy_that_overruns_is_dropped_and_the_fact_is_the_next_input(
