@@ -229,6 +229,10 @@ class Stream:
             log.exception("%s: what was heard could not be handled", self.url)
             return f"internal error: {type(error).__name__}"
         finally:
+            if self._socket is not None:
+                # Closing it may have ended early: before Python 3.11.4 a time-out in a task that is being
+                # cancelled is told as its cancelling, and the library leaves the transport open.
+                self._socket.transport.abort()
             self._socket = None
 
     def _left_alone(self, seconds: float) -> None:
