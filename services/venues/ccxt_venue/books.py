@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from services.domain.events import MarkRow, QuoteRow
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.facts import Listed
-from services.venues.ccxt_venue.followed import Followed, Habits
+from services.venues.ccxt_venue.followed import LATE_MS, Followed, Habits
 from services.venues.ccxt_venue.levels import book_of, quote_of
 from services.venues.ccxt_venue.line import MARKET
 from services.venues.live import Levels
@@ -24,7 +25,16 @@ LEVELS = 20
 LIFE_S = 0.25
 """Where no quote changes, a frame says so often that the stream lives: `cross_exchange` takes two quotes that
 are at most half a second apart, and two that both stand still are as young as their streams' last words."""
+GRACE_S = 1.0
+"""So long a round waits for the others once one market has answered: one that hangs holds up nobody."""
+MS = 1_000_000
 NS = 1_000_000_000
+
+
+class Answer(NamedTuple):
+    asked: int
+    said: Any
+    """A book of the library's, or the WireError in its place."""
 
 
 class Books:
@@ -41,6 +51,7 @@ class Books:
         wall: Callable[[], int],
         say: Callable[[str], None],
         unlisted: Callable[[], None] = lambda: None,
+        grace_s: float = GRACE_S,
     ) -> None:
         """`frame` tells rows of an instant; `good` hears that the market has answered, `unlisted` that one of
         them may have gone."""
@@ -52,6 +63,9 @@ class Books:
         self._spot = spot
         self._venue_ms = venue_ms
         self._wall = wall
+        self._grace_s = grace_s
+        self._asking: dict[str, asyncio.Task[Answer]] = {}
+        """One question at a time, of each market."""
         self._known: dict[str, tuple[Levels, Levels] | None] = {}
         """As told last, of each market."""
         self._last = 0
@@ -75,12 +89,18 @@ class Books:
     async def ask(self) -> None:
         """Those that nobody follows at present. Raises WireError."""
         asked = self._wall()
+        # Of those that are waited for still their own answers tell.
+        waited = set(self._asking)
         there = [each for each in self._listed.values() if not each.closed and not self._live(each)]
         if not there and self.followed is not None:
             return
         found = await self._ask(there)
+        if there and not found:
+            return
         # What a stream has told meanwhile is younger.
-        told = {each.id: each for each in self._listed.values() if not self._live(each)}
+        told = {
+            each.id: each for each in self._listed.values() if each.id not in waited and not self._live(each)
+        }
         for name in told:
             self._known[name] = found.get(name)
         self._good(MARKET)
@@ -88,25 +108,68 @@ class Books:
 
     async def _ask(self, there: list[Listed]) -> dict[str, tuple[Levels, Levels] | None]:
         """One that is not answered has no book, and keeps no other from being told: left out, it would be
-        vouched for by the frames of the others. Raises WireError: none is answered."""
-        answers = await asyncio.gather(*(self._asked(market) for market in there))
-        failed = [answer for answer in answers if isinstance(answer, WireError)]
-        if any(answer.kind is ErrorKind.REJECTED for answer in failed):
+        vouched for by the frames of the others. One that is waited for since an earlier round is not asked
+        again. Raises WireError: none is answered."""
+        for task in self._asking.values():
+            if task.done():
+                task.result()
+        asked = {each.id: each for each in there if each.id not in self._asking}
+        if not asked:
+            return {}
+        tasks = {name: asyncio.create_task(self._asked(each)) for name, each in asked.items()}
+        self._asking.update(tasks)
+        await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks.values(), timeout=self._grace_s)
+        answers: dict[str, Answer | None] = {}
+        for name, task in tasks.items():
+            answers[name] = task.result() if task.done() else None
+            if task.done():
+                del self._asking[name]
+            else:
+                task.add_done_callback(partial(self._came_late, asked[name], self._wall()))
+        failed = [each.said for each in answers.values() if each and isinstance(each.said, WireError)]
+        if any(error.kind is ErrorKind.REJECTED for error in failed):
             self._unlisted()
-        if failed and len(failed) == len(there):
+        if failed and len(failed) == len(asked):
             raise failed[0]
-        now = self._venue_ms()
-        return {
-            each.id: None if isinstance(answer, WireError) else book_of(each, answer, now)
-            for each, answer in zip(there, answers, strict=True)
-        }
+        return {name: self._book(asked[name], answer) for name, answer in answers.items()}
 
-    async def _asked(self, market: Listed) -> Any:
+    def _book(self, market: Listed, answer: Answer | None) -> tuple[Levels, Levels] | None:
+        if answer is None or isinstance(answer.said, WireError):
+            return None
+        return book_of(market, answer.said, self._venue_ms())
+
+    def _came_late(self, market: Listed, since: int, task: asyncio.Task[Answer]) -> None:
+        """Told as without a book at `since`; told now by itself, as old as its question."""
+        if task.cancelled() or task.exception() is not None:
+            # What is no WireError is raised by the next round.
+            return
+        del self._asking[market.id]
+        answer = task.result()
+        if isinstance(answer.said, WireError):
+            if answer.said.kind is ErrorKind.REJECTED:
+                self._unlisted()
+            return
+        now = self._wall()
+        if market.closed or self._live(market) or now < since or now - answer.asked > LATE_MS * MS:
+            return
+        self._known[market.id] = self._book(market, answer)
+        self._tell(answer.asked, {market.id: market})
+
+    async def _asked(self, market: Listed) -> Answer:
         """Its book, or why there is none."""
+        asked = self._wall()
         try:
-            return await self._door.ask("fetch_order_book", market.symbol, LEVELS)
+            return Answer(asked, await self._door.ask("fetch_order_book", market.symbol, LEVELS))
         except WireError as error:
-            return error
+            return Answer(asked, error)
+
+    async def end(self) -> None:
+        """Nothing is waited for any longer."""
+        for task in self._asking.values():
+            task.cancel()
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+        self._asking.clear()
 
     def _tell(self, ts: int, markets: Mapping[str, Listed]) -> None:
         quotes = tuple(quote_of(each, self._known.get(name)) for name, each in markets.items())

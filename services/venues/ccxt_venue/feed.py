@@ -157,11 +157,14 @@ class Feed:
                 (pace.rates_s, self._ask_rates),
                 (pace.rates_s, self._ask_settled),
             ]
-        async with asyncio.TaskGroup() as group:
-            if self._books.followed is not None:
-                group.create_task(self._books.followed.run(self._stopped))
-            for seconds, work in rounds:
-                group.create_task(self._every(seconds, work))
+        try:
+            async with asyncio.TaskGroup() as group:
+                if self._books.followed is not None:
+                    group.create_task(self._books.followed.run(self._stopped))
+                for seconds, work in rounds:
+                    group.create_task(self._every(seconds, work))
+        finally:
+            await self._books.end()
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while not self._stopped.is_set():
