@@ -36,6 +36,10 @@ class Pulse:
         self._beaten = now
         machine = self._machine
         self._watchdog.beat(machine.queue.now)
+        if not machine.events:
+            # The start comes first: it takes the store, just opened, for good. What was told before it would
+            # be forgotten by it, and the writer tells the same trouble once.
+            return
         settings = self._session.settings
         if stalled_ms >= settings.breaker.stall_warn_ms:
             log.warning("the loop stood for %d ms", stalled_ms)

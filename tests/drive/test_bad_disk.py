@@ -179,6 +179,36 @@ def test_what_the_exchange_has_only_in_memory_is_store_trouble_until_it_is_writt
     again.close()
 
 
+def test_trouble_from_before_the_start_is_not_taken_for_good_by_it(
+    disk: BadDisk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The alert was resolved 60 s later and the desk ACTIVE, while nothing was written."""
+    monkeypatch.setattr("services.drive.pulse.BEAT_S", 0.0)
+    disk.bad = True
+    session, machine = engine(tmp_path, quick())
+    pulse = Pulse(session, machine, Watchdog(tmp_path / "latch"))
+    assert "store.sqlite" in session.trouble(), "the very first rows were refused"
+    pulse.beat()
+    assert machine.events == 0, "nothing comes before the start"
+    machine.step()
+    pulse.beat()
+    run(machine, 120)
+    core = session.desk.core
+    assert "store.sqlite" in session.trouble()
+    (cause,) = [each for each in core.causes.causes() if each.name == "store"]
+    assert cause.holds
+    assert core.causes.overall() is TradingState.REDUCING
+    assert core.alerts.is_open("store")
+    assert positions_of(session) == {}
+    disk.bad = False
+    assert session.writer is not None
+    assert session.writer.flush(5.0)
+    pulse.beat()
+    run(machine, 70)
+    assert "store" not in [each.name for each in core.causes.causes()]
+    heal(disk, session, tmp_path)
+
+
 class Hasty:
     """The clock of a direct flatten: what it sleeps passes at once."""
 
