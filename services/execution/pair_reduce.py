@@ -11,7 +11,7 @@ from decimal import Decimal
 from services.domain.enums import PairState, Purpose
 from services.domain.money import ONE, ZERO, floor_to
 from services.execution.pair_legs import convert, joint_least, least, lot, unit_usd
-from services.execution.pair_moves import start_closing, start_unwinding
+from services.execution.pair_moves import heavy_cut, start_closing, start_unwinding
 from services.execution.pair_state import LONG, SHORT, Leg, Pair
 from services.execution.pair_work import Work
 
@@ -23,8 +23,7 @@ def begin(work: Work, pair: Pair, fraction: Decimal, reason: str, purpose: Purpo
     the policy stopped. One whose orders are in doubt or whose legs do not match yet is cut once they do.
     A cut that is under way is finished as it is: whoever asks measures again when the pair is hedged.
     """
-    held_up = pair.state in (PairState.FROZEN, PairState.IN_DOUBT)
-    state = pair.resume if held_up else pair.state
+    state = pair.resume if pair.state in (PairState.FROZEN, PairState.IN_DOUBT) else pair.state
     leaving = bool(pair.close_reason) and (state is PairState.CLOSING or pair.then_close)
     leaving = leaving and not (pair.shrink > ZERO or kept(pair))
     protected = leaving and pair.close_purpose.protective
@@ -33,7 +32,8 @@ def begin(work: Work, pair: Pair, fraction: Decimal, reason: str, purpose: Purpo
     pair.close_purpose, pair.close_origin = purpose, origin
     pair.frozen_by_desk = False
     if protected:
-        if pair.state is PairState.FROZEN:
+        # What is held up goes on by itself; the ladder asks at each look.
+        if pair.state is PairState.FROZEN and not held_up(work, pair):
             pair.then_close = True
             start_unwinding(work, pair, reason)
         return
@@ -115,3 +115,9 @@ def too_small(work: Work, pair: Pair) -> Leg | None:
         if unit is None or rest * unit >= work.settings.pair.residual_max:
             return leg
     return None
+
+
+def held_up(work: Work, pair: Pair) -> bool:
+    """On its way out, with nothing left that could be sent: one leg is less than its venue takes."""
+    out = pair.resume is PairState.CLOSING and not pair.unsettled
+    return out and too_small(work, pair) is not None and heavy_cut(work, pair)[1] == ZERO

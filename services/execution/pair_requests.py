@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from services.domain.enums import PairState, Purpose
-from services.domain.money import ZERO
-from services.execution.pair_moves import heavy_cut, start_closing, start_unwinding
-from services.execution.pair_reduce import cutting, too_small, whole
+from services.execution.pair_moves import start_closing, start_unwinding
+from services.execution.pair_reduce import cutting, held_up, whole
 from services.execution.pair_state import Pair
 from services.execution.pair_work import Work
 
@@ -29,7 +28,7 @@ def ask_close(work: Work, pair: Pair, reason: str, purpose: Purpose, origin: str
             start_unwinding(work, pair, reason)
         case PairState.UNWINDING:
             pair.then_close = True
-        case PairState.FROZEN if _held_up(work, pair):
+        case PairState.FROZEN if held_up(work, pair):
             pass  # it goes on by itself once it can; who asks at each look says nothing new
         case PairState.FROZEN if purpose.protective or _woken(pair, origin):
             pair.then_close = True
@@ -43,12 +42,6 @@ def ask_close(work: Work, pair: Pair, reason: str, purpose: Purpose, origin: str
             pair.resume = PairState.UNWINDING
         case _:
             pass  # closing already; purpose and reason are taken over
-
-
-def _held_up(work: Work, pair: Pair) -> bool:
-    """On its way out, with nothing left that could be sent: one leg is less than its venue takes."""
-    out = pair.resume is PairState.CLOSING and not pair.unsettled
-    return out and too_small(work, pair) is not None and heavy_cut(work, pair)[1] == ZERO
 
 
 def _woken(pair: Pair, origin: str) -> bool:

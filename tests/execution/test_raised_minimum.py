@@ -119,6 +119,24 @@ def test_a_cut_of_the_margin_ladder_ends_hedged_at_the_size_that_is_left() -> No
     assert abs(held.short.size - held.long.size) * 23_010 <= 5_000
 
 
+def test_the_margin_ladder_that_asks_at_each_look_is_not_answered_anew() -> None:
+    """Each look thawed and froze the pair again: three rows a look for as long as the usage was high."""
+    world, pair = hedged()
+    minimum(BTC_A, "1")
+    for _ in range(4):
+        world.carry_out(world.machine.request_reduce(pair, D("0.5"), "usage", world.now, world.book))
+        world.run(5)
+    assert world.placed == []
+    assert world.machine.state.pairs[pair].state is PairState.FROZEN
+    assert len(world.pages) == 1
+    told = len(world.became)
+    world.carry_out(world.machine.request_reduce(pair, D("0.5"), "usage", world.now, world.book))
+    assert len(world.became) == told
+    minimum(BTC_A, "0.001")
+    world.run(60)
+    assert not any(world.positions.values())
+
+
 def test_what_is_worth_little_is_dust_as_ever() -> None:
     world = market()
     pair = opened(world, "0.004")
