@@ -20,6 +20,12 @@ from services.domain.events import (
     VenueLink,
 )
 from services.domain.venue_events import DeadManReport, RequestFailed
+from services.venues.ftx.errors import THROTTLED_WAIT_S
+from services.venues.ftx.errors import refusal as ftx_refusal
+from services.venues.sim.facts import RateLimits
+from services.venues.sim.limits import Limiter
+from services.venues.wire.errors import ErrorKind
+from services.workers.simserver.orders import refusal
 from tests.conformance.ftx import FTX, FtxSubject, opened
 from tests.conformance.subject import Can, Subject
 
@@ -50,6 +56,23 @@ async def test_429_is_a_definite_no_to_an_order_and_a_failed_question() -> None:
         assert failed.reason.startswith("429")
         fault(venue, FaultKind.THROTTLED, 0)
         await venue.first(OrderAccepted, client_order_id=await far_order(venue))
+
+
+def test_a_429_names_the_limit_that_was_met() -> None:
+    """Clients pace themselves by it: ours leaves cancels alone where the limit is one of orders."""
+    limiter = Limiter(RateLimits(market_200ms=3, orders_200ms=5, cancels_200ms=1))
+    words = [limiter.order(1, f"{number % 2}") for number in range(6)]
+    words += [Limiter(RateLimits(market_200ms=0)).order(1, "BTC"), limiter.cancel(1), limiter.cancel(1)]
+    found = [refusal(word) for word in words if word is not None]
+    assert [(each.status, each.text) for each in found] == [
+        (429, "Do not send more than 5 orders per 200ms"),
+        (429, "Do not send more than 0 orders per 200ms in BTC"),
+        (429, "Do not send more than 1 cancels per 200ms"),
+    ]
+    read = [ftx_refusal(each.status, each.text, {}) for each in found]
+    assert [each.kind for each in read] == [ErrorKind.THROTTLED] * 3
+    assert [each.retry_after_s for each in read] == [None, None, THROTTLED_WAIT_S]
+    assert "orders per" in refusal("429: too many requests").text
 
 
 async def test_5xx_leaves_an_order_in_doubt_until_a_query_answers() -> None:

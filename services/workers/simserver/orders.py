@@ -34,6 +34,9 @@ NO_ANSWER = "no answer"
 PATIENCE_S = 30.0
 """A word that a fault keeps back: the request is held so long, longer than any client waits."""
 
+OVER = "429: do"
+"""Begins the exchange's own word on a limit; the dialect says the same. A fault has words of its own."""
+
 _BODY: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 _WORDS: tuple[tuple[str, str, int], ...] = (
@@ -172,6 +175,9 @@ async def placed(seat: Seat, floor: TradingFloor, request: OrderRequest) -> SimO
 
 def refusal(reason: str) -> Refused:
     """The exchange's reason in the dialect's words."""
+    if reason.startswith(OVER):
+        # The limit that was met, and no other: clients pace themselves by it.
+        return Refused(429, f"Do{reason.removeprefix(OVER)}")
     for start, text, status in _WORDS:
         if reason.startswith(start):
             return Refused(status, text)
