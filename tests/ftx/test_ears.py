@@ -144,6 +144,16 @@ def test_a_market_that_says_nothing_for_a_minute_is_named() -> None:
     assert heard.ears.silent(heard.now) == "ticker B"
 
 
+@pytest.mark.parametrize("time", [0, -1.5, 1e11, 10**30, "0", "NaN", None, True])
+def test_a_ticker_of_no_time_is_refused_by_name_and_is_no_sign_of_life(time: object) -> None:
+    heard = Heard(["A"])
+    heard.now += 60
+    heard.hear(type="update", channel="ticker", market="A", data={"time": time})
+    assert heard.ears.refused == 1
+    assert heard.troubles[0].startswith("ticker A: ")
+    assert heard.ears.silent(heard.now) == "ticker A"
+
+
 def test_a_quiet_market_is_no_dead_one_where_the_venue_says_the_same_and_is_told_again() -> None:
     heard = Heard(["A"])
     heard.hear(type="partial", channel="orderbook", market="A", data=book_data([[99.0, 2.0]], [[101.0, 3.0]]))

@@ -18,10 +18,11 @@ from services.runtime.clock import boot_s
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.book import BookError, FtxBook
 from services.venues.ftx.parse import ParseError, seconds_ns
+from services.venues.ftx.schemas import TickerFrame
 from services.venues.ftx.sign import login_signature
 from services.venues.live import Levels
 from services.venues.wire.errors import UNREADABLE
-from services.venues.wire.numbers import BadNumber
+from services.venues.wire.numbers import BadNumber, wire_decimal
 from services.venues.wire.secret import Secret
 from services.venues.wire.stream import Renew
 
@@ -30,10 +31,9 @@ RESTART = 20001
 NO_SUCH = "No such market: "
 DEPTH_BPS = Decimal("0.0005")
 """Depth is what rests within 5 bps of the mid."""
-LATEST_S = 1e11
-"""Seconds since 1970 from which on a time is none."""
 PARTIAL_WAIT_S = 2.0
 """A book that was subscribed and has not come whole by then is subscribed anew at the next word on it."""
+_decode = wire.MARKET.decode
 
 
 class Private(Protocol):
@@ -145,17 +145,21 @@ class FtxEars:
 
     def heard(self, raw: str | bytes) -> None:
         self.frames += 1
+        # This runs for every message of every market: hence the bare names, and no call for a good ticker.
         try:
-            market = wire.MARKET.decode(raw)
+            frame = _decode(raw)
         except UNREADABLE:
             self._other(raw)
             return
-        if market.data is None or market.type not in ("partial", "update"):
+        if (kind := frame.type) != "update" and kind != "partial":
             self._other(raw)
-        elif type(market) is wire.TickerFrame:
-            self._ticker(market.market, market.data.time)
+        elif type(frame) is not TickerFrame:
+            self._book(kind, frame.market, frame.data)
+        elif (market := frame.market) in self._instruments:
+            # The quote comes from the book, which proves itself; the ticker says that the market is alive.
+            self._lately.add(market)
         else:
-            self._book(market.type, market.market, market.data)
+            self._ticker(market, frame.data.time)
 
     def _other(self, raw: str | bytes) -> None:
         """What is no public datum, or cannot be read as one: told by name."""
@@ -214,7 +218,9 @@ class FtxEars:
                 case "fills":
                     self._private.fill_frame(wire.FILL.decode(frame.data))
                 case "ticker":
-                    self._ticker(frame.market, seconds_ns(wire.TICKER.decode(frame.data).time) / 1e9)
+                    self._ticker(
+                        frame.market, float(wire_decimal(wire.TICKER.decode(frame.data).time, "time"))
+                    )
                 case "orderbook":
                     self._book(frame.type, frame.market, wire.BOOK.decode(frame.data))
                 case "trades":
@@ -232,10 +238,9 @@ class FtxEars:
     def _ticker(self, market: str, seconds: float) -> None:
         if market not in self._instruments:
             self._refuse(f"a ticker of {market!r:.40}, which was not asked for")
-        elif not 0.0 < seconds < LATEST_S:
+        elif not 0.0 < seconds < wire.LATEST_S:
             self._refuse(f"ticker {market}: {seconds} are no seconds since 1970")
         else:
-            # The quote comes from the book, which proves itself; the ticker says that the market is alive.
             self._lately.add(market)
 
     def _book(self, kind: str, market: str, data: wire.BookData) -> None:

@@ -7,7 +7,7 @@ where they become ours (`parse`): msgspec alone would take `NaN` written as text
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -295,22 +295,29 @@ class Frame(Struct, frozen=True):
     data: msgspec.Raw = msgspec.Raw(b"")
 
 
+LATEST_S = 1e11
+"""Seconds since 1970 from which on a time is none."""
+
+
 class Moment(Struct, frozen=True, gc=False):
     """Of a ticker: the quote comes from the book, so its time is all that is read."""
 
-    time: float
+    time: Annotated[float, msgspec.Meta(gt=0, lt=LATEST_S)]
+
+
+# Fields in the order in which the venue writes them: each is found at the first look.
 
 
 class TickerFrame(Struct, frozen=True, tag_field="channel", tag="ticker", gc=False):
-    type: str
     market: str
-    data: Moment | None = None
+    type: str
+    data: Moment
 
 
 class BookFrame(Struct, frozen=True, tag_field="channel", tag="orderbook", gc=False):
-    type: str
     market: str
-    data: BookData | None = None
+    type: str
+    data: BookData
 
 
 MARKET = msgspec.json.Decoder(TickerFrame | BookFrame)
