@@ -95,7 +95,8 @@ def test_questions_over_the_limit_fail_by_name_and_the_switch_with_them() -> Non
     events = sim.private(0.5)
     assert [type(e) for e in events] == [AccountReport, OrderReport, *[RequestFailed] * 3]
     failed = [(e.what, e.subject, e.reason) for e in events if isinstance(e, RequestFailed)]
-    assert failed == [("read", "r2", "429"), ("query", "somebody", "429"), ("dead man", "alpha", "429")]
+    no = "429: do not send more than 2 requests per second"
+    assert failed == [("read", "r2", no), ("query", "somebody", no), ("dead man", "alpha", no)]
     assert isinstance(sim.send(order("buy", "0.01", "20000"))[0], OrderAccepted), "orders have their own"
     sim.run(1)
     venue.dead_man(sim.queue.now, 60_000)

@@ -25,7 +25,7 @@ from services.venues.ftx.errors import refusal as ftx_refusal
 from services.venues.sim.facts import RateLimits
 from services.venues.sim.limits import Limiter
 from services.venues.wire.errors import ErrorKind
-from services.workers.simserver.orders import refusal
+from services.workers.simserver.orders import SLOW_DOWN, refusal
 from tests.conformance.ftx import FTX, FtxSubject, opened
 from tests.conformance.subject import Can, Subject
 
@@ -72,7 +72,7 @@ def test_a_429_names_the_limit_that_was_met() -> None:
     read = [ftx_refusal(each.status, each.text, {}) for each in found]
     assert [each.kind for each in read] == [ErrorKind.THROTTLED] * 3
     assert [each.retry_after_s for each in read] == [None, None, THROTTLED_WAIT_S]
-    assert "orders per" in refusal("429: too many requests").text
+    assert refusal("429: too many requests").text == SLOW_DOWN, "a fault has met none"
 
 
 async def test_5xx_leaves_an_order_in_doubt_until_a_query_answers() -> None:

@@ -82,7 +82,7 @@ class SimVenue:
         self.floor = TradingFloor(name, instruments, board, state, self._write, self.line.send)
         self._clearing = Clearing(self.floor, board, self.line.send)
         self._dead_man = DeadMan(self.floor, self.line, outbox, self._write)
-        self._limiter = Limiter(rates)
+        self.limiter = Limiter(rates)
         self._feed = FrameCutter(name, self.floor.books, board)
         self._restated = 0
         self._greeting: tuple[RateRow, ...] | None = None
@@ -106,7 +106,7 @@ class SimVenue:
 
     def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
         def act(ts: int) -> None:
-            no = self._limiter.cancel(ts)
+            no = self.limiter.cancel(ts)
             if no is None:
                 self.floor.revoke(ts, instrument, client_order_id, venue_order_id)
             else:
@@ -131,22 +131,23 @@ class SimVenue:
         self._ask(now, "dead man", self.name, lambda ts: self._dead_man.arm(ts, timeout_ms))
 
     def _take(self, ts: int, order: OrderRequest, most: Decimal | None) -> None:
-        no = self._limiter.order(ts, order.instrument)
+        no = self.limiter.order(ts, order.instrument)
         if no is None:
             self.floor.place(ts, order, most)
         else:
             self.line.send(ts, lambda due: OrderRejected(self.name, order.client_order_id, no, ts, due))
 
     def _ask(self, now: int, what: str, subject: str, act: Callable[[int], None]) -> None:
-        """A question; one over the budget fails by its number."""
+        """A question; one over the budget fails, with the limit that was met."""
 
         def arrived(ts: int) -> None:
-            if self._limiter.question(ts) is None:
+            no = self.limiter.question(ts)
+            if no is None:
                 act(ts)
                 return
             self.line.send(
                 ts,
-                lambda due: RequestFailed(venue=self.name, what=what, subject=subject, reason="429", ts=due),
+                lambda due: RequestFailed(venue=self.name, what=what, subject=subject, reason=no, ts=due),
             )
 
         self._hear(now, arrived)

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.domain.enums import FaultKind
 from services.domain.events import MarketFrame
-from services.domain.venue_events import DeadManReport
+from services.domain.venue_events import RequestFailed
 from services.workers.simserver import orders, shown
 from services.workers.simserver.auth import Refused
 from services.workers.simserver.house import NS
@@ -70,8 +70,8 @@ async def dead_man(q: Question) -> Any:
     if not isinstance(timeout, int) or not 0 <= timeout <= 600_000:
         raise Refused(400, "Invalid parameter timeoutMs")
     word = await q.seat.dead_man(q.venue, timeout)
-    if not isinstance(word, DeadManReport):
-        raise Refused(429, "Do not send more than 30 requests per second")
+    if isinstance(word, RequestFailed):
+        raise orders.refusal(word.reason)
     due = None if word.fires_at is None else shown.iso(word.fires_at)
     return {"armed": word.armed, "firesAt": due, "fired": word.fired}
 

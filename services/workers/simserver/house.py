@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -31,6 +32,7 @@ from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport, RequestFailed
 from services.drive.queue import Kind, VirtualQueue
 from services.venues.sim.exchange import SimExchange, build_exchange
+from services.venues.sim.limits import OrderLimits
 from services.venues.sim.venue import SimVenue
 from services.venues.sim.world import World
 from services.workers.simserver.triggers import Triggers
@@ -77,7 +79,15 @@ class _SeatQueue(VirtualQueue):
 class Seat:
     """One account: its exchange, its queue, who listens and who waits."""
 
-    def __init__(self, world: World, folder: Path | None, start: int, latency_ns: int | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        folder: Path | None,
+        start: int,
+        latency_ns: int | None = None,
+        limits: dict[str, OrderLimits] | None = None,
+    ) -> None:
+        """`limits`: by venue, of new orders, where other accounts of the same owner share them."""
         self.listeners: list[Listener] = []
         self.watchers: list[Callable[[str], None]] = []
         """Hear of each frame of a venue at the instant of the market that it shows."""
@@ -87,6 +97,8 @@ class Seat:
         self.exchange: SimExchange = build_exchange(world, folder, self.queue)
         if latency_ns is not None:
             self.exchange.set_latency(latency_ns)
+        for name, shared in (limits or {}).items():
+            self.exchange.venues[name].limiter.orders = shared
         self.exchange.start(start)
         self.leverage = Decimal(10)
         self.triggers: dict[str, Decimal] = {}
@@ -160,13 +172,14 @@ class Seat:
         if waiting is not None and not waiting.done():
             waiting.set_result(event)
 
-    async def dead_man(self, venue: str, timeout_ms: int) -> Event:
-        """Arm, beat or disarm; the venue's word on it: `DeadManReport`, or `RequestFailed`."""
-        waiting: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+    async def dead_man(self, venue: str, timeout_ms: int) -> DeadManReport | RequestFailed:
+        """Arm, beat or disarm; the venue's word on it."""
+        waiting: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[venue, DEAD_MAN] = waiting
         # Past the fault layer: what it does to a request the HTTP side has drawn already.
         self.venue(venue).dead_man(self.queue.now, timeout_ms)
-        return await waiting
+        word: DeadManReport | RequestFailed = await waiting
+        return word
 
     async def place(self, venue: str, order: OrderRequest) -> Event:
         """The venue's first word on it. A fault may keep that word back for ever: the caller gives up."""
@@ -227,6 +240,7 @@ class House:
         self.now = world.start
         self._faults: list[SetFault] = []
         self._seats: dict[tuple[str, str], Seat] = {}
+        self._limits: dict[str, dict[str, OrderLimits]] = {}
         self.public = self.seat(*PUBLIC)
 
     def seat(self, key: str, subaccount: str) -> Seat:
@@ -239,11 +253,17 @@ class House:
                 folder = self._folder / f"{key[:16]}-{subaccount}".replace("/", "_")
                 folder.mkdir(parents=True, exist_ok=True)
             latency = None if self._latency_ms is None else int(self._latency_ms * 1e6)
-            found = self._seats[name] = Seat(self.world, folder, self._start, latency)
+            found = self._seats[name] = Seat(self.world, folder, self._start, latency, self._limits_of(key))
             for fault in self._faults:
                 found.exchange.set_fault(fault)
             found.advance(self.now)
         return found
+
+    def _limits_of(self, key: str) -> dict[str, OrderLimits]:
+        """One count of new orders for a key and all of its sub-accounts (ftx.md 1.3)."""
+        if key not in self._limits:
+            self._limits[key] = {venue: OrderLimits(self.world.rates) for venue in self.world.venues}
+        return self._limits[key]
 
     def set_fault(self, kind: FaultKind, venue: str, chance: Decimal) -> None:
         """On every account, also on those that are opened later."""

@@ -35,12 +35,14 @@ PATIENCE_S = 30.0
 """A word that a fault keeps back: the request is held so long, longer than any client waits."""
 
 OVER = "429: do"
-"""Begins the exchange's own word on a limit; the dialect says the same. A fault has words of its own."""
+"""Begins the exchange's own word on a limit; the dialect says the same."""
+SLOW_DOWN = "Slow down"
+"""What a fault says: no limit was met, so none is named."""
 
 _BODY: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 _WORDS: tuple[tuple[str, str, int], ...] = (
-    ("429", "Do not send more than 4 orders per 200ms", 429),
+    ("429", SLOW_DOWN, 429),
     ("duplicate client order id", "Duplicate client order ID", 400),
     ("insufficient margin", "Account does not have enough margin for order.", 400),
     ("insufficient", "Not enough balances", 400),

@@ -17,10 +17,11 @@ from services.venues.sim.facts import LATENCY_NS
 from services.workers.simserver.auth import Refused
 from services.workers.simserver.conditionals import waits
 from services.workers.simserver.house import NS
+from services.workers.simserver.orders import SLOW_DOWN, refusal
 from services.workers.simserver.question import Answer, Question
 
 SENDS = ("/orders", "/conditional_orders")
-THROTTLED = "Do not send more than 30 requests per second"
+EXTENSIONS = "/api/ext/"
 BROKEN = "An unexpected error occurred, please try again later"
 DOWN = "Service unavailable"
 PATIENCE_S = 30.0
@@ -38,12 +39,17 @@ async def answered(
     faults = q.seat.exchange.faults(q.venue)
     if venue.line.down(now):
         raise Refused(503, DOWN)
+    if method == "GET" and q.caller is not None and not path.startswith(EXTENSIONS):
+        # Reads of an account count as they do in process; what the dialect lacks is no part of it.
+        no = venue.limiter.question(now)
+        if no is not None:
+            raise refusal(no)
     if not faults.on:
         return await _result(q, answer)
     if faults.going_on(FaultKind.HALF_OPEN, now):
         await hold(gone)
     if faults.lasting(FaultKind.THROTTLED, now):
-        raise Refused(429, THROTTLED)
+        raise Refused(429, SLOW_DOWN)
     if faults.lasting(FaultKind.SERVER_ERROR, now):
         if method != "GET" and faults.draw.random() < 0.5:
             await _result(q, answer)
