@@ -173,6 +173,11 @@ class WiredVenue(ABC):
         if reasons and self.capabilities.account:
             self._rounds.doubt()
 
+    def _look_again(self) -> None:
+        """At the list now, and at the account's terms soon."""
+        self._rounds.doubt()
+        self._rounds.hint()
+
     def _enterable(self, present: Present) -> Present:
         """Where nothing that adds risk is sent nobody is to begin with another venue's leg: its hedge would
         be denied here. What taking costs is unknown then."""

@@ -18,6 +18,9 @@ NOT_FOUND = "-2013"
 BAD_SYMBOL = "-1121"
 NO_MARKET = (BAD_SYMBOL, "-4141")
 """The symbol is unknown, or closed."""
+IN_LIQUIDATION = "-2023"
+OTHER_MODE = ("-4061", "-4062")
+"""The account is not in one-way mode: no order of ours is one there."""
 CANCEL_REJECTED = "-2011"
 GONE = (CANCEL_REJECTED, NOT_FOUND)
 """To a cancel: ended, or never there."""
@@ -31,6 +34,10 @@ NO_CHANGE = ("-4046", "-4059")
 """The setting is as wished already."""
 
 _AUTH = {"-1002", "-1022", "-2014", "-2015", "-4088", "-4109", *STALE_CLOCK}
+_SHUT = {IN_LIQUIDATION, "-4087", "-4192", *OTHER_MODE}
+"""Not this order is refused but all that add risk: liquidation, reduce-only, a cooling-off period, a mode."""
+_SHUT_SPOT = ("may not place or cancel orders", "disabled on this account")
+_MARKET_SHUT = (*NO_MARKET, "-4140")
 _EXECUTION_UNKNOWN = {"-1000", "-1006", "-1007"}
 _THROTTLED = {"-1003", "-1008", "-1015"}
 _BANNED = re.compile(r"banned until (\d{12,14})")
@@ -46,6 +53,21 @@ def would_take(error: WireError) -> bool:
     return error.code == WOULD_TAKE or (
         error.code == SPOT_REJECTED and "would immediately match and take" in error.text
     )
+
+
+def shuts_account(error: WireError) -> bool:
+    """What was refused to one order is refused to every one that adds risk, until somebody changes account or
+    key (binance.md 3.2: `halt`)."""
+    if error.kind is ErrorKind.AUTH:
+        return error.code not in STALE_CLOCK
+    return error.code in _SHUT or (
+        error.code == SPOT_REJECTED and any(words in error.text for words in _SHUT_SPOT)
+    )
+
+
+def shuts_market(error: WireError) -> bool:
+    """The symbol takes no new positions, or no orders."""
+    return error.code in _MARKET_SHUT or (error.code == SPOT_REJECTED and "Market is closed" in error.text)
 
 
 class Said(Struct, frozen=True):

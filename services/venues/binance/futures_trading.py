@@ -125,6 +125,12 @@ class FuturesTrading(Trading):
                 raise
             return None
 
+    def _heed(self, name: str, error: WireError) -> None:
+        super()._heed(name, error)
+        if error.code == errors.IN_LIQUIDATION:
+            # The desk hears of it at once, whatever its own figures say.
+            self.margin_called(())
+
     # --- the switch --------------------------------------------------------------------------------------
 
     async def arm(self, timeout_ms: int) -> None:

@@ -180,7 +180,7 @@ class BinanceVenue(WiredVenue):
             venue_now=self.venue_now,
             wall=self._wall,
         )
-        self._trading, trading.on_refusal, trading.gone = trading, self._rounds.hint, self.gone
+        self._trading, trading.on_refusal, trading.gone = trading, self._look_again, self.gone
         reader = Reader(
             self.name,
             self._api,

@@ -174,7 +174,7 @@ class SpotVenue(WiredVenue):
             venue_now=self.venue_now,
             wall=self._wall,
         )
-        self._trading, trading.on_refusal, trading.gone = trading, self._rounds.hint, self.gone
+        self._trading, trading.on_refusal, trading.gone = trading, self._look_again, self.gone
         reader = SpotReader(
             self.name,
             self._api,
