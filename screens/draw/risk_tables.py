@@ -209,6 +209,7 @@ def breakers(risk: RiskView, width: int) -> list[Line]:
 
 
 def stress(risk: RiskView, width: int) -> list[Line]:
+    """Worst first, unknown before that: on the Desk there is room for a few of them."""
     columns = (
         Column("name", "Stress", 20, most=28, text=True),
         Column("equity", "Equity $", 9, right=True),
@@ -217,7 +218,7 @@ def stress(risk: RiskView, width: int) -> list[Line]:
     )
     mark = g.LAST_KNOWN if any(a.stale and a.holds for a in risk.accounts) else ""
     rows: list[dict[str, Sequence[Spans]]] = []
-    for s in risk.stress:
+    for s in sorted(risk.stress, key=lambda s: (s.equity_change is not None, s.equity_change or Decimal(0))):
         change = s.equity_change
         ink = f.gain_ink(change, 0)
         usage_ink = "*alarm" if s.usage is not None and s.usage >= 1 else "text"
