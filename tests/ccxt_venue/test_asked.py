@@ -27,11 +27,22 @@ class Door:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.hang = False
+        """All others with it."""
         self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     async def ask(self, name: str, symbol: str, levels: int) -> Any:
         self.asked.append(symbol)
+        if self.hang:
+            return await asyncio.shield(self.answer)
         return await self.answer if symbol == HANGS else BOOK
+
+
+class NobodyFollows:
+    """Streams that are all down at present."""
+
+    def live(self, name: str) -> bool:
+        return False
 
 
 class Desk:
@@ -52,7 +63,7 @@ class Desk:
         self.books = Books(
             self.door, listed, self.good.append, self.frame, follow=None, spot=False,  # type: ignore[arg-type]
             venue_ms=lambda: self.now // 1_000_000, wall=lambda: self.now, say=lambda _: None,
-            unlisted=self.gone, grace_s=0.0,
+            unlisted=self.gone, grace_s=0.0, first_s=0.0,
         )  # fmt: skip
 
     def frame(self, ts: int, *, quotes: tuple[QuoteRow, ...], marks: tuple[object, ...]) -> None:
@@ -109,6 +120,30 @@ async def test_an_answer_that_is_too_old_or_a_refusal_tells_no_book(kind: ErrorK
     await desk.round()
     assert desk.door.asked.count(HANGS) == 2
     assert desk.told[1][1] == {HANGS: 99.0, QUICK: 99.0}
+
+
+@pytest.mark.parametrize("streams", [True, False])
+async def test_where_no_book_is_answered_the_last_ones_are_vouched_for_by_nobody(streams: bool) -> None:
+    """A round that hung was waited for until its time-out, and then nothing was told: beside streams of other
+    markets the last quote stood as fresh all the while."""
+    desk = Desk()
+    desk.door.answer.set_result(BOOK)
+    await desk.round()
+    if streams:
+        desk.books.followed = NobodyFollows()  # type: ignore[assignment]
+    desk.now += S
+    for hangs in (True, False):
+        desk.door.answer = asyncio.get_running_loop().create_future()
+        desk.door.hang = True
+        if not hangs:
+            desk.door.answer.set_exception(WireError(ErrorKind.UNAVAILABLE, "no connection"))
+        with pytest.raises(WireError, match="no book within" if hangs else "no connection"):
+            await desk.round()
+        # Where all is asked for a quote grows old by itself, from its question on.
+        assert desk.told[1:] == ([(desk.now, {HANGS: 0.0, QUICK: 0.0})] if streams else [])
+        assert desk.good == [MARKET]
+        await desk.books.end()
+        del desk.told[1:]
 
 
 async def test_a_fault_of_ours_in_a_late_answer_is_raised_by_the_next_round() -> None:

@@ -27,6 +27,8 @@ LIFE_S = 0.25
 are at most half a second apart, and two that both stand still are as young as their streams' last words."""
 GRACE_S = 1.0
 """So long a round waits for the others once one market has answered: one that hangs holds up nobody."""
+FIRST_S = 2.0
+"""So long for the first answer: an older one is not believed (`LATE_MS`)."""
 MS = 1_000_000
 NS = 1_000_000_000
 
@@ -52,6 +54,7 @@ class Books:
         say: Callable[[str], None],
         unlisted: Callable[[], None] = lambda: None,
         grace_s: float = GRACE_S,
+        first_s: float = FIRST_S,
     ) -> None:
         """`frame` tells rows of an instant; `good` hears that the market has answered, `unlisted` that one of
         them may have gone."""
@@ -63,7 +66,7 @@ class Books:
         self._spot = spot
         self._venue_ms = venue_ms
         self._wall = wall
-        self._grace_s = grace_s
+        self._grace_s, self._first_s = grace_s, first_s
         self._asking: dict[str, asyncio.Task[Answer]] = {}
         """One question at a time, of each market."""
         self._known: dict[str, tuple[Levels, Levels] | None] = {}
@@ -87,14 +90,20 @@ class Books:
         return self.followed is not None and self.followed.live(market.id)
 
     async def ask(self) -> None:
-        """Those that nobody follows at present. Raises WireError."""
+        """Those that nobody follows at present. Raises WireError: none was answered."""
         asked = self._wall()
         # Of those that are waited for still their own answers tell.
         waited = set(self._asking)
         there = [each for each in self._listed.values() if not each.closed and not self._live(each)]
         if not there and self.followed is not None:
             return
-        found = await self._ask(there)
+        try:
+            found = await self._ask(there)
+        except WireError:
+            if self.followed is not None:
+                # Where books are followed the frames of the others vouch for the last one that was asked for.
+                self._tell(self._wall(), self._lost(there))
+            raise
         if there and not found:
             return
         # What a stream has told meanwhile is younger.
@@ -105,6 +114,12 @@ class Books:
             self._known[name] = found.get(name)
         self._good(MARKET)
         self._tell(asked, told)
+
+    def _lost(self, there: list[Listed]) -> dict[str, Listed]:
+        """Those of them that have no book now."""
+        lost = {each.id: each for each in there if not self._live(each)}
+        self._known.update(dict.fromkeys(lost))
+        return lost
 
     async def _ask(self, there: list[Listed]) -> dict[str, tuple[Levels, Levels] | None]:
         """One that is not answered has no book, and keeps no other from being told: left out, it would be
@@ -118,8 +133,11 @@ class Books:
             return {}
         tasks = {name: asyncio.create_task(self._asked(each)) for name, each in asked.items()}
         self._asking.update(tasks)
-        await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait(tasks.values(), timeout=self._grace_s)
+        first, _ = await asyncio.wait(
+            tasks.values(), timeout=self._first_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if first:
+            await asyncio.wait(tasks.values(), timeout=self._grace_s)
         answers: dict[str, Answer | None] = {}
         for name, task in tasks.items():
             answers[name] = task.result() if task.done() else None
@@ -127,6 +145,8 @@ class Books:
                 del self._asking[name]
             else:
                 task.add_done_callback(partial(self._came_late, asked[name], self._wall()))
+        if not first:
+            raise WireError(ErrorKind.UNAVAILABLE, f"no book within {self._first_s:g} s of its question")
         failed = [each.said for each in answers.values() if each and isinstance(each.said, WireError)]
         if any(error.kind is ErrorKind.REJECTED for error in failed):
             self._unlisted()
