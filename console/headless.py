@@ -233,7 +233,8 @@ def replay(layout: StateLayout, journal: Path | None) -> tuple[str, bool, str]:
     if found.ok:
         text = f"same: {found.events} events gave the same {found.decisions} decisions"
     elif "came out" in text:
-        text += "; what wrote it decided otherwise: another version, or a strategy changed since"
+        why = "another version, a changed strategy, or one that goes by chance"
+        text += f"; what wrote it decided otherwise: {why}"
     others = [code for code in found.written_by if code != VERSION]
     if others:
         text += f"; written by version {', '.join(others)}, replayed by {VERSION}"

@@ -71,12 +71,14 @@ def restore(store: Path) -> Restored | None:
     """The desk as the journal leaves it, its ids moved on for a new life; None = there is no session yet.
 
     Raises CorruptStore when a row that it needs is damaged or cannot be decoded, the chain does not hold, or
-    other orders come out than were sent (another version wrote it, or a strategy was changed in place): what
-    such a desk believes is not what it did.
+    other orders come out than were sent (another version wrote it, a strategy was changed in place, or one is
+    no function of its inputs): what such a desk believes is not what it did.
     """
     reader = JournalReader(store)
     try:
         return _restored(reader, _pairs_named(store))
+    except _DecidesOtherwise as error:
+        raise CorruptStore(f"store {store}: {error}") from error
     except sqlite3.Error as error:
         raise trouble(store, error) from error
     except (ValueError, msgspec.MsgspecError) as error:
@@ -100,7 +102,7 @@ def _restored(reader: JournalReader, pairs_named: int) -> Restored | None:
     session = start.session
     strange = fed.strange()
     if strange:
-        raise ValueError(f"{strange}: written by version {session.code}, or by strategies changed since")
+        raise _DecidesOtherwise(strange, session.code)
     fed.desk.strategies.export()
     restarted(fed.desk.state.ids, pairs_named)
     # Here and not where a state is read: a checkpoint in the middle of a session has intents that only wait.
@@ -118,6 +120,16 @@ def _pairs_named(store: Path) -> int:
         reader.close()
 
 
+class _DecidesOtherwise(Exception):
+    """Nothing is damaged, and yet this desk is not the one that was."""
+
+    def __init__(self, strange: str, code: str) -> None:
+        super().__init__(
+            f"its inputs, handled again, give other orders than were sent: {strange}; version {code} "
+            "wrote it: this is another one, or a strategy was changed since, or goes by chance or by a clock"
+        )
+
+
 _SEND = b'{"type":"send"'
 
 
@@ -126,6 +138,13 @@ def _sent(send: Send) -> tuple[object, ...]:
     order = send.order
     where = (order.client_order_id, order.instrument, order.pair, order.purpose)
     return (*where, order.side, order.quantity, order.price)
+
+
+def _words(sent: tuple[object, ...]) -> str:
+    """What it was beside its id, which is often the same in both."""
+    name, instrument, pair, purpose, side, quantity, price = sent
+    at = "at any price" if price is None else f"at {price}"
+    return f"{name} ({side} {quantity} {instrument} {at}, {pair or 'no pair'} {purpose})"
 
 
 class _Halt(Struct, frozen=True):
@@ -164,11 +183,11 @@ class _Fed:
         input may be missing on the disk."""
         for made, written in zip(self.made, self.written, strict=False):
             if made != written:
-                return f"order {written[0]} was sent, and this program sends {made[0]}"
+                return f"order {_words(written)} was sent, and this program sends {_words(made)}"
         if len(self.written) > len(self.made):
-            return f"order {self.written[len(self.made)][0]} was sent, and this program does not send it"
+            return f"order {_words(self.written[len(self.made)])} was sent, and this program does not send it"
         if len(self.written) < self.before_last:
-            return f"order {self.made[len(self.written)][0]} was never sent, and this program sends it"
+            return f"order {_words(self.made[len(self.written)])} was never sent, and this program sends it"
         return ""
 
     def unwritten(self) -> tuple[Row, ...]:

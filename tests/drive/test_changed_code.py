@@ -3,7 +3,9 @@ changed in place: what the desk believes must be what it did."""
 
 from __future__ import annotations
 
+import re
 import shutil
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +77,7 @@ def test_after_a_death_what_would_come_out_otherwise_is_not_believed(
     before, held = client_ids(session), positions_of(session)
     assert session.rebuilt is not None
     assert "was sent, and this program" in session.rebuilt.found
-    assert "or by strategies changed since" in session.rebuilt.found
+    assert "or a strategy was changed since" in session.rebuilt.found
     run(session, machine, 10)
     pair = only(session)
     assert (pair.state, pair.strategy) == (PairState.HEDGED, "rebuilt")
@@ -83,6 +85,28 @@ def test_after_a_death_what_would_come_out_otherwise_is_not_believed(
     assert session.desk.core.causes.overall() is TradingState.REDUCING
     assert client_ids(session) == before, "nothing was sent"
     books_agree(session)
+    session.close()
+
+
+def test_a_strategy_that_goes_by_chance_is_told_as_one_and_what_differs_is_named(
+    dead: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The id was the same in both, and the journal was said to be one that cannot be read."""
+
+    def dice(intent: object) -> object:
+        return replace(intent, most=Decimal("0.05")) if isinstance(intent, OpenPair) else intent
+
+    changed(monkeypatch, dice)
+    session, _ = engine(Path(shutil.copytree(dead, tmp_path / "state")), quick())
+    assert session.rebuilt is not None
+    found = session.rebuilt.found
+    order = r"(\w+) \(sell ([\d.]+) BTC[^)]*P-01 entry\)"
+    sent = re.search(f"order {order} was sent, and this program sends {order};", found)
+    assert sent is not None, found
+    assert sent[1] == sent[3]
+    assert Decimal(sent[2]) > Decimal("0.05") >= Decimal(sent[4])
+    assert "or goes by chance or by a clock" in found
+    assert "cannot be read" not in found
     session.close()
 
 

@@ -160,6 +160,11 @@ _PLUGINS = [
     "the kind, leads to an object with `kind`, `initial()` and `decide(view, params, state)` as `funding_arb` has them. It",
     "gets that strategy's parameters, must be pure, and its state must be one that msgspec writes and reads. In `live` it",
     'runs only if the profile lists it: `allow_plugins = ["KIND"]`.',
+    "",
+    "Pure means: the same view, parameters and state give the same intents. One that goes by chance, a clock, a file or the",
+    "network trades as any other, within the same sizing and gate, but nothing that it decided can be decided again: after a",
+    "kill its orders come out otherwise, so the store is set aside as for a changed strategy (`store corrupt`, REDUCING, latched;",
+    "positions hedged as they were), and `replay` says `diverged`. A chance that you want belongs into its state, as a seed.",
 ]
 
 _VENUES = [
