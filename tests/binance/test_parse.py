@@ -9,13 +9,16 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.domain.enums import RateKind
+from services.domain.events import OrderFilled
 from services.venues.binance import frames, parse
 from services.venues.binance import schemas as wire
 from services.venues.binance.filters import FilterError, filters_of
 from services.venues.binance.orders import OrderBook
 from services.venues.binance.parse import ParseError
+from services.venues.sim.facts import perp
 from services.venues.wire.numbers import BadNumber
 from tests.binance.samples import HOUR_MS, NS, order
 from tests.binance.server import filters, symbol_row
@@ -155,6 +158,39 @@ def test_no_fill_is_made_of_impossible_numbers(spoilt: dict[str, object]) -> Non
             assert value.is_finite()
             assert name == "fee" or value >= 0
         assert 0 < event.ts_event < 10**20  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("maker", "said", "fee"),
+    [
+        ("0", {}, D(0)),
+        ("0", {"n": "0", "N": None}, D(0)),
+        ("0.0002", {"n": "0", "N": None}, D(0)),
+        ("0", {"n": "0.1", "N": "BNB"}, D("0.1")),
+        ("0.0002", {}, None),
+        (None, {}, None),
+        ("0", {"n": "0.1"}, None),
+    ],
+)
+def test_a_commission_that_is_none_is_left_out_and_any_other_has_to_be_told(
+    maker: str | None, said: dict[str, object], fee: Decimal | None
+) -> None:
+    """Makers pay nothing on some books: each of their fills ended the private connection."""
+    spec = replace(perp("binance", "BTCUSDC", "BTC", "USDC"), maker_fee=None if maker is None else D(maker))
+    told: list[object] = []
+    book = OrderBook("binance", {"BTCUSDC": spec}, lambda: 1, told.append, lambda text: None)
+    fields = {
+        "s": "BTCUSDC", "c": "a" * 20, "S": "BUY", "f": "GTC", "q": "1", "x": "TRADE", "X": "FILLED", "i": 7,
+        "l": "1", "z": "1", "L": "60000", "T": 1_700_000_000_000, "t": 5, "m": True, **said,
+    }  # fmt: skip
+    frame = frames.ORDER.decode(json.dumps({"E": 1, "T": 1, "o": fields})).o
+    if fee is None:
+        with pytest.raises(ParseError, match="without a fee"):
+            book.frame(frame)
+        return
+    book.frame(frame)
+    (fill,) = [event for event in told if isinstance(event, OrderFilled)]
+    assert (fill.fee, fill.fee_coin) == (fee, said.get("N") or "USDC")
 
 
 @settings(max_examples=100)

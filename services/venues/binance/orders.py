@@ -264,12 +264,22 @@ class OrderBook:
     # --- fills -------------------------------------------------------------------------------------------
 
     def _fill(self, order: frames.OrderFields, name: str) -> OrderFilled:
-        if order.n is None or order.N is None:
+        fee, coin = order.n, order.N
+        if not fee and coin is None:
+            fee, coin = Decimal(0), self._free_of_fee(order)
+        if fee is None or coin is None:
             # Without its fee it is not booked; the venue's trades tell it whole.
             raise ParseError(f"fill {order.t} of {order.s} without a fee")
         return self._filled(
-            order.s, name, order.i, order.t, order.S, order.l, order.L, order.n, order.N, order.m, order.T
+            order.s, name, order.i, order.t, order.S, order.l, order.L, fee, coin, order.m, order.T
         )
+
+    def _free_of_fee(self, order: frames.OrderFields) -> str | None:
+        """The coin of a commission of nothing, which the venue leaves out; None = it should be told."""
+        spec = self._by_symbol.get(order.s)
+        if spec is None or (order.n is None and (spec.maker_fee if order.m else spec.taker_fee) != 0):
+            return None
+        return spec.settle
 
     def ours(self, row: wire.Trade) -> OrderFilled:
         """A row of `userTrades`; whose it is has been asked before."""
