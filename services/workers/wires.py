@@ -97,7 +97,7 @@ def _ccxt(
     name: str, wire: VenueWire, secret: str | None, outbox: Outbox, redactor: Redactor, bans: Bans | None
 ) -> LiveVenue:
     from services.venues.ccxt_venue.build import build_ccxt  # noqa: PLC0415 - as above
-    from services.venues.ccxt_venue.venue import CcxtSettings  # noqa: PLC0415
+    from services.venues.ccxt_venue.profile import CcxtSettings  # noqa: PLC0415
 
     word = wire.options["hosts"]
     settings = CcxtSettings(

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from services.domain.enums import Purpose, Side
 from services.domain.events import MarketFrame, OrderAccepted, OrderRejected
 from services.domain.venue_events import InstrumentsListed, MarginCalled
-from services.venues.binance import trading as trading_module
+from services.runtime.clock import boot_ns
 from services.venues.binance.errors import refusal, shuts_account, shuts_market
+from services.venues.shut import SHUT_NS
 from tests.binance.samples import NAME, D, order, reply
 from tests.binance.server import FakeBinance, symbol_row, trading
 
@@ -78,8 +79,8 @@ async def test_an_account_that_may_only_close_is_sent_nothing_else(monkeypatch: 
         await heard.until(OrderAccepted, lambda event: event.client_order_id == "b" * 20)
         assert len(server.queries(route)) == 2
         # It is tried again a quarter of an hour later.
-        later = trading_module.boot_ns() + trading_module.SHUT_NS
-        monkeypatch.setattr(trading_module, "boot_ns", lambda: later)
+        later = boot_ns() + SHUT_NS
+        monkeypatch.setattr(venue._account()._shut, "_clock", lambda: later)
         await venue.relist(whole=False)
         assert venue.instruments()[0].taker_fee == D("0.0005")
         assert heard.of(MarginCalled) == []

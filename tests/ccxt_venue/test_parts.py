@@ -18,8 +18,8 @@ from services.venues.ccxt_venue.exact import Exact, exact
 from services.venues.ccxt_venue.feed import Feed
 from services.venues.ccxt_venue.levels import book_of, quote_of
 from services.venues.ccxt_venue.line import Line
+from services.venues.ccxt_venue.profile import CcxtSettings
 from services.venues.ccxt_venue.rows import order_of, position_of
-from services.venues.ccxt_venue.venue import CcxtSettings
 from services.venues.hours import HOUR_MS
 from services.venues.wire.errors import ErrorKind
 from services.venues.wire.numbers import BadNumber

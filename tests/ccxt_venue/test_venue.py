@@ -36,7 +36,8 @@ from services.venues.ccxt_venue.build import build_ccxt
 from services.venues.ccxt_venue.door import WINDOW
 from services.venues.ccxt_venue.exact import ForbiddenHost
 from services.venues.ccxt_venue.funding import cap_of
-from services.venues.ccxt_venue.venue import CcxtSettings, CcxtVenue
+from services.venues.ccxt_venue.profile import CcxtSettings
+from services.venues.ccxt_venue.venue import CcxtVenue
 from services.venues.live import Capabilities, Verdict
 from services.venues.paper.venue import PaperVenue
 from services.venues.wire.bans import Bans

@@ -17,7 +17,7 @@ from services.venues.ccxt_venue.build import build_ccxt
 from services.venues.ccxt_venue.door import WINDOW
 from services.venues.ccxt_venue.feed import Pace
 from services.venues.ccxt_venue.followed import Habits
-from services.venues.ccxt_venue.venue import CcxtSettings
+from services.venues.ccxt_venue.profile import CcxtSettings
 from services.venues.wire.budget import Budget, Window
 from tests.ccxt_venue.bybit import BybitExchange
 from tests.ccxt_venue.exchange import MARK, Exchange, fake

@@ -125,8 +125,8 @@ class FuturesTrading(Trading):
                 raise
             return None
 
-    def _heed(self, name: str, error: WireError) -> None:
-        super()._heed(name, error)
+    def _heed(self, error: WireError) -> None:
+        super()._heed(error)
         if error.code == errors.IN_LIQUIDATION:
             # The desk hears of it at once, whatever its own figures say.
             self.margin_called(())

@@ -26,6 +26,7 @@ from services.runtime.clock import boot_ns
 from services.venues.binance import errors, frames, parse
 from services.venues.binance.asking import Asking, Gone, OrderApi
 from services.venues.binance.parse import MS
+from services.venues.shut import Shut
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import WireError
 from services.venues.wire.latency import Latencies
@@ -34,8 +35,6 @@ from services.venues.wire.rest import Begun, Request
 from services.venues.wire.unsent import WITHDRAWN
 from services.venues.work import raised
 
-SHUT_NS = 900 * 1_000_000_000
-"""After an order was refused for the whole account nothing that adds risk is sent for so long."""
 ORPHAN_WAIT_S = 0.5
 """Frames whose order nobody has named wait so long for the algo service before the venue is asked."""
 
@@ -71,8 +70,7 @@ class Trading(Asking, ABC):
         """What the stream has told of the account's configuration: it holds until the next start."""
         self._wrong = ""
         """What is wrong by the last answer to the question for the account's terms."""
-        self._shut, self._shut_until = "", 0
-        """What a refused order has said of the whole account, and until when that holds."""
+        self._shut = Shut(trouble)
         super().__init__(venue, api, by_symbol, tell=tell, trouble=trouble, venue_now=venue_now, wall=wall)
         self.gone: Gone = _none
         """Asked which markets are over."""
@@ -154,7 +152,7 @@ class Trading(Asking, ABC):
 
     def _not_placed(self, name: str, error: Exception) -> None:
         if isinstance(error, WireError):
-            self._heed(name, error)
+            self._heed(error)
         if self.unsent.told(name):
             return
         now = self._wall()
@@ -166,12 +164,10 @@ class Trading(Asking, ABC):
         # Also a reply that we cannot read: something was placed, and the probes will say what.
         self._tell(OrderUnknown(self._venue, name, str(error), now))
 
-    def _heed(self, name: str, error: WireError) -> None:
+    def _heed(self, error: WireError) -> None:
         """What is refused to one order may say something of all that would follow it."""
         if errors.shuts_account(error):
-            if boot_ns() >= self._shut_until:
-                self._trouble(f"no new risk for {SHUT_NS // 60_000_000_000} min: {name}: {error.text}")
-            self._shut, self._shut_until = f"the venue refuses: {error.text}", boot_ns() + SHUT_NS
+            self._shut.close(error.text)
             self.on_refusal()
         elif errors.shuts_market(error):
             self.on_refusal()
@@ -242,8 +238,7 @@ class Trading(Asking, ABC):
     @property
     def refuses(self) -> str:
         """Why nothing that adds risk is sent; "" = nothing is wrong."""
-        shut = self._shut if boot_ns() < self._shut_until else ""
-        return self._changed or self._wrong or shut
+        return self._changed or self._wrong or self._shut.why
 
     def refuse(self, why: str) -> None:
         """From now on nothing leaves that adds risk; a new start looks again."""

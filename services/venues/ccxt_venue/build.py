@@ -12,7 +12,8 @@ from services.venues.ccxt_venue.exact import LOOPBACK
 from services.venues.ccxt_venue.feed import Pace
 from services.venues.ccxt_venue.followed import Habits
 from services.venues.ccxt_venue.manners import OPTIONS, SPOT_OPTIONS
-from services.venues.ccxt_venue.venue import CcxtSettings, CcxtVenue
+from services.venues.ccxt_venue.profile import CcxtSettings
+from services.venues.ccxt_venue.venue import CcxtVenue
 from services.venues.port import Outbox
 from services.venues.wire.bans import Bans
 from services.venues.wire.budget import Budget

@@ -15,8 +15,9 @@ READING = (WireError, ValueError, LookupError, TypeError, AttributeError, Arithm
 NOT_FOUND = "OrderNotFound"
 CANCEL_PENDING = "CancelPending"
 CROSSED = "OrderImmediatelyFillable"
+STALE_CLOCK = "InvalidNonce"
 
-_AUTH = ("AuthenticationError", "InvalidNonce")
+_AUTH = ("AuthenticationError", STALE_CLOCK)
 _THROTTLED = ("RateLimitExceeded",)
 _REFUSED = (
     "ArgumentsRequired",
@@ -33,6 +34,7 @@ _UNSENT = ("ClientConnectorError", "ClientConnectorDNSError", "gaierror", "Forbi
 """Nothing ever left: no connection was made."""
 _QUERY = re.compile(r"\?\S*")
 _CODE = re.compile(r'"(?:sCode|retCode)"\s*:\s*"?(\d+)"?')
+_CODES = (NOT_FOUND, CANCEL_PENDING, CROSSED, STALE_CLOCK)
 _DEFINITE = frozenset({"51169", "51170", "50061"})
 """Refusals of OKX that the library has no class for: nothing to reduce, too many orders a second."""
 LONGEST = 240
@@ -54,7 +56,7 @@ def wire_error(error: Exception, *, write: bool) -> WireError:
     return WireError(
         _kind(error, names, write=write),
         told(error),
-        code=next((name for name in (NOT_FOUND, CANCEL_PENDING, CROSSED) if name in names), ""),
+        code=next((name for name in _CODES if name in names), ""),
     )
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from decimal import Decimal
 from typing import Any
 
+from msgspec import structs
+
 from services.domain.enums import OrderType, TimeInForce
 from services.domain.events import CancelRejected, OrderCanceled, OrderRejected, OrderUnknown
 from services.domain.orders import OrderRequest
@@ -18,6 +20,7 @@ from services.venues.ccxt_venue import errors
 from services.venues.ccxt_venue.asking import MS, Asking
 from services.venues.ccxt_venue.facts import Listed
 from services.venues.ccxt_venue.rows import text_of
+from services.venues.shut import Shut
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.latency import Latencies
@@ -31,13 +34,17 @@ class Trading(Asking):
         *args: Any,
         conditional: bool,
         clock_known: Callable[[], bool],
+        trouble: Callable[[str], None],
         **more: Any,
     ) -> None:
         """As `Asking`. `conditional`: takes stop orders."""
         super().__init__(*args, **more)
         self.latencies = Latencies()
-        self.refuses = ""
-        """Why nothing that adds risk is sent; "" = nothing is wrong."""
+        self.wrong = ""
+        """Why nothing that adds risk is sent, since the start; "" = nothing was wrong then."""
+        self.shut = Shut(trouble)
+        self.on_refusal: Callable[[], None] = lambda: None
+        """Hears that an order was refused for the whole account."""
         self.conditional = conditional
         self.unsent = self._door.unsent
         self._clock_known = clock_known
@@ -72,6 +79,9 @@ class Trading(Asking):
         try:
             await self._send(order, market)
         except WireError as error:
+            if error.kind is ErrorKind.AUTH and error.code != errors.STALE_CLOCK:
+                self.shut.close(error.text)
+                self.on_refusal()
             if error.kind.executed:
                 self._doubt(name, error)
             elif not self.unsent.told(name):
@@ -111,8 +121,8 @@ class Trading(Asking):
             return "spot is traded by limit orders"
         if market.closed and not order.closing:
             return f"{market.id} is closed: the venue does not list it as open"
-        if not order.closing and self.refuses:
-            return self.refuses
+        if not order.closing and (why := self.wrong or self.shut.why):
+            return why
         if not order.closing and not self._clock_known():
             return "the venue's clock is not known well enough to trade by"
         try:
@@ -126,6 +136,13 @@ class Trading(Asking):
             return str(error)
         changed = [f"{meant} would be sent as {text}" for text, meant in sent if Decimal(text) != meant]
         return "; ".join(changed)
+
+    def enterable(self, market: Listed) -> Listed:
+        """While the venue refuses everything new nobody is to begin with another venue's leg: its hedge would
+        be refused here. What taking costs is unknown then."""
+        if not self.shut.why:
+            return market
+        return structs.replace(market, spec=structs.replace(market.spec, taker_fee=None))
 
     async def _send(self, order: OrderRequest, market: Listed) -> None:
         name = order.client_order_id

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from services.domain.events import Event, OrderRejected, VenueLink
 from services.domain.instrument import Instrument
@@ -30,6 +30,7 @@ from services.venues.ccxt_venue.followed import Habits
 from services.venues.ccxt_venue.learning import learn, suspended
 from services.venues.ccxt_venue.line import ACCOUNT, MARKET, Line
 from services.venues.ccxt_venue.manners import MANNERS, Manner
+from services.venues.ccxt_venue.profile import CcxtSettings
 from services.venues.ccxt_venue.relisting import Relisting
 from services.venues.ccxt_venue.rows import Account
 from services.venues.ccxt_venue.trading import Trading
@@ -48,18 +49,6 @@ TRADES = ("createOrder", "cancelOrder", "fetchOpenOrders", "fetchBalance", "fetc
 """Flags without which an exchange of our table would not be traded on."""
 STOPS = "createStopLossOrder"
 RATES = ("fetchFundingRates", "fetchFundingRate")
-
-
-class CcxtSettings(Struct, frozen=True, kw_only=True):
-    exchange: str
-    symbols: tuple[str, ...]
-    """As the venue writes them."""
-    key: str = ""
-    environment: str = "production"
-    """`production`, `demo`, `testnet`; with `local` an address on this machine."""
-    local: str = ""
-    spot: bool = False
-    """Spot pairs instead of perpetuals."""
 
 
 class CcxtVenue:
@@ -197,16 +186,19 @@ class CcxtVenue:
                 rate_at=self._feed.rate_at,
                 suspended=lambda: payouts.suspended,
                 clock_known=lambda: self._offset.usable(boot_ns()),
+                trouble=self._trouble,
                 venue_ms=self.venue_ms,
                 wall=self._wall,
             )
-            self._trading.refuses = "; ".join(self.reasons)
+            self._trading.wrong = "; ".join(self.reasons)
+            self._trading.on_refusal = self._hint
             self._work.spawn(self._look(self._trading, self._line))
         self._work.spawn(self._feed.run())
         self._work.spawn(lists.run(self._stopped, self._pace.markets_s))
 
     async def _learn(self, row: Any) -> Listed:
-        return await learn(self.name, self._settings.exchange, self._door, self._manner, row)
+        found = await learn(self.name, self._settings.exchange, self._door, self._manner, row)
+        return found if self._trading is None else self._trading.enterable(found)
 
     async def close(self) -> None:
         """What is under way is given its end; nothing is cancelled at the venue."""
