@@ -69,7 +69,7 @@ def is_dust(core: DeskCore, instrument: str, size: Decimal) -> bool:
     if quantity <= ZERO or quantity < spec.min_size:
         return True
     mark, usd = core.picture.last_mark(instrument), core.picture.quote_usd(instrument)
-    return mark is not None and usd is not None and quantity < smallest(spec, mark, usd)
+    return mark is not None and usd is not None and quantity < smallest(spec, mark, usd, reducing=True)
 
 
 def review(core: DeskCore) -> None:

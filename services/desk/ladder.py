@@ -138,7 +138,11 @@ def _cut_position(core: DeskCore, submit: Submitter, instrument: str, share: Dec
     if base is None:
         return
     usd = prices.usd(instrument)
-    least = smallest(spec, base, usd) if usd is not None else max(spec.min_size, spec.size_increment)
+    least = (
+        smallest(spec, base, usd, reducing=True)
+        if usd is not None
+        else max(spec.min_size, spec.size_increment)
+    )
     quantity = abs(size) if share >= ONE else max(ceil_to(abs(size) * share, spec.size_increment), least)
     quantity = spec.round_size(min(quantity, abs(size)))
     if abs(size) - quantity < least:

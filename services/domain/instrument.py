@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from services.domain.enums import InstrumentKind, Side
 from services.domain.money import DOLLARS, floor_to, grid_decimal
@@ -51,6 +51,13 @@ class Instrument(Struct, frozen=True, kw_only=True):
     delisting_ts: int | None = None
     inverse: bool = False
     reduce_only_supported: bool = True
+    reduces_any_notional: bool | UnsetType = UNSET
+    """The venue takes a reduce-only order below `min_notional`, too. Unset where nobody has read so."""
+
+    @property
+    def reducing_notional(self) -> Decimal:
+        """USD: the least of an order that only reduces."""
+        return Decimal(0) if self.reduces_any_notional is True else self.min_notional
 
     @property
     def pegged(self) -> bool:

@@ -25,7 +25,9 @@ def is_dust(instrument: Instrument, size: Decimal, view: FlattenView) -> bool:
     if quantity <= ZERO or quantity < instrument.min_size:
         return True
     price, usd = view.last(instrument.id), view.usd(instrument.id)
-    return price is not None and usd is not None and quantity < smallest(instrument, price, usd)
+    if price is None or usd is None:
+        return False
+    return quantity < smallest(instrument, price, usd, reducing=True)
 
 
 def closing_order(
@@ -57,7 +59,7 @@ def closing_order(
     depth = view.depth(instrument.id, side)
     if depth is not None and target.band < _WHOLE_FROM_BAND:
         usd = view.usd(instrument.id)
-        least = smallest(instrument, base, usd) if usd is not None else instrument.min_size
+        least = smallest(instrument, base, usd, reducing=True) if usd is not None else instrument.min_size
         part = max(floor_to(min(quantity, depth), instrument.size_increment), least)
         if quantity - part >= least:
             quantity = part

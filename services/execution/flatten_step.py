@@ -122,4 +122,4 @@ def _least(name: str, instruments: Mapping[str, Instrument], view: FlattenView) 
     least = max(instrument.min_size, instrument.size_increment)
     if price is None or price <= ZERO or usd is None or usd <= ZERO:
         return least
-    return max(least, smallest(instrument, price, usd))
+    return max(least, smallest(instrument, price, usd, reducing=True))

@@ -83,7 +83,7 @@ def closing(work: Work, pair: Pair) -> None:
 def _hold_up(work: Work, pair: Pair, leg: Leg) -> None:
     """One leg cannot be closed: the other one stays with it, whoever asks, or a naked leg would be left that
     nothing here could reach. It goes on once the venue takes such an order, or the leg is gone."""
-    minimum = least(leg, work.instruments, work.prices)
+    minimum = least(leg, work.instruments, work.prices, reducing=True)
     text = f"{leg.size.normalize():f} {leg.instrument} is less than its venue takes ({minimum.normalize():f})"
     if surplus(pair.other(leg.number)) > ZERO:
         text += f": neither leg is closed; close {leg.instrument} at the venue, and the other leg follows"
@@ -114,7 +114,7 @@ def _next_exit_slice(work: Work, pair: Pair) -> None:
     current = pair.leg(pair.first)
     if current.band == 0 and pair.quote_since is None:
         current = pair.leg(thin_leg(work, pair, closing=True))
-        if surplus(current) < least(current, work.instruments, work.prices):
+        if surplus(current) < least(current, work.instruments, work.prices, reducing=True):
             current = pair.other(current.number)
         pair.first = current.number
     if _rest_exit(work, pair, current):
@@ -173,9 +173,9 @@ def _rest_exit(work: Work, pair: Pair, leg: Leg) -> bool:
 
 def _exit_quantity(work: Work, pair: Pair, leg: Leg, bps: Decimal, *, protective: bool) -> Decimal | None:
     remaining = floor_to(surplus(leg), work.instrument(leg).size_increment)
-    smallest_slice = joint_least(pair, leg.number, work.instruments, work.prices)
+    smallest_slice = joint_least(pair, leg.number, work.instruments, work.prices, reducing=True)
     if remaining < smallest_slice:
-        return remaining if remaining >= least(leg, work.instruments, work.prices) else None
+        return remaining if remaining >= least(leg, work.instruments, work.prices, reducing=True) else None
     return slice_quantity(
         work, pair, leg, remaining, smallest_slice, bps, protective=protective, closing=True
     )

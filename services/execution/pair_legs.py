@@ -83,7 +83,7 @@ def unit_usd(leg: Leg, prices: Prices) -> Decimal | None:
     return price * usd
 
 
-def least(leg: Leg, instruments: Instruments, prices: Prices) -> Decimal:
+def least(leg: Leg, instruments: Instruments, prices: Prices, *, reducing: bool) -> Decimal:
     """The smallest order the venue takes on this leg; without a price, by size alone."""
     instrument = instruments[leg.instrument]
     price, usd = reference(leg, prices), prices.usd(leg.instrument)
@@ -93,13 +93,15 @@ def least(leg: Leg, instruments: Instruments, prices: Prices) -> Decimal:
         # The venue counts at the limit, which of a sale lies below the mid by as much as a band is wide;
         # and no spot order is spared its minimum for only taking back.
         price *= _WIDEST
-    return smallest(instrument, price, usd)
+    return smallest(instrument, price, usd, reducing=reducing)
 
 
-def joint_least(pair: Pair, number: int, instruments: Instruments, prices: Prices) -> Decimal:
+def joint_least(
+    pair: Pair, number: int, instruments: Instruments, prices: Prices, *, reducing: bool
+) -> Decimal:
     """The smallest slice both venues take, in units of leg `number`, on the lot of that leg."""
-    own = least(pair.leg(number), instruments, prices)
-    other = convert(pair, least(pair.other(number), instruments, prices), number)
+    own = least(pair.leg(number), instruments, prices, reducing=reducing)
+    other = convert(pair, least(pair.other(number), instruments, prices, reducing=reducing), number)
     return ceil_to(max(own, other), lot(pair, number, instruments))
 
 
@@ -133,7 +135,7 @@ def cuttable(pair: Pair, number: int, instruments: Instruments, prices: Prices) 
     leg = pair.leg(number)
     free = min(quantity, leg.size) - leaves(pair, number, increasing=False)
     wanted = floor_to(free, instruments[leg.instrument].size_increment) if free > ZERO else ZERO
-    return wanted if wanted >= least(leg, instruments, prices) else ZERO
+    return wanted if wanted >= least(leg, instruments, prices, reducing=True) else ZERO
 
 
 def hedgeable(pair: Pair, number: int, instruments: Instruments, prices: Prices) -> Decimal:
@@ -143,7 +145,7 @@ def hedgeable(pair: Pair, number: int, instruments: Instruments, prices: Prices)
         return ZERO
     missing = convert(pair, quantity, number) - leaves(pair, number, increasing=True)
     wanted = floor_to(missing, lot(pair, number, instruments)) if missing > ZERO else ZERO
-    return wanted if wanted >= least(pair.leg(number), instruments, prices) else ZERO
+    return wanted if wanted >= least(pair.leg(number), instruments, prices, reducing=False) else ZERO
 
 
 def measure(pair: Pair, now: int, instruments: Instruments, settings: PairSettings, prices: Prices) -> None:
@@ -168,7 +170,7 @@ def measure(pair: Pair, now: int, instruments: Instruments, settings: PairSettin
 
 def nothing_left(pair: Pair, instruments: Instruments, prices: Prices) -> bool:
     """Both legs are gone, or what is left of each is dust that no venue takes."""
-    return all(leg.size < least(leg, instruments, prices) for leg in pair.legs)
+    return all(leg.size < least(leg, instruments, prices, reducing=True) for leg in pair.legs)
 
 
 def dust(pair: Pair, instruments: Instruments) -> str:

@@ -69,7 +69,7 @@ def _next_entry_slice(work: Work, pair: Pair) -> None:
     first = pair.leg(pair.first)
     grid = lot(pair, first.number, work.instruments)
     remaining = floor_to(max(first.target - first.size, ZERO), grid)
-    smallest_slice = joint_least(pair, first.number, work.instruments, work.prices)
+    smallest_slice = joint_least(pair, first.number, work.instruments, work.prices, reducing=False)
     if remaining < smallest_slice:
         _finish_opening(work, pair, "filled")
         return

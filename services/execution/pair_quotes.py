@@ -35,7 +35,10 @@ def overdue(work: Work, pair: Pair) -> bool:
     if resting(pair) is None or heavy == 0:
         return True
     light = pair.other(heavy).number
-    return convert(pair, quantity, light) >= joint_least(pair, light, work.instruments, work.prices)
+    # Closing, what a fill leaves alone is cut; opening, it is hedged.
+    closing = pair.state is PairState.CLOSING
+    smallest = joint_least(pair, light, work.instruments, work.prices, reducing=closing)
+    return convert(pair, quantity, light) >= smallest
 
 
 def rests(work: Work, pair: Pair, *, closing: bool) -> bool:

@@ -66,7 +66,7 @@ def fix(work: Work, pair: Pair) -> None:
     """
     fraction, pair.shrink = pair.shrink, ZERO
     matched = min(pair.short.size, convert(pair, pair.long.size, SHORT))
-    smallest = joint_least(pair, SHORT, work.instruments, work.prices)
+    smallest = joint_least(pair, SHORT, work.instruments, work.prices, reducing=True)
     rest = min(matched * (ONE - fraction), matched - smallest)
     short = floor_to(rest, lot(pair, SHORT, work.instruments)) if rest >= smallest else ZERO
     long = floor_to(convert(pair, short, LONG), lot(pair, LONG, work.instruments))
@@ -101,7 +101,7 @@ def surplus(leg: Leg) -> Decimal:
 
 def all_taken(work: Work, pair: Pair) -> bool:
     """What a close had to take off both legs is off, or is less than a venue takes."""
-    return all(surplus(leg) < least(leg, work.instruments, work.prices) for leg in pair.legs)
+    return all(surplus(leg) < least(leg, work.instruments, work.prices, reducing=True) for leg in pair.legs)
 
 
 def too_small(work: Work, pair: Pair) -> Leg | None:
@@ -109,7 +109,7 @@ def too_small(work: Work, pair: Pair) -> Leg | None:
     stand alone: no dust. Of one without a known value nobody can say that it is."""
     for leg in pair.legs:
         rest = surplus(leg)
-        if rest <= ZERO or rest >= least(leg, work.instruments, work.prices):
+        if rest <= ZERO or rest >= least(leg, work.instruments, work.prices, reducing=True):
             continue
         unit = unit_usd(leg, work.prices)
         if unit is None or rest * unit >= work.settings.pair.residual_max:

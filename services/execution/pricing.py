@@ -65,12 +65,13 @@ def last_resort(settings: Settings, attempt: int, bands: int) -> bool:
     return settings.exec.allow_market and attempt > max(bands, len(settings.gate.protective_bands))
 
 
-def smallest(instrument: Instrument, price: Decimal, usd: Decimal) -> Decimal:
-    """The smallest quantity the venue takes at this price, on the lot grid."""
+def smallest(instrument: Instrument, price: Decimal, usd: Decimal, *, reducing: bool) -> Decimal:
+    """The smallest quantity the venue takes at this price, on the lot grid. `reducing`: of an order that can
+    only reduce, which some venues spare their least notional, and none its least size."""
     least = max(instrument.min_size, instrument.size_increment)
-    unit = price * usd
-    if instrument.min_notional > ZERO and unit > ZERO:
-        least = max(least, ceil_to(instrument.min_notional / unit, instrument.size_increment))
+    notional, unit = instrument.reducing_notional if reducing else instrument.min_notional, price * usd
+    if notional > ZERO and unit > ZERO:
+        least = max(least, ceil_to(notional / unit, instrument.size_increment))
     return least
 
 

@@ -34,6 +34,7 @@ async def test_the_start_learns_everything_and_the_first_frame_is_whole() -> Non
         (spec,) = venue.instruments()
         assert (spec.id, spec.settle, spec.funding_interval_h) == ("BTCUSDT.binance", "USDT", 8)
         assert (spec.price_increment, spec.size_increment, spec.min_notional) == (D("0.10"), D("0.001"), 100)
+        assert spec.reducing_notional == 0, "-4164: unless you choose reduce only"
         assert (spec.maker_fee, spec.taker_fee) == (D("0.0002"), D("0.0005"))
         assert spec.tiers is not None
         assert [(t.cap, t.initial, t.maintenance, t.cum) for t in spec.tiers] == [

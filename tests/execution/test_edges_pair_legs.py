@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from services.domain.enums import PairState
+from services.domain.instrument import Instrument
 from services.execution.pair_legs import (
     convert,
     cuttable,
@@ -103,17 +104,27 @@ def test_a_unit_in_dollars_and_the_least_order(
     hand.prices.mids[BTC_A] = None if mid is None else D(mid)
     hand.prices.worth[BTC_A] = None if usd is None else D(usd)
     assert unit_usd(hand.pair.short, hand.prices) == (None if unit is None else D(unit))
-    assert least(hand.pair.short, ODD, hand.prices) == D(smallest)
+    assert least(hand.pair.short, ODD, hand.prices, reducing=False) == D(smallest)
 
 
 def test_without_a_price_the_larger_of_lot_and_least_size_is_the_least_order() -> None:
     hand = Hand(prices=Coins(mids={}))
     for lot_size, size, smallest in (("0.001", "0.005", "0.005"), ("0.004", "0.001", "0.004")):
         facts = msgspec.structs.replace(ODD[BTC_A], size_increment=D(lot_size), min_size=D(size))
-        assert least(hand.pair.short, {BTC_A: facts}, hand.prices) == D(smallest)
-    assert [joint_least(Hand().pair, number, ODD, Coins()) for number in (SHORT, LONG)] == [D("0.004")] * 2
+        assert least(hand.pair.short, {BTC_A: facts}, hand.prices, reducing=False) == D(smallest)
+    for reducing in (False, True):
+        assert joint(ODD, reducing=reducing) == [D("0.004")] * 2
     dear = {**ODD, BTC_A: msgspec.structs.replace(ODD[BTC_A], min_notional=D(90))}
-    assert [joint_least(Hand().pair, number, dear, Coins()) for number in (SHORT, LONG)] == [D("0.006")] * 2
+    assert joint(dear, reducing=False) == joint(dear, reducing=True) == [D("0.006")] * 2
+    spared = {name: msgspec.structs.replace(spec, reduces_any_notional=True) for name, spec in dear.items()}
+    assert (joint(spared, reducing=False), joint(spared, reducing=True)) == (
+        [D("0.006")] * 2,
+        [D("0.002")] * 2,
+    )
+
+
+def joint(instruments: dict[str, Instrument], *, reducing: bool) -> list[Decimal]:
+    return [joint_least(Hand().pair, leg, instruments, Coins(), reducing=reducing) for leg in (SHORT, LONG)]
 
 
 @pytest.mark.parametrize(

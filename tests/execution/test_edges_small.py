@@ -168,7 +168,13 @@ def test_the_least_order_in_any_coin(
     facts = msgspec.structs.replace(
         INSTRUMENTS[BTC_A], size_increment=D(lot), min_size=D(size), min_notional=D(minimum)
     )
-    assert smallest(facts, D(price), D(usd)) == D(least)
+    assert smallest(facts, D(price), D(usd), reducing=False) == D(least)
+    assert smallest(facts, D(price), D(usd), reducing=True) == D(least), (
+        "spared where its venue says so alone"
+    )
+    spared = msgspec.structs.replace(facts, reduces_any_notional=True)
+    assert smallest(spared, D(price), D(usd), reducing=False) == D(least)
+    assert smallest(spared, D(price), D(usd), reducing=True) == max(D(lot), D(size))
 
 
 def test_a_notional_is_in_dollars_and_unknown_when_a_price_is() -> None:

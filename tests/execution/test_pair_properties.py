@@ -69,7 +69,7 @@ def left_alone(world: Market, pair: Pair) -> None:
     moved = pair.short.done + pair.short.size - pair.long.done - pair.long.size
     leg = pair.short if moved > 0 else pair.long
     both = lot(pair, leg.number, INSTRUMENTS)
-    assert abs(moved) <= max(both, least(leg, INSTRUMENTS, world.book))
+    assert abs(moved) <= max(both, least(leg, INSTRUMENTS, world.book, reducing=True))
 
 
 def steps(world: Market, count: int) -> None:

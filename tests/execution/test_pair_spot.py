@@ -237,12 +237,12 @@ def test_a_rest_that_no_limit_would_bring_over_the_minimum_is_not_chased() -> No
     name = opened(world, "0.1", "spot")
     pair = world.machine.get(name)
     assert pair is not None
-    assert least(pair.short, INSTRUMENTS, world.book) == D("0.002")
-    assert least(pair.short, INSTRUMENTS, Book(mids={SPOT_A: D(5_530)})) == D("0.002"), (
+    assert least(pair.short, INSTRUMENTS, world.book, reducing=True) == D("0.002")
+    assert least(pair.short, INSTRUMENTS, Book(mids={SPOT_A: D(5_530)}), reducing=True) == D("0.002"), (
         "a tenth below the mid"
     )
     pair.short.instrument, pair.long.instrument = BTC_A, BTC_A
-    assert least(pair.short, INSTRUMENTS, Book(mids={BTC_A: D(5_100)})) == D("0.001")
+    assert least(pair.short, INSTRUMENTS, Book(mids={BTC_A: D(5_100)}), reducing=True) == D("0.001")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from services.domain.enums import PairState, Purpose
@@ -74,6 +75,39 @@ def test_it_goes_on_by_itself_once_the_venue_takes_such_an_order_again() -> None
     minimum(BTC_A, "0.001")
     world.run(60)
     assert world.machine.state.pairs[pair].state is PairState.CLOSED
+    assert not any(world.positions.values())
+
+
+@pytest.mark.parametrize("purpose", [Purpose.EXIT, Purpose.UNWIND, Purpose.FLATTEN])
+@pytest.mark.parametrize("spared", [True, UNSET])
+def test_a_least_notional_binds_no_closing_order_where_the_venue_spares_it(
+    spared: bool | UnsetType, purpose: Purpose
+) -> None:
+    """Binance's -4164: "unless you choose reduce only". Where nobody has read so, it is held up whole."""
+    world, pair = hedged()
+    for name in (BTC_A, BTC_B):
+        spec = INSTRUMENTS[name]
+        INSTRUMENTS[name] = replace(spec, min_notional=D(20_000), reduces_any_notional=spared)
+    close(world, pair, purpose)
+    world.run(60)
+    state = world.machine.state.pairs[pair].state
+    assert state is (PairState.CLOSED if spared is True else PairState.FROZEN)
+    assert any(world.positions.values()) is (spared is not True)
+    assert all(order.reduce_only for order in world.placed)
+    assert bool(world.pages) is (spared is not True)
+    assert world.worst_naked <= 5_000
+
+
+def test_what_is_alone_below_the_least_notional_is_cut_where_the_venue_spares_it() -> None:
+    """It stood naked for good: too little to hedge, and held too little to cut."""
+    world, pair = hedged()
+    for name in (BTC_A, BTC_B):
+        INSTRUMENTS[name] = replace(INSTRUMENTS[name], min_notional=D(100), reduces_any_notional=True)
+    world.positions[BTC_A] = D("-0.598")
+    world.carry_out(world.machine.leg_changed(pair, BTC_A, D("0.598"), "leg missing", world.now, world.book))
+    world.run(60)
+    first = world.placed[0]
+    assert (first.instrument, first.quantity, first.reduce_only) == (BTC_B, D("0.002"), True)
     assert not any(world.positions.values())
 
 

@@ -146,6 +146,8 @@ def instrument_of(
         size_increment=max(limits.step, limits.market_step),
         min_size=max(limits.least, limits.market_least, limits.step),
         min_notional=limits.min_notional,
+        # -4164: "unless you choose reduce only".
+        reduces_any_notional=True,
         maker_fee=None if fees is None else fee_of(fees.makerCommissionRate, f"{name} maker"),
         taker_fee=None if fees is None else fee_of(fees.takerCommissionRate, f"{name} taker"),
         tiers=tiers_of(brackets, leverage),
