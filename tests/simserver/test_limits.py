@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 import pytest
@@ -17,15 +16,12 @@ from services.domain.orders import OrderRequest
 from services.venues.sim.facts import RateLimits
 from services.venues.sim.limits import SHORT_NS, OrderLimits
 from services.workers.simserver import extension, private
-from services.workers.simserver.auth import Caller, Refused
-from services.workers.simserver.candles import Candles
 from services.workers.simserver.house import NS, House, Key
 from services.workers.simserver.orders import SLOW_DOWN
-from services.workers.simserver.question import Answer, Question
-from services.workers.simserver.trouble import answered
 from services.workers.simserver.worlds import served_world
+from tests.simserver.asking import KEY, asked
 
-KEY, OTHER = Key("trader", "secret", ("arb", "hedge")), Key("other", "secret")
+OTHER = Key("other", "secret")
 
 
 @pytest.fixture
@@ -43,29 +39,6 @@ def order(name: str) -> OrderRequest:
         client_order_id=name, instrument="BTC-PERP.alpha", side=Side.BUY, quantity=Decimal("0.01"),
         price=Decimal(10_000), purpose=Purpose.TICKET, origin="operator",
     )  # fmt: skip
-
-
-def asked(house: House, answer: Answer, method: str, path: str, body: bytes = b"", key: Key = KEY) -> Any:
-    """As the server answers it; a refusal as (status, text)."""
-
-    async def here() -> bool:
-        return False
-
-    async def both() -> Any:
-        caller, candles = Caller(key, ""), Candles()
-        q = Question(
-            house=house, venue="alpha", names={}, query={}, body=body, caller=caller, candles=candles
-        )
-        waiting = asyncio.ensure_future(answered(q, answer, method, path, here))
-        for _ in range(4):
-            await asyncio.sleep(0)
-            house.advance(house.now + NS // 100)
-        return await waiting
-
-    try:
-        return asyncio.run(both())
-    except Refused as refused:
-        return refused.status, refused.text
 
 
 async def test_new_orders_are_counted_over_all_sub_accounts_of_a_key(house: House) -> None:

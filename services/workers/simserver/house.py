@@ -41,6 +41,8 @@ NS = 1_000_000_000
 _BREATH_S = 0.02
 """The longest sleep of the clock."""
 
+ON_ITS_WAY_NS = NS
+"""A cancel that has not arrived by then is lost, and may be asked for again."""
 DEAD_MAN = " dead man"
 """Where the answer about the switch is waited for; no client id has a space."""
 PUBLIC = ("", "")
@@ -104,6 +106,8 @@ class Seat:
         self.triggers: dict[str, Decimal] = {}
         """Venue order id -> the trigger price that a conditional order was asked for with."""
         self._waiting: dict[tuple[str, str], asyncio.Future[Event]] = {}
+        self._canceling: dict[tuple[str, str], int] = {}
+        """Venue and order of each cancel that may be on its way -> when it set out."""
         self._drawn = 0
         self.conditionals = Triggers(
             lambda venue, order: self.exchange.doors[venue].submit(self.queue.now, order),
@@ -188,8 +192,16 @@ class Seat:
         self.exchange.doors[venue].submit(self.queue.now, order)
         return await waiting
 
-    def cancel(self, venue: str, instrument: str, venue_order_id: str) -> None:
-        self.venue(venue).cancel(self.queue.now, instrument, "", venue_order_id)
+    def cancel(self, venue: str, instrument: str, venue_order_id: str) -> bool:
+        """False: one is on its way already."""
+        now, key = self.queue.now, (venue, venue_order_id)
+        if now - self._canceling.get(key, -ON_ITS_WAY_NS) < ON_ITS_WAY_NS:
+            return False
+        self._canceling = {each: at for each, at in self._canceling.items() if now - at < ON_ITS_WAY_NS} | {
+            key: now
+        }
+        self.venue(venue).cancel(now, instrument, "", venue_order_id)
+        return True
 
     async def cancel_named(
         self, venue: str, instrument: str, client_order_id: str, venue_order_id: str

@@ -34,6 +34,9 @@ NO_ANSWER = "no answer"
 PATIENCE_S = 30.0
 """A word that a fault keeps back: the request is held so long, longer than any client waits."""
 
+LARGEST = 99_999_999
+"""Size of an order (ftx.md 1.2)."""
+
 OVER = "429: do"
 """Begins the exchange's own word on a limit; the dialect says the same."""
 SLOW_DOWN = "Slow down"
@@ -120,11 +123,14 @@ def order_request(seat: Seat, floor: TradingFloor, body: Mapping[str, Any]) -> O
     name = body.get("clientId")
     if name is not None and (not isinstance(name, str) or not 0 < len(name) <= 64 or name.startswith("~")):
         raise Refused(400, "Invalid parameter clientId")
+    size = amount(body, "size")
+    if size > LARGEST:
+        raise Refused(400, "Size too large")
     return OrderRequest(
         client_order_id=name or seat.draw_id(),
         instrument=spec.id,
         side=side_in(body),
-        quantity=amount(body, "size"),
+        quantity=size,
         price=price,
         type=OrderType(kind),
         tif=TimeInForce.IOC if flag(body, "ioc") else TimeInForce.GTC,
@@ -239,10 +245,11 @@ def find_named(floor: TradingFloor, client_order_id: str) -> SimOrder:
 
 
 def cancel(seat: Seat, floor: TradingFloor, sim: SimOrder) -> None:
-    """Queue a cancel. Raises Refused when there is nothing left of it."""
+    """Queue a cancel. Raises Refused when there is nothing left of it, or one is queued already."""
     if not sim.live:
         raise Refused(400, "Order already closed")
-    seat.cancel(floor.name, sim.instrument, sim.venue_order_id)
+    if not seat.cancel(floor.name, sim.instrument, sim.venue_order_id):
+        raise Refused(400, "Order already queued for cancellation")
 
 
 async def cancelled(seat: Seat, floor: TradingFloor, sim: SimOrder) -> None:

@@ -125,7 +125,7 @@ def cancel_all(q: Question) -> str:
             continue
         if (only_conditional and not conditional) or (only_limit and conditional):
             continue
-        orders.cancel(q.seat, q.floor, sim)
+        q.seat.cancel(q.venue, sim.instrument, sim.venue_order_id)
     if not only_limit:
         conditionals.cancel_all(q, wanted, side)
     return "Orders queued for cancelation"

@@ -39,6 +39,8 @@ WAITING_MOST = 5_000
 
 RESTARTS = 1012
 """Close code: the service restarts."""
+RESTART_FRAME: Row = {"type": "info", "code": 20001, "msg": "The server restarts: connect again"}
+"""What the dialect says before it closes a connection so."""
 
 PLAIN = Decimal(0)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -293,6 +295,7 @@ class Socket:
     def _link(self, *, up: bool) -> None:
         """A connection of the venue that goes down takes this one with it, as a restart does."""
         if not up:
+            self.say(RESTART_FRAME)
             self.hang_up()
 
     def hang_up(self) -> None:

@@ -1,0 +1,83 @@
+"""The served exchange refuses in the dialect's own words (ftx.md 1.2, 8.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.workers.simserver import private
+from services.workers.simserver.house import NS, House
+from services.workers.simserver.worlds import served_world
+from tests.simserver.asking import KEY, asked
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    world = served_world("calm", 1, step_s=0.5, synthetic=0, start=None)
+    made = House(world, (KEY,), lockstep=True, latency_ms=5)
+    made.advance(made.now + 2 * NS)
+    yield made
+    made.close()
+
+
+def sent(house: House, **more: object) -> Any:
+    body = {"market": "BTC-PERP", "side": "buy", "price": 10_000, "size": 0.01, "type": "limit", **more}
+    return asked(house, private.place_order, "POST", "/api/orders", msgspec.json.encode(body))
+
+
+def test_a_second_cancel_of_an_order_is_queued_already_until_the_first_has_arrived(house: House) -> None:
+    order = {"id": str(sent(house)["id"])}
+    path = f"/api/orders/{order['id']}"
+
+    def canceled(ahead_ns: int) -> Any:
+        return asked(house, private.cancel_order, "DELETE", path, names=order, ahead_ns=ahead_ns)
+
+    assert canceled(0) == "Order queued for cancelation"
+    assert canceled(0) == (400, "Order already queued for cancellation")
+    assert asked(house, private.cancel_all, "DELETE", "/api/orders") == "Orders queued for cancelation"
+    assert canceled(0) == (400, "Order already closed")
+
+
+def test_a_cancel_that_is_lost_may_be_asked_for_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = {"id": str(sent(house)["id"])}
+    with monkeypatch.context() as lost:
+        lost.setattr(house.seat(KEY.key, "").venue("alpha"), "cancel", lambda *_: None)
+        for said in ("Order queued for cancelation", (400, "Order already queued for cancellation")):
+            assert asked(house, private.cancel_order, "DELETE", "/api/orders/1", names=order) == said
+    house.advance(house.now + NS)
+    for said in ("Order queued for cancelation", (400, "Order already closed")):
+        assert asked(house, private.cancel_order, "DELETE", "/api/orders/1", names=order) == said
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"size": 1e9}, "Size too large"),
+        ({"size": 1_000}, "Account does not have enough margin for order."),
+        ({"size": 1e-9}, "Size too small"),
+        ({"reduceOnly": True}, "Invalid reduce-only order"),
+        ({"market": "BTC/USD", "reduceOnly": True}, "Spot orders cannot be reduce-only"),
+        ({"market": "BTC/USD", "side": "sell", "price": 100_000}, "Not enough balances"),
+        ({"price": None}, "Missing parameter price"),
+        ({"price": -1}, "Invalid parameter price"),
+        ({"size": "NaN"}, "Invalid parameter size"),
+        ({"side": "long"}, "Invalid parameter side"),
+    ],
+)
+def test_an_order_that_cannot_be_is_refused_by_the_dialects_text(
+    house: House, more: dict[str, object], said: str
+) -> None:
+    assert sent(house, **more) == (400, said)
+    assert house.seat(KEY.key, "").venue("alpha").floor.state.orders == {}
+
+
+def test_what_is_not_there_is_named_and_a_second_id_is_a_duplicate(house: House) -> None:
+    assert sent(house, market="NOPE-PERP") == (404, "No such market: NOPE-PERP")
+    assert sent(house, clientId="one")["size"] == Decimal("0.01")
+    assert sent(house, clientId="one") == (400, "Duplicate client order ID")
+    gone = {"id": "99"}
+    assert asked(house, private.one_order, "GET", "/api/orders/99", names=gone) == (404, "Order not found")
