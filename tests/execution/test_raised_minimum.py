@@ -12,8 +12,12 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from services.domain.enums import PairState, Purpose
+from services.execution.actions import Actions
 from services.execution.flatten import Scope
+from services.execution.pair_reduce import too_small
+from services.execution.pair_state import LONG
 from tests.execution.builders import BTC_A, BTC_B, INSTRUMENTS, Market, market, opened
+from tests.execution.hand import ODD, Hand, cancels, orders
 from tests.execution.test_flatten import World
 
 D = Decimal
@@ -241,3 +245,51 @@ def test_a_flatten_closes_both_once_the_venue_takes_such_an_order_again() -> Non
     flat.run(60)
     assert flat.ended[0].flat
     assert not any(flat.market.positions.values())
+
+
+# -- what counts as held up, by a hand that puts the pair into any state -----------------------------------
+
+
+def held(
+    state: PairState, resume: PairState, short: str = "0.4", long: str = "0.4", least: str = "1"
+) -> Hand:
+    """The short leg's venue takes nothing under `least` any more."""
+    hand = Hand()
+    hand.machine._instruments = {**ODD, BTC_A: replace(ODD[BTC_A], min_size=D(least))}
+    return hand.put(state, short, long, resume=resume, close_reason="why", frozen_reason="held")
+
+
+def asked(hand: Hand, purpose: Purpose) -> Actions:
+    return hand.machine.request_close(hand.id, "asked", hand.now, hand.prices, purpose=purpose)
+
+
+def test_an_exit_of_a_pair_that_waits_for_prices_is_not_forgotten_for_a_small_leg() -> None:
+    hand = held(PairState.FROZEN, PairState.HEDGED)
+    hand.pair.frozen_by_desk = True
+    asked(hand, Purpose.EXIT)
+    assert hand.pair.resume is PairState.CLOSING
+
+
+def test_what_may_still_fill_is_cancelled_first() -> None:
+    hand = held(PairState.FROZEN, PairState.CLOSING)
+    hand.memo("q", LONG, increasing=False, resting=True)
+    assert cancels(asked(hand, Purpose.FLATTEN)) == ["q"]
+    assert hand.pair.state is PairState.UNWINDING
+
+
+def test_an_excess_that_can_be_cut_is_cut_before_a_pair_is_held_up() -> None:
+    hand = held(PairState.FROZEN, PairState.CLOSING, "5", "5.004", "10")
+    (order,) = orders(asked(hand, Purpose.FLATTEN))
+    assert (order.leg, order.quantity, order.reduce_only) == (LONG, D("0.004"), True)
+
+
+def test_a_leg_of_exactly_the_least_size_is_closed() -> None:
+    hand = held(PairState.CLOSING, PairState.CLOSING, least="0.4")
+    assert orders(hand.tick())
+    assert hand.pair.state is PairState.CLOSING
+
+
+def test_a_leg_that_is_gone_is_not_too_small_whatever_its_price() -> None:
+    hand = held(PairState.CLOSING, PairState.CLOSING, "0", "0.4", "0.001")
+    hand.prices.mids[BTC_A] = None
+    assert too_small(hand.work(), hand.pair) is None
