@@ -151,6 +151,30 @@ def test_contracts_are_told_in_base_units_and_back() -> None:
         position_of({"contracts": D(5), "side": "long", "entryPrice": D(9), "hedged": True}, market, None)
 
 
+@pytest.mark.parametrize(
+    ("more", "end"),
+    [
+        ({}, None),
+        ({"info": {"deliveryTime": "0"}}, None),
+        ({"info": {"expTime": ""}}, None),
+        ({"info": {"deliveryTime": "1702592000000"}}, 1702592000000),
+        ({"info": {"expTime": "1702592000000"}}, 1702592000000),
+        ({"expiry": 1702592000001, "info": {"expTime": "1702592000000"}}, 1702592000001),
+    ],
+)
+def test_the_end_of_a_perpetual_stands_in_the_venues_own_row(more: dict[str, Any], end: int | None) -> None:
+    """The library tells it of none: a pair on OKX or Bybit lost one leg to the venue's settlement."""
+    found = facts.listed(
+        "x", {**MARKET, **more}, tick_sizes=True, fees=(None, None), tiers=None, reduce_only=True
+    )
+    assert found.spec.delisting_ts == (None if end is None else end * 1_000_000)
+    with pytest.raises(BadNumber, match="end"):
+        facts.listed(
+            "x", {**MARKET, "info": {"expTime": "soon"}}, tick_sizes=True, fees=(None, None), tiers=None,
+            reduce_only=True,
+        )  # fmt: skip
+
+
 def test_a_step_told_in_places_is_a_step() -> None:
     market = facts.listed(
         "x", {**MARKET, "precision": {"amount": D(2), "price": D(1)}},

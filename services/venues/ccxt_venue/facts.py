@@ -25,6 +25,8 @@ from services.venues.wire.numbers import (
 
 ONE = Decimal(1)
 MS = 1_000_000
+ENDS = ("deliveryTime", "expTime")
+"""Fields of a market's row that date its end: of Bybit, of OKX."""
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -101,7 +103,6 @@ def listed(
     """`fees`: maker and taker, of this account; None = not known. Raises BadNumber."""
     name, spot = str(market["id"]), market.get("spot") is True
     contract = ONE if spot else wire_positive(market.get("contractSize"), f"{name} contract size")
-    ends = market.get("expiry")
     lot = _step(market["precision"].get("amount"), f"{name} lot", tick_sizes=tick_sizes)
     step = wire_step(lot * contract, f"{name} lot")
     least = market["limits"]["amount"].get("min")
@@ -121,8 +122,7 @@ def listed(
         maker_fee=fees[0],
         taker_fee=fees[1],
         tiers=tiers,
-        # A perpetual has an end only when it is to be taken off the list.
-        delisting_ts=None if ends in (None, "", 0) else wire_ms(ends, f"{name} end") * MS,
+        delisting_ts=_end(market, name),
         reduce_only_supported=reduce_only and not spot,
     )
     return Listed(
@@ -133,6 +133,17 @@ def listed(
         cap=_cap(market.get("info"), name),
         closed=market.get("active") is False,
     )
+
+
+def _end(market: Mapping[str, Any], name: str) -> int | None:
+    """A perpetual has an end only when it is to be taken off the list. The library tells that of none: it
+    stands in the venue's own row (Bybit, OKX). Raises BadNumber."""
+    info = market.get("info")
+    told = [info.get(field) for field in ENDS] if isinstance(info, Mapping) else []
+    for end in (market.get("expiry"), *told):
+        if end not in (None, "", 0, "0"):
+            return wire_ms(end, f"{name} end") * MS
+    return None
 
 
 def _cap(info: object, name: str) -> Decimal | None:
