@@ -7,6 +7,8 @@ warning's colour, and `─` is a frame, but an empty track in a bar.
 
 from __future__ import annotations
 
+import re
+
 GOOD = "●"
 DEGRADED = "◐"
 LOST = "○"
@@ -92,10 +94,15 @@ JOIN_ASCII = str.maketrans(_ASCII | {"╭": "/", "╰": "\\"})
 """The bracket that joins the legs of a pair."""
 
 
+_SPAN = re.compile(rf"(?<=\d){ELLIPSIS}(?=\d)")
+
+
 def to_ascii(text: str, ink: str) -> str:
     """`text` in ASCII, as long as before. `ink` is the token it is drawn in."""
     if text.isascii():
         return text
+    if ELLIPSIS in text:
+        text = _SPAN.sub("-", text)  # "2…8 screens" is no decimal number
     name = ink.lstrip("*").partition("@")[0]
     if name == "track":
         table = TRACK_ASCII

@@ -127,5 +127,5 @@ def _amount(value: Decimal) -> str:
 
 def _transfer(cross: CrossView, at: int) -> Spans:
     move = cross.transfers[at]
-    text = f"move by hand: {move.amount:f} {move.coin} {move.source} {g.INTO} {move.to}"
+    text = f"move by hand: {move.amount:,f} {move.coin} {move.source} {g.INTO} {move.to}"
     return (Span(f.clean(text), "warn"),)

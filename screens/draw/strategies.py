@@ -116,8 +116,8 @@ def strategy_drawer(view: StrategiesView, name: str, width: int) -> list[Line]:
         (Span("slices quoted ", "muted"), Span(f.number(Decimal(fills.attempts), 0), "text")),
         (Span("re-quotes ", "muted"), Span(f.number(Decimal(fills.requotes), 0), "text")),
         (Span("rested ", "muted"), Span(g.NONE if fills.rested is None else f.percent(fills.rested), "text")),
-        (Span("a fill that rests ", "muted"), _bps(fills.maker_bps)),
-        (Span("that takes ", "muted"), _bps(fills.taker_bps)),
+        (Span("a resting fill costs ", "muted"), _bps(fills.maker_bps)),
+        (Span("a taking fill costs ", "muted"), _bps(fills.taker_bps)),
         (Span("slippage 9 of 10 times within ", "muted"), _bps(fills.taker_p90_bps)),
     ]
     lines = flow(facts, width)

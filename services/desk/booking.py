@@ -116,7 +116,7 @@ def _foreign_fill(core: DeskCore, submit: Submitter, fill: OrderFilled) -> None:
         return
     if fill.ts_event <= core.state.venue(fill.venue).report_event:
         taken_over(core.flattens.running(), fill.instrument, fill.quantity * fill.side.sign)
-    what = f"{fill.side.value} {fill.quantity} {fill.instrument} at {fill.price}"
+    what = f"{fill.side.value} {fill.quantity:,f} {fill.instrument} at {fill.price:,f}"
     core.decide("foreign fill", fill.instrument, what, {"trade": fill.trade_id, "adl": fill.adl})
     hit = check_legs(core, submit, fill.instrument, foreign.missing(fill))
     protection.settle_unpaired(core, submit, fill.instrument)
@@ -126,7 +126,7 @@ def _foreign_fill(core: DeskCore, submit: Submitter, fill: OrderFilled) -> None:
         core.alert(
             f"foreign:{fill.instrument}",
             Severity.WARNING,
-            f"{fill.instrument}: {fill.side.value} {fill.quantity} that is not ours",
+            f"{fill.instrument}: {fill.side.value} {fill.quantity:,f} that is not ours",
             do="check who else trades on this account",
         )
 
@@ -137,7 +137,7 @@ def _unknown_instrument(core: DeskCore, fill: OrderFilled) -> None:
     """
     if not core.ledger.note_trade(fill):
         return
-    text = f"{fill.instrument}: {fill.side.value} {fill.quantity} in an instrument this desk does not know"
+    text = f"{fill.instrument}: {fill.side.value} {fill.quantity:,f} in an instrument this desk does not know"
     core.alert(f"foreign:{fill.instrument}", Severity.ALARM, text, do="close it at the venue")
     core.decide("foreign", fill.instrument, text)
 
@@ -159,7 +159,7 @@ def check_legs(
     hit: list[str] = []
     for pair, leg, held in list(holdings.short_legs(core, instrument, size)):
         hit.append(pair.id)
-        text = f"{instrument} holds {held} of {leg.size}: the other leg is cut to match, then exit"
+        text = f"{instrument} holds {held:,f} of {leg.size:,f}: the other leg is cut to match, then exit"
         core.decide("leg missing", pair.id, reason, {"leg": instrument, "held": held, "of": leg.size})
         core.alert(f"leg missing:{pair.id}", Severity.ALARM, f"{pair.id} {reason}: {text}")
         submit.run(core.pairs.leg_changed(pair.id, instrument, held, reason, core.now, submit.prices))

@@ -136,7 +136,7 @@ def _keep_fill(
     )
     keep_episodes(core, closed)
     if fill.liquidation:
-        text = f"{fill.venue} liquidated {fill.quantity} {fill.instrument} at {fill.price}"
+        text = f"{fill.venue} liquidated {fill.quantity:,f} {fill.instrument} at {fill.price:,f}"
         core.alert(f"liquidation:{fill.instrument}", Severity.ALARM, text)
         core.raise_cause(
             "liquidation",

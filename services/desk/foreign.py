@@ -26,7 +26,7 @@ def watch_orders(core: DeskCore, venue: str) -> None:
     first = rows[0]
     text = (
         f"{venue}: {len(rows)} working order{'' if len(rows) == 1 else 's'} not ours, first "
-        f"{first.side.value} {first.quantity - first.filled} {first.instrument}"
+        f"{first.side.value} {first.quantity - first.filled:,f} {first.instrument}"
     )
     if others:
         text = f"{text}; instance {', '.join(others)} is another engine, or this one before a rebuilt store"

@@ -27,7 +27,7 @@ def order(core: DeskCore, submit: Submitter, command: Command) -> Done:
         return failed(command, "usage", str(error), USAGE)
     if not tickets.sent(entry):
         return failed(command, "denied", f"denied: {entry.text}", REFUSED)
-    words = f"{ticket.side.value} {entry.request.quantity} {ticket.spec.id} at {ticket.price}"
+    words = f"{ticket.side.value} {entry.request.quantity:,f} {ticket.spec.id} at {ticket.price:,f}"
     text = f"{words}: on its way"
     return done(command, {"ok": True, "order": entry.id, "rests": not ticket.ioc, "text": text})
 

@@ -50,7 +50,7 @@ def keep_dust(core: DeskCore, submit: Submitter, pair: Pair) -> None:
         if leg.size == ZERO:
             continue
         size = core.state.dust.pop(leg.instrument, ZERO) + leg.size * leg.side.sign
-        core.decide("dust", pair.id, f"{leg.size} {leg.instrument} is kept as dust", {"sum": size})
+        core.decide("dust", pair.id, f"{leg.size:,f} {leg.instrument} is kept as dust", {"sum": size})
         if is_dust(core, leg.instrument, size):
             core.state.dust[leg.instrument] = size
             continue
@@ -137,7 +137,7 @@ def shrink_legs(core: DeskCore, instrument: str) -> None:
     """A small difference was adopted: what a pair believes in is no more than what is there. Nobody is called
     and nothing exits for it; an excess beyond the pair's residual bound is cut by the pair itself."""
     for pair, leg, held in list(short_legs(core, instrument, core.ledger.size(core.instruments[instrument]))):
-        core.decide("adopted", pair.id, f"{instrument} holds {held} of {leg.size}", {"leg": instrument})
+        core.decide("adopted", pair.id, f"{instrument} holds {held:,f} of {leg.size:,f}", {"leg": instrument})
         leg.size = held
 
 

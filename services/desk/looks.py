@@ -91,7 +91,7 @@ def watch(core: DeskCore) -> None:
                 None,
                 f"{row.coin} on {row.venue} is down to {share} of its target",
                 detail="no cross-exchange entry that needs it; nothing is moved by this program",
-                do=f"transfer {move.amount:f} {move.coin} from {move.source} to {move.to} yourself",
+                do=f"transfer {move.amount:,f} {move.coin} from {move.source} to {move.to} yourself",
             )
         elif row.low is False:
             core.resolve(key)

@@ -40,7 +40,7 @@ def take(core: DeskCore, submit: Submitter, report: AccountReport, asked_ts: int
             core.alert(
                 f"foreign:{row.instrument}",
                 Severity.WARNING,
-                f"{row.instrument}: {row.size} was open before this desk began",
+                f"{row.instrument}: {row.size:,f} was open before this desk began",
                 do="flatten it, or close it at the venue",
             )
     book.foreign_orders = tuple(row for row in report.orders if core.orders.get(row.client_order_id) is None)

@@ -20,7 +20,7 @@ def say_allowed(core: DeskCore, order: OrderRequest, answer: GateAnswer) -> None
     core.decide(
         "gate",
         order.client_order_id,
-        f"{order.purpose.value} {order.side.value} {order.quantity} {order.instrument}: allowed",
+        f"{order.purpose.value} {order.side.value} {order.quantity:,f} {order.instrument}: allowed",
         {"because": order.reason, **links(core, order), "price": order.price, **gate_figures(answer)},
     )
 

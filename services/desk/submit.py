@@ -264,10 +264,10 @@ class Submitter:
 
     def _deny(self, order: OrderRequest, answer: GateAnswer) -> None:
         core = self.core
-        text = answer.refusal or f"only {answer.quantity} of {order.quantity} would pass now"
+        text = answer.refusal or f"only {answer.quantity:,f} of {order.quantity:,f} would pass now"
         denials.note(
             core,
-            f"{order.side.value} {order.quantity} {order.instrument}",
+            f"{order.side.value} {order.quantity:,f} {order.instrument}",
             text,
             order.origin,
             answer,

@@ -79,8 +79,8 @@ class Chronicle:
                     self._pairs[order.client_order_id] = order.pair
                     if len(self._pairs) > KEPT:
                         del self._pairs[next(iter(self._pairs))]
-                price = "market" if order.price is None else f"{order.price:f}"
-                text = f"{order.side.value} {order.quantity:f} {order.instrument} at {price}: {order.reason}"
+                price = "market" if order.price is None else f"{order.price:,f}"
+                text = f"{order.side.value} {order.quantity:,f} {order.instrument} at {price}: {order.reason}"
                 return self._made(ts, "orders", "sent", order.client_order_id, text, {})
             case Cancel(client_order_id=order_id, instrument=instrument):
                 return self._made(ts, "orders", "cancel asked", order_id, instrument, {})
@@ -94,7 +94,7 @@ class Chronicle:
                 text = row.text or row.instrument
                 return self._made(ts, group, row.state.value.lower(), row.client_order_id, text, figures)
             case Record(row=FillRecord() as row):
-                text = f"{row.side.value} {row.size:f} {row.instrument} at {row.price:f}"
+                text = f"{row.side.value} {row.size:,f} {row.instrument} at {row.price:,f}"
                 figures = {"fee": f"{row.fee:f} {row.fee_coin}", "trade": row.trade_id}
                 return self._made(ts, "orders", "fill", row.client_order_id or row.trade_id, text, figures)
             case _:

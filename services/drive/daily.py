@@ -94,4 +94,4 @@ def _name(day: int) -> str:
 
 
 def _said(amount: Decimal | None) -> str:
-    return "unknown" if amount is None else f"{amount:.2f}"
+    return "unknown" if amount is None else f"{amount:,.2f}"

@@ -66,7 +66,7 @@ def _filled(
             pair.take_next = False
     if leg.size < ZERO:
         work.escalate(
-            pair, f"leg {leg.instrument} was reduced beyond what it held: {leg.size}", reducing=True
+            pair, f"leg {leg.instrument} was reduced beyond what it held: {leg.size:,f}", reducing=True
         )
 
 

@@ -175,5 +175,5 @@ def nothing_left(pair: Pair, instruments: Instruments, prices: Prices) -> bool:
 
 def dust(pair: Pair, instruments: Instruments) -> str:
     """What is left and cannot be traded, in words; empty when nothing is."""
-    parts = [f"{leg.size} {leg.instrument}" for leg in pair.legs if leg.size > ZERO]
+    parts = [f"{leg.size:,f} {leg.instrument}" for leg in pair.legs if leg.size > ZERO]
     return "dust left: " + ", ".join(parts) if parts else ""

@@ -93,7 +93,7 @@ def _in_doubt(work: Work, pair: Pair) -> None:
         work.escalate(
             pair,
             f"order in doubt for {work.settings.exec.in_doubt_escalate_s} s with the other leg filled:"
-            f" naked {pair.naked.quantity} of leg {pair.naked.leg}",
+            f" naked {pair.naked.quantity:,f} of leg {pair.naked.leg}",
             reducing=True,
         )
 

@@ -295,7 +295,7 @@ class OrderTable:
         last = entry.filled >= entry.request.quantity
         anomaly = self._happen(entry, Happened.LAST_FILL if last else Happened.PART_FILL, now)
         if entry.filled > entry.request.quantity:
-            anomaly = f"order {entry.id}: filled {entry.filled} of {entry.request.quantity}"
+            anomaly = f"order {entry.id}: filled {entry.filled:,f} of {entry.request.quantity:,f}"
         self._watch(entry, now)
         return Applied(entry, (fill,), anomaly=anomaly, ended=entry.settled and not was_settled)
 

@@ -125,7 +125,7 @@ def _quantity(order: OrderRequest, instrument: Instrument) -> Check:
     if quantity is None or lot is None:
         return _fact(name, subject, f"order quantity {order.quantity} is not a positive number")
     if quantity % lot != ZERO:
-        return _fact(name, subject, f"order quantity {quantity} is off the lot grid {lot}")
+        return _fact(name, subject, f"order quantity {quantity:,f} is off the lot grid {lot:f}")
     least = max(lot, positive(instrument.min_size) or lot)
     return Check(
         name=name,
@@ -134,7 +134,7 @@ def _quantity(order: OrderRequest, instrument: Instrument) -> Check:
         limit=least,
         unit="base",
         passed=quantity >= least,
-        text=f"order quantity {quantity} against the venue's minimum {least}",
+        text=f"order quantity {quantity:,f} against the venue's minimum {least:,f}",
     )
 
 
@@ -178,7 +178,7 @@ def _collar(ctx: GateContext, order: OrderRequest, instrument: Instrument, facts
         return _fact(name, order.instrument, "an entry needs a limit price: a market order has no worst fill")
     tick = positive(instrument.price_increment)
     if tick is None or price % tick != ZERO:
-        return _fact(name, order.instrument, f"price {price} is off the grid {tick}")
+        return _fact(name, order.instrument, f"price {price:,f} is off the grid {tick}")
     if mark is None:
         return unknown_check(name, order.instrument, limit, "fraction")
     away = abs(price / mark - ONE)
@@ -190,7 +190,7 @@ def _collar(ctx: GateContext, order: OrderRequest, instrument: Instrument, facts
         head_room=limit - away,
         unit="fraction",
         passed=away < limit,
-        text=f"price {price} is {away:.2%} from the mark {mark}, collar {limit:.2%}",
+        text=f"price {price:,f} is {away:.2%} from the mark {mark:,f}, collar {limit:.2%}",
     )
 
 
@@ -232,7 +232,7 @@ def _minimum_notional(
         limit=least,
         unit="usd",
         passed=value >= least,
-        text=f"order of {value:.2f} USD against the venue's minimum {least:.2f} USD",
+        text=f"order of {value:,.2f} USD against the venue's minimum {least:,.2f} USD",
     )
 
 
@@ -272,7 +272,8 @@ def _self_trade(order: OrderRequest, working: tuple[OpenOrder, ...]) -> Check:
         if price is not None and resting is not None:
             crosses = price >= resting if order.side is Side.BUY else price <= resting
         if crosses:
-            text = f"would trade with our own order {row.client_order_id} at {row.price}"
+            at = "market" if row.price is None else f"{row.price:,f}"
+            text = f"would trade with our own order {row.client_order_id} at {at}"
             return _fact(name, order.instrument, text)
     return Check(name=name, subject=order.instrument, unit="state", passed=True, text="meets no own order")
 
@@ -333,7 +334,7 @@ def _count(name: str, subject: str, before: int, more: int, limit: int, unit: st
         head_room=Decimal(limit - value),
         unit=unit,
         passed=before >= 0 and value <= limit,
-        text=f"{name} {subject} {value} of {limit}",
+        text=f"{name} {subject} {value:,} of {limit:,}",
     )
 
 

@@ -20,6 +20,13 @@ from services.settings.parameters import Depeg
 SECOND = 1_000_000_000
 LEVELS = ("ok", "warn", "block", "reduce")
 _OFF_PEG = LEVELS[1:]
+_MEANS = {
+    "warn": "a warning",
+    "block": "entries blocked",
+    "reduce": "exposed accounts only reduce",
+    "lifted": "resumed over by a person",
+}
+"""What a level does, in the words of an alert."""
 
 
 class CoinSource(Protocol):
@@ -160,7 +167,7 @@ class DepegMonitor:
         if watch is None:
             return ""
         level, p = self.level(coin), self.params
-        text = _text(coin, level, watch)
+        text = _text(coin, "lifted" if level == "reduce" and not self.reduces(coin) else level, watch)
         bound = {"warn": p.warn, "block": p.block, "reduce": p.reduce}.get(level) if watch.known else None
         if bound is None or watch.deviation is None or watch.deviation >= bound:
             return text
@@ -280,4 +287,4 @@ def _text(coin: str, level: str, watch: CoinWatch) -> str:
     if not watch.known:
         return f"{coin} {deviation} against another coin, with no USD source"
     marked = f"{watch.sources} of 3 sources" if watch.sources < 3 else f"{watch.sources} sources"
-    return f"{coin} {deviation} ({marked}): {level}"
+    return f"{coin} {deviation} ({marked}): {_MEANS.get(level, level)}"

@@ -149,7 +149,7 @@ def limit_board(ctx: GateContext) -> tuple[Check, ...]:
                 head_room=Decimal(limit - value),
                 unit=unit,
                 passed=value < limit,
-                text=f"{name} {subject} {value} of {limit}",
+                text=f"{name} {subject} {value:,} of {limit:,}",
             )
         )
     return tuple(checks)

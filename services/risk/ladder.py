@@ -76,7 +76,7 @@ class MarginLadder:
             return self._answer(venue, before, step, ZERO, True, "liquidation distance unknown")
         step = self._step(usage, before)
         near = distance is not None and distance < self.gate.min_joint_distance
-        text = f"margin usage {usage:.3f}"
+        text = f"margin usage {usage:.1%}"
         if distance is not None and distance < self.gate.reducing_joint_distance:
             step = _worse(step, REDUCING)
         elif near:

@@ -192,7 +192,7 @@ def _minimum_equity(ctx: GateContext, worst: Worst) -> list[Check]:
                 head_room=equity - least,
                 unit="usd",
                 passed=equity >= least,
-                text=f"minimum equity {subject} {equity:.2f} USD against at least {least:.2f} USD",
+                text=f"minimum equity {subject} {equity:,.2f} USD against at least {least:,.2f} USD",
             )
         )
     return checks
@@ -277,7 +277,7 @@ def usd_check(name: str, subject: str, value: Decimal | None, limit: Decimal) ->
         room=limit - value,
         unit="usd",
         passed=value < limit,
-        text=f"{name} {subject} {value:.2f} of {limit:.2f} USD",
+        text=f"{name} {subject} {value:,.2f} of {limit:,.2f} USD",
     )
 
 

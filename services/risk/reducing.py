@@ -147,7 +147,7 @@ def band_check(ctx: GateContext, order: OrderRequest, spec: Instrument | None) -
         known = "no limit price" if price is None else "neither mark nor book was ever seen"
         text = f"{known} on {order.instrument}"
     elif not passed:
-        text = f"price {price} is {nearest:.2%} from mark or book, outer band {band:.2%}"
+        text = f"price {price:,f} is {nearest:.2%} from mark or book, outer band {band:.2%}"
     return Check(
         name="outer band",
         subject=order.instrument,
@@ -173,7 +173,7 @@ def _grid(order: OrderRequest, spec: Instrument | None) -> tuple[Check, Decimal]
         return Check(name=name, subject=subject, unit="state", passed=False, text=text), ZERO
     for price in (positive(order.price), positive(order.trigger)):
         if price is not None and price % tick != ZERO:
-            text = f"price {price} is off the grid {tick}"
+            text = f"price {price:,f} is off the grid {tick}"
             return Check(name=name, subject=subject, unit="state", passed=False, text=text), ZERO
     if order.trigger is not None and (positive(order.trigger) is None or not spec.reduce_only_supported):
         text = f"a conditional order of {subject} could open a position"

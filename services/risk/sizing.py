@@ -219,7 +219,7 @@ def _quantities(
     for leg, unit, quantity in zip(legs, per_unit, quantities, strict=True):
         least = leg.instrument
         if quantity <= ZERO or quantity < least.min_size or quantity * unit < least.min_notional:
-            text = f"below the venue's minimum on {least.id} ({binding} leaves {notional:.2f} USD)"
+            text = f"below the venue's minimum on {least.id} ({binding} leaves {notional:,.2f} USD)"
             return _refused(text, share, bounds, binding)
     stands = max(quantity * unit for quantity, unit in zip(quantities, per_unit, strict=True))
     return SizeAnswer(

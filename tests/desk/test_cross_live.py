@@ -130,13 +130,13 @@ def test_what_runs_low_is_an_alert_with_the_transfer_to_make_and_nobody_makes_it
     (alert,) = [each for each in core.alerts.open() if each.key.startswith(looks.REBALANCE)]
     assert alert.key == f"{looks.REBALANCE}:USDT alpha"
     assert alert.text == "USDT on alpha is down to 20 % of its target"
-    assert alert.do == "transfer 12000 USDT from beta to alpha yourself"
+    assert alert.do == "transfer 12,000 USDT from beta to alpha yourself"
     said = status(core, rig.desk.strategies, META)
     assert said.cross is not None
     (move,) = said.cross.transfers
     assert (move.coin, move.amount, move.source, move.to) == ("USDT", D(12_000), "beta", "alpha")
     shown = desk_view(core, rig.desk.strategies, META)
-    assert "move by hand: 12000 USDT beta" in drawing(shown, 120)
+    assert "move by hand: 12,000 USDT beta" in drawing(shown, 120)
     assert "USDT alpha 3,000 low beta 27,000" in drawing(shown, 160), "the inventory, and what of it is low"
     assert len(cross.rows(shown, 160, Context(now=0))) == cross.count(shown)
     low = [row for row in said.cross.rows if row.buy == "BTC-USDT-PERP.alpha" and row.kind == "perp"]

@@ -48,9 +48,10 @@ def test_release_at_half_the_level_for_thirty_minutes() -> None:
     monitor = DepegMonitor(Depeg())
     run(monitor, 0, 120, "0.99", "0.99", "0.99")
     assert monitor.level("USDC") == "block"
-    assert monitor.told("USDC") == "USDC 100 bps from 1 USD (3 sources): block"
+    assert monitor.told("USDC") == "USDC 100 bps from 1 USD (3 sources): entries blocked"
     assert run(monitor, 125, 7_200, "0.994", "0.994", "0.994") == []
-    assert monitor.told("USDC").endswith("60 bps from 1 USD (3 sources): block until 50 or less for 30 min")
+    said = "60 bps from 1 USD (3 sources): entries blocked until 50 or less for 30 min"
+    assert monitor.told("USDC").endswith(said)
     assert run(monitor, 7_330, 1_795, "0.995", "0.995", "0.995") == []
     assert run(monitor, 9_130, 5, "0.995", "0.995", "0.995") == ["warn"]
     assert run(monitor, 9_140, 1_800, "1", "1", "1") == ["ok"]
@@ -144,8 +145,10 @@ def test_a_reduce_that_was_resumed_over_comes_back_when_it_is_worse_unknown_or_n
     monitor = DepegMonitor(Depeg())
     run(monitor, 0, 60, "0.96", "0.96", "0.96")
     assert monitor.reduces("USDC")
+    assert monitor.told("USDC").endswith("(3 sources): exposed accounts only reduce")
     monitor.lift("USDC")
     assert not monitor.reduces("USDC")
+    assert monitor.told("USDC").endswith("(3 sources): resumed over by a person")
     run(monitor, 65, 0, "0.931", "0.931", "0.931")
     assert not monitor.reduces("USDC")
     run(monitor, 70, 0, "0.93", "0.93", "0.93")

@@ -189,7 +189,7 @@ def test_only_the_first_value_after_a_start_is_no_day_s_start() -> None:
         ("0.0004", "0.001", "19900", "", "provably reducing", f"dust: 0.0004 left on {BTC}, less than a lot"),
         ("0", "1", "19900", "", "provably reducing", f"does not reduce: nothing left to take off on {BTC}"),
         ("1", "0.4", "19900", "", "outer band", ""),
-        ("1", "0.4", "19000", "", "outer band", "price 19000 is 5.00% from mark or book, outer band 2.00%"),
+        ("1", "0.4", "19000", "", "outer band", "price 19,000 is 5.00% from mark or book, outer band 2.00%"),
     ],
 )
 def test_a_reducing_order_that_is_refused_hears_why_and_one_that_passes_nothing(

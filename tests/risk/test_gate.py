@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 
@@ -58,6 +60,18 @@ def test_a_refusal_names_all_its_reasons() -> None:
     assert failed(answer)[:4] == ["trading state", "order quantity", "price collar", "order notional"]
     assert "depeg" in failed(answer)
     assert "halt by operator" in answer.refusal
+
+
+def test_the_words_of_a_check_group_the_thousands_and_call_no_price_the_market() -> None:
+    big = order(price="21000.1", quantity="1234")
+    own = msgspec.structs.replace(resting(BTC, Side.SELL, "0.1"), price=None)
+    answer = check_order(context(working=(own,)), big)
+    said = "; ".join(check.text for check in answer.checks)
+    for figure in ("order quantity 1,234 against", "price 21,000.1", "the mark 20,000", "of 25,000.00 USD"):
+        assert figure in said
+    assert "would trade with our own order" in answer.refusal
+    assert "at market" in answer.refusal
+    assert not re.search(r"(?<![\w.,])\d{4}", said)
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def _data_fresh(figures: Figures) -> LimitView:
         for each in known
         if (each in ours and figures.stale(each)) or not core.picture.connected(each, figures.now)
     ]
-    text = f"{worst} {value} ms of {limit_ms} ms"
+    text = f"{worst} {value:,f} ms of {limit_ms:,f} ms"
     if stale:
         text = f"stale: {', '.join(stale)}; {text}"
     used = value / limit_ms
@@ -138,7 +138,7 @@ def _guards(figures: Figures) -> list[LimitView]:
                 unit="bps",
                 used=used,
                 level=word,
-                text=f"{coin} level {level}, {core.depeg.sources(coin)} sources",
+                text=core.depeg.told(coin),
             )
         )
     return rows

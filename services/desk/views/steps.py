@@ -18,7 +18,7 @@ def next_steps(figures: Figures, found: Naked) -> tuple[str, ...]:
     steps: list[str] = []
     told: list[str] = []
     for run in core.flattens.running():
-        steps.append(f"{run.id} closes what is open: wait for its end")
+        steps.append(f"flatten {run.id} closes what is open: wait for its end")
     doubtful = core.orders.doubtful()
     if doubtful:
         where = ", ".join(dict.fromkeys(entry.request.instrument for entry in doubtful))
