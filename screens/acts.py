@@ -91,6 +91,7 @@ class ConsoleScreen(Touring, inherit_bindings=False):
         self.go_to(names[(at + by) % len(names)])
 
     def go_to(self, name: str) -> None:
+        self.rest(name)
         self.active = name
         if self.plan.tabs:
             self.lay_out()

@@ -39,6 +39,8 @@ class Pane(LineGrid, can_focus=True):
         self.pane_name = name
         self.content = Content(title=name)
         self.cursor = Cursor()
+        self.pinned = False
+        """A person went to another row than the first: the cursor stays with that row wherever it goes."""
         self._height = 0
         self._lit = False
         """It has the focus: `has_focus` itself is set only after `on_focus` has run."""
@@ -51,6 +53,7 @@ class Pane(LineGrid, can_focus=True):
 
     def move(self, by: int) -> None:
         self.cursor.move(self.content, by)
+        self._pin()
         self._draw(self._drawn_width)
         self.post_message(self.Selected(self))
 
@@ -60,8 +63,19 @@ class Pane(LineGrid, can_focus=True):
 
     def select(self, key: str) -> None:
         self.cursor.key = key
+        self._pin()
         self._draw(self._drawn_width)
         self.post_message(self.Selected(self))
+
+    def rest(self) -> None:
+        """Back to the first row, if nobody chose another: what ranks first must not scroll out of sight behind
+        a row that only happened to be first when the pane was opened."""
+        if not self.pinned:
+            self.cursor.key = ""
+
+    def _pin(self) -> None:
+        first = next((row.key for row in self.content.rows if row.key), "")
+        self.pinned = self.cursor.key != first
 
     def _draw(self, width: int) -> None:
         self.show(frame.draw(self.content, self.cursor, width, self._height, self._lit), width)

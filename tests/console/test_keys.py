@@ -20,6 +20,7 @@ from screens.flatten_dialog import FlattenDialog
 from screens.link import Answer
 from screens.resume_dialog import ResumeDialog
 from screens.ui import Terminal, UiSettings
+from services.domain.enums import Severity
 from tests.console.fixtures import calm_strip, halted_desk, halted_strip, quiet_desk, quiet_strip
 from tests.console.stub import StubLink
 
@@ -349,6 +350,33 @@ async def test_tab_walks_the_panes_at_every_size() -> None:
                 await d.press("tab")
             assert seen == ["positions", "funding", "risk", "alerts"]
             assert d.app.desk.active == "positions"
+
+
+async def test_a_pane_that_nobody_is_in_shows_what_ranks_first_until_another_row_is_chosen() -> None:
+    async with open_desk(size=(120, 40)) as d:
+        panes, now = d.app.desk.panes, d.link.view("desk").ts
+        old = quiet_desk().alerts[0]
+
+        async def worse(key: str) -> str:
+            nonlocal now
+            now += 1
+            alarm = replace(
+                old, key=key, severity=Severity.ALARM, state="OPEN", since=now, ts=now
+            )
+            d.link.put(desk=quiet_desk(alerts=(alarm, *d.link.view("desk").alerts)))
+            await d.pilot.pause(0.3)
+            return panes["alerts"].cursor.key
+
+        first = panes["alerts"].cursor.key
+        assert await worse("one") == "one" != first, "unseen below it, an alarm would call nobody"
+        await d.press("tab", "tab", "tab")
+        assert d.app.desk.active == "alerts"
+        assert await worse("two") == "one", "under the cursor no row moves"
+        await d.press("down", "tab")
+        chosen = panes["alerts"].cursor.key
+        assert await worse("three") == chosen not in ("one", "two"), "a row that was chosen stays chosen"
+        await d.press("shift+tab", "home", "tab")
+        assert await worse("four") == "four"
 
 
 async def test_the_selection_stays_with_its_row_when_rows_move() -> None:
