@@ -13,7 +13,7 @@ from decimal import Decimal
 from screens import format as f
 from screens.ink import Line, Span, Spans, flow
 from screens.table import Column, fit, header, row
-from screens.ticket import LABEL, Part, Ticket, bound_line, fitted, labelled, under
+from screens.ticket import LABEL, Part, Ticket, bound_line, denied, fitted, labelled, under
 from services.views.pair_ticket import (
     ChangeView,
     CoinView,
@@ -248,10 +248,7 @@ def _verdict(view: PairTicketView, width: int) -> Part:
     if view.allowed:
         lines = labelled("gate", f"{g.TICK} allowed, both legs as one", width, "*pos")
     else:
-        lines = []
-        for at, text in enumerate(view.refusals):
-            said = f"{g.ALARM} denied: {f.clean(text)}" if not at else f"and {f.clean(text)}"
-            lines += labelled("gate" if not at else "", said, width, "*warn")
+        lines = denied(view.refusals, width)
     if view.opinions:
         board = ", ".join(f.clean(text) for text in view.opinions)
         lines += labelled("board", f"would not enter: {board}", width, "warn")

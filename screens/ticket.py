@@ -26,6 +26,8 @@ LABEL = 10
 """Cells before the text of a line."""
 NAME = 32
 """Cells for the name of a bound."""
+MOST_TOLD = 3
+"""Failing checks that a ticket tells with their figures."""
 View = TypeVar("View")
 
 
@@ -122,11 +124,17 @@ class Ticket(AskedDialog[View]):
             more = (Span("   pgdn pgup", "*accent"), Span(at, "muted"))
         if not self.armed:
             left: Spans = (Span("enter", "*accent"), Span(" then S sends", "muted"))
-            if self.command() is None or not self.allowed:
-                left = (Span("enter", "stale"), Span(" waits for the gate", "stale"))
+            if not self.allowed:
+                left = (Span("enter", "stale"), Span(f" {self._waits()}", "stale"))
             return sides((*left, *more), (Span("esc", "*accent"), Span(" leaves", "muted")), width)
         keys = (("S", "send"), ("e", "edit")) if self.allowed else (("e", "edit"),)
         return key_line(keys, width, out="no, nothing is sent", more=more)
+
+    def _waits(self) -> str:
+        """Why `enter` does nothing now."""
+        if self.command() is None:
+            return "waits for the whole line"
+        return "waits for the gate" if not self.present else "does nothing: this cannot be sent"
 
 
 class TicketDialog(Ticket[TicketView]):
@@ -159,14 +167,14 @@ def fitted(parts: Sequence[Part], rows: int | None) -> list[Line]:
     blanks = len(parts)
     if rows is not None and sum(shown) + blanks > rows:
         blanks = max(0, min(blanks, rows - sum(shown)))
-    while rows is not None and sum(shown) > rows:
+    while rows is not None and sum(shown) > max(0, rows):
         over = [count - least for count, (_, least) in zip(shown, parts, strict=True)]
         most = max(over)
-        if most <= 0:
-            break
-        shown[over.index(most)] -= 1
+        # Not even what must show does fit: the last part goes, the first ones are what is decided on.
+        at = over.index(most) if most > 0 else max(i for i, count in enumerate(shown) if count)
+        shown[at] -= 1
     for at, (lines, least) in enumerate(parts):
-        if shown[at] == 1 < len(lines) and not least:
+        if shown[at] == 1 < len(lines) and least != 1:
             # A table's head without a row says nothing: another part has its line.
             shown[at] = 0
             other = next((i for i, (each, _) in enumerate(parts) if 0 < shown[i] < len(each)), at)
@@ -204,7 +212,11 @@ def _answer(view: TicketView, width: int) -> list[Part]:
         facts.append((Span(f"{f.number(away, 1)} bps ", "text"), Span(word, "muted")))
     lines += under("costs", flow(facts, width - LABEL))
     if not view.allowed:
-        lines += labelled("gate", f"{g.ALARM} denied: {f.clean(view.refusal)}", width, "*warn")
+        failed = [check for check in view.failed if check.text]
+        first = failed if len(failed) <= MOST_TOLD + 1 else failed[:MOST_TOLD]
+        told = [check.text for check in first] or [view.refusal]
+        others = [f"{check.name} {check.subject}".strip() for check in failed[len(first) :]]
+        lines += denied(told, width, others)
     elif view.quantity_allowed < view.quantity:
         cut = f.on_grid(view.quantity_allowed, view.size_increment)
         lines += labelled("gate", f"{g.TICK} reduces; cut to {cut}", width, "*pos")
@@ -236,6 +248,18 @@ def bound_line(bound: BoundView, label: str, width: int) -> Line:
         fill, track = f.bar(bound.used, max(6, width - line.width - LABEL))
         line.add("  ").add(fill, ink).add(track, "track")
     return line.add(word.rjust(7), "*warn" if over else "muted")
+
+
+def denied(told: Sequence[str], width: int, others: Sequence[str] = ()) -> list[Line]:
+    """Each failing check on a line of its own; of `others` the names alone, their figures are journaled."""
+    lines: list[Line] = []
+    for at, text in enumerate(told):
+        said = f"{g.ALARM} denied: {f.clean(text)}" if not at else f"and {f.clean(text)}"
+        lines += labelled("gate" if not at else "", said, width, "*warn")
+    if others:
+        said = f"and {len(others)} more: {', '.join(map(f.clean, others))}"
+        lines += labelled("", said, width, "*warn")
+    return lines
 
 
 def labelled(label: str, text: str, width: int, ink: str) -> list[Line]:

@@ -114,8 +114,8 @@ def figures(one: JournalRowView, width: int) -> list[Line]:
     """Name and value of each figure that the decision rested on, to be read; `why --json` has every digit."""
     facts: list[Spans] = [
         (
-            Span(f"{f.clean(name).replace('_', ' ')} ", "muted"),
-            Span(_WORDS.get(value) or _LONG.sub(_short, f.clean(value)), "text"),
+            Span(f"{_named(name)} ", "muted"),
+            Span(_WORDS.get(value) or _figure(value), "text"),
         )
         for name, value in one.figures.items()
         if value and f"{name} {value}" != one.text
@@ -123,7 +123,22 @@ def figures(one: JournalRowView, width: int) -> list[Line]:
     return flow(facts, width)
 
 
+def _named(name: str) -> str:
+    """`max pair fraction` and `repeat throttle funding_arb`: a strategy keeps its own name."""
+    words, named, whose = f.clean(name).partition("strategy:")
+    return f"{words.replace('_', ' ')}{whose}" if named else words.replace("_", " ")
+
+
+def _figure(value: str) -> str:
+    if _OF.fullmatch(value):
+        return _WHOLE.sub(lambda found: f.number(Decimal(found[0]), 0), _LONG.sub(_short, f.clean(value)))
+    return _LONG.sub(_short, f.clean(value))
+
+
 _WORDS = {"True": "yes", "False": "no"}
+_OF = re.compile(r"\S+ of [\d.]+")
+"""A value and its limit, as the gate writes them: no ids are among them."""
+_WHOLE = re.compile(r"(?<![\w.,])\d{4,}(?![\w.,])")
 _LONG = re.compile(r"(?<![\w.-])-?\d+\.\d{3,}(?![\w.-])")
 """Numbers with more decimals than money has; not the digits of a name."""
 

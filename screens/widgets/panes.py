@@ -68,8 +68,8 @@ class Pane(LineGrid, can_focus=True):
         self.post_message(self.Selected(self))
 
     def rest(self) -> None:
-        """Back to the first row, if nobody chose another: what ranks first must not scroll out of sight behind
-        a row that only happened to be first when the pane was opened."""
+        """Back to the first row, if nobody chose another: what ranks first must not scroll out of sight
+        behind a row that only happened to be first when the pane was opened."""
         if not self.pinned:
             self.cursor.key = ""
 

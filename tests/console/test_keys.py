@@ -360,9 +360,7 @@ async def test_a_pane_that_nobody_is_in_shows_what_ranks_first_until_another_row
         async def worse(key: str) -> str:
             nonlocal now
             now += 1
-            alarm = replace(
-                old, key=key, severity=Severity.ALARM, state="OPEN", since=now, ts=now
-            )
+            alarm = replace(old, key=key, severity=Severity.ALARM, state="OPEN", since=now, ts=now)
             d.link.put(desk=quiet_desk(alerts=(alarm, *d.link.view("desk").alerts)))
             await d.pilot.pause(0.3)
             return panes["alerts"].cursor.key

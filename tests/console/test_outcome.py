@@ -95,6 +95,10 @@ async def test_flat_is_not_said_beside_a_bar_that_says_other(word: str, come: bo
         d.link.put(strip=flat)
         await d.pilot.pause(0.2)
         assert f" {word} " not in d.text
+        assert SAID not in d.text, "its positions stand there still"
+        d.link.put(desk=quiet_desk(positions=(), pairs=()))
+        await d.pilot.pause(0.2)
+        assert "No positions" in d.text
         assert SAID in d.text
 
 

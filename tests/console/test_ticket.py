@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
+from screens.ink import Line, Span
 from screens.link import Answer
 from screens.paint import Paint
-from screens.ticket import TicketDialog
+from screens.ticket import TicketDialog, fitted
 from services.protocol.frames import to_json
 from services.views.ticket import BoundView, CheckView, TicketView
 from tests.console.fixtures import d
@@ -227,3 +228,50 @@ def test_on_a_small_terminal_a_denied_ticket_still_shows_the_tightest_of_both_bo
     assert "symbol leverage 0" in text or "symbol leverage alpha 0" in text
     assert "sizing 0" in text
     assert "…" not in text
+
+
+def checks(*names: str) -> tuple[CheckView, ...]:
+    return tuple(
+        CheckView(
+            name=name,
+            subject="alpha",
+            value=d("9"),
+            limit=d("5"),
+            unit="x",
+            passed=False,
+            text=f"{name} 9 of 5",
+        )
+        for name in names
+    )
+
+
+def test_each_reason_of_a_denial_has_its_line_and_of_many_the_last_keep_their_names() -> None:
+    dialog = TicketDialog(Paint(DARK), lambda: 0.0, f"buy {BTC} 1")
+    names = ("leverage", "usage", "exposure", "notional", "distance")
+    for count, said in (
+        (2, ["and usage 9 of 5"]),
+        (5, ["and exposure 9 of 5", "and 2 more: notional alpha, distance"]),
+    ):
+        refused = answer(allowed=False, refusal="all of them; in one", failed=checks(*names[:count]))
+        dialog.heard(dialog.text, refused)
+        dialog.draw(80, 22)
+        text = "\n".join(line.plain for line in dialog.lines)
+        for words in ("denied: leverage 9 of 5", *said, "does nothing: this cannot be sent"):
+            assert words in text
+        assert "all of them" not in text
+    dialog.text = "buy"
+    dialog.draw(80, 22)
+    assert "enter waits for the whole line" in "\n".join(line.plain for line in dialog.lines)
+
+
+def test_parts_whose_least_does_not_fit_give_way_from_the_end_and_leave_no_head_alone() -> None:
+    """An answer in the command line takes a row of the dialog: its last line stood below its end."""
+    parts = [
+        ([Line([Span(f"{name} {at}", "text")]) for at in range(4)], least)
+        for name, least in (("a", 4), ("b", 1), ("c", 2))
+    ]
+    for rows in range(12):
+        lines = [line.plain for line in fitted(parts, rows)]
+        assert len(lines) <= rows
+        assert sum(line.startswith("c") for line in lines) != 1
+    assert [line.plain for line in fitted(parts, 6)] == ["a 0", "a 1", "a 2", "a 3", "b 0", "b 1"]

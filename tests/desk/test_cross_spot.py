@@ -145,7 +145,7 @@ def test_spot_changes_hands_until_a_side_runs_low_and_the_transfer_is_told(rig: 
     assert row.reason.startswith("inventory low: ")
     alerts = [each for each in core.alerts.open() if each.key.startswith(looks.REBALANCE)]
     assert {each.do for each in alerts} == {
-        f"transfer {move.amount:f} {move.coin} from {move.source} to {move.to} yourself"
+        f"transfer {move.amount:,f} {move.coin} from {move.source} to {move.to} yourself"
         for move in cross.transfers
     }
 
