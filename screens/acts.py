@@ -91,7 +91,7 @@ class ConsoleScreen(Touring, inherit_bindings=False):
         self.go_to(names[(at + by) % len(names)])
 
     def go_to(self, name: str) -> None:
-        self.rest(name)
+        self.panes[name].rest(name != self.active and not self.room.hung_on(name))
         self.active = name
         if self.plan.tabs:
             self.lay_out()

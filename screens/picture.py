@@ -194,7 +194,7 @@ class Picture(Stage, inherit_bindings=False):
         if name not in self.panes or name not in self.plan.rects:
             return  # it does not show, or no more: another screen or size came between two steps of a frame
         rect, pane, views = self.plan.rects[name], self.panes[name], self.views
-        self.rest(name)
+        pane.rest(name != self.active and not self.room.hung_on(name))
         contents = self.contents
         content = contents.build(name, views, self.plan, rect, self.context(name), pane.cursor.key)
         old = [topic for topic in self.room.topics() if topic in self.past]
@@ -212,11 +212,6 @@ class Picture(Stage, inherit_bindings=False):
             content = contents.aged(content, f.coarse(int(max(map(self.link.age, overdue)) * 1e9)))
         pane.draw(content, rect.width, rect.height)
         self.chosen(name)
-
-    def rest(self, name: str) -> None:
-        """A pane that nobody is in shows its first rows, but for those that others hang on."""
-        if name not in (self.active, self.room.panes[0].name) and name not in self.room.steers:
-            self.panes[name].rest()
 
     def chosen(self, name: str) -> None:
         """The room hears of another row than the last one."""

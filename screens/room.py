@@ -156,6 +156,10 @@ class Room:
         """(count, ink) beside the pane's name in the tabs."""
         return ("", "muted")
 
+    def hung_on(self, pane: str) -> bool:
+        """Other panes show what is selected in this one: its cursor stays with its row."""
+        return pane in self.steers or pane == self.panes[0].name
+
     def chose(self, pane: str, key: str) -> None:
         """The cursor came to another row: it may want other views now."""
 

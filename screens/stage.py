@@ -143,7 +143,7 @@ class Stage(Screen[None], inherit_bindings=False):
         known = name in self.rooms
         self.room, self.contents, self.panes = self._made(name)
         for pane in self.panes.values():
-            pane.rest()
+            pane.rest(True)
         if not known:
             self.mount_all(self.panes.values(), before=self.command_line)
         self.active = next(

@@ -67,10 +67,10 @@ class Pane(LineGrid, can_focus=True):
         self._draw(self._drawn_width)
         self.post_message(self.Selected(self))
 
-    def rest(self) -> None:
-        """Back to the first row, if nobody chose another: what ranks first must not scroll out of sight
-        behind a row that only happened to be first when the pane was opened."""
-        if not self.pinned:
+    def rest(self, left_alone: bool) -> None:
+        """Back to the first row, if nobody chose another and nobody is in the pane: what ranks first must not
+        scroll out of sight behind a row that only happened to be first when the pane was opened."""
+        if left_alone and not self.pinned:
             self.cursor.key = ""
 
     def _pin(self) -> None:
