@@ -9,6 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.domain.enums import FaultKind
+from services.venues.sim import faulty
+from services.venues.sim.matching import CROSSES
 from services.workers.simserver import private
 from services.workers.simserver.house import NS, House
 from services.workers.simserver.worlds import served_world
@@ -26,7 +29,8 @@ def house() -> Iterator[House]:
 
 def sent(house: House, **more: object) -> Any:
     body = {"market": "BTC-PERP", "side": "buy", "price": 10_000, "size": 0.01, "type": "limit", **more}
-    return asked(house, private.place_order, "POST", "/api/orders", msgspec.json.encode(body))
+    raw = msgspec.json.encode(body)
+    return asked(house, private.place_order, "POST", "/api/orders", raw, ahead_ns=NS // 20)
 
 
 def test_a_second_cancel_of_an_order_is_queued_already_until_the_first_has_arrived(house: House) -> None:
@@ -73,6 +77,18 @@ def test_an_order_that_cannot_be_is_refused_by_the_dialects_text(
 ) -> None:
     assert sent(house, **more) == (400, said)
     assert house.seat(KEY.key, "").venue("alpha").floor.state.orders == {}
+
+
+def test_a_refusal_by_a_fault_is_a_no_to_every_order(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was not post-only was answered as placed and closed."""
+    monkeypatch.setattr(faulty, "REFUSALS", (CROSSES,))
+    house.set_fault(FaultKind.REJECT, "alpha", Decimal(1))
+    for more, placed in (({}, False), ({"type": "market", "price": None}, False), ({"postOnly": True}, True)):
+        said = sent(house, **more)
+        if placed:
+            assert (said["status"], said["filledSize"], said["postOnly"]) == ("closed", 0, True)
+        else:
+            assert said == (400, f"Invalid parameter: {CROSSES}")
 
 
 def test_what_is_not_there_is_named_and_a_second_id_is_a_duplicate(house: House) -> None:

@@ -172,8 +172,8 @@ async def placed(seat: Seat, floor: TradingFloor, request: OrderRequest) -> SimO
     if isinstance(word, OrderAccepted):
         return floor.state.orders[word.venue_order_id]
     if isinstance(word, OrderRejected):
-        if word.reason == CROSSES:
-            return None
+        if word.reason == CROSSES and request.post_only:
+            return None  # of any other order a fault may say so
         raise refusal(word.reason)
     if isinstance(word, OrderUnknown) and word.reason == NO_ANSWER:
         # A reply that is lost: the client hears nothing at all.
