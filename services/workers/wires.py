@@ -183,21 +183,22 @@ def _secrets_of(profile: str, name: str, wire: VenueWire, environ: Mapping[str, 
     secret = secret_of(profile, name, environ)
     if wire.kind != "ccxt" or wire.options["exchange"] not in PASSPHRASED:
         return secret
-    return f"{secret}{BETWEEN}{secret_of(profile, passphrase_of(name), environ)}"
+    return f"{secret}{BETWEEN}{secret_of(profile, name, environ, passphrase=True)}"
 
 
-def secret_of(profile: str, venue: str, environ: Mapping[str, str]) -> str:
+def secret_of(profile: str, venue: str, environ: Mapping[str, str], *, passphrase: bool = False) -> str:
     """Of the environment, else of the system keyring. Raises ProductError naming both places."""
-    variable = secret_variable(venue)
+    kept_as, what = (passphrase_of(venue), "passphrase") if passphrase else (venue, "secret")
+    variable = secret_variable(kept_as)
     given = environ.get(variable)
     if given:
         return given
-    kept, why = _from_keyring(f"{profile}/{venue}")
+    kept, why = _from_keyring(f"{profile}/{kept_as}")
     if kept:
         return kept
     raise ProductError(
-        f"venue {venue}: its key has no secret: set {variable}, or keep it in the system keyring as "
-        f"{KEYRING_SERVICE}, {profile}/{venue} ({why})",
+        f"venue {venue}: its key has no {what}: set {variable}, or keep it in the system keyring as "
+        f"{KEYRING_SERVICE}, {profile}/{kept_as} ({why})",
         Exit.USAGE,
         "secret",
     )

@@ -497,7 +497,8 @@ def test_a_profile_reaches_it_with_both_secrets() -> None:
     assert found.capabilities.orders
     exchange = found._door._exchange
     assert (exchange.apiKey, exchange.secret, exchange.password) == (KEY, SECRET, WORD)
-    with pytest.raises(ProductError, match="STABLECONSOLE_SECRET_OKX__PASSPHRASE"):
+    no = r"^venue okx: its key has no passphrase: set STABLECONSOLE_SECRET_OKX__PASSPHRASE, or"
+    with pytest.raises(ProductError, match=no):
         build_venues("p", {"okx": wire}, {"STABLECONSOLE_SECRET_OKX": SECRET}, Heard(), Redactor())
     other = {**TABLE, "exchange": "kucoinfutures"}
     (wire,) = read_wires(("p",), {"kf": other}).values()
