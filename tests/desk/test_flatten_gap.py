@@ -24,6 +24,7 @@ def test_a_flatten_after_a_gap_of_15_percent_ends_flat(monkeypatch: pytest.Monke
     assert before is not None
     assert after is not None
     assert after < before * 87 / 100, "the gap is in the desk's own picture"
+    assert len(world.positions()) == 2, "there is something to flatten"
     identity = world.command("flatten")
     world.until(lambda w: identity in w.done, 30)
     assert world.done[identity].ok, world.done[identity].text
