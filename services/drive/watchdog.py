@@ -35,7 +35,10 @@ _GRACE_S = 3.0
 
 def watch(pid: int, latch: str, call_s: float, heartbeat_s: float, pipe: int = 0, back: int = 1) -> int:
     """Returns when the engine says goodbye or ends. Armed by the first beat."""
-    engine = os.pidfd_open(pid)
+    try:
+        engine = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return 0  # killed while this process was starting
     os.set_blocking(pipe, False)
     os.set_blocking(back, False)
     rest = b""

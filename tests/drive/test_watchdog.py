@@ -145,6 +145,14 @@ def test_an_engine_that_is_killed_takes_its_watchdog_with_it_and_writes_no_latch
     assert read_latch(tmp_path / "latch") is None
 
 
+def test_an_engine_that_is_killed_while_its_watchdog_starts_leaves_no_word(tmp_path: Path) -> None:
+    """A stack in the log of an engine that is started again: found by kills at random moments."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    assert watchdog.watch(gone.pid, str(tmp_path / "latch"), 0.1, 30.0) == 0
+    assert read_latch(tmp_path / "latch") is None
+
+
 def test_a_late_signal_for_the_call_before_is_ignored(tmp_path: Path) -> None:
     done = engine(
         tmp_path / "latch",
