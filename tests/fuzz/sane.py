@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import Enum
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 LARGEST = Decimal(10) ** 20
 SMALLEST = Decimal(10) ** -20
@@ -18,7 +18,7 @@ MOST_NS = 2**63
 def sane(value: object, where: str = "") -> None:
     """Raises AssertionError naming the place."""
     match value:
-        case None | bool() | Enum() | str() | bytes():
+        case None | bool() | Enum() | str() | bytes() | UnsetType():
             return
         case int():
             assert abs(value) < MOST_NS, f"{where}: {value}"
