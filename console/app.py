@@ -26,6 +26,7 @@ import themes
 from console import keymap, keyrules
 from console.cells import only_cells
 from console.files import Files
+from console.pasting import read_pastes_as_text
 from console.themer import Themer
 from screens import at_once
 from screens.acts import ConsoleScreen
@@ -65,6 +66,7 @@ class StableConsole(App[str], inherit_bindings=False):
         self._look = look or (lambda _ui: found)
         self.themer = Themer(ui, found, memory, self._remember, self._use_palette)
         palette = self.themer.palette
+        read_pastes_as_text()
         super().__init__(ansi_color=palette.native)
         self._keyed = clock()
         self.register_theme(textual_theme(palette))

@@ -251,7 +251,7 @@ def _ratio_check(
     """`base`: USD notional that one unit of the ratio stands for."""
     if value is None or not value.is_finite():
         return unknown_check(name, subject, limit, unit)
-    shown, bound = (f"{value:.2f}x", f"{limit:.2f}x") if unit == "x" else (f"{value:.2%}", f"{limit:.2%}")
+    shown, bound = (f"{value:.2f}×", f"{limit:.2f}×") if unit == "x" else (f"{value:.2%}", f"{limit:.2%}")
     return Check(
         name=name,
         subject=subject,

@@ -103,7 +103,7 @@ def test_a_plain_locale_gets_plain_signs(tmp_path: Path, more: dict[str, str]) -
 
 
 def test_a_long_paste_is_text_and_sends_nothing(tmp_path: Path) -> None:
-    text = "H F q halt\nflatten\n" * 400
+    text = "H F q halt\nflatten\n\x1b[31mF F H\x1b[0m\n" * 400
     with alone(tmp_path) as (screen, log):
         paste = ["tmux", "-L", screen.socket]
         subprocess.run([*paste, "load-buffer", "-"], input=text, text=True, check=True)

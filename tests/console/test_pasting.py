@@ -1,0 +1,24 @@
+"""A paste is one text, whatever control characters stand in it and wherever the terminal's chunks end."""
+
+from __future__ import annotations
+
+from textual import events
+
+from console.pasting import Plain, PlainParser
+
+SENT = "H\x1b[200~ab\x1b[31mF F\x1b[0m\nc\x9b1m\x7f\x1b[201~q\x1b[A\x1b[200~\x1b\x1b[201~n"
+READ = "H\x1b[200~ab[31mF F[0m\nc1m\x1b[201~q\x1b[A\x1b[200~\x1b[201~n"
+
+
+def test_control_characters_leave_a_paste_wherever_the_chunks_end() -> None:
+    for size in range(1, len(SENT) + 1):
+        plain = Plain()
+        chunks = [SENT[at : at + size] for at in range(0, len(SENT), size)]
+        assert "".join(plain(chunk) for chunk in chunks) == READ, size
+
+
+def test_no_key_comes_out_of_a_paste() -> None:
+    parser = PlainParser()
+    heard = [event for chunk in (SENT[:9], SENT[9:30], SENT[30:]) for event in parser.feed(chunk)]
+    assert [event.key for event in heard if isinstance(event, events.Key)] == ["H", "q", "up", "n"]
+    assert [event.text for event in heard if isinstance(event, events.Paste)][:1] == ["ab[31mF F[0m\nc1m"]
