@@ -25,7 +25,7 @@ _FIRST_WORD = re.compile(r"\S+")
 
 def answers(ask: Ask, tell: Callable[[str], None]) -> dict[str, str]:
     """Key to the text of its value as TOML. Raises ProductError when nothing sensible comes."""
-    tell("A few questions; enter takes the answer in brackets. The file may be changed later.")
+    tell("A few questions; enter takes the answer in brackets. All can be changed later.")
     settings = Settings()
     found: dict[str, str] = {}
     for key, question in (

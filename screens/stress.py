@@ -17,6 +17,8 @@ from screens.typed import SHOCK
 from services.views.stress import StressLab, change_of, topic_of
 
 STEP = Decimal("0.01")
+CASES = 56
+"""Cells in which a standing case has room for its change of equity beside its usage."""
 _LINE = re.compile(r"(?P<coin>\S+)\s+(?P<figure>[+\-−]?\d+(\.\d+)?)\s*%?")
 
 
@@ -53,14 +55,15 @@ class StressRoom(Room):
         return (topic_of(self.changes),)
 
     def places(self, size: SizeClass, body: Rect, views: Mapping[str, object]) -> dict[str, Rect]:
-        left, right = layout.beside(body, {"left": 40, "right": 60}).values()
         lab = views.get("stress", self.lab)
         coins = len(lab.shocks) if isinstance(lab, StressLab) else 6
         accounts = len(lab.outcomes) if isinstance(lab, StressLab) else 3
-        tall = body.height // 2
+        top = min(max(coins + 3, accounts + 6, 9), body.height // 2)
+        upper, lower = layout.stacked(body, {"upper": top, "lower": 0}).values()
+        share, cases = body.width * 2 // 5, max(CASES, body.width * 2 // 5)
         return {
-            **layout.stacked(left, {"shocks": min(coins + 3, tall), "cases": 0}),
-            **layout.stacked(right, {"outcome": min(max(accounts + 6, 9), tall), "scale": 0}),
+            **layout.beside(upper, {"shocks": share, "outcome": body.width - share}),
+            **layout.beside(lower, {"cases": cases, "scale": body.width - cases}),
         }
 
     def shape(self, views: Mapping[str, object]) -> object:

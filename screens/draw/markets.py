@@ -28,7 +28,7 @@ COLUMNS = (
     Column("basis", "Basis bps", 9, right=True),
     Column("rate", "bps/8h", 7, right=True, gap=2),
     Column("per", "per", 4, right=True),
-    Column("settles", "Settles", 8, right=True),
+    Column("settles", "Settles", 8, right=True, gap=2),
     Column("held", "Held", 8, right=True, gap=2),
     Column("note", "", 0, gap=2, flex=True),
     Column("age", "Age", 7, right=True),

@@ -29,7 +29,7 @@ _PARAMETERS = (
     Column("value", "Value", 9, right=True),
     Column("before", "Profile", 9, right=True),
     Column("word", "", 10, gap=2),
-    Column("doc", "What it does", 20, most=120, text=True),
+    Column("doc", "What it does", 20, most=120, gap=2, text=True),
 )
 _PAIRS = (
     Column("id", "Pair", 5),

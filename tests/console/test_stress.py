@@ -10,6 +10,9 @@ from msgspec.structs import replace
 from screens.draw import stress as drawing
 from screens.draw import stress_cases
 from screens.draw.context import Context
+from screens.frame import INSET
+from screens.layout import Rect, SizeClass
+from screens.stress import StressRoom
 from services.views.stress import topic_of
 from tests.console.labs import quiet_lab
 from tests.console.test_keys import Desk, open_desk
@@ -128,6 +131,13 @@ def test_accounts_that_hold_nothing_keep_the_tables_head() -> None:
 def test_a_presets_name_stands_whole_beside_its_figures_at_120_columns() -> None:
     content = stress_cases.cases(quiet_lab(), 44, Context(now=0))
     assert any("USDC 2023-03 (0.8774)" in row.lines[0].plain for row in content.rows)
+
+
+def test_a_case_says_what_it_costs_at_120_columns() -> None:
+    places = StressRoom().places(SizeClass.MEDIUM, Rect(0, 5, 120, 33), {"stress": quiet_lab()})
+    content = stress_cases.cases(quiet_lab(), places["cases"].width - INSET, Context(now=0))
+    assert "Equity $" in content.head[0].plain
+    assert any("worst: USDC −10 %, perps +5 %   −4,530" in row.lines[0].plain for row in content.rows)
 
 
 def test_the_worst_case_comes_first_when_one_asks_and_what_is_hidden_is() -> None:
