@@ -60,7 +60,7 @@ screens: $(STAMP) ## draw the screenshots of the README again
 	@$(BIN)/python -m tests.screens.export docs/screens
 
 soak: $(STAMP) ## the long random runs
-	@STABLECONSOLE_SOAK=1 $(BIN)/python -m pytest -q -m "not bench and not tmux" tests/execution tests/drive tests/history/test_mixed_schedules.py tests/kill tests/risk tests/safety tests/sim tests/desk tests/adversary tests/storm tests/lockstep tests/e2e/test_random_keys.py $(ARGS)
+	@STABLECONSOLE_SOAK=1 $(BIN)/python -m pytest -q -m "not bench and not tmux" tests/execution tests/drive tests/history/test_mixed_schedules.py tests/kill tests/risk tests/safety tests/sim tests/desk tests/adversary tests/storm tests/lockstep tests/e2e/test_random_keys.py tests/e2e/test_random_kills.py $(ARGS)
 
 fuzz: $(STAMP) ## every parser under a coverage-guided fuzzer, a minute each (ARGS="--seconds N TARGET …")
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \
