@@ -32,7 +32,7 @@ def terminal_problem(environ: Mapping[str, str]) -> str | None:
             return f"no terminal ({name} is none): use --no-ui to run the engine without the console"
     if environ.get("TERM", "") in ("", "dumb", "unknown"):
         term = environ.get("TERM") or "unset"
-        return f"TERM={term} cannot draw the console: use another terminal, or --no-ui"
+        return f"TERM={term} cannot draw a console: use another terminal or --no-ui"
     columns, lines = _size(environ)
     if columns < MIN_COLUMNS or lines < MIN_LINES:
         return (

@@ -115,6 +115,11 @@ def _figures(rows: list[dict[str, object]], name: str) -> list[float]:
     return [each for row in rows for each in row[name]]  # type: ignore[attr-defined]
 
 
+def _rate(rows: list[dict[str, object]]) -> float:
+    """Rows of market data a second."""
+    return sum(int(str(row["rows"])) for row in rows) / max(1, len(rows))
+
+
 def _slowest(rows: list[dict[str, object]]) -> str:
     """Each topic's worst, ms."""
     worst: dict[str, float] = {}
@@ -141,7 +146,7 @@ def test_what_consoles_cost_the_engine() -> None:
                         time.sleep(0.1)
                 said = engine.since(began)
                 took = _figures(said, "ticks") or [0.0]
-                rates.append(sum(int(str(row["rows"])) for row in said) / max(1, len(said)))
+                rates.append(_rate(said))
                 lags.append(quantile(_figures(said, "lags"), 0.99))
                 ticks.append(sum(took) / len(took))
                 rows.append(
@@ -177,6 +182,7 @@ def test_what_a_console_costs() -> None:
     rows, shares, sent = [], {}, 0.0
     with busy() as engine:
         time.sleep(10.0)
+        began = engine.count
         for fps, more in (("4", {"TMUX": "bench"}), ("10", {})):
             for columns, lines in ((80, 24), (120, 40), (200, 60)):
                 with console(engine, columns, lines, **more) as screen:
@@ -187,8 +193,9 @@ def test_what_a_console_costs() -> None:
                 shares[fps, columns] = share
                 if (fps, columns) == ("10", 80):
                     sent = count
+        rate = _rate(engine.since(began))
     table(
-        f"one console on an engine with {INSTRUMENTS} perps more a venue",
+        f"one console on an engine with {INSTRUMENTS} perps more a venue, {rate:,.0f} rows/s",
         [
             *rows,
             (
@@ -198,6 +205,7 @@ def test_what_a_console_costs() -> None:
             ),
         ],
     )
+    assert rate > RATE / 2, "the engine falls far behind: nothing was measured"
     assert 0 < sent < BYTES_S
     for (fps, columns), share in shares.items():
         if columns < 200:

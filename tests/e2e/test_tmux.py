@@ -178,7 +178,10 @@ def test_detaching_leaves_the_engine_running() -> None:
 
 @pytest.mark.parametrize(
     ("columns", "lines", "term", "says"),
-    [(20, 5, "tmux-256color", "EXIT 2"), (80, 24, "dumb", "TERM=dumb cannot draw")],
+    [
+        (20, 5, "tmux-256color", "EXIT 2"),
+        (80, 24, "dumb", "TERM=dumb cannot draw a console: use another terminal or --no-ui"),
+    ],
 )
 def test_terminal_that_cannot_show_it(columns: int, lines: int, term: str, says: str) -> None:
     with state_folder() as folder, terminal(columns, lines) as screen:
