@@ -115,7 +115,7 @@ def figures(one: JournalRowView, width: int) -> list[Line]:
     facts: list[Spans] = [
         (
             Span(f"{_named(name)} ", "muted"),
-            Span(_WORDS.get(value) or _figure(value), "text"),
+            Span(_WORDS.get(value) or _figure(name, value), "text"),
         )
         for name, value in one.figures.items()
         if value and f"{name} {value}" != one.text
@@ -129,16 +129,19 @@ def _named(name: str) -> str:
     return f"{words.replace('_', ' ')}{whose}" if named else words.replace("_", " ")
 
 
-def _figure(value: str) -> str:
-    if _OF.fullmatch(value):
-        return _WHOLE.sub(lambda found: f.number(Decimal(found[0]), 0), _LONG.sub(_short, f.clean(value)))
-    return _LONG.sub(_short, f.clean(value))
+def _figure(name: str, value: str) -> str:
+    shown = _LONG.sub(_short, f.clean(value))
+    if _OF.fullmatch(value) or _MEASURED.search(name):
+        shown = _PLAIN.sub(lambda found: f"{Decimal(found[0]):,f}", shown)
+    return shown
 
 
 _WORDS = {"True": "yes", "False": "no"}
 _OF = re.compile(r"\S+ of [\d.]+")
 """A value and its limit, as the gate writes them: no ids are among them."""
-_WHOLE = re.compile(r"(?<![\w.,])\d{4,}(?![\w.,])")
+_MEASURED = re.compile(r"price|notional|quantity|room|equity|capital|risk|size|mark|book")
+"""Names of what is counted in thousands; of the others a number may be an id."""
+_PLAIN = re.compile(r"(?<![\w.,])\d{4,}(\.\d{1,2})?(?![\w.,])")
 _LONG = re.compile(r"(?<![\w.-])-?\d+\.\d{3,}(?![\w.-])")
 """Numbers with more decimals than money has; not the digits of a name."""
 

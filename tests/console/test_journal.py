@@ -97,6 +97,7 @@ def test_what_a_chain_shows_can_be_read_and_orders_go_by_their_end() -> None:
         "repeat throttle strategy:funding_arb": "1 of 5",
         "max_pair_fraction": "12124.62",
         "trade": "4711000",
+        "avg price": "23477.1",
         "tiny": "0.00000123456789",
         "clean": "10.25",
         "when": "2023-03-01",
@@ -107,7 +108,13 @@ def test_what_a_chain_shows_can_be_read_and_orders_go_by_their_end() -> None:
     text = "\n".join(line.plain for line in drawing.figures(row, 300))
     for said in ("377,996.00", "0.0050080 of 0.02", "0.0000012346", "10.25", "2023-03-01", "latched no"):
         assert said in text, text
-    for said in ("notional 5,000 of 25,000", "throttle funding_arb 1 of 5", "max pair fraction", "4711000"):
+    for said in (
+        "notional 5,000 of 25,000",
+        "throttle funding_arb 1 of 5",
+        "max pair fraction",
+        "4711000",
+        "23,477.1",
+    ):
         assert said in text, text
     view = msgspec.structs.replace(quiet_journal(), rows=(row,))
     shown = drawing.rows(view, 76, Context(now=0, needle="gt0z5g")).rows
