@@ -39,6 +39,13 @@ _WORDS = (
     ("basis", "mark less index"),
     ("depeg", "how far a stablecoin stands from one dollar"),
     ("dead man", "the venue cancels our resting orders when we fall silent"),
+    ("free", "head-room: what a limit still leaves of itself"),
+    ("mid, collar", "halfway from bid to ask; how far from the mark an order's price may be"),
+    ("peg", "a pair of two stablecoins: a bet on the one against the other"),
+    ("blackout, cooldown", "no entry close before a settlement; none for a while after a close"),
+    ("factor", "profit factor: gross profit over gross loss"),
+    ("Sharpe, Sortino, Calmar", "return over its swings, over its falls, over the deepest drawdown"),
+    ("SYNTHETIC", "the market is made up; generous: so that the defaults find trades in it"),
 )
 """Short words of tables and bar that a trader may know and others do not."""
 

@@ -429,7 +429,7 @@ async def test_help_lists_every_key_and_every_command() -> None:
             assert key.shown in said
         for spec in SPECS:
             assert not spec.line or spec.usage in said
-        for word in ("naked", "ID", "Δ", "mg", "liq away", "bps", "×cost", "uPnL", "real./exp."):
+        for word in ("naked", "ID", "Δ", "mg", "liq away", "bps", "×cost", "real./exp.", "peg", "free"):
             assert word in said, "a short word of the tables has its meaning here"
 
 
