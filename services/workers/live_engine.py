@@ -34,7 +34,7 @@ from services.settings.parameters import Settings
 from services.settings.venues import VenueWire, without_keys
 from services.venues.live import KEY_RIGHTS, Finding, Levels, LiveVenue, Verdict
 from services.venues.port import VirtualVenue
-from services.venues.wire.errors import WireError
+from services.venues.wire.errors import ErrorKind, WireError
 from services.workers import doctor
 from services.workers.machine import local_findings
 from services.workers.needs import NEEDS
@@ -101,8 +101,11 @@ class LiveEngine:
         """Of `open`."""
 
     async def start(self) -> None:
-        """Connect all venues. Raises ProductError naming the first that cannot be used."""
-        await asyncio.gather(*(start_venue(name, venue) for name, venue in self.venues.items()))
+        """Connect all venues. Raises ProductError naming the first that cannot be used.
+
+        An engine that comes back after a death must not stay away for one answer that was lost.
+        """
+        await asyncio.gather(*(start_venue(name, venue, tries=2) for name, venue in self.venues.items()))
 
     async def start_reachable(self) -> dict[str, str]:
         """As `start`, but what cannot be reached is left out and named with its reason.
@@ -263,11 +266,17 @@ class LiveEngine:
         made(effect)
 
 
-async def start_venue(name: str, venue: LiveVenue) -> None:
+async def start_venue(name: str, venue: LiveVenue, tries: int = 1) -> None:
     """Connect one. Raises ProductError naming it, when it cannot be used."""
     try:
         async with asyncio.timeout(doctor.START_S):
-            await venue.start()
+            for left in reversed(range(tries)):
+                try:
+                    return await venue.start()
+                except WireError as error:
+                    if not left or error.kind not in (ErrorKind.UNAVAILABLE, ErrorKind.UNKNOWN):
+                        raise
+                    log.warning("venue %s: %s; asked once more", name, error)
     except TimeoutError:
         raise _unusable(name, f"no answer within {doctor.START_S:g} s") from None
     except (WireError, ValueError) as error:

@@ -1,0 +1,64 @@
+"""A start asks once more where an answer was lost: an engine that died with a leg alone must come back."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.protocol.errors import ProductError
+from services.venues.wire.errors import ErrorKind, WireError
+from services.workers.live_engine import LiveEngine
+
+
+class Venue:
+    """Fails its first starts in these ways."""
+
+    def __init__(self, *fails: ErrorKind) -> None:
+        self.fails = list(fails)
+        self.asked = 0
+        self.closed = False
+
+    async def start(self) -> None:
+        self.asked += 1
+        if self.fails:
+            raise WireError(self.fails.pop(0), "GET /markets: no answer (TimeoutError)")
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def engine(**venues: Venue) -> Any:
+    return SimpleNamespace(venues=dict(venues))
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.UNKNOWN, ErrorKind.UNAVAILABLE])
+async def test_one_answer_that_is_lost_refuses_no_start(kind: ErrorKind) -> None:
+    flaky, sound = Venue(kind), Venue()
+    await LiveEngine.start(engine(alpha=flaky, beta=sound))
+    assert (flaky.asked, sound.asked) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("fails", "asked"),
+    [
+        ((ErrorKind.UNKNOWN, ErrorKind.UNAVAILABLE), 2),
+        ((ErrorKind.AUTH,), 1),
+        ((ErrorKind.REJECTED,), 1),
+        ((ErrorKind.THROTTLED,), 1),
+    ],
+)
+async def test_what_asking_again_would_not_mend_is_told_at_once(
+    fails: tuple[ErrorKind, ...], asked: int
+) -> None:
+    venue = Venue(*fails)
+    with pytest.raises(ProductError, match="venue alpha: GET /markets"):
+        await LiveEngine.start(engine(alpha=venue))
+    assert venue.asked == asked
+
+
+async def test_a_direct_flatten_waits_for_no_second_try() -> None:
+    dead, sound = Venue(ErrorKind.UNAVAILABLE), Venue()
+    missing = await LiveEngine.start_reachable(engine(alpha=dead, beta=sound))
+    assert (list(missing), dead.asked, dead.closed, sound.asked) == (["alpha"], 1, True, 1)
