@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from services.desk import booking, gatekeeping, holdings
@@ -16,9 +19,11 @@ from services.domain.orders import OrderRequest
 from services.domain.venue_events import InstrumentsListed
 from services.execution.pair_state import Leg, Pair
 from services.risk.gate import limit_board
+from services.venues.sim.facts import perp
 from tests.desk.world import MS, DeskWorld, quick
 
 D = Decimal
+PERP = perp("alpha", "BTC-USDT-PERP", "BTC", "USDT")
 LEAST = D("0.05")
 """The venue's minimum in these tests, ten lots and more."""
 
@@ -183,3 +188,14 @@ def test_a_leg_below_a_raised_minimum_keeps_the_other_one_and_a_flatten_says_so(
     world.until(lambda w: w.desk.core.pairs.get(pair.id) is None, 300)
     assert not any(each.key == f"stuck:{pair.id}" for each in world.desk.core.alerts.open())
     world.books_agree()
+
+
+def test_no_dust_is_what_its_venue_still_takes_to_reduce() -> None:
+    """Under its least notional, over its lot: it has a stop like anything else."""
+    spec = replace(PERP, min_notional=D(900))
+    picture = SimpleNamespace(last_mark=lambda _: D(20_000), quote_usd=lambda _: D(1))
+    for spared, dust in ((UNSET, True), (True, False)):
+        listed = {spec.id: replace(spec, reduces_any_notional=spared)}
+        core: Any = SimpleNamespace(instruments=listed, picture=picture)
+        assert holdings.is_dust(core, spec.id, D("0.01")) is dust
+        assert holdings.is_dust(core, spec.id, D("0.0001"))
