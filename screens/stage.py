@@ -1,7 +1,6 @@
 """The stage: one screen of Textual on which every room plays. It places the parts and feeds them views.
 
-It draws what the link has and decides nothing. What is drawn where is in `screens/picture.py`, what is asked
-of a person in `screens/asking.py`, what keys do in `screens/acts.py`.
+It draws what the link has and decides nothing: `picture.py` says what stands where, `asking.py` what it asks.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from textual.app import ComposeResult
 from textual.geometry import Region
 from textual.screen import Screen
 
+from screens import vouched
 from screens.contents import Contents
 from screens.dialogs import Dialog
 from screens.draw.answers import SILENT_AFTER, tightest
@@ -27,7 +27,7 @@ from screens.link import LINK, Link
 from screens.memory import Memory
 from screens.paint import Paint
 from screens.places import PlanLayout, Rects
-from screens.room import Room, kind_of, load
+from screens.room import Room, load
 from screens.rooms import BY_NAME, ROOMS
 from screens.ui import Terminal, UiSettings
 from screens.widgets.commandline import CommandLine, LineField, Said
@@ -189,8 +189,8 @@ class Stage(Screen[None], inherit_bindings=False):
     @property
     def views(self) -> dict[str, object]:
         """What the room asked for, by kind; what has not come yet is missing."""
-        found = {kind_of(topic): self.link.view(topic) for topic in self.room.topics()}
-        return {kind: view for kind, view in found.items() if view is not None}
+        silent = 0.0 if self.trusted else max(self.silence, self.stood)
+        return vouched.of(self.link, self.room.topics(), int(silent * 1_000))
 
     @property
     def strip(self) -> StripView | None:

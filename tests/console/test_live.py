@@ -17,9 +17,12 @@ from textual import events
 from console.app import make_app
 from screens.ink import Line, Span
 from screens.ui import Terminal, UiSettings, terminal
+from screens.vouched import past
 from screens.widgets.grid import changed
 from services.views.desk import DeskView
 from tests.console.fixtures import STATES, halted_strip, quiet_desk, quiet_strip
+from tests.console.market_fixtures import quiet_book, quiet_markets
+from tests.console.result_fixtures import quiet_health
 from tests.console.stub import StubLink
 from tests.console.test_keys import Desk, open_desk
 
@@ -272,3 +275,32 @@ async def test_a_pane_that_grows_with_its_rows_gets_the_place_for_them() -> None
         for name, pane in d.app.desk.panes.items():
             assert (pane.size.width, pane.size.height) == d.app.desk.plan.rects[name][2:]
         assert "X17-PERP" in d.text
+
+
+async def test_rows_of_a_silent_engine_say_without_a_colour_that_they_are_old() -> None:
+    async with open_desk(size=(120, 40)) as d:
+        fresh = d.text
+        d.link.quiet_s, d.link.state = 12.0, "reconnecting"
+        d.link.tell()
+        await d.pilot.pause(0.3)
+        assert "● hedged" in fresh
+        assert "● hedged" not in d.text
+        assert "◐ hedged 12 s ago" in d.text
+        assert d.text.count("○ 12 s ") >= 1 + len(quiet_desk().positions)
+        d.link.quiet_s, d.link.state = 0.0, "connected"
+        d.link.tell()
+        await d.pilot.pause(0.3)
+        assert "● hedged" in d.text
+        assert "○ 12 s" not in d.text
+
+
+def test_ages_of_every_view_go_on_while_the_engine_is_silent() -> None:
+    markets, book, health = quiet_markets(), quiet_book(), quiet_health()
+    for before, after in zip(markets.rows, past(markets, 12_000).rows, strict=True):  # type: ignore[attr-defined]
+        assert (after.level, after.age_ms) == ("stale", before.age_ms + 12_000)
+    old = past(book, 12_000)
+    assert (old.level, old.age_ms) == ("stale", book.age_ms + 12_000)  # type: ignore[attr-defined,operator]
+    for venue, late in zip(health.venues, past(health, 12_000).venues, strict=True):  # type: ignore[attr-defined]
+        assert late.data_age_ms == venue.data_age_ms + 12_000  # type: ignore[operator]
+    strip = quiet_strip()
+    assert past(strip, 12_000) is strip, "the bar tells it in its own words"
