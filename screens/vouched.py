@@ -33,8 +33,13 @@ def past(view: object, ms: int) -> object:
     """The view as it stands `ms` after the engine's last word."""
     match view:
         case DeskView():
-            positions = tuple(_stale(row, ms) for row in view.positions)
-            return replace(view, positions=positions, pairs=tuple(_pair(pair, ms) for pair in view.pairs))
+            accounts = tuple(replace(one, stale=True) for one in view.risk.accounts)
+            return replace(
+                view,
+                positions=tuple(_stale(row, ms) for row in view.positions),
+                pairs=tuple(_pair(pair, ms) for pair in view.pairs),
+                risk=replace(view.risk, accounts=accounts),
+            )
         case StrategiesView():
             return replace(view, pairs=tuple(_pair(pair, ms) for pair in view.pairs))
         case MarketsView():

@@ -302,5 +302,8 @@ def test_ages_of_every_view_go_on_while_the_engine_is_silent() -> None:
     assert (old.level, old.age_ms) == ("stale", book.age_ms + 12_000)  # type: ignore[attr-defined,operator]
     for venue, late in zip(health.venues, past(health, 12_000).venues, strict=True):  # type: ignore[attr-defined]
         assert late.data_age_ms == venue.data_age_ms + 12_000  # type: ignore[operator]
+    desk = quiet_desk()
+    assert all(one.stale for one in past(desk, 12_000).risk.accounts)  # type: ignore[attr-defined]
+    assert not all(one.stale for one in desk.risk.accounts)
     strip = quiet_strip()
     assert past(strip, 12_000) is strip, "the bar tells it in its own words"
