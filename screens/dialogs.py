@@ -1,7 +1,8 @@
 """What every dialog is, and the one that quits. They stand over the dimmed body; top bar and answer bar stay
 bright and live.
 
-A dialog swallows every key. For its first 150 ms it hears only `n`, so that a bounced key is no answer.
+A dialog swallows every key. For its first 150 ms it hears only `n`, so that a bounced key is no answer; and
+for as long after a sign that means nothing to it, so that no text that a terminal types into it is one.
 Without a field of its own `H` halts. It decides nothing: it posts what was chosen.
 """
 
@@ -90,9 +91,15 @@ class Dialog(LineGrid, can_focus=True):
     async def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
+        choice = self.choices.get(event.character or event.key)
+        if choice is None and event.key in self.again:
+            choice = self.choices.get("F")
+        deaf = self._clock() - self._since < DEAF_S
+        if event.is_printable and choice is None and event.character != "H":
+            self._since = self._clock()
         if event.key == "n":
             self.post_message(self.Chose(self, "no"))
-        elif self._clock() - self._since < DEAF_S:
+        elif deaf:
             return
         elif event.key == "escape":
             self.post_message(self.Chose(self, "no"))
@@ -100,12 +107,8 @@ class Dialog(LineGrid, can_focus=True):
             self.post_message(self.Chose(self, "halt"))
         elif event.key in ("down", "up", "pagedown", "pageup"):
             self._scroll({"down": 1, "up": -1, "pagedown": 10, "pageup": -10}[event.key])
-        else:
-            choice = self.choices.get(event.character or event.key)
-            if choice is None and event.key in self.again:
-                choice = self.choices.get("F")
-            if choice is not None:
-                self.post_message(self.Chose(self, choice))
+        elif choice is not None:
+            self.post_message(self.Chose(self, choice))
 
     def _scroll(self, by: int) -> None:
         self._cursor.top = max(0, self._cursor.top + by)

@@ -130,6 +130,17 @@ async def test_a_bounced_f_is_not_a_second_f() -> None:
         assert d.app.desk.dialog is None
 
 
+async def test_a_text_that_is_typed_into_a_dialog_confirms_nothing() -> None:
+    """A terminal without bracketed paste types what is pasted: no second `F` in it is an answer."""
+    async with open_desk() as d:
+        await d.press("F")
+        await d.press(*"two lots to Fill at the F", after=0.03)
+        assert d.link.sent == []
+        assert isinstance(d.app.desk.dialog, FlattenDialog)
+        await d.press("F")
+        assert d.link.sent == [("flatten", {})]
+
+
 async def test_n_leaves_a_dialog_even_in_its_first_moment() -> None:
     async with open_desk() as d:
         await d.press("F")
