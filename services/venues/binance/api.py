@@ -10,6 +10,7 @@ from services.venues.binance import errors
 from services.venues.binance import schemas as wire
 from services.venues.binance.lists import exchange_info, rows
 from services.venues.binance.rest import FUNDING, LIMIT_NAMES, ORDERS_1M, ORDERS_10S, WEIGHT, Calls, sending
+from services.venues.binance.weeks import Weeks
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import LATEST_MS, BadNumber, wire_int
@@ -17,7 +18,6 @@ from services.venues.wire.rest import Begun, Request, Rest
 
 R = TypeVar("R")
 PAGE = 1_000
-WEEK_MS = 7 * 86_400_000
 TRADES_KEPT_MS = 89 * 86_400_000
 """The venue keeps three months of trades and incomes."""
 EARLIEST_MS = 1_483_228_800_000
@@ -31,6 +31,8 @@ class BinanceApi:
     def __init__(self, rest: Rest) -> None:
         self.rest = rest
         self._calls = Calls(rest)
+        self._trades: Weeks[wire.Trade] = Weeks()
+        self._incomes: Weeks[wire.Income] = Weeks()
 
     # Public.
 
@@ -130,33 +132,41 @@ class BinanceApi:
 
     async def trades(self, symbol: str, since_ms: int, now_ms: int) -> list[wire.Trade]:
         """Oldest first. A window is a week at most; within it pages are walked by trade id."""
-        found: dict[int, wire.Trade] = {}
-        start = max(since_ms, now_ms - TRADES_KEPT_MS)
-        while start <= now_ms:
-            end = min(start + WEEK_MS - 1, now_ms + 60_000)
+
+        async def between(start: int, end: int) -> list[wire.Trade]:
             span = {"symbol": symbol, "startTime": str(start), "endTime": str(end), "limit": str(PAGE)}
             rows = await self._signed(list[wire.Trade], "/fapi/v1/userTrades", 5, span)
-            found.update((row.id, row) for row in rows)
+            found = list(rows)
             while len(rows) >= PAGE:
                 query = {"symbol": symbol, "fromId": str(max(row.id for row in rows) + 1), "limit": str(PAGE)}
                 rows = await self._signed(list[wire.Trade], "/fapi/v1/userTrades", 5, query)
-                found.update((row.id, row) for row in rows)
-            start = end + 1
+                found += rows
+            return found
+
+        since = max(since_ms, now_ms - TRADES_KEPT_MS)
+        rows = await self._trades.read(symbol, since, now_ms, between)
+        found = {row.id: row for row in rows if row.time >= since}
         return sorted(found.values(), key=lambda row: (row.time, row.id))
 
     async def incomes(self, since_ms: int, now_ms: int) -> list[wire.Income]:
         """Oldest first. `tranId` is unique within one type only."""
-        found: dict[tuple[str, int, str, str], wire.Income] = {}
-        start = max(since_ms, now_ms - TRADES_KEPT_MS)
-        while start <= now_ms:
-            end = min(start + WEEK_MS - 1, now_ms + 60_000)
-            query = {"startTime": str(start), "endTime": str(end), "limit": str(PAGE)}
-            rows = await self._signed(list[wire.Income], "/fapi/v1/income", 30, query)
-            fresh = {(r.incomeType, r.tranId, r.symbol, r.asset): r for r in rows}
-            more = len(rows) >= PAGE and fresh.keys() - found.keys()
-            found.update(fresh)
-            # A full page may end inside a millisecond: start the next one on it.
-            start = max(row.time for row in rows) if more else end + 1
+
+        async def between(start: int, end: int) -> list[wire.Income]:
+            found: dict[tuple[str, int, str, str], wire.Income] = {}
+            while True:
+                query = {"startTime": str(start), "endTime": str(end), "limit": str(PAGE)}
+                rows = await self._signed(list[wire.Income], "/fapi/v1/income", 30, query)
+                fresh = {_name(row): row for row in rows}
+                more = len(rows) >= PAGE and fresh.keys() - found.keys()
+                found.update(fresh)
+                if not more:
+                    return list(found.values())
+                # A full page may end inside a millisecond: start the next one on it.
+                start = max(row.time for row in rows)
+
+        since = max(since_ms, now_ms - TRADES_KEPT_MS)
+        rows = await self._incomes.read("", since, now_ms, between)
+        found = {_name(row): row for row in rows if row.time >= since}
         return sorted(found.values(), key=lambda row: (row.time, row.tranId))
 
     async def set_leverage(self, symbol: str, leverage: int) -> None:
@@ -229,6 +239,10 @@ class BinanceApi:
         except WireError as error:
             if error.code not in errors.NO_CHANGE:
                 raise
+
+
+def _name(row: wire.Income) -> tuple[str, int, str, str]:
+    return row.incomeType, row.tranId, row.symbol, row.asset
 
 
 def server_time(row: wire.Time) -> int:
