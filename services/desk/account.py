@@ -14,11 +14,14 @@ from services.desk.submit import Submitter
 from services.domain.effects import ReadAccount
 from services.domain.enums import Severity, TradingState
 from services.domain.events import AccountReport, VenueLink
+from services.execution.actions import REFUSED
 
 PAYOUTS = "withdrawals"
 READ_TIMEOUT_S = 10
 """A read that is not answered by then is asked again."""
 _DOUBLINGS = 4
+_ANY_WILL_DO = ("timer", REFUSED)
+"""Reasons that a read which is under way serves as well as a new one."""
 
 OVERLAP_S = 10
 """How far a read reaches back before the last one."""
@@ -29,7 +32,7 @@ def ask(core: DeskCore, venue: str, why: str) -> None:
     if venue not in core.account_venues():
         return
     book = core.state.venue(venue)
-    if book.asked and core.now - book.asked_ts < READ_TIMEOUT_S * SECOND and why == "timer":
+    if book.asked and core.now - book.asked_ts < READ_TIMEOUT_S * SECOND and why in _ANY_WILL_DO:
         # Looked at again when that question has had its time: an answer may be lost.
         core.set_timer(f"read {venue}", book.asked_ts + READ_TIMEOUT_S * SECOND)
         return

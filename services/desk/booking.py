@@ -25,6 +25,7 @@ from services.domain.events import (
 )
 from services.domain.money import ZERO
 from services.domain.records import FundingRecord
+from services.execution.actions import REFUSED, Ask
 from services.execution.flatten_read import taken_over
 from services.execution.table import OrderEntry, OrderEvent
 
@@ -61,7 +62,7 @@ def on_order_event(core: DeskCore, submit: Submitter, event: OrderEvent, *, alon
         book_fill(core, fill, applied.entry, late=late)
         protection.on_fill(core, submit, fill, applied.entry)
     if not isinstance(event, OrderFilled):
-        _venue_verdict(core, event, applied.entry)
+        _venue_verdict(core, submit, event, applied.entry)
     if applied.entry.rests_since is not None:
         _say_rests(core, applied.entry)
     if late and applied.fills:
@@ -85,7 +86,7 @@ def _say_rests(core: DeskCore, entry: OrderEntry) -> None:
         core.decide("rests", entry.id, text)
 
 
-def _venue_verdict(core: DeskCore, event: OrderEvent, entry: OrderEntry) -> None:
+def _venue_verdict(core: DeskCore, submit: Submitter, event: OrderEvent, entry: OrderEntry) -> None:
     """Of any word but a fill. Rejects and errors of a venue feed its breaker and its error rate; a quote
     that the market overtook on its way is neither."""
     venue = event.venue
@@ -96,6 +97,9 @@ def _venue_verdict(core: DeskCore, event: OrderEvent, entry: OrderEntry) -> None
                 measuring.on_refused(core, event, entry)
             else:
                 trip(core, core.trips.rejected(venue, core.now))
+                if entry.request.closing:
+                    # What it was to reduce may be gone already: looked at before others are refused.
+                    submit.asks.append(Ask(venue, REFUSED))
             note = core.venue_errors.request(venue, True, core.now)
         case OrderUnknown():
             note = core.venue_errors.request(venue, False, core.now)

@@ -57,6 +57,10 @@ class Disarm(Struct, frozen=True, tag="disarm"):
     name: str
 
 
+REFUSED = "a closing order was refused"
+"""Reason of an `Ask`, which one that is under way answers too."""
+
+
 class Ask(Struct, frozen=True, tag="ask"):
     """Read this venue's account afresh."""
 

@@ -9,12 +9,12 @@ import pytest
 
 from services.domain.effects import ReadAccount
 from services.domain.enums import OrderState, PairState, TradingState
-from services.domain.events import CancelRejected, OrderUnknown
+from services.domain.events import CancelRejected, OrderRejected, OrderUnknown
 from services.domain.money import ZERO
 from services.domain.venue_events import RequestFailed
 from services.execution.table import OrderEntry
 from services.settings.parameters import Execution, Freshness, Settings
-from tests.desk.world import MS, DeskWorld, Tap, quick
+from tests.desk.world import MS, DeskWorld, Tap, quick, swallow
 
 
 @dataclass
@@ -112,6 +112,30 @@ def test_reads_probes_and_cancels_that_succeed_keep_a_venue_open() -> None:
             RequestFailed(venue="alpha", what="query", subject="x", reason="500", ts=world.now)
         )
     assert "alpha" in world.desk.core.venue_errors.blocked()
+
+
+def test_a_refused_closing_order_has_its_account_read_at_once_and_not_once_each() -> None:
+    """What it was to reduce may be gone; the next read was up to half a minute away."""
+    world = DeskWorld(settings=quick())
+    world.until(lambda w: w.pair_states() == [PairState.HEDGED], 120)
+    world.on_submit = swallow
+    world.command("flatten")
+    world.until(lambda w: bool(closing(w)), 20)
+    venue = closing(world)[0].venue
+    failing(world, venue, "read", how="silence")
+    # What the flatten itself had asked is over.
+    world.desk.state.venues[venue].asked = ""
+    for asked in (1, 0):
+        before, order = len(reads(world, venue)), closing(world)[0].id
+        world.machine.feed(OrderRejected(venue, order, "nothing to reduce", world.now, world.now))
+        assert len(reads(world, venue)) - before == asked, "one that is under way answers for all"
+        world.until(lambda w, gone=order: any(each.id != gone for each in closing(w)), 9)
+
+
+def closing(world: DeskWorld) -> list[OrderEntry]:
+    """Orders that reduce and have no answer."""
+    open_orders = world.desk.core.orders.open_orders()
+    return [each for each in open_orders if each.request.closing and each.state is OrderState.SUBMITTED]
 
 
 def resting(world: DeskWorld) -> OrderEntry | None:
