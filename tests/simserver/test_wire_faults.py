@@ -62,11 +62,15 @@ def test_a_429_names_the_limit_that_was_met() -> None:
     """Clients pace themselves by it: ours leaves cancels alone where the limit is one of orders."""
     limiter = Limiter(RateLimits(market_200ms=3, orders_200ms=5, cancels_200ms=1))
     words = [limiter.order(1, f"{number % 2}") for number in range(6)]
-    words += [Limiter(RateLimits(market_200ms=0)).order(1, "BTC"), limiter.cancel(1), limiter.cancel(1)]
+    words += [
+        Limiter(RateLimits(market_200ms=0)).order(1, "BTC-PERP.alpha"),
+        limiter.cancel(1),
+        limiter.cancel(1),
+    ]
     found = [refusal(word) for word in words if word is not None]
     assert [(each.status, each.text) for each in found] == [
         (429, "Do not send more than 5 orders per 200ms"),
-        (429, "Do not send more than 0 orders per 200ms in BTC"),
+        (429, "Do not send more than 0 orders per 200ms in BTC-PERP"),
         (429, "Do not send more than 1 cancels per 200ms"),
     ]
     read = [ftx_refusal(each.status, each.text, {}) for each in found]

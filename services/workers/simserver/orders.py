@@ -184,8 +184,9 @@ async def placed(seat: Seat, floor: TradingFloor, request: OrderRequest) -> SimO
 def refusal(reason: str) -> Refused:
     """The exchange's reason in the dialect's words."""
     if reason.startswith(OVER):
-        # The limit that was met, and no other: clients pace themselves by it.
-        return Refused(429, f"Do{reason.removeprefix(OVER)}")
+        # The limit that was met, and no other: clients pace themselves by it. A market has no venue here.
+        words, inside, instrument = reason.removeprefix(OVER).partition(" in ")
+        return Refused(429, f"Do{words}{inside}{instrument.partition('.')[0]}")
     for start, text, status in _WORDS:
         if reason.startswith(start):
             return Refused(status, text)
