@@ -39,7 +39,7 @@ run: $(STAMP) ## set up and start the default world
 	@$(BIN)/stableconsole
 
 test: $(STAMP) ## set up and pass the tests
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not bench and not foreign" $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not bench and not foreign and not soak" $(ARGS)
 
 lint: $(STAMP) ## style, strict types, the floors of the house
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -72,6 +72,10 @@ while the others have nothing to do, and four that wait at once leave the machin
 """
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "soak: takes many minutes; run by make soak only")
+
+
 def pytest_sessionstart() -> None:
     """Until all tests are found: what that makes stays, and walking over it was a third of the finding."""
     gc.disable()

@@ -154,6 +154,7 @@ def copied(folder: Path, target: Path) -> Path:
     return Path(shutil.copytree(folder, target, ignore=shutil.ignore_patterns("*.sock")))
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(not SOAK, reason="of the soak: some 20 minutes")
 @pytest.mark.parametrize("seed", range(CHAINS))
 def test_killed_at_any_moment_it_comes_back(seed: int, tmp_path: Path) -> None:
