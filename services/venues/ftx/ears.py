@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from services.domain.events import QuoteRow
 from services.domain.instrument import Instrument
@@ -18,7 +18,7 @@ from services.runtime.clock import boot_s
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.book import BookError, FtxBook
 from services.venues.ftx.parse import ParseError, seconds_ns
-from services.venues.ftx.schemas import TickerFrame
+from services.venues.ftx.schemas import BookFrame, TickerFrame
 from services.venues.ftx.sign import login_signature
 from services.venues.live import Levels
 from services.venues.wire.errors import UNREADABLE
@@ -33,7 +33,7 @@ DEPTH_BPS = Decimal("0.0005")
 """Depth is what rests within 5 bps of the mid."""
 PARTIAL_WAIT_S = 2.0
 """A book that was subscribed and has not come whole by then is subscribed anew at the next word on it."""
-_decode = wire.MARKET.decode
+_decode = wire.DATA.decode
 
 
 class Private(Protocol):
@@ -153,13 +153,30 @@ class FtxEars:
             return
         if (kind := frame.type) != "update" and kind != "partial":
             self._other(raw)
-        elif type(frame) is not TickerFrame:
+        elif type(frame) is TickerFrame:
+            if (market := frame.market) in self._instruments:
+                # The quote comes from the book, which proves itself; the ticker says that the market is alive.
+                self._lately.add(market)
+            else:
+                self._ticker(market, frame.data.time)
+        elif type(frame) is BookFrame:
             self._book(kind, frame.market, frame.data)
-        elif (market := frame.market) in self._instruments:
-            # The quote comes from the book, which proves itself; the ticker says that the market is alive.
-            self._lately.add(market)
         else:
-            self._ticker(market, frame.data.time)
+            self._own(frame)
+
+    def _own(self, frame: wire.OrderFrame | wire.FillFrame) -> None:
+        try:
+            if type(frame) is wire.FillFrame:
+                self._private.fill_frame(frame.data)
+            elif type(frame) is wire.OrderFrame:
+                self._private.order_frame(frame.data)
+        except (*UNREADABLE, ParseError, BadNumber) as error:
+            self._missed("fills" if type(frame) is wire.FillFrame else "orders", frame.market, error)
+
+    def _missed(self, channel: str, market: str, error: Exception) -> NoReturn:
+        """A private word we cannot read is a word we have missed: read the account."""
+        self._refuse(f"{channel} {market}: {error}")
+        raise Renew(f"a private frame cannot be read: {error}") from None
 
     def _other(self, raw: str | bytes) -> None:
         """What is no public datum, or cannot be read as one: told by name."""
@@ -228,10 +245,9 @@ class FtxEars:
                 case _:
                     self._refuse(f"data of channel {frame.channel!r:.40}")
         except (*UNREADABLE, ParseError, BadNumber) as error:
-            self._refuse(f"{frame.channel} {frame.market}: {error}")
             if frame.channel in ("orders", "fills"):
-                # A private word we cannot read is a word we have missed: read the account.
-                raise Renew(f"a private frame cannot be read: {error}") from None
+                self._missed(frame.channel, frame.market, error)
+            self._refuse(f"{frame.channel} {frame.market}: {error}")
             if frame.market in self._books:
                 self._renew_book(frame.market)
 

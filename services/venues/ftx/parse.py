@@ -26,6 +26,7 @@ from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wi
 NS = 1_000_000_000
 HOUR_NS = 3_600 * NS
 ZERO = Decimal(0)
+_SIDES: dict[str, Side] = {"buy": Side.BUY, "sell": Side.SELL}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_YEAR, LAST_YEAR = 2000, 2200
 """Beyond them ns since 1970 would not fit the store, and no exchange has traded."""
@@ -68,9 +69,10 @@ def seconds_ns(value: Decimal, field: str = "time") -> int:
 
 
 def side_of(text: str) -> Side:
-    if text not in ("buy", "sell"):
+    side = _SIDES.get(text)
+    if side is None:
         raise ParseError(f"side: {text!r:.20} is neither buy nor sell")
-    return Side(text)
+    return side
 
 
 def instrument_of(

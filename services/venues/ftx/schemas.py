@@ -320,8 +320,21 @@ class BookFrame(Struct, frozen=True, tag_field="channel", tag="orderbook", gc=Fa
     data: BookData
 
 
-MARKET = msgspec.json.Decoder(TickerFrame | BookFrame)
-"""The two kinds that come by the thousand, in one go; everything else, and what it refuses, is a `FRAME`."""
+class OrderFrame(Struct, frozen=True, tag_field="channel", tag="orders", gc=False):
+    type: str
+    data: Order
+    market: str = ""
+
+
+class FillFrame(Struct, frozen=True, tag_field="channel", tag="fills", gc=False):
+    type: str
+    data: Fill
+    market: str = ""
+
+
+DATA = msgspec.json.Decoder(TickerFrame | BookFrame | OrderFrame | FillFrame)
+"""What comes by the thousand, and what an order may wait for, in one go; everything else, and what it refuses,
+is a `FRAME`."""
 FRAME = msgspec.json.Decoder(Frame)
 TICKER = msgspec.json.Decoder(Ticker)
 BOOK = msgspec.json.Decoder(BookData)
