@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import hmac
 
-from services.venues.ftx.sign import login_signature, signature, signed_headers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.venues.ftx.rest import FtxDialect, order_request
+from services.venues.ftx.sign import Signer, login_signature, signature, signed_headers
+from services.venues.wire.budget import Lane
+from services.venues.wire.head import request_bytes
+from services.venues.wire.secret import Secret
 
 BLOG = b"T4lPid48QtjNxjLUFOcUZghD7CUJ7sTVsfuvQZF2"
 ORDER = (
@@ -61,3 +69,35 @@ def test_b2_a_sub_account_stands_only_where_there_is_one_and_is_encoded() -> Non
     assert "FTX-SUBACCOUNT" not in dict(signed_headers("k", b"s", 1, "GET", "/api/x", b"", ""))
     named = dict(signed_headers("k", b"s", 1, "GET", "/api/x", b"", "my arb/1"))
     assert named["FTX-SUBACCOUNT"] == "my%20arb%2F1"
+
+
+@given(st.binary(max_size=200), st.binary(max_size=300))
+def test_a_key_that_is_taken_in_once_signs_as_the_library_does(secret: bytes, text: bytes) -> None:
+    signer = Signer(secret)
+    for _ in range(2):
+        assert signer.sign(text) == hmac.digest(secret, text, "sha256").hex()
+
+
+@pytest.mark.parametrize("subaccount", [None, "", "hedge 100 %s"])
+@pytest.mark.parametrize("key", ["key", "100%d %s {0} %"])
+def test_an_orders_bytes_are_those_of_any_other_request(key: str, subaccount: str | None) -> None:
+    """Its head is made beforehand: byte for byte what the ordinary way makes, at each time stamp."""
+    times = iter((1_650_000_000_000, 1_650_000_000_001, 0))
+    dialect = FtxDialect("http://here:1", key, Secret("word"), subaccount, lambda: next(times))
+    body = {"market": "USDT-PERP", "side": "sell", "price": "1.0005", "size": "1000", "clientId": "sc-1"}
+    asked = order_request(body, Lane.ENTRY)
+    for ts in (1_650_000_000_000, 1_650_000_000_001, 0):
+        headers = [
+            ("host", "here:1"),
+            ("accept", "application/json"),
+            ("content-type", "application/json"),
+            *signed_headers(key, b"word", ts, "POST", "/api/orders", asked.body, subaccount),
+        ]
+        assert dialect.said(asked) == request_bytes("POST", "/api/orders", "", headers, asked.body)
+
+
+@pytest.mark.parametrize("key", ["a\nb", "a\rb", "caf\u00e9", "\0"])
+def test_a_key_that_no_head_can_hold_is_refused_when_an_order_is_to_leave(key: str) -> None:
+    dialect = FtxDialect("http://here:1", key, Secret("word"), None, lambda: 1)
+    with pytest.raises(ValueError, match=r"line break|ascii"):
+        dialect.said(order_request({"clientId": "sc-1"}, Lane.ENTRY))

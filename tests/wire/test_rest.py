@@ -15,8 +15,9 @@ from services.runtime.clock import boot_ns
 from services.venues.binance.base import RESYNC_S
 from services.venues.wire.budget import Budget, Lane, Window
 from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.head import request_bytes
 from services.venues.wire.pool import KEEPALIVE_S, Pool, transport_maker
-from services.venues.wire.rest import Prepared, Reply, Request, Rest, Timings
+from services.venues.wire.rest import Reply, Request, Rest, Timings
 from tests.wire.server import Asked, Script, encoded, serving
 
 SHORT = Timings(connect_s=0.5, read_s=0.2, total_s=3.0)
@@ -28,19 +29,16 @@ class Plain:
     def __init__(self) -> None:
         self.signed = 0
 
-    def prepare(self, request: Request) -> Prepared:
+    def said(self, request: Request) -> bytes:
         self.signed += 1
         query = urlencode(request.query)
         target = request.path + (f"?{query}" if query else "")
-        return Prepared(
-            target=target,
-            headers=(
-                ("host", "here"),
-                ("x-sign", str(self.signed)),
-                ("content-length", str(len(request.body))),
-            ),
-            body=request.body,
-        )
+        headers = [
+            ("host", "here"),
+            ("x-sign", str(self.signed)),
+            ("content-length", str(len(request.body))),
+        ]
+        return request_bytes(request.method, target, "here", headers, request.body)
 
     def refusal(self, request: Request, reply: Reply) -> WireError | None:
         if reply.status == 200:

@@ -11,7 +11,8 @@ from services.venues.binance import errors
 from services.venues.binance.sign import Sign, encoded, signed
 from services.venues.wire.budget import Lane, Window
 from services.venues.wire.errors import UNREADABLE, ErrorKind, WireError
-from services.venues.wire.rest import Begun, Prepared, Reply, Request, Rest
+from services.venues.wire.head import request_bytes
+from services.venues.wire.rest import Begun, Reply, Request, Rest
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class BinanceDialect:
         self._now_ms = now_ms
         self._spot = spot
 
-    def prepare(self, request: Request) -> Prepared:
+    def said(self, request: Request) -> bytes:
         headers = [("host", self._authority), ("accept", "application/json")]
         if request.method != "GET":
             headers.append(("content-length", "0"))
@@ -79,7 +80,7 @@ class BinanceDialect:
             target += "?" + signed(stamped, self._sign)
         elif request.query:
             target += "?" + encoded(request.query)
-        return Prepared(target=target, headers=tuple(headers), body=b"")
+        return request_bytes(request.method, target, self._authority, headers, b"")
 
     def refusal(self, request: Request, reply: Reply) -> WireError | None:
         if 200 <= reply.status < 300:

@@ -155,7 +155,7 @@ class FtxEars:
             self._other(raw)
         elif type(frame) is TickerFrame:
             if (market := frame.market) in self._instruments:
-                # The quote comes from the book, which proves itself; the ticker says that the market is alive.
+                # It says that the market is alive; the quote comes from the book, which proves itself.
                 self._lately.add(market)
             else:
                 self._ticker(market, frame.data.time)

@@ -333,8 +333,8 @@ class FillFrame(Struct, frozen=True, tag_field="channel", tag="fills", gc=False)
 
 
 DATA = msgspec.json.Decoder(TickerFrame | BookFrame | OrderFrame | FillFrame)
-"""What comes by the thousand, and what an order may wait for, in one go; everything else, and what it refuses,
-is a `FRAME`."""
+"""What comes by the thousand, and what an order may wait for, in one go; everything else, and what it
+refuses, is a `FRAME`."""
 FRAME = msgspec.json.Decoder(Frame)
 TICKER = msgspec.json.Decoder(Ticker)
 BOOK = msgspec.json.Decoder(BookData)

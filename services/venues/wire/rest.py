@@ -18,7 +18,6 @@ from services.runtime.clock import boot_ns
 from services.venues.wire.budget import SECOND, Budget, Lane
 from services.venues.wire.connection import Answer, WarmTransport
 from services.venues.wire.errors import ErrorKind, WireError
-from services.venues.wire.head import request_bytes
 from services.venues.wire.pool import Pool
 from services.venues.wire.unsent import Unsent
 
@@ -46,15 +45,6 @@ class Request(Struct, frozen=True, kw_only=True):
     """The client id of a new order: it may be withdrawn until its bytes are written (`Unsent`)."""
 
 
-class Prepared(Struct, frozen=True, kw_only=True):
-    """What leaves: the dialect's answer to one try."""
-
-    target: str
-    """Path with the query exactly as signed, percent-encoded."""
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-
 class Reply(Struct, frozen=True, kw_only=True):
     status: int
     headers: Mapping[str, str]
@@ -65,8 +55,9 @@ class Reply(Struct, frozen=True, kw_only=True):
 class Dialect(Protocol):
     """What a venue knows of its own REST."""
 
-    def prepare(self, request: Request) -> Prepared:
-        """Encode and, where asked, sign, with a time stamp of this moment. Raises WireError(AUTH)."""
+    def said(self, request: Request) -> bytes:
+        """The whole request of one try as it leaves, where asked signed, with a time stamp of this moment.
+        Raises WireError(AUTH), and ValueError as `request_bytes` does."""
 
     def refusal(self, request: Request, reply: Reply) -> WireError | None:
         """What is wrong with a reply; None = it is a result."""
@@ -116,7 +107,6 @@ class Rest:
         """`host`: scheme and authority, `https://…`. `resync` measures the venue's clock; `on_pause` hears
         how many seconds the venue wants to be left alone, so that it outlasts a restart."""
         self._base = httpx.URL(host)
-        self._authority = host.partition("://")[2]
         self._dialect = dialect
         self.budget = budget
         self._pool = pool
@@ -147,11 +137,8 @@ class Rest:
             raise
 
     def _ask(self, transport: WarmTransport, request: Request) -> asyncio.Future[Answer]:
-        prepared = self._dialect.prepare(request)
         try:
-            said = request_bytes(
-                request.method, prepared.target, self._authority, prepared.headers, prepared.body
-            )
+            said = self._dialect.said(request)
         except ValueError as error:
             text = f"{request.method} {request.path} was not sent: {error}"
             raise WireError(ErrorKind.DENIED, text) from None
