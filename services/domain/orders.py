@@ -80,8 +80,9 @@ def client_order_id(
 
     The leg's digit says the pair's `place`, too: leg + 2 * place; 0 = no pair.
     """
-    digit = base36(leg + 2 * place if leg else 0, 1)
-    return f"{instance}{base36(sequence, 9)}{purpose.letter}{digit}{base36(attempt, 3)}"
+    digit = _DIGITS[leg + 2 * place if leg else 0]
+    tries = f"00{_DIGITS[attempt]}" if 0 <= attempt < 36 else base36(attempt, 3)
+    return f"{instance}{base36(sequence, 9)}{purpose.letter}{digit}{tries}"
 
 
 class IdParts(Struct, frozen=True):

@@ -22,12 +22,14 @@ from services.execution.pair_work import MILLISECOND, Work
 
 RETRY_NS = 5 * 10**9
 """A frozen exit tries again after this long."""
+_STEPS = range(len(PairState))
+"""No way leads through more states."""
 
 
 def advance(work: Work, pair: Pair) -> None:
     """Bring a pair to rest for now: run handlers until the state stands, then set the timer."""
     measure(pair, work.now, work.instruments, work.settings.pair, work.prices)
-    for _ in range(len(PairState)):
+    for _ in _STEPS:
         before = pair.state
         work.wakes.clear()
         if pair.doubtful and before is not PairState.IN_DOUBT:

@@ -83,7 +83,7 @@ class StoreWriter:
         self._facts: list[StoreFact] = []
         self._trouble: StoreFact | None = None
         self._slow = False
-        self._dead = False
+        self._dead = self._over = False  # told as ended; ended: the thread's own word is four calls away
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
 
     # the producer's side
@@ -112,7 +112,7 @@ class StoreWriter:
         """
         future: Future[int] = Future()
         with self._lock:
-            if self._closing is not None or self._ended():
+            if self._closing is not None or self._over:
                 future.set_exception(StoreTrouble("the store's writer is closed"))
             else:
                 self._asked.append((self._put, seq, future))
@@ -150,7 +150,7 @@ class StoreWriter:
 
     def trouble(self) -> str:
         """What is wrong with writing now; empty = nothing."""
-        if self._ended() and self._closing is None:
+        if self._over and self._closing is None:
             return "the store's writer has ended; restart the engine"
         if self._trouble is not None:
             return self._trouble.text
@@ -201,7 +201,7 @@ class StoreWriter:
             self._gaps += 1
 
     def _judge(self) -> StoreFact | None:
-        if self._ended() and self._closing is None:
+        if self._over and self._closing is None:
             if self._dead:
                 return None
             self._dead = True
@@ -220,9 +220,6 @@ class StoreWriter:
             return StoreFact(False, "slow", f"{critical} rows wait for the disk, the oldest for {age:.1f} s")
         return StoreFact(True, "ok", "the store keeps up again")
 
-    def _ended(self) -> bool:
-        return self._thread.ident is not None and not self._thread.is_alive()
-
     def _tell(self, fact: StoreFact) -> None:
         with self._lock:
             self._facts.append(fact)
@@ -233,22 +230,25 @@ class StoreWriter:
 
     def _run(self) -> None:
         backoff = Backoff(first=_RETRY_FIRST_S, most=_RETRY_MOST_S, jitter=0.0, random=lambda: 0.0)
-        while True:
-            rows, sync, closing = self._take()
-            if rows or sync:
-                try:
-                    durable = self._disk.write(rows, sync)
-                except Exception as error:  # whatever it is, it is store trouble: told, kept and tried again
-                    self._failed(error)
-                    if self._give_up(backoff.next()):
-                        break
-                    continue
-                backoff.reset()
-                self._done(durable)
-                self._tidy()
-            elif closing:
-                break
-        self._end()
+        try:
+            while True:
+                rows, sync, closing = self._take()
+                if rows or sync:
+                    try:
+                        durable = self._disk.write(rows, sync)
+                    except Exception as error:  # whatever it is: store trouble, told, kept, tried again
+                        self._failed(error)
+                        if self._give_up(backoff.next()):
+                            break
+                        continue
+                    backoff.reset()
+                    self._done(durable)
+                    self._tidy()
+                elif closing:
+                    break
+            self._end()
+        finally:
+            self._over = True
 
     def _take(self) -> tuple[list[ChainRow | Row], bool, bool]:
         """The next rows in order, what failed before in front; is FULL sync asked for; are we closing."""

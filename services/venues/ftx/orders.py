@@ -23,12 +23,12 @@ KEEP = 20_000
 
 
 def order_body(order: OrderRequest, market: str) -> dict[str, Any]:
-    """`POST /orders`. A market order has its price as null, present."""
+    """`POST /orders`. A market order has its price as null, present. The enums are texts already."""
     return {
         "market": market,
-        "side": order.side.value,
+        "side": order.side,
         "price": None if order.type is OrderType.MARKET else order.price,
-        "type": order.type.value,
+        "type": order.type,
         "size": order.quantity,
         "reduceOnly": order.reduce_only,
         "ioc": order.tif is TimeInForce.IOC,

@@ -10,15 +10,15 @@ is known.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from services.venues.wire.errors import ErrorKind, WireError
 
 WITHDRAWN = "canceled before it was sent"
 
 
-@dataclass(slots=True)
-class _Handed:
+class _Handed(Struct):
     entry: bool
     """It may add risk."""
     left: bool = False
