@@ -32,6 +32,7 @@ pytestmark = pytest.mark.bench
 ORDERS, ROUNDS, IN_FLIGHT, REQUESTS = 500, 40, 20, 2_000
 KILL_FLOOR_MS, IN_FLIGHT_FLOOR_MS, DECODE_FLOOR = 25.0, 20.0, 0.25
 RATE, SECONDS = 5_000, 8.0
+SENT = 0.95
 LAG_FLOOR_MS = 50.0
 """A queue that grows would be seconds behind at the end."""
 
@@ -173,6 +174,7 @@ async def test_a_fast_stream_is_kept_up_with() -> None:
         ],
     )
     assert tickers == sent
+    assert sent > SENT * RATE * SECONDS, "the other side did not send as fast as it was to"
     assert late < max(LAG_FLOOR_MS, 2 * early)
 
 
