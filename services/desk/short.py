@@ -65,8 +65,12 @@ def context(core: DeskCore, order: OrderRequest) -> GateContext:
 def claims_count(order: OrderRequest, working: tuple[OpenOrder, ...]) -> bool:
     """Does it matter what pairs hold? To a ticket, which takes nothing of theirs; and to whatever reduces
     beside one that rests: its room is what stands beside the pairs' legs, and none of theirs."""
-    tickets = [row for row in working if row.purpose is Purpose.TICKET and row.reduce_only]
-    return order.purpose is Purpose.TICKET or bool(tickets)
+    if order.purpose is Purpose.TICKET:
+        return True
+    for row in working:  # noqa: SIM110 - a hedge waits for this
+        if row.purpose is Purpose.TICKET and row.reduce_only:
+            return True
+    return False
 
 
 def _last_good(core: DeskCore, name: str) -> MarketFacts:

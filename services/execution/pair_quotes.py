@@ -23,7 +23,10 @@ _SECOND = 10**9
 
 def resting(pair: Pair) -> OrderMemo | None:
     """The pair's resting order, while it may still fill."""
-    return next((memo for memo in pair.orders.values() if memo.resting and not memo.settled), None)
+    for memo in pair.orders.values():
+        if memo.resting and not memo.settled:
+            return memo
+    return None
 
 
 def overdue(work: Work, pair: Pair) -> bool:

@@ -181,11 +181,17 @@ class Pair(Struct):
 
     @property
     def unsettled(self) -> bool:
-        return False in [memo.settled for memo in self.orders.values()]
+        for memo in self.orders.values():  # noqa: SIM110 - a generator costs a hedge more than its walk
+            if not memo.settled:
+                return True
+        return False
 
     @property
     def doubtful(self) -> bool:
-        return True in [memo.in_doubt for memo in self.orders.values()]
+        for memo in self.orders.values():  # noqa: SIM110 - as above
+            if memo.in_doubt:
+                return True
+        return False
 
     @property
     def stopped(self) -> bool:

@@ -45,9 +45,15 @@ def advance(work: Work, pair: Pair) -> None:
 def _page_if_held_up(work: Work, pair: Pair) -> None:
     """An order that its venue does not end is waited for, also with a leg naked: somebody has to know."""
     since = pair.naked.since
-    if since is None or not pair.unsettled or pair.state in (PairState.IN_DOUBT, PairState.FROZEN):
+    if since is None or pair.state in (PairState.IN_DOUBT, PairState.FROZEN):
         return
-    placed, waited = min((memo.placed, name) for name, memo in pair.orders.items() if not memo.settled)
+    oldest: tuple[int, str] | None = None
+    for name, memo in pair.orders.items():  # a hedge waits for this: no generator, no second walk
+        if not memo.settled and (oldest is None or (memo.placed, name) < oldest):
+            oldest = memo.placed, name
+    if oldest is None:
+        return
+    placed, waited = oldest
     patience = work.settings.pair.leg_timeout_ms + work.settings.exec.in_doubt_escalate_s * 1000
     due = max(since, placed) + patience * MILLISECOND
     if work.now < due:

@@ -89,8 +89,9 @@ def reducing_checks(ctx: GateContext, order: OrderRequest) -> tuple[list[Check],
     spec = ctx.instruments.get(order.instrument)
     grid, quantity = _grid(order, spec)
     provable, quantity = _provable(ctx, order, spec, quantity)
-    checks = [grid, provable, passing_state(ctx, order), band_check(ctx, order, spec)]
-    return checks, quantity if all(check.passed for check in checks) else ZERO
+    state, band = passing_state(ctx, order), band_check(ctx, order, spec)
+    passed = grid.passed and provable.passed and state.passed and band.passed
+    return [grid, provable, state, band], quantity if passed else ZERO
 
 
 def passing_state(ctx: GateContext, order: OrderRequest) -> Check:
