@@ -129,10 +129,16 @@ def health(answer: Row) -> str:
             figure(venue["clock_offset_ms"], 0, sign=True),
             share(venue["budget_free"]),
             word(venue["dead_man"]),
+            share(venue["error_rate"]),
+            age(venue["read_age_ms"]),
+            word(venue["reconnects"]),
         ]
         for venue in answer["venues"]
     ]
-    heads = ("<venue", "<link", "data age", "p50 ms", "p95 ms", "clock ms", "budget free", "<dead man")
+    heads = (
+        *("<venue", "<link", "data age", "p50 ms", "p95 ms", "clock ms", "budget free", "<dead man"),
+        *("errors", "read", "reconnects"),
+    )
     lines = [table(heads, rows, "no venues"), ""]
     lines.append(
         f"process  CPU {share(process['cpu'])} · machine CPU {share(process['machine_cpu'])} · memory "

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
 
+from console import plain_report
 from services.desk.views import Meta
 from services.desk.views.health import health_view
 from services.domain.events import VenueLink
 from services.domain.machine_events import ReadingsFound
 from services.drive.vitals import Vitals
+from services.protocol.frames import to_json
 from services.views.health import ChannelHealth, HealthView, ProcessHealth, StoreHealthView
 from tests.console.result_fixtures import quiet_health
 from tests.desk.world import DeskWorld, quick
@@ -133,6 +136,35 @@ def test_readings_become_alerts_and_resolve_and_bind_nothing() -> None:
     world.run(0.001)
     assert not core.alerts.is_open("machine:CPU")
     assert core.alerts.is_open("machine:disk")
+
+
+def test_a_missed_settlement_and_an_hour_without_a_trade_are_found_until_they_are_over() -> None:
+    """`health` said `nothing found` and exited 0 while a settlement was missing."""
+    world = DeskWorld(settings=quick()).run(30)
+    core = world.desk.core
+    core.alert("missed settlement:BTC-USDT-PERP.alpha", None, "no settlement row", do="compare")
+    core.alert("no trade", None, "none has filled")
+    core.alert("venue share:alpha", None, "of the Desk, no reading")
+    core.out.extend(core.alerts.ack("no trade", core.now))
+    view = look(world)
+    assert not view.ok
+    assert [(one.subject, one.severity, one.text) for one in view.findings] == [
+        ("funding", "warning", "no settlement row"),
+        ("trading", "warning", "none has filled"),
+    ]
+    assert all(one.do and not one.alert for one in view.findings), "the desk resolves them itself"
+    for key in ("missed settlement:BTC-USDT-PERP.alpha", "no trade"):
+        core.resolve(key)
+    assert look(world).ok
+
+
+def test_the_command_shows_every_reading_of_a_venue() -> None:
+    """Reconnects, failed requests and the account read stood on screen 6 and in the JSON only."""
+    lines = plain_report.health(json.loads(to_json(quiet_health()))).splitlines()
+    beta = next(line for line in lines if line.startswith("beta"))
+    assert lines[0].split()[-3:] == ["errors", "read", "reconnects"]
+    assert beta.split()[-5:] == ["4.0", "%", "12", "s", "3"]
+    assert any("latency p95 612 ms" in line for line in lines)
 
 
 def test_the_vitals_measure_this_process(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:

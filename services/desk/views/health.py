@@ -11,6 +11,7 @@ from decimal import Decimal, localcontext
 
 from services.desk import deadman, gatekeeping
 from services.desk.core import SECOND, DeskCore
+from services.desk.idle import NO_TRADE
 from services.desk.views.figures import milliseconds
 from services.desk.views.meta import Meta
 from services.desk.views.tidy import tidy
@@ -31,6 +32,8 @@ MOST_LATENCY_MS = 500
 LEAST_BUDGET = Decimal("0.10")
 """Free share of a venue's rate limit: beneath it even cancels may have to wait."""
 LEAST_REQUESTS = 20
+OF_THE_DESK = {"missed settlement": "funding", NO_TRADE: "trading"}
+"""Readings that the desk finds by its own events, each by the rule of its alert, and whom they are of."""
 
 
 def health_view(
@@ -46,6 +49,7 @@ def health_view(
             *(one for venue in venues for one in _venue_findings(core, venue)),
             *_process_findings(core, process),
             *_store_findings(store),
+            *_desk_findings(core),
             *(
                 Finding(
                     subject=f"channel {one.name}",
@@ -163,6 +167,14 @@ def _process_findings(core: DeskCore, one: ProcessHealth) -> Iterator[Finding]:
     if one.watchdog_ended:
         text = f"the watchdog ended and was started again, {one.watchdog_ended} × since the start"
         yield found(text, "look at the log: who ends processes here?", "process", "machine:watchdog")
+
+
+def _desk_findings(core: DeskCore) -> Iterator[Finding]:
+    """As long as the alert is open, acknowledged or not: to have seen it mends nothing."""
+    for one in core.alerts.open():
+        subject = OF_THE_DESK.get(one.key.partition(":")[0])
+        if subject is not None:
+            yield Finding(subject=subject, severity=one.severity.value, text=one.text, do=one.do)
 
 
 def _store_findings(one: StoreHealthView) -> Iterator[Finding]:
