@@ -34,7 +34,7 @@ TRADES_S = 25
 READ_S = 130
 """By then the venues have been read once more."""
 DUST_USD = 60
-"""Two lots, and what two marks differ by."""
+"""Two lots."""
 MOST_NAKED_USD = 11_000
 """`pair.naked_max`, and what the price may have gained meanwhile."""
 
@@ -129,13 +129,15 @@ class Remains:
         }
 
     def _alone(self) -> Decimal:
-        """USD of what nothing hedges."""
+        """USD of what nothing hedges: base units against base units, for two marks may stand far apart."""
         sums: dict[str, Decimal] = {}
+        marks: dict[str, Decimal] = {}
         for name, size in self.sizes().items():
             spec = self._core.instruments[name]
-            worth = size * self._session.exchange.venues[spec.venue].floor.mark(name)
-            sums[spec.hedge_group] = sums.get(spec.hedge_group, ZERO) + worth
-        return sum((abs(each) for each in sums.values()), ZERO)
+            sums[spec.hedge_group] = sums.get(spec.hedge_group, ZERO) + size
+            mark = self._session.exchange.venues[spec.venue].floor.mark(name)
+            marks[spec.hedge_group] = max(marks.get(spec.hedge_group, ZERO), mark)
+        return sum((abs(size) * marks[group] for group, size in sums.items()), ZERO)
 
     def _at_rest(self) -> None:
         core = self._core
