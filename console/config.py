@@ -14,7 +14,7 @@ from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.settings.catalog import Entry, catalog
 from services.settings.errors import SettingsError
-from services.settings.layout import config_file
+from services.settings.layout import config_file, named_and_missing
 from services.settings.resolve import Resolved, default_settings, resolve
 from services.settings.toml import Document, read_document
 from services.settings.venues import secret_variable
@@ -78,6 +78,9 @@ def load(path: Path | None = None) -> Document | None:
     try:
         text = where.read_text(encoding="utf-8")
     except FileNotFoundError:
+        expected = named_and_missing(where, os.environ)
+        if expected is not None:
+            raise _refused(SettingsError("the file", None, expected, file=str(where))) from None
         return None
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"

@@ -21,7 +21,7 @@ from services.domain.effects import Done, Notify
 from services.domain.enums import Severity
 from services.drive import direct, pruning, recover, reporting
 from services.drive.choice import Choice, choose, made_faults, move_world_aside
-from services.drive.configuration import load_settings, write_ui
+from services.drive.configuration import settings_here, write_ui
 from services.drive.guard import Watchdog
 from services.drive.lock import EngineLock, LockError, SecondEngine, holder_here, refuse_network_folder
 from services.drive.machine import DeskFailed, VirtualMachine
@@ -40,7 +40,7 @@ from services.protocol.redact import on_our_log
 from services.protocol.version import VERSION
 from services.running import Parts, RunEnd, Running
 from services.settings.errors import SettingsError
-from services.settings.layout import StateLayout, accounts_folder, config_file, state_root
+from services.settings.layout import StateLayout, accounts_folder, state_root
 from services.settings.parameters import Settings
 from services.store.migrate import UNREADABLE, StoreError
 from services.store.replay import Tell, Verdict, export_to, verify
@@ -122,14 +122,14 @@ def doctor(layout: StateLayout, profile: str) -> tuple[str, tuple[Finding, ...]]
     """The profile's mode and every row, with or without a running engine. Raises ProductError (exit 2)."""
     from services.workers.doctor import all_findings
 
-    settings = _settings_of(profile)
+    settings = _settings_of(profile, to_start=True)
     found = all_findings(layout, settings, os.environ, accounts_folder(), on_our_log(os.environ))
     return settings.mode, asyncio.run(found)
 
 
-def _settings_of(profile: str) -> Settings:
+def _settings_of(profile: str, *, to_start: bool = False) -> Settings:
     try:
-        return load_settings(profile, config_file(os.environ), environ=os.environ)[0].settings
+        return settings_here(profile, to_start=to_start)[0].settings
     except SettingsError as error:
         raise ProductError(str(error), Exit.USAGE, "settings") from None
 
@@ -201,7 +201,7 @@ class _Engine:
 
     async def run(self) -> RunEnd:
         layout, options = self.layout, self.options
-        resolved, ui = load_settings(options.profile, config_file(os.environ), environ=os.environ)
+        resolved, ui = settings_here(options.profile, to_start=True)
         settings = resolved.settings
         check_mode(settings, options)
         load_kinds(settings)

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from services.settings.errors import SettingsError
-from services.settings.layout import StateLayout
+from services.settings.layout import StateLayout, config_file, named_and_missing
 from services.settings.resolve import Resolved, resolve
 from services.settings.toml import read_document
 from services.settings.ui import UiSettings, ui_settings
@@ -22,11 +22,16 @@ def load_settings(
     overrides: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
     flags: Mapping[str, str] | None = None,
+    to_start: bool = False,
 ) -> tuple[Resolved, UiSettings]:
-    """Raises SettingsError: one line with place, key, value and what was expected. No file = the defaults."""
+    """Raises SettingsError: one line with place, key, value and what was expected. No file = the defaults;
+    `to_start`: unless the environment names it. What ends risk goes on without it."""
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
+        expected = named_and_missing(file, environ or {}) if to_start else None
+        if expected is not None:
+            raise SettingsError("the file", None, expected, file=str(file)) from None
         return resolve(profile, overrides=overrides, environ=environ, flags=flags), UiSettings()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError("the file", None, f"a readable text ({error})", file=str(file)) from None
@@ -44,6 +49,11 @@ def load_settings(
         return found, ui_settings(document.data)
     except SettingsError as error:
         raise error.at(document.file, document.line_of(tuple(error.key.split(".")))) from None
+
+
+def settings_here(profile: str, *, to_start: bool = False) -> tuple[Resolved, UiSettings]:
+    """Of whoever runs this process. Raises SettingsError."""
+    return load_settings(profile, config_file(os.environ), environ=os.environ, to_start=to_start)
 
 
 def write_ui(layout: StateLayout, ui: UiSettings) -> None:

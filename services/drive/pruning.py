@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -11,12 +10,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from services.drive.configuration import load_settings
+from services.drive.configuration import settings_here
 from services.drive.lock import EngineLock, Holder, LockError, SecondEngine, holder_here
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.settings.errors import SettingsError
-from services.settings.layout import StateLayout, config_file
+from services.settings.layout import StateLayout
 from services.store import prune
 from services.store.migrate import StoreError, trouble
 from services.store.reader import connect_read_only
@@ -46,7 +45,7 @@ def store_prune(layout: StateLayout, profile: str, keep_s: int | None, *, compac
     """`keep_s` None = as long as the profile keeps inputs. Raises ProductError."""
     try:
         if keep_s is None:
-            settings = load_settings(profile, config_file(os.environ), environ=os.environ)[0].settings
+            settings = settings_here(profile)[0].settings
             keep_s = settings.engine.keep_inputs_h * 3_600
             if not keep_s:
                 text = f"profile {profile} keeps all inputs (engine.keep_inputs_h = 0): say --keep 14d"

@@ -79,6 +79,19 @@ def config_file(environ: Mapping[str, str]) -> Path:
     return user_config_path(PROGRAM, appauthor=False) / "config.toml"
 
 
+def named_and_missing(file: Path, environ: Mapping[str, str]) -> str | None:
+    """What was expected where a person has named this file and it is not there; None = it may be missing.
+
+    The limits of a file that is mistyped or not mounted yet are not known, and the defaults may be wider.
+    """
+    if not environ.get("STABLECONSOLE_CONFIG") or file != config_file(environ):
+        return None
+    return (
+        "a file that is there, for STABLECONSOLE_CONFIG names it; unset that to run on the defaults, "
+        "or make it: stableconsole config init"
+    )
+
+
 def _user_state() -> Path:
     from platformdirs import user_state_path  # noqa: PLC0415 - as above
 

@@ -29,7 +29,7 @@ def environment(**more: str) -> dict[str, str]:
         "TERM": "xterm-256color",
         "COLORTERM": "truecolor",
         "PYTHONPATH": str(ROOT),
-        "STABLECONSOLE_CONFIG": "/nonexistent/config.toml",
+        "STABLECONSOLE_CONFIG": "/dev/null",
         "STABLECONSOLE_TOUR": "off",
     }
     return kept | fixed | more

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from console import cli, config, paths
+from services import engine
 from services.domain.records import OverrideRecord
 from services.drive.configuration import load_settings, write_ui
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
+from services.protocol.options import RunOptions
 from services.settings.errors import SettingsError
 from services.settings.layout import StateLayout, accounts_folder, config_file, state_root
 from services.settings.ui import UiSettings
@@ -23,9 +25,11 @@ from tests.store.builders import new_store
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "config" / "config.toml"
-    monkeypatch.setenv("STABLECONSOLE_CONFIG", str(path))
-    return path
+    """Where it would lie; no test finds the folder there."""
+    (tmp_path / "config").mkdir()
+    monkeypatch.delenv("STABLECONSOLE_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "config" / "stableconsole" / "config.toml"
 
 
 def test_init_writes_a_file_that_is_valid_and_never_over_another(file: Path) -> None:
@@ -139,6 +143,30 @@ def test_a_file_that_is_no_text_is_refused(file: Path) -> None:
         config.check()
     with pytest.raises(SettingsError, match="readable text"):
         load_settings("sim", file)
+
+
+def test_a_file_that_the_environment_names_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its limits may be tighter than the defaults: a typing error in its name must not start without them."""
+    named = tmp_path / "tight.toml"
+    monkeypatch.setenv("STABLECONSOLE_CONFIG", str(named))
+    state = tmp_path / "state"
+    for reading in (
+        config.check,
+        lambda: engine.doctor(StateLayout(state), "sim"),
+        lambda: engine.run(RunOptions(state_dir=str(state))),
+    ):
+        with pytest.raises(ProductError, match="for STABLECONSOLE_CONFIG names it") as caught:
+            reading()
+        assert str(named) in caught.value.text
+        assert "\n" not in caught.value.text
+        assert caught.value.exit == 2
+    assert not state.exists()
+    state.mkdir()
+    assert engine.end_engine(StateLayout(state), "sim"), "a flatten past the engine needs no file"
+    assert config.init() == f"wrote {named}"
+    assert "valid" in config.check()
 
 
 def test_the_engine_reads_the_same_file(file: Path) -> None:

@@ -29,7 +29,7 @@ PATIENCE_S = 60.0
 def environment(**more: str) -> dict[str, str]:
     """A clean user: no configuration of whoever runs the tests."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
-    fixed = {"STABLECONSOLE_CONFIG": "/nonexistent/config.toml", "STABLECONSOLE_TOUR": "off"}
+    fixed = {"STABLECONSOLE_CONFIG": "/dev/null", "STABLECONSOLE_TOUR": "off"}
     return kept | {"LANG": "C.UTF-8"} | fixed | more
 
 

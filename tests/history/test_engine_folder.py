@@ -175,7 +175,7 @@ def program(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
         [sys.executable, "-P", "-m", "console", "--no-ui", "--state-dir", str(state), *words],
-        env=kept | {"LANG": "C.UTF-8", "STABLECONSOLE_CONFIG": "/nonexistent/config.toml"},
+        env=kept | {"LANG": "C.UTF-8", "STABLECONSOLE_CONFIG": "/dev/null"},
         capture_output=True,
         text=True,
         timeout=120,
