@@ -183,7 +183,9 @@ def test_commands_that_need_no_engine(tmp_path: Path) -> None:
 
     assert ran("config", "path").stdout == f"{config}\n"
     assert json.loads(ran("config", "path", "--json").stdout) == {"path": str(config)}
-    assert ran("config", "check").returncode == 0, "no file: the defaults hold"
+    assert ran("config", "check").returncode == 2, "it is named and not there"
+    nowhere = {"STABLECONSOLE_CONFIG": "", "XDG_CONFIG_HOME": str(tmp_path)}
+    assert program("config", "check", **nowhere).returncode == 0, "no file: the defaults hold"
     asked = ran("config", "init")
     assert asked.returncode == 2, "without a terminal nobody can be asked"
     assert "--yes" in asked.stderr
