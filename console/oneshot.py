@@ -52,7 +52,7 @@ def show(asked: Asked, name: str, done: Done) -> int:
     """The answer on stdout, its error (one line) on stderr."""
     raw = bytes(done.result)
     answer = msgspec.json.decode(raw)
-    if asked.json and answer is not None:
+    if asked.json and answer is not None and (answer or done.ok):  # a refusal is its line
         print_line(raw.decode())
     elif isinstance(answer, Mapping) and answer:
         print_line(_SHOW[name](answer) if name in _SHOW else plain.safety(name, answer))

@@ -173,6 +173,18 @@ def test_refusal_has_its_status_and_one_line(tmp_path: Path) -> None:
     assert caught.value.exit is Exit.REFUSED
 
 
+def test_a_refusal_leaves_no_empty_answer_for_scripts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = answer({}, ok=False, code="usage", text="no strategy 'nobody'", exit=2)
+    with serving(tmp_path, refused), pytest.raises(ProductError, match="nobody"):
+        oneshot.ask(asked(tmp_path, json=True), "pause", {"name": "nobody"})
+    assert capsys.readouterr().out == ""
+    with serving(tmp_path, answer({})):
+        assert oneshot.ask(asked(tmp_path, json=True), "pause", {"name": "funding_arb"}) == 0
+    assert capsys.readouterr().out == "{}\n"
+
+
 def test_flatten_that_leaves_something_is_five_and_lists_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,9 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from services.settings.cross import Cross
 from services.settings.parameters import Settings
+from services.settings.resolve import default_settings
 
 D = Decimal
 
@@ -66,6 +68,28 @@ DEPEG = {
     "depeg.collateral_share": "0.10",
 }  # fmt: skip
 
+GUARDS = {
+    "stop.initial": "0.02", "stop.trail": "0.01", "stop.activation": "0.01", "stop.backstop": "0.04",
+    "stop.pegged_initial": "0.0050", "stop.pegged_trail": "0.0025", "stop.pegged_activation": "0.0025",
+    "stop.pegged_backstop": "0.0150",
+    "breaker.daily": "0.05", "breaker.rolling": "0.05", "breaker.drawdown": "0.10",
+    "breaker.warn_levels": ["0.5", "0.8"], "breaker.evaluate_s": 5, "breaker.unknown_grace_s": 60,
+    "breaker.peak_samples": 3, "breaker.peak_window_s": 60, "breaker.losing_streak": 8,
+    "breaker.rejects_in_row": 5, "breaker.rejects_count": 10, "breaker.rejects_window_s": 600,
+    "breaker.stall_warn_ms": 500, "breaker.stall_trip_ms": 2_000, "breaker.flatten": False,
+    "fresh.stale_escalate_min": 15, "fresh.outage_settle_s": 60,
+    "deadman.timeout_s": 60, "deadman.beat_s": 15,
+    "reconcile.every_s": 60, "reconcile.epsilon_lots": 1, "reconcile.epsilon_usd": 10,
+    "reconcile.daily_usd": 50,
+    "exec.in_doubt_probes_s": ["0.25", "0.5", "1", "2", "5", "10"], "exec.in_doubt_settling_s": 10,
+    "exec.in_doubt_escalate_s": 10, "exec.flatten_no_progress_s": 60,
+    "engine.intent_timeout_ms": 250, "engine.stop_timeout_s": 10, "engine.critical_lane_max": 5_000,
+    "engine.critical_lane_age_s": 2, "engine.bulk_lane_max": 2_000, "engine.strategy_call_ms": 500,
+    "engine.heartbeat_s": 5,
+}  # fmt: skip
+
+CROSS = {"threshold": 5, "quote_age_ms": 1_000, "skew_ms": 500, "inventory_low": "0.25"}
+
 
 def different(page: dict[str, object], section: str = "") -> dict[str, object]:
     """What the settings say otherwise."""
@@ -76,7 +100,7 @@ def different(page: dict[str, object], section: str = "") -> dict[str, object]:
         for part in (*section.split(), *name.split(".")):
             value = value[part]
         if isinstance(wanted, list):
-            same = list(value) == wanted
+            same = [D(str(each)) for each in value] == [D(each) for each in wanted]
         else:
             same = value is wanted if isinstance(wanted, bool) else D(str(value)) == D(str(wanted))
         if not same:
@@ -99,6 +123,19 @@ def test_the_funding_strategys_defaults() -> None:
 
 def test_the_depegs_defaults() -> None:
     assert different(DEPEG) == {}
+
+
+def test_the_defaults_of_what_watches_over_the_desk() -> None:
+    assert different(GUARDS) == {}
+
+
+def test_the_cross_exchange_strategys_defaults() -> None:
+    told = msgspec.to_builtins(Cross())
+    assert {name: told[name] for name in CROSS if D(str(told[name])) != D(str(CROSS[name]))} == {}
+
+
+def test_live_orders_are_five_thousand_dollars_at_most_by_default() -> None:
+    assert default_settings("live", "live").gate.max_order_notional == D(5_000)
 
 
 @pytest.mark.parametrize("name", ["gate.min_equity", "gate.protective_bands", "exec.allow_market"])
