@@ -73,11 +73,7 @@ class Contents(Struct):
         spec = self.spec(pane)
         look = self.look(pane, views, plan, rect, context, key)
         if not self.room.ready(views):
-            content = Content(title=spec.title)
-            content.rows = [
-                Row([line]) for line in wrap("Waiting for the engine's first view.", look.width, "muted")
-            ]
-            known = False
+            content, known = Content(title=spec.title), False  # `unready` has its words
         else:
             known = True
             try:

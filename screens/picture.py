@@ -8,16 +8,17 @@ from functools import partial
 from msgspec import structs
 
 from screens import format as f
+from screens import unready
 from screens.dialogs import Dialog
 from screens.draw.answers import SILENT_AFTER, answers
 from screens.draw.title import title
-from screens.frame import INSET, Row
+from screens.frame import INSET
 from screens.ink import Line, Span, wrap
 from screens.keys import WRITES, Key
 from screens.layout import Rect, SizeClass
 from screens.paint import Paint
 from screens.places import Rects, dialog_rect, drawer_rect
-from screens.room import NOTHING_CAME, Look
+from screens.room import Look
 from screens.stage import Stage
 from screens.widgets.commandline import spoken
 from screens.widgets.footer import Below
@@ -199,10 +200,9 @@ class Picture(Stage, inherit_bindings=False):
         content = contents.build(name, views, self.plan, rect, self.context(name), pane.cursor.key)
         old = [topic for topic in self.room.topics() if topic in self.past]
         overdue = self.overdue()
-        if self.trusted and overdue and not self.room.ready(views):
-            content.rows = [Row([line]) for line in wrap(NOTHING_CAME, rect.width - INSET, "*warn")]
-        if not views and self.link.warning:
-            content.rows = [Row([line]) for line in wrap(self.link.warning, rect.width - INSET, "*warn")]
+        if not self.room.ready(views):
+            width = rect.width - INSET
+            content.rows = unready.rows(self.link, width, warned=not views, overdue=bool(overdue))
         if views and not self.trusted:
             content = contents.aged(content, f.coarse(int(max(self.silence, self.stood) * 1e9)))
         elif views and old:

@@ -33,12 +33,6 @@ from screens.rooms import Entry
 V = TypeVar("V")
 
 
-NOTHING_CAME = (
-    "The engine answers, but has sent nothing for this screen yet. It goes on by itself, H and F reach it; "
-    "its log says why a view cannot be built."
-)
-
-
 class PaneSpec(Struct, frozen=True):
     name: str
     """Unique over all screens: it is the widget's id and what a person's choices are kept by."""

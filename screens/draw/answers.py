@@ -54,9 +54,12 @@ def answers(
     )
 
 
+_SHORT: dict[LinkState, str] = {"starting": "starting", "connected": "no view yet"}
+
+
 def _waiting(at: int, state: LinkState, text: str, late: bool) -> Answer:
     said = text or ("engine starting" if state == "starting" else "no engine")
-    short = "no figures" if late else "starting"
+    short = "no figures" if late else _SHORT.get(state, "no engine")
     line: tuple[Spans, ...] = ((Span(f.clean(said), "muted"),), (Span(short, "muted"),))
     level = "wait" if state in ("starting", "connected") and not late else "alarm"
     return answer(at, level, g.UNKNOWN, "UNKNOWN", evidence=(line, ()), brief=line)

@@ -18,6 +18,7 @@ from console.app import StableConsole, make_app
 from console.link import SocketLink
 from console.newest import Newest
 from screens.draw.answers import SILENT_AFTER
+from screens.link import LinkState
 from screens.rooms import BY_NAME
 from screens.ui import Terminal
 from services.control.server import ControlServer
@@ -136,6 +137,23 @@ async def test_what_never_came_is_no_longer_waited_for_in_silence() -> None:
         d.app.desk._each_second()
         await d.pilot.pause()
         assert "The engine answers, but has sent nothing for this screen yet." in d.text
+
+
+@pytest.mark.parametrize("state", ["connected", "reconnecting"])
+async def test_a_screen_first_opened_on_a_dead_engine_waits_for_nobody(state: LinkState) -> None:
+    """It waited for the first view of an engine that the bar above called silent."""
+    async with open_desk() as d:
+        d.link.views["desk"] = None
+        d.link.state, d.link.quiet_s, d.link.ages = state, 12.0, {"desk": 12.0, "markets": 12.0}
+        for name in BY_NAME:
+            await d.press(BY_NAME[name].key)
+            d.app.desk._each_second()
+            await d.pilot.pause()
+            assert d.app.desk.room.name == name
+            assert "ENGINE SILENT" in d.text
+            assert "The engine does not answer, and had" in d.text, name
+            assert "The engine answers" not in d.text
+            assert "Waiting for" not in d.text
 
 
 async def test_without_a_first_answer_the_bar_says_that_nothing_comes() -> None:
