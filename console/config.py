@@ -61,14 +61,16 @@ min_spread = "1.0bps/8h"
 
 # Other tables of a profile: pair exec ladder fresh size stop breaker depeg reconcile engine
 
+# How the consoles look; the engine reads it when it starts:
 [ui]
 theme = "auto"
 fps = "auto"
 bell = false
+title = true
 
 # Keys of your own; help, footer and palette follow:
 # [ui.keymap]
-# sort = "o"
+# sort = "z"
 """
 
 

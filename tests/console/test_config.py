@@ -47,6 +47,15 @@ def test_the_sample_gives_the_defaults(file: Path) -> None:
     assert all(entry.value == entry.default for entry in config.entries("sim"))
 
 
+def test_the_samples_own_keys_are_such_as_may_be(file: Path) -> None:
+    """Its `sort = "o"` was refused as soon as it was no comment: `o` opens the ticket."""
+    config.init()
+    text = file.read_text().replace("# [ui.keymap]\n# ", "[ui.keymap]\n")
+    assert "\n[ui.keymap]\nsort = " in text
+    file.write_text(text)
+    assert "valid" in config.check()
+
+
 def test_show_names_value_origin_and_default(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.parent.mkdir()
     file.write_text("[profiles.sim.limits]\nmax_order_notional = 20000\n")
