@@ -76,16 +76,19 @@ def test_random_keys(tmp_path: Path, seed: int) -> None:
     screen = Pty(argv, 80, 24, environment(SSH_CONNECTION="192.0.2.1 5 192.0.2.2 22"))
     try:
         screen.until(lambda text: b"Positions" in text)
-        for start in range(0, COUNT, BURST):
+        written = 0
+        for _ in range(0, COUNT, BURST):
             for _ in range(BURST):
-                screen.key(drawn(rng))
-            found = _read_until(screen, log, int((start + BURST) * 0.97))
+                key = drawn(rng)
+                screen.key(key)
+                written += len(_LINE) - len(_ESCAPE) + 1 if key is _LINE else 1
+            found = _read_until(screen, log, int(written * 0.97))
         assert screen.process.poll() is None, screen.text[-2_000:]
     finally:
         screen.close()
-    assert found["keys"] + found["elsewhere"] >= COUNT * 0.97, "the keys reached the screens"
-    # Three palettes are opened; on a busy machine each keeps what was written behind it, a burst at most.
-    assert found["keys"] >= COUNT * 0.55
+    assert found["keys"] + found["elsewhere"] >= written * 0.97, "the keys reached the screens"
+    # On a busy machine each of the few palettes keeps what was written behind it, a burst at most.
+    assert found["keys"] >= written * 0.55
     assert set(found["rooms"]) == set(BY_NAME), "every screen was reached"
     assert all(count >= 20 for count in found["rooms"].values()), found["rooms"]
     assert {"FlattenDialog", "QuitDialog", "ResumeDialog", "HelpDialog", "ThemeDialog", ":", "/", ""} <= set(
