@@ -17,10 +17,9 @@ from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
 from services.protocol.options import FaultSpec
 from services.runtime.clock import wall_ns
-from services.venues.sim.world import World, read_world
 from services.workers.simserver.house import House, Key
 from services.workers.simserver.serve import PortTaken, SimServer, bound
-from services.workers.simserver.worlds import served_world
+from services.workers.simserver.worlds import same_world, served_world
 
 
 class SimOptions(Struct, frozen=True, kw_only=True):
@@ -78,21 +77,6 @@ def serve(options: SimOptions, say: Callable[[str], None]) -> int:
         raise ProductError(str(error), Exit.FAILED, "port") from None
 
 
-def _same_world(folder: Path, world: World) -> None:
-    """Books of a world that began at another time were found at the account's first question alone, and each
-    was answered with 500. Raises UsageError."""
-    for path in sorted(folder.glob("*/")):
-        try:
-            held = read_world(path)
-        except (ValueError, OSError) as error:
-            raise UsageError(f"--books {folder}: {error}") from None
-        if held is not None and held.canonical != world.canonical:
-            raise UsageError(
-                f"--books {folder}: {path.name} holds the books of another world or another start; only with "
-                "--scenario-time a world begins where it did: name a new folder"
-            )
-
-
 async def _serve(options: SimOptions, say: Callable[[str], None]) -> int:
     try:
         world = served_world(
@@ -102,10 +86,10 @@ async def _serve(options: SimOptions, say: Callable[[str], None]) -> int:
             synthetic=options.instruments,
             start=None if options.scenario_time else wall_ns(),
         )
+        if options.folder is not None:
+            same_world(options.folder, world)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    if options.folder is not None:
-        _same_world(options.folder, world)
     house = House(
         world,
         options.keys,

@@ -77,7 +77,7 @@ async def test_what_was_missed_while_the_private_stream_was_down_is_read() -> No
             while len([link for link in heard.of(VenueLink) if link.up]) == ups:
                 await asyncio.sleep(0.02)
         assert len(server.queries("POST /fapi/v1/listenKey")) == 2, "each connection has a key of its own"
-        venue.read_account(0, "r1", (now_ms() - 60_000) * NS)
+        venue.read_account(0, "r1", (hour - 60_000) * NS)
         report = await heard.until(AccountReport)
         (fill,) = report.fills
         assert (fill.client_order_id, fill.trade_id, fill.fee) == (NAME, "501", D("0.3"))

@@ -11,7 +11,7 @@ from services.protocol.errors import UsageError
 from services.simulator import SimOptions
 from services.venues.sim.facts import NS
 from services.venues.sim.world import claim_world
-from services.workers.simserver.worlds import served_world
+from services.workers.simserver.worlds import same_world, served_world
 from tests.simserver.served import KEY
 
 
@@ -35,7 +35,7 @@ def options(folder: Path) -> SimOptions:
 def test_books_of_another_start_are_named_and_the_same_worlds_are_taken(tmp_path: Path) -> None:
     own = served_world("calm", 1, step_s=None, synthetic=0, start=None)
     claim_world(tmp_path / "same-", own)
-    simulator._same_world(tmp_path, own)
+    same_world(tmp_path, own)
     claim_world(
         tmp_path / "then-", served_world("calm", 1, step_s=None, synthetic=0, start=1_700_000_000 * NS)
     )

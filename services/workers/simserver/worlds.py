@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec.structs import replace
 
 from services.venues.sim.facts import NS, perp, spot
-from services.venues.sim.world import World, make_world
+from services.venues.sim.world import World, make_world, read_world
 
 DEFAULT_STEP_S = 1.0
 
@@ -31,3 +33,18 @@ def served_world(
     ]
     begin = world.start if start is None else start // NS * NS
     return replace(world, instruments=tuple(listed), start=begin)
+
+
+def same_world(folder: Path, world: World) -> None:
+    """Books of a world that began at another time were found at the account's first question alone, and each
+    was answered with 500. Raises ValueError."""
+    for path in sorted(folder.glob("*/")):
+        try:
+            held = read_world(path)
+        except (ValueError, OSError) as error:
+            raise ValueError(f"--books {folder}: {error}") from None
+        if held is not None and held.canonical != world.canonical:
+            raise ValueError(
+                f"--books {folder}: {path.name} holds the books of another world or another start; only with "
+                "--scenario-time a world begins where it did: name a new folder"
+            )
