@@ -101,6 +101,25 @@ async def test_live_is_refused_by_any_row_that_stops_and_sim_by_none_but_the_key
                 await engine.close_venues()
 
 
+@pytest.mark.parametrize("mode", ["sim", "paper", "live"])
+async def test_a_strategy_is_refused_at_every_start_where_its_venue_lacks_what_it_needs(
+    tmp_path: Path, mode: str
+) -> None:
+    async with serving() as (_, server):
+        engine = LiveEngine(
+            StateLayout(tmp_path), settings(server.ports["alpha"], mode), "test", SECRET, Redactor()
+        )
+        try:
+            await engine.start()
+            venue = engine.venues["alpha"]
+            venue.capabilities = replace(venue.capabilities, history=False)
+            with pytest.raises(ProductError, match="funding_arb needs settled funding rates") as caught:
+                await engine.examine()
+            assert caught.value.exit == 2
+        finally:
+            await engine.close_venues()
+
+
 async def test_a_venue_without_a_key_is_market_data_as_long_as_another_has_one(tmp_path: Path) -> None:
     async with serving() as (_, server):
         one = settings(server.ports["alpha"], "live")
