@@ -107,7 +107,7 @@ SPECS: tuple[Spec, ...] = (
             Switch("rebase", Takes.REBASE, "measure this breaker anew from here"),
         ),
         help="Trade again, with a reason; a cause that still holds must be overridden or re-based by name.",
-        example="resume checked both venues --override breaker",
+        example='resume checked both venues --override "breaker daily"',
     ),
     Spec(
         name="flatten",

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.alerts.rules import RULES
 from services.protocol.commands import BY_NAME, SPECS, Takes
 from services.protocol.errors import UsageError
 from services.protocol.figures import UNITS
@@ -185,3 +186,8 @@ def test_every_command_has_help_and_an_example_that_parses() -> None:
 def test_check_refuses_what_the_socket_may_bring(name: str, args: dict[str, str]) -> None:
     with pytest.raises(UsageError):
         check(name, args)
+
+
+def test_the_example_of_a_resume_overrides_a_cause_that_can_be() -> None:
+    """`--override breaker` stood there, and no cause has that name."""
+    assert parse(BY_NAME["resume"].example).args["override"] in RULES
