@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from console import plain
+from console import plain, plain_reconcile
 from console.client import Client
 from console.running import lock_holder
 from services.protocol.errors import ProductError, UsageError
@@ -36,8 +36,8 @@ _SHOW: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "pairs": plain.pairs,
     "alerts": plain.alerts,
     "flatten": plain.flatten,
-    "reconcile": plain.reconcile,
-    "reconcile accept": plain.reconcile,
+    "reconcile": plain_reconcile.reconcile,
+    "reconcile accept": plain_reconcile.reconcile,
 }
 
 
@@ -70,11 +70,11 @@ def reconcile(asked: Asked, *, accept: bool) -> int:
     with Client.open(asked.layout, asked.profile) as client:
         done = client.call("reconcile", {}, progress=_progress)
         answer = msgspec.json.decode(bytes(done.result))
-        waiting = plain.waiting(answer) if isinstance(answer, Mapping) else []
+        waiting = plain_reconcile.waiting(answer) if isinstance(answer, Mapping) else []
         if not accept or not waiting:
             return show(asked, "reconcile", done)
         if not asked.json:
-            print_line(plain.reconcile(answer))
+            print_line(plain_reconcile.reconcile(answer))
         done = client.call("reconcile accept", {"ids": " ".join(waiting)}, progress=_progress)
     return show(asked, "reconcile accept", done)
 

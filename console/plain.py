@@ -93,7 +93,7 @@ def positions(answer: Row) -> str:
             word(row.get("pair")),
             age(row.get("age_ms")),
         ]
-        for row in _rows(answer, "positions")
+        for row in rows_of(answer, "positions")
     ]
     heads = ("<instrument", "<side", "size", "entry", "mark", "notional", "upnl", "funding", "lev", "liq")
     return table((*heads, "<stop", "<strategy", "<pair", "age"), rows, "no open positions")
@@ -114,7 +114,7 @@ def orders(answer: Row) -> str:
             word(row.get("pair")),
             clock(row.get("ts")),
         ]
-        for row in _rows(answer, "orders")
+        for row in rows_of(answer, "orders")
     ]
     heads = ("<order", "<instrument", "<side", "quantity", "filled", "price", "<state", "<purpose", "<origin")
     return table((*heads, "<pair", "<since"), rows, "no working orders")
@@ -131,7 +131,7 @@ def alerts(answer: Row) -> str:
             word(row.get("text")),
             word(row.get("do")),
         ]
-        for row in _rows(answer, "alerts")
+        for row in rows_of(answer, "alerts")
     ]
     heads = ("<severity", "<state", "<since", "count", "<key", "<text", "<what to do")
     return table(heads, rows, "no alerts")
@@ -153,7 +153,7 @@ def pairs(answer: Row) -> str:
             figure(row.get("costs"), 2),
             word(row.get("reason")),
         ]
-        for row in _rows(answer, "pairs")
+        for row in rows_of(answer, "pairs")
     ]
     heads = (
         "<pair",
@@ -179,7 +179,7 @@ def status(answer: Row) -> str:
             f"{word(answer.get('profile'))}  {word(answer.get('mode')).upper()}" + _synthetic(answer),
         ),
         ("state", word(answer.get("trading_state"))),
-        *[("", cause(row)) for row in _rows(answer, "causes")],
+        *[("", cause(row)) for row in rows_of(answer, "causes")],
         (
             "equity",
             f"{figure(answer.get('equity'), 2)} USD   day {figure(answer.get('day_pnl'), 2, sign=True)}   "
@@ -198,14 +198,14 @@ def status(answer: Row) -> str:
         ),
         (
             "book",
-            f"{len(_rows(answer, 'positions'))} positions   {len(_rows(answer, 'pairs'))} pairs   "
+            f"{len(rows_of(answer, 'positions'))} positions   {len(rows_of(answer, 'pairs'))} pairs   "
             f"{figure(answer.get('working_orders'))} working orders",
         ),
         ("breaker", _breaker(_dict(answer.get("breaker")))),
         ("funding", _funding(_dict(answer.get("funding")))),
-        *[("venue", _venue(row)) for row in _rows(answer, "venues")],
-        *[("coin", _coin(row)) for row in _rows(answer, "coins")],
-        *[("strategy", _strategy(row)) for row in _rows(answer, "strategies")],
+        *[("venue", _venue(row)) for row in rows_of(answer, "venues")],
+        *[("coin", _coin(row)) for row in rows_of(answer, "coins")],
+        *[("strategy", _strategy(row)) for row in rows_of(answer, "strategies")],
     ]
     return "\n".join(f"{name:<10}{text}" for name, text in lines)
 
@@ -235,37 +235,7 @@ def safety(name: str, answer: Row) -> str:
         stays.append(
             f"  {len(positions)} position{'s stay' if len(positions) > 1 else ' stays'}, unwatched: {held}"
         )
-    return "\n".join(["   ".join(parts), *["  " + cause(row) for row in _rows(answer, "causes")], *stays])
-
-
-def waiting(answer: Row) -> list[str]:
-    """Ids of the differences that wait for a person."""
-    return [word(row.get("id")) for row in _rows(answer, "differences") if row.get("state") == "waiting"]
-
-
-def reconcile(answer: Row) -> str:
-    """Line by line what differs, and what accepting it does."""
-    rows = [
-        [
-            word(row.get("state")),
-            word(row.get("venue")),
-            word(row.get("kind")).replace("_", " "),
-            word(row.get("subject")),
-            figure(row.get("ours")),
-            figure(row.get("theirs")),
-            figure(row.get("usd"), 2),
-            clock(row.get("since")),
-        ]
-        for row in _rows(answer, "differences")
-    ]
-    heads = ("<state", "<venue", "<kind", "<subject", "ours", "theirs", "USD", "<since")
-    lines = [table(heads, rows, "no difference: our books are the venues'")]
-    for row in _rows(answer, "differences"):
-        if row.get("state") == "waiting":
-            lines.append(f"  accepting {word(row.get('subject'))} {word(row.get('accepting'))}")
-    accepted = answer.get("accepted")
-    lines += [f"  accepted: {word(text)}" for text in accepted] if isinstance(accepted, list) else []
-    return "\n".join([*lines, f"state: {word(answer.get('trading_state'))}"])
+    return "\n".join(["   ".join(parts), *["  " + cause(row) for row in rows_of(answer, "causes")], *stays])
 
 
 def flatten(answer: Row) -> str:
@@ -323,7 +293,7 @@ def _strategy(row: Row) -> str:
     return f"{word(row.get('name'))} {word(row.get('state'))}: {word(row.get('reason'))}"
 
 
-def _rows(answer: Row, key: str) -> list[Row]:
+def rows_of(answer: Row, key: str) -> list[Row]:
     rows = answer.get(key)
     return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
 

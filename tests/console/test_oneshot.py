@@ -402,6 +402,22 @@ def test_reconcile_lists_line_by_line_and_exits_4(tmp_path: Path, capsys: pytest
     assert "accepting USDT moves our book by -500 USDT" in out
 
 
+@pytest.mark.parametrize("lines", [[], [LINE]], ids=["nothing listed", "an earlier line"])
+def test_reconcile_says_of_a_silent_venue_that_nothing_is_known(
+    lines: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = {"ok": False, "trading_state": "REDUCING", "causes": [], "differences": lines}
+    error = {"ok": False, "code": "unread", "text": "no answer from alpha, beta", "exit": 1}
+    silent = answer({**result, "unread": ["alpha", "beta"]}, **error)
+    with serving(tmp_path, silent), pytest.raises(ProductError) as caught:
+        oneshot.reconcile(asked(tmp_path), accept=False)
+    assert caught.value.exit is Exit.FAILED
+    out = capsys.readouterr().out
+    assert "no answer from alpha, beta" in out
+    assert "no difference" not in out
+    assert ("14,500" in out) is bool(lines)
+
+
 def test_reconcile_accept_names_exactly_the_lines_it_has_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
