@@ -2,7 +2,8 @@
 bright and live.
 
 A dialog swallows every key. For its first 150 ms it hears only `n`, so that a bounced key is no answer; and
-for as long after a sign that means nothing to it, so that no text that a terminal types into it is one.
+for as long after a sign that means nothing to it only what halts and `n`, so that no text that a terminal
+types into it is one.
 Without a field of its own `H` halts. It decides nothing: it posts what was chosen.
 """
 
@@ -54,6 +55,8 @@ class Dialog(LineGrid, can_focus=True):
         super().__init__(paint)
         self._clock = clock
         self._since = clock()
+        self._typed = self._since - DEAF_S
+        """When a sign came that means nothing to it."""
         self._cursor = Cursor()
         self._content = Content(title="")
         self.halts = frozenset({"H"})
@@ -94,17 +97,21 @@ class Dialog(LineGrid, can_focus=True):
         choice = self.choices.get(event.character or event.key)
         if choice is None and event.key in self.again:
             choice = self.choices.get("F")
-        deaf = self._clock() - self._since < DEAF_S
-        if event.is_printable and choice is None and event.character != "H":
-            self._since = self._clock()
+        now = self._clock()
+        halts = event.character == "H" or event.key in self.halts
+        typed = now - self._typed < DEAF_S
+        if event.is_printable and choice is None and not halts:
+            self._typed = now
         if event.key == "n":
             self.post_message(self.Chose(self, "no"))
-        elif deaf:
+        elif now - self._since < DEAF_S:
+            return
+        elif halts:
+            self.post_message(self.Chose(self, "halt"))
+        elif typed:
             return
         elif event.key == "escape":
             self.post_message(self.Chose(self, "no"))
-        elif event.character == "H" or event.key in self.halts:
-            self.post_message(self.Chose(self, "halt"))
         elif event.key in ("down", "up", "pagedown", "pageup"):
             self._scroll({"down": 1, "up": -1, "pagedown": 10, "pageup": -10}[event.key])
         elif choice is not None:

@@ -54,6 +54,9 @@ class ReconcileDialog(Dialog):
         drawn = [Line()]
         if self.desk is None:
             drawn += wrap("No present view from the engine.", width, "warn")
+        elif not lines and (silent := [one.venue for one in self.desk.risk.accounts if one.stale]):
+            text = f"No difference is known; what stands on {', '.join(silent)} is not fresh."
+            drawn += wrap(text, width, "warn")
         elif not lines:
             text = "No difference: our books are the venues'. Small ones are adopted by themselves."
             drawn += wrap(text, width, "muted")

@@ -26,8 +26,7 @@ from services.store.migrate import CORRUPT, explain
 _log = logging.getLogger("stableconsole.store")
 _BATCH = 4_000
 """Rows in one transaction at most."""
-_RETRY_FIRST_S = 0.05
-_RETRY_MOST_S = 1.0
+_RETRY_FIRST_S, _RETRY_MOST_S = 0.05, 1.0
 _ROOM_WAIT_S = 1.0
 """How long one `journal` call waits for room at most."""
 _LEND_S = 0.002
@@ -347,4 +346,5 @@ class StoreWriter:
             kind, text = explain(error)
             self._tell(StoreFact(False, kind, f"{self._path.name}: {text}"))
         with self._lock:
+            self._over = True
             self._refuse("the store's writer ended before this was written")

@@ -8,6 +8,7 @@ from decimal import Decimal
 from services.domain.enums import PairState, TradingState
 from services.domain.money import ZERO
 from services.execution.pair_legs import within_residual
+from tests import books
 from tests.adversary.arena import Arena
 from tests.adversary.script import VENUES
 
@@ -146,19 +147,11 @@ def _books(arena: Arena) -> Iterator[str]:
     core = arena.desk.core
     for name in VENUES:
         report, account = arena.exchange.books(name), core.ledger.account(name)
-        theirs = {row.instrument: row.size for row in report.positions if row.size}
-        ours = {instrument: held.size for instrument, held in account.positions.items() if held.size}
-        if ours != theirs:
-            yield f"{name}: our positions {ours}, the venue's {theirs}"
+        yield from books.unlike(name, account, report)
         for position in report.positions:
             held = account.positions.get(position.instrument)
             if held is not None and held.size and held.entry != position.entry_price:
                 yield f"{position.instrument}: our entry {held.entry}, the venue's {position.entry_price}"
-        for row in report.balances:
-            mine = account.balances.get(row.coin, ZERO)
-            if mine != row.total:
-                yield f"{name} {row.coin}: ours {mine}, the venue's {row.total}"
-        for instrument, size in theirs.items():
-            loose = size - core.pairs.size_on(instrument)
+            loose = position.size - core.pairs.size_on(position.instrument) if position.size else ZERO
             if loose and not arena.foreign:
-                yield f"{instrument}: {loose} belongs to no pair"
+                yield f"{position.instrument}: {loose} belongs to no pair"

@@ -141,6 +141,13 @@ async def test_a_text_that_is_typed_into_a_dialog_confirms_nothing() -> None:
         assert d.link.sent == [("flatten", {})]
 
 
+async def test_h_halts_behind_a_sign_that_means_nothing_to_the_dialog() -> None:
+    async with open_desk() as d:
+        await d.press("F", "x")
+        await d.press("H", after=0.01)
+        assert d.link.sent == [("halt", {})]
+
+
 async def test_n_leaves_a_dialog_even_in_its_first_moment() -> None:
     async with open_desk() as d:
         await d.press("F")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from screens.reconcile_dialog import ReconcileDialog
 from tests.console.differing import COIN, LEG, SMALL, differing_desk
 from tests.console.fixtures import quiet_desk
@@ -34,6 +36,17 @@ async def test_the_command_asks_for_a_read_and_opens_the_lines() -> None:
         assert len(d.link.sent) == 2
 
 
+async def test_a_silent_venue_is_not_said_to_agree() -> None:
+    silent = quiet_desk()
+    fresh = tuple(replace(one, stale=False) for one in silent.risk.accounts)
+    heard = replace(silent, risk=replace(silent.risk, accounts=fresh))
+    for shown, agrees in ((heard, True), (silent, False)):
+        async with open_desk(desk=shown) as d:
+            await d.press("colon", "=reconcile", "enter")
+            assert ("our books are the venues'" in d.text) is agrees
+            assert ("what stands on gamma is not fresh" in d.text) is not agrees
+
+
 async def test_a_line_that_has_just_changed_is_not_accepted_under_the_finger() -> None:
     async with open_desk(desk=differing_desk(LEG)) as d:
         await d.press("colon", "=reconcile", "enter")
@@ -62,7 +75,7 @@ async def test_nothing_shown_is_nothing_accepted() -> None:
         assert "nothing to accept" in d.text
         await d.press("colon", "=reconcile", "enter", "A")
         assert d.link.sent == [("reconcile", {})]
-        assert "our books are the venues'" in d.text
+        assert "No difference is known" in d.text
 
 
 async def test_typed_accept_names_the_lines_on_the_screen() -> None:

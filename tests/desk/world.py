@@ -38,6 +38,7 @@ from services.venues.port import Outbox
 from services.venues.sim.exchange import SimExchange, build_exchange
 from services.venues.sim.venue import SimVenue
 from services.venues.sim.world import World, make_world
+from tests import books
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -293,13 +294,8 @@ class DeskWorld:
     def books_agree(self) -> None:
         """Our ledger against the exchange's books: positions and balances to the last digit."""
         for venue in self.exchange.venues:
-            report = self.exchange.books(venue)
             account = self.desk.core.ledger.account(venue)
-            theirs = {row.instrument: row.size for row in report.positions if row.size}
-            ours = {name: held.size for name, held in account.positions.items() if held.size}
-            assert ours == theirs, f"{venue}: positions {ours} against {theirs}"
-            for row in report.balances:
-                assert account.balances.get(row.coin, ZERO) == row.total, f"{venue} {row.coin}"
+            assert books.unlike(venue, account, self.exchange.books(venue)) == []
 
     # -- meddling ----------------------------------------------------------------------------------------
 

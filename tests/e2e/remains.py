@@ -25,6 +25,7 @@ from services.settings.parameters import Settings
 from services.store.reader import StoreReader
 from services.store.replay import JournalReader, verify
 from services.venues.sim.world import read_world
+from tests import books
 
 S = 1_000_000_000
 REST_S = 60
@@ -155,13 +156,7 @@ class Remains:
         unlike = [(c.scope, c.text) for c in self._core.causes.causes() if c.name == "reconcile"]
         self._demand(not unlike, f"differences: {unlike}")
         for venue in exchange.venues:
-            report, account = exchange.books(venue), self._core.ledger.account(venue)
-            ours = {name: held.size for name, held in account.positions.items() if held.size}
-            theirs = {row.instrument: row.size for row in report.positions if row.size}
-            self._demand(ours == theirs, f"{venue}: positions {ours}, the exchange's {theirs}")
-            for row in report.balances:
-                mine = account.balances.get(row.coin, ZERO)
-                self._demand(mine == row.total, f"{venue} {row.coin}: {mine}, the exchange's {row.total}")
+            self.wrong += books.unlike(venue, self._core.ledger.account(venue), exchange.books(venue))
             taken.update(each.client_order_id for each in exchange.venues[venue].state.orders.values())
         self._demand(all(times == 1 for times in taken.values()), f"taken twice: {taken}")
 

@@ -23,6 +23,7 @@ from services.settings.layout import StateLayout
 from services.store.reader import StoreReader
 from services.store.replay import verify
 from services.venues.sim.log import CHECKPOINT_FILE, LOG_FILE
+from tests import books
 from tests.kill.doors import LATE, Marks, wire_of
 from tests.kill.plays import Life, S
 
@@ -159,12 +160,7 @@ class _Judge:
         self.demand(not bad, f"differences: {bad}")
         for venue in exchange.venues:
             report, account = exchange.books(venue), self.core.ledger.account(venue)
-            ours = {name: held.size for name, held in account.positions.items() if held.size}
-            theirs = {row.instrument: row.size for row in report.positions if row.size}
-            self.demand(ours == theirs, f"{venue}: positions {ours}, the exchange's {theirs}")
-            for row in report.balances:
-                mine = account.balances.get(row.coin, ZERO)
-                self.demand(mine == row.total, f"{venue} {row.coin}: {mine}, the exchange's {row.total}")
+            self.wrong += books.unlike(venue, account, report)
             trades = {f"{fill.instrument}|{fill.trade_id}" for fill in report.fills}
             self.demand(set(account.trades.ids) == trades, f"{venue}: trades {account.trades.ids} {trades}")
             paid = {payment.payment_id for payment in report.payments}

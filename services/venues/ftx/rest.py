@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from hmac import HMAC
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -14,7 +15,7 @@ from services.venues.ftx import errors
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.parse import iso_ns
 from services.venues.ftx.replies import Rows, decode_result, listing
-from services.venues.ftx.sign import PREFIX, Signer, signed_headers
+from services.venues.ftx.sign import PREFIX, prepared, signed_by, signed_headers
 from services.venues.wire.budget import Lane, Window
 from services.venues.wire.errors import UNREADABLE, ErrorKind, WireError
 from services.venues.wire.head import request_bytes
@@ -54,26 +55,26 @@ class FtxDialect:
     ) -> None:
         self._authority = host.partition("://")[2]
         self._key = key
-        self._signer = None if secret is None else Signer(secret.reveal())
+        self._signs = None if secret is None else prepared(secret.reveal())
         self._subaccount = subaccount
         self._now_ms = now_ms
         self._order_head = self._head_of_orders()
 
     def said(self, request: Request) -> bytes:
-        signer, order = self._signer, request.order and request.body and not request.query
-        if order and request.path == "/orders" and request.method == "POST" and signer and self._order_head:
-            return self._order(signer, request.body)
+        signs, order = self._signs, request.order and request.body and not request.query
+        if order and request.path == "/orders" and request.method == "POST" and signs and self._order_head:
+            return self._order(signs, request.body)
         # The slash of a spot market stands in the path as it is (ftx.md 2).
         target = _ORDERS if request.path == "/orders" else quote("/api" + request.path, safe="/")
         if request.query:
             target += "?" + urlencode(request.query)
         headers = self._plain(len(request.body))
         if request.signed:
-            if signer is None:
+            if signs is None:
                 raise WireError(ErrorKind.AUTH, f"{request.path} needs a key and this profile has none")
             ts = self._now_ms()
             headers += signed_headers(
-                self._key, signer, ts, request.method, target, request.body, self._subaccount
+                self._key, signs, ts, request.method, target, request.body, self._subaccount
             )
         return request_bytes(request.method, target, self._authority, headers, request.body)
 
@@ -83,17 +84,17 @@ class FtxDialect:
             headers += [("content-type", "application/json"), ("content-length", str(length))]
         return headers
 
-    def _order(self, signer: Signer, body: bytes) -> bytes:
+    def _order(self, signs: HMAC, body: bytes) -> bytes:
         ts = self._now_ms()
-        sign = signer.sign(f"{ts}POST{_ORDERS}".encode() + body)
+        sign = signed_by(signs, f"{ts}POST{_ORDERS}".encode() + body)
         return (self._order_head % (len(body), ts, sign)).encode("ascii") + body
 
     def _head_of_orders(self) -> str:
         """What is the same for every order, made once: an order waits for its head. Empty where there is no
         key, or one that no head can hold: that is told where it is asked for."""
-        if self._signer is None:
+        if self._signs is None:
             return ""
-        signed = signed_headers(self._key, self._signer, 0, "POST", _ORDERS, b"", self._subaccount)
+        signed = signed_headers(self._key, self._signs, 0, "POST", _ORDERS, b"", self._subaccount)
         own = {"content-length": "%d", f"{PREFIX}-TS": "%d", f"{PREFIX}-SIGN": "%s"}
         headers = [
             (name, own.get(name, value.replace("%", "%%"))) for name, value in (*self._plain(1), *signed)
