@@ -27,6 +27,8 @@ from services.protocol.grammar import parse
 AFTER_FLATTEN_S = 0.5
 """A key that bounces after the confirming `F` opens no second dialog."""
 
+TYPED_ALONG = "enter came with the text, as out of a paste: nothing was done; enter does it"
+
 
 class Asking(Sending, inherit_bindings=False):
     themes: Themes | None = None
@@ -165,7 +167,8 @@ class Asking(Sending, inherit_bindings=False):
         self.hint = None
         self.problem = ""
         self._asked = False
-        self.field = field = LineField(text, complete, self.history if mode == ":" else None)
+        history = self.history if mode == ":" else None
+        self.field = field = LineField(text, complete, history, self.clock)
         if self.dialog is not None:
             field.add_class("-dialog")
         self.mounting = self.mount(field)
@@ -226,6 +229,8 @@ class Asking(Sending, inherit_bindings=False):
         field, mode, text = self.field, self.field_mode, message.text.strip()
         if mode == "/":
             self.close_field()
+        elif message.at_once and not (mode == ":" and typed.harmless(text)):
+            self.told_wrong(TYPED_ALONG)
         elif mode == "reason":
             self._resume_with(text)
         elif mode == "ask":

@@ -78,7 +78,7 @@ class Prompt(Picture, inherit_bindings=False):
         """What is wrong with the line stands below it, in the full width; the line stays to be mended."""
         self.problem = text
         self.wrong = self.field.value if self.field is not None else ""
-        if self.field_mode == "reason":
+        if self.field_mode in ("reason", "ticket"):
             self.hint = (text, "*warn")
             self.say(text, "*warn")
         self.draw_command()

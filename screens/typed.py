@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from screens import format as f
 from screens.rooms import ROOMS
 from screens.widgets.footer import Below
-from services.protocol.commands import SPECS, Takes
-from services.protocol.grammar import expects
+from services.protocol.commands import BY_NAME, SPECS, Takes
+from services.protocol.errors import UsageError
+from services.protocol.grammar import expects, parse
 from services.views.closing import closing, open_under
 from services.views.desk import DeskView
 from services.views.strip import StripView
@@ -119,6 +120,17 @@ def _held(desk: DeskView) -> set[str]:
     found |= {row.instrument for row in desk.flatten.rows} | set(desk.flatten.orders)
     parts = [name.rpartition(".") for name in found]
     return found | {symbol for symbol, _, _ in parts} | {venue for _, _, venue in parts}
+
+
+def harmless(text: str) -> bool:
+    """Whether a line may run although nobody may have meant it: it halts or takes risk off, is the console's
+    own, or is no command at all. A halt is never kept waiting."""
+    if text.partition(" ")[0] in (*OURS, "q", ""):
+        return True
+    try:
+        return BY_NAME[parse(text).name].safety
+    except UsageError:
+        return True
 
 
 def own(text: str) -> tuple[str, ...]:

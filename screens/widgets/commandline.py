@@ -6,6 +6,8 @@ a filter (`/`). Completion walks the candidates with `tab`, history with the arr
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 
 from textual import events
@@ -22,6 +24,9 @@ Said = tuple[str, str]
 """(text, ink) of an answer or a hint."""
 SPOKEN_ROWS = 8
 """That an answer takes at most: so much need the longest refusals in 40 cells."""
+TYPED_S = 0.05
+"""`enter` so soon behind a key of its field came with it: out of a text that a terminal types, or of a line
+that a slow connection brought in one piece. A hand takes longer."""
 _MARGIN = 3
 """Before the text of an answer of its own rows; one cell stays behind it."""
 
@@ -114,7 +119,10 @@ class LineField(Input):
             self.text = text
 
     class Entered(Typed):
-        pass
+        def __init__(self, text: str, at_once: bool) -> None:
+            super().__init__(text)
+            self.at_once = at_once
+            """`enter` came with what was typed: it may be nobody's word."""
 
     class Paged(Message):
         """A page key: what stands around the field may have more to show."""
@@ -131,11 +139,15 @@ class LineField(Input):
         text: str = "",
         complete: Callable[[str], Sequence[str]] | None = None,
         history: list[str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(text, compact=True, select_on_focus=False)
         self.cursor_blink = False
         self._complete = complete
         self._history = history
+        self._clock = clock
+        self._keyed = -math.inf
+        """When it last heard a key."""
         self._at = len(history) if history is not None else 0
         self._draft = ""
         self.late: list[events.Key] = []
@@ -167,9 +179,15 @@ class LineField(Input):
     async def _on_key(self, event: events.Key) -> None:
         if self._sealed:
             self.late.append(event)
-        elif event.key in ("escape", "enter"):
+            event.stop()
+            event.prevent_default()
+            return
+        now, before = self._clock(), self._keyed
+        self._keyed = now
+        if event.key in ("escape", "enter"):
             self._sealed = True
-            self.post_message(self.Left() if event.key == "escape" else self.Entered(self.value))
+            at_once = now - before < TYPED_S
+            self.post_message(self.Left() if event.key == "escape" else self.Entered(self.value, at_once))
         elif event.key in ("tab", "shift+tab") and self._complete is not None:
             self._walk(1 if event.key == "tab" else -1)
         elif event.key in ("up", "down") and self._history is not None:

@@ -141,6 +141,31 @@ async def test_a_text_that_is_typed_into_a_dialog_confirms_nothing() -> None:
         assert d.link.sent == [("flatten", {})]
 
 
+async def test_a_text_that_is_typed_into_a_field_confirms_nothing() -> None:
+    """The same terminal types the end of the line, too: `R`, some words and that end resumed."""
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        await d.press("R")
+        await d.press(*"oll ok", "enter", *"so", "enter", after=0.01)
+        assert d.did == []
+        assert isinstance(d.app.desk.dialog, ResumeDialog)
+        assert d.app.desk.field is not None
+        assert d.app.desk.field.value == "oll okso"
+        assert "enter came with the text" in d.text
+        await d.press("enter")
+        assert d.did == [("resume", {"reason": "oll okso"})]
+
+
+async def test_of_lines_that_are_typed_whole_only_what_takes_risk_off_runs() -> None:
+    async with open_desk() as d:
+        await d.press("colon")
+        await d.press(*"resume x", "enter", after=0.01)
+        assert d.did == []
+        assert "enter came with the text" in d.text
+        await d.press("ctrl+u")
+        await d.press(*"halt", "enter", after=0.001)
+        assert d.did == [("halt", {})]
+
+
 async def test_h_halts_behind_a_sign_that_means_nothing_to_the_dialog() -> None:
     async with open_desk() as d:
         await d.press("F", "x")

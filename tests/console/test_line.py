@@ -18,7 +18,7 @@ from screens.link import Answer
 from screens.memory import Memory
 from screens.prompt import STANDS_S, WARNS_S
 from screens.rooms import ROOMS
-from screens.typed import OWN_HELP, no_such, worth_keeping
+from screens.typed import OURS, OWN_HELP, harmless, no_such, worth_keeping
 from screens.ui import Terminal
 from screens.widgets.footer import SENTENCE_ROWS, Below
 from services.protocol.commands import SPECS
@@ -28,6 +28,16 @@ from tests.console.stub import StubLink
 from tests.console.test_keys import Desk, open_desk
 
 FOUND = Terminal(fps=10, remote=False, ascii=False, palette="dark")
+
+
+def test_only_what_takes_risk_off_may_run_by_an_enter_that_nobody_may_have_meant() -> None:
+    waits = {spec.name for spec in SPECS if spec.line and not harmless(spec.example)}
+    assert waits == {
+        *("resume", "enable", "set", "unset", "limit", "fault", "stop", "ack"),
+        *("buy", "sell", "pair open", "pair close", "reconcile", "reconcile accept"),
+    }
+    runs = ("halt of no use", "flatten", "cancel all", "resume", "no such", *OURS)
+    assert all(harmless(line) for line in runs)
 
 
 def under(d: Desk) -> str:

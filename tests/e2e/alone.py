@@ -23,8 +23,8 @@ from tests.console.fixtures import quiet_strip
 from tests.console.rooms import ROOM_VIEWS
 from tests.console.stub import StubLink
 
-KEY_S = 0.05
-"""On the console's clock one key takes so long: dialogs are deaf for their first three."""
+KEY_S = 0.06
+"""On the console's clock one key takes so long, as from a hand: dialogs are deaf for their first three."""
 
 
 class Recorded(StubLink):
