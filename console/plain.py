@@ -235,6 +235,11 @@ def safety(name: str, answer: Row) -> str:
         stays.append(
             f"  {len(positions)} position{'s stay' if len(positions) > 1 else ' stays'}, unwatched: {held}"
         )
+    if answer.get("unwritten"):
+        stays.append(
+            f"  NOT WRITTEN: {_line(answer['unwritten'])}; it is tried for ten seconds more and lost where "
+            "there is no room by then (the end of the engine's log says which)"
+        )
     return "\n".join(["   ".join(parts), *["  " + cause(row) for row in rows_of(answer, "causes")], *stays])
 
 

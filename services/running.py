@@ -165,7 +165,8 @@ class Running:
             if not rested:
                 open_still = session.desk.life.left_open()
                 left = (*left, "stopped before everything had come to rest", *open_still)
-            bridge.ended(left, machine.stopped.kept if machine.stopped is not None else ())
+            kept = machine.stopped.kept if machine.stopped is not None else ()
+            bridge.ended(left, kept, session.owed())
             end = summary(
                 session.desk.core, session.desk.strategies, parts.meta(), machine.events, runner.ended_by
             )
@@ -181,7 +182,12 @@ class Running:
                 await parts.hang_up()
             written = parts.close()
         if not written:
-            left = (*left, "the store could not write everything")
+            why = session.owed() or "the disk did not take it in time"
+            left = (
+                *left,
+                f"not everything is written: {why}; the next start reads positions, orders and fills "
+                "from the venues, what else was done since then is lost",
+            )
         status = Exit.FAILED if left else Exit.DONE
         if self._interrupted and not left:
             status = Exit.INTERRUPTED

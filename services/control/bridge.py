@@ -104,8 +104,9 @@ class Bridge:
         if reply is not None:
             reply.done(word)
 
-    def ended(self, left: tuple[str, ...], kept: tuple[str, ...] = ()) -> None:
-        """The run is over: answer those who asked it to stop, and whoever still waits."""
+    def ended(self, left: tuple[str, ...], kept: tuple[str, ...] = (), unwritten: str = "") -> None:
+        """The run is over: answer those who asked it to stop, and whoever still waits. `unwritten`: what
+        waits for the disk; the engine tries a little longer, but nobody hears of it then."""
         with decimal.localcontext(DESK_CONTEXT):
             view = status(self._desk.core, self._desk.strategies, self._meta())
         stopping = self._desk.core.state.stopping
@@ -117,6 +118,7 @@ class Bridge:
             "pending": len(still_open(self._desk.core)),
             "left": list(left),
             "kept": list(kept),
+            "unwritten": unwritten or None,
             "positions": [f"{each.instrument} {each.size.normalize():+f}" for each in view.positions],
         }
         text = msgspec.json.encode(result).decode()

@@ -37,6 +37,8 @@ CHECKPOINT_NS = 3_600_000_000_000
 
 HOUR_NS = 3_600_000_000_000
 
+LAST_TRY_S = 1.0
+"""A stop waits this long for a disk that has taken nothing, before it says what is not written."""
 START_PATIENCE_S = 5.0
 """How long a start waits for its own row to be durable."""
 
@@ -183,6 +185,14 @@ class Standing:
     def trouble(self) -> str:
         """What is wrong with writing now, whatever the books; empty = nothing."""
         return ("" if self.writer is None else self.writer.trouble()) or self.beside()
+
+    def owed(self) -> str:
+        """Tries again: what waits in memory for a disk that takes nothing, and why; empty = nothing."""
+        if self.writer is not None and self.writer.trouble():
+            self.writer.flush(LAST_TRY_S)
+        trouble = self.trouble()
+        rows = 0 if self.writer is None else self.writer.waiting
+        return f"{rows:,} rows, {trouble}" if trouble and rows else trouble
 
     def facts(self) -> list[StoreFact]:
         """Changes of health of everything that is written here, since the last call."""

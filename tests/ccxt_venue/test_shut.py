@@ -51,6 +51,16 @@ async def test_a_refused_key_is_sent_no_second_entry_and_goes_on_closing(shut: b
         assert None not in await fees(venue), "it is tried again"
 
 
+def test_it_lasts_a_quarter_of_an_hour() -> None:
+    now = 0
+    shut = Shut(lambda text: None, lambda: now)
+    shut.close("no")
+    now = 900 * 10**9 - 1
+    assert shut.why
+    now += 1
+    assert not shut.why
+
+
 def test_it_is_told_once_and_lasts_from_the_last_refusal_on() -> None:
     said: list[str] = []
     now = 1

@@ -440,4 +440,8 @@ def test_a_stop_says_what_stays_without_anybody_to_watch_it() -> None:
     said = plain.safety("stop", {"trading_state": "ACTIVE", "cancelled": 3, "positions": held})
     assert "3 orders cancelled" in said
     assert f"2 positions stay, unwatched: {held[0]}, {held[1]}" in said
-    assert "stay" not in plain.safety("stop", {"trading_state": "ACTIVE", "cancelled": 0, "positions": []})
+    bare = {"trading_state": "ACTIVE", "cancelled": 0, "positions": []}
+    assert "stay" not in plain.safety("stop", bare)
+    assert "NOT WRITTEN" not in plain.safety("stop", {**bare, "unwritten": None})
+    full = "36 rows, store.sqlite: the disk is full; free some space"
+    assert f"NOT WRITTEN: {full}; it is tried" in plain.safety("stop", {**bare, "unwritten": full})

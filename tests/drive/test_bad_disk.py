@@ -93,6 +93,7 @@ def run(machine: VirtualMachine, seconds: int) -> None:
 def heal(disk: BadDisk, session: Session, folder: Path) -> None:
     """What waited in memory is written now, in order; then the chain holds."""
     disk.bad = disk.latch_too = False
+    assert session.owed() == "", "room is seen at once, not at the next try"
     assert session.close()
     assert verify(folder / "store.sqlite").ok
 
@@ -120,6 +121,8 @@ def test_halt_and_flatten_work_and_nothing_is_lost(disk: BadDisk, tmp_path: Path
     books_agree(session)
     assert session.writer is not None
     assert session.writer.waiting > 10, "it waits in memory"
+    # What a `stop` now would answer, and what the end of the log says if there is no room until then.
+    assert session.owed().startswith(f"{session.writer.waiting} rows, store.sqlite: ")
     heal(disk, session, tmp_path)
     again, machine = engine(tmp_path, quick())
     run(machine, 5)
@@ -127,6 +130,7 @@ def test_halt_and_flatten_work_and_nothing_is_lost(disk: BadDisk, tmp_path: Path
         "the store knows it, whatever the latch says"
     )
     books_agree(again)
+    assert again.owed() == ""
     again.close()
 
 

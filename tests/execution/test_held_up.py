@@ -18,12 +18,12 @@ PATIENCE = 12 * SECOND
 
 
 def waiting(world: Market, state: PairState = PairState.UNWINDING) -> Pair:
-    """The short leg stands, and two hedges of the long one do not end, the later one first in the list."""
+    """The short leg stands, and three hedges of the long one do not end, the oldest one amid the list."""
     pair = world.machine.get(planned(world, "0.4"))
     assert pair is not None
     pair.state, pair.resume, pair.unwind_reason = state, PairState.UNWINDING, "leg 2 not filled in time"
     pair.short.size = D("0.4")
-    for name, seconds in (("later", 5), ("sooner", 0)):
+    for name, seconds in (("later", 5), ("sooner", 0), ("middle", 3)):
         pair.orders[name] = OrderMemo(
             LONG,
             increasing=True,

@@ -217,7 +217,7 @@ def contract() -> str:
         "",
         "`positions`, `orders`, `pairs` and `alerts` answer `{schema, NAME: [...]}`. `halt`, `resume`, `stop` and `reconcile`",
         "answer `{ok, trading_state, causes[], cancelled, pending}`, `stop` with `left[]` (open against the wish) and",
-        "`kept[]` (a dead-man's switch that stays armed) and `positions[]` (what nobody watches from then on), `reconcile` with `differences[]`, `unread[]`, `accepted[]`",
+        "`kept[]` (a dead-man's switch that stays armed), `positions[]` (what nobody watches from then on) and `unwritten` (what waits for a disk that takes nothing, else null), `reconcile` with `differences[]`, `unread[]`, `accepted[]`",
         "and `refused[]{id, why}` beside them; `flatten` ends with",
         "`{flat, orders_left[], positions_left[], kept[], fresh_read_ts}`; `audit verify` with",
         "`{ok, head, rows, first_broken}`; `store prune` with",

@@ -412,6 +412,21 @@ def test_a_refused_reducing_order_has_no_quantity() -> None:
     assert (answer.allowed, answer.quantity, answer.cancel_first) == (False, 0, ())
 
 
+@pytest.mark.parametrize(
+    ("price", "size", "fails"),
+    [
+        ("10000", "1", {"outer band"}),
+        ("20000.05", "1", {"instrument", "provably reducing"}),
+        ("20000", "-1", {"provably reducing"}),
+    ],
+)
+def test_each_check_of_a_reducing_order_takes_its_quantity(price: str, size: str, fails: set[str]) -> None:
+    ctx = context(account("alpha", position(WORLD[BTC], size)), account("beta"))
+    answer = check_order(ctx, order(BTC, Side.SELL, "1", price, purpose=Purpose.EXIT, reduce_only=True))
+    assert {check.name for check in answer.checks if check.binding and not check.passed} == fails
+    assert (answer.allowed, answer.quantity) == (False, 0)
+
+
 @pytest.mark.parametrize(("price", "passes"), [("19600", False), ("19600.1", True), ("20400", False)])
 def test_the_band_of_an_exit_is_reached_at_its_value(price: str, passes: bool) -> None:
     facts = {BTC: market(WORLD[BTC], bid=None, ask=None)}
