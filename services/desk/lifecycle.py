@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.desk import account, deadman, faults, figures, proofs, protection, reconciling
+from services.desk import account, deadman, faults, figures, proofs, protection, reconciling, samples
 from services.desk.answers import still_open
 from services.desk.commands import Commands
 from services.desk.core import MINUTE, SECOND, UNREAD, DeskCore
@@ -346,4 +346,5 @@ class Lifecycle:
         core = self.core
         core.state.stopped = True
         core.cancel_timer("deadline")
+        samples.last(core)
         core.emit(Stopped(left=left, kept=deadman.kept(core)))

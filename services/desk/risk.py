@@ -11,7 +11,6 @@ from decimal import Decimal
 
 from services.desk import (
     account,
-    attributing,
     booking,
     controls,
     gatekeeping,
@@ -19,7 +18,6 @@ from services.desk import (
     idle,
     ladder,
     looks,
-    market_rows,
     pegs,
     protection,
     revaluation,
@@ -81,9 +79,7 @@ def tick(core: DeskCore, submit: Submitter) -> None:
     watches.watch(core, books)
     idle.watch(core)
     if samples.due(core):
-        samples.record(core, total, margins)
-        market_rows.coins(core, books)
-        attributing.record(core)
+        samples.take(core, books, margins, total)
 
 
 def equity(core: DeskCore) -> Decimal | None:

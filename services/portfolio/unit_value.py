@@ -81,6 +81,13 @@ class UnitBook:
         state.last_ts = now
         return value
 
+    def present(self, equity: Decimal | None) -> Decimal | None:
+        """As `value` would say, for a look that changes nothing; None also while a transfer waits."""
+        state = self.state
+        if equity is None or not equity.is_finite() or state.pending or not state.units:
+            return None
+        return equity / state.units
+
     def late(self) -> Decimal:
         """USD of transfers priced since the last question though they were told before."""
         found, self.state.priced_late = self.state.priced_late, ZERO

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import localcontext
 
 import pytest
 from msgspec.structs import replace
 
 from services.domain.enums import PairState, Side
 from services.domain.events import Event, OrderAccepted, OrderCanceled, OrderFilled, StopRequested
+from services.domain.money import DESK_CONTEXT
+from services.domain.records import CoinRecord, EquityRecord, WaterfallRecord
 from tests.desk.world import Answers, DeskWorld, S, on_leg, quick, refuse, swallow
 
 
@@ -30,6 +33,27 @@ def test_a_stop_while_opening_ends_matched_with_nothing_left(step: int) -> None:
     assert world.machine.stopped.left == ()
     assert all(size == 0 for size in world.naked().values())
     assert [each for each in world.sent[sent:] if each.increasing] == []
+
+
+def test_a_stop_writes_what_was_earned_since_the_last_sample() -> None:
+    """Else a report of a run of four minutes ends where it began."""
+    world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [PairState.HEDGED])
+    world.until(lambda w: w.now % (300 * S) > 200 * S)
+    world.run(1.5)  # off the looks of the breakers, too
+    stop(world)
+    world.run(10)
+    assert world.machine.stopped is not None
+    rows = [row for row in world.keeper.rows if isinstance(row, EquityRecord | WaterfallRecord | CoinRecord)]
+    last = {(type(row), row.account): row for row in rows}
+    total, units = last[EquityRecord, "all"], world.desk.core.units.state.units
+    assert isinstance(total, EquityRecord)
+    assert total.ts % (300 * S) > 200 * S
+    assert total.total_balance is not None
+    assert units is not None
+    with localcontext(DESK_CONTEXT):
+        assert total.unit_value == total.total_balance / units
+    assert {row.ts for row in last.values()} == {total.ts}, "of every kind one of the same instant"
+    assert len(last) == 3 + 2 + 2
 
 
 def test_a_stop_while_closing_lets_the_exit_finish() -> None:
