@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from services.desk import blackout, gatekeeping, short
 from services.desk.core import DeskCore
@@ -21,7 +22,7 @@ from services.risk.context import AccountFacts, GateAnswer, GateContext, MarketF
 from services.risk.gate import check_hedge, check_order, refused_too
 
 
-class Asked(NamedTuple):
+class Asked(Struct, frozen=True):
     """A question to the gate and its answer."""
 
     order: OrderRequest

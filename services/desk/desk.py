@@ -151,8 +151,7 @@ class Desk:
         """The first half of a turn: what an order or its intent waits for. `follow` comes next, always, and
         the effects of this half are carried out before it. An exception out of either is fatal to the engine.
         """
-        core = self.core
-        state = core.state
+        core, state = self.core, self.core.state
         state.now = max(state.now, event.ts)
         before = getcontext()
         setcontext(self._context)
@@ -268,8 +267,9 @@ class Desk:
     def _order(self, event: Any) -> None:
         if self._stranger(event.venue) or door.keeps_out(self.core, event):
             return
-        error_rate.on_answer(self.core, event)
-        if isinstance(event, OrderFilled) and self.core.orders.get(event.client_order_id) is None:
+        if not isinstance(event, OrderFilled):
+            error_rate.on_answer(self.core, event)
+        elif self.core.orders.get(event.client_order_id) is None:
             found.adopt_fills(self.core, self.submit, event.venue, (event,))
         booking.on_order_event(self.core, self.submit, event, alone=True)
 

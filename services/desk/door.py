@@ -34,7 +34,7 @@ def keeps_out(core: DeskCore, event: Event) -> bool:
     """True = the event is no sense, has been noted, and must go no further."""
     if not isinstance(event, _MONEY):
         return False
-    text = nonsense(event)
+    text = _fill(event) if isinstance(event, OrderFilled) else nonsense(event)
     if not text:
         return False
     core.decide("nonsense", event.venue, text)

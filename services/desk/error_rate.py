@@ -9,7 +9,6 @@ from services.domain.events import (
     CancelRejected,
     Event,
     OrderCanceled,
-    OrderFilled,
     OrderReport,
 )
 from services.domain.venue_events import DeadManReport
@@ -18,8 +17,6 @@ from services.risk.throttle import ErrorRate
 
 def on_answer(core: DeskCore, event: Event) -> None:
     """A question that was answered: the other side of the error rate. Orders' own answers count elsewhere."""
-    if event.__class__ is OrderFilled:
-        return
     match event:
         case AccountReport() | OrderReport() | CancelRejected() | DeadManReport():
             pass

@@ -143,7 +143,6 @@ class VirtualMachine:
         """
         self.keeper.input(event)
         self.events += 1
-        self.working.heard(event)
         try:
             # What an order waits for is carried out before the desk does the rest of its turn.
             self._carry_out(self.desk.decide(event), event.ts)
@@ -152,8 +151,10 @@ class VirtualMachine:
                     self.keeper.lend()
                 self.awaited = None
             self._carry_out(self.desk.follow(), event.ts)
+            self.working.heard(event)  # a list for the worst case: no order waits for it
         except Exception as error:
             # In the desk, or in what carries its effects out: half a turn is done, nobody knows which.
+            self.working.heard(event)
             self._fail(error, event)
             raise DeskFailed(f"the desk failed on {type(event).__name__}: {_said(error)}") from error
         overran = self.desk.overran()
@@ -244,11 +245,12 @@ class VirtualMachine:
 
     def _save_intent(self, effect: SaveIntent) -> None:
         commit = self.keeper.commit()
-        if all(order.purpose.protective for order in effect.orders):
-            # Sent in the same turn: nobody waits for it, and nothing stands still for it.
-            return
-        self.commit = self.awaited = commit
-        self.waiting.append(effect.seq)
+        for order in effect.orders:
+            if not order.purpose.protective:
+                self.commit = self.awaited = commit
+                self.waiting.append(effect.seq)
+                return
+        # Sent in the same turn: nobody waits for it, and nothing stands still for it.
 
     def _send(self, effect: Send) -> None:
         self.working.sent(effect.order)

@@ -106,13 +106,14 @@ def opposing(ctx: GateContext, order: OrderRequest) -> tuple[str, ...]:
     """Our own orders against it on the same instrument: canceled before it goes out."""
     if order.trigger is not None:
         return ()  # it goes nowhere near the book before its trigger
-    return tuple(
+    against = [
         row.client_order_id
         for row in ctx.working
         if row.instrument == order.instrument
         and row.side is not order.side
         and row.stage is not Stage.RESERVED
-    )
+    ]
+    return tuple(against)
 
 
 def band_check(ctx: GateContext, order: OrderRequest, spec: Instrument | None) -> Check:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from services.domain.records import Row
 from services.runtime.backoff import Backoff
+from services.store.bell import Bell
 from services.store.disk import Disk
 from services.store.facts import StoreFact, StoreTrouble
 from services.store.journal import ChainRow
@@ -62,7 +63,7 @@ class StoreWriter:
         self._watch_slow = watch_slow
         self._every_s = every_s
         self._lock = threading.Lock()
-        self._work = threading.Condition(self._lock)
+        self._bell = Bell()
         self._room = threading.Condition(self._lock)
         self._queue: deque[ChainRow | Row] = deque()
         self._pending: list[ChainRow | Row] = []
@@ -71,6 +72,8 @@ class StoreWriter:
         """The bulk rows of queue and pending, oldest first."""
         self._asked: deque[tuple[int, int, Future[int]]] = deque()
         """(position to be durable, answer, future), positions rising."""
+        self._spare: Future[int] | None = Future()
+        """For whoever asks next. The thread makes it: no order waits for that."""
         self._put = 0
         self._written = 0
         self._durable = 0
@@ -109,13 +112,13 @@ class StoreWriter:
 
         It fails with StoreTrouble when a write fails before that.
         """
-        future: Future[int] = Future()
         with self._lock:
+            future, self._spare = self._spare or Future(), None
             if self._closing is not None or self._over:
                 future.set_exception(StoreTrouble("the store's writer is closed"))
             else:
                 self._asked.append((self._put, seq, future))
-                self._work.notify()
+                self._bell.put(None)
         return future
 
     def lend(self) -> None:
@@ -174,7 +177,7 @@ class StoreWriter:
         """Write what waits, then stop. False = something could not be written within the time."""
         with self._lock:
             self._closing = time.monotonic() + timeout_s
-            self._work.notify()
+            self._bell.put(None)
             self._room.notify_all()
         self._thread.join(timeout_s + 1.0)
         return self.waiting == 0
@@ -188,7 +191,7 @@ class StoreWriter:
     def _overflow(self) -> None:
         if self._wait_when_full and self._trouble is None:
             # Never for long: the caller has a heartbeat to give. A disk that hangs costs memory, not blocks.
-            self._work.notify()
+            self._bell.put(None)
             until = time.monotonic() + _ROOM_WAIT_S
             while len(self._bulk) > self._bulk_max and self._trouble is None and self._closing is None:
                 left = until - time.monotonic()
@@ -201,10 +204,8 @@ class StoreWriter:
 
     def _judge(self) -> StoreFact | None:
         if self._over and self._closing is None:
-            if self._dead:
-                return None
-            self._dead = True
-            return StoreFact(False, "failed", "the store's writer has ended; restart the engine")
+            told, self._dead = self._dead, True
+            return None if told else StoreFact(False, "failed", self.trouble())
         if not self._watch_slow:
             return None
         critical = self.waiting - len(self._bulk)
@@ -251,11 +252,13 @@ class StoreWriter:
 
     def _take(self) -> tuple[list[ChainRow | Row], bool, bool]:
         """The next rows in order, what failed before in front; is FULL sync asked for; are we closing."""
+        if self._spare is None:  # and only then: one that is there may be on its way to somebody
+            self._spare = Future()
+        if not (self._pending or self._asked or self._closing) and len(self._bulk) <= self._bulk_max:
+            # It looks by itself: to be woken by a row would cost the very turn that made it.
+            self._bell.wait(self._every_s)
         with self._lock:
-            idle = not self._pending and not self._asked and self._closing is None
-            if idle and len(self._bulk) <= self._bulk_max:
-                # It looks by itself: to be woken by a row would cost the very turn that made it.
-                self._work.wait(self._every_s)
+            self._bell.still()
             for _ in range(min(_BATCH - len(self._pending), len(self._queue))):
                 self._pending.append(self._queue.popleft())
             self._taken_at = time.monotonic()
@@ -318,6 +321,7 @@ class StoreWriter:
         with self._lock:
             known = self._trouble
             self._trouble = fact
+            self._bell.still()
             self._refuse(fact.text)
             self._room.notify_all()
         if known is None or known.kind != fact.kind:
@@ -325,14 +329,10 @@ class StoreWriter:
 
     def _give_up(self, retry: float) -> bool:
         """Wait before the next try. True = closing and out of time."""
-        with self._lock:
-            if self._closing is None:
-                self._work.wait(retry)
-                return False
-            left = self._closing - time.monotonic()
-            if left > 0:
-                self._work.wait(min(retry, left))
-            return left <= 0
+        left = retry if self._closing is None else self._closing - time.monotonic()
+        if left > 0:
+            self._bell.wait(min(retry, left))
+        return left <= 0
 
     def _end(self) -> None:
         """Leave one tidy file when all is written; tell those who still wait that it is not."""

@@ -6,6 +6,9 @@ frame, the desk until the intent is handed to the disk, the turn on the written 
 handed over, the request until its bytes are written; and of the rest of the desk's turn on the fill what runs
 before the writer has begun, or longer than its write takes. That rest, the writer's own CPU and the device's
 sync are shown beside it.
+
+Each order is held against the machine's pace right behind it. Two looks, before and after the run, were a
+lottery: of one and the same run they asked for 0.53 ms or for 0.89.
 """
 
 from __future__ import annotations
@@ -32,14 +35,15 @@ from services.store.disk import Disk
 from services.venues.ftx.ears import FtxEars
 from services.venues.ftx.venue import FtxVenue
 from tests.bench.report import quantile, table
-from tests.bench.yardstick import slower
+from tests.bench.yardstick import pace, slower
 from tests.lockstep import sides
 
 pytestmark = pytest.mark.bench
 
 SECONDS = 400
 P50_FLOOR_MS, P99_FLOOR_MS = 0.5, 2.0
-"""On the machine on which they were set; here each is as much longer as this one is slower (`yardstick`)."""
+"""On the machine on which they were set; here each order has as much longer as this one is slower just then
+(`yardstick`)."""
 FOLLOW = (Purpose.HEDGE, Purpose.EXIT)
 
 
@@ -62,11 +66,18 @@ class Way:
     """The wall's, of the whole write: nearly all of it is the device's."""
     again: float = 0.0
     request: float = 0.0
+    slower: float = 1.0
+    """Times as slow as the machine of the floors, right behind it."""
 
     @property
     def delay(self) -> float:
         over = max(0.0, self.rest - self.held - self.sync)
         return self.frame + self.half + self.held + over + self.again + self.request
+
+    @property
+    def there(self) -> float:
+        """What delays the order, at the pace of the machine of the floors."""
+        return self.delay / self.slower
 
     @property
     def whole(self) -> float:
@@ -148,6 +159,7 @@ class Watch:
             if self._sending is not None and bytes(data[:16]) == b"POST /api/orders":
                 (way, began), self._sending = self._sending, None
                 way.request = time.thread_time() - began
+                way.slower = pace()
                 self.done.append(way)
 
         return (
@@ -174,9 +186,14 @@ def test_from_a_fill_to_the_hedges_bytes(tmp_path: Path) -> None:
         return quantile(figures, 0.5), quantile(figures, 0.99)
 
     times = min(times, slower())
-    floors = P50_FLOOR_MS * times, P99_FLOOR_MS * times
+    floors = P50_FLOOR_MS, P99_FLOOR_MS
     rows = (
-        ("what delays the order", "delay", f"   floors {floors[0]:.2f}, {floors[1]:.2f}"),
+        (
+            "what delays the order, at the pace of the floors' machine",
+            "there",
+            "   floors {}, {}".format(*floors),
+        ),
+        ("the same as it took here", "delay", ""),
         ("  the frame", "frame", ""),
         ("  the desk, until the intent is handed to the disk", "half", ""),
         ("  the rest of its turn, before the writer begins", "held", ""),
@@ -191,10 +208,14 @@ def test_from_a_fill_to_the_hedges_bytes(tmp_path: Path) -> None:
         f"fill in, decision, order bytes out, {len(ways)} orders of {SECONDS} s of market; p50, p99 in ms",
         [
             *((text, "{:.2f}, {:.2f}".format(*both(name)) + more) for text, name, more in rows),
-            ("this machine, times as slow as that of the floors", f"{times:.2f}"),
+            (
+                "this machine, times as slow as that of the floors",
+                f"{quantile([w.slower for w in ways], 0.5):.2f}",
+            ),
+            ("  the quicker of two looks, before and after", f"{times:.2f}"),
         ],
     )
     assert len(ways) > 50
-    p50, p99 = both("delay")
+    p50, p99 = both("there")
     assert p50 < floors[0]
     assert p99 < floors[1]

@@ -45,3 +45,9 @@ def cpu_us(work: Callable[[], None], times: int = 20_000) -> float:
 def slower() -> float:
     """Times as slow as there; never below 1, so that a floor is never raised on a quick machine."""
     return max(1.0, quantile([cpu_us(plain) for _ in range(9)], 0.5) / THEIRS_US)
+
+
+def pace() -> float:
+    """The same at this very moment, in a millisecond: a shared machine's clock swings between once and twice
+    within seconds, so what is measured at a moment has to be held against the pace of that moment."""
+    return max(1.0, cpu_us(plain, 100) / THEIRS_US)

@@ -33,9 +33,10 @@ class Failing:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.send: OrderRequest | None = None
+        self.fails: type[Event] | None = None
 
     def decide(self, event: Event) -> tuple[Effect, ...]:
-        if isinstance(event, Timer) and event.name == POISON:
+        if event.__class__ is self.fails or (isinstance(event, Timer) and event.name == POISON):
             raise KeyError("no such book")
         effects = self.desk.handle(event)
         if self.send is not None:
@@ -78,6 +79,22 @@ def test_a_failing_desk_is_latched_and_its_orders_are_canceled_at_the_venue(tmp_
     session.close()
     latch = read_latch(layout_of(tmp_path).latch)
     assert (latch.state, latch.cause) == ("HALTED", "desk failed")
+
+
+def test_what_the_last_word_said_of_an_order_is_in_its_cancel(tmp_path: Path) -> None:
+    """The list hears an event behind the desk, which no order waits for: also one that the desk fails on."""
+    session, machine = engine(tmp_path, quick())
+    failing = Failing(session.desk)
+    machine.desk = failing
+    machine.run_until(session.world.start + 2 * S)
+    failing.send, failing.fails = resting(), OrderAccepted
+    machine.feed(Timer(name="nothing", ts=session.queue.now))
+    with pytest.raises(DeskFailed):
+        machine.run_until(session.queue.now + S)
+    session.close()
+    (order,) = machine.working.all()
+    assert order.venue_order_id
+    assert session.exchange.books("alpha").orders == ()
 
 
 def test_a_conditional_order_outlives_the_failure_of_the_desk(tmp_path: Path) -> None:

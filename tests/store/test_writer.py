@@ -350,6 +350,7 @@ def test_many_commits_are_answered_in_order(tmp_path: Path) -> None:
         future.add_done_callback(lambda done: answers.append(done.result()))
         futures.append(future)
     assert [future.result(WAIT_S) for future in futures] == list(range(50))
+    assert len(set(map(id, futures))) == 50, "each has an answer of its own"
     assert writer.close(WAIT_S)
     assert answers == list(range(50))
 
