@@ -85,7 +85,7 @@ class DeskRoom(Room):
         return Needs(
             positions=rows,
             positions_spaced=rows + max(0, groups - 1),
-            funding=2 + len(view.funding) + cross.count(view),
+            funding=2 + (len(view.funding) or 1) + cross.count(view),
         )
 
     def draw(self, pane: str, look: Look) -> Content:
@@ -125,7 +125,8 @@ class DeskRoom(Room):
         if pane == "positions":
             return (str(len(view.positions)), "muted")
         if pane == "funding":
-            return (str(len(view.funding)), "muted")
+            chances = view.cross.rows if view.cross is not None and not view.ranks else view.funding
+            return (str(len(chances)), "muted")
         if pane == "risk":
             return risk.tab(view.risk)
         alarms, warnings, _ = alerts.counts(view)

@@ -80,6 +80,7 @@ NAMES = {
 }
 SORTS = ("", "spread", "group")
 EMPTY = "No funding pairs yet. They appear once both venues have sent their rates."
+UNRANKED = "No strategy on funding is on: no spreads are ranked. 2 has the rates of every instrument."
 
 
 def draw(view: DeskView, width: int, context: Context, order: Sequence[str] = ()) -> Content:
@@ -93,7 +94,7 @@ def _spreads(view: DeskView, width: int, context: Context, order: Sequence[str])
     content = Content(title="Funding spreads", summary=_summary(view))
     rows = [r for r in view.funding if context.keeps(r.group, r.short, r.long, r.verdict, r.reason)]
     if not rows:
-        text = context.no_match("pair") if view.funding else EMPTY
+        text = context.no_match("pair") if view.funding else EMPTY if view.ranks else UNRANKED
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content
     narrow = width < NARROW_BELOW
@@ -134,16 +135,7 @@ def _titled(view: DeskView, width: int) -> tuple[Column, ...]:
     hold = _hold(view.hold_h)
     long = {"settled": "16 settlements", "gross": f"{hold} gross", "edge": "Net edge", "even": "Even in"}
     return tuple(
-        Column(
-            c.id,
-            long.get(c.id, c.title),
-            max(c.least, len(long.get(c.id, ""))),
-            c.right,
-            c.gap,
-            c.most,
-            text=c.text,
-            even=c.even,
-        )
+        structs.replace(c, title=long[c.id], least=max(c.least, len(long[c.id]))) if c.id in long else c
         for c in _WIDE
     )
 
@@ -155,6 +147,8 @@ def _hold(hours: Decimal) -> str:
 
 
 def _summary(view: DeskView) -> tuple[Spans, ...]:
+    if not view.ranks:
+        return ()
     hold = _hold(view.hold_h)
     return (
         (Span(f"ranked by net edge {g.DOT} hold {hold} {g.DOT} bps of notional", "muted"),),

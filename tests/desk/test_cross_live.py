@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from screens.draw import cross
+from screens.draw import cross, funding
 from screens.draw.context import Context
 from services.desk import blackout, looks
 from services.desk.core import MINUTE, SECOND
@@ -93,6 +93,10 @@ def test_a_dislocation_is_sold_dear_bought_cheap_and_closed_when_prices_met(
     drawn = drawing(shown, 160)
     assert "sell BTC-USDT beta" in drawn
     assert "HOLD" in drawn
+    assert not shown.ranks, "nobody ranks spreads here: the pane does not wait for any"
+    pane = funding.draw(shown, 160, Context(now=0))
+    assert "".join(span.text for span in pane.rows[0].lines[0].spans) == funding.UNRANKED
+    assert pane.summary == ()
     for _ in range(8):
         rig.run(MINUTE)
         if not rig.desk.core.pairs.live():

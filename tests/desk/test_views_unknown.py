@@ -73,6 +73,7 @@ def test_an_empty_desk_knows_nothing_and_shows_no_zero(empty: Desk) -> None:
     assert view.flatten.fees is None
     assert view.flatten.equity_after is None
     assert view.flatten.doubts
+    assert view.ranks, "a strategy on funding is on: its board is only not there yet"
     assert all(row.spread is None and row.verdict in ("BLOCK", "STALE") for row in view.funding)
     found = status(empty.core, empty.strategies, META)
     nothing = (found.equity, found.collateral, found.leverage, found.margin_usage, found.day_pnl)

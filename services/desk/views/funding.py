@@ -48,7 +48,7 @@ def first_funding(figures: Figures) -> tuple[str, Funding]:
 
 def funding_views(figures: Figures, strategies: Strategies) -> tuple[FundingRowView, ...]:
     """The best net edge first; those that cannot be ranked last."""
-    name = _shown_strategy(figures, strategies)
+    name = shown_strategy(figures, strategies)
     if not name:
         return ()
     token = _token(figures, strategies, name)
@@ -61,13 +61,13 @@ def funding_views(figures: Figures, strategies: Strategies) -> tuple[FundingRowV
 
 def funding_ready(figures: Figures, strategies: Strategies) -> bool:
     """One step towards a board where none can be shown yet; see `ViewCache.ready`."""
-    name = _shown_strategy(figures, strategies)
+    name = shown_strategy(figures, strategies)
     return not name or figures.cache.ready(
         "funding", _token(figures, strategies, name), lambda: _judge(figures, strategies)
     )
 
 
-def _shown_strategy(figures: Figures, strategies: Strategies) -> str:
+def shown_strategy(figures: Figures, strategies: Strategies) -> str:
     """The one whose board it is; empty = none runs."""
     name, _ = first_funding(figures)
     return name if name in strategies.states and name in figures.core.state.strategies else ""

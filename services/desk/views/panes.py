@@ -11,7 +11,7 @@ from services.desk.views.cache import ViewCache
 from services.desk.views.cross import cross_view
 from services.desk.views.figures import Figures, figures_of
 from services.desk.views.flatten import plan_of
-from services.desk.views.funding import first_funding, funding_ready, funding_views
+from services.desk.views.funding import first_funding, funding_ready, funding_views, shown_strategy
 from services.desk.views.meta import Meta
 from services.desk.views.pairs import pair_views
 from services.desk.views.positions import position_views
@@ -53,6 +53,7 @@ def view_of(figures: Figures, strategies: Strategies) -> DeskView:
         flatten=plan_of(figures),
         differences=difference_views(core),
         cross=cross_view(figures, strategies),
+        ranks=bool(shown_strategy(figures, strategies)),
         strategies=tuple((row.name, row.state, row.reason) for row in strategy_views(core)),
     )
 
