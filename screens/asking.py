@@ -265,7 +265,7 @@ class Asking(Sending, inherit_bindings=False):
         if word in (*typed.OURS, "q") and self.field_mode == ":":
             return self.own_line(word, rest.strip())
         try:
-            command = parse(text)
+            command = parse(text, typed.OURS)
         except UsageError as error:
             self.told_wrong(error.text)
             return False

@@ -6,6 +6,7 @@ the line as it stands. Switches (`--override CAUSE`, `--rebase=daily`) may stand
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterable
 
@@ -42,8 +43,9 @@ class _Token(Struct, frozen=True):
     quoted: bool
 
 
-def parse(line: str) -> ParsedCommand:
-    """The command of a `:` line (with or without its colon). Raises UsageError with one line."""
+def parse(line: str, others: Iterable[str] = ()) -> ParsedCommand:
+    """The command of a `:` line (with or without its colon). `others`: words that the caller has beside these
+    commands, which may have been meant. Raises UsageError with one line."""
     if len(line) > MAX_LINE:
         raise UsageError(f"a command line holds at most {MAX_LINE} characters")
     if not line.isprintable():
@@ -52,7 +54,7 @@ def parse(line: str) -> ParsedCommand:
     tokens = _tokens(line)
     if not tokens:
         raise UsageError("type a command, for example halt")
-    spec, used = _spec_of(tokens)
+    spec, used = _spec_of(tokens, others)
     if not spec.line:
         raise UsageError(f"{spec.name} is a shell command: stableconsole {spec.name}")
     plain, args = _take_switches(spec, tokens[used:])
@@ -174,7 +176,7 @@ def _tokens(line: str) -> list[_Token]:
     ]
 
 
-def _spec_of(tokens: list[_Token]) -> tuple[Spec, int]:
+def _spec_of(tokens: list[_Token], others: Iterable[str]) -> tuple[Spec, int]:
     first = tokens[0].text
     two = f"{first} {tokens[1].text}" if len(tokens) > 1 else ""
     if two in BY_NAME:
@@ -184,13 +186,16 @@ def _spec_of(tokens: list[_Token]) -> tuple[Spec, int]:
     longer = [spec for spec in SPECS if spec.name.startswith(first + " ")]
     if longer:
         raise UsageError(f"{first}: did you mean {' or '.join(spec.usage for spec in longer)}?")
-    raise UsageError(f"unknown command {first!r}; {_nearest(first)}")
+    raise UsageError(f"unknown command {first!r}; {_nearest(first, others)}")
 
 
-def _nearest(name: str) -> str:
-    starts = [spec.name for spec in SPECS if spec.name.startswith(name[:2])]
-    names = starts or [spec.name for spec in SPECS if spec.line]
-    return f"known: {', '.join(names)}"
+def _nearest(name: str, others: Iterable[str] = ()) -> str:
+    """What begins so, else what looks like it, by first words; else all there is."""
+    names = [spec.name for spec in SPECS if spec.line] + list(others)
+    firsts = dict.fromkeys(one.split()[0] for one in names)
+    near = [one for one in firsts if one.startswith(name)] or difflib.get_close_matches(name, firsts, 3, 0.6)
+    meant = [one for word in near for one in names if one.split()[0] == word]
+    return f"did you mean {' or '.join(meant)}?" if meant else f"known: {', '.join(names)}"
 
 
 def _take_switches(spec: Spec, tokens: list[_Token]) -> tuple[list[_Token], dict[str, str]]:

@@ -345,6 +345,8 @@ async def test_a_wrong_command_stays_with_its_error_beside_it() -> None:
         assert d.link.sent == []
         assert d.app.desk.field is not None
         assert "REASON is missing" in d.text
+        await d.press("ctrl+u", "=thm", "enter")
+        assert "did you mean theme?" in d.text, "the console's own words are near, too"
 
 
 async def test_tab_completes_from_what_is_on_screen() -> None:

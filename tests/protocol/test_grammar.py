@@ -63,7 +63,13 @@ def test_line_becomes_command(line: str, name: str, args: dict[str, str]) -> Non
         ("", "type a command"),
         (":", "type a command"),
         ("frobnicate", "unknown command 'frobnicate'"),
-        ("fl", "known: flatten"),
+        ("frobnicate", "known: halt, "),
+        ("fl", "unknown command 'fl'; did you mean flatten?"),
+        ("resmue", "did you mean resume?"),
+        ("hlat x", "did you mean halt?"),
+        ("par open A B 5", "did you mean pair open or pair close?"),
+        ("sceen health", "did you mean screen?"),
+        ("them", "did you mean theme?"),
         ("resume", "REASON is missing"),
         ("resume --override", "--override needs a value"),
         ("resume x --rebase all", "none of drawdown, daily"),
@@ -83,7 +89,7 @@ def test_line_becomes_command(line: str, name: str, args: dict[str, str]) -> Non
 )
 def test_what_is_no_command_gets_one_clear_line(line: str, says: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse(line)
+        parse(line, ("theme", "screen"))
     assert says in caught.value.text
     assert "\n" not in caught.value.text
 
