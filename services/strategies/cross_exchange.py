@@ -46,6 +46,7 @@ from services.strategies.base import (
     StrategyView,
     ThawPair,
 )
+from services.strategies.edges import EdgeBook, count
 from services.strategies.exits import DELISTING, MAX_HOLD, PAIR_STOP, pair_loss_bps
 from services.strategies.funding_arb import strength
 
@@ -71,9 +72,8 @@ class CrossState(Struct):
     """Pairs that were closed because their prices met."""
     frozen: dict[str, int] = field(default_factory=dict)
     """Pair -> frozen since."""
-    above: list[str] = field(default_factory=list)
-    """Unordered pairs whose net edge reaches the threshold now: each is one opportunity while it lasts."""
-    opportunities: int = 0
+    edges: EdgeBook = field(default_factory=EdgeBook)
+    """For the summary."""
     missing: dict[str, int] = field(default_factory=dict)
     """Missing fact, with its subject -> looks that had to do without."""
     verdict: str = ""
@@ -88,8 +88,7 @@ class CrossState(Struct):
             failures=dict(self.failures),
             met=list(self.met),
             frozen=dict(self.frozen),
-            above=list(self.above),
-            opportunities=self.opportunities,
+            edges=self.edges.copied(),
             missing=dict(self.missing),
             verdict=self.verdict,
             hurry=self.hurry,
@@ -124,7 +123,8 @@ def decide(view: StrategyView, params: Cross, state: CrossState) -> tuple[tuple[
     rules = _rules(view, params, state)
     judged = scan(view.looks, rules, view.now)
     entries = _enter(judged, rules, view)
-    _count(judged, params, state)
+    count(state.edges, judged, entries, params.threshold)
+    _note_missing(judged, state)
     state.hurry = any(text.startswith((TOO_OLD, SKEWED)) for row in judged for text in row.refusals)
     state.verdict = _said(judged)
     state.wake_at = _next_wake(view, params, state)
@@ -297,17 +297,11 @@ def _stale(name: str, look: Look | None) -> str:
 # -- what is told ----------------------------------------------------------------------------------------
 
 
-def _count(judged: Iterable[Discrepancy], params: Cross, state: CrossState) -> None:
-    above = []
+def _note_missing(judged: Iterable[Discrepancy], state: CrossState) -> None:
     for row in judged:
-        if row.net is not None and row.net >= params.threshold:
-            above.append(row.key)
-            if row.key not in state.above:
-                state.opportunities += 1
         for text in row.refusals:
             if text.startswith(_MISSING):
                 state.missing[text] = state.missing.get(text, 0) + 1
-    state.above = above
 
 
 def _said(judged: tuple[Discrepancy, ...]) -> str:

@@ -240,6 +240,8 @@ class SummaryView(Struct, frozen=True, kw_only=True):
     """Change of equity less transfers, USD."""
     events: int
     opportunities: int
+    """Of all strategies: spreads, once per settlement; price discrepancies, once while they last."""
     refused: dict[str, int]
+    """By the rule that stood first against it at last; the others were entered."""
     best_refused: BestRefused | None
     ended_by: str

@@ -270,7 +270,7 @@ def test_its_state_survives_a_checkpoint(monkeypatch: pytest.MonkeyPatch) -> Non
     rig.start()
     rig.run(150 * SECOND)
     before = rig.desk.strategies.states["cross"]
-    assert before.opportunities > 0
+    assert before.edges.seen > 0
     state = Desk.restore(rig.desk.export())
     again = Desk(SETTINGS, {each.id: each for each in rig.world.instruments}, state)
     assert again.strategies.states["cross"] == before

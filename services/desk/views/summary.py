@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal, localcontext
 
 from services.desk.core import DeskCore
@@ -11,7 +12,8 @@ from services.desk.views.meta import Meta
 from services.desk.views.status import status_of
 from services.desk.views.tidy import tidy
 from services.domain.money import DESK_CONTEXT
-from services.strategies import funding_arb
+from services.strategies import edges, funding_arb
+from services.strategies.cross_exchange import CrossState
 from services.views.status import BestRefused, SummaryView
 
 
@@ -20,7 +22,7 @@ def summary(core: DeskCore, strategies: Strategies, meta: Meta, events: int, end
     with localcontext(DESK_CONTEXT):
         figures = Figures(core)
         counters = core.state.counters
-        seen, refused, best = _opportunities(strategies)
+        seen, refused, best = opportunities(strategies.states)
         found = SummaryView(
             status=status_of(figures, meta, strategies),
             stamp=meta.stamp,
@@ -45,15 +47,19 @@ def _net_pnl(figures: Figures) -> Decimal | None:
     return None if equity is None or start is None else equity - start - counters.transfers
 
 
-def _opportunities(strategies: Strategies) -> tuple[int, dict[str, int], BestRefused | None]:
-    """Over all funding strategies."""
+def opportunities(states: Mapping[str, object]) -> tuple[int, dict[str, int], BestRefused | None]:
+    """Over all strategies: each kind says itself what one is."""
     seen = 0
     refused: dict[str, int] = {}
     best: BestRefused | None = None
-    for state in strategies.states.values():
-        if not isinstance(state, funding_arb.FundingArbState):
+    for state in states.values():
+        found: funding_arb.OpportunitySummary | edges.EdgeBook
+        if isinstance(state, funding_arb.FundingArbState):
+            found = funding_arb.summary(state)
+        elif isinstance(state, CrossState):
+            found = edges.told(state.edges)
+        else:
             continue
-        found = funding_arb.summary(state)
         seen += found.seen
         for rule, count in found.refused.items():
             refused[rule] = refused.get(rule, 0) + count
