@@ -17,7 +17,7 @@ from services.protocol.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire
-from services.venues.live import Finding, LiveVenue, Verdict
+from services.venues.live import Capabilities, Finding, LiveVenue, Verdict
 from services.venues.wire.errors import WireError
 from services.workers.machine import HERE, local_findings, other_findings, row
 from services.workers.needs import needed
@@ -70,30 +70,37 @@ async def started_findings(name: str, venue: LiveVenue, settings: Settings) -> t
             "wait a minute; who else uses this key?" if full else "",
         )
     )
+    rows.append(_capabilities(name, can, settings.mode))
+    rows += needed(name, can, settings)
+    return tuple(rows)
+
+
+def _capabilities(name: str, can: Capabilities, mode: str) -> Finding:
+    """What trading will be without. On paper orders are matched here: only the market is the venue's."""
+    paper = mode == "paper"
     lacking = [
         word
         for word, there in (
-            ("orders", can.orders),
-            ("conditional orders: stops are local only", can.conditional),
-            ("a dead-man's switch", can.dead_man),
+            ("orders", can.orders or paper),
+            ("conditional orders: stops are local only", can.conditional or paper),
+            ("a dead-man's switch", can.dead_man or paper),
             ("funding history", can.history),
         )
         if not there
     ]
     # Without a key it is there for its market alone, by the profile's own word; whether anybody trades at all
     # is `keys`.
-    no_orders = can.account and not can.orders and settings.mode != "paper"
-    rows.append(
-        row(
-            name,
-            "capabilities",
-            Verdict.STOP if no_orders else Verdict.WARN if lacking else Verdict.OK,
-            f"lacks {', '.join(lacking)}" if lacking else "orders, stops, dead-man's switch, history",
-            "see the rows of its account" if no_orders else "",
-        )
+    no_orders = can.account and not can.orders and not paper
+    there = "orders, stops, dead-man's switch, history"
+    if paper:
+        there = "history; orders, stops and the dead-man's switch are the paper account's, on this machine"
+    return row(
+        name,
+        "capabilities",
+        Verdict.STOP if no_orders else Verdict.WARN if lacking else Verdict.OK,
+        f"lacks {', '.join(lacking)}" if lacking else there,
+        "see the rows of its account" if no_orders else "",
     )
-    rows += needed(name, can, settings)
-    return tuple(rows)
 
 
 def keys(wires: Mapping[str, VenueWire], mode: str) -> tuple[Finding, ...]:

@@ -131,6 +131,9 @@ async def test_a_venue_without_a_key_is_market_data_as_long_as_another_has_one(t
         both = {**one.wires, "beta": settings(server.ports["beta"], key="").wires["alpha"]}
         assert keys(both, "live") == ()
         assert keys(alone.wires, "paper") == ()
+        on_paper = await rows(tmp_path, replace(one, mode="paper"), {})
+        assert on_paper["capabilities"].verdict is Verdict.OK, "nothing is traded on the venue itself"
+        assert "are the paper account's" in on_paper["capabilities"].text
         engine = LiveEngine(StateLayout(tmp_path), alone, "test", SECRET, Redactor())
         try:
             await engine.start()
