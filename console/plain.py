@@ -268,8 +268,13 @@ def _synthetic(answer: Row) -> str:
 
 
 def _breaker(row: Row) -> str:
-    return (
-        f"{'TRIPPED' if row.get('tripped') else 'armed'}   daily {percent(row.get('daily_loss'), 2)}   "
+    over = row.get("overridden")
+    again = [
+        f"{name} OVERRIDDEN" + ("" if bound is None else f", again at {percent(bound, 2)}")
+        for name, bound in (over.items() if isinstance(over, Mapping) else ())
+    ]
+    return "   ".join(["TRIPPED" if row.get("tripped") else "armed", *again]) + (
+        f"   daily {percent(row.get('daily_loss'), 2)}   "
         f"rolling {percent(row.get('rolling_loss'), 2)}   drawdown {percent(row.get('drawdown'), 2)}"
     )
 

@@ -189,7 +189,8 @@ def breakers(risk: RiskView, width: int) -> list[Line]:
     rows: list[dict[str, Sequence[Spans]]] = []
     for b in risk.breakers:
         ink = {"armed": "*pos", "WARN": "*warn", "TRIPPED": "*alarm"}.get(b.state, "*warn")
-        bar_ink = {"armed": "ok_bar", "WARN": "warn_bar", "TRIPPED": "alarm_bar"}.get(b.state, "faint")
+        bars = {"armed": "ok_bar", "WARN": "warn_bar", "OVERRIDE": "warn_bar", "TRIPPED": "alarm_bar"}
+        bar_ink = bars.get(b.state, "faint")
         share = None if b.now is None or b.trips_at <= 0 else b.now / b.trips_at
         rows.append(
             {

@@ -133,6 +133,16 @@ class Breaker:
         p = self.params
         return {DAILY: p.daily, ROLLING: p.rolling, DRAWDOWN: p.drawdown}[name]
 
+    def trips_at(self, name: str) -> Decimal:
+        """The loss that trips it now: its limit, or half a limit above what a person has accepted."""
+        accepted = self.state.overridden.get(name)
+        return self.limit(name) if accepted is None else accepted + self.limit(name) / 2
+
+    def overridden(self) -> tuple[str, ...]:
+        """Breakers that let more pass than their limit, because a person has said so."""
+        held = tuple(name for name in LOSSES if name in self.state.overridden)
+        return (*held, UNKNOWN) if self.state.accepted else held
+
     def holding(self) -> tuple[str, ...]:
         """Breakers whose condition holds now: what `resume` refuses unless overridden or re-based."""
         held = [name for name in LOSSES if self.state.losses.get(name, ZERO) >= self.limit(name)]
@@ -236,8 +246,7 @@ class Breaker:
         state.losses[name] = loss
         if loss < limit:
             state.overridden.pop(name, None)
-        allowed = state.overridden.get(name)
-        if loss >= limit and allowed is not None and loss < allowed + limit / 2:
+        if limit <= loss < self.trips_at(name):
             return ()
         if loss >= limit:
             state.overridden.pop(name, None)

@@ -215,7 +215,7 @@ class BreakerView(Struct, frozen=True, kw_only=True):
     now: Decimal | None
     trips_at: Decimal
     state: str
-    """`armed`, `WARN`, `TRIPPED`, `UNKNOWN`."""
+    """`armed`, `WARN`, `TRIPPED`, `OVERRIDE` (a person has let more pass), `UNKNOWN`."""
 
 
 class StressView(Struct, frozen=True, kw_only=True):

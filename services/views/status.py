@@ -25,6 +25,8 @@ class BreakerStatus(Struct, frozen=True, kw_only=True):
     daily_loss: Decimal | None
     rolling_loss: Decimal | None
     drawdown: Decimal | None
+    overridden: dict[str, Decimal | None] = {}
+    """Breakers that a resume has overridden, each with the loss that trips it again (unknown: none does)."""
 
 
 class CoinStatus(Struct, frozen=True, kw_only=True):

@@ -435,6 +435,14 @@ def test_reconcile_accept_names_exactly_the_lines_it_has_shown(
     assert json.loads(capsys.readouterr().out)["differences"] == [small]
 
 
+def test_status_tells_an_overridden_breaker_and_where_it_trips_again() -> None:
+    row = {"tripped": False, "daily_loss": "0.06", "overridden": {"daily": "0.085", "equity": None}}
+    assert plain.status({"breaker": row}).count("OVERRIDDEN") == 2
+    assert "armed   daily OVERRIDDEN, again at 8.50 %   equity OVERRIDDEN   daily 6.00 %" in plain.status(
+        {"breaker": row}
+    )
+
+
 def test_a_stop_says_what_stays_without_anybody_to_watch_it() -> None:
     held = ["BTC-USDC-PERP.alpha +0.516", "BTC-USDC-PERP.beta -0.516"]
     said = plain.safety("stop", {"trading_state": "ACTIVE", "cancelled": 3, "positions": held})

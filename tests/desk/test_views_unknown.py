@@ -311,6 +311,23 @@ def test_a_tripped_breaker_is_shown() -> None:
     assert status(core, rig.desk.strategies, META).breaker.tripped
 
 
+def test_a_breaker_that_a_person_has_overridden_is_shown_as_that_with_where_it_trips_again() -> None:
+    """It stood as TRIPPED on the screen beside ACTIVE, and as armed in `status`, above its limit."""
+    rig = living_desk()
+    core = rig.desk.core
+    core.breaker.state.losses["daily"] = Decimal("0.06")
+    core.breaker.state.tripped["daily"] = "for a test"
+    core.breaker.release()
+    row = next(
+        row for row in desk_view(core, rig.desk.strategies, META).risk.breakers if row.name == "daily loss"
+    )
+    assert (row.state, row.trips_at) == ("OVERRIDE", Decimal("0.085"))
+    found = status(core, rig.desk.strategies, META).breaker
+    assert (found.tripped, found.overridden) == (False, {"daily": Decimal("0.085")})
+    core.breaker.state.accepted = "fresh"
+    assert status(core, rig.desk.strategies, META).breaker.overridden["unknown equity"] is None
+
+
 def test_a_closed_pair_is_no_longer_shown() -> None:
     rig = living_desk()
     core, pair = rig.desk.core, _pair(rig)

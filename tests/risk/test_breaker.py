@@ -169,7 +169,9 @@ def test_an_overridden_breaker_trips_again_when_it_gets_worse() -> None:
     subject = breaker(rolling=D("0.9"), drawdown=D("0.9"))
     now = calm(subject)
     assert see(subject, "0.94", now) == ["trip daily"]
+    assert (subject.overridden(), subject.trips_at("daily")) == ((), D("0.05"))
     subject.release()
+    assert (subject.overridden(), subject.trips_at("daily")) == (("daily",), D("0.085"))
     assert see(subject, "0.94", now + SECOND) == []
     assert see(subject, "0.92", now + 2 * SECOND) == []
     assert see(subject, "0.914", now + 3 * SECOND) == ["trip daily"]

@@ -143,9 +143,11 @@ def breaker_views(core: DeskCore) -> tuple[BreakerView, ...]:
     breaker = core.breaker
     rows = []
     for key, name in _BREAKERS:
-        loss, limit = breaker.loss(key), breaker.limit(key)
+        loss, limit = breaker.loss(key), breaker.trips_at(key)
         state = "armed"
-        if key in breaker.state.tripped or (loss is not None and loss >= limit):
+        if key in breaker.overridden():
+            state = "OVERRIDE"
+        elif key in breaker.state.tripped or (loss is not None and loss >= limit):
             state = "TRIPPED"
         elif loss is None:
             state = "UNKNOWN"

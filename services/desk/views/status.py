@@ -32,7 +32,7 @@ from services.desk.views.tidy import tidy
 from services.domain.enums import OrderState
 from services.domain.money import DESK_CONTEXT, ZERO
 from services.execution.entries import OrderEntry
-from services.risk.breaker import DAILY, DRAWDOWN, ROLLING
+from services.risk.breaker import DAILY, DRAWDOWN, ROLLING, UNKNOWN
 from services.views.desk import PositionView
 from services.views.status import (
     BreakerStatus,
@@ -121,6 +121,9 @@ def status_of(figures: Figures, meta: Meta, strategies: Strategies) -> StatusVie
             daily_loss=breaker.loss(DAILY),
             rolling_loss=breaker.loss(ROLLING),
             drawdown=breaker.loss(DRAWDOWN),
+            overridden={
+                name: None if name == UNKNOWN else breaker.trips_at(name) for name in breaker.overridden()
+            },
         ),
         coins=tuple(
             CoinStatus(
