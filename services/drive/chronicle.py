@@ -21,8 +21,8 @@ from services.views.journal import KINDS, JournalRowView, JournalView
 
 KEPT = 4_000
 """Rows."""
-READ = 3_000
-"""Rows of the journal that are read at a start, blocks of inputs among them."""
+READ = 2_000
+"""Decisions of the journal that are read at a start, however many inputs came behind them."""
 SHOWN = 150
 """Rows of one look; what is older is found by kind, by name, or in the journal itself."""
 CHAIN = 120
@@ -127,5 +127,5 @@ def _group(decision: Decision) -> str:
 def recent(path: Path) -> list[tuple[int, Effect]]:
     """(time, effect) of the newest decisions in a store's journal, oldest first. Raises StoreError."""
     with closing(JournalReader(path)) as journal:
-        end = journal.row_at(1 << 62)
-        return [(row.ts, row.effect()) for row in journal.mentioning((b'"',), after=max(0, end - READ))]
+        rows = journal.mentioning((b'"',), after=journal.before_newest(READ))
+        return [(row.ts, row.effect()) for row in rows]

@@ -148,34 +148,29 @@ class JournalReader:
 
     def row_at(self, ts: int) -> int:
         """The last row at or before a time, by bisection: times never fall along the chain; 0 = none."""
-        low, high = (
-            0,
-            int(self._connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0]),
-        )
+        low, high = 0, self._number("SELECT max(seq) FROM journal") or 0
         while low < high:
             middle = (low + high + 1) // 2
-            found = self._connection.execute(
-                "SELECT ts FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1", (middle,)
-            ).fetchone()
-            if found is None or found[0] > ts:
+            found = self._number("SELECT ts FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1", middle)
+            if found is None or found > ts:
                 high = middle - 1
             else:
                 low = middle
         return low
 
+    def before_newest(self, decisions: int) -> int:
+        """The decision row behind which so many more stand; 0 = there are not as many."""
+        query = "SELECT seq FROM journal WHERE kind = 'decision' ORDER BY seq DESC LIMIT 1 OFFSET ?"
+        return self._number(query, decisions) or 0
+
     def turn_end(self, row: int) -> int:
         """The last decision of the turn that a decision row belongs to: the next input comes after it."""
-        found = self._connection.execute(
-            "SELECT min(seq) FROM journal WHERE seq > ? AND kind <> 'decision'", (row,)
-        ).fetchone()[0]
-        return (1 << 63) - 1 if found is None else int(found) - 1
+        found = self._number("SELECT min(seq) FROM journal WHERE seq > ? AND kind <> 'decision'", row)
+        return (1 << 63) - 1 if found is None else found - 1
 
     def turn_start(self, row: int) -> int:
         """The input whose turn a decision row belongs to; 0 = before any."""
-        found = self._connection.execute(
-            "SELECT max(seq) FROM journal WHERE seq < ? AND kind <> 'decision'", (row,)
-        ).fetchone()[0]
-        return 0 if found is None else int(found)
+        return self._number("SELECT max(seq) FROM journal WHERE seq < ? AND kind <> 'decision'", row) or 0
 
     def sessions(self) -> list[JournalRow]:
         query = f"SELECT {_COLUMNS} FROM journal WHERE kind = 'session' ORDER BY seq"  # noqa: S608
@@ -189,10 +184,8 @@ class JournalReader:
         """The oldest session or checkpoint with all inputs after it, so past the pruned blocks; None = none.
 
         A lost block (gap) is no matter of this: a replay stops at it by name."""
-        pruned = self._connection.execute(
-            "SELECT coalesce(max(seq), 0) FROM journal WHERE kind = 'block' AND payload IS NULL"
-        ).fetchone()[0]
-        return self._start("ASC", None, after=int(pruned))
+        pruned = self._number("SELECT max(seq) FROM journal WHERE kind = 'block' AND payload IS NULL")
+        return self._start("ASC", None, after=pruned or 0)
 
     def prove(self, start: Start) -> None:
         """Check the chain from `start` to its end: what a recovery feeds on. Raises CorruptStore."""
@@ -216,6 +209,11 @@ class JournalReader:
     def close(self) -> None:
         self._connection.close()
 
+    def _number(self, query: str, *given: int) -> int | None:
+        """The first figure of the first row that a query finds."""
+        found = self._connection.execute(query, given).fetchone()
+        return None if found is None or found[0] is None else int(found[0])
+
     def _raw(self, after: int, upto: int | None) -> Iterator[tuple[Any, ...]]:
         bound = upto if upto is not None else (1 << 63) - 1
         found = self._connection.execute(
@@ -225,7 +223,7 @@ class JournalReader:
         if self._tell is None:
             yield from found
             return
-        last = int(self._connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0])
+        last = self._number("SELECT max(seq) FROM journal") or 0
         for raw in found:
             yield raw
             self._tell(raw[0], last)

@@ -7,15 +7,20 @@ from pathlib import Path
 import pytest
 
 from services.domain.effects import Decision
+from services.domain.events import Timer
 from services.drive.chronicle import KEPT, SHOWN, Chronicle, recent
 from services.drive.machine import VirtualMachine
 from services.drive.session import Session
 from services.drive.standing import SessionNote
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
+from services.store.journal import JournalWriter
 from services.store.migrate import StoreError
+from services.store.writer import StoreWriter
 from services.venues.sim.world import make_world
 from services.views.journal import KINDS
+from tests.store.builders import SECOND, feed, new_store
+from tests.store.builders import session as session_of
 
 HOUR = 3_600 * 10**9
 
@@ -76,6 +81,24 @@ def test_after_a_restart_the_journal_says_the_same(played: tuple[Path, Chronicle
         assert [(row.ts, row.kind, row.subject, row.text) for row in first.rows] == [
             (row.ts, row.kind, row.subject, row.text) for row in second.rows
         ]
+
+
+def test_a_quiet_hour_before_a_restart_hides_nothing(tmp_path: Path) -> None:
+    """A block of inputs a second: the newest rows of the journal were all such, the decisions lay before."""
+    path = new_store(tmp_path)
+    writer = StoreWriter(path, watch_slow=False)
+    writer.start()
+    journal = JournalWriter(writer.journal)
+    journal.session(session_of(), {"pid": "1"})
+    feed(journal, [(Timer(name="t", ts=0), [decision("size", "P-01"), decision("denied", "P-02")])])
+    feed(journal, [(Timer(name="t", ts=second * SECOND), []) for second in range(2, 3_100)])
+    journal.seal()
+    assert writer.close(30)
+    again = Chronicle()
+    again.fill(recent(path))
+    view = again.view("", 0)
+    assert view is not None
+    assert [row.subject for row in view.rows] == ["P-02", "P-01"]
 
 
 def test_kinds_are_told_apart_and_an_unknown_one_is_no_view() -> None:
