@@ -192,7 +192,7 @@ def open_orders(
             key = (request.pair, request.instrument)
             leaves_by_leg[key] = leaves_by_leg.get(key, ZERO) + leaves
     rows.extend(_foreign(core, only))
-    rows.extend(_reservations(core, leaves_by_leg, only, of))
+    rows.extend(reservations(core, leaves_by_leg, only, of))
     return tuple(rows)
 
 
@@ -216,15 +216,14 @@ def _foreign(core: DeskCore, only: str | None) -> list[OpenOrder]:
     ]
 
 
-def _reservations(
+def reservations(
     core: DeskCore, leaves_by_leg: dict[tuple[str, str], Decimal], only: str | None, of: str | None
 ) -> list[OpenOrder]:
     """The unsent rest of every pair that is still being built, leg by leg."""
     rows: list[OpenOrder] = []
-    if of == "":
-        return rows
-    for pair in core.pairs.live():
-        if not pair.being_built or (of is not None and pair.id != of):
+    one = None if of is None else core.pairs.get(of)
+    for pair in core.pairs.live() if of is None else () if one is None else (one,):
+        if not pair.being_built:
             continue
         for leg in pair.legs:
             if only is not None and leg.instrument != only:

@@ -22,13 +22,44 @@ def answer(core: DeskCore, order: OrderRequest) -> GateAnswer | None:
     if order.closing:
         return check_reducing(context(core, order), order)
     if order.purpose is Purpose.HEDGE:
-        return check_reserved(context(core, order), order)
+        return check_reserved(hedge_context(core, order), order)
     return None
 
 
+def hedge_context(core: DeskCore, order: OrderRequest) -> GateContext:
+    """What `check_reserved` looks at, and no more: no account, and of all that may fill its own pair's
+    reservation alone. Every hedge waits for this."""
+    name = order.instrument
+    state, text = gatekeeping.state_of(core, name, order.origin, order.pair)
+    return GateContext(
+        now=core.now,
+        settings=core.settings,
+        instruments=core.instruments,
+        accounts={},
+        account_facts={},
+        markets={} if name not in core.instruments else {name: _last_good(core, name)},
+        working=_own_reservation(core, order),
+        trading_state=state,
+        state_text=text,
+    )
+
+
+def _own_reservation(core: DeskCore, order: OrderRequest) -> tuple[OpenOrder, ...]:
+    """Of `gatekeeping.open_orders` what the order's own pair has reserved on its instrument."""
+    name, pair = order.instrument, order.pair
+    if pair is None:
+        return ()
+    leaves = ZERO
+    for entry in core.orders.open_orders(name):
+        request = entry.request
+        if request.pair == pair and not request.reduce_only and entry.id != order.client_order_id:
+            leaves += max(entry.leaves, ZERO)
+    return tuple(gatekeeping.reservations(core, {(pair, name): leaves}, name, pair))
+
+
 def context(core: DeskCore, order: OrderRequest) -> GateContext:
-    """As `gatekeeping.order_context`, cut to the order's own instrument, and to what its checks look at: what
-    was done alone and what is reserved is its own pair's alone. Nothing in it is valued."""
+    """Of a reducing order: as `gatekeeping.order_context`, cut to its own instrument, and to what its checks
+    look at: what was done alone and what is reserved is its own pair's alone. Nothing in it is valued."""
     name = order.instrument
     spec = core.instruments.get(name)
     state, text = gatekeeping.state_of(core, name, order.origin, order.pair)

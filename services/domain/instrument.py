@@ -105,7 +105,11 @@ def venue_of(instrument_id: str) -> str:
 def joint_lot(first: Instrument, second: Instrument) -> Decimal:
     """The grid on which both legs of a pair are sized (SEMANTICS 5.5): the coarser lot, or, where neither lot
     is a multiple of the other, the smallest quantity that is on both grids."""
-    fine, coarse = sorted((first.size_increment, second.size_increment))
+    fine, coarse = first.size_increment, second.size_increment
+    if fine == coarse:
+        return coarse
+    if fine > coarse:
+        fine, coarse = coarse, fine
     if fine <= 0 or coarse % fine == 0:
         return coarse
     places = min(_exponent(fine), _exponent(coarse))

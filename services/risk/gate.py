@@ -265,18 +265,20 @@ def beside(ctx: GateContext, order: OrderRequest) -> list[Check]:
 
 
 def _answer(checks: Sequence[Check], quantity: Decimal, origin: str) -> GateAnswer:
-    failed = [check for check in checks if not check.passed]
+    failed: list[str] = []
     room: Decimal | None = None
     tightest = ""
     for check in checks:
+        if not check.passed:
+            failed.append(check.name)
         if check.room is not None and (room is None or check.room < room):
             room, tightest = check.room, check.name
-    repeats = any(check.name == "repeat throttle" for check in failed)
+    repeats = "repeat throttle" in failed
     return GateAnswer(
         allowed=not failed,
         checks=tuple(checks),
         quantity=ZERO if failed else quantity,
         head_room=None if room is None else max(ZERO, room),
-        binding=failed[0].name if failed else tightest,
+        binding=failed[0] if failed else tightest,
         disable_origin=f"repeat throttle: {origin} repeated the same entry" if repeats else "",
     )

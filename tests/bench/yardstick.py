@@ -48,8 +48,8 @@ def slower() -> float:
 
 
 def pace() -> float:
-    """The same at this very moment, in two milliseconds: a shared machine's clock swings between once and twice
-    within seconds, so what is measured at a moment has to be held against the pace of that moment.
+    """The same at this very moment, in two milliseconds: a shared machine's clock swings between once and
+    twice within seconds, so what is measured at a moment has to be held against the pace of that moment.
 
     Of code that has just run, as where the floors were set: the first look warms it and does not count.
     """

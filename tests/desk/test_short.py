@@ -108,6 +108,27 @@ def questions(draw: st.DrawFn) -> tuple[GateContext, OrderRequest]:
     return replace(ctx, markets=markets, alone=alone, claimed=claimed, trading_state=state), asked
 
 
+def hedge_cut(ctx: GateContext, asked: OrderRequest) -> GateContext:
+    """What `short.hedge_context` leaves of a question about a hedge."""
+    name = asked.instrument
+    working = tuple(
+        row
+        for row in ctx.working
+        if row.instrument == name and row.stage is Stage.RESERVED and row.pair == asked.pair is not None
+    )
+    markets = {name: ctx.markets[name]} if name in ctx.markets else {}
+    return replace(
+        ctx,
+        accounts={},
+        account_facts={},
+        markets=markets,
+        working=working,
+        alone={},
+        claimed={},
+        depeg_levels={},
+    )
+
+
 def cut(ctx: GateContext, asked: OrderRequest) -> GateContext:
     """What `short.context` leaves of a question about an order."""
     name = asked.instrument
@@ -149,7 +170,7 @@ def test_what_the_short_question_leaves_out_changes_no_answer(
     if asked.closing:
         brief = check_reducing(cut(ctx, asked), asked)
     elif asked.purpose is Purpose.HEDGE:
-        brief = check_reserved(cut(ctx, asked), asked)
+        brief = check_reserved(hedge_cut(ctx, asked), asked)
         assert (brief is None) == (check_reserved(ctx, asked) is None)
     if brief is not None:
         assert brief == whole(ctx, asked)
