@@ -57,7 +57,8 @@ class FlattenAnswer(Struct, frozen=True, kw_only=True):
     orders_left: tuple[str, ...]
     positions_left: tuple[str, ...]
     kept: tuple[str, ...]
-    fresh_read_ts: int
+    fresh_read_ts: int | None
+    """Of the venue that was read the longest ago; None = one was not read."""
 
 
 def done(command: Command, result: Struct | dict[str, object]) -> Done:

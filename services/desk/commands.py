@@ -152,12 +152,13 @@ class Commands:
         positions = tuple(f"{row.subject} {row.size}: {row.why}" for row in end.left if row.size is not None)
         orders = tuple(f"{row.subject}: {row.why}" for row in end.left if row.size is None)
         reads = [book.report_event for book in core.state.venues.values()]
+        known = [ts for ts in reads if ts]  # a venue that was never read has no part in what is proven flat
         answer = FlattenAnswer(
             flat=end.flat,
             orders_left=orders,
             positions_left=positions,
             kept=kept,
-            fresh_read_ts=min(reads) if reads else 0,
+            fresh_read_ts=min(known) if known and (end.flat or known == reads) else None,
         )
         proof = "; ".join(end.proof)
         core.decide("flattened", end.id, proof if end.flat else "not flat", {"left": str(len(end.left))})

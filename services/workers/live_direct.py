@@ -192,7 +192,7 @@ def _reach(
         alone = structs.replace(settings, strategies={}, wires={name: settings.wires[name]})
         probe = LiveEngine(layout, alone, "direct", environ, redactor)
         try:
-            await probe.start()
+            await probe.start(tries=1)  # asked again at the next read anyway
         finally:
             await probe.close_venues()
 

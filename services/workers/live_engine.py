@@ -48,12 +48,22 @@ SET_NS = 1_000_000_000
 CLOCK_STEP_MS = 25
 """A change of the offset below this is not told: the gate's limit is forty times as much."""
 
+WAY_OUT = "stableconsole flatten --direct closes what that venue does not hedge"
+
 BADGES = {"sim": "SIM ⇄", "paper": "PAPER", "live": "LIVE"}
 """Where others show a speed: `⇄` is the simulator behind real sockets."""
 
 
+_PASSING = (ErrorKind.UNAVAILABLE, ErrorKind.UNKNOWN)
+"""No answer came, or none that says anything: asked again it may be another."""
+
+
 class NobodyReached(ProductError):
     """Not one venue of the profile."""
+
+
+class Silent(ProductError):
+    """A venue that does not answer, which may be over in a minute: nothing that has to be set right."""
 
 
 class NobodyWakes:
@@ -100,12 +110,16 @@ class LiveEngine:
         self._desk: Desk | None = None
         """Of `open`."""
 
-    async def start(self) -> None:
+    async def start(self, tries: int = 2) -> None:
         """Connect all venues. Raises ProductError naming the first that cannot be used.
 
         An engine that comes back after a death must not stay away for one answer that was lost.
         """
-        await asyncio.gather(*(start_venue(name, venue, tries=2) for name, venue in self.venues.items()))
+        try:
+            await asyncio.gather(*(start_venue(name, venue, tries) for name, venue in self.venues.items()))
+        except Silent as error:
+            text = f"{error.text}; nobody watches what is open until a start: {WAY_OUT}"
+            raise ProductError(text, error.exit, error.code) from None
 
     async def start_reachable(self) -> dict[str, str]:
         """As `start`, but what cannot be reached is left out and named with its reason.
@@ -274,12 +288,14 @@ async def start_venue(name: str, venue: LiveVenue, tries: int = 1) -> None:
                 try:
                     return await venue.start()
                 except WireError as error:
-                    if not left or error.kind not in (ErrorKind.UNAVAILABLE, ErrorKind.UNKNOWN):
+                    if not left or error.kind not in _PASSING:
                         raise
                     log.warning("venue %s: %s; asked once more", name, error)
     except TimeoutError:
-        raise _unusable(name, f"no answer within {doctor.START_S:g} s") from None
-    except (WireError, ValueError) as error:
+        raise _unusable(name, f"no answer within {doctor.START_S:g} s", Silent) from None
+    except WireError as error:
+        raise _unusable(name, str(error), Silent if error.kind in _PASSING else ProductError) from None
+    except ValueError as error:
         raise _unusable(name, str(error)) from None
 
 
@@ -289,8 +305,8 @@ def _alike(one: int | None, other: int | None) -> bool:
     return abs(one - other) < CLOCK_STEP_MS
 
 
-def _unusable(name: str, why: str) -> ProductError:
-    return ProductError(f"venue {name}: {why}; see: stableconsole doctor", Exit.FAILED, "venue")
+def _unusable(name: str, why: str, kind: type[ProductError] = ProductError) -> ProductError:
+    return kind(f"venue {name}: {why}; see: stableconsole doctor", Exit.FAILED, "venue")
 
 
 def _log_warnings(found: list[Finding]) -> None:

@@ -8,10 +8,14 @@ from decimal import Decimal
 import pytest
 
 from services.desk.answers import cause_views
+from services.desk.state import VenueDesk
 from services.desk.views import strip
 from services.desk.views.strategies import strategy_views
+from services.domain.effects import Done
 from services.domain.enums import PairState, Side, TradingState
 from services.domain.events import AccountReport, VenueLink
+from services.execution.actions import Flattened
+from services.execution.flatten import Scope
 from tests.desk.builders import META
 from tests.desk.world import MS, DeskWorld, S, late, quick, swallow
 
@@ -85,6 +89,25 @@ def _flat(world: DeskWorld, identity: str) -> None:
     assert world.positions() == {}
     assert sum(len(world.exchange.books(venue).orders) for venue in world.exchange.venues) == 0
     assert world.trading_state is TradingState.HALTED
+
+
+@pytest.mark.parametrize(
+    ("reads", "flat", "told"),
+    [((7, 5), False, 5), ((7, 0), False, None), ((7, 0), True, 7), ((0, 0), False, None)],
+)
+def test_a_flatten_tells_no_time_of_a_read_that_never_was(
+    reads: tuple[int, int], flat: bool, told: int | None
+) -> None:
+    """A venue that was not reached made it `fresh read 1970-01-01`; what is proven flat has no part in it."""
+    world = DeskWorld(settings=quick())
+    core = world.desk.core
+    for name, ts in zip(("alpha", "beta"), reads, strict=True):
+        core.state.venues[name] = VenueDesk(report_event=ts)
+    core.state.flatten_commands["F-1"] = ["c1"]
+    before = len(core.out)
+    world.desk.commands.flattened(Flattened("F-1", flat, (), (), Scope()))
+    (done,) = [each for each in core.out[before:] if isinstance(each, Done)]
+    assert json.loads(done.result)["fresh_read_ts"] == told
 
 
 def test_flatten_ends_flat_with_a_fresh_read_as_proof(hedged: DeskWorld) -> None:

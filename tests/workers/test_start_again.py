@@ -53,9 +53,18 @@ async def test_what_asking_again_would_not_mend_is_told_at_once(
     fails: tuple[ErrorKind, ...], asked: int
 ) -> None:
     venue = Venue(*fails)
-    with pytest.raises(ProductError, match="venue alpha: GET /markets"):
+    with pytest.raises(ProductError, match="venue alpha: GET /markets") as caught:
         await LiveEngine.start(engine(alpha=venue))
     assert venue.asked == asked
+    # Nobody watches what is open meanwhile: the way out stands in the same line.
+    assert ("stableconsole flatten --direct" in caught.value.text) is (asked == 2)
+
+
+async def test_a_direct_flatten_that_tries_again_later_tries_once_each_time() -> None:
+    dead = Venue(ErrorKind.UNAVAILABLE, ErrorKind.UNAVAILABLE)
+    with pytest.raises(ProductError):
+        await LiveEngine.start(engine(alpha=dead), tries=1)
+    assert dead.asked == 1
 
 
 async def test_a_direct_flatten_waits_for_no_second_try() -> None:
