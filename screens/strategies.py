@@ -111,7 +111,8 @@ class StrategiesRoom(Room):
             if pane != "pairs" or not key:
                 host.say("select a pair in Pairs first")
                 return
-            host.ask(f"close {key}? yes ", "", lambda text: self._close(host, key, text))
+            about = "Closes both legs in step; escape leaves it open."
+            host.ask(f"close {key}? type yes:", "", lambda text: self._close(host, key, text), about)
             return
         found = (
             strategies.parameter(self._view, key) if self._view is not None and pane == "parameters" else None

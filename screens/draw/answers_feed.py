@@ -104,7 +104,7 @@ def needs(s: StripView) -> Answer:
         word = f"{s.open_alarms} ALARM{'' if s.open_alarms == 1 else 'S'}"
         first: tuple[Spans, ...] = ((Span(steps[0], "text"),),) if steps else alert
         second: tuple[Spans, ...] = ((Span(f"then {steps[1]}", "text"),),) if len(steps) > 1 else keys
-        shortest = first if steps else _brief(top, "text")
+        shortest = _do(steps[0]) if steps else _brief(top, "text")
         return answer(
             4, "alarm", g.UP, word, corner=corner, evidence=(first, second), wraps=True, brief=shortest
         )
@@ -138,6 +138,16 @@ def _steps(s: StripView) -> list[str]:
     for step in map(f.clean, s.next_steps):
         found.setdefault(f.SCOPE.sub("", step), f.scoped(step))
     return list(found.values())
+
+
+def _do(step: str) -> tuple[Spans, ...]:
+    """A step in few cells: whole, else what to do first (`R and a reason`; TRADE says why), else cut."""
+    whole: Spans = (Span(step, "text"),)
+    first = _CLAUSE.split(step.partition(": ")[2])[0]
+    return (whole, (Span(first, "text"),), whole) if first else (whole,)
+
+
+_CLAUSE = re.compile(r"[,;:] ")
 
 
 def _brief(text: str, ink: str) -> tuple[Spans, ...]:

@@ -57,7 +57,8 @@ _DROP = ("avg", "id", "pair", "why", "at", "text", "venue")
 _DROP_FILL = ("id", "strategy", "coin", "fee", "at", "venue")
 SORTS = ("", "instrument", "size")
 EMPTY = {
-    "working": "No order works. Strategies send them when a pair passes every check; o opens a ticket.",
+    "working": "No order works. While trading is ACTIVE strategies send them when a pair passes every check; "
+    "o opens a ticket.",
     "recent": "No order has ended yet. Filled, canceled and refused ones come here.",
     "fills": "No fill yet. Each trade on our orders comes here.",
 }

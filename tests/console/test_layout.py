@@ -344,6 +344,25 @@ def test_the_smallest_bar_keeps_the_figure_of_an_alert(text: str, shown: str) ->
     assert strip_drawing.draw(found, 80, 3)[2].plain[66:80].rstrip() == shown
 
 
+@pytest.mark.parametrize(
+    ("step", "shown"),
+    [
+        ("halt: R and a reason, when you know why it was halted", "R and a reason"),
+        ("BTC-USDT-PERP LONG alone, 12 s: F closes it", "F closes it"),
+        (
+            "3 orders in doubt: wait for the probes; then reconcile",
+            "3 orders in d…",
+        ),
+        ("a stop is missing", "a stop is mis…"),
+    ],
+)
+def test_the_smallest_bar_says_what_to_do_first(step: str, shown: str) -> None:
+    """It said `halt: R and a…`, beside a cell that says halt."""
+    strip = quiet_strip(open_alarms=1, next_steps=(step,))
+    found = answers(strip, "connected", "", 0.0, Context(now=strip.ts))
+    assert strip_drawing.draw(found, 80, 3)[2].plain[66:80].rstrip() == shown
+
+
 def test_the_steps_are_named_for_people_and_told_once() -> None:
     do = "decide on exits by hand"
     steps = (f"depeg USDC (account:alpha): {do}", f"depeg USDC (account:beta): {do}", "halt: R and a reason")

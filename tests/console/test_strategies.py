@@ -50,7 +50,10 @@ async def test_a_value_that_is_none_stays_where_it_is_typed() -> None:
 async def test_the_way_to_close_is_told_whole_on_a_small_terminal() -> None:
     async with open_desk(size=(80, 24)) as d:
         await strategies(d, "pairs")
-        await d.press("x", "enter")
+        await d.press("x")
+        assert "type yes:" in d.text, "the word stands nowhere as if it had been typed"
+        assert "Closes both legs in step; escape leaves it open." in d.text
+        await d.press("enter")
         assert "yes closes both legs in step; escape leaves it open" in d.text
         assert d.link.sent == []
 
