@@ -80,7 +80,7 @@ NAMES = {
 }
 SORTS = ("", "spread", "group")
 EMPTY = "No funding pairs yet. They appear once both venues have sent their rates."
-UNRANKED = "No strategy on funding is on: no spreads are ranked. 2 has the rates of every instrument."
+UNRANKED = "No strategy on funding is set up: no spreads are ranked. 2 has the rates of every instrument."
 
 
 def draw(view: DeskView, width: int, context: Context, order: Sequence[str] = ()) -> Content:

@@ -49,6 +49,9 @@ PRICES_EVERY_NS = SECOND // 10
 SILENT_S = 15
 """Without any frame for so long, it is called for its pairs."""
 
+OFF = "off"
+"""Of a strategy that the settings do not enable."""
+
 
 def _plainly(call: Callable[[], Any]) -> Any:
     return call()
@@ -244,6 +247,8 @@ class Strategies:
         """Why no entry may be proposed now; empty = entries are welcome."""
         core = self.core
         slot = core.state.strategies[name]
+        if not core.settings.strategies[name].enabled:
+            return OFF  # nobody will: whatever else is fine is no promise
         overall = core.causes.state_for(strategy=name)
         if overall is not TradingState.ACTIVE:
             return overall.value

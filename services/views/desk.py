@@ -338,4 +338,4 @@ class DeskView(Struct, frozen=True, kw_only=True):
     cross: CrossView | None = None
     """None = no strategy on prices is set up."""
     ranks: bool = True
-    """A strategy on funding is set up and on: `funding` holds its board. False = nobody ranks spreads."""
+    """A strategy on funding is set up: `funding` holds its board. False = nobody ranks spreads."""

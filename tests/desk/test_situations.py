@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.desk.views.figures import Figures
-from services.desk.views.funding import funding_views
+from services.desk.views.funding import first_funding, funding_views
 from services.domain.enums import PairState
 from services.domain.events import Event, MarketFrame
 from services.market.board import evaluate
@@ -62,6 +62,19 @@ def test_an_interval_that_changes_mid_hold_is_projected_anew_at_once_and_closes_
     assert world.desk.state.timers[f"expect {long}"] == soon, "the settlement that comes sooner is expected"
     assert world.pair_states() == [PairState.HEDGED]
     assert world.decisions("close") == []
+
+
+def test_the_board_of_a_strategy_that_is_off_promises_no_entry() -> None:
+    """It said ENTER of what nobody would have entered."""
+    settings = quick()
+    name, chosen = next(iter(settings.strategies.items()))
+    off, other = replace(chosen, enabled=False), {"other": chosen}
+    world = DeskWorld(settings=replace(settings, strategies={name: off})).run(12)
+    rows = funding_views(Figures(world.desk.core), world.desk.strategies)
+    assert {row.reason for row in rows if row.net_edge is not None and row.net_edge > 100} == {"off"}
+    assert "ENTER" not in {row.verdict for row in rows}
+    world = DeskWorld(settings=replace(settings, strategies={name: off, **other})).run(1)
+    assert first_funding(Figures(world.desk.core))[0] == "other", "the board is of one that trades"
 
 
 @pytest.fixture

@@ -39,10 +39,12 @@ _FACTS = ("unknown ", "no rate", "no book", "depeg: ", "inverse ", "delisting", 
 
 
 def first_funding(figures: Figures) -> tuple[str, Funding]:
-    """(name, parameters) of the first funding strategy of the profile; no such strategy: the defaults."""
-    for name, settings in figures.core.settings.strategies.items():
-        if settings.kind == funding_arb.KIND:
-            return name, settings.funding
+    """(name, parameters) of the profile's first funding strategy that is on, else of the first; without any
+    the defaults."""
+    every = figures.core.settings.strategies.items()
+    found = [(name, one) for name, one in every if one.kind == funding_arb.KIND]
+    for name, settings in sorted(found, key=lambda one: not one[1].enabled):
+        return name, settings.funding
     return "", Funding()
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal, localcontext
 
 from services.desk.core import DeskCore
 from services.desk.state import StrategySlot
+from services.desk.strategy import OFF
 from services.desk.views.cache import ViewCache
 from services.desk.views.pairs import pair_views
 from services.domain.money import DESK_CONTEXT, ONE, ZERO
@@ -14,7 +15,6 @@ from services.settings.catalog import catalog
 from services.views.status import FillStatus, StrategyStatus
 from services.views.strategies import ParameterView, StrategiesView, StrategyView
 
-OFF = "off"
 _SHARE = Decimal("0.0001")
 _BPS = Decimal("0.01")
 
