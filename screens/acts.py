@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from screens import format as f
 from screens.columns_dialog import ColumnsDialog
@@ -13,8 +15,11 @@ from screens.resume_dialog import ResumeDialog
 from screens.rooms import BY_NAME
 from screens.theme_dialog import ThemeDialog
 from screens.tour import Touring
+from screens.widgets.commandline import Said
 from screens.widgets.panes import Pane
 from screens.widgets.strip import AnswerBar
+
+Done = TypeVar("Done")
 
 
 class ConsoleScreen(Touring, inherit_bindings=False):
@@ -50,7 +55,7 @@ class ConsoleScreen(Touring, inherit_bindings=False):
             return False
         if word == "shock":
             self.show_room("stress")
-            error = self.room.line(rest, self)
+            error = self._by_room(lambda: self.room.line(rest, self))
             if error is not None:
                 self.told_wrong(error)
             return error is None
@@ -74,7 +79,27 @@ class ConsoleScreen(Touring, inherit_bindings=False):
 
     def action_room(self, action: str) -> None:
         pane = self.active
-        self.room.act(action, self, pane, self.panes[pane].cursor.key)
+        self._by_room(lambda: self.room.act(action, self, pane, self.panes[pane].cursor.key))
+
+    _of_room: Said | None = None
+    """What the present screen has said of itself."""
+
+    def _by_room(self, do: Callable[[], Done]) -> Done:
+        """What a screen says when a key or a line is its own goes with it: on another one it would be read as
+        a figure of that."""
+        before = self.said
+        done = do()
+        if self.said is not before:
+            self._of_room = self.said
+        return done
+
+    def ask(self, prompt: str, text: str, done: Callable[[str], str | None], about: str = "") -> None:
+        super().ask(prompt, text, lambda entered: self._by_room(lambda: done(entered)), about)
+
+    def show_room(self, name: str) -> None:
+        if name != self.room.name and self.said is self._of_room and not self._awaited:
+            self.hush()
+        super().show_room(name)
 
     def view(self, topic: str) -> object | None:
         return self.link.view(topic)

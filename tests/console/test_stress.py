@@ -46,7 +46,10 @@ async def test_e_asks_for_percent_and_x_clears() -> None:
         await stress(d)
         await d.press("e", "=-12.5", "enter")
         assert asked(d) == "stress:USDT=-0.125"
-        await d.press("x")
+        assert "USDT −12.5 %" in d.text.splitlines()[-2]
+        await d.press("6")
+        assert "USDT" not in d.text.splitlines()[-2], "what a screen said of itself goes with it"
+        await d.press("8", "x")
         assert asked(d) == "stress"
         assert d.link.sent == []
 
