@@ -46,8 +46,9 @@ class DeskPrices:
         picture = self._settled()
         kept = self._mids
         if instrument not in kept:
-            fresh = picture.fresh_quote(instrument, self._core.now) is not None
-            kept[instrument] = picture.mid(instrument) if fresh else None
+            fresh = picture.fresh_quote(instrument, self._core.state.now)
+            sides = None if fresh is None else picture.sides(instrument)
+            kept[instrument] = None if sides is None else sides.mid
         return kept[instrument]
 
     def touch(self, instrument: str) -> tuple[Decimal, Decimal] | None:

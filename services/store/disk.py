@@ -39,8 +39,10 @@ class Disk:
         self._path = path
         self._database: SqliteDatabase | None = None
         self._full: bool | None = None
-        self.at_device = threading.Event()
-        """Set while a commit is with the device: from there on the write needs no interpreter."""
+        self.elsewhere = threading.Lock()
+        """Free while a commit is with the device: from there on the write needs no interpreter. A lock and no
+        event: whoever waits for it is an order, and waits one call of C and not six functions."""
+        self.elsewhere.acquire()
 
     def write(self, rows: Sequence[ChainRow | Row], sync: bool) -> bool:
         """Commit `rows` together; FULL sync when `sync` or a row asks for it. True = all is durable."""
@@ -61,11 +63,11 @@ class Disk:
             connection.executemany(statement, params)
         if not rows:
             connection.execute(_TOUCH)
-        self.at_device.set()
+        self.elsewhere.release()
         try:
             connection.execute("COMMIT")
         finally:
-            self.at_device.clear()
+            self.elsewhere.acquire()
         return sync
 
     def roll_back(self, *, reopen: bool) -> None:

@@ -125,8 +125,8 @@ class StoreWriter:
         """Let the thread have the interpreter until its commit is with the device, 2 ms at most. Whoever has
         something else to do meanwhile would only keep the disk waiting: one lock serves both threads, and it
         changes hands by itself after 5 ms."""
-        if self._trouble is None:
-            self._disk.at_device.wait(_LEND_S)
+        if self._trouble is None and self._disk.elsewhere.acquire(timeout=_LEND_S):
+            self._disk.elsewhere.release()
 
     def prune(self, keep_from: int) -> None:
         """Empty the blocks before this desk time (ns), a few after each write (`store.prune`)."""

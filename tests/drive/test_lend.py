@@ -90,7 +90,7 @@ def test_lend_returns_when_the_commit_is_with_the_device(
 
         def execute(self, statement: str) -> Any:
             if statement == "COMMIT":
-                seen.append(self._disk.at_device.is_set())
+                seen.append(not self._disk.elsewhere.locked())
                 assert device.wait(WAIT_S)
             return self._real.execute(statement)
 
@@ -106,7 +106,8 @@ def test_lend_returns_when_the_commit_is_with_the_device(
     try:
         writer.record(risk_event(1))
         written = writer.commit_intent(7)
-        assert writer._disk.at_device.wait(WAIT_S)
+        assert writer._disk.elsewhere.acquire(timeout=WAIT_S)
+        writer._disk.elsewhere.release()
         writer.lend()
         assert not written.done()
         device.set()
@@ -116,4 +117,4 @@ def test_lend_returns_when_the_commit_is_with_the_device(
         device.set()
         monkeypatch.undo()
         assert writer.close()
-    assert not writer._disk.at_device.is_set()
+    assert writer._disk.elsewhere.locked()
