@@ -41,6 +41,8 @@ GAP = "gap"
 KIND_CODE = {SESSION: 1, BLOCK: 2, COMMAND: 3, DECISION: 4, CHECKPOINT: 5}
 
 _HEADER = Packed(">QBqI")
+_NOTHING = hashlib.sha256()
+"""Copied for each hash: a new one looks for its algorithm first, and an order waits for four of them."""
 
 
 class SessionStarted(Struct, frozen=True, kw_only=True, tag="session"):
@@ -82,7 +84,9 @@ def link(previous: bytes, seq: int, kind: str, ts: int, count: int, digest: byte
 
     The payload enters by its digest, so a pruned or lost payload leaves the chain verifiable.
     """
-    return hashlib.sha256(previous + _HEADER.pack(seq, KIND_CODE[kind], ts, count) + digest).digest()
+    hashing = _NOTHING.copy()
+    hashing.update(previous + _HEADER.pack(seq, KIND_CODE[kind], ts, count) + digest)
+    return hashing.digest()
 
 
 def _array_header(count: int) -> bytes:
@@ -171,7 +175,9 @@ class JournalWriter:
         note: str = "",
     ) -> None:
         self.seq += 1
-        digest = hashlib.sha256(payload).digest()
+        hashing = _NOTHING.copy()
+        hashing.update(payload)
+        digest = hashing.digest()
         self.head = link(self.head, self.seq, kind, ts, count, digest)
         self._put(
             ChainRow(self.seq, kind, ts, count, payload, digest, self.head, bulk=bulk, sync=sync, note=note)
