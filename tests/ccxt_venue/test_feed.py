@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -28,6 +29,7 @@ class Door:
         self.fails = fails
         self.flags = can
         self.asked: list[str] = []
+        self.calls: list[str] = []
         self.markets: dict[str, object] = dict.fromkeys(("BTC/USD:BTC", "BTC/USDT:USDT", "BTC/USDC:USDC"))
         self.waits: Callable[[], None] = lambda: None
 
@@ -36,6 +38,7 @@ class Door:
 
     async def ask(self, name: str, symbol: str, *args: object) -> Any:
         self.asked.append(symbol)
+        self.calls.append(name)
         bad = symbol in (BAD, "BTC/USDC:USDC")
         if bad and self.fails is not None:
             self.waits()
@@ -49,12 +52,15 @@ class Door:
 
 
 class Line:
-    is_up = True
+    def __init__(self, *, is_up: bool = True) -> None:
+        self.is_up = is_up
 
     def good(self, part: str) -> None: ...
 
 
-def feed_of(door: Door, told: list[MarketFrame], wall: Callable[[], int] = lambda: 1) -> Feed:
+def feed_of(
+    door: Door, told: list[MarketFrame], wall: Callable[[], int] = lambda: 1, line: Line | None = None
+) -> Feed:
     listed = {
         name: facts.Listed(
             symbol=name, id=name, contract=Decimal(1), spec=perp("any", name, name[:3], "USDT")
@@ -65,7 +71,8 @@ def feed_of(door: Door, told: list[MarketFrame], wall: Callable[[], int] = lambd
     async def none() -> None: ...
 
     return Feed(
-        "any", "any", door, listed, Pace(), Line(), tell=told.append, venue_ms=lambda: NOW_MS, wall=wall,  # type: ignore[arg-type]
+        "any", "any", door, listed, Pace(), line or Line(), tell=told.append,  # type: ignore[arg-type]
+        venue_ms=lambda: NOW_MS, wall=wall,
         resync=none, trouble=lambda _: None, follow=None, capped=lambda _: None, unlisted=lambda: None,
     )  # fmt: skip
 
@@ -120,3 +127,23 @@ async def test_where_the_venue_wants_to_be_left_alone_the_rest_is_not_asked(fail
     with pytest.raises(WireError):
         await feed_of(door, [])._ask_settled()
     assert door.asked == [BAD]
+
+
+async def test_before_the_line_is_up_only_what_brings_it_up_is_asked() -> None:
+    """All else would be dropped and asked again, and takes the first book's room in the budget."""
+    told: list[MarketFrame] = []
+    door, line = Door(None, "fetchFundingRateHistory"), Line(is_up=False)
+    feed = feed_of(door, told, line=line)
+    running = asyncio.create_task(feed.run())
+    try:
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert set(door.calls) == {"fetch_order_book"}
+        line.is_up = True
+        feed.restate()
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert {"fetch_ticker", "fetch_funding_rate", "fetch_funding_rate_history"} <= set(door.calls)
+    finally:
+        feed.stop()
+        await running

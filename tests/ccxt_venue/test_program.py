@@ -17,7 +17,6 @@ FLAGS = ("--profile", PROFILE)
 QUICK = f"""
 [profiles.{PROFILE}.fresh]
 self_clear_s = 1
-outage_settle_s = 1
 [profiles.{PROFILE}.size]
 max_pair_fraction = 0.008
 [profiles.{PROFILE}.breaker]
@@ -29,7 +28,7 @@ entry_window_max_s = 43200
 [profiles.{PROFILE}.strategies.cross_exchange]
 kind = "cross_exchange"
 """
-"""Whatever hour of the day it is; in one slice; also where a stream had to begin twice."""
+"""Whatever hour of the day it is; in one slice."""
 
 
 def spots() -> tuple[Exchange, Exchange]:

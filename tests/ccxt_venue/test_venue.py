@@ -29,6 +29,7 @@ from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport, RequestFailed, VenueFacts
 from services.protocol.errors import ProductError
 from services.protocol.redact import Redactor
+from services.runtime.clock import boot_ns
 from services.settings.errors import SettingsError
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire, read_wires
@@ -392,6 +393,21 @@ async def test_cancels_have_a_share_of_their_own() -> None:
             assert server.asked == []
             await door.ask("fetch_time", lane=Lane.SAFE)
             assert len(server.asked) == 1
+        finally:
+            await venue.close()
+
+
+async def test_a_book_waits_for_no_other_read() -> None:
+    """At a start all is asked at once: a first book that comes a window later is a venue that is down."""
+    async with fake(OkxExchange()) as server:
+        venue = made(server, Heard())
+        door = venue._door
+        try:
+            await door.ask("load_markets")
+            while door.budget.wait(boot_ns(), Lane.DATA, {WINDOW: 1_000}) == 0:
+                door.budget.take(boot_ns(), {WINDOW: 1_000})
+            await asyncio.wait_for(door.ask("fetch_order_book", "BTC/USDT:USDT", 5), 1.0)
+            assert [name for name, _, _ in server.asked][-1:] == ["GET /api/v5/market/books"]
         finally:
             await venue.close()
 

@@ -148,14 +148,14 @@ class Feed:
             (pace.books_s, self._books.ask),
             (pace.flush_s, self._books.flush),
             (pace.check_s, self._books.check),
-            (pace.coins_s, self._ask_coins),
             (pace.clock_s, self._resync),
+            (pace.coins_s, self._on_line(self._ask_coins)),
         ]
         if not self._spot:
             rounds += [
-                (pace.marks_s, self._ask_marks),
-                (pace.rates_s, self._ask_rates),
-                (pace.rates_s, self._ask_settled),
+                (pace.marks_s, self._on_line(self._ask_marks)),
+                (pace.rates_s, self._on_line(self._ask_rates)),
+                (pace.rates_s, self._on_line(self._ask_settled)),
             ]
         try:
             async with asyncio.TaskGroup() as group:
@@ -165,6 +165,16 @@ class Feed:
                     group.create_task(self._every(seconds, work))
         finally:
             await self._books.end()
+
+    def _on_line(self, work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """Nothing is told before the line is up, and then all is asked anew: what was asked before it would
+        only have taken the books' room in the budget."""
+
+        async def asked() -> None:
+            if self._line.is_up:
+                await work()
+
+        return asked
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while not self._stopped.is_set():

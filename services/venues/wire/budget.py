@@ -25,8 +25,10 @@ class Lane(IntEnum):
     """Cancels, closes, hedges, the dead-man's switch: may use all of the budget."""
     ENTRY = 1
     """Orders that increase risk."""
-    DATA = 2
-    """Reads and market data."""
+    BOOK = 2
+    """Books that are asked for: what is not seen for some seconds is a venue that is down."""
+    DATA = 3
+    """All other reads."""
 
 
 class Window(Struct, frozen=True, kw_only=True):
@@ -76,9 +78,10 @@ class Spent:
 class Budget:
     """All windows of one (venue, account or address)."""
 
-    def __init__(self, windows: Iterable[Window], *, reserved: float = 0.3) -> None:
-        """`reserved`: see `reserve`."""
+    def __init__(self, windows: Iterable[Window], *, reserved: float = 0.3, books: float = 0.0) -> None:
+        """`reserved`: see `reserve`; `books`: the share of the rest that `Lane.DATA` leaves alone."""
         self._spent = {window.name: Spent(window) for window in windows}
+        self._books = books
         self.reserve(reserved)
         self._paused_until = 0
 
@@ -106,7 +109,7 @@ class Budget:
             if spent is None or weight <= 0:
                 continue
             spent.age(now)
-            free = spent.free_at(now, weight, self._room(spent, lane))
+            free = spent.free_at(now, weight, self._room(spent, lane, weight))
             if free < 0:
                 return None
             at = max(at, free)
@@ -148,9 +151,13 @@ class Budget:
         spent = self._spent[name]
         spent.window = replace(spent.window, limit=max(1, limit))
 
-    def _room(self, spent: Spent, lane: Lane) -> int:
+    def _room(self, spent: Spent, lane: Lane, weight: int) -> int:
         limit = spent.window.limit
         if lane is Lane.SAFE:
             return limit
         # At least one unit stays usable, else a tiny window would shut ordinary requests out for good.
-        return max(1, int(limit * (1 - self._reserved)))
+        room = max(1, int(limit * (1 - self._reserved)))
+        if lane is not Lane.DATA:
+            return room
+        # So does, for a single question that is heavier than the share, the whole of it.
+        return max(int(room * (1 - self._books)), min(room, weight))
