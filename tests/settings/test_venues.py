@@ -107,6 +107,9 @@ leverage = 3
 """
 
 
+MANY = str([f"C{number}USDT" for number in range(61)]).replace("'", '"')
+
+
 def test_binance_is_named_by_a_word_that_says_which_hosts() -> None:
     wire = read(BINANCE).settings.wires["binance"]
     assert wire.options == {"hosts": "demo", "leverage": "3"}
@@ -115,6 +118,7 @@ def test_binance_is_named_by_a_word_that_says_which_hosts() -> None:
         (('"demo"', '"live"'), "one of: production, demo, testnet, local"),
         (("allow_remote = true", ""), "these hosts are the real exchange's"),
         (('symbols = ["BTCUSDT"]', "symbols = []"), "markets as the venue writes them"),
+        (('["BTCUSDT"]', MANY), "at most 60, not 61"),
         (("leverage = 3", "leverage = 0"), "a whole number from 1 to 125"),
         (("leverage = 3", 'rest = "http://127.0.0.1:1"'), "names it"),
         (('"demo"', '"local"'), "an address on this machine"),
