@@ -104,8 +104,8 @@ def _hosts(wire: VenueWire) -> None:
 PASSPHRASED = ("okx", "kucoinfutures", "bitget")
 """Exchanges of kind ccxt whose keys have a passphrase beside the secret."""
 MOST_SYMBOLS = 60
-"""Of a Binance venue. An account is read each 30 s, symbol by symbol, and so is each quiet market's quote: at 65
-a minute's weight is spent on that alone, and at 84 a start could not even ask for the fees and the books."""
+"""Of a Binance venue. An account is read each 30 s, symbol by symbol, and so is each quiet market's quote: at
+65 a minute's weight is spent on that, and at 84 a start could not even ask for all fees."""
 BINANCE_HOSTS = ("production", "demo", "testnet", "local")
 SPARED = ("index", "wallet")
 """Services that demo and testnet lack too."""
@@ -118,8 +118,8 @@ def _binance(wire: VenueWire, *more: str) -> None:
         raise ValueError('symbols: markets as the venue writes them, such as ["BTCUSDT"]')
     if len(wire.symbols) > MOST_SYMBOLS:
         raise ValueError(
-            f"symbols: at most {MOST_SYMBOLS}, not {len(wire.symbols)}: what is asked for each would weigh more "
-            "than Binance allows in a minute"
+            f"symbols: at most {MOST_SYMBOLS}, not {len(wire.symbols)}: what is asked for each would weigh "
+            "more than Binance allows in a minute"
         )
     local = wire.options["hosts"] == "local"
     named = [("rest", wire.rest), ("stream", wire.stream)]
