@@ -10,9 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from textual import events
 from textual._xterm_parser import XTermParser
 from textual.drivers import linux_driver
 from textual.message import Message
+
+from screens import along
 
 _BEGIN, _END = "\x1b[200~", "\x1b[201~"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -61,7 +64,17 @@ class PlainParser(XTermParser):
     def feed(self, data: str) -> Iterable[Message]:
         clean = self._plain(data)
         # Nothing at all would be the end of the input to it.
-        return super().feed(clean) if clean or not data else ()
+        return self._marked(super().feed(clean)) if clean or not data else ()
+
+    def _marked(self, heard: Iterable[Message]) -> Iterable[Message]:
+        """Without brackets a paste is keys; that they come in one piece tells them from a hand's."""
+        keys = 0
+        for message in heard:
+            if isinstance(message, events.Key):
+                if keys:
+                    along.mark(message)
+                keys += 1
+            yield message
 
 
 def read_pastes_as_text() -> None:

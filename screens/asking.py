@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from textual import events
 from textual.await_remove import AwaitRemove
 
-from screens import typed
+from screens import along, typed
 from screens.dialogs import Dialog
 from screens.draw.answers import SILENT_AFTER
 from screens.flatten_dialog import FlattenDialog
@@ -196,7 +195,7 @@ class Asking(Sending, inherit_bindings=False):
         field.display = False
         self._going = field.remove()
         for event in field.late:
-            self.app.post_message(events.Key(event.key, event.character))
+            self.app.post_message(along.again(event))
         self.refresh(layout=True)
         if self.dialog is None:
             self.need_desk(False)

@@ -3,7 +3,7 @@ bright and live.
 
 A dialog swallows every key. For its first 150 ms it hears only `n`, so that a bounced key is no answer; and
 for as long after a sign that means nothing to it only what halts and `n`, so that no text that a terminal
-types into it is one.
+types into it is one. Nor is a sign that came in one piece of input with the key before it.
 Without a field of its own `H` halts. It decides nothing: it posts what was chosen.
 """
 
@@ -15,7 +15,7 @@ from typing import ClassVar
 from textual import events
 from textual.message import Message
 
-from screens import frame
+from screens import along, frame
 from screens.draw import topbar
 from screens.draw.context import Context
 from screens.frame import INSET, Content, Cursor, Row
@@ -114,7 +114,7 @@ class Dialog(LineGrid, can_focus=True):
             self.post_message(self.Chose(self, "no"))
         elif event.key in ("down", "up", "pagedown", "pageup"):
             self._scroll({"down": 1, "up": -1, "pagedown": 10, "pageup": -10}[event.key])
-        elif choice is not None:
+        elif choice is not None and not along.is_along(event):
             self.post_message(self.Chose(self, choice))
 
     def _scroll(self, by: int) -> None:

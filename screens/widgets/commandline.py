@@ -15,6 +15,7 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.widgets import Input
 
+from screens import along
 from screens import format as f
 from screens.ink import Line, Span, broken, measure
 from screens.widgets.grid import LineGrid
@@ -25,8 +26,7 @@ Said = tuple[str, str]
 SPOKEN_ROWS = 8
 """That an answer takes at most: so much need the longest refusals in 40 cells."""
 TYPED_S = 0.05
-"""`enter` so soon behind a key of its field came with it: out of a text that a terminal types, or of a line
-that a slow connection brought in one piece. A hand takes longer."""
+"""`enter` so soon behind a key of its field came with it. A hand takes longer."""
 _MARGIN = 3
 """Before the text of an answer of its own rows; one cell stays behind it."""
 
@@ -174,7 +174,7 @@ class LineField(Input):
         self._sealed = False
         late, self.late = self.late, []
         for event in late:
-            self.post_message(events.Key(event.key, event.character))
+            self.post_message(along.again(event))
 
     async def _on_key(self, event: events.Key) -> None:
         if self._sealed:
@@ -186,7 +186,7 @@ class LineField(Input):
         self._keyed = now
         if event.key in ("escape", "enter"):
             self._sealed = True
-            at_once = now - before < TYPED_S
+            at_once = along.is_along(event) or now - before < TYPED_S
             self.post_message(self.Left() if event.key == "escape" else self.Entered(self.value, at_once))
         elif event.key in ("tab", "shift+tab") and self._complete is not None:
             self._walk(1 if event.key == "tab" else -1)

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 
 from console import keymap, keyrules
 from console.app import StableConsole, make_app
+from screens import along
 from screens.asked import AskedDialog
 from screens.dialogs import QuitDialog
 from screens.flatten_dialog import FlattenDialog
@@ -164,6 +165,31 @@ async def test_of_lines_that_are_typed_whole_only_what_takes_risk_off_runs() -> 
         await d.press("ctrl+u")
         await d.press(*"halt", "enter", after=0.001)
         assert d.did == [("halt", {})]
+
+
+async def test_keys_of_one_piece_confirm_nothing_however_late_they_are_answered() -> None:
+    """A machine that is busy answers them seconds apart: the clock does not tell them from a hand's."""
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        await d.press("R", "x")
+        in_one_piece(d, "enter")
+        await d.pilot.pause()
+        assert d.did == []
+        assert "enter came with the text" in d.text
+        await d.press("escape", "F")
+        in_one_piece(d, "F")
+        await d.pilot.pause()
+        assert d.did == []
+        in_one_piece(d, "H")
+        await d.pilot.pause()
+        assert d.did == [("halt", {})]
+
+
+def in_one_piece(d: Desk, key: str) -> None:
+    """As the key that came with the one before it."""
+    event = events.Key(key, key if len(key) == 1 else None)
+    along.mark(event)
+    d.clock.now += 1
+    d.app.post_message(event)
 
 
 async def test_h_halts_behind_a_sign_that_means_nothing_to_the_dialog() -> None:

@@ -70,6 +70,7 @@ def main() -> None:
 
     async def count(self: StableConsole, event: events.Event) -> None:
         if isinstance(event, events.Key) and not event.is_forwarded:
+            vars(event).pop("along", None)
             ours = self.screen is self.desk
             log["keys" if ours else "elsewhere"] += 1
             if ours:
