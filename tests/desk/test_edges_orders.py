@@ -1,0 +1,152 @@
+"""Edges of how orders are decided: what goes before a reducing order, where an escalation holds, and what a
+refused entry costs its strategy (docs/mutants.md)."""
+
+from __future__ import annotations
+
+from decimal import Decimal as D
+from unittest import mock
+
+import pytest
+from msgspec.structs import replace
+
+from services.desk import admission as module
+from services.desk import admitting
+from services.desk.admission import Admission
+from services.desk.admitting import Outcome
+from services.desk.state import StrategySlot
+from services.domain.effects import Cancel, Send, SetTimer
+from services.domain.enums import PairState, Purpose, TradingState
+from services.execution.actions import Escalate
+from services.risk.context import Check, GateAnswer
+from services.risk.kelly import NO_RECORD
+from tests.adversary.script import LEGS, entry
+from tests.desk.world import DeskWorld, S, quick
+
+BTC = "BTC-USDT-PERP.alpha"
+NAME = "funding_arb"
+
+
+def test_our_own_order_on_the_other_side_is_cancelled_before_a_reducing_one_leaves() -> None:
+    """Else the two would trade with each other, or the venue refuses the one that gets out."""
+    world = DeskWorld(settings=replace(quick(), strategies={})).run(10)
+    assert world.answer("buy", symbol=BTC, size="0.05").ok
+    world.run(2)
+    assert world.position(BTC) == D("0.05")
+    bought = world.sent[0].order
+    assert bought.price is not None
+    low = world.desk.core.instruments[BTC].round_price(bought.side, bought.price * D("0.99"))
+    assert world.answer("buy", symbol=BTC, size="0.01", terms=f"@ {low} post").ok
+    world.run(2)
+    (rests,) = [each.id for each in world.desk.core.orders.open_orders() if each.request.price == low]
+    begin = len(world.keeper.effects)
+    assert world.answer("sell", symbol=BTC, size="0.05", terms="reduce").ok
+    world.run(2)
+    assert world.position(BTC) == 0
+    went = [each for each in world.keeper.effects[begin:] if isinstance(each, (Cancel, Send))]
+    assert isinstance(went[0], Cancel)
+    assert went[0].client_order_id == rests
+    assert any(isinstance(each, Send) and each.order.purpose is Purpose.TICKET for each in went[1:])
+
+
+@pytest.mark.parametrize(
+    ("subject", "scope"), [("P-01", "pair:P-01"), (BTC, f"instrument:{BTC}"), ("somebody", "all")]
+)
+def test_an_escalation_makes_what_it_is_about_reduce_until_a_person_resumes(subject: str, scope: str) -> None:
+    world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [PairState.HEDGED])
+    core, before = world.desk.core, len(world.desk.core.out)
+    world.desk.submit.run((Escalate(subject, "told", name="held up"),))
+    assert world.causes() == []
+    assert core.alerts.is_open(f"held up:{subject}"), "one that only pages is an alert alone"
+    world.desk.submit.run((Escalate(subject, "for a test", reducing=True, name="stays"),))
+    assert world.causes() == [("stays", scope, TradingState.REDUCING, True)]
+    said = [each for each in core.out[before:] if getattr(each, "kind", "") == "escalate"]
+    assert [each.text for each in said] == ["told", "for a test"]  # type: ignore[attr-defined]
+
+
+# -- a strategy's entry --
+
+
+def paused() -> tuple[Admission, StrategySlot, DeskWorld]:
+    """Ready to be asked by hand: every datum is there, and the strategy itself is paused."""
+    world = DeskWorld(settings=quick()).run(1)
+    world.command("pause", name=NAME)
+    world.run(20)
+    assert world.trading_state is TradingState.ACTIVE
+    return world.desk.strategies.admission, world.desk.core.state.strategies[NAME], world
+
+
+def timers(world: DeskWorld, begin: int) -> list[tuple[str, int]]:
+    out = world.desk.core.out[begin:]
+    return [(each.name, each.due) for each in out if isinstance(each, SetTimer)]
+
+
+def refused(*names: str) -> Outcome:
+    checks = tuple(Check(name=name, passed=False, text=f"no {name}") for name in names)
+    return Outcome(why=f"no {names[0]}", gate=GateAnswer(allowed=False, checks=checks, quantity=D(0)))
+
+
+@pytest.mark.parametrize("how", ["opposed", "size", "gate"])
+def test_a_refused_pair_is_asked_about_again_after_a_minute_and_not_before(how: str) -> None:
+    admission, slot, world = paused()
+    core = world.desk.core
+    patches = {
+        "opposed": mock.patch.object(admitting, "opposed", return_value="somebody holds it"),
+        "size": mock.patch.object(
+            core,
+            "settings",
+            replace(core.settings, size=replace(core.settings.size, max_pair_fraction=D("1e-9"))),
+        ),
+        "gate": mock.patch.object(admitting, "admit", return_value=refused("minimum equity", "order rate")),
+    }
+    with patches[how]:
+        admission.open(NAME, slot, entry())
+        assert not core.pairs.live()
+        (first,) = denied(world)
+        assert slot.last_reason == first != ""
+        core.state.now += 60 * S - 1
+        admission.open(NAME, slot, entry())
+        assert len(denied(world)) == 1
+        core.state.now += 1
+        admission.open(NAME, slot, entry())
+        assert len(denied(world)) == 2
+        admission.open(NAME, slot, entry(LEGS[::-1]))
+        assert len(denied(world)) == 3, "another pair is another question"
+
+
+def denied(world: DeskWorld) -> list[str]:
+    return [each.text for each in world.desk.core.out if getattr(each, "kind", "") == "denied"]
+
+
+def test_what_a_moment_cures_is_asked_about_again_in_a_second() -> None:
+    admission, slot, world = paused()
+    core, begin = world.desk.core, len(world.desk.core.out)
+    with mock.patch.object(admitting, "admit", return_value=refused("open orders", "order rate")):
+        admission.open(NAME, slot, entry())
+        assert timers(world, begin) == [(f"again {NAME}", core.now + S)]
+        admission.open(NAME, slot, entry())
+    assert len(denied(world)) == 2
+
+
+def test_a_pair_waits_a_second_while_another_is_being_built() -> None:
+    world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [PairState.OPENING])
+    core, begin = world.desk.core, len(world.desk.core.out)
+    admission, slot = world.desk.strategies.admission, core.state.strategies[NAME]
+    (building,) = core.pairs.live()
+    admission.open(NAME, slot, entry())
+    assert slot.last_reason == f"waits until {building.id} stands"
+    assert (f"again {NAME}", core.now + S) in timers(world, begin)
+    assert denied(world) == []
+    assert list(core.pairs.live()) == [building]
+
+
+def test_a_strategy_whose_record_stops_it_opens_nothing_until_it_is_enabled() -> None:
+    admission, slot, world = paused()
+    core = world.desk.core
+    lost = replace(NO_RECORD, trades=5, losses=5, average_loss=D("0.1"))
+    with mock.patch.object(module, "track_record", return_value=lost):
+        admission.open(NAME, slot, entry())
+    assert slot.stopped == slot.last_reason == "stopped: 5 losses with no win"
+    assert core.alerts.is_open(f"no edge:{NAME}")
+    assert not core.pairs.live()
+    assert denied(world) == [], "it is stopped, not refused"
+    assert [each for each in core.out if getattr(each, "kind", "") == "size"], "its bounds are journaled"
