@@ -14,8 +14,9 @@ from services.desk import admitting
 from services.desk.admission import Admission
 from services.desk.admitting import Outcome
 from services.desk.state import StrategySlot
-from services.domain.effects import Cancel, Send, SetTimer
-from services.domain.enums import PairState, Purpose, TradingState
+from services.domain.effects import Cancel, SaveIntent, Send, SetTimer
+from services.domain.enums import OrderState, PairState, Purpose, Side, TimeInForce, TradingState
+from services.domain.orders import OrderRequest
 from services.execution.actions import Escalate
 from services.risk.context import Check, GateAnswer
 from services.risk.kelly import NO_RECORD
@@ -46,6 +47,56 @@ def test_our_own_order_on_the_other_side_is_cancelled_before_a_reducing_one_leav
     assert isinstance(went[0], Cancel)
     assert went[0].client_order_id == rests
     assert any(isinstance(each, Send) and each.order.purpose is Purpose.TICKET for each in went[1:])
+
+
+def bare() -> tuple[DeskWorld, OrderRequest]:
+    """0.05 held by hand, no strategy, and an order that would sell more and does not say that it reduces."""
+    world = DeskWorld(settings=replace(quick(), strategies={})).run(10)
+    assert world.answer("buy", symbol=BTC, size="0.05").ok
+    world.run(2)
+    mark = world.desk.core.picture.last_mark(BTC)
+    assert mark is not None
+    order = OrderRequest(
+        client_order_id="abc123000000099u1000",
+        instrument=BTC,
+        side=Side.SELL,
+        quantity=D("0.08"),
+        price=world.desk.core.instruments[BTC].round_price(Side.SELL, mark * D("0.999")),
+        tif=TimeInForce.IOC,
+        purpose=Purpose.UNWIND,
+        origin="desk",
+    )
+    return world, order
+
+
+def test_a_protective_order_leaves_at_once_cut_to_the_position_with_the_venue_s_own_flag() -> None:
+    world, order = bare()
+    core = world.desk.core
+    begin, seq = len(core.out), core.state.next_intent
+    world.desk.submit.place(order)
+    cut = replace(order, quantity=D("0.05"), reduce_only=True)
+    told = [each for each in core.out[begin:] if isinstance(each, (Send, SaveIntent))]
+    assert told == [Send(order=cut), SaveIntent(seq=seq, orders=(cut,), pair=None, text="")]
+    assert core.state.next_intent == seq + 1
+    entry = core.orders.get(order.client_order_id)
+    assert entry is not None
+    assert (entry.state, entry.request) == (OrderState.SUBMITTED, cut)
+
+
+def test_any_other_order_waits_for_the_disk_and_leaves_once() -> None:
+    world, order = bare()
+    core = world.desk.core
+    exits = replace(order, purpose=Purpose.EXIT)
+    begin, seq = len(core.out), core.state.next_intent
+    world.desk.submit.place(exits)
+    told = [each for each in core.out[begin:] if isinstance(each, (Send, SaveIntent))]
+    cut = replace(exits, quantity=D("0.05"), reduce_only=True)
+    assert told == [SaveIntent(seq=seq, orders=(cut,), pair=None, text="")]
+    assert core.state.intents == {str(seq): [exits.client_order_id]}
+    for _ in range(2):
+        world.desk.submit.on_durable(seq)
+    assert [each for each in core.out[begin:] if isinstance(each, Send)] == [Send(order=cut)]
+    assert core.state.intents == {}
 
 
 @pytest.mark.parametrize(
