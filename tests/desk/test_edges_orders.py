@@ -99,6 +99,31 @@ def test_any_other_order_waits_for_the_disk_and_leaves_once() -> None:
     assert core.state.intents == {}
 
 
+@pytest.mark.parametrize("back", [True, False])
+def test_what_a_halt_took_back_before_the_disk_answered_never_leaves_resumed_or_not(back: bool) -> None:
+    """The gate would let it pass again once a person has resumed: it was told as denied."""
+    world, _ = bare()
+    core = world.desk.core
+    seq, begin = core.state.next_intent, len(world.keeper.effects)
+    world.keeper.hang = True
+    assert world.answer("buy", symbol=BTC, size="0.01").ok
+    (waits,) = [each for each in core.orders.open_orders() if each.state is OrderState.INITIALIZED]
+    assert core.state.intents == {str(seq): [waits.id]}
+    assert world.answer("halt", reason="look").ok
+    assert waits.state is OrderState.DENIED
+    if back:
+        assert world.answer("resume", reason="looked").ok
+        assert world.trading_state is TradingState.ACTIVE
+    world.keeper.hang = False
+    for each in world.keeper.hanging:
+        each.set_result(None)
+    world.run(2)
+    sent = [each for each in world.keeper.effects[begin:] if isinstance(each, Send)]
+    assert [each for each in sent if each.order.client_order_id == waits.id] == []
+    assert waits.state is OrderState.DENIED
+    assert world.position(BTC) == D("0.05")
+
+
 @pytest.mark.parametrize(
     ("subject", "scope"), [("P-01", "pair:P-01"), (BTC, f"instrument:{BTC}"), ("somebody", "all")]
 )
