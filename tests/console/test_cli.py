@@ -22,9 +22,14 @@ from services.protocol.version import PROTOCOL, VERSION
 
 COMMANDS = (
     *("run", "attach", "status", "positions", "orders", "pairs", "alerts", "stop", "halt", "resume"),
-    *("flatten", "pause", "enable", "replay", "version"),
+    *("flatten", "pause", "enable", "reconcile", "why", "replay", "report", "health", "doctor", "sim"),
+    "version",
 )
-GROUPS = {"audit": ("verify", "export"), "config": ("init", "show", "check", "path")}
+GROUPS = {
+    "audit": ("verify", "export"),
+    "config": ("init", "show", "check", "path"),
+    "store": ("prune",),
+}
 
 
 @pytest.fixture
@@ -86,9 +91,21 @@ def test_every_command_has_help_with_an_example(words: list[str], capsys: pytest
     assert cli.main([*words, "--help"]) == 0
     out = capsys.readouterr().out
     assert "Example: stableconsole" in out
-    if words[0] != "attach":
-        assert "--json" in out
-    assert "--profile" in out
+    assert ("--json" in out) is (words[0] not in ("attach", "sim"))
+    assert ("--profile" in out) is (words[0] != "sim")
+    assert "--debug" in out
+
+
+def test_the_commands_of_these_tests_are_all_there_are() -> None:
+    from typer.main import get_group
+
+    from console import shell
+
+    found = {
+        name: tuple(sorted(getattr(command, "commands", ())))
+        for name, command in get_group(shell.app).commands.items()
+    }
+    assert found == dict.fromkeys(COMMANDS, ()) | {name: tuple(sorted(GROUPS[name])) for name in GROUPS}
 
 
 def test_help_lists_every_command_and_the_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,8 @@ have pictures of their own; here they are away, so that no change of theirs chan
 from __future__ import annotations
 
 import asyncio
+import importlib
+import pkgutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from pytest_textual_snapshot import SVGImageExtension
 from syrupy.assertion import SnapshotAssertion
 from textual.command import CommandList, CommandPalette
 
+import screens
 from screens.dialogs import Dialog
 from screens.rooms import BY_NAME
 from services.domain.enums import TradingState
@@ -97,7 +100,9 @@ def test_every_screen_and_dialog_is_seen_at_every_size_in_every_palette() -> Non
 
 
 def _every_dialog() -> set[type[Dialog]]:
-    """Those that can be opened: the last in each line of descent."""
+    """Those that can be opened: the last in each line of descent, also of modules that no key has loaded."""
+    for module in pkgutil.iter_modules(screens.__path__, "screens."):
+        importlib.import_module(module.name)
     kinds, ends = [Dialog], set[type[Dialog]]()
     while kinds:
         kind = kinds.pop()

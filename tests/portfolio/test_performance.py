@@ -63,6 +63,7 @@ def test_the_ratios_are_those_of_a_well_kept_library(values: list[float]) -> Non
     assert view.days == len(values) - 1
     deepest = -empyrical.max_drawdown(daily)
     assert view.max_drawdown == pytest.approx(deepest, abs=1e-12)
+    assert view.total_return == pytest.approx(empyrical.cum_returns_final(daily), rel=1e-9, abs=1e-12)
     for ours, theirs in (
         (view.sharpe, empyrical.sharpe_ratio(daily, annualization=365)),
         (view.sortino, empyrical.sortino_ratio(daily, annualization=365)),
@@ -76,6 +77,20 @@ def test_the_ratios_are_those_of_a_well_kept_library(values: list[float]) -> Non
         assert view.sharpe_low is not None
         assert view.sharpe_high is not None
         assert view.sharpe_low < view.sharpe < view.sharpe_high
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3 * DAY), st.none() | st.floats(0.2, 5.0)), min_size=1, max_size=40))
+def test_days_of_samples_at_any_time_are_those_of_a_well_kept_library(
+    found: list[tuple[int, float | None]],
+) -> None:
+    """Several samples a day, none for days, and such as nobody knew."""
+    pandas = pytest.importorskip("pandas")
+    stamps = [sum(gap for gap, _ in found[: at + 1]) for at in range(len(found))]
+    ours = p.daily_values(p.curve([sample(ts, unit) for ts, (_, unit) in zip(stamps, found, strict=True)]))
+    series = pandas.Series([unit for _, unit in found], index=pandas.to_datetime(stamps), dtype=float)
+    theirs = series.dropna().resample("D").last().ffill()
+    assert ours == pytest.approx(list(theirs), rel=1e-12)
 
 
 def test_thirty_daily_returns_are_needed() -> None:
