@@ -120,17 +120,17 @@ def test_the_reserved_share_is_there_when_ordinary_requests_have_spent_theirs() 
         budget.reserve(1.0)
 
 
-def test_other_reads_leave_the_books_their_share() -> None:
-    budget = Budget([Window(name="w", span_s=60, limit=100)], reserved=0.2, books=0.25)
-    assert budget.wait(0, Lane.DATA, {"w": 60}) == 0
+def test_lists_of_weeks_ago_leave_the_present_its_share() -> None:
+    budget = Budget([Window(name="w", span_s=60, limit=100)], reserved=0.2, present=0.25)
+    assert budget.wait(0, Lane.PAST, {"w": 60}) == 0
     budget.take(0, {"w": 60})
-    assert budget.wait(0, Lane.DATA, {"w": 1}) == 60 * SECOND
-    for lane in (Lane.BOOK, Lane.ENTRY):
+    assert budget.wait(0, Lane.PAST, {"w": 1}) == 60 * SECOND
+    for lane in (Lane.DATA, Lane.ENTRY):
         assert budget.wait(0, lane, {"w": 20}) == 0
         assert budget.wait(0, lane, {"w": 21}) == 60 * SECOND, "the reserved share is nobody's but of cancels"
     # One that is heavier than their share waits for all of it instead of being refused for good.
-    assert budget.wait(60 * SECOND, Lane.DATA, {"w": 80}) == 0
-    assert budget.wait(60 * SECOND, Lane.DATA, {"w": 81}) is None
+    assert budget.wait(60 * SECOND, Lane.PAST, {"w": 80}) == 0
+    assert budget.wait(60 * SECOND, Lane.PAST, {"w": 81}) is None
 
 
 def test_the_venues_word_only_ever_tightens() -> None:

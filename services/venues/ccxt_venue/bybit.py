@@ -227,7 +227,8 @@ async def _all(
             if pages > 2 * MOST_PAGES:
                 raise WireError(ErrorKind.UNAVAILABLE, f"{call}: more than {pages - 1} pages")
             asked = {**query, "startTime": begin, "endTime": end, "limit": page}
-            reply = await door.ask(call, {**asked, "cursor": cursor} if cursor else asked)
+            lane = Lane.DATA if end == until_ms else Lane.PAST
+            reply = await door.ask(call, {**asked, "cursor": cursor} if cursor else asked, lane=lane)
             rows = _list(reply, least=0)
             found += rows
             cursor = str(_result(reply).get("nextPageCursor") or "")

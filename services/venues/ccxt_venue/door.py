@@ -85,10 +85,9 @@ ALLOWED = UNIFIED | WRITES | RAW
 PATIENCE_S = 3.0
 DATA_PATIENCE_S = 20.0
 """How long an order may wait for the budget before it is denied here."""
-BOOK = "fetch_order_book"
-BOOKS = 0.25
-"""Share of the budget that other reads leave to the books: at a start all is asked at once, and a book that
-waited behind it for a whole window was a venue that had gone down."""
+PRESENT = 0.4
+"""Share of the budget that lists of weeks ago leave alone: at a start all is asked at once, and a book that
+waited behind them for a whole window was a venue that had gone down."""
 UNIT = 1_000
 """Cost is counted in thousandths: the library's costs are fractions."""
 SPAN_S = 5.0
@@ -140,7 +139,7 @@ class Door:
         self._paused = paused
         span_ms = SPAN_S * 1_000
         limit = int(span_ms / max(float(self._exchange.rateLimit), 1.0) * UNIT)
-        self.budget = budget if budget is not None else Budget(_windows(exchange, limit), books=BOOKS)
+        self.budget = budget if budget is not None else Budget(_windows(exchange, limit), present=PRESENT)
         self.has: Mapping[str, object] = self._exchange.has
         self.unsent = Unsent()
 
@@ -208,14 +207,12 @@ class Door:
             raise WireError(ErrorKind.DENIED, errors.told(error)) from None
 
     async def ask(
-        self, name: str, *args: object, lane: Lane | None = None, order: str = "", **more: object
+        self, name: str, *args: object, lane: Lane = Lane.DATA, order: str = "", **more: object
     ) -> Any:
         """One call by name; `order`: the client id of a new one. Raises WireError, and nothing else whatever
         the library does."""
         if name not in ALLOWED:
             raise ValueError(f"{name} is not to be called")
-        if lane is None:
-            lane = Lane.BOOK if name == BOOK else Lane.DATA
         write = name in WRITES
         token, call, sends = LANE.set(lane), CALL.set(name), ORDER.set(order)
         try:
@@ -288,7 +285,7 @@ class Door:
         lane, weight = LANE.get(), max(1, math.ceil(cost * UNIT))
         weights = {WINDOW: weight, CALL.get(): weight}
         began = boot_ns()
-        patience = DATA_PATIENCE_S if lane in (Lane.BOOK, Lane.DATA) else PATIENCE_S
+        patience = DATA_PATIENCE_S if lane in (Lane.DATA, Lane.PAST) else PATIENCE_S
         while True:
             now = boot_ns()
             wait = self.budget.wait(now, lane, weights)

@@ -25,10 +25,10 @@ class Lane(IntEnum):
     """Cancels, closes, hedges, the dead-man's switch: may use all of the budget."""
     ENTRY = 1
     """Orders that increase risk."""
-    BOOK = 2
-    """Books that are asked for: what is not seen for some seconds is a venue that is down."""
-    DATA = 3
-    """All other reads."""
+    DATA = 2
+    """Reads and market data."""
+    PAST = 3
+    """Lists of weeks ago: many questions at once, and what is asked of the present must not wait for them."""
 
 
 class Window(Struct, frozen=True, kw_only=True):
@@ -78,10 +78,10 @@ class Spent:
 class Budget:
     """All windows of one (venue, account or address)."""
 
-    def __init__(self, windows: Iterable[Window], *, reserved: float = 0.3, books: float = 0.0) -> None:
-        """`reserved`: see `reserve`; `books`: the share of the rest that `Lane.DATA` leaves alone."""
+    def __init__(self, windows: Iterable[Window], *, reserved: float = 0.3, present: float = 0.0) -> None:
+        """`reserved`: see `reserve`; `present`: the share of the rest that `Lane.PAST` leaves alone."""
         self._spent = {window.name: Spent(window) for window in windows}
-        self._books = books
+        self._present = present
         self.reserve(reserved)
         self._paused_until = 0
 
@@ -157,7 +157,7 @@ class Budget:
             return limit
         # At least one unit stays usable, else a tiny window would shut ordinary requests out for good.
         room = max(1, int(limit * (1 - self._reserved)))
-        if lane is not Lane.DATA:
+        if lane is not Lane.PAST:
             return room
         # So does, for a single question that is heavier than the share, the whole of it.
-        return max(int(room * (1 - self._books)), min(room, weight))
+        return max(int(room * (1 - self._present)), min(room, weight))
