@@ -67,13 +67,13 @@ class PlainParser(XTermParser):
         return self._marked(super().feed(clean)) if clean or not data else ()
 
     def _marked(self, heard: Iterable[Message]) -> Iterable[Message]:
-        """Without brackets a paste is keys; that they come in one piece tells them from a hand's."""
-        keys = 0
+        """Without brackets a paste is keys, and so is what stands behind a closing one in its own text; that
+        they come in one piece tells them from a hand's."""
+        behind = False
         for message in heard:
-            if isinstance(message, events.Key):
-                if keys:
-                    along.mark(message)
-                keys += 1
+            if isinstance(message, events.Key) and behind:
+                along.mark(message)
+            behind = behind or isinstance(message, (events.Key, events.Paste))
             yield message
 
 

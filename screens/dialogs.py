@@ -56,7 +56,7 @@ class Dialog(LineGrid, can_focus=True):
         self._clock = clock
         self._since = clock()
         self._typed = self._since - DEAF_S
-        """When a sign came that means nothing to it."""
+        """When a sign or a paste came that means nothing to it."""
         self._cursor = Cursor()
         self._content = Content(title="")
         self.halts = frozenset({"H"})
@@ -90,6 +90,9 @@ class Dialog(LineGrid, can_focus=True):
         for line in lines:
             line.ground = "surface"
         self.show(lines, width)
+
+    def on_paste(self) -> None:
+        self._typed = self._clock()
 
     async def on_key(self, event: events.Key) -> None:
         event.stop()

@@ -147,7 +147,7 @@ class LineField(Input):
         self._history = history
         self._clock = clock
         self._keyed = -math.inf
-        """When it last heard a key."""
+        """When it last heard a key or a paste."""
         self._at = len(history) if history is not None else 0
         self._draft = ""
         self.late: list[events.Key] = []
@@ -161,6 +161,9 @@ class LineField(Input):
         if self.selection.is_empty:
             at, self.cursor_position = self.cursor_position, 0
             self.cursor_position = at
+
+    def on_paste(self) -> None:
+        self._keyed = self._clock()  # a text may close its own brackets, and type its end behind them
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

@@ -154,7 +154,6 @@ class VirtualMachine:
             self.working.heard(event)  # a list for the worst case: no order waits for it
         except Exception as error:
             # In the desk, or in what carries its effects out: half a turn is done, nobody knows which.
-            self.working.heard(event)
             self._fail(error, event)
             raise DeskFailed(f"the desk failed on {type(event).__name__}: {_said(error)}") from error
         overran = self.desk.overran()
@@ -186,6 +185,7 @@ class VirtualMachine:
         now = self.queue.now
         text = f"the desk failed on {type(event).__name__}: {_said(error)}"
         self.keeper.latch(WriteLatch(state=TradingState.HALTED, cause="desk failed", text=text, ts=now))
+        self.working.heard(event)
         for order in self.working.all():
             try:
                 self.venues[order.venue].cancel(

@@ -65,7 +65,7 @@ class WorkingOrders:
                 self._orders.pop(event.client_order_id, None)
             case OrderFilled():
                 found = self._orders.get(event.client_order_id)
-                if found is not None:
+                if found is not None and event.quantity.is_finite():  # the desk keeps out what is not, too
                     found.leaves -= event.quantity
                     if found.leaves <= 0:
                         del self._orders[event.client_order_id]

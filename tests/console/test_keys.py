@@ -184,6 +184,24 @@ async def test_keys_of_one_piece_confirm_nothing_however_late_they_are_answered(
         assert d.did == [("halt", {})]
 
 
+async def test_a_key_right_behind_a_paste_confirms_nothing() -> None:
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        await d.press("R")
+        d.app.post_message(events.Paste("all ok"))
+        await d.pilot.pause()
+        await d.press("enter", after=0.01)
+        assert d.did == []
+        assert "enter came with the text" in d.text
+        await d.press("escape", "F", "x")
+        d.clock.now += 1
+        d.app.post_message(events.Paste("all ok"))
+        await d.pilot.pause()
+        await d.press("F", after=0.01)
+        assert d.did == []
+        await d.press("F")
+        assert d.did == [("flatten", {})]
+
+
 def in_one_piece(d: Desk, key: str) -> None:
     """As the key that came with the one before it."""
     event = events.Key(key, key if len(key) == 1 else None)

@@ -36,3 +36,12 @@ def test_keys_of_one_piece_are_told_from_a_hands() -> None:
     ]  # fmt: skip
     assert along.is_along(along.again(keys[3]))
     assert not along.is_along(along.again(keys[4]))
+
+
+def test_a_paste_that_closes_its_own_brackets_types_no_answer() -> None:
+    """Where the terminal takes no control characters out: behind its own end of the paste a text is keys."""
+    heard = list(PlainParser().feed("\x1b[200~all ok\x1b[201~\rF\x1b[201~"))
+    assert [event.text for event in heard if isinstance(event, events.Paste)] == ["all ok"]
+    keys = [event for event in heard if isinstance(event, events.Key)]
+    assert [event.key for event in keys][:2] == ["enter", "F"]
+    assert all(along.is_along(event) for event in keys)

@@ -14,7 +14,7 @@ import pytest
 from services.desk.desk import Desk
 from services.domain.effects import Effect, Send
 from services.domain.enums import OrderType, Purpose, Side, TradingState
-from services.domain.events import Event, OrderAccepted, Timer
+from services.domain.events import Event, OrderAccepted, OrderFilled, Timer
 from services.domain.orders import OrderRequest, client_order_id
 from services.drive import recover
 from services.drive.latch import read_latch
@@ -162,6 +162,23 @@ def test_the_next_start_after_a_failure_recovers_halted(
     assert recover.replay(layout_of(tmp_path).store).first_divergence is None
 
 
+def _fill(order: OrderRequest, quantity: Decimal) -> OrderFilled:
+    return OrderFilled(
+        venue="alpha",
+        instrument=order.instrument,
+        client_order_id=order.client_order_id,
+        venue_order_id="alpha-o9",
+        trade_id=f"t{quantity}",
+        side=order.side,
+        quantity=quantity,
+        price=Decimal("20000.0"),
+        fee=Decimal(0),
+        fee_coin="USDT",
+        ts_event=1,
+        ts=1,
+    )
+
+
 def test_an_order_that_has_ended_is_not_on_the_list(tmp_path: Path) -> None:
     session, machine = engine(tmp_path, quick())
     machine.run_until(session.world.start + 60 * S)
@@ -171,6 +188,10 @@ def test_an_order_that_has_ended_is_not_on_the_list(tmp_path: Path) -> None:
     machine.working.sent(order)
     machine.working.heard(OrderAccepted("alpha", order.client_order_id, "alpha-o9", 1, 1))
     assert [each.venue_order_id for each in machine.working.all()] == ["alpha-o9"]
+    machine.feed(_fill(order, Decimal("sNaN")))  # no figure at all ends the engine no more than it is booked
+    assert [each.leaves for each in machine.working.all()] == [order.quantity]
+    machine.feed(_fill(order, order.quantity))
+    assert machine.working.all() == ()
     assert isinstance(machine, VirtualMachine)
     session.close()
 
