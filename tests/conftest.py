@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ("tests.conformance.counts",)
+pytest_plugins = ("tests.conformance.counts", "tests.figures")
 
 settings.register_profile(
     "house",

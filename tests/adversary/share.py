@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-
-import pytest
 
 from services.domain.enums import FaultKind
 from tests.adversary.arena import Arena
 from tests.adversary.judge import broken
 from tests.adversary.plan import Plan, plan
+from tests.figures import Say
 
 SOAK = os.environ.get("STABLECONSOLE_SOAK") == "1"
 RUNS = 25_000 if SOAK else 1_000
@@ -68,11 +66,10 @@ def run(first: int, count: int, *, spot: bool = False) -> Share:
     return share
 
 
-def check(first: int, capsys: pytest.CaptureFixture[str]) -> None:
+def check(first: int, figure: Say) -> None:
     """The property, over this half's seeds."""
     share = run(first, RUNS)
-    with capsys.disabled():
-        sys.stdout.write(f"\n{share.words()}\n")
+    figure(share.words())
     assert not share.failures, f"{len(share.failures)} of {share.runs} runs:\n" + "\n".join(
         share.failures[:20]
     )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.adversary.share import check
+from tests.figures import Say
 
 
-def test_whatever_the_line_did_it_ends_hedged_or_flat_and_the_books_agree(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    check(0, capsys)
+def test_whatever_the_line_did_it_ends_hedged_or_flat_and_the_books_agree(figure: Say) -> None:
+    check(0, figure)

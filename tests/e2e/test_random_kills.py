@@ -10,7 +10,6 @@ import random
 import shutil
 import sqlite3
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from services.protocol.errors import ProductError
 from services.protocol.frames import Cmd, encode
 from tests.e2e.builders import PROGRAM, ask, environment, state_folder, status
 from tests.e2e.remains import Remains
+from tests.figures import Say
 
 SOAK = bool(os.environ.get("STABLECONSOLE_SOAK"))
 CHAINS, KILLS = 12, 10
@@ -157,7 +157,7 @@ def copied(folder: Path, target: Path) -> Path:
 @pytest.mark.soak
 @pytest.mark.skipif(not SOAK, reason="of the soak: some 20 minutes")
 @pytest.mark.parametrize("seed", range(CHAINS))
-def test_killed_at_any_moment_it_comes_back(seed: int, tmp_path: Path) -> None:
+def test_killed_at_any_moment_it_comes_back(seed: int, tmp_path: Path, figure: Say) -> None:
     draw = random.Random(f"{seed}:kills")
     scenario = SCENARIOS[seed % len(SCENARIOS)]
     flags = ["--scenario", scenario, "--seed", str(draw.randrange(1, 1_000))]
@@ -187,4 +187,4 @@ def test_killed_at_any_moment_it_comes_back(seed: int, tmp_path: Path) -> None:
         ):
             ran = ask(folder, *words, **known)
             assert ran.returncode == 0, ran.stderr
-    sys.stdout.write(f"\n{scenario}: {dict(places)}, naked for {worst_s:.1f} s at most")
+    figure(f"{scenario}: {dict(places)}, naked for {worst_s:.1f} s at most")

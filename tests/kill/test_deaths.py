@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from services.settings.parameters import Pair
 from services.store.reader import StoreReader
+from tests.figures import Say
 from tests.kill.doors import LATE, PROMPT
 from tests.kill.killer import SOAK, Killer, killer, target_of
 from tests.kill.plays import DIRECT, SPOT_SEEDS
@@ -60,7 +60,7 @@ STRIDES = {
 
 @pytest.mark.parametrize("play", STRIDES)
 def test_killed_anywhere_in_this_play(
-    hand: Killer, whole: dict[str, Any], target: Decimal, play: str
+    hand: Killer, whole: dict[str, Any], target: Decimal, play: str, figure: Say
 ) -> None:
     """From where it parts from the whole run, all of whose boundaries are killed at elsewhere."""
     names = hand.marks(play)["end"]
@@ -69,20 +69,20 @@ def test_killed_anywhere_in_this_play(
     chosen = sorted({*range(begin, len(names), 1 if SOAK else STRIDES[play]), *latches})
     before = hand.kills
     failed = hand.kill_all(play, LATE, chosen, names, target)
-    sys.stdout.write(f"\n{play}: {len(names)} marks, {hand.kills - before} kills, {hand.told()}")
+    figure(f"{play}: {len(names)} marks, {hand.kills - before} kills, {hand.told()}")
     assert not failed, "\n".join(failed)
     assert hand.kills - before >= 6
 
 
 @pytest.mark.parametrize(("play", "stride"), [("exchanged", 23), ("taken_back", 7)])
-def test_killed_while_spot_changes_hands(hand: Killer, play: str, stride: int) -> None:
+def test_killed_while_spot_changes_hands(hand: Killer, play: str, stride: int, figure: Say) -> None:
     """Nothing is held: what one leg did alone is done back, or the exchange is whole, whoever died when."""
     run = hand.marks(play, seed=SPOT_SEEDS)
     names, before = run["end"], hand.kills
     begin = next(number for number, name in enumerate(names) if name.startswith("submit"))
     chosen = range(begin - 1, len(names), 1 if SOAK else stride)
     failed = hand.kill_all(play, LATE, chosen, names, target_of(run), SPOT_SEEDS)
-    sys.stdout.write(f"\n{play}: {len(names)} marks, {hand.kills - before} kills, {hand.told()}")
+    figure(f"{play}: {len(names)} marks, {hand.kills - before} kills, {hand.told()}")
     assert not failed, "\n".join(failed)
     assert any(" unwind leg " in name for name in names) is (play == "taken_back")
 

@@ -18,13 +18,14 @@ from services.domain.events import (
     VenueLink,
 )
 from tests.conformance.ftx import FtxSubject, wired
+from tests.figures import Say
 from tests.storm.storm import Storm
 
 SOAK = os.environ.get("STABLECONSOLE_SOAK") == "1"
 BLOWS, GAP_S, LONG_EVERY = (200, 0.06, 66) if SOAK else (40, 0.07, 21)
 
 
-async def test_no_private_event_is_lost_and_no_dead_line_looks_alive() -> None:
+async def test_no_private_event_is_lost_and_no_dead_line_looks_alive(figure: Say) -> None:
     async with wired() as (house, wire):
         subject = FtxSubject(house, wire)
         await subject.client.start()
@@ -34,12 +35,12 @@ async def test_no_private_event_is_lost_and_no_dead_line_looks_alive() -> None:
             storm = Storm(subject, seed=4)
             await storm.blow(BLOWS, GAP_S, LONG_EVERY)
             wire.cut()
-            await calm(subject, storm)
+            await calm(subject, storm, figure)
         finally:
             await subject.client.close()
 
 
-async def calm(subject: FtxSubject, storm: Storm) -> None:
+async def calm(subject: FtxSubject, storm: Storm, figure: Say) -> None:
     """The storm is over: the line comes up, the account is read, doubts are asked for, all must agree."""
     # The pause before the next try may have grown meanwhile.
     subject.patience_s = 40.0
@@ -79,8 +80,8 @@ async def calm(subject: FtxSubject, storm: Storm) -> None:
             report = await subject.first(OrderReport, client_order_id=mine)
             assert report.found == (mine in lived)
     counts = ", ".join(f"{name} {count}" for name, count in sorted(storm.done.items()))
-    print(  # noqa: T201
-        f"storm: {sum(storm.done.values())} blows in {storm.blown_s:.0f} s ({counts}),"
+    figure(
+        f"{sum(storm.done.values())} blows in {storm.blown_s:.0f} s ({counts}),"
         f" {len(truth)} fills all known,"
         f" {len(subject.of(VenueLink, up=False))} times down, {doubts} of {len(storm.sent)} orders in doubt,"
         f" {storm.stale_looks} looks at a dead line, {storm.blocked_looks} entries refused"
