@@ -35,7 +35,7 @@ from services.venues.live import LiveVenue
 from services.venues.port import Outbox, VirtualVenue
 from services.venues.wire.bans import Bans, BansError
 from services.workers.absent import AbsentVenue
-from services.workers.live_engine import LiveEngine, NobodyReached, NobodyWakes
+from services.workers.live_engine import LiveEngine, NobodyReached, NobodyWakes, start_venue
 from services.workers.wires import build_venues
 
 READ_S = 10.0
@@ -192,7 +192,7 @@ def _reach(
         alone = structs.replace(settings, strategies={}, wires={name: settings.wires[name]})
         probe = LiveEngine(layout, alone, "direct", environ, redactor)
         try:
-            await probe.start(tries=1)  # asked again at the next read anyway
+            await start_venue(name, probe.venues[name])  # once: asked again at the next read anyway
         finally:
             await probe.close_venues()
 

@@ -110,13 +110,13 @@ class LiveEngine:
         self._desk: Desk | None = None
         """Of `open`."""
 
-    async def start(self, tries: int = 2) -> None:
+    async def start(self) -> None:
         """Connect all venues. Raises ProductError naming the first that cannot be used.
 
         An engine that comes back after a death must not stay away for one answer that was lost.
         """
         try:
-            await asyncio.gather(*(start_venue(name, venue, tries) for name, venue in self.venues.items()))
+            await asyncio.gather(*(start_venue(name, venue, tries=2) for name, venue in self.venues.items()))
         except Silent as error:
             text = f"{error.text}; nobody watches what is open until a start: {WAY_OUT}"
             raise ProductError(text, error.exit, error.code) from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from msgspec import Struct
 
 from services.protocol.errors import ProductError
 from services.venues.wire.errors import ErrorKind, WireError
+from services.workers import live_direct
 from services.workers.live_engine import LiveEngine
 
 
@@ -60,11 +62,25 @@ async def test_what_asking_again_would_not_mend_is_told_at_once(
     assert ("stableconsole flatten --direct" in caught.value.text) is (asked == 2)
 
 
-async def test_a_direct_flatten_that_tries_again_later_tries_once_each_time() -> None:
-    dead = Venue(ErrorKind.UNAVAILABLE, ErrorKind.UNAVAILABLE)
-    with pytest.raises(ProductError):
-        await LiveEngine.start(engine(alpha=dead), tries=1)
-    assert dead.asked == 1
+class Probe(SimpleNamespace):
+    start = LiveEngine.start
+
+
+class Profile(Struct):
+    wires: dict[str, None]
+    strategies: dict[str, None] = {}
+
+
+async def test_a_direct_flatten_that_tries_again_later_tries_once_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dead: Any = Venue(ErrorKind.UNAVAILABLE, ErrorKind.UNAVAILABLE)
+    probe, none = Probe(venues={"alpha": dead}, close_venues=dead.close), cast(Any, None)
+    monkeypatch.setattr(live_direct, "LiveEngine", lambda *_: probe)
+    with pytest.raises(ProductError) as caught:
+        await live_direct._reach(none, cast(Any, Profile({"alpha": None})), {}, none, "alpha")()
+    assert (dead.asked, dead.closed) == (1, True)
+    assert "flatten --direct" not in caught.value.text, "it is the one that says so"
 
 
 async def test_a_direct_flatten_waits_for_no_second_try() -> None:
