@@ -6,10 +6,12 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from services.desk import tripping
 from services.desk.desk import Desk
 from services.domain.effects import Send, WriteLatch
 from services.domain.enums import PairState, Side, TradingState
 from services.domain.events import Event, IndexRow, MarketFrame, TransferBooked
+from services.risk.breaker import BreakerEvent
 from services.settings.parameters import Breaker
 from tests.desk.world import DeskWorld, quick
 
@@ -183,3 +185,24 @@ def test_stale_equity_reduces_clears_by_itself_and_latches_after_a_quarter_of_an
     assert world.trading_state is TradingState.HALTED, "known again does not un-halt"
     answer = world.answer("resume", reason="data are back")
     assert answer.ok, answer.text
+
+
+def test_a_breaker_that_is_back_under_its_limit_needs_no_override_and_a_calm_loss_no_warning() -> None:
+    core = (world := DeskWorld(settings=quick())).run(1).desk.core
+
+    def told(kind: str, loss: str) -> None:
+        core.breaker.state.losses["daily"] = Decimal(loss)
+        event = BreakerEvent(
+            kind=kind, name="daily", value=Decimal(loss), limit=Decimal("0.05"), text="a loss"
+        )
+        tripping.breaker_events(core, (event,) if kind else ())
+
+    told("warn", "0.03")
+    assert core.alerts.is_open("loss warning:daily")
+    told("calm", "0.01")
+    assert not core.alerts.is_open("loss warning:daily")
+    told("trip", "0.06")
+    assert not world.answer("resume", reason="looked").ok
+    told("", "0.04")
+    assert world.trading_state is TradingState.HALTED, "recovery does not un-halt"
+    assert world.answer("resume", reason="looked").ok
