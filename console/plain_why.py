@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console.plain import clock, figure, word
+from screens import facts
 
 Row = Mapping[str, Any]
 REBUILT = "rebuilt"
@@ -99,7 +100,13 @@ def _step(label: str, step: object) -> list[str]:
     lines = [f"  {clock(step.get('ts'))}  {label}: {word(step.get('text'))}"]
     figures = step.get("figures")
     if isinstance(figures, Mapping):
-        lines += _figures([f"{name} {_rounded(value)}" for name, value in figures.items() if value != ""])
+        lines += _figures(
+            [
+                f"{facts.name(word(name))} {facts.value(word(name), word(value))}"
+                for name, value in figures.items()
+                if value != ""
+            ]
+        )
     return lines
 
 
@@ -111,13 +118,6 @@ def _figures(parts: Sequence[str], width: int = 100) -> list[str]:
         else:
             lines.append(f"      {part}")
     return lines
-
-
-def _rounded(value: object) -> str:
-    """Twelve digits say enough to the eye; the JSON keeps what the journal has."""
-    text = word(value)
-    head, dot, tail = text.partition(".")
-    return text if not dot or not tail.isdigit() else f"{head}.{tail[:8]}".rstrip("0").rstrip(".")
 
 
 def _rows(answer: object, key: str) -> list[Row]:

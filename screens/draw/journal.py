@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any
 
+from screens import facts
 from screens import format as f
 from screens.draw.context import Context
 from screens.frame import Content, Row
@@ -112,44 +112,15 @@ def chain(view: JournalView, name: str, width: int, context: Context) -> Content
 
 def figures(one: JournalRowView, width: int) -> list[Line]:
     """Name and value of each figure that the decision rested on, to be read; `why --json` has every digit."""
-    facts: list[Spans] = [
+    shown: list[Spans] = [
         (
-            Span(f"{_named(name)} ", "muted"),
-            Span(_WORDS.get(value) or _figure(name, value), "text"),
+            Span(f"{facts.name(name)} ", "muted"),
+            Span(facts.value(name, value), "text"),
         )
         for name, value in one.figures.items()
         if value and f"{name} {value}" != one.text
     ]
-    return flow(facts, width)
-
-
-def _named(name: str) -> str:
-    """`max pair fraction` and `repeat throttle funding_arb`: a strategy keeps its own name."""
-    words, named, whose = f.clean(name).partition("strategy:")
-    return f"{words.replace('_', ' ')}{whose}" if named else words.replace("_", " ")
-
-
-def _figure(name: str, value: str) -> str:
-    shown = _LONG.sub(_short, f.clean(value))
-    if _OF.fullmatch(value) or _MEASURED.search(name):
-        shown = _PLAIN.sub(lambda found: f"{Decimal(found[0]):,f}", shown)
-    return shown
-
-
-_WORDS = {"True": "yes", "False": "no"}
-_OF = re.compile(r"\S+ of [\d.]+")
-"""A value and its limit, as the gate writes them: no ids are among them."""
-_MEASURED = re.compile(r"price|notional|quantity|room|equity|capital|risk|size|mark|book")
-"""Names of what is counted in thousands; of the others a number may be an id."""
-_PLAIN = re.compile(r"(?<![\w.,])\d{4,}(\.\d{1,2})?(?![\w.,])")
-_LONG = re.compile(r"(?<![\w.-])-?\d+\.\d{3,}(?![\w.-])")
-"""Numbers with more decimals than money has; not the digits of a name."""
-
-
-def _short(found: re.Match[str]) -> str:
-    """Five digits that count, and of what is larger the cents."""
-    value = Decimal(found[0])
-    return f.number(value, max(2, min(12, 4 - value.adjusted()))) if value else "0"
+    return flow(shown, width)
 
 
 def _subject(one: JournalRowView) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,8 @@ def test_a_pair_lists_what_was_seen_sized_gated_and_its_orders(
     assert "gate, both legs: the pair as one unit: allowed" in text
     for row in rows:
         assert row["client_order_id"] in text
+    assert re.search(r"minimum equity all [\d,]+\.\d\d of 1,000\b", text), "to be read, as on screen 7"
+    assert re.search(r"order notional \S+ [\d,]+ of 25,000\b", text)
 
 
 def test_an_order_tells_its_whole_life(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
