@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from services.market.board import PAIR_OPEN
 from services.market.crossing import IDLE, IMPLAUSIBLE, SKEWED, TOO_OLD, Discrepancy
@@ -22,7 +23,8 @@ _MOMENT = (TOO_OLD, SKEWED)
 
 
 class Edge(Struct, frozen=True, kw_only=True):
-    """The opportunity of one pair while it lasts, with its latest verdict."""
+    """The opportunity of one pair while it lasts: its best look, for it ends where its edge does, and the
+    verdict of the latest."""
 
     short: str
     long: str
@@ -67,7 +69,10 @@ def count(
             lasting[row.key] = before  # entered: that its pair is open now refuses nothing
             continue
         rule = "" if done else row.refusals[0] if row.refusals else "not proposed"
-        lasting[row.key] = Edge(short=row.sell, long=row.buy, net_edge=row.net, rule=rule)
+        if before is not None and before.net_edge > row.net:
+            lasting[row.key] = replace(before, rule=rule)
+        else:
+            lasting[row.key] = Edge(short=row.sell, long=row.buy, net_edge=row.net, rule=rule)
     for key, edge in book.lasting.items():
         if key not in lasting:
             _over(book, edge)

@@ -47,6 +47,17 @@ def test_what_refused_it_last_is_counted_once_and_the_best_is_named() -> None:
     assert best.net_edge > D(30)
 
 
+def test_the_best_that_was_refused_is_told_as_it_was_at_its_best() -> None:
+    """Each ends at the threshold: by its last look they would all be as good."""
+    narrow = (btc("alpha", 30_000.0), btc("beta", 30_090.0))
+    found = after(view(*APART, blocked="HALTED"), view(*narrow, blocked="REDUCING"), view(*LEVEL))
+    assert (found.seen, found.refused) == (1, {"REDUCING": 1})
+    best = found.best_refused
+    assert best is not None
+    assert (best.short, best.long, best.rule) == (*PAIR, "REDUCING")
+    assert best.net_edge > D(25)
+
+
 def test_one_that_was_entered_stays_so_though_it_waits_afterwards() -> None:
     state = CrossState()
     _, state = decide(view(*APART), PARAMS, state)
