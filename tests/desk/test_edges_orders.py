@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.desk import admission as module
-from services.desk import admitting
+from services.desk import admitting, gatekeeping
 from services.desk.admission import Admission
 from services.desk.admitting import Outcome
 from services.desk.state import StrategySlot
@@ -137,6 +137,23 @@ def test_an_escalation_makes_what_it_is_about_reduce_until_a_person_resumes(subj
     assert world.causes() == [("stays", scope, TradingState.REDUCING, True)]
     said = [each for each in core.out[before:] if getattr(each, "kind", "") == "escalate"]
     assert [each.text for each in said] == ["told", "for a test"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("scope", [
+    "all", "venue:alpha", "account:alpha", "strategy:x", "coin:USDC", "pair:P-01",
+    "instrument:BTC-USDC-PERP.alpha", "symbol:BTC-USDC-PERP",
+])  # fmt: skip
+def test_an_order_meets_the_causes_of_each_of_its_scopes_and_no_others(scope: str) -> None:
+    core = DeskWorld(settings=quick()).desk.core
+    mine = ("BTC-USDC-PERP.alpha", "strategy:x", "P-01")
+    others = [("ETH-USDT-PERP.beta", "strategy:y", "P-02"), ("NO-SUCH-PERP.gamma", "operator", None)]
+    core.raise_cause("for a test", scope, TradingState.REDUCING, "why", latched=True)
+    assert gatekeeping.state_of(core, *mine) == (TradingState.REDUCING, "for a test: why")
+    want = TradingState.REDUCING if scope == "all" else TradingState.ACTIVE
+    assert [gatekeeping.state_of(core, *each)[0] for each in others] == [want, want]
+    if scope == "coin:USDC":
+        on_the_coin = gatekeeping.state_of(core, "USDC-PERP.beta", "operator", None)[0]
+        assert on_the_coin is TradingState.REDUCING
 
 
 # -- a strategy's entry --
