@@ -156,6 +156,16 @@ def test_an_order_meets_the_causes_of_each_of_its_scopes_and_no_others(scope: st
         assert on_the_coin is TradingState.REDUCING
 
 
+@pytest.mark.parametrize(
+    ("left_ns", "closes"), [(None, False), (3600 * S + 1, False), (3600 * S, True), (-1, True)]
+)
+def test_a_market_is_only_closed_from_an_hour_before_it_goes(left_ns: int | None, closes: bool) -> None:
+    core = DeskWorld(settings=quick()).run(1).desk.core
+    goes = None if left_ns is None else core.now + left_ns
+    core.instruments = {**core.instruments, BTC: replace(core.instruments[BTC], delisting_ts=goes)}
+    assert gatekeeping.market_facts(core, BTC).close_only is closes
+
+
 # -- a strategy's entry --
 
 
