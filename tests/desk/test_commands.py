@@ -114,7 +114,7 @@ def test_flatten_ends_flat_with_a_fresh_read_as_proof(hedged: DeskWorld) -> None
     asked = hedged.now
     sent = len(hedged.sent)
     (said,) = strategy_views(hedged.desk.core)
-    assert said.reason.startswith("open P-01: ")
+    assert said.reason.startswith("holds P-01, opened on ")
     identity = hedged.command("flatten")
     assert identity not in hedged.done, "answered before it was proven"
     hedged.until(lambda w: identity in w.done, 60)

@@ -50,3 +50,16 @@ def test_pairs_and_their_strategy_are_counted() -> None:
     assert [one.pairs for one in view.strategies] == [1]
     assert view.pairs[0].strategy == view.strategies[0].status.name
     assert view.strategies[0].status.reason
+
+
+def test_a_pair_that_is_held_is_not_said_to_be_opened_just_now() -> None:
+    """`Decided 8.0 s, open P-01: spread 42` stood there for hours, while the spread had long turned."""
+    world = DeskWorld(settings=quick())
+    world.until(lambda w: w.pair_states() == [PairState.OPENING])
+    (opening,) = strategies_view(world.desk.core).strategies
+    assert opening.status.reason.startswith("open P-01: spread ")
+    world.until(lambda w: w.pair_states() == [PairState.HEDGED])
+    world.run(25)
+    (holding,) = strategies_view(world.desk.core).strategies
+    assert holding.status.last_decision > opening.status.last_decision
+    assert holding.status.reason == opening.status.reason.replace("open P-01: ", "holds P-01, opened on ")

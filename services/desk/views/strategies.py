@@ -9,6 +9,7 @@ from services.desk.state import StrategySlot
 from services.desk.strategy import OFF
 from services.desk.views.cache import ViewCache
 from services.desk.views.pairs import pair_views
+from services.domain.enums import PairState
 from services.domain.money import DESK_CONTEXT, ONE, ZERO
 from services.execution.measured import FillStats, p90
 from services.settings.catalog import catalog
@@ -69,11 +70,20 @@ def strategy_views(core: DeskCore) -> tuple[StrategyStatus, ...]:
             kind=settings.kind,
             state=_state(core, name, settings.enabled, core.state.strategies.get(name)),
             last_decision=_slot(core, name).last_ts,
-            reason=_slot(core, name).last_reason,
+            reason=_reason(core, _slot(core, name).last_reason),
             fills=_fills(core.state.measured.get(name, FillStats())),
         )
         for name, settings in core.settings.strategies.items()
     )
+
+
+def _reason(core: DeskCore, said: str) -> str:
+    """A strategy that holds a pair decides every few seconds to hold it, and says nothing: its last word,
+    beside the age of its last decision, would read as if it opened the pair just now."""
+    for pair in core.pairs.live():
+        if pair.state is PairState.HEDGED and said.startswith(opened := f"open {pair.id}: "):
+            return f"holds {pair.id}, opened on {said.removeprefix(opened)}"
+    return said
 
 
 def _fills(stats: FillStats) -> FillStatus:
