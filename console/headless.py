@@ -132,10 +132,10 @@ def _failed(options: RunOptions, text: str, status: Exit) -> int:
 def audit_verify(layout: StateLayout) -> tuple[str, bool, str]:
     """JSON, whether the chain holds, and a line for people. Works with no engine running."""
     store = _store(layout)
-    from services import engine
+    from services import kept
 
     with Bar("checking") as tell:
-        verdict = engine.audit_verify(store, tell)
+        verdict = kept.audit_verify(store, tell)
     result = {
         "ok": verdict.ok,
         "head": verdict.head,
@@ -151,10 +151,10 @@ def audit_verify(layout: StateLayout) -> tuple[str, bool, str]:
 def audit_export(layout: StateLayout, out: Path) -> int:
     """Writes the journal as JSON lines; returns how many."""
     store = _store(layout)
-    from services import engine
+    from services import kept
 
     try:
-        return int(engine.audit_export(store, out))
+        return int(kept.audit_export(store, out))
     except OSError as error:
         raise ProductError(f"cannot write {out}: {error.strerror or error}") from None
 
@@ -172,9 +172,9 @@ def store_prune(layout: StateLayout, profile: str, keep_s: int | None, *, compac
 def why(layout: StateLayout, asked: str) -> str:
     """The reason chain as JSON. Reads the store; works with and without a running engine."""
     store = _store(layout)
-    from services import engine
+    from services import kept
 
-    return to_json(engine.why_of(store, asked)).decode()
+    return to_json(kept.why_of(store, asked)).decode()
 
 
 def overrides(layout: StateLayout) -> dict[str, str] | str:
@@ -195,10 +195,10 @@ def report(layout: StateLayout, profile: str, period: str) -> str:
     """The figures of a period as JSON. Reads the store; works with and without a running engine."""
     if not layout.store.exists():
         raise ProductError(f"nothing to report: {layout.store} does not exist; start the engine once")
-    from services import engine
+    from services import kept
 
     with Bar("reading") as tell:
-        return to_json(engine.report_of(layout.store, profile, period, tell)).decode()
+        return to_json(kept.report_of(layout.store, profile, period, tell)).decode()
 
 
 def flatten_direct(layout: StateLayout, profile: str, what: str, say: Callable[[str], None]) -> Done:

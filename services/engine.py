@@ -14,12 +14,11 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from services.desk.views import Meta, ViewCache
 from services.domain.effects import Done, Notify
 from services.domain.enums import Severity
-from services.drive import direct, pruning, recover, reporting
+from services.drive import direct, pruning, recover
 from services.drive.choice import Choice, choose, made_faults, move_world_aside
 from services.drive.configuration import settings_here, write_ui
 from services.drive.guard import Watchdog
@@ -33,6 +32,7 @@ from services.drive.runner import Limits, Runner
 from services.drive.session import Session
 from services.drive.slow_disk import SlowDisk
 from services.drive.standing import SessionNote, Standing
+from services.kept import reading
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.protocol.options import RunOptions
@@ -42,21 +42,15 @@ from services.running import Parts, RunEnd, Running
 from services.settings.errors import SettingsError
 from services.settings.layout import StateLayout, accounts_folder, state_root
 from services.settings.parameters import Settings
-from services.store.migrate import UNREADABLE, StoreError
-from services.store.replay import Tell, Verdict, export_to, verify
-from services.store.why import Unknown as UnknownOrder
-from services.store.why import why
+from services.store.migrate import StoreError
+from services.store.replay import Tell
 from services.venues.history.errors import HistoryError
 from services.venues.live import Finding
 from services.venues.sim.world import WorldMismatch, read_world
-from services.views.performance import PerformanceView
-from services.views.why import WhyView
 from services.workers.wires import account_names, check_secrets
 
 log = logging.getLogger("stableconsole.engine")
 alerts = logging.getLogger("stableconsole.alerts")
-
-T = TypeVar("T")
 
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.ALARM: logging.ERROR}
 
@@ -84,38 +78,9 @@ def run(options: RunOptions) -> RunEnd:
         raise ProductError(f"{where}: {error.strerror or error}: {remedy}", Exit.FAILED, "state") from error
 
 
-def audit_verify(store: Path, tell: Tell | None = None) -> Verdict:
-    """Check the journal's chain. Raises ProductError when there is no store to read."""
-    return _reading(lambda: verify(store, tell))
-
-
-def audit_export(store: Path, out: Path) -> int:
-    """Write the journal as JSON lines; how many rows. Raises OSError when `out` cannot be written."""
-    try:
-        return export_to(store, out)
-    except UNREADABLE as error:
-        raise ProductError(f"journal: {error}", Exit.FAILED, "journal") from None
-
-
 def store_prune(layout: StateLayout, profile: str, keep_s: int | None, *, compact: bool) -> pruning.PruneView:
     """Empty old inputs of the journal. Raises ProductError."""
     return pruning.store_prune(layout, profile, keep_s, compact=compact)
-
-
-def why_of(store: Path, asked: str) -> WhyView:
-    """The reason chain of an order or a pair. Raises ProductError."""
-    try:
-        return _reading(lambda: why(store, asked))
-    except UnknownOrder as error:
-        raise ProductError(str(error), Exit.FAILED, "unknown") from None
-
-
-def report_of(store: Path, profile: str, period: str, tell: Callable[[int, int], None]) -> PerformanceView:
-    """The figures of a period. Raises ProductError, UsageError for the period."""
-    try:
-        return _reading(lambda: reporting.report(store, profile, period, tell=tell))
-    except reporting.EmptyStore as error:
-        raise ProductError(f"nothing to report: {error}", Exit.FAILED, "empty") from None
 
 
 def doctor(layout: StateLayout, profile: str) -> tuple[str, tuple[Finding, ...]]:
@@ -181,14 +146,7 @@ def _flatten_over_sockets(
 
 def replay(store: Path, tell: Tell | None = None) -> recover.Replayed:
     """Feed the journal to a desk again and compare every decision."""
-    return _reading(lambda: recover.replay(store, tell))
-
-
-def _reading(work: Callable[[], T]) -> T:
-    try:
-        return work()
-    except (*UNREADABLE, SettingsError, OSError) as error:
-        raise ProductError(f"journal: {error}", Exit.FAILED, "journal") from None
+    return reading(lambda: recover.replay(store, tell))
 
 
 class _Engine:

@@ -7,7 +7,7 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
-from services import engine
+from services import engine, kept
 from services.domain.effects import Send
 from services.domain.events import StrategyOverrun
 from services.protocol.options import RunOptions
@@ -29,7 +29,7 @@ def main() -> None:
         )
     )
     store = layout_of(Path(folder)).store
-    verdict = engine.audit_verify(store)
+    verdict = kept.audit_verify(store)
     reader = JournalReader(store)
     events = overruns = decisions = sends = 0
     for row in reader.rows():

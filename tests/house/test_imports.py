@@ -24,9 +24,10 @@ ORDERED_CALLS = {"list", "tuple", "enumerate", "iter", "next", "map", "zip", "re
 """What is made from a set by these hangs on the process's hash seed; `sorted`, `len`, `in` do not."""
 
 
-def loaded_by(code: str) -> set[str]:
-    """Top-level modules in a fresh process after this code."""
-    program = f"{code}\nimport sys\nprint(' '.join(sorted({{m.partition('.')[0] for m in sys.modules}})))"
+def loaded_by(code: str, *, whole: bool = False) -> set[str]:
+    """Top-level modules in a fresh process after this code; `whole`: those below them, too."""
+    name = "m" if whole else "m.partition('.')[0]"
+    program = f"{code}\nimport sys\nprint(' '.join(sorted({{{name} for m in sys.modules}})))"
     here = {**os.environ, "PYTHONPATH": str(ROOT)}  # this checkout, whichever the environment was made for
     ran = subprocess.run(
         [sys.executable, "-P", "-c", program], env=here, capture_output=True, text=True, check=True
@@ -39,6 +40,15 @@ def test_engine_loads_no_screen_and_no_fetcher() -> None:
     assert "msgspec" in loaded
     drawing = {"textual", "rich", "typer", "screens"}
     assert loaded.isdisjoint(drawing | {"httpx", "websockets", "starlette", "uvicorn", "ccxt", "aiohttp"})
+
+
+def test_who_reads_a_state_folder_loads_no_desk() -> None:
+    """`why`, `report` and `audit` answered a fifth of a second later, for a whole engine came with them."""
+    loaded = loaded_by("import services.kept, console.headless", whole=True)
+    assert {"services.kept", "services.store.why", "services.drive.reporting"} <= loaded
+    rooms = ("desk", "execution", "risk", "strategies", "workers", "control", "engine", "running")
+    assert [name for name in loaded for room in rooms if name.startswith(f"services.{room}")] == []
+    assert "asyncio" not in loaded
 
 
 def test_bare_start_loads_neither_command_library_nor_pydantic_nor_store() -> None:
@@ -148,6 +158,6 @@ def test_screens_and_console_know_only_views_protocol_settings_and_domain(folder
                 if (
                     top == "services"
                     and room
-                    and not (path.name == "headless.py" and room in ("engine", "simulator", "store"))
+                    and not (path.name == "headless.py" and room in ("engine", "kept", "simulator", "store"))
                 ):
                     assert room in allowed, f"{path.relative_to(ROOT)} imports {name}"
