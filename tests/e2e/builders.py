@@ -203,6 +203,13 @@ class Terminal:
     def type(self, text: str) -> None:
         self._tmux("send-keys", "-t", "t", "-l", text)
 
+    def enter(self, text: str) -> None:
+        """As a hand: an end of line right behind its text is a paste's, and confirms nothing."""
+        self.type(text)
+        self.see(text)
+        time.sleep(0.4)
+        self.press("Enter")
+
     def see(self, *texts: str) -> str:
         """Waits until all of it stands on the screen."""
 

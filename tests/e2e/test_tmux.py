@@ -143,9 +143,7 @@ def test_the_operators_day(columns: int, lines: int) -> None:
 
             third.press("R")
             third.see("Resume trading")
-            third.type("checked both venues")
-            third.see("checked both venues")
-            third.press("Enter")
+            third.enter("checked both venues")
             until(lambda: status(folder)["trading_state"] == "ACTIVE", "active again")
             third.see("ACTIVE")
             four_filled_panes(third, "halted by hand in the console")
