@@ -280,6 +280,39 @@ def config_path(profile: Profile = "sim", json: Json = False, debug: Debug = Fal
     return Exit.DONE
 
 
+@config_app.command("secrets", epilog="Example: stableconsole config secrets --profile live --set alpha")
+def config_secrets(
+    put: Annotated[
+        str, typer.Option("--set", metavar="VENUE", help="Ask for its secret, into the keyring.")
+    ] = "",
+    out: Annotated[str, typer.Option("--forget", metavar="VENUE", help="Take it out of the keyring.")] = "",
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase", help="The key's passphrase, not its secret.")
+    ] = False,
+    profile: Profile = "sim",
+    json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Which secrets a profile's keys need and where each is found, never the secret; keep or forget one."""
+    from console import secrets
+
+    name = parse_profile(profile)
+    if put and out:
+        raise UsageError("--set and --forget: one of them")
+    if put or out:
+        text = (secrets.keep if put else secrets.forget)(name, put or out, passphrase=passphrase)
+        oneshot.print_line(_told(json, text=text))
+        return Exit.DONE
+    if passphrase:
+        raise UsageError("--passphrase goes with --set or --forget")
+    rows = secrets.listed(name)
+    if json:
+        oneshot.print_line(to_json({"schema": 1, "profile": name, "secrets": rows}).decode())
+    else:
+        oneshot.print_line(secrets.told(name, rows))
+    return Exit.DONE
+
+
 def _told(json: bool, *, text: str) -> str:
     return to_json({"ok": True, "text": text}).decode() if json else text
 

@@ -42,12 +42,13 @@ from services.running import Parts, RunEnd, Running
 from services.settings.errors import SettingsError
 from services.settings.layout import StateLayout, accounts_folder, state_root
 from services.settings.parameters import Settings
+from services.settings.secrets import check_secrets
 from services.store.migrate import StoreError
 from services.store.replay import Tell
 from services.venues.history.errors import HistoryError
 from services.venues.live import Finding
 from services.venues.sim.world import WorldMismatch, read_world
-from services.workers.wires import account_names, check_secrets
+from services.workers.wires import account_names
 
 log = logging.getLogger("stableconsole.engine")
 alerts = logging.getLogger("stableconsole.alerts")

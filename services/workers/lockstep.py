@@ -32,6 +32,7 @@ from services.drive.standing import SessionNote
 from services.protocol.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
+from services.settings.secrets import secret_of
 from services.settings.venues import VenueWire
 from services.venues.ftx.build import build_ftx
 from services.venues.ftx.schemas import Step
@@ -42,7 +43,7 @@ from services.venues.wire.budget import Budget
 from services.venues.wire.rest import Timings
 from services.venues.wire.stream import Habits
 from services.workers.live_engine import LiveEngine
-from services.workers.wires import ftx_settings, secret_of
+from services.workers.wires import ftx_settings
 
 log = logging.getLogger("stableconsole.engine")
 

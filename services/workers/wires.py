@@ -1,6 +1,6 @@
 """From a profile's venue tables to adapters over real sockets: one dict of kinds, imported when asked for.
 
-Secrets come from the environment or the system keyring and go nowhere but into the adapter.
+A key's secret goes nowhere but into the adapter.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from msgspec import structs
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.protocol.redact import Redactor
-from services.settings.venues import PASSPHRASED, VenueWire, passphrase_of, secret_variable
+from services.settings.secrets import BETWEEN, secrets_of
+from services.settings.venues import PASSPHRASED, VenueWire
 from services.venues.live import LiveVenue
 from services.venues.port import Outbox
 from services.venues.wire.bans import Bans
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from services.venues.ftx.hosts import FtxSettings
 
 Builder = Callable[[str, VenueWire, str | None, Outbox, Redactor, Bans | None], LiveVenue]
-BETWEEN = "\n"
-"""Stands between a secret and its passphrase on the way to a builder; neither may hold it."""
-
-KEYRING_SERVICE = "stableconsole"
 
 
 def _ftx(
@@ -148,18 +145,11 @@ def build_venues(
             if paper is not None:
                 found[name] = _on_paper(name, wire, paper, outbox, redactor, kept)
                 continue
-            secret = _secrets_of(profile, name, wire, environ) if wire.key else None
+            secret = secrets_of(profile, name, wire, environ) if wire.key else None
             found[name] = BUILDERS[wire.kind](name, wire, secret, outbox, redactor, kept)
         except ValueError as error:
             raise ProductError(f"venue {name}: {error}", Exit.USAGE, "venue") from None
     return found
-
-
-def check_secrets(profile: str, wires: Mapping[str, VenueWire], environ: Mapping[str, str]) -> None:
-    """Raises ProductError naming the first key whose secret is not there."""
-    for name, wire in wires.items():
-        if wire.key:
-            _secrets_of(profile, name, wire, environ)
 
 
 def _on_paper(
@@ -176,44 +166,6 @@ def _on_paper(
     options = wire.options
     terms = terms_of(wire.kind, options.get("exchange", ""), spot=options.get("market") == "spot")
     return PaperVenue(market, terms, folder, outbox)
-
-
-def _secrets_of(profile: str, name: str, wire: VenueWire, environ: Mapping[str, str]) -> str:
-    """The secret, and its passphrase behind it where the key has one. Raises ProductError."""
-    secret = secret_of(profile, name, environ)
-    if wire.kind != "ccxt" or wire.options["exchange"] not in PASSPHRASED:
-        return secret
-    return f"{secret}{BETWEEN}{secret_of(profile, name, environ, passphrase=True)}"
-
-
-def secret_of(profile: str, venue: str, environ: Mapping[str, str], *, passphrase: bool = False) -> str:
-    """Of the environment, else of the system keyring. Raises ProductError naming both places."""
-    kept_as, what = (passphrase_of(venue), "passphrase") if passphrase else (venue, "secret")
-    variable = secret_variable(kept_as)
-    given = environ.get(variable)
-    if given:
-        return given
-    kept, why = _from_keyring(f"{profile}/{kept_as}")
-    if kept:
-        return kept
-    raise ProductError(
-        f"venue {venue}: its key has no {what}: set {variable}, or keep it in the system keyring as "
-        f"{KEYRING_SERVICE}, {profile}/{kept_as} ({why})",
-        Exit.USAGE,
-        "secret",
-    )
-
-
-def _from_keyring(name: str) -> tuple[str | None, str]:
-    """The secret or None, and why there is none."""
-    try:
-        import keyring  # noqa: PLC0415 - an extra
-    except ImportError:
-        return None, "the extra is not installed: pip install 'stableconsole[keyring]'"
-    try:
-        return keyring.get_password(KEYRING_SERVICE, name), "nothing is kept there"
-    except keyring.errors.KeyringError as error:
-        return None, f"the keyring does not answer: {type(error).__name__}"
 
 
 def account_names(wires: Mapping[str, VenueWire]) -> dict[str, tuple[str, str]]:

@@ -17,6 +17,7 @@ from services.protocol.redact import Redactor
 from services.runtime.clock import wall_ns
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
+from services.settings.secrets import secret_of
 from services.settings.venues import VenueWire
 from services.store.migrate import open_store
 from services.venues.live import Finding, Verdict
@@ -24,7 +25,7 @@ from services.venues.wire.bans import Bans
 from services.workers import machine
 from services.workers.doctor import all_findings, keys
 from services.workers.live_engine import LiveEngine
-from services.workers.wires import account_names, secret_of
+from services.workers.wires import account_names
 from tests.simserver.served import KEY, LONG_S, serving
 
 SECRET = {"STABLECONSOLE_SECRET_ALPHA": KEY.secret}
