@@ -7,8 +7,10 @@ of it: `F` among the letters of a coloured log line was the key of flatten.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 from textual import events
 from textual._xterm_parser import XTermParser
@@ -20,6 +22,8 @@ from screens import along
 _BEGIN, _END = "\x1b[200~", "\x1b[201~"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """All but the tabulator and the ends of lines."""
+SPLIT_S = 0.02
+"""What comes so soon behind a text is the rest of it: a terminal hands it over some kilobytes at a time."""
 
 
 class Plain:
@@ -57,9 +61,12 @@ def _begun(text: str) -> str:
 
 
 class PlainParser(XTermParser):
-    def __init__(self, debug: bool = False) -> None:
+    def __init__(self, debug: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(debug)
         self._plain = Plain()
+        self._clock = clock
+        self._text_at = -math.inf
+        """When the last piece came that was more than one key."""
 
     def feed(self, data: str) -> Iterable[Message]:
         clean = self._plain(data)
@@ -68,12 +75,16 @@ class PlainParser(XTermParser):
 
     def _marked(self, heard: Iterable[Message]) -> Iterable[Message]:
         """Without brackets a paste is keys, and so is what stands behind a closing one in its own text; that
-        they come in one piece tells them from a hand's."""
-        behind = False
+        they come in one piece tells them from a hand's. A long one comes in several, with no time between."""
+        now = self._clock()
+        behind = now - self._text_at < SPLIT_S
         for message in heard:
-            if isinstance(message, events.Key) and behind:
-                along.mark(message)
-            behind = behind or isinstance(message, (events.Key, events.Paste))
+            if isinstance(message, (events.Key, events.Paste)):
+                if behind and isinstance(message, events.Key):
+                    along.mark(message)
+                if behind or isinstance(message, events.Paste):
+                    self._text_at = now
+                behind = True
             yield message
 
 

@@ -1,5 +1,5 @@
 """Keys that came in one piece of input with the one before: out of a text that a terminal types, or of a line
-that brings keys in lumps. None of them is an answer by itself.
+that brings keys in lumps; or right behind such a text. None of them is an answer by itself.
 
 The clock alone cannot tell: on a busy machine the keys of a piece are answered as far apart as a hand's.
 """

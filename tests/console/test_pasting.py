@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from textual import events
 
 from console.pasting import Plain, PlainParser
@@ -27,7 +29,8 @@ def test_no_key_comes_out_of_a_paste() -> None:
 
 def test_keys_of_one_piece_are_told_from_a_hands() -> None:
     """A terminal without brackets types the paste: its end comes along, however late it is answered."""
-    parser = PlainParser()
+    seconds = count()
+    parser = PlainParser(clock=lambda: float(next(seconds)))
     heard = [event for chunk in ("R", "ok\r", "\r", "\x1b[A", "x\x1b[B") for event in parser.feed(chunk)]
     keys = [event for event in heard if isinstance(event, events.Key)]
     assert [(event.key, along.is_along(event)) for event in keys] == [
@@ -45,3 +48,18 @@ def test_a_paste_that_closes_its_own_brackets_types_no_answer() -> None:
     keys = [event for event in heard if isinstance(event, events.Key)]
     assert [event.key for event in keys][:2] == ["enter", "F"]
     assert all(along.is_along(event) for event in keys)
+
+
+def test_a_text_that_comes_in_pieces_is_one_text() -> None:
+    """Its answer may stand first in a piece: the rest of a text comes at once, a hand's next key does not."""
+    now = [0.0]
+    parser = PlainParser(clock=lambda: now[0])
+    keys = []
+    pieces = ((0.0, "F"), (0.005, "F"), (1.0, "two lots"), (0.005, "F"), (0.005, "\r"), (0.1, "F"))
+    for after, chunk in pieces:
+        now[0] += after
+        keys += [event for event in parser.feed(chunk) if isinstance(event, events.Key)]
+    told = [along.is_along(event) for event in keys]
+    assert told == [False, False, False, *[True] * 7, True, True, False]
+    pasted = [*parser.feed("\x1b[200~all ok\x1b[201~"), *parser.feed("\r")]
+    assert [along.is_along(event) for event in pasted if isinstance(event, events.Key)] == [True]
