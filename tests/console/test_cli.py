@@ -27,7 +27,7 @@ COMMANDS = (
 )
 GROUPS = {
     "audit": ("verify", "export"),
-    "config": ("init", "show", "check", "path"),
+    "config": ("init", "show", "check", "path", "secrets"),
     "store": ("prune",),
 }
 
