@@ -600,3 +600,11 @@ def test_a_slice_waits_for_the_peg_of_the_other_legs_coin() -> None:
     assert check_order(fine, ask).allowed
     off = replace(fine, depeg_levels={**pegs, "USDC": "block"})
     assert failed(check_order(off, ask)) == ["depeg"]
+
+
+def test_of_two_refusals_of_a_reducing_order_the_first_is_named() -> None:
+    ctx = context(account("alpha", position(WORLD[BTC], "1")), account("beta"))
+    answer = check_order(ctx, order(BTC, Side.SELL, "1", "10000.05", purpose=Purpose.EXIT, reduce_only=True))
+    failed = [check.name for check in answer.checks if check.binding and not check.passed]
+    assert len(failed) > 1
+    assert answer.binding == failed[0]
