@@ -57,6 +57,7 @@ class LiveMachine(VirtualMachine):
         if all(order.purpose.protective for order in effect.orders):
             return
         self.awaited = commit
+        self.preparing.extend(effect.orders)
         now = self._clock()
         slow_until = now + self.disk.lag(int(now * NS)) / NS
         self._intents.append(_Intent(effect.seq, commit, now, slow_until))

@@ -40,12 +40,13 @@ from services.domain.events import (
     Timer,
 )
 from services.domain.instrument import venue_of
+from services.domain.orders import OrderRequest
 from services.domain.records import Row
 from services.drive.ports import DeskPort, Keeper
 from services.drive.queue import Kind, VirtualQueue
 from services.drive.slow_disk import SlowDisk
 from services.drive.working import WorkingOrders
-from services.venues.port import VirtualVenue
+from services.venues.port import Prepares, VirtualVenue
 
 log = logging.getLogger("stableconsole.drive")
 
@@ -115,6 +116,8 @@ class VirtualMachine:
         self.on_market: Callable[[MarketFrame], None] | None = None
         """Hears the market's frames after the desk: pictures are made of them, no decision."""
         self.working = WorkingOrders()
+        self.preparing: list[OrderRequest] = []
+        """Of the turn at hand: orders whose intents are being written."""
         self._left: set[str] = set()
         """Venues of orders that are told once as not to be reached."""
         self.events = 0
@@ -151,6 +154,8 @@ class VirtualMachine:
                     self.keeper.lend()
                 self.awaited = None
             self._carry_out(self.desk.follow(), event.ts)
+            if self.preparing:
+                self._prepare()
             self.working.heard(event)  # a list for the worst case: no order waits for it
         except Exception as error:
             # In the desk, or in what carries its effects out: half a turn is done, nobody knows which.
@@ -249,8 +254,17 @@ class VirtualMachine:
             if not order.purpose.protective:
                 self.commit = self.awaited = commit
                 self.waiting.append(effect.seq)
+                self.preparing.extend(effect.orders)
                 return
         # Sent in the same turn: nobody waits for it, and nothing stands still for it.
+
+    def _prepare(self) -> None:
+        """The disk writes: what an order takes to be said is done meanwhile."""
+        orders, self.preparing = self.preparing, []
+        for order in orders:
+            door: object = self.venues.get(venue_of(order.instrument))
+            if isinstance(door, Prepares):
+                door.prepare(order)
 
     def _send(self, effect: Send) -> None:
         self.working.sent(effect.order)

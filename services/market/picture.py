@@ -164,16 +164,15 @@ class MarketPicture:
 
     def sides(self, instrument: str) -> Sides | None:
         """The last known quote on the grid, worked out once; None unless the book has two sane sides."""
-        row = self.quote(instrument)
-        if row is None:
+        known = (self._feeds.get(instrument) or self._feed(instrument)).quotes.get(instrument)
+        if known is None:
             return None
+        row = known[0]
         cached = self._grid_quotes.get(instrument)
         if cached is not None and cached[0] is row:
             return cached[1]
         spec = self.instruments.get(instrument)
-        found = None
-        if spec is not None and two_sided(row):
-            found = sides_of(spec, row)
+        found = sides_of(spec, row) if spec is not None and two_sided(row) else None
         self._grid_quotes[instrument] = (row, found)
         return found
 

@@ -6,7 +6,7 @@ driver's queue through `Outbox`. Live adapters (asyncio) come with their own por
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from services.domain.events import Event
 from services.domain.instrument import Instrument
@@ -49,3 +49,12 @@ class VirtualVenue(Protocol):
 
     def wake(self, now: int, token: object) -> None:
         """A moment it asked for has come."""
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A door whose orders take some making: what can be made of one while its intent is being written."""
+
+    def prepare(self, order: OrderRequest) -> None:
+        """It may be submitted soon, or never. Sends nothing, and tells nothing: what is wrong with an order
+        is told where it is submitted. Never raises."""

@@ -85,6 +85,9 @@ class SteppedDoor:
     def instruments(self) -> tuple[Instrument, ...]:
         return self.venue.instruments()
 
+    def prepare(self, order: OrderRequest) -> None:
+        self.venue.prepare(order)
+
     def submit(self, now: int, order: OrderRequest) -> None:
         self._note(partial(self.venue.submit, now, order), waits=True)
 

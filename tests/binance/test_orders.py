@@ -55,6 +55,25 @@ async def test_an_order_is_accepted_filled_and_told_once() -> None:
         assert len(heard.of(OrderAccepted)) == len(heard.of(OrderFilled)) == 1
 
 
+async def test_one_that_was_made_while_its_intent_was_written_is_said_once_and_as_it_was_made() -> None:
+    server = FakeBinance()
+    server.say("POST /fapi/v1/order", reply())
+    async with trading(server) as (_, venue, heard):
+        await heard.until(VenueLink, lambda link: link.up)
+        await heard.until(MarketFrame, lambda frame: frame.marks)
+        account = venue._account()
+        venue.prepare(order())
+        venue.prepare(order(OTHER, type=OrderType.MARKET, price=None, post_only=True))
+        assert server.queries("POST /fapi/v1/order") == []
+        made = account._ahead._made[NAME]
+        venue.submit(0, order())
+        assert account._ahead._made.keys() <= {OTHER}
+        await heard.until(OrderAccepted)
+        (query,) = server.queries("POST /fapi/v1/order")
+        assert f"signature={query['signature']} ".encode() in made.said
+        assert (query["quantity"], query["newClientOrderId"]) == ("0.010", NAME)
+
+
 async def test_an_ioc_that_finds_nobody_ends_with_its_reply() -> None:
     server = FakeBinance()
     server.say("POST /fapi/v1/order", reply(status="EXPIRED", timeInForce="IOC"))

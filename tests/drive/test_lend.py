@@ -13,6 +13,7 @@ import pytest
 from services.domain.effects import Decision, Effect, SaveIntent
 from services.domain.enums import Purpose
 from services.domain.events import Timer
+from services.domain.orders import OrderRequest
 from services.drive.live import LiveMachine
 from services.drive.live_queue import LiveQueue
 from services.drive.machine import VirtualMachine
@@ -51,14 +52,27 @@ class TwoHalves(Scripted):
         return (Decision(kind="later", subject="", text="", figures={}),)
 
 
-def told(live: bool, purpose: Purpose, *, at_once: bool = False) -> list[str]:
+class Preparing:
+    """All of a venue that is asked here."""
+
+    words: list[str]
+
+    def prepare(self, order: OrderRequest) -> None:
+        self.words.append(f"made {order.client_order_id}")
+
+
+def told(live: bool, purpose: Purpose, *, at_once: bool = False, venue: Preparing | None = None) -> list[str]:
     desk, keeper = TwoHalves(), Told(at_once=at_once)
     desk.answers["go"] = (SaveIntent(seq=1, orders=(order(purpose),), pair=None, text=""),)
     waker: Any = None
+    venues: dict[str, Any] = {}
+    if venue is not None:
+        venues["a"] = venue
+        venue.words = keeper.words
     if live:
-        machine: VirtualMachine = LiveMachine(desk, {}, waker, LiveQueue(START), keeper)
+        machine: VirtualMachine = LiveMachine(desk, venues, waker, LiveQueue(START), keeper)
     else:
-        machine = VirtualMachine(desk, {}, waker, VirtualQueue(START), keeper)
+        machine = VirtualMachine(desk, venues, waker, VirtualQueue(START), keeper)
     machine.feed(Timer(name="go", ts=START))
     machine.feed(Timer(name="on", ts=START))
     return keeper.words
@@ -75,6 +89,14 @@ def test_nobody_waits_for_what_waits_for_nothing(live: bool) -> None:
     words = ["SaveIntent", "commit", "Decision", "Decision"]
     assert told(live, Purpose.STOP) == words
     assert told(live, Purpose.HEDGE, at_once=True) == words
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_an_order_is_made_while_its_intent_is_written_and_once(live: bool) -> None:
+    """Behind the rest of the turn, which the desk needs; not one that leaves in the turn itself."""
+    words = ["SaveIntent", "commit", "lend", "Decision", "made i", "Decision"]
+    assert told(live, Purpose.HEDGE, venue=Preparing()) == words
+    assert told(live, Purpose.STOP, venue=Preparing()) == ["SaveIntent", "commit", "Decision", "Decision"]
 
 
 def test_lend_returns_when_the_commit_is_with_the_device(

@@ -41,8 +41,7 @@ from services.venues.work import CLOSE_S, Work
 log = logging.getLogger("stableconsole.binance")
 
 RESYNC_S = 15.0
-"""Between two questions for the time; more often than an idle connection is trusted, so that one is warm when
-an order comes."""
+"""Between questions for the time; an idle connection is trusted for longer, so one is warm for an order."""
 NO_KEY = "no key: market data only"
 LATE_MS = 2_000
 """What a stream brings is stamped by the venue; older than this it is the past, whenever it is heard."""
@@ -312,6 +311,9 @@ class WiredVenue(ABC):
 
     def instruments(self) -> tuple[Instrument, ...]:
         return tuple(self._listed.values())
+
+    def prepare(self, order: OrderRequest) -> None:
+        self._account().prepare(order)
 
     def submit(self, now: int, order: OrderRequest) -> None:
         self._work.spawn(self._account().submit(order))

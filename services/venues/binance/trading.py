@@ -27,6 +27,7 @@ from services.venues.binance import errors, frames, parse
 from services.venues.binance.asking import Asking, Gone, OrderApi
 from services.venues.binance.parse import MS
 from services.venues.shut import Shut
+from services.venues.wire.ahead import Ahead
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import WireError
 from services.venues.wire.latency import Latencies
@@ -77,6 +78,7 @@ class Trading(Asking, ABC):
         self.on_refusal: Callable[[], None] = lambda: None
         """Hears that something about the account or a market has changed: ask."""
         self.unsent = api.rest.unsent
+        self._ahead = Ahead(api.rest.said)
         self._by_symbol = by_symbol
         self._filters = filters
         self._mark = mark
@@ -84,6 +86,10 @@ class Trading(Asking, ABC):
         self._clock_known = clock_known
 
     # --- sending -----------------------------------------------------------------------------------------
+
+    def prepare(self, order: OrderRequest) -> None:
+        """See `Prepares`."""
+        self._ahead.make(order, lambda: self._request(order, self._symbol(order.instrument), _lane(order)))
 
     def submit(self, order: OrderRequest) -> Coroutine[Any, Any, None]:
         """Writes it in this call, where no wait stands in its way. What is given back waits for the answer,
@@ -96,12 +102,14 @@ class Trading(Asking, ABC):
             denied = self._denied(order, symbol)
             if denied:
                 return self._no(name, denied)
+            made = self._ahead.take(order)
             try:
-                request = self._request(order, symbol, _lane(order))
+                request = self._request(order, symbol, _lane(order)) if made is None else made.request
             except parse.ParseError as error:
                 return self._no(name, str(error))
             self.orders.sending(order, self._venue_now() // MS)
-            return self._placed(name, request, self._ask.rest.begin(request), started)
+            begun = self._ask.rest.begin(request, b"" if made is None else made.said)
+            return self._placed(name, request, begun, started)
         except Exception as error:
             self.unsent.over(name)
             return raised(error)

@@ -29,6 +29,7 @@ from services.venues.ftx import schemas as wire
 from services.venues.ftx.account import owner_of, read_account
 from services.venues.ftx.orders import OrderBook, conditional_body, order_body
 from services.venues.ftx.rest import FtxRest, cancel_request, conditional_request, order_request
+from services.venues.wire.ahead import Ahead
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import WireError
 from services.venues.wire.latency import Latencies
@@ -68,6 +69,18 @@ class Trading:
         self._wall = wall
         self._orders = OrderBook(venue, by_market, wall, tell)
         self.unsent = api.rest.unsent
+        self._ahead = Ahead(api.rest.said)
+
+    def prepare(self, order: OrderRequest) -> None:
+        """See `Prepares`."""
+        self._ahead.make(order, lambda: self._request(order))
+
+    def _request(self, order: OrderRequest) -> Request:
+        market = order.instrument.removesuffix(f".{self._venue}")
+        lane = Lane.SAFE if order.urgent else Lane.ENTRY
+        if order.trigger is not None:
+            return conditional_request(conditional_body(order, market), lane)
+        return order_request(order_body(order, market), lane)
 
     def submit(self, order: OrderRequest) -> Coroutine[Any, Any, None]:
         """Writes the order in this call, where no wait stands in its way. What is given back waits
@@ -75,14 +88,11 @@ class Trading:
         """
         started, name = boot_ns(), order.client_order_id
         try:
-            market = order.instrument.removesuffix(f".{self._venue}")
-            lane = Lane.SAFE if order.urgent else Lane.ENTRY
             self.unsent.hand(name, entry=not order.closing)
-            if order.trigger is not None:
-                waiting = conditional_request(conditional_body(order, market), lane)
-                return self._conditional(name, waiting, self._api.rest.begin(waiting), started)
-            request = order_request(order_body(order, market), lane)
-            return self._placed(name, request, self._api.rest.begin(request), started)
+            made = self._ahead.take(order)
+            request, said = (self._request(order), b"") if made is None else (made.request, made.said)
+            send = self._placed if order.trigger is None else self._conditional
+            return send(name, request, self._api.rest.begin(request, said), started)
         except Exception as error:
             self.unsent.over(name)
             return raised(error)

@@ -291,6 +291,10 @@ class FtxVenue:
     def instruments(self) -> tuple[Instrument, ...]:
         return tuple(self._by_market.values())
 
+    def prepare(self, order: OrderRequest) -> None:
+        """See `Prepares`."""
+        self._trading.prepare(order)
+
     def submit(self, now: int, order: OrderRequest) -> None:
         self._work.spawn(self._trading.submit(order))
 

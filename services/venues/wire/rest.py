@@ -117,9 +117,14 @@ class Rest:
         self._clock = clock
         self.unsent = Unsent()
 
-    def begin(self, request: Request) -> Begun | None:
+    def said(self, request: Request) -> bytes:
+        """The bytes that `begin` would write now. Raises as `Dialect.said`."""
+        return self._dialect.said(request)
+
+    def begin(self, request: Request, said: bytes = b"") -> Begun | None:
         """Write a request in this call, where the budget has room and a connection is warm; hand what is
-        given back to `call`. None: nothing was written, and `call` waits for whatever is missing."""
+        given back to `call`. None: nothing was written, and `call` waits for whatever is missing.
+        `said`: its bytes, if they were made a moment ago."""
         now = self._clock()
         if self.budget.wait(now, request.lane, request.weights) != 0:
             return None
@@ -128,7 +133,8 @@ class Rest:
             return None
         try:
             # The bytes are the last thing that may fail: once they are written nothing here is tried again.
-            return Begun(transport, self._ask(transport, request), now + int(self._timings.total_s * SECOND))
+            asked = self._ask(transport, request, said)
+            return Begun(transport, asked, now + int(self._timings.total_s * SECOND))
         except WireError:
             self._pool.give(transport)
             return None
@@ -136,9 +142,9 @@ class Rest:
             self._pool.give(transport)
             raise
 
-    def _ask(self, transport: WarmTransport, request: Request) -> asyncio.Future[Answer]:
+    def _ask(self, transport: WarmTransport, request: Request, said: bytes = b"") -> asyncio.Future[Answer]:
         try:
-            said = self._dialect.said(request)
+            said = said or self._dialect.said(request)
         except ValueError as error:
             text = f"{request.method} {request.path} was not sent: {error}"
             raise WireError(ErrorKind.DENIED, text) from None
