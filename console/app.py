@@ -28,8 +28,9 @@ from console.cells import only_cells
 from console.files import Files
 from console.pasting import read_pastes_as_text
 from console.themer import Themer
-from screens import at_once
+from screens import along, at_once
 from screens.acts import ConsoleScreen
+from screens.keys import ALONE
 from screens.link import Link
 from screens.memory import Memory
 from screens.paint import Paint
@@ -125,11 +126,17 @@ class StableConsole(App[str], inherit_bindings=False):
             self._keyed = desk.clock()
             await desk.settled()
             if self.screen is desk and desk.dialog is None and desk.field is None:
-                if not await self._check_bindings(event.key, priority=True):
+                if along.is_along(event) and self._is_alone(event.key):
+                    desk.say(f"{event.character} came together with other keys: press it by itself", "*warn")
+                elif not await self._check_bindings(event.key, priority=True):
                     await self._on_key(event)
                 at_once.paint(desk)
                 return
         await super().on_event(event)
+
+    def _is_alone(self, key: str) -> bool:
+        """See `ALONE`."""
+        return any(key in one.keys.split(",") for one in self.desk.keys_here() if one.id in ALONE)
 
     async def _on_key(self, event: events.Key) -> None:
         """A key that nothing has taken is told, not swallowed."""

@@ -37,3 +37,6 @@ class Key(Struct, frozen=True):
 
 WRITES = frozenset({"halt", "flatten", "resume", "pause", "ack", "ticket", "pair_ticket", "cancel"})
 """Keys that send something: grey on a read-only console."""
+ALONE = frozenset({"ack", "cancel", "strategies.revert"})
+"""Keys that send something which no question stands before and which takes nothing off by itself: out of one
+piece of input with other keys they are the letters of a text, and do nothing."""

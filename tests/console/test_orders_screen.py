@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from console.pasting import PlainParser
 from screens.draw.orders import who
+from screens.ui import UiSettings
 from tests.console.order_fixtures import WORKING, busy_orders
 from tests.console.rooms import ROOM_VIEWS
 from tests.console.test_keys import Desk, open_desk
@@ -20,6 +22,29 @@ async def test_c_cancels_the_selected_working_order_and_no_other() -> None:
         await on_orders(d)
         await d.press("down", "c")
         assert d.link.sent == [("cancel", {"what": WORKING})]
+
+
+@pytest.mark.parametrize("own", ["c", "K"])
+async def test_c_in_a_text_that_the_terminal_types_cancels_nothing(own: str) -> None:
+    """`check` pasted without brackets: its second `c` was a cancel of whatever was selected."""
+    async with open_desk(size=(200, 60), ui=UiSettings(keymap={"cancel": own})) as d:
+        await on_orders(d)
+        await d.press("down")
+        for event in PlainParser().feed(f"zz{own}"):
+            d.app.post_message(event)
+        await d.pilot.pause(0.1)
+        assert d.link.sent == []
+        assert f"{own} came together with other keys: press it by itself" in d.text
+        await d.press(own)
+        assert d.link.sent == [("cancel", {"what": WORKING})]
+
+
+async def test_a_halt_in_such_a_text_halts_all_the_same() -> None:
+    async with open_desk(size=(200, 60)) as d:
+        for event in PlainParser().feed("zzH"):
+            d.app.post_message(event)
+        await d.pilot.pause(0.1)
+        assert [name for name, _ in d.link.sent] == ["halt"]
 
 
 @pytest.mark.parametrize(("downs", "said"), [(2, "it protects a position"), (3, "not ours")])
