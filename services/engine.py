@@ -39,6 +39,7 @@ from services.protocol.options import RunOptions
 from services.protocol.redact import on_our_log
 from services.protocol.version import VERSION
 from services.running import Parts, RunEnd, Running
+from services.settings.accounts import account_names
 from services.settings.errors import SettingsError
 from services.settings.layout import StateLayout, accounts_folder, state_root
 from services.settings.parameters import Settings
@@ -48,7 +49,6 @@ from services.store.replay import Tell
 from services.venues.history.errors import HistoryError
 from services.venues.live import Finding
 from services.venues.sim.world import WorldMismatch, read_world
-from services.workers.wires import account_names
 
 log = logging.getLogger("stableconsole.engine")
 alerts = logging.getLogger("stableconsole.alerts")

@@ -97,11 +97,12 @@ class EngineLock:
         refuse_network_folder(folder)
         self._holder = holder
         self._way_out = way_out
-        self._fds: list[int] = []
+        self._held: dict[Path, int] = {}
         self._add(folder / "engine.lock", "this folder")
 
     def lock_account(self, folder: Path, venue: str, key_id: str) -> None:
-        """One engine a real account, whatever its state folder: `folder` is the user's `accounts` folder."""
+        """One engine a real account, whatever its state folder: `folder` is the user's `accounts` folder.
+        Venues of one key have one lock."""
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError:
@@ -110,14 +111,17 @@ class EngineLock:
         self._add(_account(folder, venue, key_id), f"the account on {venue}")
 
     def _add(self, path: Path, what: str) -> None:
+        if path in self._held:
+            # Two sub-accounts of one key: opened once more, the file would look like another engine's.
+            return
         fd = _take(path, self._holder, what, way_out=self._way_out)
         if fd is not None:
-            self._fds.append(fd)
+            self._held[path] = fd
 
     def release(self) -> None:
         """The files stay: removing a lock file lets two engines hold two files of one name."""
-        fds, self._fds = self._fds, []
-        for fd in fds:
+        held, self._held = self._held, {}
+        for fd in held.values():
             os.close(fd)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from services.settings.accounts import check_accounts
 from services.settings.catalog import apply
 from services.settings.errors import SettingsError
 from services.settings.fields import KINDS
@@ -137,6 +138,8 @@ def _from_file(
         origins["wires"] = "file"
         try:
             check_wires(("profiles", profile), mode, named, read.wires)
+            if mode != "paper":  # which uses no key
+                check_accounts(("profiles", profile), read.wires)
         except SettingsError as error:
             raise error.at(file, where(_path(error.key))) from None
     if read.strategies is not None:

@@ -20,12 +20,12 @@ from services.drive.lock import (
     refuse_network_folder,
 )
 from services.protocol.sockets import path_problem
+from services.settings.accounts import account_names
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire
 from services.store.health import quick_check
 from services.venues.live import Finding, Verdict
-from services.workers.wires import account_names
 
 HERE = "this machine"
 _COPY_ON_WRITE = ("bcachefs", "btrfs", "overlay", "zfs")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from msgspec import structs
 
@@ -166,20 +165,6 @@ def _on_paper(
     options = wire.options
     terms = terms_of(wire.kind, options.get("exchange", ""), spot=options.get("market") == "spot")
     return PaperVenue(market, terms, folder, outbox)
-
-
-def account_names(wires: Mapping[str, VenueWire]) -> dict[str, tuple[str, str]]:
-    """Venue -> (where, key id) of every account with a key: two profiles may name one venue differently."""
-    return {name: (_where(wire), wire.key) for name, wire in wires.items() if wire.key}
-
-
-def _where(wire: VenueWire) -> str:
-    words = (
-        wire.kind,
-        wire.options.get("exchange", ""),
-        urlsplit(wire.rest).netloc or wire.options.get("hosts", ""),
-    )
-    return " ".join(word for word in words if word)
 
 
 def world_of(wires: Mapping[str, VenueWire]) -> dict[str, dict[str, str]]:

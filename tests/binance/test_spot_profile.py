@@ -8,13 +8,14 @@ from pathlib import Path
 
 from services.drive.standing import SessionNote
 from services.protocol.redact import Redactor
+from services.settings.accounts import account_names
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire
 from services.venues.live import Verdict
 from services.workers.doctor import all_findings
 from services.workers.live_engine import LiveEngine
-from services.workers.wires import account_names, build_venues, world_of
+from services.workers.wires import build_venues, world_of
 from tests.binance.server import PATIENCE_S, Heard, fake
 from tests.binance.spot_exchange import SpotExchange
 from tests.binance.spot_server import KEY, SECRET, SYMBOL, FakeSpot

@@ -17,7 +17,15 @@ import pytest
 
 from services.drive.direct import end_engine
 from services.drive.latch import read_latch
-from services.drive.lock import EngineLock, Holder, LockError, SecondEngine, file_system_type, holder_of
+from services.drive.lock import (
+    EngineLock,
+    Holder,
+    LockError,
+    SecondEngine,
+    account_holder,
+    file_system_type,
+    holder_of,
+)
 from services.settings.layout import StateLayout
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,6 +112,20 @@ def test_a_second_engine_on_one_account_is_refused_whatever_its_folder(
     with pytest.raises(SecondEngine, match=rf"account on alpha: pid {first.pid}"):
         lock.lock_account(tmp_path / "accounts", "alpha", "key one")
     lock.release()
+
+
+def test_two_sub_accounts_of_one_key_are_one_lock_of_one_engine(tmp_path: Path) -> None:
+    """The second venue was refused as another engine's, which was ourselves."""
+    folder, accounts = tmp_path / "two", tmp_path / "accounts"
+    folder.mkdir()
+    lock = EngineLock(folder, me(folder))
+    for _ in ("main", "arb"):
+        lock.lock_account(accounts, "ftx 127.0.0.1:8300", "key")
+    held = account_holder(accounts, "ftx 127.0.0.1:8300", "key")
+    assert held is not None
+    assert held.pid == os.getpid()
+    lock.release()
+    assert account_holder(accounts, "ftx 127.0.0.1:8300", "key") is None
 
 
 def test_a_killed_engines_lock_is_free(tmp_path: Path, first: subprocess.Popen[str]) -> None:

@@ -15,6 +15,7 @@ from services.drive.lock import EngineLock, Holder
 from services.protocol.errors import ProductError
 from services.protocol.redact import Redactor
 from services.runtime.clock import wall_ns
+from services.settings.accounts import account_names
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.secrets import secret_of
@@ -25,7 +26,6 @@ from services.venues.wire.bans import Bans
 from services.workers import machine
 from services.workers.doctor import all_findings, keys
 from services.workers.live_engine import LiveEngine
-from services.workers.wires import account_names
 from tests.simserver.served import KEY, LONG_S, serving
 
 SECRET = {"STABLECONSOLE_SECRET_ALPHA": KEY.secret}
