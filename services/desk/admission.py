@@ -26,27 +26,30 @@ class Admission:
         self.core = core
         self.submit = submit
 
-    def open(self, name: str, slot: StrategySlot, intent: OpenPair) -> None:
+    def open(self, name: str, slot: StrategySlot, intent: OpenPair) -> str:
+        """Empty = opened; else what stood against it, in a few words without figures: opportunities are
+        counted by them."""
         core = self.core
         wanted = _proposal(name, intent)
-        if core.now < slot.paused_pairs.get(wanted.key, 0) or core.state.stopping is not None:
-            return
+        if core.state.stopping is not None:
+            return "stopping"
+        if core.now < slot.paused_pairs.get(wanted.key, 0):
+            return slot.paused_why.get(wanted.key, "refused a moment ago")
         for instrument in (intent.short, intent.long):
             state, text = gatekeeping.state_of(core, instrument, wanted.origin, None)
             if state is not TradingState.ACTIVE:
                 # No question for the gate: the scope takes no new risk, and nobody asked for any.
                 slot.last_reason = f"{state.value}: {text}"
-                return
+                return state.value
         against = admitting.opposed(core, intent.short, intent.long)
         if against:
-            self._refuse(slot, wanted, Outcome(why=against))
-            return
+            return self._refuse(slot, wanted, Outcome(why=against), "a loose position against a leg")
         building = next((each for each in core.pairs.live() if each.opening), None)
         if building is not None:
             # One at a time: a pair under way holds the rate tokens of both legs and one reversal.
             slot.last_reason = f"waits until {building.id} stands"
             core.set_timer(f"again {name}", core.now + AGAIN_NS)
-            return
+            return "another pair was being built"
         record = track_record(core.state.episodes, name, intent.group, slot.sample_since)
         sized = admitting.size(core, self.submit.prices, wanted, record)
         answer = sized.answer
@@ -61,18 +64,19 @@ class Admission:
                 f"{name} stopped: {answer.stopped}",
                 do=f"enable {name} REASON starts a new sample",
             )
-            return
+            return "no edge by its record"
         if answer.quantity <= ZERO:
             why = answer.refused or f"size is zero: {answer.binding}"
-            self._refuse(slot, wanted, Outcome(why=why))
-            return
+            return self._refuse(slot, wanted, Outcome(why=why), f"size: {answer.binding or 'unknown'}")
         outcome = admitting.admit(core, self.submit, wanted, sized)
-        if outcome.pair:
-            slot.last_reason = f"open {outcome.pair}: {intent.reason}"
-        else:
-            self._refuse(slot, wanted, outcome)
+        if not outcome.pair:
+            gate = outcome.gate
+            rule = "not planned" if gate is None else f"gate: {gate.failed[0].name}"
+            return self._refuse(slot, wanted, outcome, rule)
+        slot.last_reason = f"open {outcome.pair}: {intent.reason}"
+        return ""
 
-    def _refuse(self, slot: StrategySlot, wanted: Proposal, outcome: Outcome) -> None:
+    def _refuse(self, slot: StrategySlot, wanted: Proposal, outcome: Outcome, rule: str) -> str:
         core = self.core
         slot.last_reason = outcome.why
         admitting.denied(core, wanted, outcome)
@@ -80,6 +84,8 @@ class Admission:
             core.set_timer(f"again {wanted.strategy}", core.now + AGAIN_NS)
         else:
             slot.paused_pairs[wanted.key] = core.now + OPPORTUNITY_PAUSE_S * SECOND
+            slot.paused_why[wanted.key] = rule
+        return rule
 
 
 def _proposal(name: str, intent: OpenPair) -> Proposal:

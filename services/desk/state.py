@@ -122,6 +122,8 @@ class StrategySlot(Struct):
     """Not called before this time by market data alone."""
     paused_pairs: dict[str, int] = field(default_factory=dict)
     """`short|long` -> no admission is asked for again before this time."""
+    paused_why: dict[str, str] = field(default_factory=dict)
+    """The same -> what it was refused by."""
 
 
 class PairSettled(Struct):

@@ -33,6 +33,7 @@ from services.strategies.base import (
     ClosePair,
     Ended,
     FreezePair,
+    HearsRefusals,
     Intent,
     OpenPair,
     StrategyView,
@@ -293,7 +294,9 @@ class Strategies:
     def _carry(self, name: str, slot: StrategySlot, intent: Intent) -> None:
         match intent:
             case OpenPair():
-                self.admission.open(name, slot, intent)
+                rule = self.admission.open(name, slot, intent)
+                if rule:
+                    self._refused(name, slot, intent, rule)
             case ClosePair():
                 pair = self.core.pairs.get(intent.pair)
                 origin = pair.origin if pair is not None else f"strategy:{name}"
@@ -302,6 +305,15 @@ class Strategies:
                 exits.freeze(self.core, self.submit, intent)
             case ThawPair():
                 exits.thaw(self.core, self.submit, intent)
+
+    def _refused(self, name: str, slot: StrategySlot, intent: OpenPair, rule: str) -> None:
+        kind = KINDS[slot.kind]
+        if not isinstance(kind, HearsRefusals):
+            return
+        try:
+            self.states[name] = kind.refused(self.states[name], intent.short, intent.long, rule)
+        except Exception as error:  # as in `call`
+            self.drop(name, f"raised {type(error).__name__}: {error}")
 
 
 def _end(core: DeskCore, book: Pair, admitted: Admitted) -> Ended:

@@ -8,7 +8,7 @@ so a call that is broken off leaves no trace.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from msgspec import Struct
 
@@ -157,3 +157,12 @@ class Strategy(Protocol[ParamsT_contra, StateT]):
         self, view: StrategyView, params: ParamsT_contra, state: StateT
     ) -> tuple[tuple[Intent, ...], StateT]:
         """Must not change `state`; returns the next one."""
+
+
+@runtime_checkable
+class HearsRefusals(Protocol):
+    """A kind that counts its opportunities wants to know which of its proposals came to nothing."""
+
+    def refused(self, state: StateT, short: str, long: str, rule: str) -> StateT:
+        """`rule`: what of the desk stood against it, in a few words without figures. Must not change `state`;
+        returns the next one."""

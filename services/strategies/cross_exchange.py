@@ -36,6 +36,7 @@ from services.market.discrepancy import scan, unwinding
 from services.market.funding import HOUR_NS, SECOND_NS, hours_ns
 from services.market.legs import same_coin
 from services.settings.cross import Cross
+from services.strategies import edges
 from services.strategies.base import (
     ClosePair,
     Ended,
@@ -46,7 +47,7 @@ from services.strategies.base import (
     StrategyView,
     ThawPair,
 )
-from services.strategies.edges import EdgeBook, count
+from services.strategies.edges import EdgeBook
 from services.strategies.exits import DELISTING, MAX_HOLD, PAIR_STOP, pair_loss_bps
 from services.strategies.funding_arb import strength
 
@@ -109,6 +110,12 @@ class CrossExchange:
     ) -> tuple[tuple[Intent, ...], CrossState]:
         return decide(view, params, state)
 
+    def refused(self, state: CrossState, short: str, long: str, rule: str) -> CrossState:
+        """See `HearsRefusals`."""
+        state = state.copied()
+        state.edges = edges.refused(state.edges, short, long, rule)
+        return state
+
 
 def rows(view: StrategyView, params: Cross, state: CrossState) -> tuple[Discrepancy, ...]:
     """Every pair as this strategy judges it now: what the console shows and what `decide` acts on."""
@@ -123,7 +130,7 @@ def decide(view: StrategyView, params: Cross, state: CrossState) -> tuple[tuple[
     rules = _rules(view, params, state)
     judged = scan(view.looks, rules, view.now)
     entries = _enter(judged, rules, view)
-    count(state.edges, judged, entries, params.threshold)
+    edges.count(state.edges, judged, entries, params.threshold)
     _note_missing(judged, state)
     state.hurry = any(text.startswith((TOO_OLD, SKEWED)) for row in judged for text in row.refusals)
     state.verdict = _said(judged)

@@ -79,6 +79,15 @@ def count(
     book.lasting = lasting
 
 
+def refused(book: EdgeBook, short: str, long: str, rule: str) -> EdgeBook:
+    """What was proposed came to nothing: it was refused by the desk's rule, not entered."""
+    book = book.copied()
+    for key, edge in book.lasting.items():
+        if (edge.short, edge.long) == (short, long) and not edge.rule:
+            book.lasting[key] = replace(edge, rule=rule)
+    return book
+
+
 def told(book: EdgeBook) -> EdgeBook:
     """The counts, those that last still included."""
     total = book.copied()

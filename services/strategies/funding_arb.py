@@ -12,7 +12,6 @@ also calls on changed predictions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from msgspec import Struct, field
@@ -21,11 +20,6 @@ from msgspec.structs import replace
 from services.domain.enums import PairState
 from services.domain.money import BPS
 from services.market.board import (
-    BLACKOUT,
-    OVERDUE,
-    PAIR_OPEN,
-    SMALL_SPREAD,
-    TIMING,
     BoardRules,
     Evaluation,
     HeldPair,
@@ -36,7 +30,9 @@ from services.market.funding import HOUR_NS, SECOND_NS, hours_ns, interval_of
 from services.market.legs import LegFacts
 from services.risk.sizing import LEAST_STRENGTH, funding_strength
 from services.settings.funding import Funding
+from services.strategies import chances
 from services.strategies.base import Ended, Intent, OpenPair, StrategyView
+from services.strategies.chances import Seen
 from services.strategies.exits import PairTrack, review, wake_instants
 from services.strategies.saying import best_chance
 
@@ -44,20 +40,6 @@ KIND = "funding_arb"
 
 _MINUTE_NS = 60 * SECOND_NS
 _STRENGTH_STEP = Decimal("0.0001")
-_NO_OPPORTUNITY = frozenset((SMALL_SPREAD, BLACKOUT, OVERDUE))
-
-
-class Seen(Struct, frozen=True, kw_only=True):
-    """The opportunity of one pair at one coming settlement, with its latest economic verdict."""
-
-    settles_ts: int
-    short: str
-    long: str
-    spread: Decimal
-    net_edge: Decimal | None
-    costs: Decimal | None
-    rule: str
-    """The first refusal; empty = entered."""
 
 
 class FundingArbState(Struct):
@@ -98,14 +80,6 @@ class FundingArbState(Struct):
         )
 
 
-class OpportunitySummary(Struct, frozen=True, kw_only=True):
-    """For every report: how many opportunities, what refused them, and the best that was refused."""
-
-    seen: int
-    refused: dict[str, int]
-    best_refused: Seen | None
-
-
 class FundingArb:
     """The kind `funding_arb`."""
 
@@ -119,20 +93,14 @@ class FundingArb:
     ) -> tuple[tuple[Intent, ...], FundingArbState]:
         return decide(view, params, state)
 
+    def refused(self, state: FundingArbState, short: str, long: str, rule: str) -> FundingArbState:
+        """See `HearsRefusals`."""
+        return chances.refused(state, short, long, rule)
+
 
 def rows(view: StrategyView, params: Funding, state: FundingArbState) -> tuple[Evaluation, ...]:
     """The board as this strategy judges it now: what the console shows and what `decide` acts on."""
     return board(view.legs, rules_of(view, params, state), view.now)
-
-
-def summary(state: FundingArbState) -> OpportunitySummary:
-    """The counts including the settlements still to come."""
-    total = state.copied()
-    for key in list(total.pending):
-        _settle(total, key)
-    return OpportunitySummary(
-        seen=total.opportunities, refused=total.refused, best_refused=total.best_refused
-    )
 
 
 def decide(
@@ -145,7 +113,7 @@ def decide(
     rules = rules_of(view, params, state)
     judged = board(view.legs, rules, view.now)
     entries, judged = _enter(view, judged, rules)
-    _count(judged, entries, state, view.now)
+    chances.count(judged, entries, state, view.now)
     state.verdict = "" if view.pairs else best_chance(judged)
     state.wake_at = _next_wake(view, params, state)
     return (*intents, *entries), state
@@ -274,52 +242,6 @@ def _proposal(row: Evaluation, params: Funding, depeg_d: Decimal) -> OpenPair | 
         reason=f"spread {row.spread:.2f} bps/8h, net edge {row.net_edge:.1f} bps over "
         f"{params.hold_h:f} h at costs {row.costs:.1f}, break-even {row.break_even_h:.0f} h",
     )
-
-
-def _count(judged: Iterable[Evaluation], entries: list[OpenPair], state: FundingArbState, now: int) -> None:
-    """Opportunities: a pair with spread >= `min_spread`, once per settlement (SEMANTICS 5.12).
-
-    The settlement is the next one of the leg with the larger expected receipt. Its verdict is the latest that
-    says more than "not now"; inside a blackout nothing is counted, for the legs' new rates arrive one by one.
-    """
-    for key in [key for key, seen in state.pending.items() if seen.settles_ts <= now]:
-        _settle(state, key)
-    entered = {(entry.short, entry.long) for entry in entries}
-    for row in judged:
-        if row.spread is None or row.settles_ts is None or row.settles_ts <= now or row.stale:
-            continue
-        if not _NO_OPPORTUNITY.isdisjoint(row.refusals):
-            continue
-        key = f"{row.key}@{row.settles_ts}"
-        before = state.pending.get(key)
-        if before is None:
-            state.opportunities += 1
-        done = (row.short, row.long) in entered
-        rule = "" if done else row.refusals[0] if row.refusals else "not proposed"
-        if before is not None and not done and (before.rule == "" or (rule in TIMING)):
-            continue
-        state.pending[key] = Seen(
-            settles_ts=row.settles_ts,
-            short=row.short,
-            long=row.long,
-            spread=row.spread,
-            net_edge=row.net_edge,
-            costs=row.costs,
-            rule=rule,
-        )
-
-
-def _settle(state: FundingArbState, key: str) -> None:
-    """The settlement has come: its opportunity was entered, or refused by the rule told last."""
-    seen = state.pending.pop(key)
-    if not seen.rule:
-        return
-    state.refused[seen.rule] = state.refused.get(seen.rule, 0) + 1
-    if seen.net_edge is None or seen.rule == PAIR_OPEN:
-        return
-    best = state.best_refused
-    if best is None or best.net_edge is None or seen.net_edge > best.net_edge:
-        state.best_refused = seen
 
 
 def _next_wake(view: StrategyView, params: Funding, state: FundingArbState) -> int | None:

@@ -14,6 +14,7 @@ from services.desk import admitting, gatekeeping
 from services.desk.admission import Admission
 from services.desk.admitting import Outcome
 from services.desk.state import StrategySlot
+from services.desk.views.summary import opportunities
 from services.domain.effects import Cancel, SaveIntent, Send, SetTimer
 from services.domain.enums import OrderState, PairState, Purpose, Side, TimeInForce, TradingState
 from services.domain.orders import OrderRequest
@@ -201,19 +202,43 @@ def test_a_refused_pair_is_asked_about_again_after_a_minute_and_not_before(how: 
         ),
         "gate": mock.patch.object(admitting, "admit", return_value=refused("minimum equity", "order rate")),
     }
+    rules = {
+        "opposed": "a loose position against a leg",
+        "size": "size: max pair fraction",
+        "gate": "gate: minimum equity",
+    }
     with patches[how]:
-        admission.open(NAME, slot, entry())
+        assert admission.open(NAME, slot, entry()) == rules[how]
         assert not core.pairs.live()
         (first,) = denied(world)
         assert slot.last_reason == first != ""
         core.state.now += 60 * S - 1
-        admission.open(NAME, slot, entry())
+        assert admission.open(NAME, slot, entry()) == rules[how]
         assert len(denied(world)) == 1
         core.state.now += 1
         admission.open(NAME, slot, entry())
         assert len(denied(world)) == 2
         admission.open(NAME, slot, entry(LEGS[::-1]))
         assert len(denied(world)) == 3, "another pair is another question"
+
+
+def test_what_the_gate_refuses_is_no_entry_in_the_summary() -> None:
+    """Three opportunities, no trade and nothing refused: the summary left it to the reader why."""
+    world = DeskWorld(settings=quick())
+    answer = refused("account leverage")
+    with mock.patch.object(admitting, "admit", return_value=answer):
+        world.until(lambda w: any(getattr(e, "kind", "") == "denied" for e in w.keeper.effects))
+        world.run(30)
+    seen, told, best = opportunities(world.desk.strategies.states)
+    assert told["gate: account leverage"] >= 1
+    assert sum(told.values()) == seen, "none was entered"
+    assert best is not None
+    assert best.rule == "gate: account leverage"
+    world.run(90)
+    entered = len(world.desk.core.pairs.live())
+    assert entered >= 1, "asked again, and let in"
+    seen, told, _ = opportunities(world.desk.strategies.states)
+    assert seen - sum(told.values()) == entered
 
 
 def denied(world: DeskWorld) -> list[str]:
@@ -235,7 +260,7 @@ def test_a_pair_waits_a_second_while_another_is_being_built() -> None:
     core, begin = world.desk.core, len(world.desk.core.out)
     admission, slot = world.desk.strategies.admission, core.state.strategies[NAME]
     (building,) = core.pairs.live()
-    admission.open(NAME, slot, entry())
+    assert admission.open(NAME, slot, entry()) == "another pair was being built"
     assert slot.last_reason == f"waits until {building.id} stands"
     assert (f"again {NAME}", core.now + S) in timers(world, begin)
     assert denied(world) == []
@@ -247,7 +272,7 @@ def test_a_strategy_whose_record_stops_it_opens_nothing_until_it_is_enabled() ->
     core = world.desk.core
     lost = replace(NO_RECORD, trades=5, losses=5, average_loss=D("0.1"))
     with mock.patch.object(module, "track_record", return_value=lost):
-        admission.open(NAME, slot, entry())
+        assert admission.open(NAME, slot, entry()) == "no edge by its record"
     assert slot.stopped == slot.last_reason == "stopped: 5 losses with no win"
     assert core.alerts.is_open(f"no edge:{NAME}")
     assert not core.pairs.live()

@@ -25,7 +25,7 @@ from services.drive.standing import SessionNote
 from services.protocol.options import RunOptions
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
-from services.strategies.funding_arb import OpportunitySummary, summary
+from services.strategies.chances import OpportunitySummary, summary
 
 SECOND = 10**9
 STRATEGY = "funding_arb"

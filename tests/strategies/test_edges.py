@@ -6,9 +6,10 @@ from decimal import Decimal
 
 from services.desk.views.summary import opportunities
 from services.strategies.base import StrategyView
-from services.strategies.cross_exchange import CrossState, decide
+from services.strategies.chances import Seen
+from services.strategies.cross_exchange import CrossExchange, CrossState, decide
 from services.strategies.edges import EdgeBook, told
-from services.strategies.funding_arb import FundingArbState, Seen
+from services.strategies.funding_arb import FundingArbState
 from tests.strategies.crossing import PARAMS, D, btc, view
 from tests.strategies.legs import HOUR
 
@@ -64,6 +65,19 @@ def test_one_that_was_entered_stays_so_though_it_waits_afterwards() -> None:
     state.cooldowns["|".join(sorted(PAIR))] = 2 * 10**18 * HOUR
     _, state = decide(view(*APART), PARAMS, state)
     assert (told(state.edges).seen, told(state.edges).refused) == (1, {})
+
+
+def test_what_the_desk_refused_was_not_entered() -> None:
+    kind = CrossExchange()
+    _, state = decide(view(*APART), PARAMS, CrossState())
+    short, long = PAIR
+    assert told(kind.refused(state, long, short, "gate: leverage").edges).refused == {}
+    after = kind.refused(state, short, long, "gate: leverage")
+    assert told(state.edges).refused == {}
+    assert (told(after.edges).seen, told(after.edges).refused) == (1, {"gate: leverage": 1})
+    best = told(after.edges).best_refused
+    assert best is not None
+    assert best.rule == "gate: leverage"
 
 
 def test_a_moment_out_of_step_neither_begins_nor_ends_one() -> None:

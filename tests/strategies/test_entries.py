@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from services.domain.enums import PairState
 from services.strategies.base import Ended, OpenPair
-from services.strategies.funding_arb import FundingArbState, decide, rows, stop_distance, strength, summary
+from services.strategies.chances import refused, summary
+from services.strategies.funding_arb import FundingArbState, decide, rows, stop_distance, strength
 from services.strategies.kinds import KINDS
 from tests.adversary.script import SCRIPT
 from tests.decimals import decimals
@@ -114,6 +115,21 @@ def test_a_blocked_strategy_proposes_nothing_and_says_why() -> None:
     intents, state = decide(view(ALPHA, BETA, blocked="REDUCING"), PARAMS, FundingArbState())
     assert intents == ()
     assert summary(state).refused == {"REDUCING": 1}
+
+
+def test_what_came_to_nothing_is_refused_until_it_is_proposed_again() -> None:
+    """Another pair's word changes nothing, and neither does one about a pair that was refused before."""
+    _, state = decide(view(ALPHA, BETA), PARAMS, FundingArbState())
+    legs = ALPHA.instrument.id, BETA.instrument.id
+    before = state.copied()
+    for other in ((legs[1], legs[0]), (legs[0], "BTC-USDT-PERP.gamma")):
+        assert summary(refused(state, *other, "gate: leverage")).refused == {}
+    after = refused(state, *legs, "gate: leverage")
+    assert state == before
+    assert (summary(after).seen, summary(after).refused) == (1, {"gate: leverage": 1})
+    assert summary(refused(after, *legs, "size: depth")).refused == {"gate: leverage": 1}
+    _, again = decide(view(ALPHA, BETA, now=WINDOW + MINUTE), PARAMS, after)
+    assert summary(again).refused == {}
 
 
 def end(ts: int, failed: bool) -> Ended:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from services.strategies.funding_arb import summary
+from services.strategies.chances import summary
 from services.venues.history.history import HistorySource, load_history
 from tests.strategies import oracle
 from tests.strategies.legs import PARAMS, SECOND

@@ -12,8 +12,9 @@ from services.desk.views.meta import Meta
 from services.desk.views.status import status_of
 from services.desk.views.tidy import tidy
 from services.domain.money import DESK_CONTEXT
-from services.strategies import edges, funding_arb
+from services.strategies import chances, edges
 from services.strategies.cross_exchange import CrossState
+from services.strategies.funding_arb import FundingArbState
 from services.views.status import BestRefused, SummaryView
 
 
@@ -53,9 +54,9 @@ def opportunities(states: Mapping[str, object]) -> tuple[int, dict[str, int], Be
     refused: dict[str, int] = {}
     best: BestRefused | None = None
     for state in states.values():
-        found: funding_arb.OpportunitySummary | edges.EdgeBook
-        if isinstance(state, funding_arb.FundingArbState):
-            found = funding_arb.summary(state)
+        found: chances.OpportunitySummary | edges.EdgeBook
+        if isinstance(state, FundingArbState):
+            found = chances.summary(state)
         elif isinstance(state, CrossState):
             found = edges.told(state.edges)
         else:
