@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from console import oneshot
-from console.asking import Debug, Json, Profile, StateDir, asked
+from console.asking import Debug, Json, Profile, StateDir, asked, asked_of_folder
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.protocol.frames import to_json
@@ -35,7 +35,7 @@ def audit_verify(
     """Check the journal's chain from its first row; exit 1 names the first broken one."""
     from console import headless
 
-    return _verdict(*headless.audit_verify(asked(profile, state_dir, json).layout), json=json)
+    return _verdict(*headless.audit_verify(asked_of_folder(profile, state_dir, json).layout), json=json)
 
 
 @audit_app.command("export", epilog="Example: stableconsole audit export journal.jsonl")
@@ -49,7 +49,7 @@ def audit_export(
     """Write the journal as JSON lines."""
     from console import headless
 
-    rows = headless.audit_export(asked(profile, state_dir, json).layout, out)
+    rows = headless.audit_export(asked_of_folder(profile, state_dir, json).layout, out)
     oneshot.print_line(
         to_json({"rows": rows, "file": str(out)}).decode() if json else f"{rows} rows in {out}"
     )
@@ -72,7 +72,7 @@ def store_prune(
     """Empty old inputs of the journal; hashes, decisions and results stay."""
     from console import headless
 
-    chosen = asked(profile, state_dir, json)
+    chosen = asked_of_folder(profile, state_dir, json)
     keep_s = parse_duration(keep) if keep else None
     result, text = headless.store_prune(chosen.layout, chosen.profile, keep_s, compact=compact)
     oneshot.print_line(result if json else text)
@@ -89,7 +89,8 @@ def replay(
     """Run the journal's inputs through the desk again: the same decisions must come out."""
     from console import headless
 
-    return _verdict(*headless.replay(asked(profile, state_dir, json).layout, journal), json=json)
+    chosen = (asked if journal else asked_of_folder)(profile, state_dir, json)
+    return _verdict(*headless.replay(chosen.layout, journal), json=json)
 
 
 def _verdict(result: str, ok: bool, text: str, *, json: bool) -> int:
@@ -113,4 +114,4 @@ def why(
     debug: Debug = False,
 ) -> int:
     """The reason chain of an order: from signal to size to the gate's figures to its fills."""
-    return oneshot.why(asked(profile, state_dir, json), order)
+    return oneshot.why(asked_of_folder(profile, state_dir, json), order)

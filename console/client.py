@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
-from console.running import LockHolder, connect, lock_holder, not_answering
+from console.running import LockHolder, connect, lock_holder, not_answering, other_profile
 from services.protocol.errors import ProductError, ProtocolError
-from services.protocol.exits import Exit
 from services.protocol.frames import (
     PING_S,
     Cmd,
@@ -43,12 +42,7 @@ def check_profile(asked: str, hello: Hello) -> None:
     The default counts as not named. Raises ProductError (exit 2).
     """
     if asked != DEFAULT_PROFILE and hello.profile not in ("", asked):
-        raise ProductError(
-            f"the engine of this folder (PID {hello.pid}) runs profile {hello.profile}, you named {asked}: "
-            "leave --profile or --state-dir out",
-            Exit.USAGE,
-            "other_profile",
-        )
+        raise other_profile(f"the engine of this folder (PID {hello.pid}) runs", hello.profile, asked)
 
 
 class Client:

@@ -129,6 +129,15 @@ def _failed(options: RunOptions, text: str, status: Exit) -> int:
     return int(status)
 
 
+def profile_of(layout: StateLayout) -> str:
+    """Whose journal a folder holds; empty = there is none, or it is not told."""
+    if not layout.store.exists():
+        return ""
+    from services import kept
+
+    return str(kept.profile_of(layout.store))
+
+
 def audit_verify(layout: StateLayout) -> tuple[str, bool, str]:
     """JSON, whether the chain holds, and a line for people. Works with no engine running."""
     store = _store(layout)

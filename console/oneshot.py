@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from console import plain, plain_reconcile
 from console.client import Client
-from console.running import lock_holder
+from console.running import last_profile, lock_holder, other_profile
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit, as_exit
 from services.protocol.frames import Done, ErrorBody
+from services.protocol.options import DEFAULT_PROFILE
 from services.settings.layout import StateLayout
 
 DIRECT_WAIT_S = 2.0
@@ -98,6 +99,7 @@ def flatten_direct(asked: Asked, what: str, *, yes: bool) -> int:
     """`--direct`: through the engine while it answers within 2 s; else it is ended and the venues asked."""
     from console import headless
 
+    asked = _of_its_engine(asked)
     confirm_flatten(what, yes=yes)
     if lock_holder(asked.layout) is not None:
         try:
@@ -118,6 +120,22 @@ def flatten_direct(asked: Asked, what: str, *, yes: bool) -> int:
     fault = None if word.ok else ErrorBody(code=word.code, text=word.text, exit=word.exit)
     result = msgspec.Raw(word.result.encode())
     return show(asked, "flatten", Done(id=word.command, ok=word.ok, result=result, error=fault))
+
+
+def _of_its_engine(asked: Asked) -> Asked:
+    """Of the profile whose engine holds the folder, or held it last.
+
+    Another one's settings name other venues: the engine would be ended and everything stay open. The lock's
+    text tells; no store is asked.
+    """
+    if asked.profile == DEFAULT_PROFILE:
+        return structs.replace(asked, profile=last_profile(asked.layout) or asked.profile)
+    holder = lock_holder(asked.layout)
+    if holder is not None and holder.profile not in ("", asked.profile):
+        raise other_profile(
+            f"the engine of this folder (PID {holder.pid}) runs", holder.profile, asked.profile
+        )
+    return asked
 
 
 def confirm_flatten(what: str, *, yes: bool) -> None:

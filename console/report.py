@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from console import oneshot, plain_report
-from console.asking import Debug, Json, Profile, StateDir, asked
+from console.asking import Debug, Json, Profile, StateDir, asked, asked_of_folder
 from console.client import Client
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
@@ -45,7 +45,7 @@ def report(
 
     if csv and json:
         raise UsageError("--csv and --json are two answers; give one of them")
-    chosen = asked(profile, state_dir, json)
+    chosen = asked_of_folder(profile, state_dir, json)
     text = headless.report(chosen.layout, chosen.profile, period)
     answer = msgspec.json.decode(text)
     if html is not None:

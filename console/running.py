@@ -16,6 +16,7 @@ from msgspec import Struct
 from console.remedies import folder_of, typed
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
+from services.protocol.options import DEFAULT_PROFILE, PROFILE_NAME
 from services.protocol.sockets import path_problem
 from services.settings.layout import StateLayout
 
@@ -28,6 +29,8 @@ _POLL_S = 0.05
 class LockHolder(Struct, frozen=True):
     pid: int | None
     """None = held, but the file does not say by whom."""
+    profile: str = ""
+    """What it runs; empty = not told."""
 
 
 def lock_holder(layout: StateLayout) -> LockHolder | None:
@@ -39,18 +42,33 @@ def lock_holder(layout: StateLayout) -> LockHolder | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return LockHolder(_pid_in(os.read(descriptor, 65_536)))
+        said = _said_in(os.read(descriptor, 65_536))
+        pid = said.get("pid")
+        return LockHolder(pid if isinstance(pid, int) else None, _profile_in(said))
     finally:
         os.close(descriptor)
     return None
 
 
-def _pid_in(data: bytes) -> int | None:
+def last_profile(layout: StateLayout) -> str:
+    """Of the engine that holds this folder or held it last; empty = not told. Asks for no store."""
     try:
-        pid = json.loads(data)["pid"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return pid if isinstance(pid, int) else None
+        return _profile_in(_said_in(layout.lock.read_bytes()))
+    except OSError:
+        return ""
+
+
+def _said_in(data: bytes) -> dict[str, object]:
+    try:
+        said = json.loads(data)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _profile_in(said: dict[str, object]) -> str:
+    name = said.get("profile")
+    return name if isinstance(name, str) and PROFILE_NAME.fullmatch(name) else ""
 
 
 def try_connect(layout: StateLayout, timeout_s: float = 2.0) -> socket.socket | None:
@@ -87,11 +105,21 @@ def connect(layout: StateLayout, profile: str) -> socket.socket:
 
 
 def no_engine(layout: StateLayout, profile: str) -> ProductError:
+    if profile == DEFAULT_PROFILE:
+        profile = last_profile(layout) or profile  # what the line tells to type must start that one
     start = typed(folder_of(layout, profile))
     return ProductError(
         f"no engine is running for profile {profile} ({layout.root}); start one with: {start}",
         Exit.NO_ENGINE,
         "no_engine",
+    )
+
+
+def other_profile(whose: str, own: str, asked: str) -> ProductError:
+    return ProductError(
+        f"{whose} profile {own}, you named {asked}: leave --profile or --state-dir out",
+        Exit.USAGE,
+        "other_profile",
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from console import audit, oneshot, report, serving, start
-from console.asking import Debug, Json, Profile, StateDir, asked
+from console.asking import Debug, Json, Profile, StateDir, asked, asked_of_folder
 from services.protocol.commands import BY_NAME
 from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
@@ -247,7 +247,7 @@ def config_show(
     """Every parameter of a profile, its value with unit, and where it came from; what :set changed, too."""
     from console import config, headless
 
-    given = asked(profile, state_dir, json)
+    given = asked_of_folder(profile, state_dir, json)
     overrides = headless.overrides(given.layout)
     if json:
         if isinstance(overrides, str):
@@ -266,7 +266,7 @@ def config_check(
     """Check the file, and tell where a running engine differs from it; exit 2 names the first fault."""
     from console import compared
 
-    oneshot.print_line(_told(json, text=compared.check(asked(profile, state_dir, json))))
+    oneshot.print_line(_told(json, text=compared.check(asked_of_folder(profile, state_dir, json))))
     return Exit.DONE
 
 
@@ -324,7 +324,7 @@ def doctor(
     """What would stop trading here, with remedies: machine, store, engines, venues, keys; status 1 then."""
     from console import headless
 
-    chosen = asked(profile, state_dir, json)
+    chosen = asked_of_folder(profile, state_dir, json)
     text, ok, table = headless.doctor(chosen.layout, chosen.profile)
     oneshot.print_line(text if json else table)
     return Exit.DONE if ok else Exit.FAILED

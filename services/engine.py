@@ -24,7 +24,7 @@ from services.drive.configuration import settings_here, write_ui
 from services.drive.guard import Watchdog
 from services.drive.lock import EngineLock, LockError, SecondEngine, holder_here, refuse_network_folder
 from services.drive.machine import DeskFailed, VirtualMachine
-from services.drive.modes import check_mode
+from services.drive.modes import check_mode, check_owner
 from services.drive.pace import NS, Pacer
 from services.drive.plugins import load_kinds
 from services.drive.pulse import Pulse
@@ -165,6 +165,7 @@ class _Engine:
         check_mode(settings, options)
         load_kinds(settings)
         refuse_network_folder(layout.root)
+        check_owner(layout, options.profile)
         lock = EngineLock(layout.root, holder_here(layout.root, options.profile, tuple(settings.wires)))
         try:
             if settings.wires:

@@ -13,6 +13,7 @@ from services.drive import reporting
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.settings.errors import SettingsError
+from services.store import owner
 from services.store.migrate import UNREADABLE
 from services.store.replay import Tell, Verdict, export_to, verify
 from services.store.why import Unknown as UnknownOrder
@@ -21,6 +22,11 @@ from services.views.performance import PerformanceView
 from services.views.why import WhyView
 
 T = TypeVar("T")
+
+
+def profile_of(store: Path) -> str:
+    """Whose journal it is; empty = nobody's yet, or not told."""
+    return owner.profile_of(store)
 
 
 def audit_verify(store: Path, tell: Tell | None = None) -> Verdict:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from services.drive.lock import holder_of
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.protocol.options import RunOptions
 from services.settings.gate import DEFAULT_LIMIT_ROWS
+from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
+from services.store.owner import profile_of
 
 _VIRTUAL = {
     "scenario": "--scenario",
@@ -48,6 +51,20 @@ def check_mode(settings: Settings, options: RunOptions) -> None:
         raise _wrong(
             f"{', '.join(given)}: for the simulator inside the engine; profile {profile} trades over sockets"
         )
+
+
+def check_owner(layout: StateLayout, profile: str) -> None:
+    """A state folder is one profile's: on the books of another every position would differ, and what this one
+    writes would be the other's next start. Raises ProductError before anything of the folder is touched."""
+    own = profile_of(layout.store)
+    if own in ("", profile) or holder_of(layout.root) is not None:  # a second engine is told of the first
+        return
+    raise ProductError(
+        f"{layout.root} belongs to profile {own}, not to {profile}: say --profile {own}, "
+        "or name another --state-dir",
+        Exit.USAGE,
+        "other_profile",
+    )
 
 
 def unknown_rows(settings: Settings, instruments: Iterable[str]) -> tuple[str, ...]:

@@ -183,7 +183,7 @@ def stamp_of(store: Path) -> str:
     """`SIM (SYNTHETIC, …)`, `PAPER`, `BACKTEST` or `LIVE`, as the newest start of the journal says."""
     journal = JournalReader(store)
     try:
-        starts = journal.sessions()
+        starts = journal.sessions(1)
         if not starts:
             return "UNKNOWN"
         session = starts[-1].session()

@@ -172,9 +172,10 @@ class JournalReader:
         """The input whose turn a decision row belongs to; 0 = before any."""
         return self._number("SELECT max(seq) FROM journal WHERE seq < ? AND kind <> 'decision'", row) or 0
 
-    def sessions(self) -> list[JournalRow]:
-        query = f"SELECT {_COLUMNS} FROM journal WHERE kind = 'session' ORDER BY seq"  # noqa: S608
-        return [_row(raw) for raw in self._connection.execute(query)]
+    def sessions(self, newest: int = -1) -> list[JournalRow]:
+        """In order; of the last `newest` starts, -1 = of all."""
+        query = f"SELECT {_COLUMNS} FROM journal WHERE kind = 'session' ORDER BY seq DESC LIMIT ?"  # noqa: S608
+        return [_row(raw) for raw in self._connection.execute(query, (newest,))][::-1]
 
     def last_start(self, before: int | None = None) -> Start | None:
         """The newest session or checkpoint at or before row `before`; None = the journal is empty."""
