@@ -36,7 +36,7 @@ class Door:
     def can(self, flag: str) -> bool:
         return flag in self.flags
 
-    async def ask(self, name: str, symbol: str, *args: object) -> Any:
+    async def ask(self, name: str, symbol: str, *args: object, **more: object) -> Any:
         self.asked.append(symbol)
         self.calls.append(name)
         bad = symbol in (BAD, "BTC/USDC:USDC")
@@ -91,8 +91,8 @@ async def test_a_history_of_funding_that_is_not_told_keeps_no_other_from_being_t
             await feed._ask_settled()
     (frame,) = told
     assert [row.instrument for row in frame.rates] == [f"{GOOD}.any"] * 2, "told once"
-    assert feed.rate_at(GOOD, NOW_MS - 8 * HOUR_MS) == Decimal("0.0002")
-    assert feed.rate_at(BAD, NOW_MS - 8 * HOUR_MS) is None
+    assert feed.settled.rate_at(GOOD, NOW_MS - 8 * HOUR_MS) == Decimal("0.0002")
+    assert feed.settled.rate_at(BAD, NOW_MS - 8 * HOUR_MS) is None
 
 
 @FAILS

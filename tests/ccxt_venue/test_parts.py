@@ -15,12 +15,13 @@ from services.venues.ccxt_venue import facts, funding
 from services.venues.ccxt_venue.build import build_ccxt
 from services.venues.ccxt_venue.errors import told, wire_error
 from services.venues.ccxt_venue.exact import Exact, exact
-from services.venues.ccxt_venue.feed import Feed
 from services.venues.ccxt_venue.levels import book_of, quote_of
 from services.venues.ccxt_venue.line import Line
 from services.venues.ccxt_venue.profile import CcxtSettings
 from services.venues.ccxt_venue.rows import order_of, position_of
+from services.venues.ccxt_venue.settled import Settled
 from services.venues.hours import HOUR_MS
+from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind
 from services.venues.wire.numbers import BadNumber
 from tests.binance.server import Heard
@@ -308,21 +309,25 @@ async def test_a_month_of_hourly_rates_is_read_whichever_end_a_page_is_of(oldest
     class Paged:
         asked = 0
 
-        async def ask(self, name: str, symbol: str, since: int, limit: int) -> list[dict[str, Any]]:
+        async def ask(
+            self, name: str, symbol: str, since: int, limit: int, lane: Lane
+        ) -> list[dict[str, Any]]:
+            assert lane is Lane.PAST, "a month of all markets: what is asked of the present goes before"
             self.asked += 1
             young = [at for at in hours if at >= since]
             page = young[:limit] if oldest_first else young[-limit:]
             return [{"timestamp": at, "fundingRate": D("0.0001")} for at in page]
 
     door: Any = Paged()
-    feed = Feed.__new__(Feed)
-    feed._door = door
-    rows = await feed._history("X", hours[0], NOW)
-    settled = funding.settled_rows("hyperliquid", "X.v", rows, NOW)
-    assert len(settled) == (792 if oldest_first else 100)
+    market = listed()
+    settled = Settled("hyperliquid", door, {}, venue_ms=lambda: NOW, trouble=pytest.fail)
+    rows = await settled.news(market, lambda: True)
+    # Of the oldest nobody can tell the interval.
+    assert len(rows) == (791 if oldest_first else 99)
     assert door.asked == (8 if oldest_first else 1)
-    assert settled[0].interval_h is None
-    assert {row.interval_h for row in settled[1:]} == {1}
+    assert {row.interval_h for row in rows} == {1}
+    assert await settled.news(market, lambda: True) == []
+    assert settled.rate_at(market.id, NOW) == D("0.0001")
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from services.venues.ccxt_venue.rows import (
     stranger_of,
     working_of,
 )
+from services.venues.ccxt_venue.settled import Settled
 from services.venues.hours import hour_of
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import wire_count, wire_ms
@@ -48,7 +49,7 @@ async def read_account(
     held: set[str] | None,
     request: str,
     since_ms: int,
-    rate_at: Callable[[str, int], Decimal | None],
+    settled: Settled,
     suspended: Callable[[], tuple[str, ...]],
     venue_ms: Callable[[], int],
     wall: Callable[[], int],
@@ -57,6 +58,10 @@ async def read_account(
     for _ in range(TRIES):
         at, changes = venue_ms(), orders.changes
         before = await _listed(door, manner, since_ms, at)
+        # An account that was never read before has no pair here that a payment could belong to.
+        if since_ms > 0 and await settled.learn(before[1]):
+            at, changes = venue_ms(), orders.changes
+            before = await _listed(door, manner, since_ms, at)
         balances = await manner.balances(door)
         positions = await manner.positions(door, coins)
         working = await manner.open_orders(door, coins, conditional=True, foreign=True)
@@ -91,7 +96,9 @@ async def read_account(
                 fill_of(venue, row, listed[row.market], ts) for row in trades if row.market in listed
             ),
             payments=tuple(
-                _payment(venue, row, listed[row.market], rate_at, ts) for row in moved if row.market in listed
+                _payment(venue, row, listed[row.market], settled.rate_at, ts)
+                for row in moved
+                if row.market in listed
             ),
             transfers=tuple(
                 TransferBooked(venue, row.id, row.coin, row.amount, row.ms * MS, ts, row.kind)

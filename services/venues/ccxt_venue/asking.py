@@ -17,6 +17,7 @@ from services.venues.ccxt_venue.facts import Listed, coins_of
 from services.venues.ccxt_venue.manners import Manner
 from services.venues.ccxt_venue.orders import Orders
 from services.venues.ccxt_venue.rows import OrderRow, order_of, text_of
+from services.venues.ccxt_venue.settled import Settled
 from services.venues.wire.errors import WireError
 from services.venues.wire.numbers import BadNumber, wire_ms
 
@@ -34,12 +35,12 @@ class Asking:
         listed: Mapping[str, Listed],
         *,
         tell: Callable[[Event], None],
-        rate_at: Callable[[str, int], Decimal | None],
+        settled: Settled,
         suspended: Callable[[], tuple[str, ...]],
         venue_ms: Callable[[], int],
         wall: Callable[[], int],
     ) -> None:
-        """`rate_at`: the settled rate of a market at an instant in ms."""
+        """`settled`: the funding rates of payments."""
         self.orders = Orders(venue, tell, wall)
         self.hasty = False
         """Something was sent or canceled since the last look: look soon."""
@@ -51,7 +52,7 @@ class Asking:
         spot = {coin for row in listed.values() if not row.spec.is_perp for coin in coins_of(row)}
         self._held = spot or None
         self._tell = tell
-        self._rate_at = rate_at
+        self._settled = settled
         self._suspended = suspended
         self._venue_ms = venue_ms
         self._wall = wall
@@ -120,7 +121,7 @@ class Asking:
                 held=self._held,
                 request=request,
                 since_ms=fills_since // MS,
-                rate_at=self._rate_at,
+                settled=self._settled,
                 suspended=self._suspended,
                 venue_ms=self._venue_ms,
                 wall=self._wall,

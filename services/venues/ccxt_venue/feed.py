@@ -22,18 +22,14 @@ from services.venues.ccxt_venue.facts import Listed, coins_of
 from services.venues.ccxt_venue.followed import Habits
 from services.venues.ccxt_venue.indexes import implied, okx_indexes
 from services.venues.ccxt_venue.line import MARKET, Line
-from services.venues.hours import HOUR_MS
+from services.venues.ccxt_venue.settled import Settled
 from services.venues.live import Levels
 from services.venues.payouts import EVERY_S
 from services.venues.tries import Tries
-from services.venues.wire.numbers import wire_ms, wire_positive
+from services.venues.wire.numbers import wire_positive
 
 MS = 1_000_000
-BACK_MS = 33 * 86_400_000
-"""A month has ninety settlements of eight hours, which is the least sample, and the first is lost."""
 LATE_NS = 1_000_000_000
-PAGE, PAGES = 100, 10
-"""Settled rates; a month of hours is eight pages."""
 
 
 class Pace(Struct, frozen=True, kw_only=True):
@@ -109,8 +105,7 @@ class Feed:
             say=trouble,
             unlisted=unlisted,
         )
-        self._settled: dict[str, dict[int, Decimal]] = {}
-        self._told: dict[str, int] = {}
+        self.settled = Settled(exchange, door, listed, venue_ms=venue_ms, trouble=trouble)
 
     def stop(self) -> None:
         self._stopped.set()
@@ -121,13 +116,6 @@ class Feed:
         self._books.restate()
         anew, self._anew = self._anew, asyncio.Event()
         anew.set()
-
-    def rate_at(self, market: str, ms: int) -> Decimal | None:
-        """The settled rate of an instant, stamps up to a minute apart."""
-        for at, rate in self._settled.get(market, {}).items():
-            if abs(at - ms) <= 60_000:
-                return rate
-        return None
 
     def levels(self, market: str, count: int) -> tuple[Levels, Levels] | None:
         """Bids and asks as told last; None = no book, or none to be trusted."""
@@ -291,42 +279,12 @@ class Feed:
         return found
 
     async def _ask_settled(self) -> None:
-        if not self._door.can("fetchFundingRateHistory"):
+        if not self.settled.known:
             return
         news: list[RateRow] = []
         tries = Tries(READING)
         for each in tries.of(self._open):
             with tries:
-                news += await self._settled_of(each)
+                news += await self.settled.news(each, lambda: self._line.is_up)
         self._frame(self._wall(), rates=tuple(news))
         tries.end()
-
-    async def _settled_of(self, market: Listed) -> list[RateRow]:
-        """What is to be told of it."""
-        now = self._venue_ms()
-        known = self._told.get(market.id, 0)
-        if now - known < HOUR_MS:
-            return []
-        # From two settlements back: the interval of the first new one is its distance to the last.
-        since = max(known - 8 * HOUR_MS, now - BACK_MS)
-        rows = await self._history(market.symbol, since, now)
-        found = funding.settled_rows(self._exchange, market.spec.id, rows, now)
-        self._settled.setdefault(market.id, {}).update((row.rate_ts // MS, row.rate) for row in found)
-        if not self._line.is_up:
-            return []
-        if found:
-            self._told[market.id] = max(known, found[-1].rate_ts // MS)
-        # The oldest has none before it that would tell its interval: a rate of no known hour.
-        return [row for row in found[1:] if row.rate_ts // MS > known]
-
-    async def _history(self, symbol: str, since: int, now: int) -> list[Any]:
-        """A page is the oldest of a span at some exchanges, the newest at others."""
-        found: list[Any] = []
-        for _ in range(PAGES):
-            page = list(await self._door.ask("fetch_funding_rate_history", symbol, since, PAGE))
-            found += page
-            newest = max((wire_ms(row.get("timestamp"), "settlement") for row in page), default=now)
-            if len(page) < PAGE or newest < since or now - newest < 8 * HOUR_MS:
-                break
-            since = newest + 1
-        return found

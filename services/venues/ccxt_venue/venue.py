@@ -183,7 +183,7 @@ class CcxtVenue:
                 self._listed,
                 conditional=self.capabilities.conditional,
                 tell=self._tell,
-                rate_at=self._feed.rate_at,
+                settled=self._feed.settled,
                 suspended=lambda: payouts.suspended,
                 clock_known=lambda: self._offset.usable(boot_ns()),
                 trouble=self._trouble,
