@@ -14,7 +14,7 @@ from services.domain.enums import Flow
 from services.domain.events import BalanceRow
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.facts import Listed
-from services.venues.ccxt_venue.rows import Account, Moved, TradeRow, text_of, weight_of
+from services.venues.ccxt_venue.rows import Account, Moved, TradeRow, sized, text_of, weight_of
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_ms, wire_positive
@@ -26,7 +26,10 @@ WEEK_MS = 7 * 86_400_000
 """A question for a list spans a week at most."""
 WEEKS = 8
 """No list is read further back: each week of it is a question."""
-FILLS = ("Trade", "AdlTrade", "BustTrade")
+FILLS = ("Trade", "AdlTrade", "BustTrade", "BlockTrade", "MovePosition", "FutureSpread")
+NO_FILLS = ("Funding", "Delivery", "Settle", "SessionSettlePnL")
+"""The ledger tells of them."""
+ENDED = ("closed", "canceled", "rejected", "expired")
 FROM_FILLS = ("TRADE", "LIQUIDATION", "ADL")
 FUNDING = "SETTLEMENT"
 KINDS = {
@@ -79,8 +82,8 @@ class Bybit:
     async def balances(self, door: Door) -> tuple[BalanceRow, ...]:
         info = (await door.ask("fetch_balance")).get("info") or {}
         found = []
-        for row in _list(info)[0]["coin"]:
-            coin = str(row["coin"])
+        for row in _named(_list(info)[0], "coin", least=0):
+            coin = text_of(row.get("coin"), "coin")
             total = wire_decimal(row.get("walletBalance"), f"{coin} walletBalance")
             if total:
                 used = row.get("marginCollateral") is True and row.get("collateralSwitch") is True
@@ -92,16 +95,19 @@ class Bybit:
     async def trades(self, door: Door, since_ms: int, until_ms: int, *, whole: bool = True) -> list[TradeRow]:
         query = {"category": "spot" if self._spot else "linear"}
         rows = await _all(door, "privateGetV5ExecutionList", query, PAGE, since_ms, until_ms)
+        strange = {str(row.get("execType")) for row in rows} - {*FILLS, *NO_FILLS}
+        if strange:
+            raise BadNumber(f"a trade of type {min(strange):.30}")
         return [
             TradeRow(
-                market=str(row["symbol"]),
+                market=text_of(row.get("symbol"), "symbol"),
                 id=text_of(row.get("execId"), "execId"),
                 order=text_of(row.get("orderId"), "orderId"),
                 name=str(row.get("orderLinkId") or ""),
                 side=str(row.get("side")),
                 contracts=row.get("execQty"),
                 price=row.get("execPrice"),
-                fee=row.get("execFee") or "0",
+                fee="0" if row.get("execFee") == "" else row.get("execFee"),
                 coin=str(row.get("feeCurrency") or ""),
                 maker=row.get("isMaker") is True,
                 ms=row.get("execTime"),
@@ -125,7 +131,7 @@ class Bybit:
             found.append(
                 Moved(
                     id=text_of(row.get("id"), "log id"),
-                    coin=str(row["currency"]),
+                    coin=text_of(row.get("currency"), "currency"),
                     amount=amount,
                     ms=wire_ms(row.get("transactionTime"), "log time"),
                     kind=KINDS.get(kind, Flow.OTHER),
@@ -150,11 +156,15 @@ class Bybit:
             if len(rows) >= 50:
                 raise WireError(ErrorKind.UNAVAILABLE, "50 open orders or more: the list may be cut")
             found += rows
-        return [
-            {**_waiting(row), "symbol": door.symbol(str((row.get("info") or {}).get("symbol")), self._kind)}
-            for row in found
-            if row.get("status") == "open"
-        ]
+        living: list[Mapping[str, Any]] = []
+        for row in found:
+            if row.get("status") in ENDED:
+                continue
+            if row.get("status") != "open":
+                raise BadNumber(f"order status {row.get('status')!r:.30}")
+            name = text_of((row.get("info") or {}).get("symbol"), "symbol")
+            living.append({**_waiting(row), "symbol": door.symbol(name, self._kind)})
+        return living
 
     async def positions(self, door: Door, coins: tuple[str, ...]) -> list[Mapping[str, Any]]:
         """Also those that the profile names no market of: they share its margin."""
@@ -164,7 +174,7 @@ class Bybit:
         beside = [{"settleCoin": coin} for coin in ("USDT", "USDC") if coin not in coins]
         for query in (*({"settleCoin": coin} for coin in coins), *beside, {"subType": "inverse"}):
             try:
-                found += await door.ask("fetch_positions", None, query)
+                found += sized(await door.ask("fetch_positions", None, query), "size")
             except WireError as error:
                 # An account that cannot hold such contracts is refused the question: it holds none.
                 if query.get("settleCoin") in coins or error.kind is not ErrorKind.REJECTED:
@@ -177,10 +187,11 @@ class Bybit:
         """In the list of the living and the youngest dead, else in the history: `no` is the word of both."""
         for call in ("fetch_open_orders", "fetch_canceled_and_closed_orders"):
             rows = await door.ask(call, market.symbol, None, None, {"orderLinkId": name})
-            for row in rows:
-                if row.get("clientOrderId") == name:
-                    found: Mapping[str, Any] = row
-                    return found
+            found: Mapping[str, Any] | None = next((r for r in rows if r.get("clientOrderId") == name), None)
+            if found is not None:
+                return found
+            if rows:
+                raise BadNumber(f"{name}: the answer tells of other orders")
         return None
 
     def fires_at(self, reply: Mapping[str, Any]) -> int | None:
@@ -246,7 +257,11 @@ def _result(reply: Any) -> Mapping[str, Any]:
 
 
 def _list(reply: Any, least: int = 1) -> list[Any]:
-    rows = _result(reply).get("list")
+    return _named(_result(reply), "list", least)
+
+
+def _named(found: Mapping[str, Any], field: str, least: int) -> list[Any]:
+    rows = found.get(field)
     if not isinstance(rows, list) or len(rows) < least or not all(isinstance(each, Mapping) for each in rows):
         raise BadNumber("a reply without its rows")
     return rows

@@ -12,17 +12,21 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from services.venues.ccxt_venue import replies
 from services.venues.ccxt_venue.sockets import READ, Sockets
 from services.venues.wire.budget import Lane
+from services.venues.wire.numbers import is_plain
 
 EXTRA = "ccxt is not installed: pip install 'stableconsole[venues]'"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LANE: ContextVar[Lane] = ContextVar("ccxt lane", default=Lane.DATA)
 """Who asks in this task: the library passes no such thing through."""
+NO_NUMBER = Decimal("NaN")
+"""Whoever reads it refuses it by name, also where a number may be missing."""
 _HOST = re.compile(r"^[a-z]+://[^/]+")
 
 _mute = logging.getLogger("stableconsole.ccxt.library")
@@ -35,8 +39,12 @@ class ForbiddenHost(Exception):
 
 
 def exact(value: object) -> Decimal:
-    """The library's number type. A float can only be one of its own tables: its shortest text is meant."""
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(str(value))
+    """The library's number type. A float can only be one of its own tables: its shortest text is meant. Text
+    that is no number is not as good as none: `Decimal` takes `1_000` and other scripts' digits for one."""
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    text = str(value)
+    return Decimal(text) if is_plain(text) else NO_NUMBER
 
 
 def whole(text: str) -> int | str:
@@ -88,6 +96,7 @@ class Exact:
     """Goes before an exchange class of the library."""
 
     logger = _mute
+    id: str
     session: Any
     number = staticmethod(exact)
     fence: Fence
@@ -101,12 +110,7 @@ class Exact:
             return None
 
     def parse_number(self, value: object, default: object = None) -> object:
-        if value is None:
-            return default
-        try:
-            return exact(value)
-        except InvalidOperation:
-            return default
+        return default if value is None or value == "" else exact(value)
 
     def safe_float(self, row: Any, key: Any, default: object = None) -> object:
         """As the library's, by key or place; missing or no number = the default."""
@@ -128,7 +132,9 @@ class Exact:
 
     async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         self.fence.check(url)
-        return await super().fetch(url, method, headers, body)  # type: ignore[misc] # of the exchange class
+        reply = await super().fetch(url, method, headers, body)  # type: ignore[misc] # of the exchange class
+        replies.check(self.id, url, reply)
+        return reply
 
     def open(self, lazy: bool = False) -> None:
         before = self.session

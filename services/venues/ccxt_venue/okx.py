@@ -12,7 +12,7 @@ from services.venues.ccxt_venue import errors, okx_algo
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.facts import Listed
 from services.venues.ccxt_venue.okx_algo import ALGO
-from services.venues.ccxt_venue.rows import Account, Moved, TradeRow, text_of, weight_of
+from services.venues.ccxt_venue.rows import Account, Moved, TradeRow, sized, text_of, weight_of
 from services.venues.wire.budget import Lane
 from services.venues.wire.errors import ErrorKind, WireError
 from services.venues.wire.numbers import BadNumber, wire_count, wire_decimal, wire_ms, wire_positive
@@ -81,8 +81,8 @@ class Okx:
     async def balances(self, door: Door) -> tuple[BalanceRow, ...]:
         info = (await door.ask("fetch_balance")).get("info") or {}
         found = []
-        for row in _rows(info)[0]["details"]:
-            coin = str(row["ccy"])
+        for row in _rows(_rows(info)[0], least=0, field="details"):
+            coin = text_of(row.get("ccy"), "ccy")
             total = wire_decimal(row.get("cashBal"), f"{coin} cashBal")
             if total:
                 weight = weight_of(coin)
@@ -108,7 +108,7 @@ class Okx:
             raise WireError(ErrorKind.UNAVAILABLE, "whose trade it was is not told yet")
         return [
             TradeRow(
-                market=str(row["instId"]),
+                market=text_of(row.get("instId"), "instId"),
                 # A trade number is the market's: with both sides ours it comes twice.
                 id=f"{text_of(row.get('tradeId'), 'tradeId')}-{text_of(row.get('ordId'), 'ordId')}",
                 order=text_of(row.get("ordId"), "ordId"),
@@ -116,7 +116,8 @@ class Okx:
                 side=str(row.get("side")),
                 contracts=row.get("fillSz"),
                 price=row.get("fillPx"),
-                fee=-wire_decimal(row.get("fee") or "0", "fee"),
+                # Empty where none is taken; that it lacks is another thing.
+                fee=-wire_decimal("0" if row.get("fee") == "" else row.get("fee"), "fee"),
                 coin=str(row.get("feeCcy") or ""),
                 maker=row.get("execType") == "M",
                 ms=row.get("ts"),
@@ -141,7 +142,7 @@ class Okx:
             found.append(
                 Moved(
                     id=text_of(row.get("billId"), "billId"),
-                    coin=str(row["ccy"]),
+                    coin=text_of(row.get("ccy"), "ccy"),
                     amount=amount,
                     ms=wire_ms(row.get("ts"), "bill time"),
                     kind=KINDS.get(kind, Flow.OTHER),
@@ -163,7 +164,7 @@ class Okx:
         return [*found, *(await okx_algo.pending(door, foreign=foreign))]
 
     async def positions(self, door: Door, coins: tuple[str, ...]) -> list[Mapping[str, Any]]:
-        return [] if self._spot else list(await door.ask("fetch_positions"))
+        return [] if self._spot else sized(await door.ask("fetch_positions"), "pos")
 
     async def order(
         self, door: Door, market: Listed, name: str, *, conditional: bool | None
@@ -246,8 +247,8 @@ async def _all(
     raise WireError(ErrorKind.UNAVAILABLE, f"{call}: more than {MOST_PAGES * PAGE} rows")
 
 
-def _rows(reply: Any, least: int = 1) -> list[Any]:
-    rows = reply.get("data") if isinstance(reply, Mapping) else None
+def _rows(reply: Any, least: int = 1, field: str = "data") -> list[Any]:
+    rows = reply.get(field) if isinstance(reply, Mapping) else None
     if not isinstance(rows, list) or len(rows) < least or not all(isinstance(each, Mapping) for each in rows):
         raise BadNumber("a reply without its rows")
     return rows

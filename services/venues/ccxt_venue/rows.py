@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -113,7 +113,10 @@ def text_of(value: object, field: str) -> str:
 
 
 def fill_of(venue: str, row: TradeRow, market: Listed, now: int) -> OrderFilled:
-    """Raises BadNumber."""
+    """A contract's fee is paid in what it settles in, also where the row names no coin. Raises BadNumber."""
+    fee = wire_decimal(row.fee, f"{row.market} fee")
+    if fee and not row.coin and not market.spec.is_perp:
+        raise BadNumber(f"{row.market}: a fee of {fee} in no coin")
     return OrderFilled(
         venue=venue,
         instrument=market.spec.id,
@@ -123,14 +126,23 @@ def fill_of(venue: str, row: TradeRow, market: Listed, now: int) -> OrderFilled:
         side=side_of(row.side),
         quantity=wire_positive(row.contracts, f"{row.market} fill size") * market.contract,
         price=wire_positive(row.price, f"{row.market} fill price"),
-        fee=wire_decimal(row.fee, f"{row.market} fee"),
-        fee_coin=row.coin,
+        fee=fee,
+        fee_coin=row.coin or market.spec.settle,
         maker=row.maker,
         liquidation=row.liquidation,
         adl=row.adl,
         ts_event=wire_ms(row.ms, "trade time") * MS,
         ts=now,
     )
+
+
+def sized(rows: Iterable[Mapping[str, Any]], field: str) -> list[Mapping[str, Any]]:
+    """Positions whose size is a number in the venue's own words, too: the library's arithmetic takes `1_000`
+    for one. Raises BadNumber."""
+    found = list(rows)
+    for row in found:
+        wire_decimal((row.get("info") or {}).get(field), f"{row.get('symbol')} {field}")
+    return found
 
 
 def position_of(row: Mapping[str, Any], market: Listed | Stranger, adl: int | None) -> PositionRow | None:

@@ -234,6 +234,8 @@ class Trading(Asking):
                 raise WireError(ErrorKind.REJECTED, "no dead-man's switch here")
             reply = await self._door.ask("cancel_all_orders_after", timeout_ms, lane=Lane.SAFE)
             due = self._manner.fires_at(reply) if timeout_ms > 0 else None
+            if timeout_ms > 0 and due is None:
+                raise BadNumber("the venue names no time at which its switch fires")
         except errors.READING as error:
             self._failed("dead man", "", error)
             return

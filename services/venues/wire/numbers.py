@@ -43,9 +43,14 @@ def wire_ms(value: object, field: str) -> int:
     return wire_int(value, field, most=LATEST_MS)
 
 
+def is_plain(text: str) -> bool:
+    """A number as venues write them: ASCII digits, no signs of a programming language."""
+    return len(text) <= 64 and _PLAIN.fullmatch(text) is not None
+
+
 def _numeric(value: object) -> bool:
     if isinstance(value, str):
-        return len(value) <= 64 and _PLAIN.fullmatch(value) is not None
+        return is_plain(value)
     return isinstance(value, int) and not isinstance(value, bool)
 
 
