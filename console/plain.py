@@ -194,7 +194,8 @@ def status(answer: Row) -> str:
         (
             "hedge",
             f"naked {figure(naked.get('notional'), 2)} USD for {figure(naked.get('seconds'), 1)} s   "
-            f"worst {figure(naked.get('worst_seconds'), 1)} s   in doubt {figure(answer.get('in_doubt'))}",
+            f"worst {figure(naked.get('worst_seconds'), 1)} s   in doubt {figure(answer.get('in_doubt'))}   "
+            f"outright {figure(answer.get('outright'), 2)} USD{_as_of(answer)}",
         ),
         (
             "book",
@@ -284,6 +285,11 @@ def _funding(row: Row) -> str:
         f"received {figure(row.get('received'), 2)}   paid {figure(row.get('paid'), 2)}   "
         f"accrued {figure(row.get('accrued'), 2, sign=True)}"
     )
+
+
+def _as_of(answer: Row) -> str:
+    """A hedge is one as of the oldest figure that it rests on."""
+    return f"   on figures {age(answer.get('hedged_age_ms'))} old" if rows_of(answer, "pairs") else ""
 
 
 def _venue(row: Row) -> str:

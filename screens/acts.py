@@ -9,6 +9,7 @@ from typing import TypeVar
 from screens import format as f
 from screens.columns_dialog import ColumnsDialog
 from screens.dialogs import QuitDialog
+from screens.draw import alerts
 from screens.flatten_dialog import FlattenDialog
 from screens.help import HelpDialog
 from screens.resume_dialog import ResumeDialog
@@ -214,15 +215,11 @@ class ConsoleScreen(Touring, inherit_bindings=False):
         if not waiting:
             self.say("no open alert")
             return
-        keys = [a.key for a in waiting]
-        key = keys[0]
-        if "alerts" in self.panes:
-            pane = self.panes["alerts"]
-            chosen = pane.cursor.key
-            shown = [row.key for row in pane.content.rows if row.key in keys]
-            key = chosen if self.active == "alerts" and chosen in keys else shown[0] if shown else key
-        text = next(a.text for a in waiting if a.key == key)
-        self.send("ack", {"key": key}, f"acknowledging: {f.clean(text)}")
+        found = min(waiting, key=alerts.rank)  # the one that NEEDS ME names beside the key
+        if self.active == "alerts":
+            chosen = self.panes["alerts"].cursor.key
+            found = next((a for a in waiting if a.key == chosen), found)
+        self.send("ack", {"key": found.key}, f"acknowledging: {f.clean(found.text)}")
 
     def action_pause(self) -> None:
         self.with_desk(self._pause)

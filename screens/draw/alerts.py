@@ -30,6 +30,11 @@ NAMES = {"count": "how often", "age": "age"}
 EMPTY = "Nothing needs you. Alerts appear here; a acknowledges."
 
 
+def rank(alert: AlertView) -> tuple[int, int, int]:
+    """Open ones first, the gravest, then the newest: the first is the one that NEEDS ME names."""
+    return _STATE_RANK.get(alert.state, 0), _SEVERITY_RANK[alert.severity], -alert.since
+
+
 def draw(view: DeskView, width: int, context: Context, two_lines: bool = False, height: int = 0) -> Content:
     """`height`: lines that the pane has for them. Open alerts say their whole text before those that are over
     say anything."""
@@ -44,7 +49,7 @@ def draw(view: DeskView, width: int, context: Context, two_lines: bool = False, 
     elif context.sort == "count":
         rows.sort(key=lambda a: (-a.count, -a.since))
     else:
-        rows.sort(key=lambda a: (_STATE_RANK.get(a.state, 0), _SEVERITY_RANK[a.severity], -a.since))
+        rows.sort(key=rank)
     spare = height - sum(2 if two_lines and a.detail else 1 for a in rows if a.state != "RESOLVED")
     rows = _told_apart(rows)
     for a in rows:

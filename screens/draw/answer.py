@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from msgspec import Struct
 
+from screens import format as f
 from screens.ink import Spans
 
 
@@ -45,3 +48,12 @@ QUESTIONS = (
 def answer(at: int, level: str, glyph: str, word: str, **more: object) -> Answer:
     question, short = QUESTIONS[at]
     return Answer(level=level, question=question, short_question=short, glyph=glyph, word=word, **more)  # type: ignore[arg-type]
+
+
+def alone(outright: Decimal | None) -> tuple[str, ...]:
+    """What no pair holds, in few cells: `outright $3.0k`, `outright $3k`, `out $3k`."""
+    if outright is None:
+        return ("outright ?",)
+    fine = f.short_dollars(abs(outright))
+    whole = f.dollars(abs(outright) / 1000) + "k" if fine.endswith("k") else fine
+    return (f"outright {fine}", f"outright {whole}", f"out {whole}")

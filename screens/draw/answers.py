@@ -9,13 +9,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 from screens import format as f
-from screens.draw.answer import Answer, answer
+from screens.draw.answer import Answer, alone, answer
 from screens.draw.answers_feed import fresh, needs
 from screens.draw.context import Context
 from screens.ink import Span, Spans
 from screens.link import LinkState
 from services.domain.enums import TradingState
-from services.views.strip import CauseView, StripView
+from services.views.strip import WATCHED, CauseView, StripView
 from themes import glyphs as g
 
 SILENT_AFTER = 3.0
@@ -135,9 +135,9 @@ def _silent(
 
 
 def worst_cause(strip: StripView) -> CauseView | None:
-    """What holds the trading state where it is: the worst state, then the oldest."""
+    """What keeps the trading state where it is: latched, bad now, good again and watched; the oldest."""
     holding = [c for c in strip.causes if c.state is strip.trading_state]
-    return min(holding, key=lambda c: (not c.latched, c.since), default=None)
+    return min(holding, key=lambda c: (not c.latched, not c.holds, c.since), default=None)
 
 
 def tightest(s: StripView | None) -> str:
@@ -177,13 +177,12 @@ def _trade(s: StripView) -> Answer:
     name = f.clean(cause.name) if cause else ""
     at = f" {g.DOT} {f.when(cause.since, s.ts)}" if cause else ""
     bare = text.partition(" > ")[0]
-    first = (
-        (Span(text + at, ink),),
-        (Span(text, ink),),
-        (Span(bare, ink),),
-        (Span(name + at, ink),),
-        (Span(name, ink),),
-    )
+    # Good again and watched: at any width it is said of what was, for the FRESH beside it is true.
+    over = cause is not None and not cause.holds
+    shorter = (bare, name + at, name)
+    if over:
+        shorter = (f"{name}: good again, watched", f"watched {text.rpartition(WATCHED)[2]}", "watched")
+    first = tuple((Span(said, ink),) for said in (text + at, text, *shorter))
     passes = "passes: reducing orders, flatten" if halted else "passes: exits, reducing orders"
     second = ((Span(passes, soft),), (Span("reducing orders pass", soft),), (Span("reducing only", soft),))
     latched = ", latched" if cause and cause.latched else ""
@@ -232,6 +231,9 @@ def _hedged(s: StripView, context: Context) -> Answer:
     brief: tuple[Spans, ...] = (
         (Span("naked $0 ", "text"), Span(f"ID {s.in_doubt}", "*alarm" if s.in_doubt else "muted")),
     )
+    if not s.in_doubt and s.positions_open and (s.outright is None or abs(s.outright) >= 1):
+        # What stands outside every pair is hedged by nothing: in the smallest bar, too, HEDGED is not all.
+        brief = tuple((Span(said, "text"),) for said in alone(s.outright))
     more = {"corner": corner, "evidence": (first, second), "brief": brief}
     if s.in_doubt:
         return answer(1, "alarm", g.ALARM, f"IN DOUBT {s.in_doubt}", **more)

@@ -8,7 +8,7 @@ from screens import format as f
 from screens.draw.answer import Answer, answer
 from screens.draw.context import Context
 from screens.ink import Span, Spans
-from services.views.strip import StripView, VenueDot
+from services.views.strip import WATCHED, StripView, VenueDot
 from themes import glyphs as g
 
 
@@ -151,10 +151,14 @@ _CLAUSE = re.compile(r"[,;:] ")
 
 
 def _brief(text: str, ink: str) -> tuple[Spans, ...]:
-    """An alert in few cells: whole, else what it is about and its figure (`BUSD −32 bps`), else cut."""
+    """An alert in few cells: whole, else what it is about and its figure (`BUSD −32 bps`), else cut. Of what
+    is good again the figure is the time it is watched for, and no age of anything: `beta: watched`."""
     subject = text.partition(" ")[0].rstrip(":,")
-    found = _FIGURE.search(text, len(subject))
     whole: Spans = (Span(text, ink),)
+    if WATCHED in text:
+        rest = text.rpartition(WATCHED)[2]
+        return (whole, (Span(f"{subject}: watched", ink),), (Span(f"watched {rest}", ink),), whole)
+    found = _FIGURE.search(text, len(subject))
     if found is None or len(subject) < LEAST_SUBJECT:
         return (whole,)
     return (whole, (Span(f"{subject} {found[0]}", ink),), whole)

@@ -49,7 +49,7 @@ def pair_state(pair: PairView, stale_ms: int | None, context: Context) -> list[S
 
 def pair_line(pair: PairView, stale: Sequence[PositionView], width: int, context: Context) -> Line:
     ages = [leg.age_ms for leg in stale if leg.age_ms is not None]
-    old = max(ages) if ages else (0 if stale else None)
+    old = max(ages) if ages else (0 if stale else pair.hedged_age_ms if pair.old else None)
     state = pair_state(pair, old, context)
     name = [Span("╭ ", "faint"), Span(f"{f.clean(pair.id)}", "*accent"), Span(f" {pair_name(pair)}", "text")]
     known = not stale

@@ -235,7 +235,8 @@ def _is_naked(pair: PairView) -> bool:
 
 
 def _pair_cells(pair: PairView, context: Context) -> Cells:
-    stale = None if pair.hedged_age_ms is None or pair.hedged_age_ms < LATE_MS else pair.hedged_age_ms
+    late = pair.hedged_age_ms is not None and pair.hedged_age_ms >= LATE_MS
+    stale = pair.hedged_age_ms if pair.old or late else None
     held = None if pair.opened_ts is None else max(0, context.now - pair.opened_ts)
     return {
         "id": _one(f.clean(pair.id), "*accent"),

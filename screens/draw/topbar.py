@@ -118,8 +118,8 @@ def _rights(strip: StripView | None, live: bool, past: bool) -> list[Spans]:
     equity = f.UNKNOWN if strip.equity is None else approximate + f.number(strip.equity, 2)
     whole = f.UNKNOWN if strip.equity is None else approximate + f.number(strip.equity, 0)
     money = Span(equity, "*strong")
-    day = _day(strip.day_pnl)
-    share = _share(strip.day_pnl_fraction)
+    day = _day(strip.day_pnl, strip.equity_approximate)
+    share = _share(strip.day_pnl_fraction, strip.equity_approximate)
     clock, date = f.clock(strip.ts), f.date(strip.ts)
     label = Span("equity ", "muted")
     out: list[Spans] = []
@@ -171,18 +171,23 @@ def _as_past(spans: Spans) -> list[Span]:
     return [Span(text, "stale") for text, _ in spans]
 
 
-def _day(pnl: Decimal | None) -> list[Span]:
+def _day(pnl: Decimal | None, approximate: bool) -> list[Span]:
+    """At an equity that is the last known one the day is so, too."""
     if pnl is None:
         return [Span(f.UNKNOWN, "muted")]
+    if approximate:
+        return [Span(g.LAST_KNOWN + f.signed(pnl), "muted")]
     if not f.rounded(pnl, 2):
         return [Span(f.number(pnl, 2), "muted")]
     ink = "pos" if pnl > 0 else "neg"
     return [Span(f"{g.UP if pnl > 0 else g.DOWN} ", ink), Span(f.signed(pnl), f"*{ink}")]
 
 
-def _share(fraction: Decimal | None) -> list[Span]:
+def _share(fraction: Decimal | None, approximate: bool) -> list[Span]:
     if fraction is None:
         return []
+    if approximate:
+        return [Span("  ", "text"), Span(g.LAST_KNOWN + f.signed_percent(fraction), "muted")]
     ink = "muted" if not f.rounded(fraction, 4) else "pos" if fraction > 0 else "neg"
     return [Span("  ", "text"), Span(f.signed_percent(fraction), ink)]
 

@@ -131,6 +131,11 @@ RULES: dict[str, Rule] = {
         "A uniform adverse move smaller than the limit would liquidate the account.",
         "add collateral or close positions on that account",
     ),
+    "liquidation unknown": Rule(
+        WARNING,
+        "An account that holds something cannot be valued: how far its liquidation is, nobody knows.",
+        "see Health for what is stale or missing; it clears when the data are back",
+    ),
     "venue share": Rule(
         WARNING,
         "Much of the equity lies on one venue; its failure would take it.",

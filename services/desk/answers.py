@@ -84,6 +84,7 @@ def cause_views(core: DeskCore) -> tuple[CauseView, ...]:
             latched=cause.latched,
             since=cause.since,
             text=core.told(cause),
+            holds=cause.latched or cause.holds,
         )
         for cause in core.causes.causes()
     )

@@ -44,6 +44,7 @@ from services.risk.ladder import MarginLadder
 from services.risk.throttle import OrderThrottle, VenueErrors
 from services.risk.trips import Trips
 from services.settings.parameters import Settings
+from services.views.strip import WATCHED
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -251,13 +252,13 @@ class DeskCore:
             return
         cause = self.causes.good(name, scope, self.now)
         if cause is not None and not cause.latched:
-            watched = f"good again, watched for {cause.clear_after_ns // SECOND} s"
-            self.alerts.retell(cause_key(name, scope), f"{cause.text}; {watched}")
+            self.alerts.retell(cause_key(name, scope), _watched(cause))
 
     def told(self, cause: Cause) -> str:
         """What is to be said of a cause now: its own text is the opening one, its alert has the present
-        figure and what it waits for."""
-        return self.alerts.told(cause_key(cause.name, cause.scope))[0] or cause.text
+        figure and what it waits for. One that calls nobody has no alert, and says the same."""
+        own = cause.text if cause.latched or cause.holds else _watched(cause)
+        return self.alerts.told(cause_key(cause.name, cause.scope))[0] or own
 
     def bad_cause(self, name: str, scope: str) -> None:
         """The condition behind a cause holds (again): what was good before counts no more."""
@@ -303,6 +304,11 @@ class DeskCore:
         """USD at the present index of the coin; None = index unknown."""
         index = self.picture.index(venue, coin)
         return None if index is None else amount * index
+
+
+def _watched(cause: Cause) -> str:
+    """Of a self-clearing cause whose condition is good again."""
+    return f"{cause.text}{WATCHED}{cause.clear_after_ns // SECOND} s"
 
 
 def cause_key(name: str, scope: str) -> str:

@@ -69,7 +69,7 @@ def state_of(core: DeskCore, instrument: str, origin: str, pair: str | None) -> 
         symbol=symbol or None,
     )
     worst = causes[0].state if causes else TradingState.ACTIVE
-    return worst, "; ".join(f"{cause.name}: {cause.text}" for cause in causes)
+    return worst, "; ".join(f"{cause.name}: {core.told(cause)}" for cause in causes)
 
 
 def market_facts(core: DeskCore, instrument: str) -> MarketFacts:

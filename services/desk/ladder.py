@@ -53,11 +53,14 @@ def climb(
             core.good_cause(LADDER, scope)
         else:
             core.raise_cause(LADDER, scope, answer.state, answer.text, severity=Severity.ALARM)
-        key = f"liquidation distance:{venue}"
+        # To an account that cannot be valued nobody is told to bring money: what it lacks are data.
+        key = "liquidation unknown" if answer.unknown else "liquidation distance"
+        for each in ("liquidation unknown", "liquidation distance"):
+            if each != key or not answer.near_liquidation:
+                core.resolve(f"{each}:{venue}")
         if answer.near_liquidation:
-            core.hold(key, Severity.WARNING, answer.text, do=f"add collateral on {venue} or reduce")
-        else:
-            core.resolve(key)
+            do = "" if answer.unknown else f"add collateral on {venue} or reduce"
+            core.hold(f"{key}:{venue}", Severity.WARNING, answer.text, do=do)
         _say_transfer(core, venue, margin, books, margins)
         if answer.cut_fraction > ZERO:
             _cut(core, submit, venue, answer.cut_fraction, answer.text)

@@ -31,6 +31,8 @@ class LadderAnswer(Struct, frozen=True, kw_only=True):
     """Share of every pair of this account to take off now, both legs in step; 0 = none."""
     near_liquidation: bool
     """The joint distance is under the alert level, or unknown with positions."""
+    unknown: bool = False
+    """It is as near as that only because a figure is missing."""
     text: str
 
 
@@ -70,10 +72,11 @@ class MarginLadder:
             return self._answer(venue, before, CUT, ONE, True, "collateral is gone with positions open")
         if usage is None:
             step = before if before != CALM else NO_NEW_RISK
-            return self._answer(venue, before, step, ZERO, True, "margin usage unknown")
+            return self._answer(venue, before, step, ZERO, True, "margin usage unknown", unknown=True)
         if distance is not None and not distance.is_finite():
             step = _worse(_worse(self._step(usage, before), before), NO_NEW_RISK)
-            return self._answer(venue, before, step, ZERO, True, "liquidation distance unknown")
+            said = "liquidation distance unknown"
+            return self._answer(venue, before, step, ZERO, True, said, unknown=True)
         step = self._step(usage, before)
         near = distance is not None and distance < self.gate.min_joint_distance
         text = f"margin usage {usage:.1%}"
@@ -100,7 +103,15 @@ class MarginLadder:
         return min(ONE, ONE - self.ladder.cut_to / usage + Decimal("0.02"))
 
     def _answer(
-        self, venue: str, before: str, step: str, fraction: Decimal, near: bool, text: str
+        self,
+        venue: str,
+        before: str,
+        step: str,
+        fraction: Decimal,
+        near: bool,
+        text: str,
+        *,
+        unknown: bool = False,
     ) -> LadderAnswer:
         self.state.steps[venue] = step
         reducing = step in (REDUCING, CUT)
@@ -111,6 +122,7 @@ class MarginLadder:
             state=TradingState.REDUCING if reducing else TradingState.ACTIVE,
             cut_fraction=fraction,
             near_liquidation=near,
+            unknown=unknown,
             text=f"{venue}: {text}",
         )
 

@@ -107,6 +107,8 @@ class PairView(Struct, frozen=True, kw_only=True):
     opened_ts: int | None
     reason: str
     hedged_age_ms: int | None
+    old: bool = False
+    """A venue of a held leg is stale, or its line is lost: hedged as of `hedged_age_ms` ago."""
 
 
 class SpreadsView(Struct, frozen=True, array_like=True):

@@ -211,6 +211,10 @@ class StatusView(Struct, frozen=True, kw_only=True):
     working_orders: int
     in_doubt: int
     naked: NakedStatus
+    outright: Decimal | None
+    """USD of what stands outside every pair: no leg hedges it."""
+    hedged_age_ms: int | None
+    """How old the oldest datum is that the pairs' hedges rest on; null = none is open, or unknown."""
     breaker: BreakerStatus
     coins: tuple[CoinStatus, ...]
     venues: tuple[VenueStatus, ...]

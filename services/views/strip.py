@@ -8,6 +8,9 @@ from msgspec import Struct
 
 from services.domain.enums import Severity, TradingState
 
+WATCHED = "; good again, watched for "
+"""Joins what a self-clearing cause was about to how long its condition must stay good."""
+
 
 class CauseView(Struct, frozen=True, kw_only=True):
     name: str
@@ -18,6 +21,8 @@ class CauseView(Struct, frozen=True, kw_only=True):
     latched: bool
     since: int
     text: str
+    holds: bool = True
+    """Its condition is still bad; of a self-clearing one that is only watched, no."""
 
 
 class VenueDot(Struct, frozen=True, kw_only=True):

@@ -55,6 +55,8 @@ SUMMARY = SummaryView(
         working_orders=0,
         in_doubt=0,
         naked=NakedStatus(notional=None, seconds=Decimal(0)),
+        outright=None,
+        hedged_age_ms=None,
         breaker=BreakerStatus(tripped=False, daily_loss=None, rolling_loss=None, drawdown=None),
         coins=(),
         venues=(),

@@ -336,6 +336,8 @@ def test_the_drawer_says_what_the_price_would_be_if_the_other_leg_vanished() -> 
         ("no trade for 60 m", "no trade for…"),
         ("alpha is made to misbehave: outage 1", "alpha is made…"),
         ("alpha: data are 14 s old", "alpha 14 s"),
+        ("alpha: connection lost; good again, watched for 60 s", "alpha: watched"),
+        ("equity unknown: data are stale; good again, watched for 60 s", "watched 60 s"),
     ],
 )
 def test_the_smallest_bar_keeps_the_figure_of_an_alert(text: str, shown: str) -> None:

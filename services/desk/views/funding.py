@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from statistics import quantiles
 
+from services.desk.core import DeskCore
+from services.desk.gatekeeping import state_of
 from services.desk.strategy import Strategies
 from services.desk.views.cache import Moment
 from services.desk.views.figures import Figures
+from services.domain.enums import TradingState
 from services.domain.money import ZERO
 from services.market.board import OVERDUE, Evaluation, Ground, Side, judged, ranking
 from services.market.funding import bps_8h, realised_spreads
@@ -83,6 +86,7 @@ def _token(figures: Figures, strategies: Strategies, name: str) -> Moment:
         tuple((pair.id, pair.state) for pair in core.pairs.live()),
         tuple(core.depeg.levels().items()),
         tuple(core.state.overrides.items()),
+        tuple((each.name, each.scope, each.state) for each in core.causes.causes()),
         tuple(feed.up for feed in core.state.picture.feeds.values()),
     )
     return Moment(figures.token.step, books)
@@ -115,7 +119,7 @@ def _judge(figures: Figures, strategies: Strategies) -> Iterator[tuple[FundingRo
             done = 0
             yield None
     for row in ranking(found):
-        rows.append(_view(figures, row, view.blocked))
+        rows.append(_view(figures, row, view.blocked or _stopped(core, name, row)))
         done += ROW
         if done >= WORK:
             done = 0
@@ -158,6 +162,16 @@ def _view(figures: Figures, row: Evaluation, blocked: str) -> FundingRowView:
     )
 
 
+def _stopped(core: DeskCore, name: str, row: Evaluation) -> str:
+    """What the gate would say of a leg whose venue, coin or symbol may not take new risk: a promise that it
+    refuses is none. Empty = nothing of that kind."""
+    for leg in (row.short, row.long):
+        state, why = state_of(core, leg, f"strategy:{name}", None)
+        if state is not TradingState.ACTIVE:
+            return f"{state.value}: {why}"
+    return ""
+
+
 def _verdict(row: Evaluation, blocked: str) -> tuple[str, str]:
     """One word, and the refusal that it stands on."""
     if row.pair is not None:
@@ -167,7 +181,7 @@ def _verdict(row: Evaluation, blocked: str) -> tuple[str, str]:
         return "STALE", "stale"
     if facts:
         return "BLOCK", facts[0]
-    if blocked and blocked in row.refusals:
+    if blocked and (blocked in row.refusals or not row.refusals):
         return "BLOCK", blocked
     if row.refusals:
         return NONE, row.refusals[0]

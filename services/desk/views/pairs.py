@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 
 from services.desk.core import DeskCore
 from services.desk.state import Admitted
 from services.desk.views.figures import milliseconds
 from services.desk.views.hedge import hedged_age, naked_of, residual, residual_usd
+from services.domain.instrument import venue_of
 from services.domain.money import ZERO
 from services.execution.pair_legs import convert
 from services.execution.pair_state import SHORT, Pair
@@ -18,12 +20,12 @@ from services.views.desk import PairView, SettledOfPair
 _SHARE = Decimal("0.0001")
 
 
-def pair_views(core: DeskCore) -> tuple[PairView, ...]:
-    """Oldest first."""
-    return tuple(_view(core, pair) for pair in core.pairs.live())
+def pair_views(core: DeskCore, stale: Collection[str] = ()) -> tuple[PairView, ...]:
+    """Oldest first. `stale`: venues that the answer bar says nothing fresh is known of."""
+    return tuple(_view(core, pair, stale) for pair in core.pairs.live())
 
 
-def _view(core: DeskCore, pair: Pair) -> PairView:
+def _view(core: DeskCore, pair: Pair, stale: Collection[str]) -> PairView:
     admitted = core.state.admitted.get(pair.id)
     books = core.state.books.open.get(pair.id)
     spec = core.instruments[pair.short.instrument]
@@ -52,6 +54,7 @@ def _view(core: DeskCore, pair: Pair) -> PairView:
         opened_ts=pair.opened_ts,
         reason=pair.close_reason or pair.text or pair.reason,
         hedged_age_ms=milliseconds(hedged_age(core, (pair,))),
+        old=any(leg.size != ZERO and venue_of(leg.instrument) in stale for leg in pair.legs),
     )
 
 

@@ -17,6 +17,7 @@ from services.desk.views.pairs import pair_views
 from services.desk.views.positions import position_views
 from services.desk.views.risk import risk_view, stress_ready
 from services.desk.views.strategies import strategy_views
+from services.desk.views.strip import stale_venues
 from services.domain.money import DESK_CONTEXT, ZERO
 from services.views.desk import DeskView, PositionView
 
@@ -41,7 +42,7 @@ def view_of(figures: Figures, strategies: Strategies) -> DeskView:
     return DeskView(
         ts=core.now,
         positions=rows,
-        pairs=pair_views(core),
+        pairs=pair_views(core, stale_venues(figures)),
         total_notional=_sum(figures, tuple(row.notional for row in rows)),
         total_upnl=_sum(figures, tuple(row.upnl for row in rows)),
         total_funding=_funding(rows),

@@ -8,7 +8,9 @@ from services.desk.core import DeskCore
 from services.desk.state import StrategySlot
 from services.desk.strategy import OFF
 from services.desk.views.cache import ViewCache
+from services.desk.views.figures import figures_of
 from services.desk.views.pairs import pair_views
+from services.desk.views.strip import stale_venues
 from services.domain.enums import PairState
 from services.domain.money import DESK_CONTEXT, ONE, ZERO
 from services.execution.measured import FillStats, p90
@@ -26,7 +28,7 @@ def strategies_view(core: DeskCore, cache: ViewCache | None = None) -> Strategie
         kept = cache if cache is not None else ViewCache()
         token = tuple(core.state.overrides.items())
         found = kept.get("parameters", token, lambda: _parameters(core))
-        pairs = pair_views(core)
+        pairs = pair_views(core, stale_venues(figures_of(core, cache)))
         return StrategiesView(
             ts=core.now,
             strategies=tuple(

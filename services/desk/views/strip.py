@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal, localcontext
 
-from services.alerts.book import ACKNOWLEDGED, RAISED
+from services.alerts.book import ACKNOWLEDGED, RAISED, Alert
 from services.desk.answers import cause_views
 from services.desk.core import SECOND, DeskCore
 from services.desk.views import hedge
@@ -54,7 +54,7 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
     near = [each for each, away in distances.items() if least is not None and away - least < EQUALLY_FAR]
     nearest = near[0] if near else ""
     alerts = core.alerts.open()
-    raised = [alert for alert in alerts if alert.state == RAISED]
+    raised = sorted((alert for alert in alerts if alert.state == RAISED), key=_calls_first)
     alarms = [alert for alert in raised if alert.severity is Severity.ALARM]
     equity = figures.equity
     gate = core.settings.gate
@@ -111,10 +111,20 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
     )
 
 
+def _calls_first(alert: Alert) -> tuple[bool, bool, int]:
+    """The gravest, then the newest: as the pane of the alerts has them, and as `a` takes them."""
+    return alert.severity is not Severity.ALARM, alert.severity is not Severity.WARNING, -alert.since
+
+
 def _as_full(figures: Figures, venue: str, usage: Decimal | None) -> bool:
     """Of accounts that are equal to the eye one is named, and the same at every look."""
     own = figures.last_margins[venue].usage
     return own is not None and usage is not None and usage - own < EQUALLY_FULL
+
+
+def stale_venues(figures: Figures) -> frozenset[str]:
+    """Whose dot says that what is shown of them is old."""
+    return frozenset(each for each in figures.core.settings.venues if dot(figures, each).level == STALE)
 
 
 def dot(figures: Figures, venue: str) -> VenueDot:

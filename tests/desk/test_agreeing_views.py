@@ -1,0 +1,82 @@
+"""What stands in one place of the screen does not deny what stands in another."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.desk.core import SECOND
+from services.desk.views import desk_view, status, strip
+from services.desk.views.strategies import strategies_view
+from services.domain.enums import PairState, Severity, TradingState
+from services.domain.events import VenueLink
+from services.views.strip import WATCHED
+from tests.desk.builders import META, Rig, living_desk
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return living_desk()
+
+
+def test_a_pair_is_not_hedged_now_on_a_venue_whose_line_is_lost(rig: Rig) -> None:
+    """The bar said WAS HEDGED, the pair's own line a green `hedged`, as long as the figures were young."""
+    core = rig.desk.core
+    assert [pair.old for pair in desk_view(core, rig.desk.strategies, META).pairs] == [False]
+    rig.desk.handle(VenueLink(venue="beta", ts=rig.queue.now, up=False, reason="test"))
+    bar, view = strip(core, META), desk_view(core, rig.desk.strategies, META)
+    assert [dot.level for dot in bar.venues] == ["fresh", "stale"]
+    assert [(pair.state, pair.old) for pair in view.pairs] == [(PairState.HEDGED, True)]
+    assert [pair.old for pair in strategies_view(core).pairs] == [True]
+
+
+def test_a_cause_that_calls_nobody_says_so_when_it_is_good_again(rig: Rig) -> None:
+    """For a minute after each start `no data yet` stood beside FRESH, both venues in time."""
+    core = rig.desk.core
+    core.raise_cause("start", "venue:beta", TradingState.REDUCING, "x", severity=Severity.INFO)
+    found = {(each.text, each.holds) for each in strip(core, META).causes}
+    assert found == {("x", True)}
+    core.good_cause("start", "venue:beta")
+    assert {(each.text, each.holds) for each in strip(core, META).causes} == {(f"x{WATCHED}60 s", False)}
+
+
+def test_the_board_promises_no_entry_that_the_gate_would_refuse(rig: Rig) -> None:
+    """A cause on one venue is none of the strategy's own: the board said ENTER all the same."""
+    core = rig.desk.core
+    for pair in core.pairs.live():
+        core.pairs.get(pair.id).state = PairState.CLOSED  # type: ignore[union-attr]
+    before = [row for row in desk_view(core, rig.desk.strategies, META).funding if row.verdict == "ENTER"]
+    assert before, "else nothing is shown by what follows"
+    core.raise_cause("stale data", "venue:beta", TradingState.REDUCING, "beta: old")
+    for row in desk_view(core, rig.desk.strategies, META).funding:
+        if ".beta" in row.short + row.long:
+            assert row.verdict != "ENTER"
+    told = {
+        row.reason for row in desk_view(core, rig.desk.strategies, META).funding if row.verdict == "BLOCK"
+    }
+    assert told == {"REDUCING: stale data: beta: old"}
+
+
+def test_an_account_that_cannot_be_valued_asks_for_data_and_not_for_money(rig: Rig) -> None:
+    """`margin usage unknown` explained itself as a near liquidation, and said: add collateral."""
+    rig.ear.deaf.append("beta")
+    rig.run(20 * SECOND)
+    found = {each.key: each for each in rig.desk.core.alerts.open()}
+    assert "liquidation distance:beta" not in found
+    unknown = found["liquidation unknown:beta"]
+    assert unknown.text == "beta: margin usage unknown"
+    assert "collateral" not in unknown.do
+    told = status(rig.desk.core, rig.desk.strategies, META)
+    assert told.hedged_age_ms is not None
+    assert told.hedged_age_ms >= 18_000
+    assert told.outright == 0
+
+
+def test_the_alert_that_the_bar_names_is_the_newest_of_the_gravest(rig: Rig) -> None:
+    """It was the oldest: the pane's first, and what `a` takes, was another."""
+    core = rig.desk.core
+    core.alert("fault:beta", Severity.WARNING, "made")
+    core.state.now += SECOND
+    core.alert("venue down:beta", Severity.WARNING, "lost")
+    assert strip(core, META).top_alert == "lost"
+    core.alert("start:beta", Severity.INFO, "told")
+    assert strip(core, META).top_alert == "lost"
