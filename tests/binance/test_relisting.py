@@ -179,6 +179,24 @@ async def test_terms_that_are_unknown_now_keep_out_what_is_new_and_the_old_ones_
         assert bool(venue._account().refuses) is (odd == "leverage")
 
 
+@pytest.mark.parametrize("leverage", [0, -5, 10**30])
+async def test_a_leverage_that_cannot_be_is_unknown_and_keeps_out_what_is_new(leverage: int) -> None:
+    """It was kept, and told with the position."""
+    server = FakeBinance()
+    server.say(
+        "GET /fapi/v3/positionRisk",
+        [{"symbol": "BTCUSDT", "positionSide": "BOTH", "positionAmt": "1", "entryPrice": "6", "adl": 0}],
+    )
+    async with trading(server) as (_, venue, heard):
+        row = {"symbol": "BTCUSDT", "marginType": "CROSSED", "leverage": leverage}
+        server.say("GET /fapi/v1/symbolConfig", [row])
+        await venue.relist()
+        assert venue.instruments()[0].taker_fee is None
+        venue.read_account(0, "r", now_ms() * 1_000_000)
+        (position,) = (await heard.until(AccountReport)).positions
+        assert (position.size, position.leverage) == (1, None)
+
+
 async def test_an_answer_that_makes_no_sense_closes_nothing() -> None:
     """To take a market for closed makes the strategies leave it: one bad answer must not."""
     server = FakeBinance()

@@ -131,6 +131,7 @@ async def terms(
         except (parse.ParseError, BadNumber) as error:
             say(f"no new risk: {error}")
             facts.brackets.pop(name, None)
+            facts.leverages.pop(name, None)
         try:
             parse.fee_of(facts.fees[name].makerCommissionRate, f"{name} maker")
             parse.fee_of(facts.fees[name].takerCommissionRate, f"{name} taker")

@@ -37,7 +37,7 @@ async def read_account(
     liquidating: Callable[[], None],
 ) -> AccountReport:
     """`frames`: counts private frames; `venue_now`: the venue's clock, ns; `liquidating` is called when the
-    venue says that it liquidates this account. Raises WireError, ParseError."""
+    venue says that it liquidates this account. Raises WireError, ParseError, BadNumber."""
     for _ in range(TRIES):
         before, at = frames(), venue_now()
         report = await _once(venue, api, orders, by_market, coins, request, fills_since, at, now, liquidating)
@@ -67,6 +67,7 @@ async def _once(
     )
     if account.liquidating:
         liquidating()
+    leverage = parse.leverage_of(account)
     await _name_strangers(api, orders, fills)
     ts = now()
     known = [row for row in fills if row.market in by_market]
@@ -75,9 +76,7 @@ async def _once(
         request=request,
         balances=tuple(parse.balance_of(row, coins) for row in balances),
         positions=tuple(
-            found
-            for row in positions
-            if (found := parse.position_of(venue, row, account.leverage)) is not None
+            found for row in positions if (found := parse.position_of(venue, row, leverage)) is not None
         ),
         orders=(
             *(parse.working_of(venue, row) for row in working),
