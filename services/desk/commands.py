@@ -181,6 +181,7 @@ class Commands:
         scope = end.scope
         name = scope.venue or scope.pair or scope.instrument or scope.symbol or "all"
         if not end.flat:
+            controls.left_open(self.core, scope)
             self.core.alert(f"{LEFT}:{name}", None, "not flat: " + "; ".join(left))
             return
         controls.proven_flat(self.core, scope)

@@ -82,6 +82,16 @@ def proven_flat(core: DeskCore, scope: Scope) -> None:
             )
 
 
+def left_open(core: DeskCore, scope: Scope) -> None:
+    """It has ended and is not flat: nobody is to wait for it, or to resume as after one that is proven."""
+    name = scope_name(scope)
+    for cause in core.causes.causes():
+        if cause.name == FLATTEN and cause.scope == name:
+            again = "F again" if name == ALL else f":flatten {name.partition(':')[2]} again"
+            do = f"{again}, until it is proven flat; its list says what is left and why"
+            core.alerts.retell(cause_key(cause.name, cause.scope), f"{cause.text}; ended NOT flat", do=do)
+
+
 def cancel_increasing(core: DeskCore, submit: Submitter) -> int:
     """Cancel every order of ours that could increase a position; what was not sent is never sent."""
     count = rebuilt.cancel_former(core)

@@ -12,6 +12,7 @@ from services.execution.actions import Remainder
 from services.execution.flatten_close import is_dust
 from services.execution.flatten_state import Flatten, FlattenView, RestingOrder
 from services.execution.pair_legs import dust
+from services.execution.pair_state import Leg, Pair
 from services.execution.pairs import PairMachine
 
 
@@ -99,6 +100,17 @@ def beside(run: Flatten, instruments: Mapping[str, Instrument], pairs: PairMachi
     return {name: run.extra[name] for name in legs if run.extra.get(name, ZERO) != ZERO}
 
 
+def _held_up(pair: Pair, leg: Leg) -> str:
+    """What keeps a leg of a pair that is being closed: the word of its own venue, or of the other one, for no
+    leg goes alone."""
+    other = pair.other(leg.number)
+    if leg.refusals and leg.last_refusal:
+        return f"{leg.last_refusal}; pair {pair.id} {pair.state}"
+    if other.size > ZERO and other.refusals and other.last_refusal:
+        return f"waits for {other.instrument} ({other.last_refusal}); pair {pair.id} {pair.state}"
+    return f"pair {pair.id} {pair.state}: {pair.text}"
+
+
 def remaining(
     run: Flatten,
     view: FlattenView,
@@ -126,9 +138,7 @@ def remaining(
             continue
         for leg in pair.legs:
             if leg.size > ZERO:
-                why = f"pair {pair.id} {pair.state}: {pair.text}"
-                if pair.state is PairState.CLOSED:
-                    why = dust(pair, instruments)
+                why = dust(pair, instruments) if pair.state is PairState.CLOSED else _held_up(pair, leg)
                 venue = instruments[leg.instrument].venue
                 left.append(Remainder(venue, leg.instrument, leg.size * leg.side.sign, why))
     for name, size in beside(run, instruments, pairs).items():

@@ -53,7 +53,7 @@ def test_the_board_promises_no_entry_that_the_gate_would_refuse(rig: Rig) -> Non
     told = {
         row.reason for row in desk_view(core, rig.desk.strategies, META).funding if row.verdict == "BLOCK"
     }
-    assert told == {"REDUCING: stale data: beta: old"}
+    assert told == {"REDUCING: stale data"}
 
 
 def test_an_account_that_cannot_be_valued_asks_for_data_and_not_for_money(rig: Rig) -> None:

@@ -9,9 +9,11 @@ from msgspec.structs import replace
 
 from services.alerts.book import Alert
 from services.desk import watches
+from services.desk.views import strip
 from services.domain.enums import Flow, PairState, TradingState
 from services.domain.events import AccountReport, Event, MarketFrame, TransferBooked
 from services.risk.kelly import RiskShare
+from tests.desk.builders import META
 from tests.desk.world import Answers, DeskWorld, quick, refuse
 
 D = Decimal
@@ -86,6 +88,10 @@ def test_what_a_flatten_left_is_an_alarm_until_one_has_proven_flat() -> None:
     (alert,) = told(world, "flatten left")
     assert alert.key == "flatten left:all"
     assert alert.text == world.done[first].text
+    assert ": no; pair P-01 closing" in alert.text, "why, in the venue's own word"
+    assert "waits for " in alert.text, "and the leg that was not asked for says for what"
+    first_step = strip(world.desk.core, META).next_steps[0]
+    assert first_step.startswith("flatten: F again, until it is proven flat"), "nobody waits for its proof"
     world.on_submit = lambda _, order: order
     second = world.command("flatten", what="beta")
     world.until(lambda w: second in w.done, 120)

@@ -168,7 +168,7 @@ def _stopped(core: DeskCore, name: str, row: Evaluation) -> str:
     for leg in (row.short, row.long):
         state, why = state_of(core, leg, f"strategy:{name}", None)
         if state is not TradingState.ACTIVE:
-            return f"{state.value}: {why}"
+            return f"{state.value}: {why.partition(':')[0]}"  # the cause's name: TRADE has its words
     return ""
 
 
