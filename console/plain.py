@@ -16,7 +16,8 @@ Row = Mapping[str, Any]
 
 def figure(value: object, places: int | None = None, *, sign: bool = False, grid: object = None) -> str:
     """A number of the JSON with thousands apart; `places` rounds half-even for the eye only. `grid`: with the
-    digits of this increment, so that figures line up by the point."""
+    digits of this increment, so that figures line up by the point. With neither all its digits, but no zeros
+    that pad it."""
     number, step = _decimal(value), _decimal(grid)
     if step is not None:
         places = max(0, -int(step.normalize().as_tuple().exponent))
@@ -24,9 +25,11 @@ def figure(value: object, places: int | None = None, *, sign: bool = False, grid
         return UNKNOWN
     if places is not None:
         number = number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
-        if number == 0:
-            number = abs(number)
+    if number == 0:
+        number = abs(number)
     text = f"{number:+,f}" if sign else f"{number:,f}"
+    if places is None and "." in text:
+        text = text.rstrip("0").rstrip(".")
     return text.replace("-", "−")
 
 

@@ -38,7 +38,7 @@ def _pair(pair: Row) -> list[str]:
     for step in _rows(pair, "causes"):
         lines += _step(f"decided: {word(step.get('kind'))}", step)
     lines += [
-        f"  {clock(step.get('ts'))}  {word(_get(step.get('figures'), 'state'))}: {word(step.get('text'))}"
+        f"  {clock(step.get('ts'))}  {word(_get(step.get('figures'), 'state'))}: {_said(step.get('text'))}"
         for step in _rows(pair, "states")
     ]
     return lines
@@ -49,7 +49,7 @@ def _order(order: Row) -> list[str]:
         f"order {word(order.get('client_order_id'))} ({word(order.get('venue_order_id'))}): "
         f"{word(order.get('purpose'))} {word(order.get('side'))} {figure(order.get('quantity'))} "
         f"{word(order.get('instrument'))} at {figure(order.get('price'))}, {word(order.get('state'))}",
-        f"  for {word(order.get('origin'))}: {word(order.get('reason'))}",
+        f"  for {word(order.get('origin'))}: {_said(order.get('reason'))}",
     ]
     for step in _rows(order, "causes"):
         lines += _step(f"because of {word(step.get('kind'))}", step)
@@ -74,7 +74,7 @@ def _short(order: Row) -> str:
     return (
         f"  {word(order.get('client_order_id'))}  {word(order.get('purpose'))} {word(order.get('side'))} "
         f"{figure(order.get('filled'))} of {figure(order.get('quantity'))} {word(order.get('instrument'))}, "
-        f"{word(order.get('state'))}: {word(order.get('reason'))}"
+        f"{word(order.get('state'))}: {_said(order.get('reason'))}"
     )
 
 
@@ -97,7 +97,7 @@ def _sizing(step: object, *, made_again: bool) -> list[str]:
 def _step(label: str, step: object) -> list[str]:
     if not isinstance(step, Mapping):
         return []
-    lines = [f"  {clock(step.get('ts'))}  {label}: {word(step.get('text'))}"]
+    lines = [f"  {clock(step.get('ts'))}  {label}: {_said(step.get('text'))}"]
     figures = step.get("figures")
     if isinstance(figures, Mapping):
         lines += _figures(
@@ -108,6 +108,10 @@ def _step(label: str, step: object) -> list[str]:
             ]
         )
     return lines
+
+
+def _said(text: object) -> str:
+    return facts.sentence(word(text))
 
 
 def _figures(parts: Sequence[str], width: int = 100) -> list[str]:

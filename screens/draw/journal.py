@@ -135,7 +135,7 @@ _ASKED = re.compile(r"[0-9a-z]{20}|P-\d+")
 
 def _text(one: JournalRowView) -> str:
     """An instant in it as a time of day, or of another day than the row's own."""
-    return _INSTANT.sub(lambda found: f"{f.when(int(found[0]), one.ts)} UTC", f.clean(one.text))
+    return _INSTANT.sub(lambda found: f"{f.when(int(found[0]), one.ts)} UTC", facts.sentence(one.text))
 
 
 _INSTANT = re.compile(r"(?<![\w.])1\d{18}(?![\w.])")

@@ -106,7 +106,7 @@ def test_what_a_chain_shows_can_be_read_and_orders_go_by_their_end() -> None:
     named = {"subject": "gt0z5g00000000ch2005", "figures": figures}
     row = msgspec.structs.replace(quiet_journal().rows[0], **named)
     text = "\n".join(line.plain for line in drawing.figures(row, 300))
-    for said in ("377,996.00", "0.0050080 of 0.02", "0.0000012346", "10.25", "2023-03-01", "latched no"):
+    for said in ("377,996.00", "0.005008 of 0.02", "0.0000012346", "10.25", "2023-03-01", "latched no"):
         assert said in text, text
     for said in (
         "notional 5,000 of 25,000",
@@ -126,6 +126,31 @@ def test_what_a_chain_shows_can_be_read_and_orders_go_by_their_end() -> None:
     )
     told = drawing.drawer(msgspec.structs.replace(view, rows=(flat,)), str(flat.seq), 200)
     assert "zero positions at 1 Mar 22:26 UTC; kept" in "\n".join(line.plain for line in told)
+
+
+def test_no_figure_bears_the_zeros_that_a_venue_pads_its_numbers_with() -> None:
+    """`0.50000000 of 0.60` and `at 60,000.00000000`, as Binance writes them."""
+    figures = {
+        "order quantity": "0.50000000 of 0.0010000",
+        "venue share": "0.50000 of 0.60",
+        "filled": "1.00000000",
+        "room": "-0.05010000",
+        "order notional": "30000.000000 of 25000.5",
+        "fee": "0.00000000 USDT",
+        "version": "0.10.0",
+    }
+    text = "sell 0.50000000 BTCUSDT.binance at 60,000.00000000: fee 12.50 of 1.2.300, -0.1200"
+    row = msgspec.structs.replace(quiet_journal().rows[0], figures=figures, text=text, subject="x")
+    view = msgspec.structs.replace(quiet_journal(), rows=(row,), chain=(row,), name="x")
+    chain = [
+        " ".join(line.plain.split()) for line in drawing.chain(view, "x", 300, Context(now=0)).rows[0].lines
+    ]
+    assert chain[1] == "sell 0.5 BTCUSDT.binance at 60,000: fee 12.50 of 1.2.300, −0.12"
+    assert chain[2:] == [
+        "order quantity 0.5 of 0.001 venue share 0.5 of 0.6 filled 1 room −0.0501 "
+        "order notional 30,000.00 of 25,000.5 fee 0 USDT version 0.10.0"
+    ]
+    assert view.chain[0].figures == figures, "what is kept is as it was"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from console import oneshot
+from console import oneshot, plain_why
 from console.oneshot import Asked
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
@@ -53,6 +53,24 @@ def test_a_pair_lists_what_was_seen_sized_gated_and_its_orders(
         assert row["client_order_id"] in text
     assert re.search(r"minimum equity all [\d,]+\.\d\d of 1,000\b", text), "to be read, as on screen 7"
     assert re.search(r"order notional \S+ [\d,]+ of 25,000\b", text)
+
+
+def test_an_order_of_a_venue_that_pads_its_numbers_is_read_without_the_zeros() -> None:
+    step = {"ts": 0, "kind": "filled", "text": "0.50000000 taken", "figures": {"filled": "0.50000000"}}
+    fill = {"ts": 0, "size": "0.50000000", "price": "60000.00000000", "fee": "0.00000000", "fee_coin": "USDT"}
+    order = {
+        "client_order_id": "a", "purpose": "entry", "side": "buy", "instrument": "BTCUSDT.binance",
+        "quantity": "0.50000000", "price": "60000.10000000", "state": "filled", "reason": "0.5000 left",
+        "decided_mid": "59999.5000", "answers": [step], "fills": [fill | {"slippage_bps": "0.10"}],
+    }  # fmt: skip
+    told = plain_why.why({"asked": "a", "pair": None, "orders": [order]}).splitlines()
+    assert [line.partition("1970-01-01 00:00:00")[2] or line for line in told] == [
+        "order a (—): entry buy 0.5 BTCUSDT.binance at 60,000.1, filled",
+        "  for —: 0.5 left",
+        "  filled: 0.5 taken",
+        "      filled 0.5",
+        "  fill 0.5 at 60,000, fee 0 USDT, slippage +0.10 bps of mid 59,999.5",
+    ]
 
 
 def test_an_order_tells_its_whole_life(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
