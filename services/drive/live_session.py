@@ -73,11 +73,20 @@ class LiveSession(Standing):
         self.gone: tuple[str, ...] = ()
         """Instruments of the session before that no venue lists any more, with something of ours on them."""
 
-    def open(self, note: SessionNote, listed: tuple[Instrument, ...], world: Mapping[str, Any]) -> None:
-        """Everything up to the first event. `listed`: what the venues trade today.
+    def open(
+        self,
+        note: SessionNote,
+        listed: tuple[Instrument, ...],
+        world: Mapping[str, Any],
+        late: Mapping[str, str] | None = None,
+    ) -> None:
+        """Everything up to the first event. `listed`: what the venues trade today; `late`: venues that do not
+        answer, with the line that says so: they trade what they traded when the journal was written.
 
-        Raises ProductError (exit 2) for a limit that no instrument ever had here, beside what the class says.
+        Raises ProductError (exit 2) for a limit that no instrument ever had here, and (exit 1) where the
+        journal knows nothing of a late venue, beside what the class says.
         """
+        late = late or {}
         # Random: two folders on one account, or one that was lost, must never draw the same order ids.
         instance = self.recover(secrets.token_bytes(16), note.started)
         state = self.restored.state if self.restored is not None else None
@@ -91,15 +100,20 @@ class LiveSession(Standing):
             )
         self.queue = LiveQueue(max(now, now + behind))
         known = {each.id: each for each in listed}
-        on_list = set(known)
+        today = set(known)
+        on_list = set(today)
         if self.restored is not None:
             # What has left a venue's list keeps its last facts: a desk that cannot price it, nor trade it,
             # still knows what it holds of it. Without prices nothing new is risked there.
             former = {each.id: each for each in self.restored.instruments if each.id not in known}
             known = former | known
+            on_list |= {name for name, spec in former.items() if spec.venue in late}
+        for venue, text in late.items():
+            if all(spec.venue != venue for spec in known.values()):
+                raise ProductError(text, Exit.FAILED, "venue")
         if state is not None:
             # What the venues say today is newer than any change told to the session before.
-            for name in on_list:
+            for name in today:
                 state.relisted.pop(name, None)
         self._check_rows(known, on_list)
         self.desk = Desk(self.settings, known, state, instance=instance)

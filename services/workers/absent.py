@@ -1,13 +1,15 @@
-"""A venue that cannot be reached, for the desk of a direct flatten: known by name, and silent.
+"""A venue that cannot be reached, as a desk meets it: known by name, and silent.
 
-Each read that the desk asks of it, at the desk's own pace, tries to reach it once more. When that succeeds,
-the flatten begins anew with every venue, since a desk cannot learn new instruments (`live_direct`).
+Each read that the desk asks of it, at the desk's own pace, tries to reach it once more. When that succeeds, a
+direct flatten begins anew with every venue, since a desk cannot learn new instruments (`live_direct`); an
+engine, whose journal knows what the venue trades, goes on with the venue itself (`late`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from services.domain.events import OrderRejected
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import RequestFailed
@@ -15,10 +17,11 @@ from services.protocol.errors import ProductError
 from services.runtime.clock import steady_ns
 from services.venues.port import Outbox
 from services.venues.work import Work
+from services.workers.starting import Silent
 
 
 class AbsentVenue:
-    """Lists nothing, so no order can be meant for it; every question fails and is told as failed."""
+    """Every question fails and is told as failed; an order is refused, for nothing of it leaves."""
 
     def __init__(self, name: str, why: str, outbox: Outbox, reach: Callable[[], Awaitable[None]]) -> None:
         """`reach` connects and hangs up again; raises ProductError when it cannot."""
@@ -39,7 +42,9 @@ class AbsentVenue:
             self._work.spawn(self._try())
 
     def submit(self, now: int, order: OrderRequest) -> None:
-        self._fail("order", order.client_order_id)
+        at = steady_ns()
+        text = f"denied: {self.name} is not reached: {self._why}"
+        self._outbox.deliver(at, OrderRejected(self.name, order.client_order_id, text, at, at))
 
     def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
         self._fail("cancel", client_order_id)
@@ -60,7 +65,7 @@ class AbsentVenue:
         try:
             await self._reach()
         except ProductError as error:
-            self._why = error.text
+            self._why = error.why if isinstance(error, Silent) else error.text
         else:
             self.back = True
 

@@ -35,7 +35,8 @@ from services.venues.live import LiveVenue
 from services.venues.port import Outbox, VirtualVenue
 from services.venues.wire.bans import Bans, BansError
 from services.workers.absent import AbsentVenue
-from services.workers.live_engine import LiveEngine, NobodyReached, NobodyWakes, start_venue
+from services.workers.live_engine import LiveEngine, NobodyReached, NobodyWakes
+from services.workers.starting import start_venue
 from services.workers.wires import build_venues
 
 READ_S = 10.0

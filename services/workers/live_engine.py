@@ -1,7 +1,7 @@
 """An engine over real sockets: venues started, looked at, the desk recovered over them, machine and loop.
 
-In order: adapters, their instruments, the doctor's rows, the store, the desk. Nothing of the desk is opened
-before every venue has answered; nothing is sent before the doctor's word.
+In order: adapters, their instruments, the doctor's rows, the store, the desk. Nothing is sent to a venue
+before the doctor's word on it. One that does not answer holds up no start where the journal knows it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
 
+from services.desk.core import DeskCore
 from services.desk.desk import Desk
 from services.desk.views import Meta
 from services.domain.effects import Notify, SetFault
@@ -34,10 +35,12 @@ from services.settings.parameters import Settings
 from services.settings.venues import VenueWire, without_keys
 from services.venues.live import KEY_RIGHTS, Finding, Levels, LiveVenue, Verdict
 from services.venues.port import VirtualVenue
-from services.venues.wire.errors import ErrorKind, WireError
+from services.venues.wire.errors import WireError
 from services.workers import doctor
+from services.workers.late import LateVenue
 from services.workers.machine import local_findings
 from services.workers.needs import NEEDS
+from services.workers.starting import Silent, nobody_watches, start_venue, unusable
 from services.workers.wires import build_venues, world_of
 
 log = logging.getLogger("stableconsole.engine")
@@ -48,22 +51,12 @@ SET_NS = 1_000_000_000
 CLOCK_STEP_MS = 25
 """A change of the offset below this is not told: the gate's limit is forty times as much."""
 
-WAY_OUT = "stableconsole flatten --direct closes what that venue does not hedge"
-
 BADGES = {"sim": "SIM ⇄", "paper": "PAPER", "live": "LIVE"}
 """Where others show a speed: `⇄` is the simulator behind real sockets."""
 
 
-_PASSING = (ErrorKind.UNAVAILABLE, ErrorKind.UNKNOWN)
-"""No answer came, or none that says anything: asked again it may be another."""
-
-
 class NobodyReached(ProductError):
     """Not one venue of the profile."""
-
-
-class Silent(ProductError):
-    """A venue that does not answer, which may be over in a minute: nothing that has to be set right."""
 
 
 class NobodyWakes:
@@ -109,17 +102,26 @@ class LiveEngine:
         self._share = Decimal(-1)
         self._desk: Desk | None = None
         """Of `open`."""
+        self._machine: LiveMachine | None = None
+        self.late: dict[str, Silent] = {}
+        """Venues that did not answer at the start."""
 
     async def start(self) -> None:
-        """Connect all venues. Raises ProductError naming the first that cannot be used.
+        """Connect all venues; those that do not answer are `late`, unless that is all of them. Raises
+        ProductError naming the first that cannot be used.
 
         An engine that comes back after a death must not stay away for one answer that was lost.
         """
-        try:
-            await asyncio.gather(*(start_venue(name, venue, tries=2) for name, venue in self.venues.items()))
-        except Silent as error:
-            text = f"{error.text}; nobody watches what is open until a start: {WAY_OUT}"
-            raise ProductError(text, error.exit, error.code) from None
+
+        async def one(name: str, venue: LiveVenue) -> None:
+            try:
+                await start_venue(name, venue, tries=2)
+            except Silent as error:
+                self.late[name] = error
+
+        await asyncio.gather(*(one(name, venue) for name, venue in self.venues.items()))
+        if self.late and len(self.late) == len(self.venues):
+            raise ProductError(nobody_watches(next(iter(self.late.values()))), Exit.FAILED, "venue")
 
     async def start_reachable(self) -> dict[str, str]:
         """As `start`, but what cannot be reached is left out and named with its reason.
@@ -150,10 +152,17 @@ class LiveEngine:
         """
         found = [*local_findings(self.layout, self.settings), *doctor.keys(self.wires, self.settings.mode)]
         for name, venue in self.venues.items():
-            try:
-                found += await doctor.started_findings(name, venue, self.settings)
-            except WireError as error:
-                raise _unusable(name, str(error)) from None
+            if name not in self.late:
+                found += await self._findings(name, venue)
+        self._judge(found)
+
+    async def _findings(self, name: str, venue: LiveVenue) -> tuple[Finding, ...]:
+        try:
+            return await doctor.started_findings(name, venue, self.settings)
+        except WireError as error:
+            raise unusable(name, str(error)) from None
+
+    def _judge(self, found: Sequence[Finding]) -> None:
         wrong = doctor.stops(tuple(found))
         if self.settings.mode != "live":
             wrong = tuple(each for each in wrong if each.check in (KEY_RIGHTS, NEEDS))
@@ -162,15 +171,40 @@ class LiveEngine:
         _log_warnings(found)
 
     def open(self, note: SessionNote) -> None:
-        """Store, journal, desk. Raises StoreError, OSError, ProductError (exit 2)."""
-        listed = tuple(spec for venue in self.venues.values() for spec in venue.instruments())
-        self.session.open(note, listed, {"venues": world_of(self.wires)})
+        """Store, journal, desk. Raises StoreError, OSError, ProductError (exit 1, 2)."""
+        there = {name: venue for name, venue in self.venues.items() if name not in self.late}
+        listed = tuple(spec for venue in there.values() for spec in venue.instruments())
+        late = {name: nobody_watches(error) for name, error in self.late.items()}
+        self.session.open(note, listed, {"venues": world_of(self.wires)}, late)
         self._desk = self.session.desk
+        self.venues |= {name: self._hold_place(name, self._desk.core) for name in self.late}
         self._reserve()
+
+    def _hold_place(self, name: str, core: DeskCore) -> LateVenue:
+        venue = self.venues[name]
+
+        def place() -> None:
+            self.venues[name] = venue
+            if self._machine is not None:
+                self._machine.venues[name] = venue
+            self._share = Decimal(-1)  # told anew at the next look
+
+        async def look() -> None:
+            self._judge(await self._findings(name, venue))
+
+        return LateVenue(
+            venue,
+            self.late[name].why,
+            tuple(spec for spec in core.instruments.values() if spec.venue == name),
+            self.session.lobby,
+            connect=lambda: start_venue(name, venue),
+            look=look,
+            place=place,
+        )
 
     def machine(self, notify: Callable[[Notify], None]) -> LiveMachine:
         venues: dict[str, VirtualVenue] = dict(self.venues)
-        return LiveMachine(
+        self._machine = LiveMachine(
             self.session.desk,
             venues,
             NobodyWakes(),
@@ -180,6 +214,7 @@ class LiveEngine:
             on_handled=self.session.handled,
             on_fault=self._fault,
         )
+        return self._machine
 
     def runner(self, machine: LiveMachine, beat: Callable[[], None], wall_s: float | None) -> LiveRunner:
         engine = self.settings.engine
@@ -280,36 +315,13 @@ class LiveEngine:
         made(effect)
 
 
-async def start_venue(name: str, venue: LiveVenue, tries: int = 1) -> None:
-    """Connect one. Raises ProductError naming it, when it cannot be used."""
-    try:
-        async with asyncio.timeout(doctor.START_S):
-            for left in reversed(range(tries)):
-                try:
-                    return await venue.start()
-                except WireError as error:
-                    if not left or error.kind not in _PASSING:
-                        raise
-                    log.warning("venue %s: %s; asked once more", name, error)
-    except TimeoutError:
-        raise _unusable(name, f"no answer within {doctor.START_S:g} s", Silent) from None
-    except WireError as error:
-        raise _unusable(name, str(error), Silent if error.kind in _PASSING else ProductError) from None
-    except ValueError as error:
-        raise _unusable(name, str(error)) from None
-
-
 def _alike(one: int | None, other: int | None) -> bool:
     if one is None or other is None:
         return one is other
     return abs(one - other) < CLOCK_STEP_MS
 
 
-def _unusable(name: str, why: str, kind: type[ProductError] = ProductError) -> ProductError:
-    return kind(f"venue {name}: {why}; see: stableconsole doctor", Exit.FAILED, "venue")
-
-
-def _log_warnings(found: list[Finding]) -> None:
+def _log_warnings(found: Sequence[Finding]) -> None:
     for each in found:
         if each.verdict is not Verdict.OK:
             log.warning("doctor: %s", doctor.refusal((each,)))

@@ -32,7 +32,7 @@ class Venue:
 
 
 def engine(**venues: Venue) -> Any:
-    return SimpleNamespace(venues=dict(venues))
+    return SimpleNamespace(venues=dict(venues), late={})
 
 
 @pytest.mark.parametrize("kind", [ErrorKind.UNKNOWN, ErrorKind.UNAVAILABLE])

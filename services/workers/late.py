@@ -1,0 +1,149 @@
+"""A venue that did not answer at the start of an engine whose journal knows it.
+
+Until it does, its place is held by one that lists what the venue listed, refuses orders and fails questions:
+to the desk it is a venue whose line is down. Nobody else would watch what is open at the others.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from services.domain.events import VenueLink
+from services.domain.instrument import Instrument
+from services.domain.venue_events import InstrumentsListed
+from services.protocol.errors import ProductError
+from services.runtime.clock import steady_ns
+from services.venues.live import Finding, Levels, LiveVenue, VenueHealth
+from services.venues.port import Outbox
+from services.workers.absent import AbsentVenue
+
+log = logging.getLogger("stableconsole.engine")
+
+Step = Callable[[], Awaitable[None]]
+"""Raises ProductError."""
+
+
+class LateVenue(AbsentVenue):
+    """Implements `LiveVenue` for one that is away."""
+
+    def __init__(
+        self,
+        venue: LiveVenue,
+        why: str,
+        known: tuple[Instrument, ...],
+        outbox: Outbox,
+        *,
+        connect: Step,
+        look: Step,
+        place: Callable[[], None],
+    ) -> None:
+        """`known`: what it trades by the journal. `connect` starts `venue`, `look` is the doctor's word on it
+        and `place` puts it where this one stands."""
+        super().__init__(venue.name, why, outbox, self._arrive)
+        self.capabilities = venue.capabilities
+        self._venue = venue
+        self._known = known
+        self._connect = connect
+        self._look = look
+        self._place = place
+        self._connected = False
+        self._refused: ProductError | None = None
+        self._waiting: tuple[str, int] | None = None
+        """A read that was asked for while the venue is being reached."""
+        log.error(
+            "venue %s does not answer: %s; started without it: what is open there is known from the journal, "
+            "nothing is sent there, and it is asked again until it answers",
+            self.name,
+            why,
+        )
+        self._down(f"away since the start: {why}")
+
+    async def start(self) -> None:
+        """There is nothing to be started yet."""
+
+    async def close(self) -> None:
+        await super().close()
+        if not self.back:
+            await self._venue.close()
+
+    async def examine(self) -> tuple[Finding, ...]:
+        """It is looked at when it has been reached."""
+        return ()
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        return self._known
+
+    def health(self) -> VenueHealth:
+        return VenueHealth(
+            connected=False,
+            data_age_ms=None,
+            latency_ms_p50=None,
+            latency_ms_p95=None,
+            clock_offset_ms=None,
+            budget={},
+            reconnects=0,
+        )
+
+    def reserve(self, share: float) -> None:
+        """Told to the venue itself when it is there."""
+
+    def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
+        return None
+
+    def read_account(self, now: int, request: str, fills_since: int) -> None:
+        """Tries to reach it. What is asked for meanwhile waits for the end: its line may have come up."""
+        if not self._work:
+            super().read_account(now, request, fills_since)
+            return
+        before, self._waiting = self._waiting, (request, fills_since)
+        if before is not None:
+            self._fail("read", before[0])
+
+    async def _try(self) -> None:
+        await super()._try()
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
+            return
+        if self.back:
+            self._venue.read_account(steady_ns(), *waiting)
+        else:
+            self._fail("read", waiting[0])
+
+    async def _arrive(self) -> None:
+        """As at a start: connected, looked at, and then in its place."""
+        if self._refused is not None:
+            raise self._refused
+        if not self._connected:
+            await self._connect()
+            self._connected = True
+        try:
+            await self._look()
+        except ProductError as error:
+            if error.code == "doctor":
+                await self._refuse(error)
+            raise
+        self._place()
+        self._list_anew()
+        log.warning("venue %s answers: it is read, and traded again when it agrees", self.name)
+
+    async def _refuse(self, error: ProductError) -> None:
+        """Something has to be set right there, and a start looks at it again."""
+        self._refused = error
+        await self._venue.close()
+        log.error("venue %s answers and is not used: %s; set it right, then restart", self.name, error.text)
+        self._down(error.text)
+
+    def _list_anew(self) -> None:
+        known = {spec.id: spec for spec in self._known}
+        today = {spec.id: spec for spec in self._venue.instruments()}
+        changed = tuple(spec for name, spec in today.items() if known.get(name) not in (None, spec))
+        if changed:
+            now = steady_ns()
+            self._outbox.deliver(now, InstrumentsListed(venue=self.name, instruments=changed, ts=now))
+        for name in sorted(known.keys() - today.keys()):
+            log.error("%s: its venue lists it no more; see to what is open of it at the venue", name)
+
+    def _down(self, reason: str) -> None:
+        now = steady_ns()
+        self._outbox.deliver(now, VenueLink(venue=self.name, ts=now, up=False, reason=reason))
