@@ -87,6 +87,20 @@ def url(*schemes: str) -> Callable[[object], str]:
     return check
 
 
+def origin(*schemes: str) -> Callable[[object], str]:
+    """As `url`, of a host alone: what is asked there has its paths from the dialect, so one that stands here
+    would be left out in silence. Given back as it is compared: small letters, no last slash."""
+    whole = url(*schemes)
+
+    def check(value: object) -> str:
+        parts = urlsplit(whole(value))
+        if parts.path not in ("", "/"):
+            raise ValueError(f"an address such as {schemes[0]}://127.0.0.1:8300, without a path")
+        return f"{parts.scheme}://{parts.netloc.lower()}"
+
+    return check
+
+
 def _hosts(wire: VenueWire) -> None:
     """The old exchange's names belong to strangers now: no host but this machine unless it is said twice."""
     for key, address, safe in (("rest", wire.rest, "https"), ("stream", wire.stream, "wss")):
@@ -147,8 +161,8 @@ def _ccxt(wire: VenueWire) -> None:
     if not wire.symbols:
         raise ValueError('symbols: markets as the venue writes them, such as ["BTC-USDT-SWAP"]')
     local = wire.options["hosts"] == "local"
-    if local and (urlsplit(wire.rest).hostname not in LOOPBACK or urlsplit(wire.rest).path):
-        raise ValueError('rest: an address on this machine without a path, for hosts = "local"')
+    if local and urlsplit(wire.rest).hostname not in LOOPBACK:
+        raise ValueError('rest: an address on this machine, for hosts = "local"')
     if not local and wire.rest:
         raise ValueError(f'rest: nothing: hosts = "{wire.options["hosts"]}" names it')
     if not local and not wire.allow_remote:
@@ -182,7 +196,7 @@ def count(least: int, most: int) -> Callable[[object], int]:
 KINDS: dict[str, WireKind] = {
     "ftx": WireKind(
         fields={
-            "rest": url("http", "https"),
+            "rest": origin("http", "https"),
             "stream": url("ws", "wss"),
             "key": text,
             "subaccount": text,
@@ -196,9 +210,9 @@ KINDS: dict[str, WireKind] = {
     "binance": WireKind(
         fields={
             "hosts": one_of(*BINANCE_HOSTS),
-            "rest": url("http"),
-            "stream": url("ws"),
-            "wallet": url("http"),
+            "rest": origin("http"),
+            "stream": origin("ws"),
+            "wallet": origin("http"),
             "key": text,
             "symbols": symbols,
             "allow_remote": flag,
@@ -210,11 +224,11 @@ KINDS: dict[str, WireKind] = {
     "binance_spot": WireKind(
         fields={
             "hosts": one_of(*BINANCE_HOSTS),
-            "rest": url("http"),
-            "stream": url("ws"),
+            "rest": origin("http"),
+            "stream": origin("ws"),
             "api": url("ws"),
-            "index": url("http"),
-            "wallet": url("http"),
+            "index": origin("http"),
+            "wallet": origin("http"),
             "key": text,
             "symbols": symbols,
             "allow_remote": flag,
@@ -227,7 +241,7 @@ KINDS: dict[str, WireKind] = {
             "exchange": exchange,
             "hosts": one_of(*BINANCE_HOSTS),
             "market": one_of("perp", "spot"),
-            "rest": url("http"),
+            "rest": origin("http"),
             "key": text,
             "symbols": symbols,
             "allow_remote": flag,

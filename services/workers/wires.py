@@ -101,7 +101,7 @@ def _ccxt(
         symbols=wire.symbols,
         key=wire.key,
         environment="production" if word == "local" else word,
-        local=wire.rest.rstrip("/") if word == "local" else "",
+        local=wire.rest if word == "local" else "",
         spot=wire.options.get("market") == "spot",
     )
     # Other secrets may have lines of their own.

@@ -48,6 +48,12 @@ def test_a_table_is_read_and_names_the_venues_of_the_profile() -> None:
     assert without_keys(settings.wires)["alpha"].key == ""
 
 
+def test_an_address_is_one_however_it_is_spelt() -> None:
+    """The slash stood in each request's `Host`, and another spelling had a budget and bans of its own."""
+    odd = ALPHA.replace("http://127.0.0.1:8300", "HTTP://LocalHost:8300/")
+    assert read(odd).settings.wires["alpha"].rest == "http://localhost:8300"
+
+
 def test_no_table_is_the_simulator_inside() -> None:
     assert read('[profiles.sock]\nmode = "sim"\n').settings.wires == {}
 
@@ -60,6 +66,7 @@ def test_no_table_is_the_simulator_inside() -> None:
         (("http://127.0.0.1:8300", "127.0.0.1:8300"), 7, "an address such as http://"),
         (("http://127.0.0.1:8300", "http://me:word@127.0.0.1:8300"), 7, "without user or query"),
         (("http://127.0.0.1:8300", "http://127.0.0.1:99999"), 7, "an address such as"),
+        (("http://127.0.0.1:8300", "http://127.0.0.1:8300/api"), 7, "without a path"),
         (('"USDC-PERP"', '"USDT-PERP"'), 11, "different markets"),
         (("extensions = true", 'extensions = "yes"'), 12, "true or false"),
         (("extensions = true", "extensions = false"), 12, "mode sim is for the simulator"),
