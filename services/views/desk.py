@@ -63,6 +63,8 @@ class PositionView(Struct, frozen=True, kw_only=True):
 class NakedView(Struct, frozen=True, kw_only=True):
     notional: Decimal | None
     seconds: Decimal
+    worst_seconds: Decimal = Decimal(0)
+    """The longest that it stood so, now included."""
 
 
 class SettledOfPair(Struct, frozen=True, array_like=True):

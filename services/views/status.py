@@ -161,7 +161,11 @@ class PairStatus(Struct, frozen=True, kw_only=True):
             size=view.size,
             target=view.target,
             residual=view.residual,
-            naked=NakedStatus(notional=view.naked.notional, seconds=view.naked.seconds),
+            naked=NakedStatus(
+                notional=view.naked.notional,
+                seconds=view.naked.seconds,
+                worst_seconds=view.naked.worst_seconds,
+            ),
             funding=PairFunding(expected=view.funding_expected, realised=view.funding_realised),
             costs=view.costs,
             rested=view.rested,

@@ -43,12 +43,13 @@ def naked_of(core: DeskCore, pair: Pair) -> NakedView:
     """One pair, as it stands now."""
     heavy, quantity = excess(pair)
     if pair.naked.since is None or heavy == 0:
-        return NakedView(notional=ZERO, seconds=ZERO)
+        return NakedView(notional=ZERO, seconds=ZERO, worst_seconds=seconds(pair.naked.worst_ns))
     leg = pair.leg(heavy)
     unit = unit_usd(leg, DeskPrices(core))
     return NakedView(
         notional=None if unit is None else quantity * unit * leg.side.sign,
         seconds=seconds(pair.naked.seconds_ns(core.now)),
+        worst_seconds=seconds(max(pair.naked.worst_ns, pair.naked.seconds_ns(core.now))),
     )
 
 
