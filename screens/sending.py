@@ -20,6 +20,8 @@ from themes import glyphs as g
 
 SAFETY = ("halt", "flatten")
 """What is unconfirmed of these is an alarm, with what is left to do."""
+NO_ENGINE = 3
+"""The exit status of what found none."""
 
 
 class Awaited(Struct, eq=False):
@@ -31,6 +33,8 @@ class Awaited(Struct, eq=False):
 class Sending(Prompt, inherit_bindings=False):
     _awaited: tuple[Awaited, ...] = ()
     """Oldest first."""
+    _unheard = ""
+    """The newest halt or flatten that found no engine."""
 
     def send(self, name: str, args: Mapping[str, str], doing: str) -> None:
         """One command on its way. `doing` is shown until its answer is there."""
@@ -67,6 +71,8 @@ class Sending(Prompt, inherit_bindings=False):
         return answer
 
     def heard(self, name: str, args: Mapping[str, str], answer: Answer) -> None:
+        if name in SAFETY:
+            self._unheard = name if answer.exit == NO_ENGINE else ""
         text = said(name, args, answer)
         strip = self.strip
         at = f"{f.clock(strip.ts)} " if strip is not None else ""
@@ -81,6 +87,12 @@ class Sending(Prompt, inherit_bindings=False):
         late = unconfirmed(self._awaited, self.clock(), self.trusted, self.link.unheard)
         if late is not None:
             self.say(*late)
+        elif self._unheard and self.trusted and self.strip is not None:
+            # Whoever pressed the key believes in it, and this engine was not there to hear it.
+            name, self._unheard = self._unheard, ""
+            state = self.strip.trading_state.value
+            told = f"{name} did not reach the engine that answers now, {state}"
+            self.say(f"{g.ALARM} {told}: {name} again if it is still meant", "*alarm")
 
 
 def unconfirmed(

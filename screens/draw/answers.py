@@ -178,10 +178,10 @@ def _trade(s: StripView) -> Answer:
     at = f" {g.DOT} {f.when(cause.since, s.ts)}" if cause else ""
     bare = text.partition(" > ")[0]
     # Good again and watched: at any width it is said of what was, for the FRESH beside it is true.
+    span = text.rpartition(WATCHED)[2] if WATCHED in text else ""
+    watched = (f"{name}: good again, watched", f"watched {span}") if span else ()
     over = cause is not None and not cause.holds
-    shorter = (bare, name + at, name)
-    if over:
-        shorter = (f"{name}: good again, watched", f"watched {text.rpartition(WATCHED)[2]}", "watched")
+    shorter = (*watched, f"{name}: good again", "good again") if over else (bare, name + at, name)
     first = tuple((Span(said, ink),) for said in (text + at, text, *shorter))
     passes = "passes: reducing orders, flatten" if halted else "passes: exits, reducing orders"
     second = ((Span(passes, soft),), (Span("reducing orders pass", soft),), (Span("reducing only", soft),))

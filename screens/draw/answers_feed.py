@@ -8,7 +8,7 @@ from screens import format as f
 from screens.draw.answer import Answer, answer
 from screens.draw.context import Context
 from screens.ink import Span, Spans
-from services.views.strip import WATCHED, StripView, VenueDot
+from services.views.strip import GOOD_AGAIN, WATCHED, StripView, VenueDot
 from themes import glyphs as g
 
 
@@ -155,9 +155,10 @@ def _brief(text: str, ink: str) -> tuple[Spans, ...]:
     is good again the figure is the time it is watched for, and no age of anything: `beta: watched`."""
     subject = text.partition(" ")[0].rstrip(":,")
     whole: Spans = (Span(text, ink),)
-    if WATCHED in text:
-        rest = text.rpartition(WATCHED)[2]
-        return (whole, (Span(f"{subject}: watched", ink),), (Span(f"watched {rest}", ink),), whole)
+    if GOOD_AGAIN in text:
+        span = text.rpartition(WATCHED)[2]
+        said = (f"{subject}: watched", f"watched {span}") if WATCHED in text else ("good again",)
+        return (whole, *((Span(one, ink),) for one in said), whole)
     found = _FIGURE.search(text, len(subject))
     if found is None or len(subject) < LEAST_SUBJECT:
         return (whole,)

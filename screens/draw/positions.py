@@ -57,6 +57,7 @@ _SORT_KEYS: dict[str, Callable[[Sequence[PositionView]], Any]] = {
     "age": lambda legs: last([leg.age_ms for leg in legs], lambda all_of: -max(all_of)),
 }
 STOPPED = "Nothing opens while trading is stopped: TRADE says why; 2 looks at markets."
+RESTING = "No strategy runs: 4 says why and lets one run again; o and O open a ticket."
 EMPTY = "Strategies open pairs when one passes every check; 2 looks at markets, o opens a ticket."
 
 
@@ -66,7 +67,8 @@ def draw(view: DeskView, width: int, context: Context) -> Content:
     if not shown:
         # What cannot happen now is no promise to make: the bar says why, R or time ends it.
         stopped = any(limit.level == "STOP" for limit in view.risk.limits)
-        none = f"No positions. {STOPPED if stopped else EMPTY}"
+        rests = bool(view.strategies) and all(state != "running" for _, state, _ in view.strategies)
+        none = f"No positions. {STOPPED if stopped else RESTING if rests else EMPTY}"
         text = context.no_match("position") if view.positions else none
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content

@@ -118,8 +118,8 @@ def _rights(strip: StripView | None, live: bool, past: bool) -> list[Spans]:
     equity = f.UNKNOWN if strip.equity is None else approximate + f.number(strip.equity, 2)
     whole = f.UNKNOWN if strip.equity is None else approximate + f.number(strip.equity, 0)
     money = Span(equity, "*strong")
-    day = _day(strip.day_pnl, strip.equity_approximate)
-    share = _share(strip.day_pnl_fraction, strip.equity_approximate)
+    day = _day(strip.day_pnl, bool(approximate))
+    share = _share(strip.day_pnl_fraction, bool(approximate))
     clock, date = f.clock(strip.ts), f.date(strip.ts)
     label = Span("equity ", "muted")
     out: list[Spans] = []

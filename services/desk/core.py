@@ -44,7 +44,7 @@ from services.risk.ladder import MarginLadder
 from services.risk.throttle import OrderThrottle, VenueErrors
 from services.risk.trips import Trips
 from services.settings.parameters import Settings
-from services.views.strip import WATCHED
+from services.views.strip import GOOD_AGAIN, WATCHED
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -308,7 +308,8 @@ class DeskCore:
 
 def _watched(cause: Cause) -> str:
     """Of a self-clearing cause whose condition is good again."""
-    return f"{cause.text}{WATCHED}{cause.clear_after_ns // SECOND} s"
+    span = cause.clear_after_ns // SECOND
+    return f"{cause.text}{GOOD_AGAIN}" + (f"{WATCHED}{span} s" if span else "")
 
 
 def cause_key(name: str, scope: str) -> str:

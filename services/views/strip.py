@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from services.domain.enums import Severity, TradingState
 
-WATCHED = "; good again, watched for "
-"""Joins what a self-clearing cause was about to how long its condition must stay good."""
+GOOD_AGAIN = "; good again"
+WATCHED = ", watched for "
+"""Behind what a self-clearing cause was about: its condition is good, and for how long it must stay so."""
 
 
 class CauseView(Struct, frozen=True, kw_only=True):

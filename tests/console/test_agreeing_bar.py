@@ -8,14 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 from console.plain import status
-from screens.draw import pairs, strategies, topbar
+from screens.draw import pairs, positions, strategies, topbar
 from screens.draw import strip as strip_drawing
 from screens.draw.answers import answers
 from screens.draw.context import Context
 from services.domain.enums import PairState, Severity, TradingState
 from services.views.desk import AlertView
 from services.views.strategies import StrategiesView
-from services.views.strip import WATCHED, StripView
+from services.views.strip import StripView
 from tests.console.fixtures import HALT_TS, calm_strip, cause, halted_desk, halted_strip, quiet_desk
 from tests.console.test_keys import open_desk
 from tests.console.test_layout import context
@@ -45,10 +45,13 @@ def test_what_no_pair_hedges_is_told_in_the_smallest_bar(outright: str, said: st
 def test_a_cause_that_is_only_watched_is_told_as_what_was() -> None:
     """`venue down` stood beside FRESH, all venues in time."""
     lost = cause("venue down", "beta: connection lost", TradingState.REDUCING, latched=False, age_s=50)
-    over = replace(lost, text=f"{lost.text}{WATCHED}60 s", holds=False)
+    over = replace(lost, text=f"{lost.text}; good again, watched for 60 s", holds=False)
     strip = calm_strip(ts=HALT_TS, trading_state=TradingState.REDUCING, causes=(over,))
     assert cells(strip, 80, 3, 0) == ["TRADE?", "◐ REDUCING", "watched 60 s"]
     assert cells(strip, 200, 4, 0)[2] == "venue down: good again, watched"
+    soon = replace(strip, causes=(replace(over, text=f"{lost.text}; good again"),))
+    assert cells(soon, 80, 3, 0)[2] == "good again"
+    assert cells(soon, 200, 4, 0)[2] == "beta: connection lost; good again"[:38]
     bad = replace(lost, name="stale data", text="beta: data are 12 s old", since=HALT_TS)
     both = replace(strip, causes=(over, bad))
     assert cells(both, 200, 4, 0)[2].startswith("beta: data are 12 s old"), "what is bad now comes first"
@@ -59,6 +62,8 @@ def test_a_days_result_at_an_equity_that_is_old_is_marked_as_old() -> None:
     assert "~94,250.33" in topbar.draw(old, 200).plain
     assert "day ~−5,119.67  ~−5.15 %" in topbar.draw(old, 200).plain
     assert "~−5,119.67 ~−5.15 %" in topbar.draw(old, 80).plain
+    lost = topbar.draw(replace(old, equity_approximate=False), 80, past=True).plain
+    assert "~−5,119.67" in lost, "of an engine that is silent, too"
     assert "day ▼ −5,119.67  −5.15 %" in topbar.draw(replace(old, equity_approximate=False), 200).plain
 
 
@@ -87,6 +92,17 @@ async def test_a_takes_the_alert_that_stands_beside_the_key() -> None:
     async with open_desk(calm_strip(ts=HALT_TS), replace(desk, alerts=rows)) as d:
         await d.press("shift+tab", "s", "s", "tab", "a")
         assert d.link.sent == [("ack", {"key": "new"})]
+
+
+def test_an_empty_desk_promises_no_entry_while_its_strategies_rest() -> None:
+    desk = replace(quiet_desk(), positions=(), pairs=())
+
+    def said(*states: str) -> str:
+        view = replace(desk, strategies=tuple((f"s{at}", state, "") for at, state in enumerate(states)))
+        return " ".join(row.lines[0].plain for row in positions.draw(view, 150, context()).rows)
+
+    assert "Strategies open pairs" in said("running", "paused")
+    assert "No strategy runs: 4 says why" in said("paused", "stopped: no edge")
 
 
 def test_the_shell_says_what_stands_outside_the_pairs_and_how_old_the_hedge_is() -> None:

@@ -116,3 +116,25 @@ def test_an_engine_that_hangs_is_not_to_be_started_and_one_that_stopped_is_not_s
         drawn = "\n".join(line.plain for line in bar.draw(found, width, rows))
         assert word in drawn
         assert said in drawn
+
+
+async def test_a_halt_that_found_no_engine_is_told_when_one_answers_again() -> None:
+    """`start an engine` stood there, and went by itself, beside an engine that ran and was not halted."""
+    async with open_desk(size=(80, 24)) as d:
+        desk = d.app.desk
+        d.link.answers["halt"] = Answer(ok=False, text="halt was not sent: reconnecting", exit=3)
+        d.link.quiet_s = 60.0
+        await d.press("H")
+        desk._each_second()
+        assert desk.said is not None
+        assert "was not sent" in desk.said[0]
+        d.link.quiet_s = 0.0
+        desk._each_second()
+        assert desk.said == (
+            "\u25a0 halt did not reach the engine that answers now, ACTIVE: halt again if it is still meant",
+            "*alarm",
+        )
+        del d.link.answers["halt"]
+        await d.press("H")
+        desk._each_second()
+        assert "halt done" in (desk.said or ("",))[0]

@@ -9,7 +9,6 @@ from services.desk.views import desk_view, status, strip
 from services.desk.views.strategies import strategies_view
 from services.domain.enums import PairState, Severity, TradingState
 from services.domain.events import VenueLink
-from services.views.strip import WATCHED
 from tests.desk.builders import META, Rig, living_desk
 
 
@@ -36,7 +35,12 @@ def test_a_cause_that_calls_nobody_says_so_when_it_is_good_again(rig: Rig) -> No
     found = {(each.text, each.holds) for each in strip(core, META).causes}
     assert found == {("x", True)}
     core.good_cause("start", "venue:beta")
-    assert {(each.text, each.holds) for each in strip(core, META).causes} == {(f"x{WATCHED}60 s", False)}
+    assert {(each.text, each.holds) for each in strip(core, META).causes} == {
+        ("x; good again, watched for 60 s", False)
+    }
+    core.raise_cause("unread", "all", TradingState.REDUCING, "y", severity=Severity.INFO, clear_after_s=0)
+    core.good_cause("unread", "all")
+    assert "y; good again" in {each.text for each in strip(core, META).causes}, "for 0 s nothing is watched"
 
 
 def test_the_board_promises_no_entry_that_the_gate_would_refuse(rig: Rig) -> None:
