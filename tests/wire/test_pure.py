@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.venues.wire.budget import SECOND, Budget, Lane, Window
+from services.venues.wire.errors import LONGEST_WAIT_S, retry_after
 from services.venues.wire.numbers import (
     BadNumber,
     wire_count,
@@ -171,3 +172,27 @@ def test_the_error_is_at_most_half_the_trip(true_offset: float, trip: float, spl
     found = offset.offset_ms(0)
     assert found is not None
     assert abs(found - true_offset) <= trip / 2 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("stated", "date", "wait"),
+    [
+        ("30", "", 30.0),
+        (" 30 ", "", 30.0),
+        ("30, 40", "", 40.0),
+        ("99999999999", "", LONGEST_WAIT_S),
+        ("9" * 400, "", LONGEST_WAIT_S),
+        ("Wed, 21 Oct 2026 07:28:30 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", 30.0),
+        ("Wed, 21 Oct 2026 07:27:00 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2046 07:28:30 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", LONGEST_WAIT_S),
+        ("Wed, 21 Oct 2026 07:28:30 GMT", "", None),
+        ("soon", "Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("-5", "", None),
+        ("1.5", "", None),
+        ("\u0663", "", None),
+        ("", "", None),
+    ],
+)
+def test_how_long_a_reply_wants_to_be_left_alone(stated: str, date: str, wait: float | None) -> None:
+    """An instant, and a number of more than seven digits, were read as no word: asked again at once."""
+    assert retry_after({"retry-after": stated, "date": date}) == wait

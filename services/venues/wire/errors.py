@@ -7,6 +7,8 @@ acknowledged, and it is never followed by a second send (SEMANTICS 7).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 import msgspec
@@ -40,11 +42,26 @@ LONGEST_WAIT_S = 3 * 86_400.0 + 60
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds for which a reply asks to be left alone; None = it names none that can be read."""
-    stated = headers.get("retry-after", "")
-    if not (stated.isascii() and stated.isdigit() and len(stated) <= 7):
+    """Seconds for which a reply asks to be left alone; None = it names none that can be read. Names in lower
+    case. An instant is held against the reply's own `Date`, never against our clock; of several the longest.
+    """
+    stated = headers.get("retry-after", "").strip()
+    counts = [part.strip() for part in stated.split(",")]
+    if all(part.isascii() and part.isdigit() for part in counts):
+        return max(LONGEST_WAIT_S if len(part) > 7 else min(float(part), LONGEST_WAIT_S) for part in counts)
+    due, said = _instant(stated), _instant(headers.get("date", ""))
+    if due is None or said is None:
         return None
-    return min(float(stated), LONGEST_WAIT_S)
+    return min(max(0.0, due - said), LONGEST_WAIT_S)
+
+
+def _instant(text: str) -> float | None:
+    """Seconds since 1970 of an HTTP date."""
+    try:
+        found = parsedate_to_datetime(text)
+        return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 class WireError(Exception):

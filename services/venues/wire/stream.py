@@ -216,7 +216,10 @@ class Stream:
         except InvalidStatus as error:
             status, headers = error.response.status_code, error.response.headers
             if status in WAITS:
-                found = retry_after({"retry-after": headers.get("Retry-After", "")})
+                # By `get` one that stands twice would raise.
+                found = retry_after(
+                    {name: ", ".join(headers.get_all(name)) for name in ("retry-after", "date")}
+                )
                 self._left_alone(WAITS[status] if found is None else found)
             return f"refused with status {status}"
         except WireError as error:
