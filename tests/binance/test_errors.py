@@ -69,6 +69,13 @@ def test_on_spot_any_5xx_may_have_been_executed() -> None:
     assert refused(503, -1008, "Server is currently overloaded", spot=True).kind is ErrorKind.UNKNOWN
 
 
+@pytest.mark.parametrize("status", [204, 301, 302, 307])
+def test_who_sends_an_order_elsewhere_has_not_refused_it(status: int) -> None:
+    """It was a definite no."""
+    assert refused(status, None, "<html>moved</html>").kind is ErrorKind.UNKNOWN
+    assert refused(status, -2019, "Margin is insufficient.").kind is ErrorKind.REJECTED
+
+
 def test_a_ban_is_as_long_as_its_longest_word() -> None:
     until = f"Way too many requests; IP(1.2.3.4) banned until {NOW_MS + 90_000}. Please use the websocket"
     assert refused(418, -1003, until).retry_after_s == 90

@@ -75,3 +75,41 @@ def test_a_wait_that_is_stated_is_kept_and_a_limit_of_orders_alone_spares_cancel
     told = dialect().refusal(asked, Reply(status=429, headers=headers, body=body))
     assert told is not None
     assert (told.kind, told.retry_after_s) == (ErrorKind.THROTTLED, wait)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        *((status, body) for status in (200, 201, 204, 307)
+          for body in (b"", b"<html>one moment</html>", b"null", b"[]", b"{}", b'{"success": false}')),
+        (307, b'{"success": true, "result": {}}'),
+        (400, b'{"success": true, "result": {}}'),
+        (400, b'{"success": false}'),
+    ],
+)  # fmt: skip
+def test_what_is_neither_a_result_nor_a_refusal_leaves_an_order_in_doubt(status: int, body: bytes) -> None:
+    """A page of a door in front of the venue, or a status of tomorrow, was its definite no: the order that
+    lived there was taken for dead, and its hedge sent a second time."""
+    asked = Request(method="POST", path="/orders", signed=True)
+    told = dialect().refusal(asked, Reply(status=status, headers={}, body=body))
+    assert told is not None
+    assert (told.kind, told.status) == (ErrorKind.UNKNOWN, status)
+
+
+@pytest.mark.parametrize("body", [b'{"success": true}', b' \n{"success": true, "result": []}'])
+def test_a_result_is_one_with_any_good_status_and_spaces_before_it(body: bytes) -> None:
+    for status in (200, 201):
+        asked = Request(method="GET", path="/orders", signed=True)
+        assert dialect().refusal(asked, Reply(status=status, headers={}, body=body)) is None
+
+
+def test_a_venues_no_is_one_with_any_status_and_a_page_with_4xx_is_one_of_its_door() -> None:
+    asked = Request(method="POST", path="/orders", signed=True)
+    for status, body in (
+        (200, b'{"success": false, "error": "Not enough balances"}'),
+        (400, b'{"success": false, "error": "Not enough balances"}'),
+        (404, b"<html>not found</html>"),
+    ):
+        told = dialect().refusal(asked, Reply(status=status, headers={}, body=body))
+        assert told is not None
+        assert told.kind is ErrorKind.REJECTED

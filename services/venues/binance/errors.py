@@ -123,8 +123,8 @@ def _kind(status: int, code: str, text: str, spot: bool) -> ErrorKind:
         return ErrorKind.AUTH
     if status == 403 and not code:
         return ErrorKind.UNAVAILABLE  # the firewall before the venue
-    if 200 <= status < 300 and not code:
-        return ErrorKind.UNKNOWN
+    if status < 400 and not code:
+        return ErrorKind.UNKNOWN  # also sent elsewhere: not followed, and nobody says what was done
     return ErrorKind.REJECTED
 
 

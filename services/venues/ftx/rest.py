@@ -105,14 +105,25 @@ class FtxDialect:
             return ""
 
     def refusal(self, request: Request, reply: Reply) -> WireError | None:
-        if reply.status == 200 and reply.body.startswith(b"{"):
-            # The result is decoded once, by the caller; here only the envelope's word counts.
-            try:
-                envelope = _HEAD.decode(reply.body)
-            except UNREADABLE as error:
-                return WireError(ErrorKind.UNKNOWN, f"{request.path}: no envelope ({error})", status=200)
-            return None if envelope.success else errors.refusal(reply.status, envelope.error, reply.headers)
-        return errors.refusal(reply.status, _error_text(reply.body), reply.headers)
+        # The result is decoded once, by the caller; here only the envelope's word counts.
+        try:
+            envelope = _HEAD.decode(reply.body)
+        except UNREADABLE as error:
+            if reply.status >= 400:
+                text = reply.body[:200].decode("utf-8", "replace")
+                return errors.refusal(reply.status, text, reply.headers)
+            # A page, or nothing, in place of the venue's word: what was asked may have been done.
+            return self._wordless(request, reply, f"no envelope ({error})")
+        if envelope.success and 200 <= reply.status < 300:
+            return None
+        found = errors.refusal(reply.status, envelope.error, reply.headers)
+        if found.kind is ErrorKind.REJECTED and (envelope.success or not envelope.error):
+            return self._wordless(request, reply, "neither a result nor a refusal")
+        return found
+
+    @staticmethod
+    def _wordless(request: Request, reply: Reply, why: str) -> WireError:
+        return WireError(ErrorKind.UNKNOWN, f"{request.path}: {why}", status=reply.status)
 
     def usage(self, reply: Reply) -> Mapping[str, int]:
         """The dialect has no such headers."""
@@ -120,13 +131,6 @@ class FtxDialect:
 
     def stale_clock(self, error: WireError) -> bool:
         return errors.TOO_OLD in error.code
-
-
-def _error_text(body: bytes) -> str:
-    try:
-        return _HEAD.decode(body).error
-    except UNREADABLE:
-        return body[:200].decode("utf-8", "replace")
 
 
 def _key(row: wire.Fill | wire.FundingPayment | wire.FundingRate | wire.Transfer) -> int | str:
