@@ -178,8 +178,9 @@ class Asking(Sending, inherit_bindings=False):
         self.draw_command()
 
     def _switches(self, text: str) -> Sequence[str]:
-        """The reason's field is the rest of a `resume` line."""
-        return [line.removeprefix("resume ") for line in self.complete(f"resume {text}")]
+        """The reason's field is the rest of a `resume` line; behind a word of it comes what may follow."""
+        offers = self.complete(f"resume {text}") or self.complete(f"resume {text} ")
+        return [line.removeprefix("resume ") for line in offers]
 
     def ask(self, prompt: str, text: str, done: Callable[[str], str | None], about: str = "") -> None:
         """A field behind a prompt. `done` gives an error to show below it, or None when it was taken."""

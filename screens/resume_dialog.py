@@ -26,9 +26,10 @@ class ResumeDialog(AskedDialog[ResumeView]):
     field_column = LABEL
 
     def question(self) -> dict[str, str] | None:
-        """Without a reason the switches alone say what it would do."""
+        """Without a reason the switches alone say what it would do. What stands for one comes first: behind a
+        switch without a name it would be taken for that."""
         try:
-            args = parse(f"resume {self.text.strip()} ?").args
+            args = parse(f"resume ? {self.text.strip()}").args
         except UsageError:
             return None
         return {key: text for key, text in args.items() if key != "reason"}
@@ -38,13 +39,19 @@ class ResumeDialog(AskedDialog[ResumeView]):
         """The engine has just said that this line would not be taken."""
         return self.present and self.view is not None and not self.view.taken
 
+    @property
+    def unfinished(self) -> bool:
+        """What stands there is no line yet: a switch lacks what it names."""
+        return self.question() is None
+
     def body(self, width: int) -> Content:
         content = Content(title="Resume trading")
         lines = [Line(), *self._causes(width), Line(), Line([Span("reason", "*text")])]
         content.rows = [Row([line]) for line in [*lines, Line()]]
         enter = (Span("enter", "*accent"), Span(" resumes", "muted"))
-        if self.refused:
-            enter = (Span("enter", "stale"), Span(" waits: name what holds", "stale"))
+        waits = "name what holds" if self.refused else "a switch has no name" if self.unfinished else ""
+        if waits:
+            enter = (Span("enter", "stale"), Span(f" waits: {waits}", "stale"))
         tab = (Span("tab", "*accent"), Span(" --override, --rebase   ", "muted"))
         leaves = (Span("esc", "*accent"), Span(" leaves", "muted"))
         content.foot = [sides((*enter, Span("   ", "muted"), *tab), leaves, width)]

@@ -312,7 +312,7 @@ class Commands:
         known = controls.is_known(core.settings, key)
         key = canonical_key(core.settings, key) if known else key
         if key not in core.state.overrides:
-            self._fail(command, "unknown", f"{key} is not overridden", USAGE)
+            self._fail(command, "unknown", controls.not_overridden(core, key), USAGE)
             return
         rest = {name: text for name, text in core.state.overrides.items() if name != key}
         try:

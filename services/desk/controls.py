@@ -287,6 +287,12 @@ def override(core: DeskCore, key: str, value: str | None, origin: str, reason: s
     core.risk_event("override", key, f"{value if value is not None else 'unset'} {reason}".strip())
 
 
+def not_overridden(core: DeskCore, key: str) -> str:
+    """Whoever types another name than the setting's learns what there is: `:limit` sets one with a longer."""
+    there = ", ".join(core.state.overrides) or "none is"
+    return f"{key} is not overridden; what is: {there}"
+
+
 STORED = "override in the store (make the profile fit it, start, then :unset it)"
 
 

@@ -31,6 +31,7 @@ async def test_it_says_what_becomes_of_each_cause_and_offers_what_it_takes() -> 
         assert field is not None
         await d.press("=seen --o", "tab")
         assert field.value == "seen --override"
+        assert "enter waits: a switch has no name" in "\n".join(each.plain for each in dialog.body(80).foot)
         await d.press("= ", "tab")
         assert field.value == f"seen --override {halted_strip().causes[0].name}"
         # An answer to another line keeps nobody from resuming.
@@ -41,6 +42,15 @@ async def test_it_says_what_becomes_of_each_cause_and_offers_what_it_takes() -> 
         dialog.heard("x", answered(resume_view(causes=(), after=TradingState.ACTIVE)))
         drawn = [line.plain for row in dialog.body(80).rows for line in row.lines]
         assert "then      ✓ ACTIVE" in drawn
+
+
+async def test_tab_offers_the_switches_right_behind_the_reason() -> None:
+    """`tab --override, --rebase` stood there, and the key did nothing before a blank was typed."""
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        await opened(d)
+        await d.press("=it is fine", "tab")
+        assert d.app.desk.field is not None
+        assert d.app.desk.field.value == "it is fine --override"
 
 
 async def test_a_line_that_would_be_refused_is_not_sent_until_it_names_the_cause() -> None:

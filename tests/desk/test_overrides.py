@@ -24,6 +24,8 @@ def test_an_override_is_taken_back_by_the_name_it_was_given_and_never_into_a_con
     assert (refused.exit, "ladder.reducing" in refused.text) == (2, True)
     assert world.desk.core.settings.ladder.cut == Decimal("0.9")
     assert world.answer("limit", symbol="USDT-PERP", key="max_size", value="90000").ok
+    missed = world.answer("unset", key="USDT-PERP", reason="x").text
+    assert missed.endswith("what is: ladder.cut, ladder.reducing, gate.limits.USDT-PERP.max_position")
     assert world.answer("unset", key="limit.USDT-PERP.max_size", reason="x").ok
     assert list(world.desk.state.overrides) == ["ladder.cut", "ladder.reducing"]
 
