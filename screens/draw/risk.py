@@ -175,8 +175,9 @@ def _cells(one: LimitView) -> Cells:
     loud = "*alarm" if one.level in ("OVER", "STOP") else "text"
     lost = one.level == "UNKNOWN"
     if one.unit == "state":
-        now = f.clean(one.text.split(" ")[0]) if one.text else one.level
-        used = "all pass" if one.level == "PASS" else "reducing"
+        now = f.clean(one.text.split(" ")[0]).rstrip(":") if one.text else one.level
+        why = f.clean(one.text.partition(": ")[2])  # of a venue without new risk; a halt's is in the bar
+        used = "all pass" if one.level == "PASS" else "reducing" if one.level == "STOP" else why
         return {
             "check": ((Span(f.clean(one.name), "text"),),),
             "now": ((Span(now[:9], loud),),),

@@ -273,7 +273,7 @@ def _reserved_tokens(core: DeskCore, pair: str | None) -> int:
     return sum(PAIR_TOKENS for each in core.pairs.live() if each.id != pair and each.being_built)
 
 
-def _halted_venues(core: DeskCore) -> dict[str, str]:
+def halted_venues(core: DeskCore) -> dict[str, str]:
     """Where no new risk is taken though no cause says so: too many failed requests, and a clock that has not
     been right for long enough (SEMANTICS 3: self-clearing)."""
     found = core.venue_errors.blocked()
@@ -332,7 +332,7 @@ def context(
         alone=alone(core),
         claimed=core.pairs.claimed(),
         unproven=proofs.unproven(core, instrument),
-        halts_venue=_halted_venues(core),
+        halts_venue=halted_venues(core),
     )
 
 

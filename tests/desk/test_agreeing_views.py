@@ -60,6 +60,22 @@ def test_the_board_promises_no_entry_that_the_gate_would_refuse(rig: Rig) -> Non
     assert told == {"REDUCING: stale data"}
 
 
+def test_a_venue_without_new_risk_is_a_check_that_does_not_pass(rig: Rig) -> None:
+    """A wrong clock: the gate denied everything there, beside `ACTIVE, 30/30 checks pass` and ENTER."""
+    core = rig.desk.core
+    core.pairs.get(core.pairs.live()[0].id).state = PairState.CLOSED  # type: ignore[union-attr]
+    before = strip(core, META)
+    assert before.checks_passing == before.checks_total
+    core.state.venues["beta"].clock_off_ts = core.now
+    bar, view = strip(core, META), desk_view(core, rig.desk.strategies, META)
+    assert (bar.trading_state, bar.checks_total - bar.checks_passing) == (TradingState.ACTIVE, 1)
+    (limit,) = [each for each in view.risk.limits if each.level == "OVER"]
+    assert (limit.name, limit.text) == ("new risk, beta", "refused: its clock was wrong a moment ago")
+    touched = [row for row in view.funding if ".beta" in row.short + row.long and not row.stale]
+    assert {row.verdict for row in touched} <= {"BLOCK", "\u2014", "HOLD"}
+    assert "no new risk on beta" in {row.reason for row in touched}
+
+
 def test_an_account_that_cannot_be_valued_asks_for_data_and_not_for_money(rig: Rig) -> None:
     """`margin usage unknown` explained itself as a near liquidation, and said: add collateral."""
     rig.ear.deaf.append("beta")

@@ -12,11 +12,12 @@ from decimal import Decimal
 from statistics import quantiles
 
 from services.desk.core import DeskCore
-from services.desk.gatekeeping import state_of
+from services.desk.gatekeeping import halted_venues, state_of
 from services.desk.strategy import Strategies
 from services.desk.views.cache import Moment
 from services.desk.views.figures import Figures
 from services.domain.enums import TradingState
+from services.domain.instrument import venue_of
 from services.domain.money import ZERO
 from services.market.board import OVERDUE, Evaluation, Ground, Side, judged, ranking
 from services.market.funding import bps_8h, realised_spreads
@@ -87,6 +88,7 @@ def _token(figures: Figures, strategies: Strategies, name: str) -> Moment:
         tuple(core.depeg.levels().items()),
         tuple(core.state.overrides.items()),
         tuple((each.name, each.scope, each.state) for each in core.causes.causes()),
+        tuple(halted_venues(core)),
         tuple(feed.up for feed in core.state.picture.feeds.values()),
     )
     return Moment(figures.token.step, books)
@@ -165,7 +167,10 @@ def _view(figures: Figures, row: Evaluation, blocked: str) -> FundingRowView:
 def _stopped(core: DeskCore, name: str, row: Evaluation) -> str:
     """What the gate would say of a leg whose venue, coin or symbol may not take new risk: a promise that it
     refuses is none. Empty = nothing of that kind."""
+    halted = halted_venues(core)
     for leg in (row.short, row.long):
+        if venue_of(leg) in halted:
+            return f"no new risk on {venue_of(leg)}"
         state, why = state_of(core, leg, f"strategy:{name}", None)
         if state is not TradingState.ACTIVE:
             return f"{state.value}: {why.partition(':')[0]}"  # the cause's name: TRADE has its words

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from services.desk import gatekeeping
 from services.desk.core import SECOND
 from services.desk.views.figures import MILLISECOND, Figures, is_open
 from services.domain.enums import TradingState
@@ -37,6 +38,7 @@ def _rows(figures: Figures) -> tuple[LimitView, ...]:
     return (
         _trading_state(figures),
         _data_fresh(figures),
+        *_halted(figures),
         *_guards(figures),
         *figures.cache.made(
             "limit rows", board, lambda: tuple([_view(check) for check in board if check.unit != _STATE])
@@ -117,6 +119,22 @@ def _data_fresh(figures: Figures) -> LimitView:
         level="OVER" if stale or used >= ONE else _near(used),
         text=text,
     )
+
+
+def _halted(figures: Figures) -> list[LimitView]:
+    """Venues where the gate refuses new risk though no cause of the trading state says so."""
+    return [
+        LimitView(
+            name=f"new risk, {venue}",
+            value=None,
+            limit=None,
+            unit=_STATE,
+            used=None,
+            level="OVER",
+            text=f"refused: {why}",
+        )
+        for venue, why in gatekeeping.halted_venues(figures.core).items()
+    ]
 
 
 def _guards(figures: Figures) -> list[LimitView]:
