@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from decimal import Decimal
@@ -107,6 +108,28 @@ def test_old_and_crossed_tickers_are_no_quotes() -> None:
     heard.ticker(6, "10", "10")
     (row,) = heard.ears.take_changed()
     assert (row.bid, row.ask) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("bid", ["0.00", "NaN", "-1", "1e30"])
+def test_a_side_with_nobody_on_it_ends_the_quote_before_it(bid: str) -> None:
+    """The venue tells it as zero; the last whole quote stood until the connection's word was too old."""
+    heard = Public("A", "B")
+    heard.ticker(5)
+    heard.ticker(5, name="B")
+    assert len(heard.ears.take_changed()) == 2
+    heard.ticker(6, bid)
+    (row,) = heard.ears.take_changed()
+    assert (row.bid, row.ask, heard.ears.top("A"), heard.ears.mid("A")) == (0.0, 0.0, None, None)
+    assert heard.ears.top("B") == (9, 10)
+    heard.ticker(7)
+    (row,) = heard.ears.take_changed()
+    assert (row.bid, row.ask) == (9.0, 10.0)
+
+
+def test_a_quote_that_cannot_be_read_is_somebodys_and_the_connection_is_made_anew() -> None:
+    heard = Public("A")
+    with pytest.raises(Renew, match="a quote that cannot be read"):
+        heard.hear(e="bookTicker", E=1, u=6, s="A", b="ten", B="1", a="11", A="2")
 
 
 def test_a_new_connection_knows_nothing() -> None:
@@ -247,7 +270,8 @@ def test_no_public_frame_makes_a_price_of_nonsense(name: str, fields: dict[str, 
     ears: Ears
     for ears in (heard.ears, other):
         before = ears.applied + ears.refused + sum(ears.passed.values())
-        ears.heard(msgspec.json.encode(frame))
+        with contextlib.suppress(Renew):
+            ears.heard(msgspec.json.encode(frame))
         assert ears.applied + ears.refused + sum(ears.passed.values()) > before
     for row in heard.ears.take_changed():
         assert row.bid == row.ask == 0.0 or 0 < row.bid < row.ask < 1e20

@@ -18,7 +18,9 @@ from services.venues.binance.book import BookError, LocalBook
 from services.venues.binance.ears import Ears
 from services.venues.binance.parse import ParseError
 from services.venues.live import Levels
+from services.venues.wire.errors import UNREADABLE
 from services.venues.wire.numbers import BadNumber, wire_count, wire_positive
+from services.venues.wire.stream import Renew
 
 DEPTH_BPS = Decimal("0.0005")
 """Depth is what rests within 5 bps of the mid."""
@@ -78,7 +80,14 @@ class PublicEars(Ears):
     def event(self, name: str, body: bytes) -> bool:
         match name:
             case "bookTicker":
-                return self._ticker(frames.BOOK_TICKER.decode(body))
+                try:
+                    frame = frames.BOOK_TICKER.decode(body)
+                except UNREADABLE as error:
+                    # Some quote is not true any more, and nobody knows whose.
+                    text = f"a quote that cannot be read: {error}"[:200]
+                    self.refuse(text)
+                    raise Renew(text) from None
+                return self._ticker(frame)
             case "depthUpdate":
                 return self._diff(frames.DEPTH.decode(body))
             case _:
@@ -90,13 +99,17 @@ class PublicEars(Ears):
 
     def _ticker(self, frame: frames.BookTickerFrame) -> bool:
         self._known(frame.s)
-        bid, ask = wire_positive(frame.b, f"{frame.s} bid"), wire_positive(frame.a, f"{frame.s} ask")
-        wire_count(frame.B, f"{frame.s} bid size")
-        wire_count(frame.A, f"{frame.s} ask size")
-        if bid >= ask:
+        try:
+            bid, ask = wire_positive(frame.b, f"{frame.s} bid"), wire_positive(frame.a, f"{frame.s} ask")
+            wire_count(frame.B, f"{frame.s} bid size")
+            wire_count(frame.A, f"{frame.s} ask size")
+            if bid >= ask:
+                raise ParseError(f"{frame.s}: bid {bid} and ask {ask} cross")
+        except (BadNumber, ParseError):
+            # Whatever it means (a side with nobody on it is told as zero), the quote before it is over.
             self._tickers.pop(frame.s, None)
             self._changed[frame.s] = None
-            raise ParseError(f"{frame.s}: bid {bid} and ask {ask} cross")
+            raise
         self._spoken(f"{frame.s.lower()}@bookTicker")
         last = self._tickers.get(frame.s)
         if last is not None and frame.u <= last.u:
@@ -146,7 +159,7 @@ class PublicEars(Ears):
             self._snapshot(symbol)
 
     def unreadable(self, name: str, text: str) -> None:
-        """A diff that was missed is found by the chain; a ticker by the next one."""
+        """A diff that was missed is found by the chain."""
 
     def take_changed(self) -> tuple[QuoteRow, ...]:
         """Quotes that changed since the last call; all zeros = there is none to be trusted."""
