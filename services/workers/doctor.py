@@ -25,6 +25,10 @@ from services.workers.wires import build_venues
 
 START_S = 30.0
 """How long a venue may take to be reached and read."""
+CLOCK = "clock"
+"""The check that may come out otherwise at the next look: a clock is set while it runs, and measured anew."""
+STOPS, PASSES = "doctor", "doctor clock"
+"""Codes of a refusal: something has to be set right; the clock alone."""
 
 
 class Deaf:
@@ -118,14 +122,14 @@ def stops(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 def _clock(name: str, offset: int | None, settings: Settings) -> Finding:
     fresh = settings.fresh
     if offset is None:
-        return row(name, "clock", Verdict.STOP, "not measured", "see whether the venue tells its time")
+        return row(name, CLOCK, Verdict.STOP, "not measured", "see whether the venue tells its time")
     verdict = Verdict.OK
     if abs(offset) >= fresh.clock_block_ms:
         verdict = Verdict.STOP
     elif abs(offset) >= fresh.clock_warn_ms:
         verdict = Verdict.WARN
     remedy = "" if verdict is Verdict.OK else "set this machine's clock (chrony, systemd-timesyncd)"
-    return row(name, "clock", verdict, f"{offset:+d} ms off ours", remedy)
+    return row(name, CLOCK, verdict, f"{offset:+d} ms off ours", remedy)
 
 
 def refusal(findings: tuple[Finding, ...]) -> str:

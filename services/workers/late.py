@@ -16,6 +16,7 @@ from services.protocol.errors import ProductError
 from services.runtime.clock import steady_ns
 from services.venues.live import Finding, Levels, LiveVenue, VenueHealth
 from services.venues.port import Outbox
+from services.workers import doctor
 from services.workers.absent import AbsentVenue
 
 log = logging.getLogger("stableconsole.engine")
@@ -57,15 +58,16 @@ class LateVenue(AbsentVenue):
             self.name,
             why,
         )
-        self._down(f"away since the start: {why}")
+        self._told = ""
+        self._say_away()
 
     async def start(self) -> None:
         """There is nothing to be started yet."""
 
     async def close(self) -> None:
+        """Of whoever is asked it is still in its place: also one that arrives in this very moment ends."""
         await super().close()
-        if not self.back:
-            await self._venue.close()
+        await self._venue.close()
 
     async def examine(self) -> tuple[Finding, ...]:
         """It is looked at when it has been reached."""
@@ -75,6 +77,8 @@ class LateVenue(AbsentVenue):
         return self._known
 
     def health(self) -> VenueHealth:
+        if self._connected and self._refused is None:
+            return self._venue.health()
         return VenueHealth(
             connected=False,
             data_age_ms=None,
@@ -101,14 +105,26 @@ class LateVenue(AbsentVenue):
             self._fail("read", before[0])
 
     async def _try(self) -> None:
-        await super()._try()
-        waiting, self._waiting = self._waiting, None
-        if waiting is None:
+        try:
+            await super()._try()
+        finally:
+            if not self.back:
+                self._say_away()
+            waiting, self._waiting = self._waiting, None
+            if waiting is not None and self.back:
+                self._venue.read_account(steady_ns(), *waiting)
+            elif waiting is not None:
+                self._fail("read", waiting[0])
+
+    def _say_away(self) -> None:
+        """Why, each time that it is another reason: a key that is refused now is no line that is down."""
+        if self._refused is not None or self._why == self._told:
             return
-        if self.back:
-            self._venue.read_account(steady_ns(), *waiting)
-        else:
-            self._fail("read", waiting[0])
+        before, self._told = self._told, self._why
+        if before:
+            log.warning("venue %s is not used yet: %s", self.name, self._why)
+        if not self._connected:  # else its own streams tell of its line
+            self._down(f"away since the start: {self._why}")
 
     async def _arrive(self) -> None:
         """As at a start: connected, looked at, and then in its place."""
@@ -117,10 +133,12 @@ class LateVenue(AbsentVenue):
         if not self._connected:
             await self._connect()
             self._connected = True
+            # Before its streams can have said anything: from here on the line is theirs to tell of.
+            self._down("it answers; its streams are not up yet")
         try:
             await self._look()
         except ProductError as error:
-            if error.code == "doctor":
+            if error.code == doctor.STOPS:
                 await self._refuse(error)
             raise
         self._place()
@@ -143,6 +161,8 @@ class LateVenue(AbsentVenue):
             self._outbox.deliver(now, InstrumentsListed(venue=self.name, instruments=changed, ts=now))
         for name in sorted(known.keys() - today.keys()):
             log.error("%s: its venue lists it no more; see to what is open of it at the venue", name)
+        if new := sorted(today.keys() - known.keys()):
+            log.warning("%s: listed since, and unknown here: traded from the next start on", ", ".join(new))
 
     def _down(self, reason: str) -> None:
         now = steady_ns()

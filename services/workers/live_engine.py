@@ -167,7 +167,9 @@ class LiveEngine:
         if self.settings.mode != "live":
             wrong = tuple(each for each in wrong if each.check in (KEY_RIGHTS, NEEDS))
         if wrong:
-            raise ProductError(f"doctor: {doctor.refusal(wrong)}", Exit.USAGE, "doctor")
+            passes = all(each.check == doctor.CLOCK for each in wrong)
+            code = doctor.PASSES if passes else doctor.STOPS
+            raise ProductError(f"doctor: {doctor.refusal(wrong)}", Exit.USAGE, code)
         _log_warnings(found)
 
     def open(self, note: SessionNote) -> None:

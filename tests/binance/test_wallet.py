@@ -16,6 +16,7 @@ from services.venues.binance.build import build_binance
 from services.venues.binance.hosts import SPOT, USDM, SpotSettings, check_hosts
 from services.venues.binance.spot.build import build_spot
 from services.venues.live import KEY_RIGHTS, Finding, Verdict
+from services.venues.wire.errors import WireError
 from tests.binance.server import PATIENCE_S, QUICK, FakeBinance, Heard, fake, settings_of
 from tests.binance.spot_server import KEY, SECRET, SYMBOL, FakeSpot, hosts_of
 
@@ -99,6 +100,24 @@ async def test_what_the_wallet_does_not_tell_is_unknown_and_stops_nothing(made: 
         assert (await key_row(venue)).verdict is Verdict.WARN
         assert await suspended(venue, heard, "nobody") == ()
     assert not silent.queries(RIGHTS)
+
+
+async def test_a_start_that_fails_behind_the_wallet_leaves_one_loop_however_often_it_is_made() -> None:
+    """An engine that waits for its venue makes it again and again: each loop would go on asking for ever."""
+    server = told(FakeBinance())
+    index = server.routes["GET /fapi/v1/assetIndex"]
+    server.say("GET /fapi/v1/assetIndex", {"code": -1, "msg": "no"}, 400)
+    async with fake(server):
+        chosen = settings_of(server, key=KEY)
+        chosen = replace(chosen, hosts=replace(chosen.hosts, wallet=server.rest))
+        venue = build_binance("binance", chosen, SECRET, Heard(), habits=QUICK)
+        for _ in range(3):
+            with pytest.raises(WireError):
+                await venue.start()
+        server.routes["GET /fapi/v1/assetIndex"] = index
+        await venue.start()
+        assert [task.get_coro().__qualname__ for task in venue._work._tasks].count("Payouts.run") == 1  # type: ignore[union-attr]
+        await venue.close()
 
 
 def test_the_wallet_stands_in_production_alone_and_is_named_by_nobody_else() -> None:

@@ -381,6 +381,30 @@ async def test_only_what_is_on_the_list_can_be_called_and_only_the_named_host() 
     assert server.asked == []
 
 
+async def test_a_start_that_is_made_again_reads_the_list_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library keeps the list of the first time: steps of an hour ago would count as today's."""
+    async with fake(OkxExchange()) as server:
+        venue = made(server, Heard())
+
+        async def silent(door: object) -> None:
+            raise WireError(ErrorKind.UNAVAILABLE, "no connection")
+
+        def lists() -> int:
+            return sum(name == "GET /api/v5/public/instruments" for name, _, _ in server.asked)
+
+        try:
+            with monkeypatch.context() as patched:
+                patched.setattr(venue._manner, "account", silent)
+                with pytest.raises(WireError):
+                    await venue.start()
+            before = lists()
+            assert before
+            await venue.start()
+            assert lists() == 2 * before
+        finally:
+            await venue.close()
+
+
 async def test_cancels_have_a_share_of_their_own() -> None:
     async with fake(OkxExchange()) as server:
         budget = Budget([Window(name=WINDOW, span_s=60, limit=10_000)])

@@ -279,3 +279,24 @@ def test_books_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "paper-data.books").write_bytes(b"\x81\xa1x\x01")
     with pytest.raises(ValueError, match=r"paper-data\.books: the paper books cannot be read"):
         PaperStore(tmp_path, "data").opened(0, {})
+
+
+async def test_books_that_cannot_be_read_start_the_data_venue_only_once_however_often_it_is_tried() -> None:
+    """Its streams would run twice, and each frame come twice."""
+    desk, started = Desk(), 0
+
+    async def start() -> None:
+        nonlocal started
+        started += 1
+
+    with (
+        patch.object(desk.data, "start", start),
+        patch("services.venues.paper.venue.PaperAccount", side_effect=ValueError("no books")),
+    ):
+        for _ in range(2):
+            with pytest.raises(ValueError, match="no books"):
+                await desk.venue.start()
+        assert started == 1
+    await desk.venue.start()
+    desk.frame()
+    assert len(desk.of(MarketFrame)) == 1

@@ -25,6 +25,8 @@ from services.protocol.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire
+from services.venues.live import KEY_RIGHTS, Verdict
+from services.workers import doctor
 from services.workers.late import LateVenue
 from services.workers.live_engine import LiveEngine
 from services.workers.simserver.serve import bound
@@ -190,7 +192,8 @@ class Steps:
 
 
 SILENT = ProductError("venue beta: no connection", Exit.FAILED, "venue")
-DOCTOR = ProductError("doctor: beta: key rights: the key can withdraw", Exit.USAGE, "doctor")
+DOCTOR = ProductError("doctor: beta: key rights: the key can withdraw", Exit.USAGE, doctor.STOPS)
+CLOCK = ProductError("doctor: beta: clock: +1500 ms off ours", Exit.USAGE, doctor.PASSES)
 
 
 def late(steps: Steps, real: Any = None) -> tuple[LateVenue, Any, Box]:
@@ -251,7 +254,6 @@ async def test_each_read_tries_once_more_and_one_that_is_asked_meanwhile_goes_to
     assert venue.back
     assert [each.subject for each in told(box, RequestFailed)] == ["beta-1", "beta-2", "beta-3"]
     assert real.read == ["beta-4"]
-    await venue.close()
     assert real.closed == 0, "it is in its place"
 
 
@@ -298,3 +300,69 @@ async def test_what_it_lists_otherwise_than_the_journal_is_told() -> None:
     await settle(venue)
     (listed,) = told(box, InstrumentsListed)
     assert listed.instruments == (changed,)
+
+
+async def test_why_it_is_away_is_told_anew_when_it_is_another_reason_and_never_against_its_own_streams() -> (
+    None
+):
+    refused = ProductError("venue beta: key refused", Exit.FAILED, "venue")
+    venue, _, box = late(Steps(SILENT, refused, refused, None, SILENT))
+    for number in range(4):
+        venue.read_account(0, f"beta-{number}", 0)
+        await settle(venue)
+    assert [each.reason for each in told(box, VenueLink)] == [
+        "away since the start: no connection",
+        "away since the start: venue beta: no connection",
+        "away since the start: venue beta: key refused",
+        "it answers; its streams are not up yet",
+    ]
+    venue.read_account(0, "beta-5", 0)
+    await settle(venue)
+    assert venue.back
+
+
+async def test_a_clock_that_is_off_is_waited_for_and_not_hung_up() -> None:
+    """It is set while it runs; what is open at a venue that stays away until a restart is seen by nobody."""
+    steps = Steps(None, CLOCK)
+    venue, real, box = late(steps)
+    venue.read_account(0, "beta-1", 0)
+    await settle(venue)
+    assert (venue.back, real.closed) == (False, 0)
+    venue.read_account(0, "beta-2", 0)
+    await settle(venue)
+    assert CLOCK.text in told(box, RequestFailed)[-1].reason
+    assert steps.done == ["connect", "look", "look", "place"]
+
+
+async def test_one_that_arrives_while_it_is_closed_is_hung_up_all_the_same() -> None:
+    steps = Steps()
+    venue, real, _ = late(steps)
+    venue.read_account(0, "beta-1", 0)
+    closing = asyncio.create_task(venue.close())
+    await closing
+    assert real.closed == 1
+
+
+async def test_a_read_that_waits_is_answered_whatever_becomes_of_the_try() -> None:
+    steps = Steps(RuntimeError("a fault of ours"))  # type: ignore[arg-type]
+    venue, _, box = late(steps)
+    steps.hold.clear()
+    venue.read_account(0, "beta-1", 0)
+    venue.read_account(0, "beta-2", 0)
+    steps.hold.set()
+    await settle(venue)
+    assert [each.subject for each in told(box, RequestFailed)] == ["beta-1", "beta-2"]
+
+
+async def test_the_clock_alone_passes_and_only_where_nothing_else_is_wrong(tmp_path: Path) -> None:
+    def codes(*checks: str) -> str:
+        found = [doctor.row("beta", check, Verdict.STOP, "wrong") for check in checks]
+        with pytest.raises(ProductError) as no:
+            engine._judge(found)
+        return no.value.code
+
+    live = Settings(venues=("beta",), wires={"beta": wire(1)}, strategies={}, mode="live")
+    engine = LiveEngine(StateLayout(tmp_path), live, "test", {"STABLECONSOLE_SECRET_BETA": "x"}, Redactor())
+    assert codes(doctor.CLOCK) == doctor.PASSES
+    assert codes(doctor.CLOCK, KEY_RIGHTS) == doctor.STOPS
+    engine.session.close()

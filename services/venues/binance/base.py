@@ -203,8 +203,9 @@ class WiredVenue(ABC):
             self._withdraws = await self._wallet.can_withdraw()
         except WireError as error:
             self._trouble(f"what the key may do is not told: {error.text}")
-        self._payouts = Payouts(self._wallet.suspended, self._trouble, (WireError,))
-        self._work.spawn(self._payouts.run(self._stopped, self._payouts_s))
+        if self._payouts is None:  # a start that failed behind this is made again: one loop for all
+            payouts = self._payouts = Payouts(self._wallet.suspended, self._trouble, (WireError,))
+            self._work.spawn(payouts.run(self._stopped, self._payouts_s))
 
     def suspended(self) -> tuple[str, ...]:
         """Coins whose withdrawals are suspended, as far as it is told."""
@@ -292,7 +293,6 @@ class WiredVenue(ABC):
         self._market_api.rest.budget.reserve(share)
 
     def depth(self, instrument: str, count: int) -> tuple[Levels, Levels] | None:
-        """See `LiveVenue`."""
         spec = self._listed.get(instrument.rpartition(".")[0])
         return None if spec is None or self._public is None else self._public.levels(spec.symbol, count)
 

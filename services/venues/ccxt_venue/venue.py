@@ -130,7 +130,8 @@ class CcxtVenue:
 
     async def _start(self) -> None:
         await self.resync()
-        await self._door.ask("load_markets")
+        # Anew also where a start failed behind this: the library would answer with the list of then.
+        await self._door.ask("load_markets", bool(self._door.markets))
         spot = self._settings.spot
         rows, missing = facts.chosen(self._door.markets, self._settings.symbols, spot=spot)
         if missing:

@@ -83,13 +83,17 @@ class PaperVenue:
         self._listed: tuple[Instrument, ...] = ()
         self._account: PaperAccount | None = None
         self._early: list[Event] = []
+        self._heard = False
+        """The data venue has been started."""
         self._calls: set[asyncio.TimerHandle] = set()
 
     # --- life --------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """The data venue first, then the books. Raises WireError, OSError, ValueError."""
-        await self._data.start()
+        if not self._heard:
+            await self._data.start()
+            self._heard = True  # books that cannot be read fail behind it: its streams run only once
         self._listed = tuple(self._on_our_terms(each) for each in self._data.instruments())
         self._account = PaperAccount(
             self.name, self._listed, self._store, self._settings, self._tell, self._wall()
