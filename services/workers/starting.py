@@ -13,8 +13,10 @@ from services.workers import doctor
 
 log = logging.getLogger("stableconsole.engine")
 
-_PASSING = (ErrorKind.UNAVAILABLE, ErrorKind.UNKNOWN)
+_LOST = (ErrorKind.UNAVAILABLE, ErrorKind.UNKNOWN)
 """No answer came, or none that says anything: asked again it may be another."""
+_PASSING = (*_LOST, ErrorKind.THROTTLED, ErrorKind.DENIED)
+"""Also one that wants to be left alone, by its answer or a ban from before the start: not asked at once."""
 
 WAY_OUT = "stableconsole flatten --direct closes what that venue does not hedge"
 
@@ -33,7 +35,7 @@ async def start_venue(name: str, venue: LiveVenue, tries: int = 1) -> None:
                 try:
                     return await venue.start()
                 except WireError as error:
-                    if not left or error.kind not in _PASSING:
+                    if not left or error.kind not in _LOST:
                         raise
                     log.warning("venue %s: %s; asked once more", name, error)
     except TimeoutError:

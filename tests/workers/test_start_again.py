@@ -43,23 +43,35 @@ async def test_one_answer_that_is_lost_refuses_no_start(kind: ErrorKind) -> None
 
 
 @pytest.mark.parametrize(
-    ("fails", "asked"),
+    ("fails", "asked", "passes"),
     [
-        ((ErrorKind.UNKNOWN, ErrorKind.UNAVAILABLE), 2),
-        ((ErrorKind.AUTH,), 1),
-        ((ErrorKind.REJECTED,), 1),
-        ((ErrorKind.THROTTLED,), 1),
+        ((ErrorKind.UNKNOWN, ErrorKind.UNAVAILABLE), 2, True),
+        ((ErrorKind.AUTH,), 1, False),
+        ((ErrorKind.REJECTED,), 1, False),
+        ((ErrorKind.THROTTLED,), 1, True),
     ],
 )
 async def test_what_asking_again_would_not_mend_is_told_at_once(
-    fails: tuple[ErrorKind, ...], asked: int
+    fails: tuple[ErrorKind, ...], asked: int, passes: bool
 ) -> None:
     venue = Venue(*fails)
     with pytest.raises(ProductError, match="venue alpha: GET /markets") as caught:
         await LiveEngine.start(engine(alpha=venue))
     assert venue.asked == asked
     # Nobody watches what is open meanwhile: the way out stands in the same line.
-    assert ("stableconsole flatten --direct" in caught.value.text) is (asked == 2)
+    assert ("stableconsole flatten --direct" in caught.value.text) is passes
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.THROTTLED, ErrorKind.DENIED])
+async def test_a_venue_that_wants_to_be_left_alone_keeps_nobody_from_watching_the_others(
+    kind: ErrorKind,
+) -> None:
+    """It has banned us, which an engine that dies and comes back again and again brings about by itself; the
+    ban outlasts the start, and its end may be days away."""
+    banned, sound = Venue(kind), Venue()
+    started = engine(alpha=banned, beta=sound)
+    await LiveEngine.start(started)
+    assert (list(started.late), banned.asked, sound.asked) == (["alpha"], 1, 1)
 
 
 class Probe(SimpleNamespace):
