@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -33,11 +32,12 @@ MOST_FRAME = 8 * 1024 * 1024
 """Bytes; a full book of 5 000 levels has one."""
 
 
-CONNECTS = 40
-CONNECTS_S = 150.0
-"""So many connections in such a time at most: one that comes up and breaks at once comes back every quarter
-second, and an address that opens 300 in five minutes is banned, cancels and all (binance.md 7). A venue has
-three streams."""
+CONNECTS = 10
+CONNECT_S = 5.0
+"""So many connections may follow each other at once, then one in so long: one that comes up and breaks at
+once comes back every quarter second, and an address that opens 300 in five minutes is banned, cancels and all
+(binance.md 7). A venue has three streams. Spent evenly, for a line that breaks again and again must not be
+away for minutes."""
 
 
 WAITS = {418: 120.0, 429: 10.0}
@@ -138,8 +138,8 @@ class Stream:
         self._task: asyncio.Task[None] | None = None
         self._is_up = False
         self._last = 0.0
-        self._born: deque[float] = deque(maxlen=CONNECTS)
-        """When the last connections were opened."""
+        self._whole_at = 0.0
+        """When `CONNECTS` connections may follow each other again."""
 
     def start(self) -> None:
         if self._task is None:
@@ -185,10 +185,8 @@ class Stream:
             await asyncio.sleep(wait)
 
     def _too_soon(self) -> float:
-        """Seconds until one connection more keeps within `CONNECTS`."""
-        if len(self._born) < CONNECTS:
-            return 0.0
-        return max(0.0, self._born[0] + CONNECTS_S - self._clock())
+        """Seconds until one connection more may be opened."""
+        return max(0.0, self._whole_at - self._clock() - (CONNECTS - 1) * CONNECT_S)
 
     async def _live_once(self) -> str:
         """One connection from its opening to its end; the reason of the end."""
@@ -207,7 +205,7 @@ class Stream:
                 proxy=None,
             ) as socket:
                 self.connects += 1
-                self._born.append(self._clock())
+                self._whole_at = max(self._whole_at, self._clock()) + CONNECT_S
                 self._socket = socket
                 return await self._converse(socket)
         except Renew as why:
