@@ -23,6 +23,7 @@ from services.execution.entries import OrderEntry
 
 ORIGIN = OPERATOR
 _TERMS = re.compile(r"(?:@\s*(?P<price>[0-9.]+))?\s*(?P<flags>[a-z ,]*)")
+_GROUPED = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")
 FLAGS = ("post", "ioc", "reduce")
 
 
@@ -183,10 +184,15 @@ def instrument_of(core: DeskCore, name: str) -> Instrument:
 
 
 def number(what: str, text: str) -> Decimal:
+    """A comma may group thousands, as on the screen. `0,1` means 0.1 to many, and was once taken for 1: ten
+    times the order."""
+    said = text.strip()
+    if ("," in said or "_" in said) and _GROUPED.fullmatch(said) is None:
+        raise TicketError(f"{what} {said!r} is no number: a comma groups thousands, decimals have a point")
     try:
-        value = Decimal(text.strip().replace(",", ""))
+        value = Decimal(said.replace(",", ""))
     except InvalidOperation:
-        raise TicketError(f"{what} {text.strip()!r} is no number") from None
+        raise TicketError(f"{what} {said!r} is no number") from None
     if not value.is_finite() or not ZERO < value < Decimal(10) ** 15:
         raise TicketError(f"{what} {text.strip()} is no possible figure")
     return value

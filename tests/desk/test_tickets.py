@@ -183,6 +183,9 @@ def test_halted_a_ticket_may_reduce_and_nothing_else(played: Played) -> None:
         ({"symbol": BTC, "size": "NaN"}, "no possible figure"),
         ({"symbol": BTC, "size": "-1"}, "no possible figure"),
         ({"symbol": BTC, "size": "much"}, "is no number"),
+        ({"symbol": BTC, "size": "0,1"}, "decimals have a point"),
+        ({"symbol": BTC, "size": "0,100"}, "decimals have a point"),
+        ({"symbol": BTC, "size": "1,5"}, "decimals have a point"),
         ({"symbol": BTC, "size": "0.0001"}, "less than one lot"),
         ({"symbol": BTC, "size": "1", "terms": "@ 0"}, "no possible figure"),
         ({"symbol": BTC, "size": "1", "terms": "@ 60000 gtc"}, "not '@ 60000 gtc'"),
@@ -304,3 +307,16 @@ def test_stale_data_never_make_a_ticket_pass(played: Played) -> None:
     assert not played.say("buy", symbol=BTC, size="0.01").ok
     stated = played.ask(side="buy", symbol=BTC, size="0.01", terms=f"@ {bid(played):f}")
     assert not stated.allowed  # type: ignore[attr-defined]
+
+
+def test_a_comma_groups_thousands_and_nothing_else() -> None:
+    """`buy BTC 0,1` was understood as 1 BTC: the preview said so, and a tired person presses S."""
+    assert [tickets.number("size", text) for text in ("1,000", "12,500.5", "1,000,000", "0.1")] == [
+        Decimal(1000),
+        Decimal("12500.5"),
+        Decimal(1_000_000),
+        Decimal("0.1"),
+    ]
+    for text in ("0,1", "0,100", "1,5", "1,0000", ",5", "1,000,5", "10,00.5", "0_1"):
+        with pytest.raises(tickets.TicketError, match="a comma groups thousands"):
+            tickets.number("size", text)
