@@ -277,7 +277,9 @@ def _breaker(row: Row) -> str:
         f"{name} OVERRIDDEN" + ("" if bound is None else f", again at {percent(bound, 2)}")
         for name, bound in (over.items() if isinstance(over, Mapping) else ())
     ]
-    return "   ".join(["TRIPPED" if row.get("tripped") else "armed", *again]) + (
+    blind = any(row.get(each, "") is None for each in ("daily_loss", "rolling_loss", "drawdown"))
+    word = "TRIPPED" if row.get("tripped") else "UNKNOWN" if blind else "armed"
+    return "   ".join([word, *again]) + (
         f"   daily {percent(row.get('daily_loss'), 2)}   "
         f"rolling {percent(row.get('rolling_loss'), 2)}   drawdown {percent(row.get('drawdown'), 2)}"
     )

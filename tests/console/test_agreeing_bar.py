@@ -110,3 +110,14 @@ def test_the_shell_says_what_stands_outside_the_pairs_and_how_old_the_hedge_is()
     found = status({**answer, "outright": "2338.83", "hedged_age_ms": 12_000, "pairs": [{"id": "P-01"}]})
     hedge = next(line for line in found.splitlines() if line.startswith("hedge"))
     assert hedge.endswith("outright 2,338.83 USD   on figures 12 s old")
+
+
+def test_a_breaker_that_cannot_see_a_loss_is_not_told_as_armed() -> None:
+    """The board said UNKNOWN, the shell `armed   daily —`."""
+
+    def told(loss: str | None, tripped: bool = False) -> str:
+        breaker = {"tripped": tripped, "daily_loss": loss, "rolling_loss": "0", "drawdown": "0"}
+        lines = status({"breaker": breaker}).splitlines()
+        return next(line.split()[1] for line in lines if line.startswith("breaker"))
+
+    assert [told("0"), told(None), told(None, tripped=True)] == ["armed", "UNKNOWN", "TRIPPED"]
