@@ -296,6 +296,27 @@ async def test_a_spent_budget_lets_nothing_begin() -> None:
     assert len(script.asked) == 2
 
 
+async def test_who_waits_for_a_connection_finds_the_room_that_others_have_left() -> None:
+    """All saw the same room before one of them had taken it, and were sent; so they were into a ban."""
+    script = Script([(200, {}, b"ok")])
+    budget = Budget([Window(name="weight", span_s=60, limit=2)], reserved=0)
+    async with client(script, budget=budget) as (rest, _):
+        ends = await asyncio.gather(*(rest.call(ORDER) for _ in range(5)), return_exceptions=True)
+        denied = [end.kind for end in ends if isinstance(end, WireError)]
+        assert denied == [ErrorKind.DENIED] * 3
+        assert rest._pool.idle == 3, "every connection was given back"
+    assert len(script.asked) == 2
+
+
+async def test_a_ban_that_comes_while_others_wait_for_a_connection_holds_them_back() -> None:
+    script = Script([(429, {"Retry-After": "60"}, b"banned"), (200, {}, b"ok")])
+    async with client(script, pool=(1, 1)) as (rest, _):
+        ends = await asyncio.gather(*(rest.call(ORDER) for _ in range(4)), return_exceptions=True)
+        kinds = sorted(end.kind for end in ends if isinstance(end, WireError))
+        assert kinds == [ErrorKind.DENIED] * 3 + [ErrorKind.THROTTLED]
+    assert len(script.asked) == 1
+
+
 async def test_what_makes_safer_takes_a_warm_connection_before_a_cold_one_of_its_own() -> None:
     """A hedge minutes after the last one: a handshake is three trips more."""
     script = Script([(200, {}, b"ok")])

@@ -182,22 +182,29 @@ class Rest:
             await asyncio.sleep(wait)
 
     async def _start(self, request: Request, send_by: int, deadline: int) -> Begun:
-        await self._wait_for_budget(request, send_by)
-        transport = await self._connection(request, send_by)
+        while True:
+            await self._wait_for_budget(request, send_by)
+            transport = await self._connection(request, send_by)
+            try:
+                await self._warm(transport, request, send_by)
+                if not self._budget_wait(request):
+                    return Begun(transport, self._ask(transport, request), deadline)
+            except BaseException:
+                self._pool.give(transport)
+                raise
+            # While it waited for a connection others have spent the room that it saw, or earned a ban.
+            self._pool.give(transport)
+
+    async def _warm(self, transport: WarmTransport, request: Request, send_by: int) -> None:
         name = f"{request.method} {request.path}"
         try:
             async with asyncio.timeout(max(0.0, (send_by - self._clock()) / SECOND)):
                 await transport.warm_up(self._base, self._timings.connect_s)
-            if self._clock() >= send_by:
-                # It waited too long, or the machine slept: what was meant then is not sent now.
-                raise WireError(ErrorKind.DENIED, f"{name}: too late to be sent")
-            return Begun(transport, self._ask(transport, request), deadline)
         except (httpx.HTTPError, TimeoutError, OSError) as error:
-            self._pool.give(transport)
             raise WireError(ErrorKind.UNAVAILABLE, f"{name}: no connection ({_words(error)})") from None
-        except BaseException:
-            self._pool.give(transport)
-            raise
+        if self._clock() >= send_by:
+            # It waited too long, or the machine slept: what was meant then is not sent now.
+            raise WireError(ErrorKind.DENIED, f"{name}: too late to be sent")
 
     async def _finish(self, request: Request, begun: Begun) -> bytes:
         try:
