@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
+from msgspec.structs import replace
 
 from services.desk.core import SECOND
 from services.desk.views import desk_view, status, strip
+from services.desk.views.cross import row_of
 from services.desk.views.strategies import strategies_view
 from services.domain.enums import PairState, Severity, TradingState
 from services.domain.events import VenueLink
+from services.market.crossing import Discrepancy
 from tests.desk.builders import META, Rig, living_desk
 
 
@@ -74,6 +79,35 @@ def test_a_venue_without_new_risk_is_a_check_that_does_not_pass(rig: Rig) -> Non
     touched = [row for row in view.funding if ".beta" in row.short + row.long and not row.stale]
     assert {row.verdict for row in touched} <= {"BLOCK", "\u2014", "HOLD"}
     assert "no new risk on beta" in {row.reason for row in touched}
+
+
+def test_the_board_of_prices_promises_no_more_than_the_one_of_rates(rig: Rig) -> None:
+    core, unknown = (
+        rig.desk.core,
+        dict.fromkeys(("sell_price", "buy_price", "gross", "fees", "funding", "costs")),
+    )
+    chance = Discrepancy(
+        **unknown,
+        underlying="BTC",
+        kind="perp",
+        sell="BTC-USDT-PERP.beta",
+        buy="BTC-USDT-PERP.alpha",
+        quantity=Decimal(1),
+        unit="USDT",
+        conversion=Decimal(0),
+        net=Decimal(9),
+        age_ms=0,
+        skew_ms=0,
+        residue="",
+        refusals=(),
+    )
+    (name,) = core.settings.strategies
+    assert row_of(core, name, chance).verdict == "ENTER"
+    core.raise_cause("stale data", "venue:beta", TradingState.REDUCING, "beta: old")
+    found = row_of(core, name, chance)
+    assert (found.verdict, found.reason) == ("BLOCK", "REDUCING: stale data")
+    held = row_of(core, name, replace(chance, pair="P-01"))
+    assert held.verdict == "HOLD", "what is open stays what it is"
 
 
 def test_an_account_that_cannot_be_valued_asks_for_data_and_not_for_money(rig: Rig) -> None:

@@ -10,9 +10,11 @@ ENTER: nothing is against it. `—`: the edge is too small, or it is not the tim
 from __future__ import annotations
 
 from services.desk import looks
+from services.desk.core import DeskCore
 from services.desk.strategy import Strategies
 from services.desk.views.figures import Figures
 from services.desk.views.funding import NONE
+from services.desk.views.refused import entry_refused
 from services.market.board import MAX_PAIRS
 from services.market.crossing import BLACKOUT, COOLDOWN, IDLE, SKEWED, SMALL_EDGE, TOO_OLD, Discrepancy
 from services.strategies import cross_exchange
@@ -40,7 +42,7 @@ def _judge(figures: Figures, strategies: Strategies, name: str) -> CrossView:
     judged = cross_exchange.rows(view, settings.cross, strategies.states[name])
     return CrossView(
         strategy=name,
-        rows=tuple(_row(each) for each in judged),
+        rows=tuple(row_of(core, name, each) for each in judged),
         inventory=tuple(
             StockRow(coin=each.coin, venue=each.venue, balance=each.balance, target=each.target, low=each.low)
             for each in view.stocks
@@ -52,8 +54,11 @@ def _judge(figures: Figures, strategies: Strategies, name: str) -> CrossView:
     )
 
 
-def _row(row: Discrepancy) -> CrossRow:
+def row_of(core: DeskCore, name: str, row: Discrepancy) -> CrossRow:
     verdict, reason = _verdict(row)
+    refused = entry_refused(core, name, row.sell, row.buy) if verdict == "ENTER" else ""
+    if refused:
+        verdict, reason = "BLOCK", refused
     return CrossRow(
         sell=row.sell,
         buy=row.buy,

@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from statistics import quantiles
 
-from services.desk.core import DeskCore
-from services.desk.gatekeeping import halted_venues, state_of
+from services.desk.gatekeeping import halted_venues
 from services.desk.strategy import Strategies
 from services.desk.views.cache import Moment
 from services.desk.views.figures import Figures
-from services.domain.enums import TradingState
-from services.domain.instrument import venue_of
+from services.desk.views.refused import entry_refused
 from services.domain.money import ZERO
 from services.market.board import OVERDUE, Evaluation, Ground, Side, judged, ranking
 from services.market.funding import bps_8h, realised_spreads
@@ -121,7 +119,7 @@ def _judge(figures: Figures, strategies: Strategies) -> Iterator[tuple[FundingRo
             done = 0
             yield None
     for row in ranking(found):
-        rows.append(_view(figures, row, view.blocked or _stopped(core, name, row)))
+        rows.append(_view(figures, row, view.blocked or entry_refused(core, name, row.short, row.long)))
         done += ROW
         if done >= WORK:
             done = 0
@@ -162,19 +160,6 @@ def _view(figures: Figures, row: Evaluation, blocked: str) -> FundingRowView:
         pair=row.pair,
         stale=row.stale,
     )
-
-
-def _stopped(core: DeskCore, name: str, row: Evaluation) -> str:
-    """What the gate would say of a leg whose venue, coin or symbol may not take new risk: a promise that it
-    refuses is none. Empty = nothing of that kind."""
-    halted = halted_venues(core)
-    for leg in (row.short, row.long):
-        if venue_of(leg) in halted:
-            return f"no new risk on {venue_of(leg)}"
-        state, why = state_of(core, leg, f"strategy:{name}", None)
-        if state is not TradingState.ACTIVE:
-            return f"{state.value}: {why.partition(':')[0]}"  # the cause's name: TRADE has its words
-    return ""
 
 
 def _verdict(row: Evaluation, blocked: str) -> tuple[str, str]:
