@@ -24,6 +24,7 @@ def asked(
     *,
     key: Key = KEY,
     names: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
     ahead_ns: int = NS // 100,
 ) -> Any:
     """As the server answers it; a refusal as (status, text). `ahead_ns`: the market goes on by so much, four
@@ -35,7 +36,13 @@ def asked(
     async def both() -> Any:
         caller, candles = Caller(key, ""), Candles()
         q = Question(
-            house=house, venue="alpha", names=names or {}, query={}, body=body, caller=caller, candles=candles
+            house=house,
+            venue="alpha",
+            names=names or {},
+            query=query or {},
+            body=body,
+            caller=caller,
+            candles=candles,
         )
         waiting = asyncio.ensure_future(answered(q, answer, method, path, here))
         for _ in range(4):

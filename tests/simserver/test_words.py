@@ -12,7 +12,7 @@ import pytest
 from services.domain.enums import FaultKind
 from services.venues.sim import faulty
 from services.venues.sim.matching import CROSSES
-from services.workers.simserver import private
+from services.workers.simserver import conditionals, extension, private
 from services.workers.simserver.house import NS, House
 from services.workers.simserver.worlds import served_world
 from tests.simserver.asking import KEY, asked
@@ -97,3 +97,21 @@ def test_what_is_not_there_is_named_and_a_second_id_is_a_duplicate(house: House)
     assert sent(house, clientId="one") == (400, "Duplicate client order ID")
     gone = {"id": "99"}
     assert asked(house, private.one_order, "GET", "/api/orders/99", names=gone) == (404, "Order not found")
+
+
+@pytest.mark.parametrize("seconds", ["9" * 20, "-1", "1e400", "NaN", "Infinity", "soon"])
+def test_a_span_of_no_time_is_refused(house: House, seconds: str) -> None:
+    """One of the year 30 billion was an internal error."""
+    for name in ("start_time", "end_time"):
+        said = asked(
+            house, conditionals.live, "GET", "/api/conditional_orders", query={name: seconds}, ahead_ns=0
+        )
+        assert said == (400, f"Invalid parameter {name}")
+
+
+@pytest.mark.parametrize("far", ['"soon"', "null", "-1", "1.5", "1e30", "[]"])
+def test_lock_step_goes_on_by_a_number_or_not_at_all(house: House, far: str) -> None:
+    for name in ("ns", "until"):
+        body = f'{{"{name}": {far}}}'.encode()
+        status, text = asked(house, extension.advance, "POST", "/api/ext/advance", body, ahead_ns=0)
+        assert (status, text.partition(":")[0]) == (400, "Invalid parameter")

@@ -18,16 +18,16 @@ def advance(q: Question) -> str:
     """Lock-step: move the market's time on by so many ns, or to the next moment of anything."""
     if not q.house.lockstep:
         raise Refused(400, "Invalid parameter: the time of this server moves by itself")
-    body = orders.body_of(q.body)
+    body, now = orders.body_of(q.body), q.house.now
     if "until" in body:
-        until = int(body["until"])
+        base, far = 0, body["until"]
     elif "ns" in body:
-        until = q.house.now + int(body["ns"])
+        base, far = now, body["ns"]
     else:
-        until = q.house.next_due() or q.house.now
-    if not q.house.now <= until <= q.house.now + 86_400 * NS:
+        base, far = 0, q.house.next_due() or now
+    if not isinstance(far, int) or not now <= base + far <= now + 86_400 * NS:
         raise Refused(400, "Invalid parameter: at most a day at a time, and never back")
-    q.house.advance(until)
+    q.house.advance(base + far)
     return shown.iso(q.house.now)
 
 

@@ -16,6 +16,8 @@ from services.workers.simserver.candles import Candles
 from services.workers.simserver.house import NS, House, Seat
 
 PAGE = 5_000
+LATEST = 2**62
+"""ns since 1970: the year 2116."""
 
 
 class Question(Struct, kw_only=True):
@@ -39,7 +41,7 @@ class Question(Struct, kw_only=True):
 
     def span(self) -> tuple[int, int]:
         """`start_time` and `end_time`, ns, both ends inclusive; seconds on the wire."""
-        return _seconds(self.query, "start_time", 0), _seconds(self.query, "end_time", 2**62)
+        return _seconds(self.query, "start_time", 0), _seconds(self.query, "end_time", LATEST)
 
     def limit(self) -> int:
         """At most so many rows. Raises Refused."""
@@ -54,9 +56,12 @@ def _seconds(query: Mapping[str, str], name: str, missing: int) -> int:
     if text is None:
         return missing
     try:
-        return int(Decimal(text) * NS)
+        found = int(Decimal(text) * NS)
     except (InvalidOperation, ValueError, OverflowError):
-        raise Refused(400, f"Invalid parameter {name}") from None
+        found = -1
+    if not 0 <= found <= LATEST:
+        raise Refused(400, f"Invalid parameter {name}")
+    return found
 
 
 Answer = Callable[[Question], Any | Awaitable[Any]]
