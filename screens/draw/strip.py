@@ -124,7 +124,10 @@ def _words(found: Sequence[Answer], width: int) -> Line:
         words = [answer.word, answer.short_word or answer.word]
         shown = [f"{answer.glyph} {word}" for word in words]
         # A whole word says more than the blank before it, or its glyph.
-        shown += [f"{answer.glyph}{words[0]}", words[0], f"{answer.glyph} {_tiny(words[1], room - 2)}"]
+        shown += [f"{answer.glyph}{words[0]}", words[0]]
+        if not any(char.isdigit() for char in words[1]):
+            shown += [f"{answer.glyph}{words[1]}", words[1]]
+        shown.append(f"{answer.glyph} {_tiny(words[1], room - 2)}")
         text = next((each for each in shown if len(each) <= room), shown[-1][:room])
         line.extend(Line([Span(text, answer.ink + ground)]).to(room, "text" + ground).spans).add(" ", "text")
     return line.fitted(width)

@@ -381,6 +381,8 @@ def test_the_smallest_bar_says_that_it_was_hedged_and_when() -> None:
     lines = strip_drawing.draw(answers(strip, "connected", "", 0.0, Context(now=strip.ts)), 80, 3)
     assert lines[1].plain[16:32].rstrip() == "▌ ◐ WAS HEDGED"
     assert lines[2].plain[16:32].rstrip() == "▌ 18 s ago ID 0"
+    (words,) = strip_drawing.draw(answers(strip, "connected", "", 0.0, Context(now=strip.ts)), 60, 1)
+    assert words.plain[12:24] == "◐WAS HEDGED ", "whole: the blank goes before a letter does"
 
 
 def test_a_check_that_refuses_inside_its_limit_says_why() -> None:
