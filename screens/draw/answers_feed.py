@@ -114,14 +114,15 @@ def needs(s: StripView) -> Answer:
         return answer(4, "warn", g.UP, word, corner=corner, evidence=(alert, keys), wraps=True, brief=brief)
     if s.acknowledged:
         word = f"{s.acknowledged} ACKNOWLEDGED"
+        what: tuple[Spans, ...] = ((Span(steps[0], "text"),),) if steps else alert
         return answer(
             4,
             "ok",
             g.GOOD,
             word,
             short_word=f"{s.acknowledged} ACKED",
-            evidence=(alert, ()),
-            brief=_brief(top, "muted"),
+            evidence=(what, ()),
+            brief=_do(steps[0]) if steps else _brief(top, "muted"),
             edge="warn",
         )
     first = (

@@ -57,6 +57,15 @@ def test_a_cause_that_is_only_watched_is_told_as_what_was() -> None:
     assert cells(both, 200, 4, 0)[2].startswith("beta: data are 12 s old"), "what is bad now comes first"
 
 
+def test_what_is_acknowledged_still_says_what_it_is_and_what_to_do() -> None:
+    """Under `1 ACKED` stood nothing, beside HALTED."""
+    strip = calm_strip(
+        ts=HALT_TS, acknowledged=1, top_alert="halted by hand", next_steps=("halt: R and a reason",)
+    )
+    assert cells(strip, 80, 3, 4)[1:] == ["● 1 ACKED", "R and a reason"]
+    assert cells(replace(strip, next_steps=(), top_alert="beta down"), 80, 3, 4)[2] == "beta down"
+
+
 def test_a_days_result_at_an_equity_that_is_old_is_marked_as_old() -> None:
     old = halted_strip(equity_approximate=True)
     assert "~94,250.33" in topbar.draw(old, 200).plain

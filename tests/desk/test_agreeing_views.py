@@ -134,3 +134,6 @@ def test_the_alert_that_the_bar_names_is_the_newest_of_the_gravest(rig: Rig) -> 
     assert strip(core, META).top_alert == "lost"
     core.alert("start:beta", Severity.INFO, "told")
     assert strip(core, META).top_alert == "lost"
+    for key in ("fault:beta", "venue down:beta", "start:beta"):
+        core.alerts.ack(key, core.now)
+    assert strip(core, META).top_alert == "lost", "`1 ACKED` and nothing below it"

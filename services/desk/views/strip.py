@@ -55,6 +55,8 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
     nearest = near[0] if near else ""
     alerts = core.alerts.open()
     raised = sorted((alert for alert in alerts if alert.state == RAISED), key=_calls_first)
+    # Where all are acknowledged the first of them is named: they are open still.
+    first = next(iter(raised or sorted(alerts, key=_calls_first)), None)
     alarms = [alert for alert in raised if alert.severity is Severity.ALARM]
     equity = figures.equity
     gate = core.settings.gate
@@ -101,8 +103,8 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
         newest_alarm_ts=max((alert.since for alert in alarms), default=0),
         open_warnings=sum(1 for alert in raised if alert.severity is Severity.WARNING),
         acknowledged=sum(1 for alert in alerts if alert.state == ACKNOWLEDGED),
-        top_alert=raised[0].text if raised else "",
-        top_alert_since=raised[0].since if raised else None,
+        top_alert=first.text if first is not None else "",
+        top_alert_since=first.since if first is not None else None,
         next_steps=next_steps(figures, naked),
         equity=equity,
         equity_approximate=figures.approximate,
