@@ -13,13 +13,16 @@ from services.domain.events import VenueLink
 from services.domain.instrument import Instrument
 from services.domain.venue_events import InstrumentsListed
 from services.protocol.errors import ProductError
-from services.runtime.clock import steady_ns
+from services.runtime.clock import boot_s, steady_ns
 from services.venues.live import Finding, Levels, LiveVenue, VenueHealth
 from services.venues.port import Outbox
 from services.workers import doctor
 from services.workers.absent import AbsentVenue
 
 log = logging.getLogger("stableconsole.engine")
+
+AGAIN_S = 16.0
+"""A try after so long without any: the desk never reads a venue where we have no account."""
 
 Step = Callable[[], Awaitable[None]]
 """Raises ProductError."""
@@ -59,6 +62,7 @@ class LateVenue(AbsentVenue):
             why,
         )
         self._told = ""
+        self._tried = boot_s()
         self._say_away()
 
     async def start(self) -> None:
@@ -104,10 +108,16 @@ class LateVenue(AbsentVenue):
         if before is not None:
             self._fail("read", before[0])
 
+    def look_again(self) -> None:
+        """Called now and then: tries, where no read has done so for a while."""
+        if not self._work and self._refused is None and boot_s() - self._tried >= AGAIN_S:
+            self._work.spawn(self._try())
+
     async def _try(self) -> None:
         try:
             await super()._try()
         finally:
+            self._tried = boot_s()
             if not self.back:
                 self._say_away()
             waiting, self._waiting = self._waiting, None

@@ -275,6 +275,8 @@ class LiveEngine:
         self._tell_setting()
         self._reserve()
         for name, venue in self.venues.items():
+            if isinstance(venue, LateVenue):
+                venue.look_again()
             offset = venue.health().clock_offset_ms
             if name in self._told and _alike(offset, self._told[name]):
                 continue

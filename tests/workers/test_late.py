@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from services.settings.parameters import Settings
 from services.settings.venues import VenueWire
 from services.venues.live import KEY_RIGHTS, Verdict
 from services.workers import doctor
-from services.workers.late import LateVenue
+from services.workers.late import AGAIN_S, LateVenue
 from services.workers.live_engine import LiveEngine
 from services.workers.simserver.serve import bound
 from services.workers.simserver.worlds import served_world
@@ -366,3 +367,45 @@ async def test_the_clock_alone_passes_and_only_where_nothing_else_is_wrong(tmp_p
     assert codes(doctor.CLOCK) == doctor.PASSES
     assert codes(doctor.CLOCK, KEY_RIGHTS) == doctor.STOPS
     engine.session.close()
+
+
+async def test_a_venue_that_the_desk_never_reads_is_tried_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where we have no account nothing is read; its market is missed as much, and nobody else asks for it."""
+    now = [1000.0]
+    monkeypatch.setattr("services.workers.late.boot_s", lambda: now[0])
+    steps = Steps(SILENT)
+    venue, real, box = late(steps)
+    chosen = Settings(venues=("beta",), wires={"beta": wire(1)}, strategies={})
+    engine = LiveEngine(StateLayout(tmp_path), chosen, "test", {"STABLECONSOLE_SECRET_BETA": "x"}, Redactor())
+    engine.venues["beta"] = venue
+    machine: Any = SimpleNamespace(queue=SimpleNamespace(now=0, deliver=lambda *_: None))
+
+    async def look(after: float) -> None:
+        now[0] += after
+        engine._looked = 0.0
+        engine.tell_clocks(machine)
+        await settle(venue)
+
+    await look(AGAIN_S - 1)
+    assert steps.done == []
+    await look(1)
+    assert steps.done == ["connect"]
+    await look(AGAIN_S - 1)
+    assert steps.done == ["connect"]
+    await look(1)
+    assert steps.done == ["connect", "connect", "look", "place"]
+    assert not told(box, RequestFailed)
+    assert real.read == []
+    engine.session.close()
+
+
+async def test_what_the_doctor_refused_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Steps(None, DOCTOR)
+    venue, _, _ = late(steps)
+    venue.read_account(0, "beta-1", 0)
+    await settle(venue)
+    monkeypatch.setattr("services.workers.late.boot_s", lambda: 1e12)
+    venue.look_again()
+    assert not venue._work
