@@ -125,6 +125,23 @@ def test_an_account_that_cannot_be_valued_asks_for_data_and_not_for_money(rig: R
     assert told.outright == 0
 
 
+def test_what_an_unread_account_makes_stale_is_as_old_as_its_read(rig: Rig) -> None:
+    """Its stream ran on: `1 STALE, beta 0.0 s`, `hedged 0.0 s ago`, `beta rows are 0.0 s old`."""
+    core = rig.desk.core
+    old = core.picture.balance_limit_ns + 5 * SECOND
+    core.state.venues["beta"].agreed_ts = core.now - old
+    core.ledger.account("beta").balance_ts = core.now - old
+    bar, view = strip(core, META), desk_view(core, rig.desk.strategies, META)
+    ages = {each.name: (each.level, each.data_age_ms or 0) for each in bar.venues}
+    assert ages["beta"] == ("stale", old // 1_000_000)
+    assert ages["alpha"][1] < 5_000
+    assert bar.hedged_age_ms == old // 1_000_000
+    assert {row.venue: (row.level, (row.age_ms or 0) >= 5_000) for row in view.positions} == {
+        "alpha": ("fresh", False),
+        "beta": ("stale", True),
+    }
+
+
 def test_the_alert_that_the_bar_names_is_the_newest_of_the_gravest(rig: Rig) -> None:
     """It was the oldest: the pane's first, and what `a` takes, was another."""
     core = rig.desk.core

@@ -179,6 +179,17 @@ def is_open(core: DeskCore, venue: str) -> bool:
     return book is not None and book.opened
 
 
+def account_overdue(core: DeskCore, venue: str) -> int | None:
+    """The age of the last read of an account, where it is more than allowed; None = in time, or never read.
+
+    Its stream may be as fresh as can be: what stands there is known as of that read all the same.
+    """
+    book, account = core.state.venues.get(venue), core.ledger.state.accounts.get(venue)
+    reads = (None if book is None else book.agreed_ts, None if account is None else account.balance_ts)
+    age = max((core.now - ts for ts in reads if ts is not None), default=0)
+    return age if age >= core.picture.balance_limit_ns else None
+
+
 def known_whole(margin: Margin) -> bool:
     """Nothing that matters of the account is stale or missing."""
     return margin.equity is not None and margin.notional is not None and margin.maintenance is not None

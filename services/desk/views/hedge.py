@@ -12,8 +12,17 @@ from msgspec import Struct
 
 from services.desk.core import DeskCore
 from services.desk.prices import DeskPrices
-from services.desk.views.figures import Figures, held_sizes, mark_usd, oldest, quote_mark_age, seconds
+from services.desk.views.figures import (
+    Figures,
+    account_overdue,
+    held_sizes,
+    mark_usd,
+    oldest,
+    quote_mark_age,
+    seconds,
+)
 from services.domain.enums import Side
+from services.domain.instrument import venue_of
 from services.domain.money import ZERO
 from services.execution.pair_legs import excess, unit_usd
 from services.execution.pair_state import LONG, Pair
@@ -141,6 +150,8 @@ def outright(figures: Figures) -> Decimal | None:
 
 
 def hedged_age(core: DeskCore, pairs: tuple[Pair, ...]) -> int | None:
-    """Age of the oldest quote or mark that the held legs of these pairs rest on; None = none, or unknown."""
+    """Age of the oldest quote, mark or overdue read that the held legs of these pairs rest on.
+    None = none, or unknown."""
     legs = [leg.instrument for pair in pairs for leg in pair.legs if leg.size != ZERO]
-    return oldest(*(quote_mark_age(core, name) for name in legs)) if legs else None
+    reads = [account_overdue(core, venue) or 0 for venue in dict.fromkeys(venue_of(name) for name in legs)]
+    return oldest(*(quote_mark_age(core, name) for name in legs), *reads) if legs else None

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from services.desk import hand, holdings
 from services.desk.core import DeskCore
-from services.desk.views.figures import STALE, Figures, mark_age, milliseconds
+from services.desk.views.figures import STALE, Figures, account_overdue, mark_age, milliseconds, oldest
 from services.domain.enums import PairState
 from services.domain.instrument import Instrument
 from services.domain.money import BPS, ZERO
@@ -94,7 +94,7 @@ def _row(
     mark, usd = core.picture.mark(spec.id), core.picture.quote_usd(spec.id)
     age, level = mark_age(core, spec.id)
     if figures.stale(spec.venue):
-        level = STALE
+        level, age = STALE, oldest(age, account_overdue(core, spec.venue) or 0)
     notional = upnl = None
     if mark is not None and usd is not None:
         notional = abs(size) * mark * usd

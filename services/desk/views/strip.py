@@ -13,12 +13,14 @@ from services.desk.views.figures import (
     MILLISECOND,
     STALE,
     Figures,
+    account_overdue,
     figures_of,
     held_sizes,
     is_open,
     level,
     mark_age,
     milliseconds,
+    oldest,
     worst_level,
 )
 from services.desk.views.limits import limit_views, passing, tightest
@@ -160,7 +162,8 @@ def dot(figures: Figures, venue: str) -> VenueDot:
     return VenueDot(
         name=venue,
         connected=connected,
-        data_age_ms=milliseconds(age),
+        # STALE beside the age of a stream that runs would deny itself: it is the account's read that is old.
+        data_age_ms=milliseconds(oldest(age, account_overdue(core, venue) or 0)),
         level=found,
         holds=holds,
         text=text,
