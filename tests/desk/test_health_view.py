@@ -120,6 +120,22 @@ def test_a_lost_venue_is_an_alarm_and_one_never_heard_is_unknown() -> None:
     assert "unknown" in view.findings[0].text
 
 
+def test_an_account_that_is_not_read_is_found_though_its_stream_runs(world: DeskWorld) -> None:
+    """`nothing found`, status 0, beside REDUCING, 1 STALE."""
+    core = world.desk.core
+    book = core.state.venues["beta"]
+    agreed = book.agreed_ts
+    try:
+        book.agreed_ts = core.now - core.picture.balance_limit_ns - 1_000_000_000
+        view = look(world)
+        assert not view.ok
+        (one,) = view.findings
+        assert (one.subject, one.severity) == ("beta", "alarm")
+        assert "the account was last read" in one.text
+    finally:
+        book.agreed_ts = agreed
+
+
 def test_readings_become_alerts_and_resolve_and_bind_nothing() -> None:
     world = DeskWorld(settings=quick()).run(30)
     core, state = world.desk.core, world.trading_state

@@ -12,7 +12,7 @@ from decimal import Decimal, localcontext
 from services.desk import deadman, gatekeeping
 from services.desk.core import SECOND, DeskCore
 from services.desk.idle import NO_TRADE
-from services.desk.views.figures import milliseconds
+from services.desk.views.figures import account_overdue, milliseconds
 from services.desk.views.meta import Meta
 from services.desk.views.tidy import tidy
 from services.domain.money import DESK_CONTEXT
@@ -121,6 +121,10 @@ def _venue_findings(core: DeskCore, one: VenueHealth) -> Iterator[Finding]:
     elif one.level == "bad":
         text = f"data are {one.data_age_ms // 1000} s old" if one.connected else "the connection is lost"
         yield found(text, "look at the venue's own site; flatten --direct works without the engine", "alarm")
+    overdue = account_overdue(core, one.name)
+    if overdue is not None:
+        text = f"the account was last read {overdue // SECOND} s ago: what stands there is known as of then"
+        yield found(text, "see its status page: it may answer no request while its stream runs", "alarm")
     if one.latency_ms_p95 is not None and one.latency_ms_p95 > MOST_LATENCY_MS:
         text = f"latency p95 {one.latency_ms_p95:.0f} ms > {MOST_LATENCY_MS} ms"
         yield found(text, "look at the network", alert=f"latency:{one.name}")
