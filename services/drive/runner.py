@@ -214,6 +214,7 @@ class Runner:
         if self._wishes or self._force:
             return
         try:
-            await asyncio.wait_for(self._stirred.wait(), timeout=seconds)
+            async with asyncio.timeout(seconds):
+                await self._stirred.wait()
         except TimeoutError:
             return
