@@ -21,6 +21,7 @@ from services.portfolio.margin import Margin, account_margin, merge_margins, wor
 from services.risk.context import Check, GateContext, Usage
 from services.risk.gate import limit_board
 from services.views.desk import LimitView
+from services.views.strip import VenueDot
 
 MILLISECOND = 1_000_000
 FRESH, LATE, STALE = "fresh", "late", "stale"
@@ -42,6 +43,8 @@ class Figures:
         self.token = moment(core, self.cache.step_ns)
         self.limits: tuple[LimitView, ...] | None = None
         """As rows, once they have been asked for (`limits.limit_views`)."""
+        self.dots: dict[str, VenueDot] = {}
+        """Of the venues that have been asked about (`strip.dot`): bar and panes take them from one look."""
         venues = core.account_venues()
         self.opened = bool(venues) and all(is_open(core, venue) for venue in venues)
         self.books: dict[str, AccountInput] = {}

@@ -133,6 +133,13 @@ def stale_venues(figures: Figures) -> frozenset[str]:
 
 def dot(figures: Figures, venue: str) -> VenueDot:
     """One venue: its connection, and whether what we hold there rests on fresh data."""
+    found = figures.dots.get(venue)
+    if found is None:
+        found = figures.dots[venue] = _dot(figures, venue)
+    return found
+
+
+def _dot(figures: Figures, venue: str) -> VenueDot:
     core, picture = figures.core, figures.core.picture
     age = picture.venue_age(venue, figures.now)
     found = level(age, picture.stretched(core.settings.fresh.heartbeat_s * SECOND))
