@@ -206,11 +206,9 @@ class CauseBook:
     # -- answers -----------------------------------------------------------------------------------------
 
     def causes(self) -> tuple[Cause, ...]:
-        """Every cause, the worst first, then the oldest."""
+        """Every cause, the worst first, then what calls somebody before what does not, then the oldest."""
         found = [_cause(row) for row in self.state.rows.values()]
-        return tuple(
-            sorted(found, key=lambda cause: (-cause.state.rank, cause.since, cause.name, cause.scope))
-        )
+        return tuple(sorted(found, key=_first_told))
 
     def has(self, name: str, scope: str = ALL) -> bool:
         return _key(name, scope) in self.state.rows
@@ -281,6 +279,10 @@ _GRAVITY = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ALARM: 2}
 
 def _graver(first: Severity, second: Severity) -> Severity:
     return first if _GRAVITY[first] >= _GRAVITY[second] else second
+
+
+def _first_told(cause: Cause) -> tuple[int, bool, int, str, str]:
+    return -cause.state.rank, cause.severity is Severity.INFO, cause.since, cause.name, cause.scope
 
 
 def _cause(row: CauseRow) -> Cause:
