@@ -87,4 +87,4 @@ def test_no_look_judges_the_whole_board(rig: Rig, monkeypatch: pytest.MonkeyPatc
         shown = rows
     assert first > 5
     assert looks.steps == first, "a board that is shown all the time is never awaited"
-    assert 2 <= boards <= 200 / first
+    assert 2 <= boards <= 200 / first + 1, "one may be half done at the first look"
