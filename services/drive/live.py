@@ -22,6 +22,7 @@ from services.drive.machine import VirtualMachine
 from services.drive.pace import NS
 from services.drive.runner import Runner
 from services.runtime.clock import steady_ns
+from services.venues.port import VirtualVenue
 
 _BREATHE_S = 0.005
 _IDLE_S = 0.05
@@ -62,6 +63,12 @@ class LiveMachine(VirtualMachine):
         slow_until = now + self.disk.lag(int(now * NS)) / NS
         self._intents.append(_Intent(effect.seq, commit, now, slow_until))
         commit.add_done_callback(lambda _: self.on_written())
+
+    def take_in(self, name: str, venue: VirtualVenue, read: tuple[str, int] | None) -> None:
+        """The venue itself where one has held its place; a read that waited for it is asked of it."""
+        self.venues[name] = venue
+        if read is not None:
+            venue.read_account(self.queue.now, *read)
 
     def settle_intents(self, timeout_s: float) -> None:
         """Deliver what is on disk; give up what has waited too long, and everything that waits with it."""

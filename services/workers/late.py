@@ -27,6 +27,9 @@ AGAIN_S = 16.0
 Step = Callable[[], Awaitable[None]]
 """Raises ProductError."""
 
+Read = tuple[str, int]
+"""A read of the account: its name, and since when fills are asked for."""
+
 
 class LateVenue(AbsentVenue):
     """Implements `LiveVenue` for one that is away."""
@@ -40,10 +43,10 @@ class LateVenue(AbsentVenue):
         *,
         connect: Step,
         look: Step,
-        place: Callable[[], None],
+        place: Callable[[Read | None], None],
     ) -> None:
         """`known`: what it trades by the journal. `connect` starts `venue`, `look` is the doctor's word on it
-        and `place` puts it where this one stands."""
+        and `place` puts it where this one stands, and asks it for the read that waits."""
         super().__init__(venue.name, why, outbox, self._arrive)
         self.capabilities = venue.capabilities
         self._venue = venue
@@ -53,7 +56,7 @@ class LateVenue(AbsentVenue):
         self._place = place
         self._connected = False
         self._refused: ProductError | None = None
-        self._waiting: tuple[str, int] | None = None
+        self._waiting: Read | None = None
         """A read that was asked for while the venue is being reached."""
         log.error(
             "venue %s does not answer: %s; started without it: what is open there is known from the journal, "
@@ -121,9 +124,7 @@ class LateVenue(AbsentVenue):
             if not self.back:
                 self._say_away()
             waiting, self._waiting = self._waiting, None
-            if waiting is not None and self.back:
-                self._venue.read_account(steady_ns(), *waiting)
-            elif waiting is not None:
+            if waiting is not None:
                 self._fail("read", waiting[0])
 
     def _say_away(self) -> None:
@@ -151,7 +152,8 @@ class LateVenue(AbsentVenue):
             if error.code == doctor.STOPS:
                 await self._refuse(error)
             raise
-        self._place()
+        waiting, self._waiting = self._waiting, None
+        self._place(waiting)
         self._list_anew()
         log.warning("venue %s answers: it is read, and traded again when it agrees", self.name)
 

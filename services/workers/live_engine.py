@@ -37,7 +37,7 @@ from services.venues.live import KEY_RIGHTS, Finding, Levels, LiveVenue, Verdict
 from services.venues.port import VirtualVenue
 from services.venues.wire.errors import WireError
 from services.workers import doctor
-from services.workers.late import LateVenue
+from services.workers.late import LateVenue, Read
 from services.workers.machine import local_findings
 from services.workers.needs import NEEDS
 from services.workers.starting import Silent, nobody_watches, start_venue, unusable
@@ -185,10 +185,10 @@ class LiveEngine:
     def _hold_place(self, name: str, core: DeskCore) -> LateVenue:
         venue = self.venues[name]
 
-        def place() -> None:
+        def place(read: Read | None) -> None:
             self.venues[name] = venue
             if self._machine is not None:
-                self._machine.venues[name] = venue
+                self._machine.take_in(name, venue, read)
             self._share = Decimal(-1)  # told anew at the next look
 
         async def look() -> None:

@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import Future
 from decimal import Decimal
 
-from services.domain.effects import Effect, SaveIntent, SetTimer, Stopped
+from services.domain.effects import Effect, ReadAccount, SaveIntent, SetTimer, Stopped
 from services.domain.enums import Purpose, Side
 from services.domain.events import (
     Event,
@@ -238,3 +238,20 @@ def test_slow_fsync_holds_an_intent_back_and_a_stall_is_store_trouble() -> None:
     assert len(durable) > len(trouble)
     assert min(waits) >= 0.004
     assert isinstance(desk.heard[-1], IntentDurable | StoreHealth)
+
+
+def test_a_venue_that_takes_its_place_is_asked_for_the_read_that_waited() -> None:
+    class Door:
+        def __init__(self) -> None:
+            self.reads: list[tuple[str, int]] = []
+
+        def read_account(self, now: int, request: str, fills_since: int) -> None:
+            self.reads.append((request, fills_since))
+
+    machine = machine_of(Scripted(), NullKeeper(), Clock())
+    before, venue, other = Door(), Door(), Door()
+    machine.venues |= {"a": before, "b": other}  # type: ignore[dict-item]
+    machine.take_in("a", venue, ("a-7", 5))  # type: ignore[arg-type]
+    machine._read_account(ReadAccount(venue="a", request="a-8", fills_since=6))
+    machine.take_in("b", other, None)  # type: ignore[arg-type]
+    assert (before.reads, venue.reads, other.reads) == ([], [("a-7", 5), ("a-8", 6)], [])

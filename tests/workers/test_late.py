@@ -29,7 +29,7 @@ from services.settings.parameters import Settings
 from services.settings.venues import VenueWire
 from services.venues.live import KEY_RIGHTS, Verdict
 from services.workers import doctor
-from services.workers.late import AGAIN_S, LateVenue
+from services.workers.late import AGAIN_S, LateVenue, Read
 from services.workers.live_engine import LiveEngine
 from services.workers.simserver.serve import bound
 from services.workers.simserver.worlds import served_world
@@ -177,6 +177,7 @@ class Steps:
         self.hold = asyncio.Event()
         self.hold.set()
         self.done: list[str] = []
+        self.read: Read | None = None
 
     async def connect(self) -> None:
         await self._step("connect")
@@ -184,8 +185,9 @@ class Steps:
     async def look(self) -> None:
         await self._step("look")
 
-    def place(self) -> None:
+    def place(self, read: Read | None) -> None:
         self.done.append("place")
+        self.read = read
 
     async def _step(self, name: str) -> None:
         await self.hold.wait()
@@ -257,7 +259,7 @@ async def test_each_read_tries_once_more_and_one_that_is_asked_meanwhile_goes_to
     assert steps.done == ["connect", "connect", "look", "place"]
     assert venue.back
     assert [each.subject for each in told(box, RequestFailed)] == ["beta-1", "beta-2", "beta-3"]
-    assert real.read == ["beta-4"]
+    assert steps.read == ("beta-4", 6), "the driver asks it, like every other"
     assert real.closed == 0, "it is in its place"
 
 
