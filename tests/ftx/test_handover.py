@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from services.domain.enums import OrderType, Purpose, Side
-from services.domain.events import VenueLink
+from services.domain.events import OrderReport, VenueLink
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import RequestFailed
 from services.venues.ftx import schemas as wire
@@ -83,3 +83,30 @@ def test_a_fill_that_cannot_be_read_does_not_wait_for_its_order_to_be_named() ->
     with pytest.raises(BadNumber):
         book.fill(fill)
     assert book.waiting() == ()
+
+
+@pytest.mark.parametrize(("told", "found"), [(NAME, True), ("abcdef000000002e1000", False), (None, False)])
+async def test_a_question_for_one_order_is_not_answered_by_another(told: str | None, found: bool) -> None:
+    """Its state and its fills would be taken for ours, and the real one be forgotten."""
+
+    class Answering(Elsewhere):
+        def result(self, asked: Asked) -> object:
+            row = {"id": 7, "market": "A", "side": "buy", "type": "limit", "size": 1, "filledSize": 0,
+                   "remainingSize": 1, "status": "open", "reduceOnly": False, "ioc": False,
+                   "postOnly": False}  # fmt: skip
+            return row | {"clientId": told} if "by_client_id" in asked.target else []
+
+    async with client(server=Answering()) as (venue, _):
+        await venue.resync()
+        venue.query(0, "A.alpha", NAME)
+        await venue._work.finish(2)
+        box = venue._outbox
+        assert isinstance(box, Box)
+        (word,) = box.of(RequestFailed, OrderReport)
+        if found:
+            assert isinstance(word, OrderReport)
+            assert (word.client_order_id, word.venue_order_id) == (NAME, "7")
+        else:
+            assert isinstance(word, RequestFailed)
+            assert (word.what, word.subject) == ("query", NAME)
+            assert f"asked for {NAME}, told of {told or 'no id'}" in word.reason

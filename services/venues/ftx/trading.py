@@ -175,6 +175,8 @@ class Trading:
         asked = self._venue_now()
         try:
             order = await self._api.order_by_client_id(client_order_id)
+            if order.clientId != client_order_id:
+                raise parse.ParseError(f"asked for {client_order_id}, told of {order.clientId or 'no id'}")
             filled = wire_count(order.filledSize, "filledSize")
             fills = await self._api.fills(0, order.id) if filled > 0 else []
             self._orders.whose(order.id, client_order_id)
