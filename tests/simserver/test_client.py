@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
-from msgspec import structs
 
 from services.domain.enums import OrderState, OrderType, Purpose, Side, TimeInForce
 from services.domain.events import (
@@ -23,7 +23,9 @@ from services.domain.events import (
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport, VenueFacts
 from services.venues.live import ASKED
+from services.venues.sim.floor import TradingFloor
 from services.venues.wire.errors import WireError
+from services.workers.simserver import shown
 from tests.simserver.served import connected, serving
 
 D = Decimal
@@ -124,7 +126,14 @@ async def test_refusals_are_definite_and_named() -> None:
         assert refused.would_cross
 
 
-async def test_a_stop_rests_and_is_canceled() -> None:
+async def test_a_stop_rests_and_is_canceled(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = shown.coin
+
+    def closed(name: str, floor: TradingFloor) -> dict[str, Any]:
+        """The client reads them anew by itself, so the server has to say it all the while."""
+        return plain(name, floor) | {"canWithdraw": name != "USDT"}
+
+    monkeypatch.setattr(shown, "coin", closed)
     async with serving() as (_, server), connected(server) as (client, box):
         await box.first(VenueLink, up=True)
         client.submit(0, request("f" * 20, type=OrderType.MARKET, price=None))
@@ -135,7 +144,6 @@ async def test_a_stop_rests_and_is_canceled() -> None:
         client.submit(0, stop)
         accepted = await box.first(OrderAccepted, client_order_id="g" * 20)
         assert isinstance(accepted, OrderAccepted)
-        client._coins["USDT"] = structs.replace(client._coins["USDT"], canWithdraw=False)
         client.read_account(0, "r1", 0)
         report = await box.first(AccountReport, request="r1")
         assert isinstance(report, AccountReport)
