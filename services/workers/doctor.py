@@ -27,7 +27,7 @@ START_S = 30.0
 """How long a venue may take to be reached and read."""
 CLOCK = "clock"
 """The check that may come out otherwise at the next look: a clock is set while it runs, and measured anew."""
-STOPS, PASSES = "doctor", "doctor clock"
+STOPS, PASSES = "doctor", "doctor_clock"
 """Codes of a refusal: something has to be set right; the clock alone."""
 
 

@@ -263,8 +263,9 @@ async def test_each_read_tries_once_more_and_one_that_is_asked_meanwhile_goes_to
     assert real.closed == 0, "it is in its place"
 
 
-async def test_what_was_asked_while_a_try_failed_has_failed_too() -> None:
-    steps = Steps(SILENT)
+@pytest.mark.parametrize("error", [SILENT, RuntimeError("a fault of ours")])
+async def test_what_was_asked_while_a_try_failed_has_failed_too(error: Any) -> None:
+    steps = Steps(error)
     venue, real, box = late(steps)
     steps.hold.clear()
     venue.read_account(0, "beta-1", 0)
@@ -347,17 +348,6 @@ async def test_one_that_arrives_while_it_is_closed_is_hung_up_all_the_same() -> 
     closing = asyncio.create_task(venue.close())
     await closing
     assert real.closed == 1
-
-
-async def test_a_read_that_waits_is_answered_whatever_becomes_of_the_try() -> None:
-    steps = Steps(RuntimeError("a fault of ours"))  # type: ignore[arg-type]
-    venue, _, box = late(steps)
-    steps.hold.clear()
-    venue.read_account(0, "beta-1", 0)
-    venue.read_account(0, "beta-2", 0)
-    steps.hold.set()
-    await settle(venue)
-    assert [each.subject for each in told(box, RequestFailed)] == ["beta-1", "beta-2"]
 
 
 async def test_the_clock_alone_passes_and_only_where_nothing_else_is_wrong(tmp_path: Path) -> None:
