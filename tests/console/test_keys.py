@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -51,6 +50,14 @@ class Desk:
                 await self.pilot.press(key)
         await self.pilot.pause()
 
+    async def until(self, true: Callable[[], bool]) -> None:
+        """What comes by a timer or a task of its own takes its time on a busy machine."""
+        for _ in range(100):
+            await self.pilot.pause(0.05)
+            if true():
+                return
+        raise AssertionError(self.text)
+
     def says(self, dialog: AskedDialog[Any], answer: Answer) -> None:
         """The engine's word from now on, also to the question of the next second."""
         self.link.answers[dialog.asks] = answer
@@ -81,24 +88,7 @@ async def open_desk(
     app = make_app(link, ui, found=found, clock=clock)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
-        _patient(pilot, app)
         yield Desk(app, pilot, link, clock)
-
-
-def _patient(pilot: Pilot[Any], app: StableConsole) -> None:
-    """A pause on a busy machine also lasts until what was due in it has been painted and asked."""
-    plain, desk = pilot.pause, app.desk
-
-    async def pause(delay: float | None = None) -> None:
-        await plain(delay)
-        if delay is not None:
-            for _ in range(500):
-                if desk._frame is None and desk._ask_timer is None and not (desk._dirty or desk._steps):
-                    break
-                await asyncio.sleep(0.01)
-            await plain()
-
-    pilot.pause = pause  # type: ignore[method-assign]
 
 
 async def test_h_halts_at_once_with_no_question() -> None:

@@ -24,7 +24,7 @@ from tests.console.fixtures import STATES, halted_strip, quiet_desk, quiet_strip
 from tests.console.market_fixtures import quiet_book, quiet_markets
 from tests.console.result_fixtures import quiet_health
 from tests.console.stub import StubLink
-from tests.console.test_keys import Desk, open_desk
+from tests.console.test_keys import open_desk
 
 
 def row(mark: str, age: str) -> Line:
@@ -102,16 +102,7 @@ async def test_a_program_held_up_while_a_timer_starts_still_paints_what_comes(
         monkeypatch.setattr(textual_time, "get_time", held_up)
         for equity, shown in (("88000.50", "88,000.50"), ("88111.50", "88,111.50")):
             d.link.put(strip=quiet_strip(equity=Decimal(equity)))
-            await until(lambda shown=shown: shown in d.text, d)  # type: ignore[misc]
-
-
-async def until(true: Callable[[], bool], d: Desk) -> None:
-    """On a busy machine a frame takes its time."""
-    for _ in range(100):
-        await d.pilot.pause(0.05)
-        if true():
-            return
-    raise AssertionError(d.text)
+            await d.until(lambda shown=shown: shown in d.text)  # type: ignore[misc]
 
 
 async def test_the_newest_view_is_shown() -> None:

@@ -32,9 +32,11 @@ async def first_run(
         link, UiSettings(tour=True), found=FOUND, clock=clock, memory=memory or Memory(), save=kept.append
     )
     async with app.run_test(size=size) as pilot:
+        d = Desk(app, pilot, link, clock)
         link.tell("desk")
-        await pilot.pause(0.2)
-        yield Desk(app, pilot, link, clock)
+        await d.until(lambda: app.desk._offered)
+        await pilot.pause(0.01)
+        yield d
 
 
 def tour(d: Desk) -> TourDialog:
