@@ -21,7 +21,8 @@ async def opened(d: Desk) -> ResumeDialog:
 async def test_it_says_what_becomes_of_each_cause_and_offers_what_it_takes() -> None:
     async with open_desk(halted_strip(), halted_desk()) as d:
         dialog = await opened(d)
-        assert d.link.sent == [("preview resume", {})]
+        assert d.link.sent[0] == ("preview resume", {})
+        assert d.did == [], "it asks each second, and does nothing"
         for word in (
             "holds     breaker daily, all: daily loss 5.2 %", '--override "breaker daily"', "--rebase daily",
             "clears    halt, all", "stays     stale data, venue:beta", "refused as it stands",
