@@ -86,7 +86,7 @@ def test_a_refusal_by_a_fault_is_a_no_to_every_order(house: House, monkeypatch: 
     for more, placed in (({}, False), ({"type": "market", "price": None}, False), ({"postOnly": True}, True)):
         said = sent(house, **more)
         if placed:
-            assert (said["status"], said["filledSize"], said["postOnly"]) == ("closed", 0, True)
+            assert (said["status"], said["filledSize"], said["postOnly"]) == ("new", 0, True)
         else:
             assert said == (400, f"Invalid parameter: {CROSSES}")
 

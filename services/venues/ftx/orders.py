@@ -18,6 +18,9 @@ from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
 from services.venues.wire.numbers import wire_count
 
+CROSSED_NS = 2_000_000_000
+"""A quote that would have traded is closed at once; what ends later ends for another reason."""
+
 KEEP = 20_000
 """Order ids remembered; far more than are open or young."""
 
@@ -72,20 +75,18 @@ class OrderBook:
         """Venue order id -> our client id; "" = somebody else's."""
         self.conditionals: dict[int, str] = {}
         """Conditional order -> our client id: the dialect has no client ids for them."""
-        self._accepted: dict[int, None] = {}
+        self._accepted: dict[int, int] = {}
+        """Of what the desk was told -> when that was, ns."""
+        self._rested: dict[int, None] = {}
+        """Orders that were seen `open`."""
         self._ended: dict[int, None] = {}
         self._orphans: dict[int, list[wire.Fill]] = {}
 
     def placed(self, order: wire.Order, client_order_id: str) -> None:
         """The venue's reply to a send of ours."""
-        if order.status == "closed" and order.postOnly and not wire_count(order.filledSize, "filledSize"):
-            # Accepted and closed in one breath: a post-only order that would have traded (ftx.md 3.2).
-            now = self._now()
-            text = "post-only order would match at once"
-            self._tell(OrderRejected(self._venue, client_order_id, text, now, now, would_cross=True))
-            return
         self._learn(order.id, client_order_id)
-        self._say_accepted(order, client_order_id)
+        if order.id not in self._ended and not self._crossed(order, client_order_id):
+            self._say_accepted(order, client_order_id)
 
     def placed_conditional(self, order: wire.Conditional, client_order_id: str) -> None:
         self.conditionals[order.id] = client_order_id
@@ -97,12 +98,29 @@ class OrderBook:
         name = self._learn(order.id, order.clientId or "")
         if not name:
             return
+        if order.status == "open":
+            _remember(self._rested, order.id)
+        if order.id in self._ended or self._crossed(order, name):
+            return
         self._say_accepted(order, name)
-        if parse.state_of(order) is OrderState.CANCELED and order.id not in self._ended:
+        if parse.state_of(order) is OrderState.CANCELED:
             _remember(self._ended, order.id)
             now = self._now()
             filled = Decimal(order.filledSize)
             self._tell(OrderCanceled(self._venue, name, "closed by the venue", filled, now, now))
+
+    def _crossed(self, order: wire.Order, name: str) -> bool:
+        """A post-only order that would have traded is taken, and closed at once with nothing filled, in the
+        reply or in a frame behind it (ftx.md 3.2): the desk hears a refusal, as of every other venue."""
+        if order.status != "closed" or not order.postOnly or order.id in self._rested:
+            return False
+        now = self._now()
+        if wire_count(order.filledSize, "filledSize") or now - self._accepted.get(order.id, now) > CROSSED_NS:
+            return False
+        _remember(self._ended, order.id)
+        text = "post-only order would match at once"
+        self._tell(OrderRejected(self._venue, name, text, now, now, would_cross=True))
+        return True
 
     def fill(self, fill: wire.Fill) -> bool:
         """A fill frame. False = nobody has said yet whose it is: `whose` will. Raises ParseError, BadNumber:
@@ -145,12 +163,17 @@ class OrderBook:
     def _say_accepted(self, order: wire.Order, name: str) -> None:
         if order.id in self._accepted:
             return
-        _remember(self._accepted, order.id)
+        self._accepted[order.id] = self._now()
+        _bound(self._accepted)
         at = parse.iso_ns(order.createdAt, "createdAt") if order.createdAt else self._now()
         self._tell(OrderAccepted(self._venue, name, str(order.id), at, self._now()))
 
 
 def _remember(ids: dict[int, None], order_id: int) -> None:
     ids[order_id] = None
+    _bound(ids)
+
+
+def _bound(ids: dict[int, Any]) -> None:
     while len(ids) > KEEP:
         del ids[next(iter(ids))]

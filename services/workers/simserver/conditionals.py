@@ -42,7 +42,7 @@ async def _place(q: Question, body: Mapping[str, Any]) -> Row:
     if not _beside(kind, body):
         request = orders.conditional_request(q.seat, q.floor, body)
         sim = await orders.placed(q.seat, q.floor, request)
-        if sim is None or request.trigger is None:
+        if not isinstance(sim, SimOrder) or request.trigger is None:
             raise Refused(400, "Invalid parameter type")
         q.seat.triggers[sim.venue_order_id] = request.trigger
         return _stop_row(q, sim)
@@ -128,11 +128,7 @@ def history(q: Question) -> list[Any]:
 
 def _all(q: Question) -> list[Row]:
     """Oldest first."""
-    stops = [
-        _stop_row(q, sim)
-        for sim in q.floor.state.orders.values()
-        if sim.trigger is not None or sim.venue_order_id in q.seat.triggers
-    ]
+    stops = [_stop_row(q, sim) for sim in q.floor.state.orders.values() if _is_stop(q, sim)]
     waiting = [_waiting_row(q, order) for order in q.seat.conditionals.of(q.venue)]
     return sorted([*stops, *waiting], key=lambda row: str(row["createdAt"]))
 
@@ -167,7 +163,7 @@ def triggers(q: Question) -> list[Any]:
                 "time": shown.iso(order.ended),
             }
         ]
-    sim = orders.find(q.floor, q.names["id"])
+    sim = _stop(q, q.names["id"])
     if sim.trigger is not None:
         return []
     lot = q.floor.listed[sim.instrument].size_increment
@@ -206,10 +202,22 @@ async def modify(q: Question) -> Any:
     return fresh
 
 
+def _stop(q: Question, number: str) -> SimOrder:
+    """One that the exchange keeps, waiting or released. Raises Refused: no other order is one of these."""
+    found = orders.find(q.seat, q.floor, number)
+    if isinstance(found, SimOrder) and _is_stop(q, found):
+        return found
+    raise Refused(404, "Order not found")
+
+
+def _is_stop(q: Question, sim: SimOrder) -> bool:
+    return sim.trigger is not None or sim.venue_order_id in q.seat.triggers
+
+
 def _waiting(q: Question, number: str) -> Row:
     """Raises Refused when it waits no more."""
     order = q.seat.conditionals.find(q.venue, number)
-    row = _waiting_row(q, order) if order is not None else _stop_row(q, orders.find(q.floor, number))
+    row = _waiting_row(q, order) if order is not None else _stop_row(q, _stop(q, number))
     if row["status"] != Status.OPEN:
         raise Refused(400, "Order already closed")
     return row
@@ -222,7 +230,7 @@ async def _gone(q: Question, number: str) -> None:
     if order is not None:
         q.seat.conditionals.cancel(order)
     else:
-        await orders.cancelled(q.seat, q.floor, orders.find(q.floor, number))
+        await orders.cancelled(q.seat, q.floor, _stop(q, number))
 
 
 def cancel_all(q: Question, instrument: str | None, side: Side | None) -> None:

@@ -33,8 +33,10 @@ from services.domain.venue_events import DeadManReport, RequestFailed
 from services.drive.queue import Kind, VirtualQueue
 from services.venues.sim.exchange import SimExchange, build_exchange
 from services.venues.sim.limits import OrderLimits
+from services.venues.sim.matching import CROSSES
 from services.venues.sim.venue import SimVenue
 from services.venues.sim.world import World
+from services.workers.simserver.killed import Killed
 from services.workers.simserver.triggers import Triggers
 
 NS = 1_000_000_000
@@ -105,6 +107,9 @@ class Seat:
         self.leverage = Decimal(10)
         self.triggers: dict[str, Decimal] = {}
         """Venue order id -> the trigger price that a conditional order was asked for with."""
+        self.killed = Killed(None if folder is None else folder / "killed.jsonl")
+        self._quotes: dict[tuple[str, str], OrderRequest] = {}
+        """Post-only orders on their way."""
         self._waiting: dict[tuple[str, str], asyncio.Future[Event]] = {}
         self._canceling: dict[tuple[str, str], int] = {}
         """Venue and order of each cancel that may be on its way -> when it set out."""
@@ -160,6 +165,9 @@ class Seat:
     def _hear(self, event: Event) -> None:
         venue = getattr(event, "venue", "")
         if isinstance(event, OrderAccepted | OrderRejected | OrderUnknown):
+            quote = self._quotes.pop((venue, event.client_order_id), None)
+            if quote is not None and isinstance(event, OrderRejected) and event.reason == CROSSES:
+                self.killed.add(venue, quote, event.ts_event)
             self._answer((venue, event.client_order_id), event)
         elif isinstance(event, OrderCanceled | CancelRejected):
             self._answer((venue, _cancel_of(event.client_order_id)), event)
@@ -189,6 +197,8 @@ class Seat:
         """The venue's first word on it. A fault may keep that word back for ever: the caller gives up."""
         waiting: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         self._waiting[venue, order.client_order_id] = waiting
+        if order.post_only:
+            self._quotes[venue, order.client_order_id] = order
         self.exchange.doors[venue].submit(self.queue.now, order)
         return await waiting
 

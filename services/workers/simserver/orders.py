@@ -22,11 +22,11 @@ from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.venues.sim.book import SimOrder
 from services.venues.sim.floor import TradingFloor
-from services.venues.sim.matching import CROSSES
 from services.venues.wire.numbers import BadNumber, wire_positive
-from services.workers.simserver import shown
+from services.workers.simserver import killed, shown
 from services.workers.simserver.auth import Refused
 from services.workers.simserver.house import Seat
+from services.workers.simserver.killed import KilledOrder
 from services.workers.simserver.shown import Row
 
 NO_ANSWER = "no answer"
@@ -123,6 +123,8 @@ def order_request(seat: Seat, floor: TradingFloor, body: Mapping[str, Any]) -> O
     name = body.get("clientId")
     if name is not None and (not isinstance(name, str) or not 0 < len(name) <= 64 or name.startswith("~")):
         raise Refused(400, "Invalid parameter clientId")
+    if name is not None and seat.killed.named(floor.name, name) is not None:
+        raise Refused(400, "Duplicate client order ID")
     size = amount(body, "size")
     if size > LARGEST:
         raise Refused(400, "Size too large")
@@ -160,8 +162,8 @@ def conditional_request(seat: Seat, floor: TradingFloor, body: Mapping[str, Any]
     )
 
 
-async def placed(seat: Seat, floor: TradingFloor, request: OrderRequest) -> SimOrder | None:
-    """Send it and wait for the venue's first word. None = a post-only order that would have traded.
+async def placed(seat: Seat, floor: TradingFloor, request: OrderRequest) -> SimOrder | KilledOrder:
+    """Send it and wait for the venue's first word. A post-only order that would have traded is taken, too.
 
     Raises Refused; never answers when a fault swallowed the word: the client's own time-out ends that.
     """
@@ -172,8 +174,10 @@ async def placed(seat: Seat, floor: TradingFloor, request: OrderRequest) -> SimO
     if isinstance(word, OrderAccepted):
         return floor.state.orders[word.venue_order_id]
     if isinstance(word, OrderRejected):
-        if word.reason == CROSSES and request.post_only:
-            return None  # of any other order a fault may say so
+        # Of any other order a fault may say that it would cross.
+        dead = seat.killed.named(floor.name, request.client_order_id)
+        if dead is not None:
+            return dead
         raise refusal(word.reason)
     if isinstance(word, OrderUnknown) and word.reason == NO_ANSWER:
         # A reply that is lost: the client hears nothing at all.
@@ -193,61 +197,45 @@ def refusal(reason: str) -> Refused:
     return Refused(400, f"Invalid parameter: {reason}")
 
 
-def crossed_row(floor: TradingFloor, request: OrderRequest) -> Row:
-    """A post-only order that would trade is accepted and closed with nothing filled (ftx.md 3.2)."""
-    spec = floor.listed[request.instrument]
-    return {
-        "id": shown.number(f"{request.client_order_id}:{request.price}"),
-        "clientId": None if request.client_order_id.startswith("~") else request.client_order_id,
-        "market": spec.symbol,
-        "future": spec.symbol if spec.is_perp else None,
-        "side": request.side.value,
-        "type": request.type.value,
-        "price": request.price,
-        "size": request.quantity,
-        "filledSize": Decimal(0),
-        "remainingSize": Decimal(0),
-        "avgFillPrice": None,
-        "status": "closed",
-        "reduceOnly": request.reduce_only,
-        "ioc": False,
-        "postOnly": True,
-        "createdAt": None,
-        "liquidation": False,
-    }
-
-
 def fills_of(floor: TradingFloor, sim: SimOrder) -> list[OrderFilled]:
     return [row for row in floor.state.account.fills if row.venue_order_id == sim.venue_order_id]
 
 
-def order_row(floor: TradingFloor, sim: SimOrder, *, fresh: bool = False) -> Row:
-    """`fresh`: the reply to a send says `new`, whatever has become of the order since."""
-    row = shown.order(floor.listed[sim.instrument], sim, fills_of(floor, sim))
-    if fresh and sim.filled == 0:
-        row["status"] = "new"
-    return row
+def order_row(floor: TradingFloor, sim: SimOrder) -> Row:
+    return shown.order(floor.listed[sim.instrument], sim, fills_of(floor, sim))
 
 
-def find(floor: TradingFloor, order_id: str) -> SimOrder:
+def killed_row(floor: TradingFloor, order: KilledOrder) -> Row:
+    return killed.row(floor.listed[order.order.instrument], order)
+
+
+def find(seat: Seat, floor: TradingFloor, order_id: str) -> SimOrder | KilledOrder:
     """By the venue's number. Raises Refused."""
     for sim in floor.state.orders.values():
         if str(shown.number(sim.venue_order_id)) == order_id:
             return sim
-    raise Refused(404, "Order not found")
+    return _there(seat.killed.find(floor.name, order_id))
 
 
-def find_named(floor: TradingFloor, client_order_id: str) -> SimOrder:
+def find_named(seat: Seat, floor: TradingFloor, client_order_id: str) -> SimOrder | KilledOrder:
     key = floor.state.by_client.get(client_order_id)
     sim = floor.state.orders.get(key) if key is not None else None
-    if sim is None:
+    return sim if sim is not None else _there(seat.killed.named(floor.name, client_order_id))
+
+
+def _there(order: KilledOrder | None) -> KilledOrder:
+    if order is None:
         raise Refused(404, "Order not found")
-    return sim
+    return order
 
 
-def cancel(seat: Seat, floor: TradingFloor, sim: SimOrder) -> None:
+def row_of(floor: TradingFloor, order: SimOrder | KilledOrder) -> Row:
+    return killed_row(floor, order) if isinstance(order, KilledOrder) else order_row(floor, order)
+
+
+def cancel(seat: Seat, floor: TradingFloor, sim: SimOrder | KilledOrder) -> None:
     """Queue a cancel. Raises Refused when there is nothing left of it, or one is queued already."""
-    if not sim.live:
+    if isinstance(sim, KilledOrder) or not sim.live:
         raise Refused(400, "Order already closed")
     if not seat.cancel(floor.name, sim.instrument, sim.venue_order_id):
         raise Refused(400, "Order already queued for cancellation")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.domain.orders import OrderRequest
 from services.venues.sim.book import SimOrder
 from services.workers.simserver import account as accounts
 from services.workers.simserver import conditionals, orders, shown
 from services.workers.simserver.auth import Refused
+from services.workers.simserver.killed import KilledOrder
 from services.workers.simserver.question import PAGE, Question, spec_of
 
 
@@ -59,8 +61,7 @@ def _transfers(q: Question, sign: int) -> list[Any]:
 
 async def place_order(q: Question) -> Any:
     request = orders.order_request(q.seat, q.floor, orders.body_of(q.body))
-    sim = await orders.placed(q.seat, q.floor, request)
-    return orders.crossed_row(q.floor, request) if sim is None else orders.order_row(q.floor, sim, fresh=True)
+    return shown.fresh(orders.row_of(q.floor, await orders.placed(q.seat, q.floor, request)))
 
 
 def open_orders(q: Question) -> list[Any]:
@@ -78,36 +79,42 @@ def order_history(q: Question) -> list[Any]:
     market_name = q.query.get("market")
     wanted = spec_of(q, market_name).id if market_name else None
     side, kind = q.query.get("side"), q.query.get("orderType")
-    rows = [
-        sim
-        for sim in q.floor.state.orders.values()
-        if sim.trigger is None
-        and since <= sim.ts <= until
-        and wanted in (None, sim.instrument)
-        and side in (None, sim.side.value)
-        and kind in (None, sim.type.value)
+    all_orders: list[tuple[int, OrderRequest | SimOrder, SimOrder | KilledOrder]] = [
+        *((sim.ts, sim, sim) for sim in q.floor.state.orders.values() if sim.trigger is None),
+        *((dead.ts, dead.order, dead) for dead in q.seat.killed.of(q.venue)),
     ]
-    return [orders.order_row(q.floor, sim) for sim in reversed(rows[-q.limit() :])]
+    rows = sorted(
+        (
+            (ts, found)
+            for ts, said, found in all_orders
+            if since <= ts <= until
+            and wanted in (None, said.instrument)
+            and side in (None, said.side.value)
+            and kind in (None, said.type.value)
+        ),
+        key=lambda each: each[0],
+    )
+    return [orders.row_of(q.floor, found) for _, found in reversed(rows[-q.limit() :])]
 
 
 def one_order(q: Question) -> Any:
-    return orders.order_row(q.floor, orders.find(q.floor, q.names["id"]))
+    return orders.row_of(q.floor, orders.find(q.seat, q.floor, q.names["id"]))
 
 
 def one_order_by_client_id(q: Question) -> Any:
-    sim = orders.find_named(q.floor, q.names["id"])
-    if sim.trigger is not None:
+    found = orders.find_named(q.seat, q.floor, q.names["id"])
+    if isinstance(found, SimOrder) and found.trigger is not None:
         raise Refused(404, "Order not found")
-    return orders.order_row(q.floor, sim)
+    return orders.row_of(q.floor, found)
 
 
 def cancel_order(q: Question) -> str:
-    orders.cancel(q.seat, q.floor, orders.find(q.floor, q.names["id"]))
+    orders.cancel(q.seat, q.floor, orders.find(q.seat, q.floor, q.names["id"]))
     return "Order queued for cancelation"
 
 
 def cancel_by_client_id(q: Question) -> str:
-    orders.cancel(q.seat, q.floor, orders.find_named(q.floor, q.names["id"]))
+    orders.cancel(q.seat, q.floor, orders.find_named(q.seat, q.floor, q.names["id"]))
     return "Order queued for cancelation"
 
 
@@ -132,19 +139,20 @@ def cancel_all(q: Question) -> str:
 
 
 async def modify_order(q: Question) -> Any:
-    return await _modify(q, orders.find(q.floor, q.names["id"]))
+    return await _modify(q, orders.find(q.seat, q.floor, q.names["id"]))
 
 
 async def modify_by_client_id(q: Question) -> Any:
-    return await _modify(q, orders.find_named(q.floor, q.names["id"]))
+    return await _modify(q, orders.find_named(q.seat, q.floor, q.names["id"]))
 
 
-async def _modify(q: Question, old: SimOrder) -> Any:
-    """Cancel and replace: a new id, the priority lost (ftx.md 3.2)."""
+async def _modify(q: Question, old: SimOrder | KilledOrder) -> Any:
+    """Cancel and replace: a new id, the priority lost (ftx.md 3.2). What cannot be asked cancels nothing."""
     body = orders.body_of(q.body)
+    if isinstance(old, KilledOrder) or not old.live:
+        raise Refused(400, "Order already closed")
     spec = q.floor.listed[old.instrument]
     price = None if old.ticks is None else old.ticks * spec.price_increment
-    orders.cancel(q.seat, q.floor, old)
     merged = {
         "market": spec.symbol,
         "side": old.side.value,
@@ -156,8 +164,8 @@ async def _modify(q: Question, old: SimOrder) -> Any:
         "clientId": body.get("clientId"),
     }
     request = orders.order_request(q.seat, q.floor, merged)
-    sim = await orders.placed(q.seat, q.floor, request)
-    return orders.crossed_row(q.floor, request) if sim is None else orders.order_row(q.floor, sim, fresh=True)
+    orders.cancel(q.seat, q.floor, old)
+    return shown.fresh(orders.row_of(q.floor, await orders.placed(q.seat, q.floor, request)))
 
 
 def fills(q: Question) -> list[Any]:

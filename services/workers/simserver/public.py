@@ -45,17 +45,7 @@ def trades(q: Question) -> list[Any]:
     rows = [
         f for f in q.floor.state.account.fills if f.instrument == spec.id and since <= f.ts_event <= until
     ]
-    return [
-        {
-            "id": shown.number(row.trade_id),
-            "price": row.price,
-            "size": row.quantity,
-            "side": row.side.value,
-            "liquidation": row.liquidation,
-            "time": shown.iso(row.ts_event),
-        }
-        for row in reversed(rows[-PAGE:])
-    ]
+    return [shown.trade(row) for row in reversed(rows[-PAGE:])]
 
 
 def candles(q: Question) -> list[Any]:

@@ -40,10 +40,18 @@ def number(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
 
 
-def client_id(order: SimOrder) -> str | None:
+def own_name(client_order_id: str) -> str | None:
     """Ids that the server drew itself are nobody's."""
-    name = order.client_order_id
-    return None if not name or name.startswith("~") else name
+    return None if not client_order_id or client_order_id.startswith("~") else client_order_id
+
+
+def client_id(order: SimOrder) -> str | None:
+    return own_name(order.client_order_id)
+
+
+def fresh(row: Row) -> Row:
+    """An order as it was taken: `new`, whatever has become of it since (ftx.md 3.2)."""
+    return row | {"status": "new", "filledSize": ZERO, "remainingSize": row["size"], "avgFillPrice": None}
 
 
 def top_of(floor: TradingFloor, name: str) -> tuple[Decimal | None, Decimal | None, Decimal, Decimal]:
@@ -250,6 +258,18 @@ def fill(spec: Instrument, row: OrderFilled) -> Row:
         "feeCurrency": row.fee_coin,
         "feeRate": (row.fee / notional).quantize(Decimal("0.00000001")) if notional else ZERO,
         "type": "liquidation" if row.liquidation else "adl" if row.adl else "order",
+        "time": iso(row.ts_event),
+    }
+
+
+def trade(row: OrderFilled) -> Row:
+    """A fill as everybody hears of it."""
+    return {
+        "id": number(row.trade_id),
+        "price": row.price,
+        "size": row.quantity,
+        "side": row.side.value,
+        "liquidation": row.liquidation,
         "time": iso(row.ts_event),
     }
 

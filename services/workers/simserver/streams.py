@@ -18,15 +18,16 @@ import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from services.domain.enums import FaultKind
-from services.domain.events import Event, OrderAccepted, OrderCanceled, OrderFilled, VenueLink
+from services.domain.events import Event, VenueLink
 from services.venues.sim.depth import levels
 from services.venues.sim.faults import VenueFaults
 from services.venues.wire.numbers import BadNumber, wire_positive
-from services.workers.simserver import orders, shown
+from services.workers.simserver import shown
 from services.workers.simserver.auth import Refused, login
 from services.workers.simserver.booking import DEPTH, Sides, grouped, told
 from services.workers.simserver.house import House, Seat
 from services.workers.simserver.shown import Row
+from services.workers.simserver.words import words_of
 
 GROUPED = "orderbookGrouped"
 MARKET_CHANNELS = ("ticker", "trades", "orderbook", GROUPED)
@@ -276,21 +277,13 @@ class Socket:
     def _hear(self, venue: str, event: Event) -> None:
         if venue != self._venue:
             return
-        floor = self.seat.venue(venue).floor
-        match event:
-            case VenueLink():
-                self._link(up=event.up)
-            case OrderFilled():
-                self._fill(event)
-                self._order(event.venue_order_id)
-            case OrderAccepted():
-                self._order(event.venue_order_id)
-            case OrderCanceled():
-                key = floor.state.by_client.get(event.client_order_id)
-                if key is not None:
-                    self._order(key)
-            case _:
-                return
+        if isinstance(event, VenueLink):
+            self._link(up=event.up)
+            return
+        for channel, market, data in words_of(self.seat, venue, event):
+            if (channel, market, PLAIN) in self._subscribed:
+                head = {"channel": channel, "market": market} if market else {"channel": channel}
+                self.say({**head, "type": "update", "data": data})
 
     def _link(self, *, up: bool) -> None:
         """A connection of the venue that goes down takes this one with it, as a restart does."""
@@ -313,29 +306,6 @@ class Socket:
     @property
     def _faults(self) -> VenueFaults:
         return self.seat.exchange.faults(self._venue)
-
-    def _fill(self, event: OrderFilled) -> None:
-        floor = self.seat.venue(self._venue).floor
-        spec = floor.listed[event.instrument]
-        if ("fills", "", PLAIN) in self._subscribed:
-            self.say({"channel": "fills", "type": "update", "data": shown.fill(spec, event)})
-        if ("trades", spec.symbol, PLAIN) in self._subscribed:
-            trade = {
-                "id": shown.number(event.trade_id),
-                "price": event.price,
-                "size": event.quantity,
-                "side": event.side.value,
-                "liquidation": event.liquidation,
-                "time": shown.iso(event.ts_event),
-            }
-            self.say({"channel": "trades", "market": spec.symbol, "type": "update", "data": [trade]})
-
-    def _order(self, venue_order_id: str) -> None:
-        floor = self.seat.venue(self._venue).floor
-        sim = floor.state.orders.get(venue_order_id)
-        if sim is not None and sim.trigger is None and ("orders", "", PLAIN) in self._subscribed:
-            row = orders.order_row(floor, sim)
-            self.say({"channel": "orders", "type": "update", "data": row})
 
 
 def _step(frame: Mapping[str, Any]) -> Decimal | None:
