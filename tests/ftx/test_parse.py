@@ -54,6 +54,22 @@ def test_a_perpetual_settles_in_usd_every_hour_unless_the_server_says_otherwise(
     assert (ours.settle, ours.quote, ours.funding_interval_h) == ("USDC", "USDC", 8)
 
 
+def test_a_lower_leverage_of_the_account_is_in_the_stated_margins_too() -> None:
+    """The server's table said 10 %; an account that is set to 4x is asked for 25 %."""
+    table = [
+        {"cap": 250_000, "initial": 0.1, "maintenance": 0.03, "cum": 0},
+        {"cap": None, "initial": 0.5, "maintenance": 0.05, "cum": 5_000},
+    ]
+    stated = future(f', "marginTiers": {msgspec.json.encode(table).decode()}')
+
+    def asked(account: wire.Account | None) -> list[D]:
+        return [tier.initial for tier in parse.instrument_of("alpha", market(), stated, account).tiers or ()]
+
+    for leverage, wanted in ((4, "0.25"), (10, "0.1"), (20, "0.1")):
+        assert asked(msgspec.structs.replace(account(), leverage=D(leverage))) == [D(wanted), D("0.5")]
+    assert asked(None) == [D("0.1"), D("0.5")]
+
+
 def test_a_market_that_takes_closing_orders_alone_has_ended_as_far_as_we_know() -> None:
     def end(more: str) -> int | None:
         return parse.instrument_of("ftx", market(), future(more), account(), 7).delisting_ts

@@ -10,6 +10,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from msgspec import structs
+
 from services.domain.enums import InstrumentKind, OrderState, RateKind, Side
 from services.domain.events import (
     BalanceRow,
@@ -162,7 +164,10 @@ def _hours(value: Decimal, name: str) -> Decimal:
 def _tiers(future: wire.Future, account: wire.Account | None) -> tuple[MarginTier, ...] | None:
     """Our server says them; the exchange's square-root formula is bounded from above by steps."""
     if future.marginTiers is not None:
-        return _stated(future.name, future.marginTiers)
+        stated = _stated(future.name, future.marginTiers)
+        # One over the account's own setting is the least that is asked for, whatever the market would allow.
+        least = ZERO if account is None else min(1 / leverage_of(account), Decimal(1))
+        return tuple(structs.replace(tier, initial=max(tier.initial, least)) for tier in stated)
     if account is None or future.mark is None:
         return None
     mark = wire_positive(future.mark, f"{future.name} mark")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from services.domain.enums import Side
 from services.domain.events import TransferBooked
 from services.domain.instrument import Instrument, MarginTier
-from services.venues.sim.accounts import margin_of
+from services.venues.sim.accounts import Margin, margin_of
 from services.venues.sim.floor import TradingFloor
 from services.venues.sim.matching import working
+from services.workers.simserver.held import Way
 from services.workers.simserver.house import Seat
 from services.workers.simserver.shown import ZERO, Row, iso, number
 
@@ -18,26 +20,29 @@ CENTS = Decimal("0.00000001")
 def account(seat: Seat, venue: str, withdraw: bool) -> Row:
     """`withdraw`: what the key could do, a marked extension."""
     floor = seat.venue(venue).floor
-    books = floor.state.account
-    margin = margin_of(books, floor.listed, floor.mark, floor.index)
-    notional = sum((_notional(floor, name) for name in books.holdings), ZERO)
-    fraction = (margin.collateral / notional).quantize(CENTS) if notional else None
+    margin = _margin(floor)
+    held = positions(seat, venue, average=True)
+    leverage = seat.leverage.of(venue)
+    notional = sum((_notional(floor, name) for name in floor.state.account.holdings), ZERO)
+    worst = [
+        (row["openSize"] * _price(floor, row["future"]), row["initialMarginRequirement"]) for row in held
+    ]
+    opened = sum((usd for usd, _ in worst), ZERO)
+    locked = sum((usd * share for usd, share in worst), ZERO)
     spec = next(iter(floor.listed.values()))
     return {
         "username": "simulated",
         "accountIdentifier": 1,
         "collateral": margin.collateral.quantize(CENTS),
-        "freeCollateral": (margin.collateral_initial - margin.initial).quantize(CENTS),
+        "freeCollateral": (margin.collateral_initial - locked).quantize(CENTS),
         "totalAccountValue": margin.collateral.quantize(CENTS),
         "totalPositionSize": notional.quantize(CENTS),
-        "marginFraction": fraction,
-        "openMarginFraction": fraction,
-        "initialMarginRequirement": (1 / seat.leverage).quantize(CENTS),
-        "maintenanceMarginRequirement": (margin.maintenance / notional).quantize(CENTS)
-        if notional
-        else Decimal("0.03"),
+        "marginFraction": _share(margin.collateral, notional),
+        "openMarginFraction": _share(margin.collateral, opened),
+        "initialMarginRequirement": _share(margin.initial, notional) or (1 / leverage).quantize(CENTS),
+        "maintenanceMarginRequirement": _share(margin.maintenance, notional) or Decimal("0.03"),
         "liquidating": margin.liquidated,
-        "leverage": seat.leverage,
+        "leverage": leverage,
         "makerFee": spec.maker_fee,
         "takerFee": spec.taker_fee,
         "backstopProvider": False,
@@ -47,51 +52,92 @@ def account(seat: Seat, venue: str, withdraw: bool) -> Row:
         "chargeInterestOnNegativeUsd": False,
         "spotMarginEnabled": False,
         "spotLendingEnabled": False,
-        "positions": positions(floor),
+        "positions": held,
         "withdrawEnabled": withdraw,
     }
 
 
+def _margin(floor: TradingFloor) -> Margin:
+    return margin_of(floor.state.account, floor.listed, floor.mark, floor.index)
+
+
+def _share(of: Decimal, notional: Decimal) -> Decimal | None:
+    """None = flat."""
+    return (of / notional).quantize(CENTS) if notional else None
+
+
+def _price(floor: TradingFloor, symbol: str) -> Decimal:
+    """USD a unit, at the mark."""
+    spec = floor.listed[f"{symbol}.{floor.name}"]
+    return floor.mark(spec.id) * floor.index(spec.quote)
+
+
 def _notional(floor: TradingFloor, name: str) -> Decimal:
-    return abs(floor.state.account.size(name)) * floor.mark(name) * floor.index(floor.listed[name].quote)
+    return abs(floor.state.account.size(name)) * _price(floor, floor.listed[name].symbol)
 
 
-def positions(floor: TradingFloor) -> list[Row]:
-    """`entryPrice` is re-marked, as the dialect does it; the average since flat stands beside it."""
-    out = []
-    for name, held in floor.state.account.holdings.items():
-        spec, mark = floor.listed[name], floor.mark(name)
-        tier = _tier(spec, _notional(floor, name))
-        lot = spec.size_increment
-        orders = [each for each in working(floor.state, name) if each.trigger is None]
-        bids = sum((each.leaves * lot for each in orders if each.side.sign > 0), ZERO)
-        asks = sum((each.leaves * lot for each in orders if each.side.sign < 0), ZERO)
-        open_size = max(abs(held.size + bids), abs(held.size - asks))
-        out.append(
-            {
-                "future": spec.symbol,
-                "size": abs(held.size),
-                "netSize": held.size,
-                "side": "buy" if held.size > 0 else "sell",
-                "cost": (held.size * mark).quantize(CENTS),
-                "entryPrice": mark,
-                "recentAverageOpenPrice": held.entry,
-                "recentBreakEvenPrice": held.entry,
-                "recentPnl": ((mark - held.entry) * held.size).quantize(CENTS),
-                "realizedPnl": ZERO,
-                "unrealizedPnl": ZERO,
-                "openSize": open_size,
-                "longOrderSize": bids,
-                "shortOrderSize": asks,
-                "cumulativeBuySize": ZERO,
-                "cumulativeSellSize": ZERO,
-                "initialMarginRequirement": tier.initial,
-                "maintenanceMarginRequirement": tier.maintenance,
-                "collateralUsed": (tier.initial * open_size * mark).quantize(CENTS),
-                "estimatedLiquidationPrice": None,
-            }
-        )
-    return out
+def positions(seat: Seat, venue: str, *, average: bool) -> list[Row]:
+    """Of every market that the account has traded or has orders in. `average`: what came of it since it was
+    flat, too. `entryPrice` is re-marked, as the dialect does it, and profit is realised with it."""
+    floor = seat.venue(venue).floor
+    ways, margin = seat.ways[venue].of(floor.state.account.fills), _margin(floor)
+    names = [
+        name for name, spec in floor.listed.items() if spec.is_perp and (name in ways or _busy(floor, name))
+    ]
+    return [_position(floor, name, ways.get(name) or Way(), margin, average) for name in names]
+
+
+def _busy(floor: TradingFloor, name: str) -> bool:
+    return any(each.trigger is None for each in working(floor.state, name))
+
+
+def _position(floor: TradingFloor, name: str, way: Way, margin: Margin, average: bool) -> Row:
+    spec, mark = floor.listed[name], floor.mark(name)
+    size = floor.state.account.size(name)
+    lot = spec.size_increment
+    orders = [each for each in working(floor.state, name) if each.trigger is None]
+    bids = sum((each.leaves * lot for each in orders if each.side.sign > 0), ZERO)
+    asks = sum((each.leaves * lot for each in orders if each.side.sign < 0), ZERO)
+    open_size = max(abs(size + bids), abs(size - asks))
+    tier = _tier(spec, open_size * _price(floor, spec.symbol))
+    open_profit = ((mark - way.entry) * size).quantize(CENTS)
+    row: Row = {
+        "future": spec.symbol,
+        "size": abs(size),
+        "netSize": size,
+        "side": "sell" if size < 0 else "buy",
+        "cost": (size * mark).quantize(CENTS),
+        "entryPrice": mark if size else None,
+        "realizedPnl": (way.realized + open_profit).quantize(CENTS),
+        "unrealizedPnl": ZERO,
+        "openSize": open_size,
+        "longOrderSize": bids,
+        "shortOrderSize": asks,
+        "initialMarginRequirement": tier.initial,
+        "maintenanceMarginRequirement": tier.maintenance,
+        "collateralUsed": (tier.initial * open_size * mark).quantize(CENTS),
+        "estimatedLiquidationPrice": _liquidation(floor, spec, size, margin),
+    }
+    if average:
+        row |= {
+            "recentAverageOpenPrice": floor.state.account.holdings[name].entry if size else None,
+            "recentBreakEvenPrice": way.break_even() if size else None,
+            "recentPnl": (way.recent + open_profit).quantize(CENTS) if size else None,
+            "cumulativeBuySize": way.bought if size else ZERO,
+            "cumulativeSellSize": way.sold if size else ZERO,
+        }
+    return row
+
+
+def _liquidation(floor: TradingFloor, spec: Instrument, size: Decimal, margin: Margin) -> Decimal | None:
+    """The mark at which maintenance would have eaten the collateral, all other prices as they are, and the
+    requirement's share as it is now; 0 = no price above zero does. None when flat."""
+    if size == 0:
+        return None
+    share = _tier(spec, _notional(floor, spec.id)).maintenance
+    slope = (size - abs(size) * share) * floor.index(spec.quote)
+    found = floor.mark(spec.id) + (margin.maintenance - margin.collateral) / slope
+    return spec.round_price(Side.BUY, found) if found > 0 else ZERO
 
 
 def _tier(spec: Instrument, notional: Decimal) -> MarginTier:

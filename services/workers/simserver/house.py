@@ -22,7 +22,6 @@ from services.domain.enums import FaultKind
 from services.domain.events import (
     CancelRejected,
     Event,
-    MarketFrame,
     OrderAccepted,
     OrderCanceled,
     OrderRejected,
@@ -30,13 +29,16 @@ from services.domain.events import (
 )
 from services.domain.orders import OrderRequest
 from services.domain.venue_events import DeadManReport, RequestFailed
-from services.drive.queue import Kind, VirtualQueue
+from services.drive.queue import Kind
 from services.venues.sim.exchange import SimExchange, build_exchange
 from services.venues.sim.limits import OrderLimits
 from services.venues.sim.matching import CROSSES
 from services.venues.sim.venue import SimVenue
 from services.venues.sim.world import World
+from services.workers.simserver.cut import CutQueue
+from services.workers.simserver.held import Ways
 from services.workers.simserver.killed import Killed
+from services.workers.simserver.leverage import Leverage, bounded
 from services.workers.simserver.triggers import Triggers
 
 NS = 1_000_000_000
@@ -65,21 +67,6 @@ Listener = Callable[[str, Event], None]
 """Hears (venue, event)."""
 
 
-class _SeatQueue(VirtualQueue):
-    """Tells when a frame is cut, which is before it arrives: what it shows is the market of that instant."""
-
-    __slots__ = ("on_cut",)
-
-    def __init__(self, now: int, on_cut: Callable[[str], None]) -> None:
-        super().__init__(now)
-        self.on_cut = on_cut
-
-    def deliver(self, due: int, event: Event) -> None:
-        if isinstance(event, MarketFrame):
-            self.on_cut(event.venue)
-        super().deliver(due, event)
-
-
 class Seat:
     """One account: its exchange, its queue, who listens and who waits."""
 
@@ -97,14 +84,19 @@ class Seat:
         """Hear of each frame of a venue at the instant of the market that it shows."""
         self.said: dict[str, int] = {}
         """Stream frames handed to this account's connections, by venue."""
-        self.queue = _SeatQueue(start, self._cut)
+        self.queue = CutQueue(start, self._cut)
         self.exchange: SimExchange = build_exchange(world, folder, self.queue)
         if latency_ns is not None:
             self.exchange.set_latency(latency_ns)
         for name, shared in (limits or {}).items():
             self.exchange.venues[name].limiter.orders = shared
         self.exchange.start(start)
-        self.leverage = Decimal(10)
+        self.leverage = Leverage(None if folder is None else folder / "leverage.json")
+        self._own = {name: dict(each.floor.listed) for name, each in self.exchange.venues.items()}
+        """The markets as the venues list them."""
+        self.ways = {name: Ways() for name in self.exchange.venues}
+        for name in self.exchange.venues:
+            self._lever(name)
         self.triggers: dict[str, Decimal] = {}
         """Venue order id -> the trigger price that a conditional order was asked for with."""
         self.killed = Killed(None if folder is None else folder / "killed.jsonl")
@@ -124,6 +116,14 @@ class Seat:
 
     def venue(self, name: str) -> SimVenue:
         return self.exchange.venues[name]
+
+    def set_leverage(self, venue: str, value: Decimal) -> None:
+        self.leverage.put(venue, value)
+        self._lever(venue)
+
+    def _lever(self, venue: str) -> None:
+        listed, value = self.venue(venue).floor.listed, self.leverage.of(venue)
+        listed.update({name: bounded(spec, value) for name, spec in self._own[venue].items()})
 
     def draw_id(self) -> str:
         """A client id for an order that came without one; it is never shown. An account that has come back

@@ -21,11 +21,11 @@ def set_leverage(q: Question) -> None:
     value = orders.amount(orders.body_of(q.body), "leverage")
     if not 1 <= value <= 20:
         raise Refused(400, "Invalid parameter leverage")
-    q.seat.leverage = value
+    q.seat.set_leverage(q.venue, value)
 
 
 def positions(q: Question) -> list[Any]:
-    return accounts.positions(q.floor)
+    return accounts.positions(q.seat, q.venue, average=q.query.get("showAvgPrice") == "true")
 
 
 def balances(q: Question) -> list[Any]:
