@@ -96,11 +96,12 @@ def _venue_verdict(core: DeskCore, submit: Submitter, event: OrderEvent, entry: 
             if event.would_cross and entry.request.post_only:
                 measuring.on_refused(core, event, entry)
             else:
-                trip(core, core.trips.rejected(venue, core.now))
+                if not event.unsent:
+                    trip(core, core.trips.rejected(venue, core.now))
                 if entry.request.closing:
                     # What it was to reduce may be gone already: looked at before others are refused.
                     submit.asks.append(Ask(venue, REFUSED))
-            note = core.venue_errors.request(venue, True, core.now)
+            note = None if event.unsent else core.venue_errors.request(venue, True, core.now)
         case OrderUnknown():
             note = core.venue_errors.request(venue, False, core.now)
         case OrderAccepted():

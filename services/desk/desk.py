@@ -232,9 +232,9 @@ class Desk:
         return True
 
     def _link(self, event: VenueLink) -> None:
-        if self._stranger(event.venue):
-            return
-        account.on_link(self.core, event)
+        if not self._stranger(event.venue):
+            account.on_link(self.core, event)
+            protection.on_link(self.core, self.submit, event)
 
     def _facts(self, event: VenueFacts) -> None:
         if self._stranger(event.venue):

@@ -13,11 +13,12 @@ from services.desk import gatekeeping
 from services.desk.core import UNREAD, DeskCore
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Purpose
-from services.domain.events import AccountReport, MarketFrame, OrderFilled, WorkingRow
+from services.domain.events import AccountReport, MarketFrame, OrderFilled, VenueLink, WorkingRow
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
 from services.execution.backstops import Want
 from services.execution.pair_legs import excess
+from services.execution.pair_requests import begin_anew
 from services.execution.pair_state import Leg, Pair
 from services.execution.stops import Stop
 from services.execution.table import OrderEntry
@@ -28,6 +29,13 @@ _LETTER_AT = 15
 
 
 # -- what stands alone ---------------------------------------------------------------------------------------
+
+
+def on_link(core: DeskCore, submit: Submitter, link: VenueLink) -> None:
+    """What found no way to a venue is tried anew when its line is up."""
+    for pair in core.pairs.live() if link.up else ():
+        if begin_anew(pair, link.venue, core.instruments):
+            submit.run(core.pairs.on_timer(pair.id, core.now, submit.prices))
 
 
 def on_fill(core: DeskCore, submit: Submitter, fill: OrderFilled, entry: OrderEntry) -> None:

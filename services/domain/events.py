@@ -89,7 +89,7 @@ class OrderAccepted(Struct, frozen=True, tag="accepted"):
 
 
 class OrderRejected(Struct, frozen=True, tag="rejected"):
-    """The venue's definite no: nothing of it lives."""
+    """A definite no: nothing of it lives. `unsent`: not the venue's, but kept back here, or no way there."""
 
     venue: str
     client_order_id: str
@@ -98,6 +98,7 @@ class OrderRejected(Struct, frozen=True, tag="rejected"):
     ts: int
     would_cross: bool = False
     """Refused only because it is post-only and would have matched at once: no fault of anybody's."""
+    unsent: bool = False
 
 
 class OrderCanceled(Struct, frozen=True, tag="canceled"):

@@ -1,12 +1,13 @@
-"""What a request from outside does to a pair, state by state: a named exit, or the end of ACTIVE."""
+"""What comes to a pair from outside, state by state: a named exit, the end of ACTIVE, a line that is up."""
 
 from __future__ import annotations
 
 from services.domain.enums import PairState, Purpose
+from services.execution.pair_legs import Instruments
 from services.execution.pair_moves import start_closing, start_unwinding
 from services.execution.pair_reduce import cutting, held_up, whole
 from services.execution.pair_state import Pair
-from services.execution.pair_work import Work
+from services.execution.pair_work import Work, calm
 
 
 def ask_close(work: Work, pair: Pair, reason: str, purpose: Purpose, origin: str) -> None:
@@ -69,3 +70,16 @@ def ask_unwind(work: Work, pair: Pair, reason: str, *, exits_pass: bool = False)
             start_unwinding(work, pair, reason)
         case _:
             pass  # hedged or frozen at rest, or unwinding already
+
+
+def begin_anew(pair: Pair, venue: str, instruments: Instruments) -> bool:
+    """A venue's line is up again: what orders there could not take off meanwhile is tried at once, from the
+    narrowest band, for no price refused it. Only ways out: an entry's tries go on. False = nothing to try."""
+    if pair.state not in (PairState.CLOSING, PairState.UNWINDING):
+        return False
+    tried = [
+        leg for leg in pair.legs if instruments[leg.instrument].venue == venue and leg.band and leg.refusals
+    ]
+    for leg in tried:
+        calm(leg)
+    return bool(tried)

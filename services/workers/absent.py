@@ -44,7 +44,7 @@ class AbsentVenue:
     def submit(self, now: int, order: OrderRequest) -> None:
         at = steady_ns()
         text = f"denied: {self.name} is not reached: {self._why}"
-        self._outbox.deliver(at, OrderRejected(self.name, order.client_order_id, text, at, at))
+        self._outbox.deliver(at, OrderRejected(self.name, order.client_order_id, text, at, at, unsent=True))
 
     def cancel(self, now: int, instrument: str, client_order_id: str, venue_order_id: str) -> None:
         self._fail("cancel", client_order_id)

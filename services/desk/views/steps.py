@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from services.alerts.rules import rule_for
-from services.desk.core import cause_key
+from services.desk.core import DeskCore, cause_key
 from services.desk.views.figures import Figures
 from services.desk.views.hedge import Naked
 from services.domain.enums import Severity, TradingState
 from services.domain.money import ZERO
+from services.execution.pair_legs import excess
 
 MOST = 6
 
@@ -26,9 +27,9 @@ def next_steps(figures: Figures, found: Naked) -> tuple[str, ...]:
         steps.append(f"{count}: wait for the probes; if they find nothing, reconcile")
         told += [f"in doubt:{entry.request.pair or entry.id}" for entry in doubtful]
     if found.notional is None and figures.opened:
-        steps.append(f"{found.text}, worth unknown: F closes it")
+        steps.append(f"{found.text}, worth unknown: {_way_out(core)}")
     elif found.notional is not None and found.notional != ZERO and not found.within:
-        steps.append(f"{found.text}, {found.seconds:.0f} s: F closes it")
+        steps.append(f"{found.text}, {found.seconds:.0f} s: {_way_out(core)}")
         told += [cause_key("naked", f"pair:{pair.id}") for pair in core.pairs.live()]
     for state in (TradingState.HALTED, TradingState.REDUCING):
         for cause in core.causes.causes():
@@ -43,3 +44,16 @@ def next_steps(figures: Figures, found: Naked) -> tuple[str, ...]:
         if alert.severity is Severity.ALARM and alert.acked_ts is None and alert.key not in told:
             steps.append(f"{alert.text}: {alert.do}" if alert.do else alert.text)
     return tuple(dict.fromkeys(steps))[:MOST]
+
+
+def _way_out(core: DeskCore) -> str:
+    """Of what stands alone. Where nothing of it can be reached, F closes nothing either."""
+    venues = {
+        core.instruments[pair.leg(heavy).instrument].venue
+        for pair in core.pairs.live()
+        if pair.naked.since is not None and (heavy := excess(pair)[0])
+    }
+    down = [venue for venue in venues if not core.picture.connected(venue, core.now)]
+    if not venues or len(down) < len(venues):
+        return "F closes it"
+    return f"{', '.join(sorted(down))} is down; it is closed when that answers, or at its own site"

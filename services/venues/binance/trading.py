@@ -165,9 +165,9 @@ class Trading(Asking, ABC):
             return
         now = self._wall()
         if isinstance(error, WireError) and not error.kind.executed:
-            crossed = errors.would_take(error)
+            crossed, unsent = errors.would_take(error), error.kind.unheard
             text = f"{error.kind.value}: {error.text}"
-            self._tell(OrderRejected(self._venue, name, text, now, now, would_cross=crossed))
+            self._tell(OrderRejected(self._venue, name, text, now, now, crossed, unsent))
             return
         # Also a reply that we cannot read: something was placed, and the probes will say what.
         self._tell(OrderUnknown(self._venue, name, str(error), now))

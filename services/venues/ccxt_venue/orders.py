@@ -65,12 +65,12 @@ class Orders:
     def doubtful(self, name: str) -> None:
         self.sent[name].answered = True
 
-    def refused(self, name: str, reason: str, *, crossed: bool = False) -> None:
+    def refused(self, name: str, reason: str, *, crossed: bool = False, unsent: bool = False) -> None:
         entry = self.sent[name]
         self.changes += 1
         entry.answered = entry.ended = True
         now = self._wall()
-        self._tell(OrderRejected(self._venue, name, reason, now, now, would_cross=crossed))
+        self._tell(OrderRejected(self._venue, name, reason, now, now, crossed, unsent))
 
     def living(self) -> list[str]:
         """Answered, and not known to have ended."""

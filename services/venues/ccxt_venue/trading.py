@@ -85,8 +85,8 @@ class Trading(Asking):
             if error.kind.executed:
                 self._doubt(name, error)
             elif not self.unsent.told(name):
-                crossed = error.code == errors.CROSSED
-                self.orders.refused(name, f"{error.kind.value}: {error.text}", crossed=crossed)
+                crossed, unsent = error.code == errors.CROSSED, error.kind.unheard
+                self.orders.refused(name, f"{error.kind.value}: {error.text}", crossed=crossed, unsent=unsent)
         except errors.READING as error:
             # A reply that we cannot read: something was placed, and the probes will say what.
             self._doubt(name, error)

@@ -120,7 +120,8 @@ class Trading:
             return
         now = self._wall()
         if isinstance(error, WireError) and not error.kind.executed:
-            self._tell(OrderRejected(self._venue, name, f"{error.kind.value}: {error.text}", now, now))
+            why, unsent = f"{error.kind.value}: {error.text}", error.kind.unheard
+            self._tell(OrderRejected(self._venue, name, why, now, now, unsent=unsent))
             return
         # Also a reply that we cannot read: something was placed, and the probes will say what.
         self._tell(OrderUnknown(self._venue, name, str(error), now))

@@ -36,6 +36,11 @@ class ErrorKind(StrEnum):
         """Whether an order sent this way may live."""
         return self is ErrorKind.UNKNOWN
 
+    @property
+    def unheard(self) -> bool:
+        """Whether the venue has judged nothing: it counts as no refusal of an order."""
+        return self in (ErrorKind.DENIED, ErrorKind.UNAVAILABLE)
+
 
 LONGEST_WAIT_S = 3 * 86_400.0 + 60
 """The longest ban that any venue hands out; a longer wait was stated by a mistaken clock."""

@@ -1,0 +1,97 @@
+"""A venue that nothing reaches and that comes back: what is refused for want of a way is no verdict of its
+own, and what stands alone there is cut as soon as there is a way again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.desk.views import strip
+from services.domain.enums import PairState
+from services.domain.events import Event, MarketFrame, OrderRejected, VenueLink
+from services.domain.orders import OrderRequest
+from services.execution.pair_state import Leg
+from tests.desk.builders import META
+from tests.desk.test_missing_leg import deleverage, hedged
+from tests.desk.world import MS, Answers, DeskWorld, S, Sent
+
+
+@dataclass
+class Away:
+    """One leg's venue cannot be reached, and its leg stands alone: the other one was taken whole."""
+
+    world: DeskWorld
+    leg: Leg
+    gone: bool = True
+
+    @property
+    def venue(self) -> str:
+        return self.leg.instrument.rpartition(".")[2]
+
+    def submit(self, world: DeskWorld, order: OrderRequest) -> OrderRequest | None:
+        if not self.gone or not order.instrument.endswith(f".{self.venue}"):
+            return order
+        due = world.now + MS
+        no = OrderRejected(self.venue, order.client_order_id, "denied: no way", due, due, unsent=True)
+        world.queue.deliver(due, no)
+        return None
+
+    def hook(self, due: int, event: Event) -> Answers:
+        return (
+            ()
+            if self.gone and isinstance(event, MarketFrame) and event.venue == self.venue
+            else ((due, event),)
+        )
+
+    def link(self, *, up: bool) -> None:
+        self.gone = not up
+        self.world.machine.feed(VenueLink(venue=self.venue, ts=self.world.now, up=up, reason="test"))
+
+    def sent(self) -> list[Sent]:
+        return [each for each in self.world.sent if each.order.instrument == self.leg.instrument]
+
+
+def naked_and_away(seconds: float) -> Away:
+    world = hedged()
+    pair = world.pair()
+    assert pair is not None
+    away = Away(world, pair.long)
+    world.on_submit, world.wire.hook = away.submit, away.hook
+    away.link(up=False)
+    world.run(1)
+    deleverage(world, pair.short, "1")
+    world.run(seconds)
+    assert pair.state is PairState.UNWINDING
+    assert world.position(away.leg.instrument) == away.leg.size > 0
+    return away
+
+
+def test_what_has_no_way_to_a_venue_is_no_refusal_of_that_venue() -> None:
+    """Five of them halted the venue's new risk until a person resumed, long after it was back."""
+    away = naked_and_away(10)
+    assert len(away.sent()) > 8
+    assert not any(name == "rejects" for name, *_ in away.world.causes())
+    assert not any(note.key.startswith("rejects:") for note in away.world.told)
+
+
+def test_a_leg_alone_is_cut_as_soon_as_its_venue_is_back_and_in_the_narrowest_band() -> None:
+    """It waited up to 12.8 s for its next try, and took that in the widest band: no price had refused it."""
+    away = naked_and_away(40)
+    world = away.world
+    before = away.sent()[-1]
+    assert before.order.attempt > 8
+    world.run(1)
+    away.link(up=True)
+    back = world.now
+    first = away.sent()[-1]
+    assert first is not before
+    assert (first.ts, first.order.attempt) == (back, 1)
+    world.until(lambda w: w.positions() == {}, 5)
+    assert (world.now - back) / S < 3
+    world.run(1).books_agree()
+
+
+def test_f_is_not_promised_to_close_what_nothing_reaches() -> None:
+    away = naked_and_away(4)
+    steps = strip(away.world.desk.core, META).next_steps
+    (step,) = [step for step in steps if "alone" in step]
+    assert step.endswith(f": {away.venue} is down; it is closed when that answers, or at its own site")
