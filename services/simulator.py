@@ -17,7 +17,8 @@ from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
 from services.protocol.options import FaultSpec
 from services.runtime.clock import wall_ns
-from services.workers.simserver.house import House, Key
+from services.workers.simserver.house import House
+from services.workers.simserver.keys import Key
 from services.workers.simserver.serve import PortTaken, SimServer, bound
 from services.workers.simserver.worlds import same_world, served_world
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from services.workers.simserver.auth import Caller, Refused
 from services.workers.simserver.candles import Candles
-from services.workers.simserver.house import NS, House, Key
+from services.workers.simserver.house import NS, House
+from services.workers.simserver.keys import Key
 from services.workers.simserver.question import Answer, Question
 from services.workers.simserver.trouble import answered
 

@@ -14,7 +14,8 @@ from services.venues.ftx.venue import FtxVenue
 from services.venues.sim.world import World
 from services.venues.wire.rest import Timings
 from services.venues.wire.stream import Habits
-from services.workers.simserver.house import House, Key
+from services.workers.simserver.house import House
+from services.workers.simserver.keys import Key
 from services.workers.simserver.serve import SimServer, bound
 from services.workers.simserver.worlds import served_world
 

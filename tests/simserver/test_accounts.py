@@ -12,7 +12,8 @@ import pytest
 
 from services.workers.simserver import private
 from services.workers.simserver.held import Way
-from services.workers.simserver.house import NS, House, Key
+from services.workers.simserver.house import NS, House
+from services.workers.simserver.keys import Key
 from services.workers.simserver.worlds import served_world
 from tests.simserver.asking import KEY, asked
 

@@ -8,7 +8,8 @@ import pytest
 
 from services.venues.ftx.sign import login_signature, signed_headers
 from services.workers.simserver.auth import Refused, caller_of, login
-from services.workers.simserver.house import House, Key
+from services.workers.simserver.house import House
+from services.workers.simserver.keys import Key
 from services.workers.simserver.worlds import served_world
 
 NOW = 1_650_000_000_000

@@ -16,7 +16,8 @@ from services.domain.orders import OrderRequest
 from services.venues.sim.facts import RateLimits
 from services.venues.sim.limits import SHORT_NS, OrderLimits
 from services.workers.simserver import extension, private
-from services.workers.simserver.house import NS, House, Key
+from services.workers.simserver.house import NS, House
+from services.workers.simserver.keys import Key
 from services.workers.simserver.orders import SLOW_DOWN
 from services.workers.simserver.worlds import served_world
 from tests.simserver.asking import KEY, asked

@@ -12,9 +12,7 @@ from services.venues.sim.floor import TradingFloor
 from services.venues.sim.matching import working
 from services.workers.simserver.held import Way
 from services.workers.simserver.house import Seat
-from services.workers.simserver.shown import ZERO, Row, iso, number
-
-CENTS = Decimal("0.00000001")
+from services.workers.simserver.shown import CENTS, ZERO, Row, iso, number
 
 
 def account(seat: Seat, venue: str, withdraw: bool) -> Row:

@@ -24,7 +24,6 @@ from services.workers.simserver.question import Answer, Question
 from services.workers.simserver.trouble import answered
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-CANDLE_S = 1.0
 
 PUBLIC: tuple[tuple[str, str, Answer], ...] = (
     ("GET", "/time", public.time),
@@ -100,7 +99,9 @@ class SimApp:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._keep_candles()), asyncio.create_task(self._streams.run())]
+        self._note(self._venue)
+        self._house.public.watchers.append(self._note)
+        tasks = [asyncio.create_task(self._streams.run())]
         if self._runs_clock:
             tasks.append(asyncio.create_task(self._house.run()))
         try:
@@ -109,11 +110,13 @@ class SimApp:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._house.public.watchers.remove(self._note)
 
-    async def _keep_candles(self) -> None:
-        while True:
-            self._candles.note(self._house.public.venue(self._venue).floor, self._house.now)
-            await asyncio.sleep(CANDLE_S)
+    def _note(self, venue: str) -> None:
+        """Each frame of the market goes into the candles, at whatever speed it runs."""
+        if venue == self._venue:
+            public = self._house.public
+            self._candles.note(public.venue(venue).floor, public.queue.now, self._house.tapes[venue])
 
     async def _stream(self, socket: WebSocket) -> None:
         await self._streams.serve(socket)

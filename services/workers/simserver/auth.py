@@ -9,7 +9,8 @@ from urllib.parse import unquote
 from msgspec import Struct
 
 from services.venues.ftx.sign import STALE_MS, login_signature, signature
-from services.workers.simserver.house import House, Key
+from services.workers.simserver.house import House
+from services.workers.simserver.keys import Key
 
 PREFIX = "ftx"
 

@@ -15,8 +15,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
-
 from services.domain.effects import SetFault
 from services.domain.enums import FaultKind
 from services.domain.events import (
@@ -37,8 +35,10 @@ from services.venues.sim.venue import SimVenue
 from services.venues.sim.world import World
 from services.workers.simserver.cut import CutQueue
 from services.workers.simserver.held import Ways
+from services.workers.simserver.keys import Key
 from services.workers.simserver.killed import Killed
 from services.workers.simserver.leverage import Leverage, bounded
+from services.workers.simserver.tape import Tape
 from services.workers.simserver.triggers import Triggers
 
 NS = 1_000_000_000
@@ -51,16 +51,6 @@ DEAD_MAN = " dead man"
 """Where the answer about the switch is waited for; no client id has a space."""
 PUBLIC = ("", "")
 """The account that nobody owns: its market is what strangers see."""
-
-
-class Key(Struct, frozen=True):
-    """Who may trade."""
-
-    key: str
-    secret: str
-    subaccounts: tuple[str, ...] = ()
-    withdraw: bool = False
-    """Says that it could withdraw, so that a client's refusal of such keys can be tried."""
 
 
 Listener = Callable[[str, Event], None]
@@ -264,6 +254,8 @@ class House:
         self._seats: dict[tuple[str, str], Seat] = {}
         self._limits: dict[str, dict[str, OrderLimits]] = {}
         self.public = self.seat(*PUBLIC)
+        self.tapes = {venue: Tape(world.digest, venue) for venue in world.venues}
+        self.public.watchers.append(self._print)
 
     def seat(self, key: str, subaccount: str) -> Seat:
         """The account of a key, caught up with the market."""
@@ -280,6 +272,14 @@ class House:
                 found.exchange.set_fault(fault)
             found.advance(self.now)
         return found
+
+    def _print(self, venue: str) -> None:
+        self.tapes[venue].frame(self.public.venue(venue).floor, self.public.queue.now)
+
+    def open_interest(self, venue: str, instrument: str) -> Decimal:
+        """Of all accounts, each against the background; base units."""
+        held = (seat.venue(venue).floor.state.account.size(instrument) for seat in self._seats.values())
+        return sum((abs(size) for size in held), Decimal(0))
 
     def _limits_of(self, key: str) -> dict[str, OrderLimits]:
         """One count of new orders for a key and all of its sub-accounts (ftx.md 1.3)."""

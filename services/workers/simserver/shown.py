@@ -18,10 +18,12 @@ from services.domain.instrument import Instrument
 from services.venues.sim.book import SimOrder
 from services.venues.sim.facts import WEIGHTS
 from services.venues.sim.floor import TradingFloor
+from services.workers.simserver.tape import Print, Traded
 
 Row = dict[str, Any]
 """(price, size)."""
 ZERO = Decimal(0)
+CENTS = Decimal("0.00000001")
 _DIGITS = re.compile(r"(?<!-l)(?<!-adl)(?<!\d)(\d+)$")
 """Liquidations and deleveragings are counted apart from orders: a number of theirs would be some order's."""
 
@@ -64,9 +66,10 @@ def top_of(floor: TradingFloor, name: str) -> tuple[Decimal | None, Decimal | No
     return bid * tick, ask * tick, bid_lots * lot, ask_lots * lot
 
 
-def market(floor: TradingFloor, spec: Instrument) -> Row:
+def market(floor: TradingFloor, spec: Instrument, traded: Traded) -> Row:
     bid, ask, _, _ = top_of(floor, spec.id)
-    last = None if bid is None or ask is None else spec.round_price(Side.BUY, (bid + ask) / 2)
+    mid = None if bid is None or ask is None else spec.round_price(Side.BUY, (bid + ask) / 2)
+    last = mid if traded.last is None else traded.last
     return {
         "name": spec.symbol,
         "type": "future" if spec.is_perp else "spot",
@@ -79,22 +82,22 @@ def market(floor: TradingFloor, spec: Instrument) -> Row:
         "bid": bid,
         "ask": ask,
         "last": last,
-        "price": last,
+        "price": last if bid is None or ask is None or last is None else sorted((bid, ask, last))[1],
         "priceIncrement": spec.price_increment,
         "sizeIncrement": spec.size_increment,
         "minProvideSize": spec.min_size,
         "largeOrderThreshold": Decimal(3_000),
         "isEtfMarket": False,
         "highLeverageFeeExempt": True,
-        "change1h": ZERO,
-        "change24h": ZERO,
-        "changeBod": ZERO,
-        "quoteVolume24h": ZERO,
-        "volumeUsd24h": ZERO,
+        "change1h": traded.change_1h,
+        "change24h": traded.change_24h,
+        "changeBod": traded.change_day,
+        "quoteVolume24h": traded.quote,
+        "volumeUsd24h": (traded.quote * floor.index(spec.quote)).quantize(CENTS),
     }
 
 
-def future(floor: TradingFloor, spec: Instrument) -> Row:
+def future(floor: TradingFloor, spec: Instrument, traded: Traded, open_interest: Decimal) -> Row:
     bid, ask, _, _ = top_of(floor, spec.id)
     mark = floor.mark(spec.id)
     known = mark if mark > 0 else None
@@ -115,7 +118,7 @@ def future(floor: TradingFloor, spec: Instrument) -> Row:
         "group": "perpetual",
         "bid": bid,
         "ask": ask,
-        "last": known,
+        "last": known if traded.last is None else traded.last,
         "mark": known,
         "index": spec.price_of(cell.index) if cell.index > 0 else None,
         "marginPrice": known,
@@ -123,15 +126,15 @@ def future(floor: TradingFloor, spec: Instrument) -> Row:
         "positionLimitWeight": Decimal(1),
         "lowerBound": None if known is None else spec.round_price(Side.BUY, known * Decimal("0.9")),
         "upperBound": None if known is None else spec.round_price(Side.BUY, known * Decimal("1.1")),
-        "openInterest": ZERO,
-        "openInterestUsd": ZERO,
+        "openInterest": open_interest,
+        "openInterestUsd": (open_interest * mark * floor.index(spec.quote)).quantize(CENTS),
         "priceIncrement": spec.price_increment,
         "sizeIncrement": spec.size_increment,
-        "change1h": ZERO,
-        "change24h": ZERO,
-        "changeBod": ZERO,
-        "volume": ZERO,
-        "volumeUsd24h": ZERO,
+        "change1h": traded.change_1h,
+        "change24h": traded.change_24h,
+        "changeBod": traded.change_day,
+        "volume": traded.base,
+        "volumeUsd24h": (traded.quote * floor.index(spec.quote)).quantize(CENTS),
         "moveStart": None,
         "settleCoin": spec.settle,
         "fundingHours": spec.funding_interval_h,
@@ -143,11 +146,11 @@ def future(floor: TradingFloor, spec: Instrument) -> Row:
     }
 
 
-def stats(predicted: RateRow | None) -> Row:
+def stats(predicted: RateRow | None, traded: Traded, open_interest: Decimal) -> Row:
     due = None if predicted is None else predicted.next_ts
     return {
-        "volume": ZERO,
-        "openInterest": ZERO,
+        "volume": traded.base,
+        "openInterest": open_interest,
         "nextFundingRate": None if predicted is None else predicted.rate,
         "nextFundingTime": None if due is None else iso(due),
     }
@@ -271,6 +274,18 @@ def trade(row: OrderFilled) -> Row:
         "side": row.side.value,
         "liquidation": row.liquidation,
         "time": iso(row.ts_event),
+    }
+
+
+def printed(spec: Instrument, one: Print) -> Row:
+    """A trade of the background with itself."""
+    return {
+        "id": one.number,
+        "price": one.ticks * spec.price_increment,
+        "size": one.lots * spec.size_increment,
+        "side": one.side.value,
+        "liquidation": False,
+        "time": iso(one.ts),
     }
 
 

@@ -21,8 +21,9 @@ from services.domain.enums import FaultKind
 from services.domain.events import Event, VenueLink
 from services.venues.sim.depth import levels
 from services.venues.sim.faults import VenueFaults
+from services.venues.sim.floor import TradingFloor
 from services.venues.wire.numbers import BadNumber, wire_positive
-from services.workers.simserver import shown
+from services.workers.simserver import glance
 from services.workers.simserver.auth import Refused, login
 from services.workers.simserver.booking import DEPTH, Sides, grouped, told
 from services.workers.simserver.house import House, Seat
@@ -35,6 +36,8 @@ PRIVATE_CHANNELS = ("orders", "fills")
 WIDE_CHANNELS = ("markets",)
 WIDE = 1_000
 """Levels that a grouped book is made of."""
+MARKETS_NS = 5_000_000_000
+"""Market time from one word on all markets to the next."""
 WAITING_MOST = 5_000
 """Frames that wait for a socket that does not read; then it is closed."""
 
@@ -43,6 +46,9 @@ RESTARTS = 1012
 RESTART_FRAME: Row = {"type": "info", "code": 20001, "msg": "The server restarts: connect again"}
 """What the dialect says before it closes a connection so."""
 
+PONG: Row = {"type": "pong"}
+PONG_TEXT = '{"type": "pong"}'
+"""With the space: clients of the time compare the text."""
 PLAIN = Decimal(0)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
@@ -61,6 +67,10 @@ class Socket:
         """Channel, market, and of grouped books the step."""
         self._told: dict[tuple[str, Decimal], Sides] = {}
         self._tickers: dict[str, Row] = {}
+        self._printed: dict[str, int] = {}
+        """The number of the last trade of each market that this socket was told."""
+        self._listed: dict[str, Row] = {}
+        self._listed_at = 0
         self._out: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(WAITING_MOST)
         self._dark = False
         self._late: Row | None = None
@@ -102,7 +112,7 @@ class Socket:
             return  # a line that is down hears nothing, nor does one that is half open
         match frame.get("op"):
             case "ping":
-                self.say({"type": "pong"})
+                self.say(PONG)
             case "login":
                 self._login(frame.get("args"))
             case "subscribe":
@@ -147,7 +157,7 @@ class Socket:
         elif channel not in MARKET_CHANNELS:
             self._error(400, f"Invalid channel: {str(channel)[:40]}")
             return
-        elif f"{market}.{self._venue}" not in self.seat.venue(self._venue).floor.listed:
+        elif f"{market}.{self._venue}" not in self._floor.listed:
             self._error(404, f"No such market: {str(market)[:40]}")
             return
         step = _step(frame) if channel == GROUPED else PLAIN
@@ -159,7 +169,9 @@ class Socket:
         if channel in ("orderbook", GROUPED):
             self._told.pop((market, step), None)
         if channel == "markets":
-            self._markets()
+            self._listed = {}
+        if channel == "trades":
+            self._printed[market] = glance.newest_trade(self._house, self._floor, market)
         self._tickers.pop(market, None)
         self.push()
 
@@ -203,7 +215,7 @@ class Socket:
                 with contextlib.suppress(RuntimeError):
                     await self._socket.close(RESTARTS)
                 return
-            await self._socket.send_text(_ENCODER.encode(frame).decode())
+            await self._socket.send_text(PONG_TEXT if frame is PONG else _ENCODER.encode(frame).decode())
 
     def push(self) -> None:
         """Send what has changed of the subscribed markets."""
@@ -214,14 +226,20 @@ class Socket:
                 self._book(market, step)
             elif channel == "ticker":
                 self._ticker(market)
+            elif channel == "trades":
+                self._trades(market)
+            elif channel == "markets":
+                self._markets()
 
     def _time(self) -> Decimal:
         return Decimal(self._house.now) / 1_000_000_000
 
+    @property
+    def _floor(self) -> TradingFloor:
+        return self.seat.venue(self._venue).floor
+
     def _ticker(self, market: str) -> None:
-        floor = self.seat.venue(self._venue).floor
-        bid, ask, bid_size, ask_size = shown.top_of(floor, f"{market}.{self._venue}")
-        row: Row = {"bid": bid, "ask": ask, "bidSize": bid_size, "askSize": ask_size, "last": bid}
+        row = glance.ticker(self._house, self._floor, market)
         if self._tickers.get(market) != row:
             self._tickers[market] = row
             data = {**row, "time": self._time()}
@@ -229,8 +247,7 @@ class Socket:
 
     def _book(self, market: str, step: Decimal) -> None:
         """`step`: 0 = each level by itself."""
-        floor = self.seat.venue(self._venue).floor
-        bids, asks = levels(floor, f"{market}.{self._venue}", WIDE if step else DEPTH)
+        bids, asks = levels(self._floor, f"{market}.{self._venue}", WIDE if step else DEPTH)
         if step:
             bids, asks = grouped(bids, step, asks=False), grouped(asks, step, asks=True)
         frame = told(self._told.get((market, step)), bids, asks, self._time())
@@ -261,11 +278,25 @@ class Socket:
         if late is not None:
             self.say(late)
 
+    def _trades(self, market: str) -> None:
+        """What the background has traded since this socket was told last."""
+        data = glance.trades_after(self._house, self._floor, market, self._printed[market])
+        if data:
+            self._printed[market] = data[-1]["id"]
+            self.say({"channel": "trades", "market": market, "type": "update", "data": data})
+
     def _markets(self) -> None:
-        floor = self.seat.venue(self._venue).floor
-        rows = {spec.symbol: shown.market(floor, spec) for spec in floor.listed.values()}
-        data = {"data": rows, "action": "partial"}
-        self.say({"channel": "markets", "type": "partial", "data": data})
+        """All of them at first, then now and then those that have changed."""
+        now, first = self._house.now, not self._listed
+        if not first and now - self._listed_at < MARKETS_NS:
+            return
+        rows = glance.markets(self._house, self._floor)
+        changed = {name: row for name, row in rows.items() if self._listed.get(name) != row}
+        self._listed, self._listed_at = rows, now
+        if changed:
+            kind = "partial" if first else "update"
+            data = {"data": changed, "action": kind}
+            self.say({"channel": "markets", "type": kind, "data": data})
 
     # --- what happens ------------------------------------------------------------------------------------
 
