@@ -135,9 +135,10 @@ def _silent(
 
 
 def worst_cause(strip: StripView) -> CauseView | None:
-    """What keeps the trading state where it is: latched, bad now, good again and watched; the oldest."""
+    """What keeps the trading state where it is: latched, bad now, good again and watched; then as the engine
+    has them in order, the gravest, the oldest."""
     holding = [c for c in strip.causes if c.state is strip.trading_state]
-    return min(holding, key=lambda c: (not c.latched, not c.holds, c.since), default=None)
+    return min(holding, key=lambda c: (not c.latched, not c.holds), default=None)
 
 
 def tightest(s: StripView | None) -> str:

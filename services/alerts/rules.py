@@ -239,6 +239,11 @@ RULES: dict[str, Rule] = {
         "The connection to a venue is lost: its orders and positions are out of sight.",
         "check the venue's own site; flatten --direct works without the engine",
     ),
+    "venue refused": Rule(
+        ALARM,
+        "A venue refuses our key, or the doctor refuses it: it is left alone, and what is open there unseen.",
+        "stableconsole doctor tells each row; until the restart see to what is open at the venue's own site",
+    ),
     "withdrawals": Rule(
         ALARM,
         "A venue does not pay out: what lies there cannot be brought to safety. No new risk there.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from services.desk import differences, direct, foreign, found, opening, protection, rebuilt, reconciling
-from services.desk.core import SECOND, UNREAD, DeskCore
+from services.desk.core import BARRED, DOWN, SECOND, UNREAD, DeskCore
 from services.desk.submit import Submitter
 from services.domain.effects import ReadAccount
 from services.domain.enums import Severity, TradingState
@@ -122,15 +122,21 @@ def on_link(core: DeskCore, link: VenueLink) -> None:
         if book.outage_since is None:
             book.outage_since = core.now
         book.fresh_since = None
+        # Never both: one thing is wrong with its line, and the last word on it is the one that holds.
+        name, other = (BARRED, DOWN) if link.refused else (DOWN, BARRED)
+        why = f"{link.venue} is not used" if link.refused else link.venue
+        if core.causes.drop(other, scope) is not None:
+            core.cleared(other, scope)
         core.raise_cause(
-            "venue down",
+            name,
             scope,
             TradingState.REDUCING,
-            f"{link.venue}: {link.reason or 'connection lost'}",
-            severity=Severity.WARNING,
+            f"{why}: {link.reason or 'connection lost'}",
+            severity=Severity.ALARM if link.refused else Severity.WARNING,
         )
         return
-    core.good_cause("venue down", scope)
+    for name in (DOWN, BARRED):
+        core.good_cause(name, scope)
     book.back_ts = core.now
     ask(core, link.venue, "reconnected")
 

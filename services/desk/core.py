@@ -53,6 +53,8 @@ DAY = 24 * HOUR
 
 UNREAD = "unread"
 """Cause of a venue whose account has not been read since the start."""
+DOWN, BARRED = "venue down", "venue refused"
+"""Causes of a venue out of sight: its line is lost; somebody has to set something right there."""
 
 
 class DeskCore:
@@ -265,6 +267,11 @@ class DeskCore:
         cause = self.causes.bad(name, scope)
         if cause is not None and not cause.latched:
             self.alerts.retell(cause_key(name, scope), cause.text)
+
+    def barred(self, venue: str) -> str:
+        """Why it is not used until somebody has set something right; empty = that is not so."""
+        found = self.causes.causes_for(venue=venue)
+        return next((cause.text for cause in found if cause.name == BARRED and cause.holds), "")
 
     def tick_causes(self) -> None:
         for cause in self.causes.tick(self.now):

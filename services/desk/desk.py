@@ -50,7 +50,6 @@ from services.domain.events import (
     IntentDurable,
     LatchFound,
     LatchHealth,
-    LoopStall,
     MarketFrame,
     OrderAccepted,
     OrderCanceled,
@@ -66,7 +65,7 @@ from services.domain.events import (
     VenueLink,
 )
 from services.domain.instrument import Instrument
-from services.domain.machine_events import ReadingsFound
+from services.domain.machine_events import LoopStall, ReadingsFound
 from services.domain.money import DESK_CONTEXT
 from services.domain.store_events import StoreRebuilt
 from services.domain.venue_events import (

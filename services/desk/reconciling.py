@@ -65,8 +65,10 @@ def finish(
     answer = reconcile_answer(core, unread, accepted, refused)
     waiting = [line for line in answer.differences if line.waits]
     words = []
-    if unread:
-        words.append(f"no answer from {', '.join(unread)}: nothing can be said of it; is it down?")
+    words += [why for venue in unread if (why := core.barred(venue))]
+    silent = [venue for venue in unread if not core.barred(venue)]
+    if silent:
+        words.append(f"no answer from {', '.join(silent)}: nothing can be said of it; is it down?")
     words += [f"{name}: {why}" for name, why in refused]
     if waiting:
         count = f"{len(waiting)} difference{'' if len(waiting) == 1 else 's'}"

@@ -12,7 +12,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from services.domain.enums import Flow, OrderState, RateKind, Side, TradingState
-from services.domain.machine_events import ReadingsFound
+from services.domain.machine_events import LoopStall, ReadingsFound
 from services.domain.scopes import ScopeHalt
 from services.domain.store_events import StoreRebuilt
 from services.domain.venue_events import VenueWord
@@ -78,6 +78,8 @@ class VenueLink(Struct, frozen=True, tag="link"):
     ts: int
     up: bool
     reason: str = ""
+    refused: bool = False
+    """Down, and not asked again: somebody has to set something right there, and then start anew."""
 
 
 class OrderAccepted(Struct, frozen=True, tag="accepted"):
@@ -293,11 +295,6 @@ class StrategyOverrun(Struct, frozen=True, tag="overrun"):
     """The watchdog broke off a strategy call; as an input, so that a replay drops it at the same place."""
 
     strategy: str
-    ts: int
-
-
-class LoopStall(Struct, frozen=True, tag="stall"):
-    stalled_ms: int
     ts: int
 
 

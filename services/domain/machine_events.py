@@ -1,4 +1,4 @@
-"""What the shell tells the desk of the machine it runs on, at the wall's time only."""
+"""What the shell tells the desk of the machine it runs on, and of its own loop, at the wall's time only."""
 
 from __future__ import annotations
 
@@ -10,4 +10,9 @@ class ReadingsFound(Struct, frozen=True, tag="readings", kw_only=True):
 
     found: tuple[tuple[str, str], ...]
     """(alert key, what is wrong)."""
+    ts: int
+
+
+class LoopStall(Struct, frozen=True, tag="stall"):
+    stalled_ms: int
     ts: int

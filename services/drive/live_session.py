@@ -78,13 +78,14 @@ class LiveSession(Standing):
         note: SessionNote,
         listed: tuple[Instrument, ...],
         world: Mapping[str, Any],
-        late: Mapping[str, str] | None = None,
+        late: Mapping[str, ProductError] | None = None,
     ) -> None:
-        """Everything up to the first event. `listed`: what the venues trade today; `late`: venues that do not
-        answer, with the line that says so: they trade what they traded when the journal was written.
+        """Everything up to the first event. `listed`: what the venues trade today; `late`: venues that cannot
+        be used now, with what ends the start where the journal knows nothing of one: else they trade what
+        they traded when it was written.
 
-        Raises ProductError (exit 2) for a limit that no instrument ever had here, and (exit 1) where the
-        journal knows nothing of a late venue, beside what the class says.
+        Raises that, and ProductError (exit 2) for a limit that no instrument ever had here, beside what the
+        class says.
         """
         late = late or {}
         # Random: two folders on one account, or one that was lost, must never draw the same order ids.
@@ -108,9 +109,9 @@ class LiveSession(Standing):
             former = {each.id: each for each in self.restored.instruments if each.id not in known}
             known = former | known
             on_list |= {name for name, spec in former.items() if spec.venue in late}
-        for venue, text in late.items():
+        for venue, error in late.items():
             if all(spec.venue != venue for spec in known.values()):
-                raise ProductError(text, Exit.FAILED, "venue")
+                raise error
         if state is not None:
             # What the venues say today is newer than any change told to the session before.
             for name in today:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import time
 
-from services.domain.events import LoopStall, StoreHealth
+from services.domain.events import StoreHealth
+from services.domain.machine_events import LoopStall
 from services.drive.guard import Watchdog
 from services.drive.machine import VirtualMachine
 from services.drive.standing import Standing

@@ -206,7 +206,7 @@ class CauseBook:
     # -- answers -----------------------------------------------------------------------------------------
 
     def causes(self) -> tuple[Cause, ...]:
-        """Every cause, the worst first, then what calls somebody before what does not, then the oldest."""
+        """Every cause, the worst first, then the gravest, then the oldest."""
         found = [_cause(row) for row in self.state.rows.values()]
         return tuple(sorted(found, key=_first_told))
 
@@ -281,8 +281,8 @@ def _graver(first: Severity, second: Severity) -> Severity:
     return first if _GRAVITY[first] >= _GRAVITY[second] else second
 
 
-def _first_told(cause: Cause) -> tuple[int, bool, int, str, str]:
-    return -cause.state.rank, cause.severity is Severity.INFO, cause.since, cause.name, cause.scope
+def _first_told(cause: Cause) -> tuple[int, int, int, str, str]:
+    return -cause.state.rank, -_GRAVITY[cause.severity], cause.since, cause.name, cause.scope
 
 
 def _cause(row: CauseRow) -> Cause:

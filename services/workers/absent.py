@@ -17,7 +17,7 @@ from services.protocol.errors import ProductError
 from services.runtime.clock import steady_ns
 from services.venues.port import Outbox
 from services.venues.work import Work
-from services.workers.starting import Silent
+from services.workers.starting import Away
 
 
 class AbsentVenue:
@@ -65,7 +65,7 @@ class AbsentVenue:
         try:
             await self._reach()
         except ProductError as error:
-            self._why = error.why if isinstance(error, Silent) else error.text
+            self._why = error.why if isinstance(error, Away) else error.text
         else:
             self.back = True
 

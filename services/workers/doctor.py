@@ -27,8 +27,6 @@ START_S = 30.0
 """How long a venue may take to be reached and read."""
 CLOCK = "clock"
 """The check that may come out otherwise at the next look: a clock is set while it runs, and measured anew."""
-STOPS, PASSES = "doctor", "doctor_clock"
-"""Codes of a refusal: something has to be set right; the clock alone."""
 
 
 class Deaf:
@@ -134,9 +132,13 @@ def _clock(name: str, offset: int | None, settings: Settings) -> Finding:
 
 def refusal(findings: tuple[Finding, ...]) -> str:
     """What a start says of them, in one line."""
+    return "; ".join(f"{each.subject}: {rows((each,))}" for each in findings)
+
+
+def rows(findings: tuple[Finding, ...]) -> str:
+    """The same of one subject, whose name stands before it already."""
     return "; ".join(
-        f"{each.subject}: {each.check}: {each.text}" + (f" ({each.remedy})" if each.remedy else "")
-        for each in findings
+        f"{each.check}: {each.text}" + (f" ({each.remedy})" if each.remedy else "") for each in findings
     )
 
 

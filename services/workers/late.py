@@ -1,7 +1,8 @@
-"""A venue that did not answer at the start of an engine whose journal knows it.
+"""A venue that did not answer, or refused us, at the start of an engine whose journal knows it.
 
-Until it does, its place is held by one that lists what the venue listed, refuses orders and fails questions:
-to the desk it is a venue whose line is down. Nobody else would watch what is open at the others.
+Until it can be used, its place is held by one that lists what the venue listed, refuses orders and fails
+questions: to the desk it is a venue whose line is down. Nobody else would watch what is open at the others.
+One that has refused us is hung up and left alone until a restart.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ from collections.abc import Awaitable, Callable
 from services.domain.events import VenueLink
 from services.domain.instrument import Instrument
 from services.domain.venue_events import InstrumentsListed
-from services.protocol.errors import ProductError
 from services.runtime.clock import boot_s, steady_ns
 from services.venues.live import Finding, Levels, LiveVenue, VenueHealth
 from services.venues.port import Outbox
-from services.workers import doctor
 from services.workers.absent import AbsentVenue
+from services.workers.starting import SET_RIGHT, Away, Refused
 
 log = logging.getLogger("stableconsole.engine")
 
@@ -37,35 +37,37 @@ class LateVenue(AbsentVenue):
     def __init__(
         self,
         venue: LiveVenue,
-        why: str,
+        away: Away,
         known: tuple[Instrument, ...],
         outbox: Outbox,
         *,
         connect: Step,
         look: Step,
         place: Callable[[Read | None], None],
+        connected: bool = False,
     ) -> None:
-        """`known`: what it trades by the journal. `connect` starts `venue`, `look` is the doctor's word on it
-        and `place` puts it where this one stands, and asks it for the read that waits."""
-        super().__init__(venue.name, why, outbox, self._arrive)
+        """`away`: why; where that is a refusal, `venue` has been hung up. `known`: what it trades by the
+        journal. `connect` starts `venue`, `look` is the doctor's word on it and `place` puts it where this
+        one stands, and asks it for the read that waits. `connected`: only the look is lacking."""
+        super().__init__(venue.name, away.why, outbox, self._arrive)
         self.capabilities = venue.capabilities
         self._venue = venue
         self._known = known
         self._connect = connect
         self._look = look
         self._place = place
-        self._connected = False
-        self._refused: ProductError | None = None
+        self._connected = connected
+        self._refused: Refused | None = None
         self._waiting: Read | None = None
         """A read that was asked for while the venue is being reached."""
-        log.error(
-            "venue %s does not answer: %s; started without it: what is open there is known from the journal, "
-            "nothing is sent there, and it is asked again until it answers",
-            self.name,
-            why,
-        )
         self._told = ""
         self._tried = boot_s()
+        without = "started without it: what is open there is known from the journal, nothing is sent there"
+        if isinstance(away, Refused):
+            self._bar(away, f"; {without}")
+            return
+        does = "is not used yet" if connected else "does not answer"
+        log.error("venue %s %s: %s; %s, and it is asked again", self.name, does, self._why, without)
         self._say_away()
 
     async def start(self) -> None:
@@ -74,7 +76,8 @@ class LateVenue(AbsentVenue):
     async def close(self) -> None:
         """Of whoever is asked it is still in its place: also one that arrives in this very moment ends."""
         await super().close()
-        await self._venue.close()
+        if self._refused is None:
+            await self._venue.close()
 
     async def examine(self) -> tuple[Finding, ...]:
         """It is looked at when it has been reached."""
@@ -104,6 +107,9 @@ class LateVenue(AbsentVenue):
 
     def read_account(self, now: int, request: str, fills_since: int) -> None:
         """Tries to reach it. What is asked for meanwhile waits for the end: its line may have come up."""
+        if self._refused is not None:
+            self._fail("read", request)
+            return
         if not self._work:
             super().read_account(now, request, fills_since)
             return
@@ -139,30 +145,29 @@ class LateVenue(AbsentVenue):
 
     async def _arrive(self) -> None:
         """As at a start: connected, looked at, and then in its place."""
-        if self._refused is not None:
-            raise self._refused
-        if not self._connected:
-            await self._connect()
-            self._connected = True
-            # Before its streams can have said anything: from here on the line is theirs to tell of.
-            self._down("it answers; its streams are not up yet")
         try:
+            if not self._connected:
+                await self._connect()
+                self._connected = True
+                # Before its streams can have said anything: from here on the line is theirs to tell of.
+                self._down("it answers; its streams are not up yet")
             await self._look()
-        except ProductError as error:
-            if error.code == doctor.STOPS:
-                await self._refuse(error)
+        except Refused as error:
+            # Hung up first: what it says in ending must not come after the word on it.
+            await self._venue.close()
+            self._bar(error)
             raise
         waiting, self._waiting = self._waiting, None
         self._place(waiting)
         self._list_anew()
         log.warning("venue %s answers: it is read, and traded again when it agrees", self.name)
 
-    async def _refuse(self, error: ProductError) -> None:
+    def _bar(self, error: Refused, more: str = "") -> None:
         """Something has to be set right there, and a start looks at it again."""
-        self._refused = error
-        await self._venue.close()
-        log.error("venue %s answers and is not used: %s; set it right, then restart", self.name, error.text)
-        self._down(error.text)
+        self._refused, self._why = error, error.why
+        said = f"{error.why}; {SET_RIGHT}"
+        log.error("venue %s is not used: %s%s", self.name, said, more)
+        self._down(said, refused=True)
 
     def _list_anew(self) -> None:
         known = {spec.id: spec for spec in self._known}
@@ -176,6 +181,7 @@ class LateVenue(AbsentVenue):
         if new := sorted(today.keys() - known.keys()):
             log.warning("%s: listed since, and unknown here: traded from the next start on", ", ".join(new))
 
-    def _down(self, reason: str) -> None:
+    def _down(self, reason: str, *, refused: bool = False) -> None:
         now = steady_ns()
-        self._outbox.deliver(now, VenueLink(venue=self.name, ts=now, up=False, reason=reason))
+        link = VenueLink(venue=self.name, ts=now, up=False, reason=reason, refused=refused)
+        self._outbox.deliver(now, link)

@@ -1,7 +1,8 @@
 """An engine over real sockets: venues started, looked at, the desk recovered over them, machine and loop.
 
 In order: adapters, their instruments, the doctor's rows, the store, the desk. Nothing is sent to a venue
-before the doctor's word on it. One that does not answer holds up no start where the journal knows it.
+before the doctor's word on it. One that does not answer, or refuses us, holds up no start where the journal
+knows it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -33,14 +34,23 @@ from services.runtime.clock import steady_ns
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire, without_keys
-from services.venues.live import KEY_RIGHTS, Finding, Levels, LiveVenue, Verdict
+from services.venues.live import Levels, LiveVenue
 from services.venues.port import VirtualVenue
 from services.venues.wire.errors import WireError
 from services.workers import doctor
 from services.workers.late import LateVenue, Read
 from services.workers.machine import local_findings
-from services.workers.needs import NEEDS
-from services.workers.starting import Silent, nobody_watches, start_venue, unusable
+from services.workers.starting import (
+    Away,
+    Misfit,
+    Refused,
+    cannot_use,
+    ends_start,
+    judge,
+    nobody_is_left,
+    put_off,
+    start_venue,
+)
 from services.workers.wires import build_venues, world_of
 
 log = logging.getLogger("stableconsole.engine")
@@ -103,25 +113,28 @@ class LiveEngine:
         self._desk: Desk | None = None
         """Of `open`."""
         self._machine: LiveMachine | None = None
-        self.late: dict[str, Silent] = {}
-        """Venues that did not answer at the start."""
+        self.late: dict[str, Away] = {}
+        """Venues that did not answer at the start, or refused us."""
+        self._connected: set[str] = set()
+        """Those of them that did answer, and may yet be used."""
 
     async def start(self) -> None:
-        """Connect all venues; those that do not answer are `late`, unless that is all of them. Raises
-        ProductError naming the first that cannot be used.
+        """Connect all venues; those that do not answer, or refuse our key, are `late`, unless that is all of
+        them. Raises ProductError naming the first that cannot be used.
 
-        An engine that comes back after a death must not stay away for one answer that was lost.
+        An engine that comes back after a death must not stay away for one answer that was lost, nor for one
+        key that has expired.
         """
 
         async def one(name: str, venue: LiveVenue) -> None:
             try:
                 await start_venue(name, venue, tries=2)
-            except Silent as error:
-                self.late[name] = error
+            except Away as error:
+                self.late[name] = await put_off(venue, error)
 
         await asyncio.gather(*(one(name, venue) for name, venue in self.venues.items()))
-        if self.late and len(self.late) == len(self.venues):
-            raise ProductError(nobody_watches(next(iter(self.late.values()))), Exit.FAILED, "venue")
+        if (end := nobody_is_left(self.late.values(), len(self.venues))) is not None:
+            raise end
 
     async def start_reachable(self) -> dict[str, str]:
         """As `start`, but what cannot be reached is left out and named with its reason.
@@ -145,38 +158,40 @@ class LiveEngine:
         return missing
 
     async def examine(self) -> None:
-        """The doctor's rows. Live trades only when none of them would stop it; a key that can withdraw is
-        refused in every mode, and so is a strategy whose venue lacks what it needs.
+        """The doctor's rows. Live trades only where none of them would stop it; a key that can withdraw is
+        refused in every mode. A venue that is stopped is `late`, unless that is all of them.
 
-        Raises ProductError (exit 2).
+        Raises ProductError (exit 2): this machine, no venue that is left, or a strategy whose venue lacks
+        what it needs, which is the profile's to mend.
         """
-        found = [*local_findings(self.layout, self.settings), *doctor.keys(self.wires, self.settings.mode)]
+        here = (*local_findings(self.layout, self.settings), *doctor.keys(self.wires, self.settings.mode))
+        judge(here, self.settings.mode)
         for name, venue in self.venues.items():
             if name not in self.late:
-                found += await self._findings(name, venue)
-        self._judge(found)
+                try:
+                    await self._look(name, venue)
+                except Misfit:
+                    raise
+                except Away as error:
+                    self.late[name] = await put_off(venue, error)
+                    if not isinstance(error, Refused):
+                        self._connected.add(name)
+        if (end := nobody_is_left(self.late.values(), len(self.venues))) is not None:
+            raise end
 
-    async def _findings(self, name: str, venue: LiveVenue) -> tuple[Finding, ...]:
+    async def _look(self, name: str, venue: LiveVenue) -> None:
+        """The doctor's word on one. Raises Away: it is not used, until it answers or somebody mends it."""
         try:
-            return await doctor.started_findings(name, venue, self.settings)
+            found = await doctor.started_findings(name, venue, self.settings)
         except WireError as error:
-            raise unusable(name, str(error)) from None
-
-    def _judge(self, found: Sequence[Finding]) -> None:
-        wrong = doctor.stops(tuple(found))
-        if self.settings.mode != "live":
-            wrong = tuple(each for each in wrong if each.check in (KEY_RIGHTS, NEEDS))
-        if wrong:
-            passes = all(each.check == doctor.CLOCK for each in wrong)
-            code = doctor.PASSES if passes else doctor.STOPS
-            raise ProductError(f"doctor: {doctor.refusal(wrong)}", Exit.USAGE, code)
-        _log_warnings(found)
+            raise cannot_use(name, error) from None
+        judge(found, self.settings.mode)
 
     def open(self, note: SessionNote) -> None:
         """Store, journal, desk. Raises StoreError, OSError, ProductError (exit 1, 2)."""
         there = {name: venue for name, venue in self.venues.items() if name not in self.late}
         listed = tuple(spec for venue in there.values() for spec in venue.instruments())
-        late = {name: nobody_watches(error) for name, error in self.late.items()}
+        late = {name: ends_start(error) for name, error in self.late.items()}
         self.session.open(note, listed, {"venues": world_of(self.wires)}, late)
         self._desk = self.session.desk
         self.venues |= {name: self._hold_place(name, self._desk.core) for name in self.late}
@@ -191,17 +206,15 @@ class LiveEngine:
                 self._machine.take_in(name, venue, read)
             self._share = Decimal(-1)  # told anew at the next look
 
-        async def look() -> None:
-            self._judge(await self._findings(name, venue))
-
         return LateVenue(
             venue,
-            self.late[name].why,
+            self.late[name],
             tuple(spec for spec in core.instruments.values() if spec.venue == name),
             self.session.lobby,
             connect=lambda: start_venue(name, venue),
-            look=look,
+            look=lambda: self._look(name, venue),
             place=place,
+            connected=name in self._connected,
         )
 
     def machine(self, notify: Callable[[Notify], None]) -> LiveMachine:
@@ -323,12 +336,6 @@ def _alike(one: int | None, other: int | None) -> bool:
     if one is None or other is None:
         return one is other
     return abs(one - other) < CLOCK_STEP_MS
-
-
-def _log_warnings(found: Sequence[Finding]) -> None:
-    for each in found:
-        if each.verdict is not Verdict.OK:
-            log.warning("doctor: %s", doctor.refusal((each,)))
 
 
 def _decimal(value: int | None) -> Decimal | None:

@@ -46,6 +46,10 @@ class Away:
         self.gone = not up
         self.world.machine.feed(VenueLink(venue=self.venue, ts=self.world.now, up=up, reason="test"))
 
+    def refuse(self) -> None:
+        link = VenueLink(venue=self.venue, ts=self.world.now, up=False, reason="key refused", refused=True)
+        self.world.machine.feed(link)
+
     def sent(self) -> list[Sent]:
         return [each for each in self.world.sent if each.order.instrument == self.leg.instrument]
 
@@ -95,3 +99,9 @@ def test_f_is_not_promised_to_close_what_nothing_reaches() -> None:
     steps = strip(away.world.desk.core, META).next_steps
     (step,) = [step for step in steps if "alone" in step]
     assert step.endswith(f": {away.venue} is down; it is closed when that answers, or at its own site")
+    away.refuse()
+    steps = strip(away.world.desk.core, META).next_steps
+    (step,) = [step for step in steps if "alone" in step]
+    assert step.endswith(
+        f": {away.venue} is refused; it is closed once that is set right, or at its own site"
+    )

@@ -11,7 +11,8 @@ from services.desk import revaluation, risk
 from services.desk.gatekeeping import order_context
 from services.domain.effects import Cancel, WriteLatch
 from services.domain.enums import Purpose, Side, TradingState
-from services.domain.events import Event, IndexRow, LoopStall, MarketFrame, OrderRejected
+from services.domain.events import Event, IndexRow, MarketFrame, OrderRejected
+from services.domain.machine_events import LoopStall
 from services.domain.orders import OrderRequest, client_order_id
 from services.domain.venue_events import RequestFailed
 from services.risk.breaker import DRAWDOWN, ROLLING, BreakerEvent

@@ -28,7 +28,6 @@ from services.domain.events import (
     IndexRow,
     IntentDurable,
     LatchHealth,
-    LoopStall,
     MarketFrame,
     MarkRow,
     OrderAccepted,
@@ -48,6 +47,7 @@ from services.domain.events import (
     VenueLink,
     WorkingRow,
 )
+from services.domain.machine_events import LoopStall
 from tests.desk.world import MS, DeskWorld, S, quick
 
 D = Decimal

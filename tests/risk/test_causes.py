@@ -25,7 +25,7 @@ def test_the_state_is_the_worst_of_its_causes_by_scope() -> None:
     assert [cause.name for cause in book.causes()] == ["halt", "stale data"]
 
 
-def test_what_calls_somebody_is_told_before_what_only_waits() -> None:
+def test_what_calls_somebody_is_told_before_what_is_looked_at_today_and_that_before_what_only_waits() -> None:
     """The card said that a venue had not been read yet; why, it left to the next line."""
     book = CauseBook()
     book.raise_("unread", "venue:beta", Severity.INFO, REDUCING, "not read yet", 0)
@@ -33,6 +33,8 @@ def test_what_calls_somebody_is_told_before_what_only_waits() -> None:
     book.raise_("stale data", "venue:beta", WARNING, REDUCING, "old", 1)
     book.raise_("halt", ALL, Severity.INFO, HALTED, "by hand", 3)
     assert [cause.name for cause in book.causes()] == ["halt", "stale data", "venue down", "unread"]
+    book.raise_("venue refused", "venue:alpha", ALARM, REDUCING, "key refused", 4)
+    assert [cause.name for cause in book.causes()][:2] == ["halt", "venue refused"]
 
 
 @pytest.mark.parametrize(

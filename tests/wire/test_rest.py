@@ -54,14 +54,12 @@ class Plain:
             reply.body.decode(),
             status=reply.status,
             retry_after_s=float(after) if after is not None else None,
+            clock=kind is ErrorKind.AUTH and b"timestamp" in reply.body,
         )
 
     def usage(self, reply: Reply) -> Mapping[str, int]:
         used = reply.headers.get("x-used")
         return {"weight": int(used)} if used is not None else {}
-
-    def stale_clock(self, error: WireError) -> bool:
-        return error.kind is ErrorKind.AUTH and "timestamp" in error.text
 
 
 @asynccontextmanager

@@ -31,10 +31,13 @@ from services.venues.live import KEY_RIGHTS, Verdict
 from services.workers import doctor
 from services.workers.late import AGAIN_S, LateVenue, Read
 from services.workers.live_engine import LiveEngine
+from services.workers.needs import NEEDS
 from services.workers.simserver.serve import bound
 from services.workers.simserver.worlds import served_world
+from services.workers.starting import Away, Misfit, Refused, Silent, judge
 from tests.risk.builders import perp
-from tests.simserver.served import KEY, Box, serving
+from tests.simserver.served import KEY as SERVED
+from tests.simserver.served import Box, serving
 from tests.workers.test_direct import BTC, SIZE, forward, hold
 
 HERE, AWAY = f"{BTC}.alpha", f"{BTC}.beta"
@@ -42,7 +45,7 @@ HERE, AWAY = f"{BTC}.alpha", f"{BTC}.beta"
 
 def wire(port: int) -> VenueWire:
     return VenueWire(
-        kind="ftx", rest=f"http://127.0.0.1:{port}", stream=f"ws://127.0.0.1:{port}/ws/", key=KEY.key,
+        kind="ftx", rest=f"http://127.0.0.1:{port}", stream=f"ws://127.0.0.1:{port}/ws/", key=SERVED.key,
         symbols=(BTC, "USDT/USD"), extensions=True,
     )  # fmt: skip
 
@@ -54,7 +57,7 @@ class Died(Exception):
 async def run(folder: Path, ports: dict[str, int], until: Callable[[LiveEngine], bool]) -> LiveEngine:
     """One session, until it dies."""
     chosen = Settings(venues=tuple(ports), wires={n: wire(p) for n, p in ports.items()}, strategies={})
-    secrets = {f"STABLECONSOLE_SECRET_{name.upper()}": KEY.secret for name in ports}
+    secrets = {f"STABLECONSOLE_SECRET_{name.upper()}": SERVED.secret for name in ports}
     engine = LiveEngine(StateLayout(folder), chosen, "test", secrets, Redactor())
     began = steady_ns()
 
@@ -197,17 +200,27 @@ class Steps:
             raise error
 
 
-SILENT = ProductError("venue beta: no connection", Exit.FAILED, "venue")
-DOCTOR = ProductError("doctor: beta: key rights: the key can withdraw", Exit.USAGE, doctor.STOPS)
-CLOCK = ProductError("doctor: beta: clock: +1500 ms off ours", Exit.USAGE, doctor.PASSES)
+SILENT = Silent.because("no connection", "venue beta: no connection")
+KEY = Refused.because("GET /account: Not logged in", "venue beta: GET /account: Not logged in")
+DOCTOR = Refused.because("key rights: the key can withdraw", "doctor: beta: key rights: the key can withdraw")
+CLOCK = Silent.because("clock: +1500 ms off ours", "doctor: beta: clock: +1500 ms off ours")
 
 
-def late(steps: Steps, real: Any = None) -> tuple[LateVenue, Any, Box]:
+def late(
+    steps: Steps, real: Any = None, away: Away = SILENT, *, connected: bool = False
+) -> tuple[Any, Any, Box]:
     box, real = Box(), real or Real()
     return LateVenue(
-        real, "no connection", (SPEC, OTHER), box,
-        connect=steps.connect, look=steps.look, place=steps.place,
+        real, away, (SPEC, OTHER), box,
+        connect=steps.connect, look=steps.look, place=steps.place, connected=connected,
     ), real, box  # fmt: skip
+
+
+def an_order() -> OrderRequest:
+    return OrderRequest(
+        client_order_id="abcdef00000000000001", instrument=AWAY, side=Side.BUY, quantity=Decimal(1),
+        price=Decimal(1), purpose=Purpose.FLATTEN, origin="operator",
+    )  # fmt: skip
 
 
 async def settle(venue: LateVenue) -> None:
@@ -225,15 +238,13 @@ async def test_it_says_that_it_is_away_and_refuses_orders_as_not_sent() -> None:
     assert (link.venue, link.up, link.reason) == ("beta", False, "away since the start: no connection")
     assert venue.instruments() == (SPEC, OTHER)
     assert not venue.health().connected
-    order = OrderRequest(
-        client_order_id="abcdef00000000000001", instrument=AWAY, side=Side.BUY, quantity=Decimal(1),
-        price=Decimal(1), purpose=Purpose.FLATTEN, origin="operator",
-    )  # fmt: skip
+    order = an_order()
     venue.submit(0, order)
     (no,) = told(box, OrderRejected)
-    assert (no.client_order_id, no.reason) == (
+    assert (no.client_order_id, no.reason, no.unsent) == (
         order.client_order_id,
         "denied: beta is not reached: no connection",
+        True,
     )
     venue.cancel(0, AWAY, "one", "")
     venue.query(0, AWAY, "two")
@@ -288,16 +299,55 @@ async def test_one_that_is_connected_and_cannot_be_looked_at_is_not_connected_a_
     assert steps.done == ["connect", "look", "look", "place"]
 
 
-async def test_what_the_doctor_refuses_is_hung_up_told_and_not_tried_again() -> None:
-    steps = Steps(None, DOCTOR)
+@pytest.mark.parametrize(("fails", "done"), [((KEY,), ["connect"]), ((None, DOCTOR), ["connect", "look"])])
+async def test_one_that_refuses_us_when_it_answers_is_hung_up_told_and_not_tried_again(
+    fails: tuple[Refused | None, ...], done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused key that is asked with again and again gets its address banned."""
+    steps = Steps(*fails)
     venue, real, box = late(steps)
     for number in (1, 2):
         venue.read_account(0, f"beta-{number}", 0)
         await settle(venue)
-    assert steps.done == ["connect", "look"]
+    monkeypatch.setattr("services.workers.late.boot_s", lambda: 1e12)
+    venue.look_again()
+    assert not venue._work
+    assert steps.done == done
     assert (venue.back, real.closed) == (False, 1)
-    assert told(box, VenueLink)[-1].reason == DOCTOR.text
-    assert DOCTOR.text in told(box, RequestFailed)[-1].reason
+    last, no = told(box, VenueLink)[-1], fails[-1]
+    assert no is not None
+    assert (last.refused, last.reason) == (True, f"{no.why}; set it right, then restart")
+    assert [each.reason for each in told(box, RequestFailed)][-1] == no.why
+    await venue.close()
+    assert real.closed == 1
+
+
+@pytest.mark.parametrize("error", [KEY, DOCTOR])
+async def test_one_that_refused_the_start_is_never_asked_and_sent_nothing(error: Refused) -> None:
+    steps = Steps()
+    venue, real, box = late(steps, away=error)
+    (link,) = told(box, VenueLink)
+    assert (link.up, link.refused) == (False, True)
+    assert link.reason == f"{error.why}; set it right, then restart"
+    venue.read_account(0, "beta-1", 0)
+    venue.look_again()
+    venue.submit(0, an_order())
+    venue.cancel(0, AWAY, "one", "")
+    assert not venue._work
+    await venue.close()
+    assert (steps.done, real.read, real.closed) == ([], [], 0), "who started it has hung up already"
+    assert [each.what for each in told(box, RequestFailed)] == ["read", "cancel"]
+    assert [each.unsent for each in told(box, OrderRejected)] == [True]
+    assert not venue.health().connected
+
+
+async def test_one_that_answered_the_start_is_not_connected_a_second_time() -> None:
+    steps = Steps()
+    venue, _, box = late(steps, away=CLOCK, connected=True)
+    venue.read_account(0, "beta-1", 0)
+    await settle(venue)
+    assert steps.done == ["look", "place"]
+    assert told(box, VenueLink) == [], "its streams tell of its line"
 
 
 async def test_what_it_lists_otherwise_than_the_journal_is_told() -> None:
@@ -312,15 +362,14 @@ async def test_what_it_lists_otherwise_than_the_journal_is_told() -> None:
 async def test_why_it_is_away_is_told_anew_when_it_is_another_reason_and_never_against_its_own_streams() -> (
     None
 ):
-    refused = ProductError("venue beta: key refused", Exit.FAILED, "venue")
-    venue, _, box = late(Steps(SILENT, refused, refused, None, SILENT))
+    other = ProductError("venue beta: no such market", Exit.FAILED, "venue")
+    venue, _, box = late(Steps(SILENT, other, other, None, SILENT))
     for number in range(4):
         venue.read_account(0, f"beta-{number}", 0)
         await settle(venue)
     assert [each.reason for each in told(box, VenueLink)] == [
         "away since the start: no connection",
-        "away since the start: venue beta: no connection",
-        "away since the start: venue beta: key refused",
+        "away since the start: venue beta: no such market",
         "it answers; its streams are not up yet",
     ]
     venue.read_account(0, "beta-5", 0)
@@ -337,7 +386,7 @@ async def test_a_clock_that_is_off_is_waited_for_and_not_hung_up() -> None:
     assert (venue.back, real.closed) == (False, 0)
     venue.read_account(0, "beta-2", 0)
     await settle(venue)
-    assert CLOCK.text in told(box, RequestFailed)[-1].reason
+    assert told(box, RequestFailed)[-1].reason == CLOCK.why
     assert steps.done == ["connect", "look", "look", "place"]
 
 
@@ -350,18 +399,19 @@ async def test_one_that_arrives_while_it_is_closed_is_hung_up_all_the_same() -> 
     assert real.closed == 1
 
 
-async def test_the_clock_alone_passes_and_only_where_nothing_else_is_wrong(tmp_path: Path) -> None:
-    def codes(*checks: str) -> str:
-        found = [doctor.row("beta", check, Verdict.STOP, "wrong") for check in checks]
-        with pytest.raises(ProductError) as no:
-            engine._judge(found)
-        return no.value.code
+def test_the_clock_alone_passes_and_only_where_nothing_else_is_wrong() -> None:
+    def kind(*checks: str, mode: str = "live") -> type[Exception]:
+        with pytest.raises(Away) as no:
+            judge(tuple(doctor.row("beta", check, Verdict.STOP, "wrong") for check in checks), mode)
+        assert (no.value.exit, no.value.why) == (Exit.USAGE, "; ".join(f"{check}: wrong" for check in checks))
+        return no.type
 
-    live = Settings(venues=("beta",), wires={"beta": wire(1)}, strategies={}, mode="live")
-    engine = LiveEngine(StateLayout(tmp_path), live, "test", {"STABLECONSOLE_SECRET_BETA": "x"}, Redactor())
-    assert codes(doctor.CLOCK) == doctor.PASSES
-    assert codes(doctor.CLOCK, KEY_RIGHTS) == doctor.STOPS
-    engine.session.close()
+    assert kind(doctor.CLOCK) is Silent
+    assert kind(doctor.CLOCK, KEY_RIGHTS) is Refused
+    assert kind("position mode") is Refused
+    assert kind(KEY_RIGHTS, mode="sim") is Refused
+    assert kind(doctor.CLOCK, NEEDS) is Misfit
+    judge((doctor.row("beta", doctor.CLOCK, Verdict.STOP, "wrong"),), "sim")
 
 
 async def test_a_venue_that_the_desk_never_reads_is_tried_all_the_same(
@@ -394,13 +444,3 @@ async def test_a_venue_that_the_desk_never_reads_is_tried_all_the_same(
     assert not told(box, RequestFailed)
     assert real.read == []
     engine.session.close()
-
-
-async def test_what_the_doctor_refused_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = Steps(None, DOCTOR)
-    venue, _, _ = late(steps)
-    venue.read_account(0, "beta-1", 0)
-    await settle(venue)
-    monkeypatch.setattr("services.workers.late.boot_s", lambda: 1e12)
-    venue.look_again()
-    assert not venue._work

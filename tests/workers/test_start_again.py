@@ -9,23 +9,27 @@ import pytest
 from msgspec import Struct
 
 from services.protocol.errors import ProductError
+from services.protocol.exits import Exit
 from services.venues.wire.errors import ErrorKind, WireError
 from services.workers import live_direct
 from services.workers.live_engine import LiveEngine
+from services.workers.starting import Refused, Silent
 
 
 class Venue:
     """Fails its first starts in these ways."""
 
-    def __init__(self, *fails: ErrorKind) -> None:
+    def __init__(self, *fails: ErrorKind, clock: bool = False) -> None:
         self.fails = list(fails)
+        self.clock = clock
         self.asked = 0
         self.closed = False
 
     async def start(self) -> None:
         self.asked += 1
         if self.fails:
-            raise WireError(self.fails.pop(0), "GET /markets: no answer (TimeoutError)")
+            text = "GET /markets: no answer (TimeoutError)"
+            raise WireError(self.fails.pop(0), text, clock=self.clock)
 
     async def close(self) -> None:
         self.closed = True
@@ -72,6 +76,29 @@ async def test_a_venue_that_wants_to_be_left_alone_keeps_nobody_from_watching_th
     started = engine(alpha=banned, beta=sound)
     await LiveEngine.start(started)
     assert (list(started.late), banned.asked, sound.asked) == (["alpha"], 1, 1)
+
+
+async def test_a_key_that_is_refused_keeps_nobody_from_watching_the_others() -> None:
+    """Keys expire overnight. The refused one is asked once, and hung up; two of them are told both."""
+    refused, sound = Venue(ErrorKind.AUTH), Venue()
+    started = engine(alpha=refused, beta=sound)
+    await LiveEngine.start(started)
+    assert (list(started.late), refused.asked, refused.closed, sound.closed) == (["alpha"], 1, True, False)
+    assert isinstance(started.late["alpha"], Refused)
+    with pytest.raises(ProductError, match=r"venue alpha: .*; venue beta: ") as caught:
+        await LiveEngine.start(engine(alpha=Venue(ErrorKind.AUTH), beta=Venue(ErrorKind.AUTH)))
+    assert caught.value.exit is Exit.FAILED
+    with pytest.raises(ProductError, match=r"^venue beta: [^;]*; see: stableconsole doctor$"):
+        await LiveEngine.start(engine(alpha=Venue(ErrorKind.THROTTLED), beta=Venue(ErrorKind.AUTH)))
+
+
+async def test_a_time_stamp_that_is_refused_is_no_key_that_is() -> None:
+    """The clock is measured anew, and the venue asked again."""
+    off, sound = Venue(ErrorKind.AUTH, clock=True), Venue()
+    started = engine(alpha=off, beta=sound)
+    await LiveEngine.start(started)
+    assert isinstance(started.late["alpha"], Silent)
+    assert not off.closed
 
 
 class Probe(SimpleNamespace):

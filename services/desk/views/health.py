@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal, localcontext
 
+from services.alerts.rules import rule_for
 from services.desk import deadman, gatekeeping
-from services.desk.core import SECOND, DeskCore
+from services.desk.core import BARRED, SECOND, DeskCore, cause_key
 from services.desk.idle import NO_TRADE
 from services.desk.views.figures import account_overdue, milliseconds
 from services.desk.views.meta import Meta
@@ -116,20 +117,26 @@ def _venue_findings(core: DeskCore, one: VenueHealth) -> Iterator[Finding]:
         return Finding(subject=one.name, severity=severity, text=text, do=do, alert=alert)
 
     fresh = core.settings.fresh
-    if one.data_age_ms is None:
+    barred = core.barred(one.name)
+    if barred:
+        # What else is unknown there is so because of it: nothing of that comes by waiting.
+        key = cause_key(BARRED, f"venue:{one.name}")
+        yield found(barred.removeprefix(f"{one.name} is "), rule_for(key).do, "alarm", key)
+    elif one.data_age_ms is None:
         yield found("no data yet: unknown", "wait for its first frame; check its address in doctor")
     elif one.level == "bad":
         text = f"data are {one.data_age_ms // 1000} s old" if one.connected else "the connection is lost"
         yield found(text, "look at the venue's own site; flatten --direct works without the engine", "alarm")
     overdue = account_overdue(core, one.name)
-    if overdue is not None:
+    if overdue is not None and not barred:
         text = f"the account was last read {overdue // SECOND} s ago: what stands there is known as of then"
         yield found(text, "see its status page: it may answer no request while its stream runs", "alarm")
     if one.latency_ms_p95 is not None and one.latency_ms_p95 > MOST_LATENCY_MS:
         text = f"latency p95 {one.latency_ms_p95:.0f} ms > {MOST_LATENCY_MS} ms"
         yield found(text, "look at the network", alert=f"latency:{one.name}")
     if one.clock_offset_ms is None:
-        yield found("clock offset not measured: entries are blocked", "wait for its first answer")
+        if not barred:
+            yield found("clock offset not measured: entries are blocked", "wait for its first answer")
     elif abs(one.clock_offset_ms) >= fresh.clock_warn_ms:
         blocked = abs(one.clock_offset_ms) >= fresh.clock_block_ms
         text = f"clocks are {one.clock_offset_ms:+d} ms apart{', entries are blocked' if blocked else ''}"

@@ -11,6 +11,7 @@ from services.domain.money import ZERO
 from services.execution.pair_legs import excess
 
 MOST = 6
+AWAY = "is down; it is closed when that answers"
 
 
 def next_steps(figures: Figures, found: Naked) -> tuple[str, ...]:
@@ -56,4 +57,5 @@ def _way_out(core: DeskCore) -> str:
     down = [venue for venue in venues if not core.picture.connected(venue, core.now)]
     if not venues or len(down) < len(venues):
         return "F closes it"
-    return f"{', '.join(sorted(down))} is down; it is closed when that answers, or at its own site"
+    when = "is refused; it is closed once that is set right" if all(map(core.barred, down)) else AWAY
+    return f"{', '.join(sorted(down))} {when}, or at its own site"

@@ -59,7 +59,7 @@ def shuts_account(error: WireError) -> bool:
     """What was refused to one order is refused to every one that adds risk, until somebody changes account or
     key (binance.md 3.2: `halt`)."""
     if error.kind is ErrorKind.AUTH:
-        return error.code not in STALE_CLOCK
+        return not error.clock
     return error.code in _SHUT or (
         error.code == SPOT_REJECTED and any(words in error.text for words in _SHUT_SPOT)
     )
@@ -98,7 +98,8 @@ def refusal(
     shown = f"{code} {text}".strip()[:300] or f"HTTP {status}"
     kind = _kind(status, code, text, spot)
     wait = _wait(status, code, text, headers, now_ms) if kind is ErrorKind.THROTTLED else None
-    return WireError(kind, shown, status=status, code=code, retry_after_s=wait)
+    clock = kind is ErrorKind.AUTH and code in STALE_CLOCK
+    return WireError(kind, shown, status=status, code=code, retry_after_s=wait, clock=clock)
 
 
 def _kind(status: int, code: str, text: str, spot: bool) -> ErrorKind:

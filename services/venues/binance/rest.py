@@ -98,9 +98,6 @@ class BinanceDialect:
                 found[window] = int(text)
         return found
 
-    def stale_clock(self, error: WireError) -> bool:
-        return error.code in errors.STALE_CLOCK
-
 
 class Calls:
     """Requests with their weights, replies decoded. All raise WireError."""

@@ -57,6 +57,7 @@ def wire_error(error: Exception, *, write: bool) -> WireError:
         _kind(error, names, write=write),
         told(error),
         code=next((name for name in _CODES if name in names), ""),
+        clock=STALE_CLOCK in names,
     )
 
 

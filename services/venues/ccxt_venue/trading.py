@@ -79,7 +79,7 @@ class Trading(Asking):
         try:
             await self._send(order, market)
         except WireError as error:
-            if error.kind is ErrorKind.AUTH and error.code != errors.STALE_CLOCK:
+            if error.kind is ErrorKind.AUTH and not error.clock:
                 self.shut.close(error.text)
                 self.on_refusal()
             if error.kind.executed:

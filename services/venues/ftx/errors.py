@@ -43,8 +43,8 @@ def refusal(status: int, text: str, headers: Mapping[str, str]) -> WireError:
     if text.startswith(_UNKNOWN) or status >= 500 or status == 408:
         return WireError(ErrorKind.UNKNOWN, shown, status=status, code=text)
     if status in (401, 403) or text.startswith(_AUTH):
-        return WireError(ErrorKind.AUTH, shown, status=status, code=text)
+        return WireError(ErrorKind.AUTH, shown, status=status, code=text, clock=TOO_OLD in text)
     if text == DUPLICATE:
         # The first send arrived: what became of it is asked, never sent again.
         return WireError(ErrorKind.UNKNOWN, shown, status=status, code=text)
-    return WireError(ErrorKind.REJECTED, shown, status=status, code=text)
+    return WireError(ErrorKind.REJECTED, shown, status=status, code=text, clock=TOO_OLD in text)

@@ -129,9 +129,6 @@ class FtxDialect:
         """The dialect has no such headers."""
         return {}
 
-    def stale_clock(self, error: WireError) -> bool:
-        return errors.TOO_OLD in error.code
-
 
 def _key(row: wire.Fill | wire.FundingPayment | wire.FundingRate | wire.Transfer) -> int | str:
     """A rate has no number; its hour is one."""

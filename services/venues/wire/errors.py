@@ -80,14 +80,17 @@ class WireError(Exception):
         status: int | None = None,
         code: str = "",
         retry_after_s: float | None = None,
+        clock: bool = False,
     ) -> None:
-        """`code`: the venue's own; `retry_after_s`: how long it asks us to wait."""
+        """`code`: the venue's own; `retry_after_s`: how long it asks us to wait; `clock`: refused before
+        it was executed, for our time stamp: worth one more try after measuring the clock."""
         super().__init__(text)
         self.kind = kind
         self.text = text
         self.status = status
         self.code = code
         self.retry_after_s = retry_after_s
+        self.clock = clock
 
     def __repr__(self) -> str:
         return f"WireError({self.kind.value}, {self.text!r}, status={self.status}, code={self.code!r})"

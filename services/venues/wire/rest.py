@@ -65,9 +65,6 @@ class Dialect(Protocol):
     def usage(self, reply: Reply) -> Mapping[str, int]:
         """Spent weight by window, as the reply's headers say."""
 
-    def stale_clock(self, error: WireError) -> bool:
-        """The venue refused our time stamp: worth one more try after measuring the clock."""
-
 
 class Timings(Struct, frozen=True, kw_only=True):
     connect_s: float = 5.0
@@ -169,7 +166,7 @@ class Rest:
                     started = await self._start(request, send_by, deadline)
                 return await self._finish(request, started)
             except WireError as error:
-                if not resynced and self._resync is not None and self._dialect.stale_clock(error):
+                if not resynced and self._resync is not None and error.clock:
                     # Refused before it was executed: this one try more is safe even for an order.
                     resynced = True
                     await self._resync()

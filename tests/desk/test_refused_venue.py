@@ -1,0 +1,81 @@
+"""A venue that may not be used until somebody has set something right: what a person sees of it."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from services.desk.views import Meta
+from services.desk.views.health import health_view
+from services.desk.views.strip import strip
+from services.domain.enums import Severity, TradingState
+from services.domain.events import AccountReport, VenueLink
+from tests.console.result_fixtures import quiet_health
+from tests.desk.world import DeskWorld, quick
+
+META = Meta(badge="SIM", stamp="SYNTHETIC", profile="sim", mode="sim", synthetic=True)
+WHY = "key rights: the key can withdraw; set it right, then restart"
+TOLD = f"beta is not used: {WHY}"
+REDUCING = TradingState.REDUCING
+
+
+def of_its_line(w: DeskWorld) -> list[tuple[str, TradingState, bool]]:
+    return [
+        (name, state, latched)
+        for name, scope, state, latched in w.causes()
+        if scope == "venue:beta" and name.startswith("venue ")
+    ]
+
+
+def down(w: DeskWorld, *, refused: bool) -> None:
+    w.machine.feed(VenueLink(venue="beta", ts=w.now, up=False, reason=WHY, refused=refused))
+
+
+def test_a_refused_venue_is_one_alarm_with_its_remedy_wherever_a_person_looks() -> None:
+    w = DeskWorld("calm", settings=replace(quick(), strategies={})).run(20)
+    core = w.desk.core
+    down(w, refused=False)
+    assert of_its_line(w) == [("venue down", REDUCING, False)]
+    down(w, refused=True)
+    assert of_its_line(w) == [("venue refused", REDUCING, False)], "one thing is wrong, and told once"
+    (note,) = [each for each in w.told if each.key == "venue refused:venue:beta"]
+    assert (note.severity, note.text) == (Severity.ALARM, TOLD)
+    assert core.alerts.told("venue down:venue:beta") == ("", "")
+    bar = strip(core, META)
+    assert (bar.trading_state, bar.open_alarms, bar.top_alert) == (REDUCING, 1, TOLD)
+    assert [each.text for each in bar.causes if each.name == "venue refused"] == [TOLD]
+    (step,) = bar.next_steps
+    assert step.startswith(f"{TOLD}: stableconsole doctor tells each row")
+    quiet = quiet_health()
+    found = health_view(core, META, replace(quiet.process, machine_memory=0.5), quiet.store).findings
+    assert [(one.severity, one.text) for one in found if one.subject == "beta"] == [
+        ("alarm", TOLD.removeprefix("beta is "))
+    ]
+
+
+def test_it_goes_when_the_line_is_up_and_never_before() -> None:
+    w = DeskWorld("calm", settings=replace(quick(), strategies={})).run(20)
+    down(w, refused=True)
+    w.run(300)
+    assert of_its_line(w) == [("venue refused", REDUCING, False)]
+    # The next start, at which it does not answer at all: whether it would refuse us nobody knows.
+    down(w, refused=False)
+    assert of_its_line(w) == [("venue down", REDUCING, False)]
+    down(w, refused=True)
+    w.machine.feed(VenueLink(venue="beta", ts=w.now, up=True, reason="connected"))
+    watched = w.settings.fresh.self_clear_s
+    w.run(watched - 1)
+    assert of_its_line(w) == [("venue refused", REDUCING, False)], "watched first"
+    w.run(10)
+    assert of_its_line(w) == []
+
+
+def test_a_reconcile_says_why_there_is_no_answer_from_it() -> None:
+    """`is it down?` it asked of a venue that nobody asks."""
+    w = DeskWorld("calm", settings=replace(quick(), strategies={})).run(20)
+    down(w, refused=True)
+    w.wire.hook = lambda due, event: () if isinstance(event, AccountReport) else ((due, event),)
+    command = w.command("reconcile")
+    w.run(11)
+    done = w.done[command]
+    assert (done.code, done.exit) == ("unread", 1)
+    assert done.text == f"{TOLD}; no answer from alpha: nothing can be said of it; is it down?"
