@@ -115,3 +115,36 @@ def test_lock_step_goes_on_by_a_number_or_not_at_all(house: House, far: str) -> 
         body = f'{{"{name}": {far}}}'.encode()
         status, text = asked(house, extension.advance, "POST", "/api/ext/advance", body, ahead_ns=0)
         assert (status, text.partition(":")[0]) == (400, "Invalid parameter")
+
+
+@pytest.mark.parametrize("kind", sorted(set(FaultKind) - {FaultKind.SLOW_FSYNC, FaultKind.ADL}))
+def test_a_fault_keeps_nobody_from_ending_it(house: House, kind: FaultKind) -> None:
+    """Where every request was dropped, the one that should end that was dropped, too."""
+    house.set_fault(kind, "alpha", Decimal(1))
+    house.advance(house.now + NS)
+    assert "balances" in asked(house, extension.books, "GET", "/api/ext/books", ahead_ns=0)
+    body = msgspec.json.encode({"kind": kind.value, "chance": 0})
+    assert (
+        asked(house, extension.fault, "POST", "/api/ext/fault", body, ahead_ns=0) == f"{kind.value}@alpha=0"
+    )
+    assert house._faults == []
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "new"),
+        ({"rejectOnPriceBand": True}, (400, "Invalid price")),
+        ({"rejectOnPriceBand": True, "price": 23_000}, "new"),
+        ({"rejectOnPriceBand": 1.5}, (400, "Invalid parameter rejectOnPriceBand")),
+        ({"rejectAfterTs": 1}, (400, "Invalid parameter rejectAfterTs")),
+        ({"rejectAfterTs": "soon"}, (400, "Invalid parameter rejectAfterTs")),
+        ({"rejectAfterTs": 4e12}, "new"),
+    ],
+)
+def test_conditions_that_the_client_sets_itself_are_held(
+    house: House, more: dict[str, object], said: object
+) -> None:
+    """Both were passed over: an order far from the market, or long too late, was placed."""
+    found = sent(house, **more)
+    assert (found["status"] if isinstance(found, dict) else found) == said

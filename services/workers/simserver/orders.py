@@ -34,6 +34,7 @@ NO_ANSWER = "no answer"
 PATIENCE_S = 30.0
 """A word that a fault keeps back: the request is held so long, longer than any client waits."""
 
+MS = 1_000_000
 LARGEST = 99_999_999
 """Size of an order (ftx.md 1.2)."""
 
@@ -128,6 +129,7 @@ def order_request(seat: Seat, floor: TradingFloor, body: Mapping[str, Any]) -> O
     size = amount(body, "size")
     if size > LARGEST:
         raise Refused(400, "Size too large")
+    _may_still_be_placed(seat, floor, spec, price, body)
     return OrderRequest(
         client_order_id=name or seat.draw_id(),
         instrument=spec.id,
@@ -141,6 +143,17 @@ def order_request(seat: Seat, floor: TradingFloor, body: Mapping[str, Any]) -> O
         purpose=Purpose.TICKET,
         origin="operator",
     )
+
+
+def _may_still_be_placed(
+    seat: Seat, floor: TradingFloor, spec: Instrument, price: Decimal | None, body: Mapping[str, Any]
+) -> None:
+    """What the client itself makes a condition of: the band of prices, and a time. Raises Refused."""
+    band = shown.band(floor, spec) if flag(body, "rejectOnPriceBand") else None
+    if band is not None and price is not None and not band[0] <= price <= band[1]:
+        raise Refused(400, "Invalid price")
+    if body.get("rejectAfterTs") is not None and seat.queue.now > amount(body, "rejectAfterTs") * MS:
+        raise Refused(400, "Invalid parameter rejectAfterTs")
 
 
 def conditional_request(seat: Seat, floor: TradingFloor, body: Mapping[str, Any]) -> OrderRequest:

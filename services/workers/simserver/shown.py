@@ -97,10 +97,23 @@ def market(floor: TradingFloor, spec: Instrument, traded: Traded) -> Row:
     }
 
 
+def band(floor: TradingFloor, spec: Instrument) -> tuple[Decimal, Decimal] | None:
+    """Usual prices: 10 % around the mark, of spot 20 % around the mid (ftx.md 3.2). None = no market yet."""
+    bid, ask, _, _ = top_of(floor, spec.id)
+    if bid is None or ask is None:
+        return None
+    middle, width = (
+        (floor.mark(spec.id), Decimal("0.1")) if spec.is_perp else ((bid + ask) / 2, Decimal("0.2"))
+    )
+    low, high = (spec.round_price(Side.BUY, middle * (1 + sign * width)) for sign in (-1, 1))
+    return low, high
+
+
 def future(floor: TradingFloor, spec: Instrument, traded: Traded, open_interest: Decimal) -> Row:
     bid, ask, _, _ = top_of(floor, spec.id)
     mark = floor.mark(spec.id)
     known = mark if mark > 0 else None
+    low, high = band(floor, spec) or (None, None)
     cell = floor.books[spec.id].cell
     return {
         "name": spec.symbol,
@@ -124,8 +137,8 @@ def future(floor: TradingFloor, spec: Instrument, traded: Traded, open_interest:
         "marginPrice": known,
         "imfFactor": Decimal("0.00001"),
         "positionLimitWeight": Decimal(1),
-        "lowerBound": None if known is None else spec.round_price(Side.BUY, known * Decimal("0.9")),
-        "upperBound": None if known is None else spec.round_price(Side.BUY, known * Decimal("1.1")),
+        "lowerBound": low,
+        "upperBound": high,
         "openInterest": open_interest,
         "openInterestUsd": (open_interest * mark * floor.index(spec.quote)).quantize(CENTS),
         "priceIncrement": spec.price_increment,

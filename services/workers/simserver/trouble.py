@@ -22,6 +22,8 @@ from services.workers.simserver.question import Answer, Question
 
 SENDS = ("/orders", "/conditional_orders")
 EXTENSIONS = "/api/ext/"
+ASIDE = frozenset(f"{EXTENSIONS}{name}" for name in ("fault", "books", "advance", "step"))
+"""No requests to the venue, but about it: no fault of its line keeps anybody from ending that fault."""
 BROKEN = "An unexpected error occurred, please try again later"
 DOWN = "Service unavailable"
 PATIENCE_S = 30.0
@@ -34,6 +36,8 @@ async def answered(
 ) -> Any:
     """The answer, or what a fault makes of it. `gone`: whether the client has hung up. Raises Refused."""
     if method == "POST" and path.removeprefix("/api") in SENDS and not waits(q.body):
+        return await _result(q, answer)
+    if path in ASIDE:
         return await _result(q, answer)
     venue, now = q.seat.venue(q.venue), q.seat.queue.now
     faults = q.seat.exchange.faults(q.venue)
