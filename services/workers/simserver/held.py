@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import takewhile
 
 from services.domain.events import OrderFilled
 
@@ -60,12 +61,13 @@ class Ways:
 
     def __init__(self) -> None:
         self._of: dict[str, Way] = {}
-        self._read = 0
+        self._last = ""
 
     def of(self, fills: Sequence[OrderFilled]) -> dict[str, Way]:
-        """`fills`: all of the account so far, oldest first, by instrument."""
-        for at in range(self._read, len(fills)):
-            fill = fills[at]
+        """By instrument. `fills`: of the account, oldest first; those of a month ago are gone from it."""
+        fresh = list(takewhile(lambda fill: fill.trade_id != self._last, reversed(fills)))
+        for fill in reversed(fresh):
             self._of.setdefault(fill.instrument, Way()).take(fill.quantity * fill.side.sign, fill.price)
-        self._read = len(fills)
+        if fresh:
+            self._last = fresh[0].trade_id
         return self._of
