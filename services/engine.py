@@ -288,7 +288,7 @@ def _tell_recovered(session: Standing) -> None:
         log.info(
             "recovered: %d events after the last checkpoint, written by %s",
             session.restored.events,
-            session.restored.code,
+            session.restored.session.code,
         )
 
 

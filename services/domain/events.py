@@ -79,7 +79,7 @@ class VenueLink(Struct, frozen=True, tag="link"):
     up: bool
     reason: str = ""
     refused: bool = False
-    """Down, and not asked again: somebody has to set something right there, and then start anew."""
+    """Down, and somebody has to set something right before it can be used, and then start anew."""
 
 
 class OrderAccepted(Struct, frozen=True, tag="accepted"):

@@ -9,8 +9,10 @@ from __future__ import annotations
 import difflib
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
+
+import msgspec
 
 from services.desk.core import DeskCore
 from services.desk.desk import Desk
@@ -25,6 +27,7 @@ from services.protocol.exits import Exit
 from services.runtime.clock import steady_ns
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
+from services.settings.venues import VenueWire
 from services.venues.port import Outbox
 
 log = logging.getLogger("stableconsole.engine")
@@ -79,10 +82,12 @@ class LiveSession(Standing):
         listed: tuple[Instrument, ...],
         world: Mapping[str, Any],
         late: Mapping[str, ProductError] | None = None,
+        doubted: Collection[str] = (),
     ) -> None:
         """Everything up to the first event. `listed`: what the venues trade today; `late`: venues that cannot
         be used now, with what ends the start where the journal knows nothing of one: else they trade what
-        they traded when it was written.
+        they traded when it was written. `doubted`: those of which the profile may be to blame, unless it says
+        of them what it said then.
 
         Raises that, and ProductError (exit 2) for a limit that no instrument ever had here, beside what the
         class says.
@@ -106,11 +111,12 @@ class LiveSession(Standing):
         if self.restored is not None:
             # What has left a venue's list keeps its last facts: a desk that cannot price it, nor trade it,
             # still knows what it holds of it. Without prices nothing new is risked there.
-            former = {each.id: each for each in self.restored.instruments if each.id not in known}
+            former = {each.id: each for each in self.restored.session.instruments if each.id not in known}
             known = former | known
             on_list |= {name for name, spec in former.items() if spec.venue in late}
         for venue, error in late.items():
-            if all(spec.venue != venue for spec in known.values()):
+            unknown = all(spec.venue != venue for spec in known.values())
+            if unknown or (venue in doubted and not self._as_it_was(venue)):
                 raise error
         if state is not None:
             # What the venues say today is newer than any change told to the session before.
@@ -126,6 +132,15 @@ class LiveSession(Standing):
                 name,
             )
         self.begin_journal(instance, note, tuple(known.values()), dict(world))
+
+    def _as_it_was(self, venue: str) -> bool:
+        """The profile's table of a venue is the one of the last session."""
+        before = {} if self.restored is None else self.restored.session.settings
+        try:
+            wires = msgspec.convert(before.get("wires", {}), dict[str, VenueWire])
+        except msgspec.ValidationError:
+            return False  # another version's
+        return venue in wires and wires[venue] == self.settings.wires.get(venue)
 
     def _check_rows(self, known: Iterable[str], on_list: set[str]) -> None:
         """A limit of what nobody ever listed is a slip of the pen: the start is refused, as on the simulator.

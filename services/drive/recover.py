@@ -32,6 +32,7 @@ from services.store.journal import (
     SESSION,
     ChainRow,
     JournalWriter,
+    SessionStarted,
 )
 from services.store.migrate import CorruptStore, trouble
 from services.store.reader import StoreReader
@@ -46,16 +47,14 @@ class Restored(Struct, frozen=True):
     """Inputs replayed after the checkpoint."""
     stopped_at_gap: int | None
     """Row of a lost block: what follows it is left to the venues."""
-    code: str
-    """Version of the program that wrote it."""
+    session: SessionStarted
+    """As it began: version, settings without keys, what it could trade."""
     unwritten: tuple[Row, ...] = ()
     """Table rows of the last input that may not have reached the disk: to be written before anything else.
 
     The disk holds a prefix, so an input is there with all effects of those before it, but perhaps without
     some of its own. Writing one twice is harmless.
     """
-    instruments: tuple[Instrument, ...] = ()
-    """What that session could trade."""
 
 
 class Replayed(Struct, frozen=True):
@@ -109,7 +108,8 @@ def _restored(reader: JournalReader, pairs_named: int) -> Restored | None:
     fed.desk.core.orders.doubt_unsent(fed.desk.state.now)
     unwritten = () if halt is not None else fed.unwritten()
     row = None if halt is None else halt.row
-    return Restored(fed.desk.state, fed.events, row, session.code, unwritten, session.instruments)
+    began = structs.replace(session, state=b"")  # which is old
+    return Restored(fed.desk.state, fed.events, row, began, unwritten)
 
 
 def _pairs_named(store: Path) -> int:

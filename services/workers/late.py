@@ -17,7 +17,7 @@ from services.runtime.clock import boot_s, steady_ns
 from services.venues.live import Finding, Levels, LiveVenue, VenueHealth
 from services.venues.port import Outbox
 from services.workers.absent import AbsentVenue
-from services.workers.starting import SET_RIGHT, Away, Refused
+from services.workers.starting import SET_RIGHT, Away, Refused, Unfit
 
 log = logging.getLogger("stableconsole.engine")
 
@@ -66,8 +66,11 @@ class LateVenue(AbsentVenue):
         if isinstance(away, Refused):
             self._bar(away, f"; {without}")
             return
-        does = "is not used yet" if connected else "does not answer"
+        does = "is not used yet" if connected or isinstance(away, Unfit) else "does not answer"
         log.error("venue %s %s: %s; %s, and it is asked again", self.name, does, self._why, without)
+        if isinstance(away, Unfit) and not connected:
+            self._told = self._why
+            self._down(f"{self._why}; {SET_RIGHT}", refused=True)
         self._say_away()
 
     async def start(self) -> None:

@@ -44,6 +44,7 @@ from services.workers.starting import (
     Away,
     Misfit,
     Refused,
+    Unfit,
     cannot_use,
     ends_start,
     judge,
@@ -192,7 +193,8 @@ class LiveEngine:
         there = {name: venue for name, venue in self.venues.items() if name not in self.late}
         listed = tuple(spec for venue in there.values() for spec in venue.instruments())
         late = {name: ends_start(error) for name, error in self.late.items()}
-        self.session.open(note, listed, {"venues": world_of(self.wires)}, late)
+        doubted = [name for name, error in self.late.items() if isinstance(error, Unfit)]
+        self.session.open(note, listed, {"venues": world_of(self.wires)}, late, doubted)
         self._desk = self.session.desk
         self.venues |= {name: self._hold_place(name, self._desk.core) for name in self.late}
         self._reserve()

@@ -42,6 +42,11 @@ class Silent(Away):
     """It does not answer, or its clock is off: over in a minute perhaps, and asked again until it is."""
 
 
+class Unfit(Away):
+    """What it answers cannot be used, as where it lists a market of the profile no more: a slip of the pen,
+    unless the profile is what it was when it could be used. Asked again, for it may be put right there."""
+
+
 class Refused(Away):
     """It refuses our key, or the doctor what was found there: somebody has to set something right. It is not
     asked again: who asks with a refused key again and again is banned."""
@@ -64,11 +69,11 @@ async def start_venue(name: str, venue: LiveVenue, tries: int = 1) -> None:
                     log.warning("venue %s: %s; asked once more", name, error)
     except TimeoutError:
         why = f"no answer within {doctor.START_S:g} s"
-        raise Silent.because(why, unusable(name, why).text) from None
+        raise Silent.because(why, unusable(name, why)) from None
     except WireError as error:
         raise cannot_use(name, error) from None
     except ValueError as error:
-        raise unusable(name, str(error)) from None
+        raise Unfit.because(str(error), unusable(name, str(error))) from None
 
 
 def judge(found: tuple[Finding, ...], mode: str) -> None:
@@ -96,22 +101,21 @@ async def put_off(venue: LiveVenue, error: Away) -> Away:
     return error
 
 
-def cannot_use(name: str, error: WireError) -> ProductError:
+def cannot_use(name: str, error: WireError) -> Away:
     """What a failed question of a start makes of its venue."""
-    why = str(error)
-    found = unusable(name, why)
+    kind: type[Away] = Refused if error.kind is ErrorKind.AUTH else Unfit
     if error.kind in _PASSING or error.clock:
-        return Silent.because(why, found.text)
-    return Refused.because(why, found.text) if error.kind is ErrorKind.AUTH else found
+        kind = Silent
+    return kind.because(str(error), unusable(name, str(error)))
 
 
-def unusable(name: str, why: str) -> ProductError:
-    return ProductError(f"venue {name}: {why}; see: stableconsole doctor", Exit.FAILED, "venue")
+def unusable(name: str, why: str) -> str:
+    return f"venue {name}: {why}; see: stableconsole doctor"
 
 
 def ends_start(error: Away) -> ProductError:
     """Of a start that would be one without any venue, or without one that nothing is known of."""
-    if isinstance(error, Refused):
+    if not isinstance(error, Silent):
         return error
     text = f"{error.text}; nobody watches what is open until a start: {WAY_OUT}"
     return ProductError(text, error.exit, error.code)
@@ -121,7 +125,7 @@ def nobody_is_left(away: Collection[Away], venues: int) -> ProductError | None:
     """What ends a start in which not one venue can be used; first what somebody has to set right."""
     if not away or len(away) < venues:
         return None
-    refused = [each for each in away if isinstance(each, Refused)]
+    refused = [each for each in away if not isinstance(each, Silent)]
     if not refused:
         return ends_start(next(iter(away)))
     return ProductError("; ".join(each.text for each in refused), refused[0].exit, refused[0].code)

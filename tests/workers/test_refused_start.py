@@ -12,12 +12,14 @@ import pytest
 
 from services.domain.enums import TradingState
 from services.domain.instrument import Instrument
+from services.drive.live import LiveMachine
 from services.drive.standing import SessionNote
 from services.protocol.errors import ProductError
 from services.protocol.exits import Exit
 from services.protocol.redact import Redactor
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
+from services.settings.venues import VenueWire
 from services.venues.live import KEY_RIGHTS, Capabilities, Finding, VenueHealth, Verdict
 from services.venues.sim.facts import venue_instruments
 from services.venues.wire.errors import ErrorKind, WireError
@@ -84,10 +86,14 @@ class Fake:
         return lambda *_: self.asked.append(name)
 
 
-def an_engine(folder: Path, alpha: Fake, beta: Fake, mode: str = "sim") -> LiveEngine:
+def wires(*symbols: str) -> dict[str, VenueWire]:
+    return {name: VenueWire(kind="ftx", key=f"{name}'s", symbols=symbols) for name in ("alpha", "beta")}
+
+
+def an_engine(folder: Path, alpha: Fake, beta: Fake, mode: str = "sim", *symbols: str) -> LiveEngine:
     return LiveEngine(
         StateLayout(folder),
-        Settings(profile="sock", mode=mode, venues=("alpha", "beta"), strategies={}),
+        Settings(profile="sock", mode=mode, venues=("alpha", "beta"), strategies={}, wires=wires(*symbols)),
         "test",
         {},
         Redactor(),
@@ -95,12 +101,17 @@ def an_engine(folder: Path, alpha: Fake, beta: Fake, mode: str = "sim") -> LiveE
     )
 
 
-async def opened(folder: Path, alpha: Fake, beta: Fake, mode: str = "sim") -> LiveEngine:
-    engine = an_engine(folder, alpha, beta, mode)
+async def opened(folder: Path, alpha: Fake, beta: Fake, mode: str = "sim", *symbols: str) -> LiveEngine:
+    engine = an_engine(folder, alpha, beta, mode, *symbols)
     await engine.start()
     await engine.examine()
     engine.open(SessionNote(pid="1", speed="1", state_dir=str(folder)))
     return engine
+
+
+def turn(engine: LiveEngine, machine: LiveMachine) -> None:
+    while (due := engine.session.queue.next_due()) is not None and due <= engine.session.queue.now:
+        machine.step()
 
 
 REFUSALS = [
@@ -129,8 +140,7 @@ async def test_a_venue_that_refuses_a_start_is_held_from_the_journal_told_and_ne
     assert beta.closed == 1, "nothing of it stays open"
     machine, core = engine.machine(lambda _: None), engine.session.desk.core
     engine.session.first_events()
-    while (due := engine.session.queue.next_due()) is not None and due <= engine.session.queue.now:
-        machine.step()
+    turn(engine, machine)
     assert alpha.asked != [], "the other is read"
     (cause,) = [each for each in core.causes.causes() if each.name == "venue refused"]
     assert (cause.scope, cause.state) == ("venue:beta", TradingState.REDUCING)
@@ -174,3 +184,29 @@ async def test_a_clock_that_is_off_at_one_venue_of_a_live_start_is_waited_for(tm
         await both.examine()
     assert no.value.exit is Exit.USAGE
     assert both.session.close()
+
+
+@pytest.mark.parametrize("error", [WireError(ErrorKind.REJECTED, "lists no X-PERP"), ValueError("no number")])
+async def test_what_the_venue_has_changed_overnight_ends_no_start_and_a_slip_of_the_pen_does(
+    error: Exception, tmp_path: Path
+) -> None:
+    """A market that was delisted while nobody ran left everything unwatched. It may be listed again: the
+    venue is asked again; the profile that names what was never there ends the start as ever."""
+    old, new = ("BTC-PERP",), ("BTC-PERP", "X-PREP")
+    with pytest.raises(ProductError, match=str(error)):
+        await opened(tmp_path, Fake("alpha"), Fake("beta", starts=error), "sim", *old)
+    assert (await opened(tmp_path, Fake("alpha"), Fake("beta"), "sim", *old)).session.close()
+    with pytest.raises(ProductError, match=str(error)):
+        await opened(tmp_path, Fake("alpha"), Fake("beta", starts=error), "sim", *new)
+    beta = Fake("beta", starts=error)
+    engine = await opened(tmp_path, Fake("alpha"), beta, "sim", *old)
+    machine, core = engine.machine(lambda _: None), engine.session.desk.core
+    engine.session.first_events()
+    turn(engine, machine)
+    assert core.barred("beta") == f"beta is not used: {error}; set it right, then restart"
+    beta.starts = None
+    place: Any = engine.venues["beta"]
+    place.read_account(0, "beta-2", 0)
+    await place._work.finish(1)
+    assert engine.venues["beta"] is beta  # type: ignore[comparison-overlap]
+    assert engine.session.close()
