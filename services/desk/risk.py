@@ -25,7 +25,7 @@ from services.desk import (
     tickets,
     watches,
 )
-from services.desk.core import MINUTE, SECOND, DeskCore
+from services.desk.core import BARRED, DOWN, MINUTE, SECOND, DeskCore
 from services.desk.pair_books import value_waiting
 from services.desk.submit import Submitter
 from services.desk.tripping import STALE, breaker_events
@@ -141,10 +141,15 @@ def _overdue(core: DeskCore, book: AccountInput) -> bool:
 
 
 def _overdue_starts(core: DeskCore) -> None:
-    """What belongs to any start and should have passed by now becomes a warning."""
+    """What belongs to any start and should have passed by now becomes a warning. Not of a venue that is down:
+    that says why, and nobody is told a second time that it has not been read."""
     patience = core.picture.stretched(START_PATIENCE_S * SECOND)
-    for cause in core.causes.causes():
-        if cause.severity is Severity.INFO and cause.holds and core.now - cause.since >= patience:
+    causes = core.causes.causes()
+    down = [cause.scope for cause in causes if cause.name in (DOWN, BARRED) and cause.holds]
+    for cause in causes:
+        if cause.severity is not Severity.INFO or not cause.holds or cause.scope in down:
+            continue
+        if core.now - cause.since >= patience:
             core.raise_cause(
                 cause.name,
                 cause.scope,

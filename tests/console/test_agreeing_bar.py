@@ -42,6 +42,16 @@ def test_what_no_pair_hedges_is_told_in_the_smallest_bar(outright: str, said: st
     assert doubt == ["HEDGED?", "■ IN DOUBT 1", "naked $0 ID 1"]
 
 
+def test_of_causes_that_hold_the_bar_names_the_first_of_those_that_are_told_first() -> None:
+    """It named the oldest: `unread`, beside a venue that was down and a liquidation that was near."""
+    told = tuple(
+        cause(name, f"{name} as the desk tells it", TradingState.REDUCING, latched=False, age_s=age)
+        for name, age in (("margin ladder", 5), ("venue down", 10), ("unread", 15))
+    )
+    strip = calm_strip(trading_state=TradingState.REDUCING, causes=told)
+    assert cells(strip, 80, 3, 0) == ["TRADE?", "◐ REDUCING", "margin ladder"]
+
+
 def test_a_cause_that_is_only_watched_is_told_as_what_was() -> None:
     """`venue down` stood beside FRESH, all venues in time."""
     lost = cause("venue down", "beta: connection lost", TradingState.REDUCING, latched=False, age_s=50)

@@ -12,7 +12,7 @@ from services.domain.orders import OrderRequest
 from services.execution.pair_state import Leg
 from tests.desk.builders import META
 from tests.desk.test_missing_leg import deleverage, hedged
-from tests.desk.world import MS, Answers, DeskWorld, S, Sent
+from tests.desk.world import MS, Answers, DeskWorld, S, Sent, quick
 
 
 @dataclass
@@ -105,3 +105,18 @@ def test_f_is_not_promised_to_close_what_nothing_reaches() -> None:
     assert step.endswith(
         f": {away.venue} is refused; it is closed once that is set right, or at its own site"
     )
+
+
+def test_of_a_venue_that_is_down_nobody_is_told_again_that_it_was_not_read() -> None:
+    """After half a minute that stood before what says why, and was a warning of its own."""
+    world = DeskWorld(settings=quick())
+    world.wire.hook = lambda due, event: () if getattr(event, "venue", "") == "beta" else ((due, event),)
+    world.run(1)
+    world.machine.feed(VenueLink(venue="beta", ts=world.now, up=False, reason="away since the start"))
+    world.run(45)
+    told = [cause for cause in world.desk.core.causes.causes() if cause.scope == "venue:beta"]
+    assert [cause.name for cause in told] == ["venue down", "stale data", "unread"]
+    assert not any(note.key.startswith("unread:") for note in world.told)
+    world.machine.feed(VenueLink(venue="beta", ts=world.now, up=True, reason="test"))
+    world.run(10)
+    assert any(note.key == "unread:venue:beta" for note in world.told), "its line is up, and it is not read"
