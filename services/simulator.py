@@ -10,6 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from services.domain.enums import FaultKind
@@ -43,31 +44,32 @@ class SimOptions(Struct, frozen=True, kw_only=True):
     """Where the accounts' books are kept; None = in memory."""
 
 
+class _KeyFile(Struct, forbid_unknown_fields=True):
+    keys: tuple[Key, ...]
+
+
 def keys_of(path: Path | None, key: str, secret: str) -> tuple[Key, ...]:
     """Of a file and of the command line. Raises UsageError."""
     known = keys_from(path) if path is not None else ()
+    if key in [each.key for each in known]:
+        raise UsageError(f"--key {key}: {path} names it, too")
     return (*known, Key(key, secret)) if key else known
 
 
 def keys_from(path: Path) -> tuple[Key, ...]:
     """A TOML file of `[[keys]]` tables: key, secret, subaccounts, withdraw. Raises UsageError."""
     try:
-        found = tomllib.loads(path.read_text())["keys"]
-        return tuple(
-            Key(
-                str(row["key"]),
-                str(row["secret"]),
-                tuple(str(name) for name in row.get("subaccounts", ())),
-                bool(row.get("withdraw", False)),
-            )
-            for row in found
-        )
+        found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _KeyFile).keys
     except OSError as error:
         raise UsageError(f"keys {path}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, msgspec.ValidationError) as error:
         raise UsageError(
-            f"keys {path}: expected [[keys]] tables with key and secret ({type(error).__name__}: {error})"
+            f"keys {path}: expected [[keys]] tables with key, secret, subaccounts = [...], withdraw ({error})"
         ) from None
+    names = [each.key for each in found]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"keys {path}: {twice} is named twice")
+    return found
 
 
 def serve(options: SimOptions, say: Callable[[str], None]) -> int:

@@ -130,6 +130,21 @@ def test_open_orders_lower_the_open_margin_fraction_and_lock_collateral(house: H
     assert locked == pytest.approx(D("0.1") * held(house)["entryPrice"], rel=D("0.001"))
 
 
+def test_an_open_order_of_a_spot_market_holds_its_coins_back(house: House) -> None:
+    """All of a balance was free, and the next order was refused for want of it."""
+
+    def free() -> dict[str, Decimal]:
+        rows = asked(house, private.balances, "GET", "/api/wallet/balances", ahead_ns=0)
+        assert {row["coin"]: row["total"] for row in rows} == {
+            "USD": 12_500, "USDT": 15_000, "USDC": 15_000, "BUSD": 7_500,
+        }  # fmt: skip
+        return {row["coin"]: row["free"] for row in rows}
+
+    sent(house, "buy", "1000", market="USDC/USD", type="limit", price=D("0.98"))
+    sent(house, "sell", "400", market="USDT/USD", type="limit", price=D("1.02"))
+    assert free() == {"USD": 12_500 - 980, "USDT": 15_000 - 400, "USDC": 15_000, "BUSD": 7_500}
+
+
 def test_a_way_that_turns_over_begins_anew() -> None:
     way = Way()
     for signed, price in ((D(2), D(10)), (D(2), D(20)), (D(-1), D(18)), (D(-5), D(17))):

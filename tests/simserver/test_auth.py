@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+from services.protocol.errors import UsageError
+from services.simulator import keys_from, keys_of
 from services.venues.ftx.sign import login_signature, signed_headers
 from services.workers.simserver.auth import Refused, caller_of, login
 from services.workers.simserver.house import House
@@ -76,3 +79,36 @@ def test_the_streams_log_in_is_held_to_the_same(house: House) -> None:
     ):  # fmt: skip
         with pytest.raises(Refused, match="Invalid login credentials"):
             login(house, {**good, **wrong}, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[[keys]]\nkey = "a"\nsecret = "b"\nsubaccounts = "arb"',
+            r"got `str` - at `\$.keys\[0\].subaccounts`",
+        ),
+        ('[[keys]]\nkey = "a"\nsecret = "b"\nsub_accounts = ["arb"]', "unknown field `sub_accounts`"),
+        ('[[keys]]\nkey = ""\nsecret = "b"', "length >= 1"),
+        ('[[keys]]\nkey = "a"', "missing required field `secret`"),
+        ('[[keys]]\nkey = "a"\nsecret = "b"\n[[keys]]\nkey = "a"\nsecret = "c"', "a is named twice"),
+        ("keys = 3", "Expected `array`"),
+        ("", "missing required field `keys`"),
+        ("x", "expected"),
+    ],
+)
+def test_a_file_of_keys_means_what_it_says_or_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    """A text of sub-accounts was one for each letter, the last of two secrets held, an empty key let anybody
+    in, and what was misspelt was passed over."""
+    file = tmp_path / "keys.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=said):
+        keys_from(file)
+
+
+def test_keys_of_a_file_and_of_the_command_line_stand_beside_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    file.write_text('[[keys]]\nkey = "a"\nsecret = "b"\nsubaccounts = ["arb", "x/y z"]\nwithdraw = true')
+    assert keys_of(file, "c", "d") == (Key("a", "b", ("arb", "x/y z"), True), Key("c", "d"))
+    with pytest.raises(UsageError, match="names it, too"):
+        keys_of(file, "a", "d")

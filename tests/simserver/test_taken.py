@@ -128,3 +128,20 @@ def test_an_ordinary_order_is_no_conditional_one(house: House) -> None:
     for answer, method in ((conditionals.triggers, "GET"), (conditionals.cancel, "DELETE")):
         path = "/api/conditional_orders/1"
         assert asked(house, answer, method, path, names=name) == (404, "Order not found")
+
+
+def test_a_conditional_order_is_no_ordinary_one_until_it_is_released(house: House) -> None:
+    """It was found there by its number."""
+    sent(house, type="market", price=None)
+    body = {
+        "market": "BTC-PERP",
+        "side": "sell",
+        "size": 0.01,
+        "type": "stop",
+        "triggerPrice": 10_000,
+        "reduceOnly": True,
+    }
+    raw = msgspec.json.encode(body)
+    stop = asked(house, conditionals.place, "POST", "/api/conditional_orders", raw, ahead_ns=NS // 20)
+    name = {"id": str(stop["id"])}
+    assert asked(house, private.one_order, "GET", "/api/orders/1", names=name) == (404, "Order not found")

@@ -146,17 +146,34 @@ def _tier(spec: Instrument, notional: Decimal) -> MarginTier:
 
 
 def balances(floor: TradingFloor) -> list[Row]:
+    """`free` is what no open order of a spot market holds back."""
+    held = _held(floor)
     return [
         {
             "coin": name,
             "total": total,
-            "free": max(total, ZERO),
+            "free": max(total - held.get(name, ZERO), ZERO),
             "usdValue": (total * floor.index(name)).quantize(CENTS),
             "spotBorrow": ZERO,
-            "availableWithoutBorrow": max(total, ZERO),
+            "availableWithoutBorrow": max(total - held.get(name, ZERO), ZERO),
         }
         for name, total in floor.state.account.balances.items()
     ]
+
+
+def _held(floor: TradingFloor) -> dict[str, Decimal]:
+    held: dict[str, Decimal] = {}
+    for each in working(floor.state):
+        spec = floor.listed[each.instrument]
+        if spec.is_perp:
+            continue
+        size = each.leaves * spec.size_increment
+        buys = each.side is Side.BUY
+        coin, amount = (
+            (spec.quote, size * (each.ticks or 0) * spec.price_increment) if buys else (spec.underlying, size)
+        )
+        held[coin] = held.get(coin, ZERO) + amount
+    return held
 
 
 def transfer(row: TransferBooked) -> Row:

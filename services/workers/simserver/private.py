@@ -98,11 +98,15 @@ def order_history(q: Question) -> list[Any]:
 
 
 def one_order(q: Question) -> Any:
-    return orders.row_of(q.floor, orders.find(q.seat, q.floor, q.names["id"]))
+    return _ordinary(q, orders.find(q.seat, q.floor, q.names["id"]))
 
 
 def one_order_by_client_id(q: Question) -> Any:
-    found = orders.find_named(q.seat, q.floor, q.names["id"])
+    return _ordinary(q, orders.find_named(q.seat, q.floor, q.names["id"]))
+
+
+def _ordinary(q: Question, found: SimOrder | KilledOrder) -> Any:
+    """One that waits for its trigger is none of these."""
     if isinstance(found, SimOrder) and found.trigger is not None:
         raise Refused(404, "Order not found")
     return orders.row_of(q.floor, found)
