@@ -25,7 +25,7 @@ from services.execution.pair_moves import (
     wake_at_timeout,
 )
 from services.execution.pair_quotes import attempt_over, end_attempt, overdue, quote, rests, watch
-from services.execution.pair_reduce import all_taken, fix, kept, surplus, too_small, whole
+from services.execution.pair_reduce import all_taken, fix, kept, stranded, surplus, too_small, whole
 from services.execution.pair_state import Leg, LegPolicy, OrderMemo, Pair
 from services.execution.pair_work import Work, calm
 
@@ -172,7 +172,7 @@ def _rest_exit(work: Work, pair: Pair, leg: Leg) -> bool:
 
 
 def _exit_quantity(work: Work, pair: Pair, leg: Leg, bps: Decimal, *, protective: bool) -> Decimal | None:
-    remaining = floor_to(surplus(leg), work.instrument(leg).size_increment)
+    remaining = floor_to(surplus(leg) - stranded(work, pair, leg), work.instrument(leg).size_increment)
     smallest_slice = joint_least(pair, leg.number, work.instruments, work.prices, reducing=True)
     if remaining < smallest_slice:
         return remaining if remaining >= least(leg, work.instruments, work.prices, reducing=True) else None

@@ -117,6 +117,18 @@ def too_small(work: Work, pair: Pair) -> Leg | None:
     return None
 
 
+def stranded(work: Work, pair: Pair, leg: Leg) -> Decimal:
+    """What a leg keeps, since no order takes so little off the other one, whose venue made its lot coarser:
+    that rest would stand alone without it. Units of the leg; zero where the rest is dust."""
+    other = pair.other(leg.number)
+    taken = surplus(other)
+    rest = taken - floor_to(taken, work.instrument(other).size_increment)
+    unit = unit_usd(other, work.prices)
+    if rest <= ZERO or (unit is not None and rest * unit < work.settings.pair.residual_max):
+        return ZERO
+    return convert(pair, rest, leg.number)
+
+
 def held_up(work: Work, pair: Pair) -> bool:
     """On its way out, with nothing left that could be sent: one leg is less than its venue takes."""
     out = pair.resume is PairState.CLOSING and not pair.unsettled

@@ -293,3 +293,21 @@ def test_a_leg_that_is_gone_is_not_too_small_whatever_its_price() -> None:
     hand = held(PairState.CLOSING, PairState.CLOSING, "0", "0.4", "0.001")
     hand.prices.mids[BTC_A] = None
     assert too_small(hand.work(), hand.pair) is None
+
+
+@pytest.mark.parametrize("purpose", [Purpose.EXIT, Purpose.FLATTEN])
+@pytest.mark.parametrize("coarse", [BTC_A, BTC_B])
+def test_what_a_coarser_lot_leaves_of_one_leg_stays_hedged_by_the_other(
+    coarse: str, purpose: Purpose
+) -> None:
+    """The leg with the finer lot was closed whole, and the rest of the other one, 2,300 USD, stood alone."""
+    world, pair = hedged()
+    INSTRUMENTS[coarse] = replace(INSTRUMENTS[coarse], size_increment=D("0.25"), min_size=D("0.25"))
+    close(world, pair, purpose)
+    world.run(120)
+    assert world.positions == {BTC_A: D("-0.1"), BTC_B: D("0.1")}
+    assert world.machine.state.pairs[pair].state is PairState.FROZEN
+    assert world.pages[-1].text.startswith(f"0.1 {coarse} is less than its venue takes (0.25): neither leg")
+    INSTRUMENTS[coarse] = replace(INSTRUMENTS[coarse], size_increment=D("0.001"), min_size=D("0.001"))
+    world.run(60)
+    assert not any(world.positions.values())
