@@ -294,7 +294,8 @@ def _funding(row: Row) -> str:
 
 def _as_of(answer: Row) -> str:
     """A hedge is one as of the oldest figure that it rests on."""
-    return f"   on figures {age(answer.get('hedged_age_ms'))} old" if rows_of(answer, "pairs") else ""
+    old = answer.get("hedged_age_ms")
+    return f"   on figures {age(old)} old" if old is not None or rows_of(answer, "pairs") else ""
 
 
 def _venue(row: Row) -> str:

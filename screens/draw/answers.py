@@ -239,8 +239,10 @@ def _hedged(s: StripView, context: Context) -> Answer:
     if s.in_doubt:
         return answer(1, "alarm", g.ALARM, f"IN DOUBT {s.in_doubt}", **more)
     held = [v for v in s.venues if v.holds and v.level == "stale"]
-    if held and s.pairs_open:
-        ms = s.hedged_age_ms if s.hedged_age_ms is not None else held[0].data_age_ms
+    word = "HEDGED" if s.pairs_open else "NO PAIRS" if s.positions_open else "FLAT"
+    ms = s.hedged_age_ms
+    if held if s.pairs_open else ms is not None and not s.positions_open:
+        ms = held[0].data_age_ms if ms is None else ms
         old = f.age_ms(ms, context.remote)
         short = old if ms is None else f.coarse(ms * 1_000_000)
         ago: Spans = (Span(f"{short} ago ", "warn"), Span(f"ID {s.in_doubt}", "muted"))
@@ -248,16 +250,13 @@ def _hedged(s: StripView, context: Context) -> Answer:
             1,
             "warn",
             g.DEGRADED,
-            f"HEDGED {old} ago",
-            short_word="WAS HEDGED",
+            f"{word} {old} ago",
+            short_word=f"WAS {word}",
             corner=corner,
             evidence=(first, second),
             brief=(ago,),
         )
-    if not s.pairs_open:
-        word = "NO PAIRS" if s.positions_open else "FLAT"
-        return answer(1, "ok", g.GOOD, word, **more)
-    return answer(1, "ok", g.GOOD, "HEDGED", **more)
+    return answer(1, "ok", g.GOOD, word, **more)
 
 
 def _naked(s: StripView, corner: Spans) -> Answer:

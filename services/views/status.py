@@ -218,7 +218,8 @@ class StatusView(Struct, frozen=True, kw_only=True):
     outright: Decimal | None
     """USD of what stands outside every pair: no leg hedges it."""
     hedged_age_ms: int | None
-    """How old the oldest datum is that the pairs' hedges rest on; null = none is open, or unknown."""
+    """How old the oldest datum is that the pairs' hedges rest on, or an account's overdue read where none is
+    open; null = neither, or unknown."""
     breaker: BreakerStatus
     coins: tuple[CoinStatus, ...]
     venues: tuple[VenueStatus, ...]

@@ -68,7 +68,7 @@ class StripView(Struct, frozen=True, kw_only=True):
     in_doubt: int
     pairs_open: int
     hedged_age_ms: int | None
-    """Age of the oldest datum that `hedged` rests on."""
+    """Age of the oldest datum that `hedged` rests on; of a flat desk that of an account's overdue read."""
     residual: Decimal | None
     outright: Decimal | None
     """USD notional of unpaired positions."""

@@ -6,10 +6,12 @@ from msgspec.structs import replace
 
 from services.desk.views import Meta
 from services.desk.views.health import health_view
+from services.desk.views.status import status as status_view
 from services.desk.views.strip import strip
 from services.domain.enums import Severity, TradingState
 from services.domain.events import AccountReport, VenueLink
 from tests.console.result_fixtures import quiet_health
+from tests.console.test_agreeing_bar import cells
 from tests.desk.world import DeskWorld, quick
 
 META = Meta(badge="SIM", stamp="SYNTHETIC", profile="sim", mode="sim", synthetic=True)
@@ -67,6 +69,20 @@ def test_it_goes_when_the_line_is_up_and_never_before() -> None:
     assert of_its_line(w) == [("venue refused", REDUCING, False)], "watched first"
     w.run(10)
     assert of_its_line(w) == []
+
+
+def test_a_flat_desk_is_no_green_flat_while_an_account_is_out_of_sight() -> None:
+    """`● FLAT` stood beside a venue that nobody had read for an hour: it was flat then."""
+    w = DeskWorld("calm", settings=replace(quick(), strategies={})).run(20)
+    assert strip(w.desk.core, META).hedged_age_ms is None
+    down(w, refused=True)
+    w.wire.hook = lambda due, event: () if getattr(event, "venue", "") == "beta" else ((due, event),)
+    w.run(200)
+    bar = strip(w.desk.core, META)
+    assert bar.hedged_age_ms is not None
+    assert 190_000 < bar.hedged_age_ms < 260_000
+    assert cells(bar, 80, 3, 1)[1] == "◐ WAS FLAT"
+    assert status_view(w.desk.core, w.desk.strategies, META).hedged_age_ms == bar.hedged_age_ms
 
 
 def test_a_reconcile_says_why_there_is_no_answer_from_it() -> None:

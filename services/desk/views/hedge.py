@@ -149,6 +149,15 @@ def outright(figures: Figures) -> Decimal | None:
     return total
 
 
+def desk_age(core: DeskCore) -> int | None:
+    """The same of all pairs. Without any: of the oldest overdue read, for where an account is out of sight
+    nobody knows that it is flat still. None = every account was read in time."""
+    if pairs := holding(core):
+        return hedged_age(core, pairs)
+    found = [age for venue in core.account_venues() if (age := account_overdue(core, venue)) is not None]
+    return max(found, default=None)
+
+
 def hedged_age(core: DeskCore, pairs: tuple[Pair, ...]) -> int | None:
     """Age of the oldest quote, mark or overdue read that the held legs of these pairs rest on.
     None = none, or unknown."""

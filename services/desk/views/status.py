@@ -117,7 +117,7 @@ def status_of(figures: Figures, meta: Meta, strategies: Strategies) -> StatusVie
         in_doubt=len(core.orders.doubtful()),
         naked=NakedStatus(notional=naked.notional, seconds=naked.seconds, worst_seconds=naked.worst_seconds),
         outright=hedge.outright(figures),
-        hedged_age_ms=milliseconds(hedge.hedged_age(core, hedge.holding(core))),
+        hedged_age_ms=milliseconds(hedge.desk_age(core)),
         breaker=BreakerStatus(
             tripped=bool(breaker.state.tripped),
             daily_loss=breaker.loss(DAILY),

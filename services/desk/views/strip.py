@@ -86,7 +86,7 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
         naked_text=naked.text,
         in_doubt=len(core.orders.doubtful()),
         pairs_open=len(held),
-        hedged_age_ms=milliseconds(hedge.hedged_age(core, held)),
+        hedged_age_ms=milliseconds(hedge.desk_age(core)),
         residual=hedge.total_residual(figures),
         outright=hedge.outright(figures),
         positions_open=len(held_sizes(core)),
