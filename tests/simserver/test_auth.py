@@ -12,7 +12,7 @@ from services.simulator import keys_from, keys_of
 from services.venues.ftx.sign import login_signature, signed_headers
 from services.workers.simserver.auth import Refused, caller_of, login
 from services.workers.simserver.house import House
-from services.workers.simserver.keys import Key
+from services.workers.simserver.keys import Key, folder_name
 from services.workers.simserver.worlds import served_world
 
 NOW = 1_650_000_000_000
@@ -112,3 +112,16 @@ def test_keys_of_a_file_and_of_the_command_line_stand_beside_each_other(tmp_path
     assert keys_of(file, "c", "d") == (Key("a", "b", ("arb", "x/y z"), True), Key("c", "d"))
     with pytest.raises(UsageError, match="names it, too"):
         keys_of(file, "a", "d")
+
+
+def test_no_two_accounts_keep_their_books_in_one_place() -> None:
+    """Keys alike in sixteen letters did, and sub-accounts that differed in a slash."""
+    names = [
+        ("trader-of-alpha-one", ""), ("trader-of-alpha-two", ""), ("a", "x/y"), ("a", "x_y"), ("a", "x"),
+        ("a-x", ""), ("a", "-x"), ("a-", "x"), ("a", "X"), ("..", ""),
+        ("é" * 64, "é" * 64), ("é" * 64, "é" * 63),
+    ]  # fmt: skip
+    folders = [folder_name(*name) for name in names]
+    assert len(set(folders)) == len(names)
+    assert all("/" not in name and len(name) < 255 for name in folders)
+    assert folder_name("trader", "arb") == "trader-arb"

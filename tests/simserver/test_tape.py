@@ -160,6 +160,14 @@ def test_streams_tell_each_trade_once_and_all_markets_first_and_then_what_change
     house.close()
 
 
+def test_a_channel_of_a_market_wants_its_name() -> None:
+    """It was told that there is no market of no name."""
+    house = opened()
+    (said,) = Line(house).say(op="subscribe", channel="ticker")
+    assert said == {"type": "error", "code": 400, "msg": 'Missing parameter "market"'}
+    house.close()
+
+
 def test_a_pong_is_spelt_as_clients_of_the_time_compare_it() -> None:
     assert PONG_TEXT == '{"type": "pong"}'
     house = opened()

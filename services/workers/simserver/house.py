@@ -35,7 +35,7 @@ from services.venues.sim.venue import SimVenue
 from services.venues.sim.world import World
 from services.workers.simserver.cut import CutQueue
 from services.workers.simserver.held import Ways
-from services.workers.simserver.keys import Key
+from services.workers.simserver.keys import Key, folder_name
 from services.workers.simserver.killed import Killed
 from services.workers.simserver.leverage import Leverage, bounded
 from services.workers.simserver.tape import Tape
@@ -264,7 +264,7 @@ class House:
         if found is None:
             folder = None
             if self._folder is not None and key:
-                folder = self._folder / f"{key[:16]}-{subaccount}".replace("/", "_")
+                folder = self._folder / folder_name(key, subaccount)
                 folder.mkdir(parents=True, exist_ok=True)
             latency = None if self._latency_ms is None else int(self._latency_ms * 1e6)
             found = self._seats[name] = Seat(self.world, folder, self._start, latency, self._limits_of(key))

@@ -157,6 +157,9 @@ class Socket:
         elif channel not in MARKET_CHANNELS:
             self._error(400, f"Invalid channel: {str(channel)[:40]}")
             return
+        elif not market:
+            self._error(400, 'Missing parameter "market"')
+            return
         elif f"{market}.{self._venue}" not in self._floor.listed:
             self._error(404, f"No such market: {str(market)[:40]}")
             return
