@@ -79,23 +79,31 @@ def positions(seat: Seat, venue: str, *, average: bool) -> list[Row]:
     flat, too. `entryPrice` is re-marked, as the dialect does it, and profit is realised with it."""
     floor = seat.venue(venue).floor
     ways, margin = seat.ways[venue].of(floor.state.account.fills), _margin(floor)
-    names = [
-        name for name, spec in floor.listed.items() if spec.is_perp and (name in ways or _busy(floor, name))
+    asked: dict[str, tuple[Decimal, Decimal]] = {}
+    for each in working(floor.state):
+        if each.trigger is None:
+            bids, asks = asked.get(each.instrument, (ZERO, ZERO))
+            size = each.leaves * floor.listed[each.instrument].size_increment
+            asked[each.instrument] = (bids + size, asks) if each.side is Side.BUY else (bids, asks + size)
+    return [
+        _position(floor, name, ways.get(name) or Way(), asked.get(name, (ZERO, ZERO)), margin, average)
+        for name, spec in floor.listed.items()
+        if spec.is_perp and (name in ways or name in asked)
     ]
-    return [_position(floor, name, ways.get(name) or Way(), margin, average) for name in names]
 
 
-def _busy(floor: TradingFloor, name: str) -> bool:
-    return any(each.trigger is None for each in working(floor.state, name))
-
-
-def _position(floor: TradingFloor, name: str, way: Way, margin: Margin, average: bool) -> Row:
+def _position(
+    floor: TradingFloor,
+    name: str,
+    way: Way,
+    asked: tuple[Decimal, Decimal],
+    margin: Margin,
+    average: bool,
+) -> Row:
+    """`asked`: what open orders buy and sell."""
     spec, mark = floor.listed[name], floor.mark(name)
     size = floor.state.account.size(name)
-    lot = spec.size_increment
-    orders = [each for each in working(floor.state, name) if each.trigger is None]
-    bids = sum((each.leaves * lot for each in orders if each.side.sign > 0), ZERO)
-    asks = sum((each.leaves * lot for each in orders if each.side.sign < 0), ZERO)
+    bids, asks = asked
     open_size = max(abs(size + bids), abs(size - asks))
     tier = _tier(spec, open_size * _price(floor, spec.symbol))
     open_profit = ((mark - way.entry) * size).quantize(CENTS)
