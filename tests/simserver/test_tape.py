@@ -94,15 +94,21 @@ def test_every_frame_is_in_the_candles_and_their_volume_is_the_tapes() -> None:
         lambda venue: candles.note(alpha, house.public.queue.now, tape) if venue == "alpha" else None
     )
     house.advance(house.now + 120 * NS)
-    name = "BTC-USDC-PERP.alpha"
-    bars = candles.rows(name, 15, 0, 2**62, house.now)
+    spec, usd = alpha.listed["BTC-USDC-PERP.alpha"], D("0.5")
+    bars = candles.rows(spec, 15, 0, 2**62, tape, usd)
     assert [bar["time"] % 15_000 for bar in bars] == [0] * len(bars)
     assert len(bars) in (8, 9)
     assert all(bar["volume"] > 0 for bar in bars[:8])
-    whole = sum(bar["volume"] for bar in candles.rows(name, 60, 0, 2**62, house.now))
+    whole = sum(bar["volume"] for bar in candles.rows(spec, 60, 0, 2**62, tape, usd))
     assert whole == sum(bar["volume"] for bar in bars)
-    # Of the quote coin in USD; the first frame is where the counting begins.
-    assert whole == pytest.approx(tape.turned(alpha.listed[name]) * alpha.index("USDC"), rel=D("0.05"))
+    first = next(iter(reversed(list(tape.since(spec.id, 0)))))
+    counted = (
+        tape.traded(spec, house.now).quote
+        - first.ticks * first.lots * spec.price_increment * spec.size_increment
+    )
+    assert whole in (counted * usd, tape.traded(spec, house.now).quote * usd), (
+        "but what the first frame printed"
+    )
     house.close()
 
 

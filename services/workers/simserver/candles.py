@@ -10,7 +10,9 @@ from collections import deque
 from decimal import Decimal
 from typing import Any
 
+from services.domain.instrument import Instrument
 from services.venues.sim.floor import TradingFloor
+from services.venues.sim.source import Cell
 from services.workers.simserver.shown import iso
 from services.workers.simserver.tape import Tape
 
@@ -22,53 +24,69 @@ KEEP = 3 * 24 * 240
 
 
 class Candles:
+    """In ticks and lots: every market is noted at every frame, and few are ever asked for."""
+
     def __init__(self) -> None:
-        self._bars: dict[str, deque[list[Any]]] = {}
-        self._turned: dict[str, Decimal] = {}
-        """What the tape had when each market was noted last."""
+        self._bars: dict[str, deque[list[int]]] = {}
+        """Start, ticks first, high, low and last, what the tape had turned when the bar began, and when the
+        next one did (-1 = it has not)."""
+        self._seen: list[tuple[Cell, bool, deque[list[int]]]] = []
 
     def note(self, floor: TradingFloor, now: int, tape: Tape) -> None:
-        """Take the present prices of every market into the bar of this moment."""
+        """Take the present prices of every market into the bar of this moment. Of one floor, always."""
         start = now // (BASE_S * NS) * BASE_S * NS
-        for name, spec in floor.listed.items():
-            book = floor.books[name]
-            if not book.priced:
+        if not self._seen:
+            self._seen = [
+                (book.cell, book.cell.instrument.is_perp, self._bars.setdefault(name, deque(maxlen=KEEP)))
+                for name, book in floor.books.items()
+            ]
+        for cell, perp, bars in self._seen:
+            ticks = cell.mark_ticks if perp else round(cell.fair * cell.inv_tick)
+            if cell.level_lots <= 0 or ticks <= 0:
                 continue
-            price = floor.mark(name) if spec.is_perp else spec.price_of(book.cell.fair)
-            if price <= 0:
-                continue
-            bars = self._bars.setdefault(name, deque(maxlen=KEEP))
-            if not bars or bars[-1][0] != start:
-                bars.append([start, price, price, price, price, Decimal(0)])
-            bar, turned = bars[-1], tape.turned(spec)
-            bar[2], bar[3], bar[4] = max(bar[2], price), min(bar[3], price), price
-            usd = floor.index(spec.quote) if spec.is_perp else Decimal(1)
-            bar[5] += (turned - self._turned.get(name, turned)) * usd
-            self._turned[name] = turned
+            bar = bars[-1] if bars else None
+            if bar is None or bar[0] != start:
+                name = cell.instrument.id
+                turned = tape.turned(name)
+                if bar is not None:
+                    bar[6] = turned
+                bars.append([start, ticks, ticks, ticks, ticks, turned, -1])
+            else:
+                if ticks > bar[2]:
+                    bar[2] = ticks
+                elif ticks < bar[3]:
+                    bar[3] = ticks
+                bar[4] = ticks
 
-    def rows(self, name: str, resolution: int, since: int, until: int, now: int) -> list[dict[str, Any]]:
-        """Oldest first; the last one may still be open, as on the exchange."""
+    def rows(
+        self, spec: Instrument, resolution: int, since: int, until: int, tape: Tape, usd: Decimal
+    ) -> list[dict[str, Any]]:
+        """Oldest first; the last one may still be open, as on the exchange. `usd`: what a unit of volume is
+        told in, per quote coin."""
         width = resolution * NS
-        joined: dict[int, list[Decimal]] = {}
-        for start, first, high, low, close, volume in self._bars.get(name, ()):
+        joined: dict[int, list[int]] = {}
+        turned = tape.turned(spec.id)
+        for start, first, high, low, close, before, after in self._bars.get(spec.id, ()):
+            units = (turned if after < 0 else after) - before
             at = start // width * width
             if not since <= at <= until:
                 continue
             known = joined.get(at)
             if known is None:
-                joined[at] = [first, high, low, close, volume]
+                joined[at] = [first, high, low, close, units]
             else:
                 known[1], known[2], known[3] = max(known[1], high), min(known[2], low), close
-                known[4] += volume
+                known[4] += units
+        tick = spec.price_increment
         return [
             {
                 "startTime": iso(at),
                 "time": Decimal(at // 1_000_000),
-                "open": bar[0],
-                "high": bar[1],
-                "low": bar[2],
-                "close": bar[3],
-                "volume": bar[4],
+                "open": bar[0] * tick,
+                "high": bar[1] * tick,
+                "low": bar[2] * tick,
+                "close": bar[3] * tick,
+                "volume": bar[4] * tick * spec.size_increment * usd,
             }
             for at, bar in list(joined.items())[-5_000:]
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -66,7 +67,8 @@ def candles(q: Question) -> list[Any]:
     if not text.isdecimal() or int(text) not in RESOLUTIONS:
         raise Refused(400, "Invalid parameter resolution")
     since, until = q.span()
-    return q.candles.rows(spec.id, int(text), since, until, q.house.now)
+    usd = q.floor.index(spec.quote) if spec.is_perp else Decimal(1)
+    return q.candles.rows(spec, int(text), since, until, q.house.tapes[q.venue], usd)
 
 
 def futures(q: Question) -> list[Any]:

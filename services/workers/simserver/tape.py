@@ -118,10 +118,10 @@ class Tape:
         market.units += ticks * lots
         market.turned += ticks * lots
 
-    def turned(self, spec: Instrument) -> Decimal:
-        """All that was traded since the start, quote coin."""
-        market = self._markets.get(spec.id)
-        return ZERO if market is None else market.turned * spec.price_increment * spec.size_increment
+    def turned(self, name: str) -> int:
+        """All that was traded since the start, ticks times lots."""
+        market = self._markets.get(name)
+        return 0 if market is None else market.turned
 
     def since(self, name: str, number: int) -> Iterator[Print]:
         """Prints after one of them, newest first; 0 = all."""
