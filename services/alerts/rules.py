@@ -241,7 +241,7 @@ RULES: dict[str, Rule] = {
     ),
     "venue refused": Rule(
         ALARM,
-        "A venue refuses our key, or the doctor refuses it: it is left alone, and what is open there unseen.",
+        "A venue refuses our key, or the doctor the venue: what is open there is unseen, nothing new risked.",
         "stableconsole doctor tells each row; until the restart see to what is open at the venue's own site",
     ),
     "withdrawals": Rule(

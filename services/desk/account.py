@@ -54,11 +54,20 @@ def schedule(core: DeskCore, venue: str) -> None:
     core.set_timer(f"read {venue}", core.now + every)
 
 
-def on_failed(core: DeskCore, venue: str, request: str) -> None:
-    """A read brought an error: asked again after 1, 2, 4, 8, 16 s, then as often as any read."""
+def on_failed(core: DeskCore, venue: str, request: str, refusal: str = "") -> None:
+    """A read brought an error: asked again after 1, 2, 4, 8, 16 s, then as often as any read. `refusal`: our
+    key was refused; the second time in a row somebody is called, for no waiting brings that account back."""
     book = core.state.venue(venue)
     if book.asked != request:
         return
+    if refusal and book.failed_reads:
+        core.raise_cause(
+            BARRED,
+            f"venue:{venue}",
+            TradingState.REDUCING,
+            f"{venue} refuses our key: {refusal}; set it right, then restart",
+            severity=Severity.ALARM,
+        )
     book.asked = ""
     wait = SECOND * 2 ** min(book.failed_reads, _DOUBLINGS)
     book.failed_reads += 1
@@ -90,6 +99,8 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
     core.ledger.read(report)
     book.report_ts, book.report_event = report.ts, report.ts_event
     core.good_cause(UNREAD, f"venue:{report.venue}")
+    if core.picture.connected(report.venue, core.now):  # else the line's own word is awaited
+        core.good_cause(BARRED, f"venue:{report.venue}")
     # What a lost store held is made again before a flatten looks: it would take the legs one by one.
     rebuilt.on_report(core, submit, report)
     asked_ts = book.asked_ts if awaited else None

@@ -54,7 +54,7 @@ DAY = 24 * HOUR
 UNREAD = "unread"
 """Cause of a venue whose account has not been read since the start."""
 DOWN, BARRED = "venue down", "venue refused"
-"""Causes of a venue out of sight: its line is lost; somebody has to set something right there."""
+"""Causes of a venue out of sight: its line is lost; somebody has to set something right."""
 
 
 class DeskCore:
@@ -269,7 +269,7 @@ class DeskCore:
             self.alerts.retell(cause_key(name, scope), cause.text)
 
     def barred(self, venue: str) -> str:
-        """Why it is not used until somebody has set something right; empty = that is not so."""
+        """Why nothing is to be had of it until somebody has set something right; empty = that is not so."""
         found = self.causes.causes_for(venue=venue)
         return next((cause.text for cause in found if cause.name == BARRED and cause.holds), "")
 

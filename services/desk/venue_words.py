@@ -89,6 +89,6 @@ def on_request_failed(core: DeskCore, failed: RequestFailed) -> None:
     if failed.what == DEAD_MAN:
         deadman.on_failed(core, failed)
     elif failed.what == READ:
-        account.on_failed(core, failed.venue, failed.subject)
+        account.on_failed(core, failed.venue, failed.subject, failed.reason if failed.refused else "")
     elif failed.what == CANCEL:
         core.orders.cancel_failed(failed.subject, core.now)

@@ -87,6 +87,8 @@ class RequestFailed(Struct, frozen=True, tag="request_failed", kw_only=True):
     reason: str
     """`429`, `500`, `no answer`."""
     ts: int
+    refused: bool = False
+    """It refuses our key: asked again alike, the answer is the same."""
 
 
 VenueWord = VenueFacts | VenueClock | InstrumentsListed | MarginCalled | DeadManReport | RequestFailed

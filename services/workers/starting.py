@@ -103,7 +103,7 @@ async def put_off(venue: LiveVenue, error: Away) -> Away:
 
 def cannot_use(name: str, error: WireError) -> Away:
     """What a failed question of a start makes of its venue."""
-    kind: type[Away] = Refused if error.kind is ErrorKind.AUTH else Unfit
+    kind: type[Away] = Refused if error.refuses else Unfit
     if error.kind in _PASSING or error.clock:
         kind = Silent
     return kind.because(str(error), unusable(name, str(error)))

@@ -9,10 +9,11 @@ from services.desk.views.health import health_view
 from services.desk.views.status import status as status_view
 from services.desk.views.strip import strip
 from services.domain.enums import Severity, TradingState
-from services.domain.events import AccountReport, VenueLink
+from services.domain.events import AccountReport, Event, VenueLink
+from services.domain.venue_events import RequestFailed
 from tests.console.result_fixtures import quiet_health
 from tests.console.test_agreeing_bar import cells
-from tests.desk.world import DeskWorld, quick
+from tests.desk.world import Answers, DeskWorld, quick
 
 META = Meta(badge="SIM", stamp="SYNTHETIC", profile="sim", mode="sim", synthetic=True)
 WHY = "key rights: the key can withdraw; set it right, then restart"
@@ -50,7 +51,7 @@ def test_a_refused_venue_is_one_alarm_with_its_remedy_wherever_a_person_looks() 
     quiet = quiet_health()
     found = health_view(core, META, replace(quiet.process, machine_memory=0.5), quiet.store).findings
     assert [(one.severity, one.text) for one in found if one.subject == "beta"] == [
-        ("alarm", TOLD.removeprefix("beta is "))
+        ("alarm", TOLD.removeprefix("beta "))
     ]
 
 
@@ -95,3 +96,34 @@ def test_a_reconcile_says_why_there_is_no_answer_from_it() -> None:
     done = w.done[command]
     assert (done.code, done.exit) == ("unread", 1)
     assert done.text == f"{TOLD}; no answer from alpha: nothing can be said of it; is it down?"
+
+
+def test_a_key_that_is_refused_while_it_runs_calls_somebody_at_the_second_read() -> None:
+    """Keys expire at night. It was a stale account after a minute and a half, and nobody said why."""
+    w = DeskWorld("calm", settings=replace(quick(), strategies={})).run(20)
+    fails = {"refused": True}
+
+    def refuse(due: int, event: Event) -> Answers:
+        if not isinstance(event, AccountReport) or event.venue != "beta" or not fails:
+            return ((due, event),)
+        no = RequestFailed(
+            venue="beta", what="read", subject=event.request, reason="401: expired", ts=due, **fails
+        )
+        return ((due, no),)
+
+    w.wire.hook = refuse
+    book = w.desk.core.state.venue("beta")
+    w.until(lambda _: book.failed_reads == 1)
+    assert of_its_line(w) == [], "once may be a slip of theirs"
+    w.run(3)
+    assert of_its_line(w) == [("venue refused", REDUCING, False)]
+    assert w.desk.core.barred("beta") == "beta refuses our key: 401: expired; set it right, then restart"
+    fails.clear()
+    w.run(40)
+    assert w.desk.core.barred("beta") == ""
+    w.run(w.settings.fresh.self_clear_s + 10)
+    assert of_its_line(w) == []
+    fails["refused"] = False
+    w.run(60)
+    assert book.failed_reads > 2
+    assert of_its_line(w) == [], "no answer is no refusal"

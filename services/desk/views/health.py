@@ -121,7 +121,7 @@ def _venue_findings(core: DeskCore, one: VenueHealth) -> Iterator[Finding]:
     if barred:
         # What else is unknown there is so because of it: nothing of that comes by waiting.
         key = cause_key(BARRED, f"venue:{one.name}")
-        yield found(barred.removeprefix(f"{one.name} is "), rule_for(key).do, "alarm", key)
+        yield found(barred.removeprefix(f"{one.name} "), rule_for(key).do, "alarm", key)
     elif one.data_age_ms is None:
         yield found("no data yet: unknown", "wait for its first frame; check its address in doctor")
     elif one.level == "bad":

@@ -212,9 +212,11 @@ class Asking:
         self._tell(report)
 
     def _failed(self, what: str, subject: str, error: Exception) -> None:
+        now, refused = self._wall(), isinstance(error, WireError) and error.refuses
+        reason = _reason(error)
         self._tell(
             RequestFailed(
-                venue=self._venue, what=what, subject=subject, reason=_reason(error), ts=self._wall()
+                venue=self._venue, what=what, subject=subject, reason=reason, ts=now, refused=refused
             )
         )
 

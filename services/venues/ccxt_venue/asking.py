@@ -169,6 +169,9 @@ class Asking:
 
     def _failed(self, what: str, subject: str, error: Exception) -> None:
         reason = f"{error.kind.value}: {error.text}" if isinstance(error, WireError) else errors.told(error)
+        now, refused = self._wall(), isinstance(error, WireError) and error.refuses
         self._tell(
-            RequestFailed(venue=self._venue, what=what, subject=subject, reason=reason, ts=self._wall())
+            RequestFailed(
+                venue=self._venue, what=what, subject=subject, reason=reason, ts=now, refused=refused
+            )
         )

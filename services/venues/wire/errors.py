@@ -92,5 +92,10 @@ class WireError(Exception):
         self.retry_after_s = retry_after_s
         self.clock = clock
 
+    @property
+    def refuses(self) -> bool:
+        """Our key, as it stands there: somebody has to set something right."""
+        return self.kind is ErrorKind.AUTH and not self.clock
+
     def __repr__(self) -> str:
         return f"WireError({self.kind.value}, {self.text!r}, status={self.status}, code={self.code!r})"
