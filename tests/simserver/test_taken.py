@@ -89,6 +89,8 @@ def test_a_post_only_order_that_would_trade_is_taken_and_closed_and_may_be_asked
 
     look()
     house.close()
+    (file,) = tmp_path.glob("*/killed.jsonl")
+    file.write_bytes(file.read_bytes() + b'{"number":80000')
     house = opened(tmp_path)
     look()
     house.close()

@@ -41,8 +41,11 @@ class Killed:
         self._orders: dict[int, KilledOrder] = {}
         self._names: dict[tuple[str, str], KilledOrder] = {}
         if path is not None and path.exists():
-            for line in path.read_bytes().splitlines():
+            # What follows the last end of a line was torn by a death: its order was answered to nobody.
+            whole, _, _ = path.read_bytes().rpartition(b"\n")
+            for line in whole.splitlines():
                 self._keep(msgspec.json.decode(line, type=KilledOrder))
+            path.write_bytes(whole + b"\n" if whole else b"")
 
     def add(self, venue: str, order: OrderRequest, ts: int) -> KilledOrder:
         made = KilledOrder(FIRST + len(self._orders), venue, order, ts)
