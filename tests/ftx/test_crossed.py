@@ -7,15 +7,17 @@ from decimal import Decimal
 import pytest
 
 from services.domain.events import Event, OrderAccepted, OrderCanceled, OrderRejected
+from services.venues.ftx import parse
 from services.venues.ftx import schemas as wire
 from services.venues.ftx.orders import CROSSED_NS, OrderBook
 
 NAME = "sc-1"
+BORN = "2026-11-27T12:00:00.000000+00:00"
 
 
 class Desk:
     def __init__(self) -> None:
-        self.now = 1
+        self.now = parse.iso_ns(BORN) + 100_000_000
         self.told: list[Event] = []
         self.book = OrderBook("alpha", {}, lambda: self.now, self.told.append)
 
@@ -27,7 +29,7 @@ def order(status: str, *, post_only: bool = True, filled: str = "0") -> wire.Ord
     return wire.Order(
         id=7, market="BTC-PERP", side="buy", type="limit", price=Decimal(1), size=Decimal(2),
         filledSize=Decimal(filled), remainingSize=Decimal(0), status=status, postOnly=post_only,
-        clientId=NAME, reduceOnly=False, ioc=False,
+        clientId=NAME, reduceOnly=False, ioc=False, createdAt=BORN,
     )  # fmt: skip
 
 
@@ -68,3 +70,11 @@ def test_every_other_end_is_an_end(how: str) -> None:
         desk.now += CROSSED_NS + 1
     desk.book.frame(order("closed", post_only=not plain, filled="1" if how == "partly filled" else "0"))
     assert [type(event) for event in desk.told] == [OrderAccepted, OrderCanceled]
+
+
+def test_a_quote_that_rested_before_this_process_did_not_cross() -> None:
+    """Nobody here has seen it `open`; its end by our own cancel is no refusal."""
+    desk = Desk()
+    desk.now += CROSSED_NS
+    desk.book.frame(order("closed"))
+    assert desk.kinds() == ["OrderAccepted", "OrderCanceled"]

@@ -85,7 +85,7 @@ class OrderBook:
     def placed(self, order: wire.Order, client_order_id: str) -> None:
         """The venue's reply to a send of ours."""
         self._learn(order.id, client_order_id)
-        if order.id not in self._ended and not self._crossed(order, client_order_id):
+        if order.id not in self._ended and not self._crossed(order, client_order_id, reply=True):
             self._say_accepted(order, client_order_id)
 
     def placed_conditional(self, order: wire.Conditional, client_order_id: str) -> None:
@@ -109,13 +109,17 @@ class OrderBook:
             filled = Decimal(order.filledSize)
             self._tell(OrderCanceled(self._venue, name, "closed by the venue", filled, now, now))
 
-    def _crossed(self, order: wire.Order, name: str) -> bool:
+    def _crossed(self, order: wire.Order, name: str, *, reply: bool = False) -> bool:
         """A post-only order that would have traded is taken, and closed at once with nothing filled, in the
-        reply or in a frame behind it (ftx.md 3.2): the desk hears a refusal, as of every other venue."""
+        reply or in a frame behind it (ftx.md 3.2): the desk hears a refusal, as of every other venue. One
+        that rested, here or before this process, has ended otherwise."""
         if order.status != "closed" or not order.postOnly or order.id in self._rested:
             return False
         now = self._now()
-        if wire_count(order.filledSize, "filledSize") or now - self._accepted.get(order.id, now) > CROSSED_NS:
+        since = self._accepted.get(order.id)
+        if since is None:
+            since = parse.iso_ns(order.createdAt, "createdAt") if order.createdAt else 0
+        if wire_count(order.filledSize, "filledSize") or (not reply and now - since > CROSSED_NS):
             return False
         _remember(self._ended, order.id)
         text = "post-only order would match at once"
