@@ -97,6 +97,7 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
         found.adopt_fills(core, submit, report.venue, report.fills)
         differences.compare(core, submit, report, equity, book.asked_ts if awaited else 0)
     core.ledger.read(report)
+    back = book.back_ts is not None and (book.report_ts or 0) <= book.back_ts
     book.report_ts, book.report_event = report.ts, report.ts_event
     core.good_cause(UNREAD, f"venue:{report.venue}")
     if core.picture.connected(report.venue, core.now):  # else the line's own word is awaited
@@ -108,6 +109,8 @@ def on_report(core: DeskCore, submit: Submitter, report: AccountReport, equity: 
     foreign.take_back(core, report.venue)
     _payouts(core, report)
     reconciling.on_read(core, report)
+    if back:
+        protection.on_back(core, submit, report.venue)
 
 
 def _payouts(core: DeskCore, report: AccountReport) -> None:

@@ -233,7 +233,6 @@ class Desk:
     def _link(self, event: VenueLink) -> None:
         if not self._stranger(event.venue):
             account.on_link(self.core, event)
-            protection.on_link(self.core, self.submit, event)
 
     def _facts(self, event: VenueFacts) -> None:
         if self._stranger(event.venue):

@@ -13,7 +13,7 @@ from services.desk import gatekeeping
 from services.desk.core import UNREAD, DeskCore
 from services.desk.submit import Submitter
 from services.domain.enums import PairState, Purpose
-from services.domain.events import AccountReport, MarketFrame, OrderFilled, VenueLink, WorkingRow
+from services.domain.events import AccountReport, MarketFrame, OrderFilled, WorkingRow
 from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
 from services.execution.backstops import Want
@@ -31,10 +31,10 @@ _LETTER_AT = 15
 # -- what stands alone ---------------------------------------------------------------------------------------
 
 
-def on_link(core: DeskCore, submit: Submitter, link: VenueLink) -> None:
-    """What found no way to a venue is tried anew when its line is up."""
-    for pair in core.pairs.live() if link.up else ():
-        if begin_anew(pair, link.venue, core.instruments):
+def on_back(core: DeskCore, submit: Submitter, venue: str) -> None:
+    """A venue's line is up again, and what stands there has been read: what found no way is tried anew."""
+    for pair in core.pairs.live():
+        if begin_anew(pair, venue, core.instruments):
             submit.run(core.pairs.on_timer(pair.id, core.now, submit.prices))
 
 

@@ -1,4 +1,4 @@
-"""What comes to a pair from outside, state by state: a named exit, the end of ACTIVE, a line that is up."""
+"""What comes to a pair from outside, by its state: a named exit, the end of ACTIVE, a venue that is back."""
 
 from __future__ import annotations
 
@@ -73,13 +73,11 @@ def ask_unwind(work: Work, pair: Pair, reason: str, *, exits_pass: bool = False)
 
 
 def begin_anew(pair: Pair, venue: str, instruments: Instruments) -> bool:
-    """A venue's line is up again: what orders there could not take off meanwhile is tried at once, from the
-    narrowest band, for no price refused it. Only ways out: an entry's tries go on. And not of spot, where no
-    venue trims what somebody has taken back by hand meanwhile. False = nothing to try."""
+    """A venue is there again: what orders could not take off there meanwhile is tried at once, from the
+    narrowest band, for no price refused it. Only ways out: an entry's tries go on. False = nothing to try."""
     if pair.state not in (PairState.CLOSING, PairState.UNWINDING):
         return False
-    specs = {leg.number: instruments[leg.instrument] for leg in pair.legs}
-    there = [leg for leg in pair.legs if specs[leg.number].venue == venue and specs[leg.number].is_perp]
+    there = [leg for leg in pair.legs if instruments[leg.instrument].venue == venue]
     tried = [leg for leg in there if leg.band and leg.refusals]
     for leg in tried:
         calm(leg)

@@ -98,10 +98,11 @@ def _in_doubt(work: Work, pair: Pair) -> None:
         for memo in pair.orders.values()
     )
     if filled or pair.naked.since is not None:
+        naked = f"naked {pair.naked.quantity:,f} of leg {pair.naked.leg}"
         work.escalate(
             pair,
             f"order in doubt for {work.settings.exec.in_doubt_escalate_s} s with the other leg filled:"
-            f" naked {pair.naked.quantity:,f} of leg {pair.naked.leg}",
+            f" {naked if pair.naked.leg else 'without it the legs match'}",
             reducing=True,
         )
 

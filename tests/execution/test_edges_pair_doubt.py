@@ -327,3 +327,12 @@ def test_an_order_without_any_fill_is_remembered_with_its_reason(
     assert (moved.refusals, moved.last_refusal) == (1, text or "nothing inside the band")
     if after is not state:
         assert hand.pair.unwind_reason == f"hedge denied: {text}"
+
+
+def test_a_doubt_beside_legs_that_match_names_no_naked_part() -> None:
+    """It said `naked 0 of leg 0`."""
+    hand = Hand().put(S.OPENING, "0.1", "0.1")
+    hand.memo("next", SHORT, in_doubt=True, state=O.IN_DOUBT)
+    hand.tick()
+    ((text, _),) = pages(hand.tick(10 * SECOND))
+    assert text == "order in doubt for 10 s with the other leg filled: without it the legs match"

@@ -8,9 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
-from services.domain.enums import InstrumentKind, PairState, Purpose, Side
+from services.domain.enums import PairState, Purpose, Side
 from services.execution.actions import Actions, Became
 from services.execution.pair_reduce import all_taken, begin, fix, kept, surplus, whole
 from services.execution.pair_requests import ask_close, ask_unwind, begin_anew
@@ -325,18 +324,15 @@ def test_a_leg_that_is_smaller_at_the_venue_takes_the_other_with_it(
 
 
 @pytest.mark.parametrize("state", list(S))
-def test_a_line_that_is_up_begins_ways_out_of_perps_anew_and_nothing_else(state: PairState) -> None:
-    def tried(kind: InstrumentKind, *, band: int = 7, refusals: int = 9, venue: str = "alpha") -> bool:
+def test_a_venue_that_is_back_begins_ways_out_anew_and_nothing_else(state: PairState) -> None:
+    def tried(*, band: int = 7, refusals: int = 9, venue: str = "alpha") -> bool:
         leg = (hand := put(state)).pair.short
         leg.band, leg.refusals, leg.next_at = band, refusals, hand.now + SECOND
-        known = {name: replace(spec, kind=kind) for name, spec in ODD.items()}
-        found = begin_anew(hand.pair, venue, known)
+        found = begin_anew(hand.pair, venue, ODD)
         assert (leg.band, leg.next_at) == ((0, 0) if found else (band, hand.now + SECOND))
         return found
 
-    perp = InstrumentKind.PERP
-    assert tried(perp) is (state in (S.CLOSING, S.UNWINDING))
-    assert not tried(InstrumentKind.SPOT), "what was taken back by hand meanwhile would be taken twice"
-    assert not tried(perp, venue="beta")
-    assert not tried(perp, band=0)
-    assert not tried(perp, refusals=0)
+    assert tried() is (state in (S.CLOSING, S.UNWINDING))
+    assert not tried(venue="beta")
+    assert not tried(band=0)
+    assert not tried(refusals=0)

@@ -40,6 +40,8 @@ def next_steps(figures: Figures, found: Naked) -> tuple[str, ...]:
             told.append(key)
             where = "" if cause.scope == "all" else f" ({cause.scope})"
             do = core.alerts.told(key)[1] or rule_for(key).do
+            if cause.name == "in doubt" and not doubtful and found.notional == ZERO:
+                do = ""  # it is over; only its latch stands
             steps.append(f"{cause.name}{where}: {do or 'R and a reason'}")
     for alert in core.alerts.open():
         if alert.severity is Severity.ALARM and alert.acked_ts is None and alert.key not in told:
