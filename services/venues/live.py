@@ -77,6 +77,8 @@ class VenueHealth(Struct, frozen=True, kw_only=True):
     budget: dict[str, tuple[int, int]]
     """Spent and limit by window."""
     reconnects: int
+    leverage: Decimal | None = None
+    """The account's setting, where one holds for all of its markets."""
 
 
 class Verdict(StrEnum):

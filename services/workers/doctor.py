@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 from msgspec import structs
 
 from services.domain.events import Event
+from services.domain.instrument import Instrument
 from services.protocol.errors import ProductError
 from services.protocol.redact import Redactor
+from services.risk.limits import limit_row
+from services.settings.gate import Gate
 from services.settings.layout import StateLayout
 from services.settings.parameters import Settings
 from services.settings.venues import VenueWire
@@ -61,6 +65,7 @@ async def started_findings(name: str, venue: LiveVenue, settings: Settings) -> t
     rows = [row(name, "reachable", Verdict.OK, f"{len(venue.instruments())} markets")]
     rows.append(_clock(name, health.clock_offset_ms, settings))
     rows += await venue.examine()
+    rows += _leverage(name, health.leverage, venue.instruments(), settings.gate)
     spent = [f"{window} {used}/{limit}" for window, (used, limit) in health.budget.items()]
     full = any(used >= limit for used, limit in health.budget.values())
     rows.append(
@@ -75,6 +80,29 @@ async def started_findings(name: str, venue: LiveVenue, settings: Settings) -> t
     rows.append(_capabilities(name, can, settings.mode))
     rows += needed(name, can, settings)
     return tuple(rows)
+
+
+def _leverage(
+    name: str, setting: Decimal | None, listed: tuple[Instrument, ...], gate: Gate
+) -> tuple[Finding, ...]:
+    """A setting above a limit is no danger: the gate refuses what would grow there, once a read has told it.
+    A pair that is being opened then stays as small as it is."""
+    if setting is None:
+        return ()
+    most = {
+        spec.symbol: limit_row(gate, spec.id if spec.id in gate.limits else spec.symbol).max_leverage
+        for spec in listed
+        if spec.is_perp
+    }
+    over = [symbol for symbol, limit in most.items() if setting > limit]
+    said = f"{setting.normalize():f}x, for the whole account"
+    if not over:
+        return (row(name, "leverage", Verdict.OK, said),)
+    more = f" and {len(over) - 1} more" if len(over) > 1 else ""
+    text = f"{said}; above the limit of {over[0]}{more}: no position may grow there"
+    least = min(most.values()).normalize()
+    remedy = f"set the account to {least:f}x or less at the venue, or raise max_leverage of those markets"
+    return (row(name, "leverage", Verdict.WARN, text, remedy),)
 
 
 def _capabilities(name: str, can: Capabilities, mode: str) -> Finding:

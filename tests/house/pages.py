@@ -198,6 +198,8 @@ _VENUES = [
     "  the next start on, where `symbols` names it or names none. A venue of kind `binance` or `binance_spot` takes 60 at",
     "  most: what is asked for each of them would weigh more than Binance allows in a minute.",
     "- A key that can withdraw is refused in every mode.",
+    "- An account of an `ftx` venue that is set to more leverage than a market may have (`max_leverage`) opens positions",
+    "  there and grows none: `doctor` warns. Our simulator sets an account to 10x; `POST /api/account/leverage` lowers it.",
     "- One account is one venue: two tables of a profile on one are refused (not on paper), for its money would count",
     "  twice. Two sub-accounts of a key are two accounts, and so are Binance's futures and spot under one key.",
     "- No secret stands in the file. It comes from `STABLECONSOLE_SECRET_VENUE` (`STABLECONSOLE_SECRET_ALPHA`), else",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,19 @@ async def test_a_venue_that_is_well_has_no_row_that_stops(tmp_path: Path) -> Non
     assert found["capabilities"].verdict is Verdict.OK
     assert "requests-1s" in found["rate budget"].text
     assert found["account"].verdict is Verdict.OK
+    assert (found["leverage"].verdict, found["leverage"].text) == (Verdict.OK, "10x, for the whole account")
+
+
+async def test_a_leverage_above_the_limits_is_told_before_a_pair_stops_half_way(tmp_path: Path) -> None:
+    """Nobody said so: the gate refused the second slice of a pair once the account had been read."""
+    async with serving() as (house, server):
+        house.seat(KEY.key, "").set_leverage("alpha", Decimal(20))
+        found = await rows(tmp_path, settings(server.ports["alpha"]))
+    assert found["leverage"].verdict is Verdict.WARN
+    assert found["leverage"].text == (
+        "20x, for the whole account; above the limit of USDT-PERP and 1 more: no position may grow there"
+    )
+    assert found["leverage"].remedy.startswith("set the account to 10x or less at the venue")
 
 
 async def test_a_market_of_another_time_is_a_clock_that_is_off(tmp_path: Path) -> None:

@@ -261,6 +261,7 @@ class FtxVenue:
             clock_offset_ms=None if offset is None else round(offset),
             budget=self._api.rest.budget.used(boot_ns()),
             reconnects=max(0, self._stream.connects - 1) if self._stream is not None else 0,
+            leverage=None if self._account is None else parse.leverage_of(self._account),
         )
 
     def reserve(self, share: float) -> None:
