@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import decimal
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +16,7 @@ from services.desk.prices import DeskPrices
 from services.domain.effects import Cancel, Notify, Record
 from services.domain.enums import PairState, Purpose, Side, TradingState
 from services.domain.events import Command, StopRequested, StrategyOverrun
-from services.domain.money import DESK_CONTEXT, ZERO
+from services.domain.money import ZERO
 from services.domain.orders import OrderRequest
 from services.domain.records import RiskRecord
 from services.execution.actions import Actions
@@ -26,24 +24,10 @@ from services.execution.flatten import Scope
 from services.execution.pair_state import Pair
 from services.settings.parameters import Settings
 from services.strategies.base import ThawPair
-from tests.desk.world import DeskWorld, quick
 
 S = PairState
 EXIT, STOP = Purpose.EXIT, Purpose.STOP
 REDUCING, HALTED = TradingState.REDUCING, TradingState.HALTED
-
-
-@pytest.fixture(scope="module")
-def standing() -> tuple[DeskWorld, bytes]:
-    world = DeskWorld(settings=quick()).until(lambda w: w.pair_states() == [S.HEDGED]).run(1)
-    return world, world.desk.export()
-
-
-@pytest.fixture
-def desk(standing: tuple[DeskWorld, bytes]) -> Iterator[Desk]:
-    world, blob = standing
-    with decimal.localcontext(DESK_CONTEXT):
-        yield Desk(world.settings, world.desk.core.instruments, Desk.restore(blob), instance="abc123")
 
 
 class Asked:
