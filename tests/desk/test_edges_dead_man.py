@@ -58,6 +58,13 @@ class Switch:
             self.core.orders.sent(name, self.core.now)
         return name
 
+    def busy_elsewhere(self) -> None:
+        """An order rests at a venue that has no switch: every venue is looked at."""
+        beta = self.core.state.venues["beta"]
+        assert beta.facts is not None
+        beta.facts = replace(beta.facts, dead_man=False)
+        self.add("ETH-USDT-PERP.beta")
+
     def end(self, name: str) -> None:
         now = self.core.now
         self.core.orders.apply(OrderCanceled("alpha", name, "canceled", Decimal(0), now, now), now)
@@ -93,7 +100,7 @@ def switch(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Switch:
 
 
 def test_asked_and_never_told_it_is_taken_off_with_the_last_order(switch: Switch) -> None:
-    switch.beat(60_000)
+    switch.beat(60_000, due_s=-1)
     del switch.core.state.venues["beta"]
     assert switch.look() == [0]
     assert switch.book.beat.next_at == switch.core.now
@@ -115,6 +122,7 @@ def test_a_word_that_it_is_armed_against_our_wish_is_answered_after_two_seconds(
 ) -> None:
     switch.told(armed=armed)
     switch.beat(0, asked_s=ago_s)
+    switch.busy_elsewhere()
     assert switch.look() == asks
 
 
@@ -174,6 +182,7 @@ def test_taken_off_no_timer_and_no_word_of_a_late_beat_is_left(switch: Switch) -
 def test_it_guards_what_was_sent_and_can_rest_and_is_no_backstop(
     switch: Switch, facts: dict[str, Any], waits: bool, guarded: bool
 ) -> None:
+    switch.busy_elsewhere()
     name = switch.add(**facts)
     if waits:
         switch.waiting.add(name)

@@ -242,6 +242,7 @@ def test_a_wave_takes_every_pair_with_a_leg_there_and_no_other(
     ("state", "facts", "busy"),
     [
         (S.HEDGED, {}, False),
+        (S.HEDGED, {"close_purpose": Purpose.STOP}, False),
         (S.OPENING, {}, False),
         (S.UNWINDING, {}, True),
         (S.CLOSING, {"close_purpose": Purpose.STOP}, True),
@@ -335,6 +336,7 @@ def test_a_share_of_it_up_to_the_lot_and_at_least_what_the_venue_takes(
     assert order.price == (D("99.8") if D(size) > 0 else D("100.2"))
     assert (order.type, order.tif, order.purpose) == (OrderType.LIMIT, TimeInForce.IOC, Purpose.STOP)
     assert order.reduce_only
+    assert order.client_order_id.endswith("s0001"), "a stop's, of no leg, the first"
     assert (order.origin, order.attempt, order.decided_mid) == ("desk", 1, D(100))
     assert climber.core.state.ladder.tries == {PERP: 1}
 
@@ -365,9 +367,24 @@ def test_without_a_price_in_dollars_the_least_is_a_lot(climber: Climber) -> None
     alone(climber, PERP, "0.003", usd=None)
     climber.look(alpha=climber.alpha("0.8"))
     assert [each.quantity for each in climber.hand.placed] == [D("0.001")]
+    instruments = dict(climber.core.instruments)
+    instruments[PERP] = replace(instruments[PERP], min_size=D("0.002"))
+    climber.core.instruments = instruments
+    alone(climber, PERP, "0.004", usd=None)
+    climber.look(alpha=climber.alpha("0.8"))
+    assert [each.quantity for each in climber.hand.placed] == [D("0.002")], "or its least size"
     alone(climber, COIN, "1", usd=None)
     climber.look(alpha=climber.alpha("0.8"))
     assert [each.quantity for each in climber.hand.placed if each.instrument == COIN] == [D(1)]
+
+
+def test_a_venue_that_spares_what_reduces_its_least_notional_takes_less(climber: Climber) -> None:
+    instruments = dict(climber.core.instruments)
+    instruments[PERP] = replace(instruments[PERP], reduces_any_notional=True)
+    climber.core.instruments = instruments
+    alone(climber, PERP, "0.01")
+    climber.look(alpha=climber.alpha("0.8"))
+    assert [each.quantity for each in climber.hand.placed] == [D("0.003")]
 
 
 @pytest.mark.parametrize("allowed", [False, True])
