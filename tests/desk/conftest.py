@@ -10,6 +10,7 @@ import pytest
 from services.desk.desk import Desk
 from services.domain.enums import PairState
 from services.domain.money import DESK_CONTEXT
+from tests.desk.guard import Guard
 from tests.desk.world import DeskWorld, quick
 
 
@@ -24,3 +25,9 @@ def desk(standing: tuple[DeskWorld, bytes]) -> Iterator[Desk]:
     world, blob = standing
     with decimal.localcontext(DESK_CONTEXT):
         yield Desk(world.settings, world.desk.core.instruments, Desk.restore(blob), instance="abc123")
+
+
+@pytest.fixture
+def guard(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Guard:
+    desk.core.out = []
+    return Guard(desk, monkeypatch)
