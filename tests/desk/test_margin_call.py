@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from msgspec.structs import replace
 
@@ -76,3 +78,41 @@ def test_unknown_usage_is_not_healthy_and_nothing_open_is() -> None:
     assert row.good_since is None, "what was read before the call says nothing"
     call(world, "gamma")
     assert all(scope != "account:gamma" for _, scope, *_ in world.causes()), "no venue of ours"
+
+
+@pytest.mark.parametrize(
+    ("read_ns", "usage", "held", "good"),
+    [
+        (None, "0.1", True, False),
+        (0, "0.1", True, False),
+        (1, "0.1", True, True),
+        (1, "0.4999", True, True),
+        (1, "0.5", True, False),
+        (1, None, True, False),
+        (1, None, False, True),
+        (0, None, False, False),
+    ],
+)
+def test_only_a_later_read_that_is_healthy_counts_for_it(
+    desk: Desk, read_ns: int | None, usage: str | None, held: bool, good: bool
+) -> None:
+    core = desk.core
+    margin_call.on_call(core, MarginCalled(venue="alpha", instruments=(), ts=core.now))
+    margin = account_margin(gatekeeping.accounts(core)["alpha"])
+    known = None if usage is None else Decimal(usage)
+    # Seen good before, so that a look which says nothing would leave it good.
+    core.good_cause(margin_call.CALL, "account:alpha")
+    core.ledger.account("alpha").balance_ts = None if read_ns is None else core.now + read_ns
+    margin_call.watch(core, "alpha", replace(margin, usage=known, anything_open=held))
+    (cause,) = [each for each in core.causes.causes() if each.name == margin_call.CALL]
+    assert cause.holds is not good
+
+
+def test_a_venue_that_is_not_known_yet_and_one_that_called_nobody_are_left_alone(desk: Desk) -> None:
+    core = desk.core
+    margin = account_margin(gatekeeping.accounts(core)["alpha"])
+    before = core.causes.causes()
+    margin_call.watch(core, "alpha", margin)
+    del core.state.venues["alpha"]
+    margin_call.watch(core, "alpha", margin)
+    assert core.causes.causes() == before
