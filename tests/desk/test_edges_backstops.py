@@ -202,6 +202,7 @@ def test_where_nothing_can_rest_that_only_reduces_none_is_placed(guard: Guard, l
         ("flatten all", True),
         ("flatten of its pair", True),
         ("flatten of another", False),
+        ("flatten of it alone", True),
     ],
 )
 def test_nothing_new_where_another_hand_is_at_work_or_the_venue_is_not_known(
@@ -209,7 +210,8 @@ def test_nothing_new_where_another_hand_is_at_work_or_the_venue_is_not_known(
 ) -> None:
     able(guard, "alpha")
     core = guard.core
-    guard.alone(PERP, "3")
+    name = ETH if hinders == "flatten of it alone" else PERP
+    guard.alone(name, "3")
     if hinders.startswith("a difference"):
 
         class Line:
@@ -223,11 +225,12 @@ def test_nothing_new_where_another_hand_is_at_work_or_the_venue_is_not_known(
             "flatten all": Scope(),
             "flatten of its pair": Scope(pair=guard.pair.id),
             "flatten of another": Scope(instrument=ETH),
+            "flatten of it alone": Scope(instrument=ETH),
         }
         core.flattens.start(scopes[hinders], "t", "t", core.now, guard.prices)
     guard.patch(type(core.picture), "connected", lambda _self, venue, _now: hinders != "down")
     _, names = follow(guard)
-    assert names == ([PERP] if paused else [])
+    assert names == ([name] if paused else [])
 
 
 # ---- what a read finds
