@@ -306,14 +306,15 @@ def _liquidation(s: StripView) -> Answer:
         (Span(lever, "text"),),
     )
     more = {"corner": corner, "evidence": evidence, "brief": brief}
-    if s.liquidation_unknown:
+    away = s.liquidation_distance
+    if s.liquidation_unknown and (away is None or away >= s.distance_limit):
         return answer(2, "alarm" if s.positions_open else "warn", g.UNKNOWN, "UNKNOWN", **more)
     if not s.positions_open:
         return answer(2, "ok", g.GOOD, "NO POSITIONS", short_word="NONE OPEN", **more)
-    if s.liquidation_distance is None:
+    if away is None:
         return answer(2, "ok", g.GOOD, "NO SUCH PRICE", short_word="NO PRICE", **more)
-    away = s.liquidation_distance
-    level = "alarm" if away < s.distance_reducing else "warn" if away < s.distance_limit else "ok"
+    short = s.liquidation_unknown or away < s.distance_reducing
+    level = "alarm" if short else "warn" if away < s.distance_limit else "ok"
     glyph = {"ok": g.GOOD, "warn": g.UP, "alarm": g.ALARM}[level]
     return answer(2, level, glyph, f"{f.percent(away)} away", short_word=f"{f.percent(away, 0)} away", **more)
 

@@ -42,6 +42,15 @@ def test_what_no_pair_hedges_is_told_in_the_smallest_bar(outright: str, said: st
     assert doubt == ["HEDGED?", "■ IN DOUBT 1", "naked $0 ID 1"]
 
 
+def test_an_account_that_is_near_its_liquidation_is_told_beside_one_that_nobody_sees() -> None:
+    """`UNKNOWN ~1 %` stood there while alpha was 0.4 % from it."""
+    known = calm_strip(
+        liquidation_unknown=True, liquidation_distance=Decimal("0.004"), nearest_account="alpha"
+    )
+    assert cells(known, 80, 3, 2)[:2] == ["LIQUIDATION?", "■ 0.4 % away"]
+    assert cells(replace(known, liquidation_distance=None), 80, 3, 2)[1] == "? UNKNOWN"
+
+
 def test_of_causes_that_hold_the_bar_names_the_first_of_those_that_are_told_first() -> None:
     """It named the oldest: `unread`, beside a venue that was down and a liquidation that was near."""
     told = tuple(

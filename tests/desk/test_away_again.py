@@ -4,6 +4,7 @@ own, and what stands alone there is cut as soon as there is a way again."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from services.desk.views import strip
 from services.domain.enums import PairState
@@ -148,3 +149,28 @@ def test_of_a_doubt_that_is_over_the_latch_alone_is_left_to_do() -> None:
     world.desk.submit.run((Escalate(pair.id, "in doubt for 10 s", True, "in doubt"),))
     (step,) = [step for step in strip(core, META).next_steps if step.startswith("in doubt")]
     assert step == f"in doubt (pair:{pair.id}): R and a reason"
+
+
+def test_an_account_near_its_liquidation_is_told_while_the_other_one_cannot_be_valued() -> None:
+    world = hedged()
+    pair = world.pair()
+    assert pair is not None
+    away = Away(world, pair.long)
+    world.on_submit, world.wire.hook = away.submit, away.hook
+    away.link(up=False)
+    world.run(15)
+    here = pair.short.instrument.rpartition(".")[2]
+    bar = strip(world.desk.core, META)
+    assert (bar.liquidation_unknown, bar.liquidation_distance, bar.nearest_account) == (True, None, "")
+    venue = world.exchange.venues[here]
+    for coin, amount in list(venue.state.account.balances.items()):
+        left = Decimal(700) if coin == "USD" else Decimal(0)
+        venue.floor.move_coins(world.exchange.now, coin, left - amount)
+    world.run(40)
+    bar = strip(world.desk.core, META)
+    assert bar.liquidation_unknown
+    assert bar.liquidation_distance is not None
+    assert bar.liquidation_distance < Decimal("0.08")
+    assert (bar.nearest_account, bar.worst_account) == (here, here)
+    assert bar.margin_usage is not None
+    assert bar.margin_usage > Decimal("0.3")

@@ -51,10 +51,12 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
     held = hedge.holding(core)
     worst = figures.worst_account()
     unknown = figures.liquidation_unknown()
-    distances = {} if unknown else figures.known_distances()
+    distances = _dangers(figures) if unknown else figures.known_distances()
     least = min(distances.values(), default=None)
     near = [each for each, away in distances.items() if least is not None and away - least < EQUALLY_FAR]
     nearest = near[0] if near else ""
+    if unknown and nearest:
+        worst = nearest
     alerts = core.alerts.open()
     raised = sorted((alert for alert in alerts if alert.state == RAISED), key=_calls_first)
     # Where all are acknowledged the first of them is named: they are open still.
@@ -113,6 +115,16 @@ def strip_of(figures: Figures, meta: Meta) -> StripView:
         day_pnl=figures.day_pnl(equity),
         day_pnl_fraction=figures.day_fraction(equity),
     )
+
+
+def _dangers(figures: Figures) -> dict[str, Decimal]:
+    """Where an account cannot be valued the others' distances say little, unless one is short by itself."""
+    limit = figures.core.settings.gate.min_joint_distance
+    return {
+        venue: away
+        for venue, away in figures.known_distances().items()
+        if figures.margins[venue].usage is not None and away.is_finite() and away < limit
+    }
 
 
 def _calls_first(alert: Alert) -> tuple[bool, bool, int]:
