@@ -46,10 +46,14 @@ class Sim:
         folder: Path | None = None,
         resume_at: int | None = None,
         history: Any = None,
+        *,
+        small_orders: bool = False,
     ) -> None:
         self.queue = Queue()
         self.world = world or make_world("calm")
-        self.exchange: SimExchange = build_exchange(self.world, folder, self.queue, resume_at, history)
+        self.exchange: SimExchange = build_exchange(
+            self.world, folder, self.queue, resume_at, history, small_orders=small_orders
+        )
         self.queue.now = self.exchange.now
         self.exchange.start(self.exchange.now)
 

@@ -14,6 +14,7 @@ from services.venues.sim.facts import WEIGHTS
 from services.venues.sim.floor import Emit, TradingFloor
 from services.venues.sim.matching import working
 from services.venues.sim.source import Board
+from services.venues.sim.winding import SmallOrders
 
 _WEIGHT = {coin: float(weights[0]) for coin, weights in WEIGHTS.items()}
 
@@ -26,7 +27,11 @@ HIGHEST_RATIO = 0.05
 class Clearing:
     """Acts on a floor's account at every market instant."""
 
-    def __init__(self, floor: TradingFloor, board: Board, emit: Emit) -> None:
+    def __init__(
+        self, floor: TradingFloor, board: Board, emit: Emit, steps: SmallOrders | None = None
+    ) -> None:
+        """`steps`: how an account is wound up bit by bit; None = it is taken whole, at once."""
+        self._steps = steps
         self._floor = floor
         self._board = board
         self._send = emit
@@ -59,10 +64,12 @@ class Clearing:
     def watch(self, ts: int) -> None:
         """Liquidate at a usage of one. A float estimate first: the exact sum only when it is near."""
         if self._rough_usage() < NEAR:
+            self._floor.state.winding = None
             return
-        if margin_of(
-            self._floor.state.account, self._floor.listed, self._floor.mark, self._floor.index
-        ).liquidated:
+        margin = margin_of(self._floor.state.account, self._floor.listed, self._floor.mark, self._floor.index)
+        if self._steps is not None:
+            self._steps.look(ts, margin)
+        elif margin.liquidated:
             self._liquidate(ts)
 
     def _rough_usage(self) -> float:

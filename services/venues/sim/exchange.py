@@ -38,7 +38,14 @@ class SimExchange:
     """Built by `build_exchange`; `start` opens it."""
 
     def __init__(
-        self, world: World, source: MarketSource, log: CommandLog, outbox: Outbox, resume_at: int | None
+        self,
+        world: World,
+        source: MarketSource,
+        log: CommandLog,
+        outbox: Outbox,
+        resume_at: int | None,
+        *,
+        small_orders: bool = False,
     ) -> None:
         self.world = world
         self.live = False
@@ -85,6 +92,7 @@ class SimExchange:
                 stream(self._digest, f"latency:{name}", self.instants),
                 self._outages(name),
                 world.rates,
+                small_orders,
             )
             for name in world.venues
         }
@@ -268,11 +276,14 @@ def build_exchange(
     outbox: Outbox,
     resume_at: int | None = None,
     history: HistorySource | None = None,
+    *,
+    small_orders: bool = False,
 ) -> SimExchange:
     """Open or recover the exchange of `world` in `folder` (None = in memory only).
 
     `resume_at`: a virtual time that the desk has already seen; the market goes on after it. Raises
     WorldMismatch when the folder holds another world, ValueError when a history is missing or another one.
+    `small_orders`: an account that is short of margin is wound up bit by bit, and takes no order (ftx.md 6).
     """
     source: MarketSource
     if world.scenario is not None:
@@ -283,4 +294,4 @@ def build_exchange(
         source = PlayedSource(world, history)
     if folder is not None:
         claim_world(folder, world)
-    return SimExchange(world, source, CommandLog(folder), outbox, resume_at)
+    return SimExchange(world, source, CommandLog(folder), outbox, resume_at, small_orders=small_orders)

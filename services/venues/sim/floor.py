@@ -24,18 +24,20 @@ from services.domain.events import (
     TransferBooked,
 )
 from services.domain.instrument import Instrument
-from services.domain.money import INDEX_INCREMENT, ONE, grid_decimal
+from services.domain.money import INDEX_INCREMENT, ONE, ZERO, grid_decimal
 from services.domain.orders import OrderRequest
 from services.venues.sim.accounts import fee_of
 from services.venues.sim.book import Book, SimOrder
 from services.venues.sim.conditional import Conditionals, trigger_refusal
 from services.venues.sim.matching import (
     CROSSES,
+    SHORT,
     account_refusal,
     form_refusal,
     market_refusal,
     opposite_lots,
     reducible_lots,
+    short,
     working,
 )
 from services.venues.sim.source import Board, Cell
@@ -79,8 +81,11 @@ class TradingFloor:
         write: Writer,
         emit: Emit,
         book: Callable[[Cell], Book] = Book,
+        shut_below_margin: bool = False,
     ) -> None:
-        """`book`: what an instrument's orders are matched against."""
+        """`book`: what an instrument's orders are matched against. `shut_below_margin`: under its maintenance
+        requirement an account can place no order, not even one that reduces (ftx.md 6)."""
+        self._shuts = shut_below_margin
         self.name = name
         self.state = state
         self.listed = {i.id: i for i in instruments}
@@ -141,6 +146,8 @@ class TradingFloor:
         refusal = market_refusal(order, book, ticks, self.index(instrument.quote))
         if refusal is not None:
             return refusal
+        if self._shuts and short(self.state, self.listed, self.mark, self.index):
+            return SHORT
         if order.reduce_only:
             if not instrument.reduce_only_supported:
                 return "reduce-only is not for spot"
@@ -240,12 +247,14 @@ class TradingFloor:
         forced: str = "",
         liquidation: bool = False,
         adl: bool = False,
+        free: bool = False,
     ) -> None:
-        """Book a fill and tell it. Without an order it is the venue's own doing, `forced` its order id."""
+        """Book a fill and tell it. Without an order it is the venue's own doing, `forced` its order id, and
+        `free` of a fee or not."""
         instrument, state = self.listed[name], self.state
         price = ticks * instrument.price_increment
         quantity = lots * instrument.size_increment
-        fee = fee_of(instrument, quantity, price, maker)
+        fee = ZERO if free else fee_of(instrument, quantity, price, maker)
         state.account.trade(instrument, side, quantity, price, fee)
         state.trades += 1
         fill = OrderFilled(

@@ -21,6 +21,7 @@ from services.venues.sim.state import VenueState
 LARGEST = Decimal(10) ** 12
 """No quantity and no price is larger: what is beyond has no exact remainder on any grid."""
 
+SHORT = "insufficient margin"
 CROSSES = "post-only order would match at once"
 
 Marks = Callable[[str], Decimal]
@@ -92,6 +93,12 @@ def reducible_lots(state: VenueState, instrument: Instrument, side: Side) -> int
     return max(0, opposite_lots(state, instrument, side) - busy)
 
 
+def short(state: VenueState, instruments: Mapping[str, Instrument], mark: Marks, index: Indexes) -> bool:
+    """Under the maintenance requirement of what it holds."""
+    account = state.account
+    return bool(account.holdings) and margin_of(account, instruments, mark, index).liquidated
+
+
 def account_refusal(
     order: OrderRequest,
     state: VenueState,
@@ -131,7 +138,7 @@ def account_refusal(
         counted=lambda i, size: max(abs(size + bought.get(i.id, ZERO)), abs(size - sold.get(i.id, ZERO))),
     )
     if margin.initial > margin.collateral_initial:
-        return "insufficient margin"
+        return SHORT
     return None
 
 

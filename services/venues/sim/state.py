@@ -17,6 +17,16 @@ class Switch(Struct):
     """It has fired, and nobody could be told yet."""
 
 
+class Winding(Struct):
+    """An account that is being wound up in small orders."""
+
+    order: str
+    """The exchange's own order id of it."""
+    next_at: int
+    lots: dict[str, int]
+    """By instrument, what each of its orders closes."""
+
+
 class VenueState(Struct):
     account: AccountBooks
     orders: dict[str, SimOrder] = field(default_factory=dict)
@@ -29,3 +39,4 @@ class VenueState(Struct):
     liquidations: int = 0
     frames: int = 0
     switch: Switch = field(default_factory=Switch)
+    winding: Winding | None = None

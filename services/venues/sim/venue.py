@@ -35,6 +35,7 @@ from services.venues.sim.log import Entry
 from services.venues.sim.source import Board
 from services.venues.sim.spoiled import restamped
 from services.venues.sim.state import VenueState
+from services.venues.sim.winding import SmallOrders
 
 KEEP_NS = 30 * DAY_NS
 """Fills, payments and ended orders are answered for this long."""
@@ -72,15 +73,20 @@ class SimVenue:
         latency: Random,
         outages: tuple[tuple[int, int], ...],
         rates: RateLimits,
+        small_orders: bool = False,
     ) -> None:
-        """`outages`: market times between which the venue cannot be reached."""
+        """`outages`: market times between which the venue cannot be reached. `small_orders`: an account that
+        is short of margin is wound up bit by bit (`winding`)."""
         self.name = name
         self.state = state
         self._outbox = outbox
         self._house = house
         self.line = Line(outbox, house, latency, outages)
-        self.floor = TradingFloor(name, instruments, board, state, self._write, self.line.send)
-        self._clearing = Clearing(self.floor, board, self.line.send)
+        self.floor = TradingFloor(
+            name, instruments, board, state, self._write, self.line.send, shut_below_margin=small_orders
+        )
+        steps = SmallOrders(self.floor) if small_orders else None
+        self._clearing = Clearing(self.floor, board, self.line.send, steps)
         self._dead_man = DeadMan(self.floor, self.line, outbox, self._write)
         self.limiter = Limiter(rates)
         self._feed = FrameCutter(name, self.floor.books, board)

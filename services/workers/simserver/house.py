@@ -75,7 +75,7 @@ class Seat:
         self.said: dict[str, int] = {}
         """Stream frames handed to this account's connections, by venue."""
         self.queue = CutQueue(start, self._cut)
-        self.exchange: SimExchange = build_exchange(world, folder, self.queue)
+        self.exchange: SimExchange = build_exchange(world, folder, self.queue, small_orders=True)
         if latency_ns is not None:
             self.exchange.set_latency(latency_ns)
         for name, shared in (limits or {}).items():
