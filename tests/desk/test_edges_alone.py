@@ -7,20 +7,17 @@ from msgspec.structs import replace
 
 from services.desk import gatekeeping, protection
 from services.domain.enums import Purpose, Severity, Side, TradingState
-from services.domain.events import MarketFrame, MarkRow, OrderFilled, VenueLink
+from services.domain.events import MarketFrame, MarkRow, OrderFilled
 from services.domain.orders import OrderRequest
 from tests.desk.guard import ETH, PERP, SPOT, D, Guard, stop, uncover
 
-# ---- a line that is up again
+# ---- a venue that is back
 
 
-@pytest.mark.parametrize(("up", "anew", "runs"), [(True, True, 1), (True, False, 0), (False, True, 0)])
-def test_a_line_that_is_up_again_tries_what_found_no_way(
-    guard: Guard, up: bool, anew: bool, runs: int
-) -> None:
+@pytest.mark.parametrize(("anew", "runs"), [(True, 1), (False, 0)])
+def test_a_venue_that_is_back_tries_what_found_no_way(guard: Guard, anew: bool, runs: int) -> None:
     guard.patch(protection, "begin_anew", lambda _pair, venue, _instruments: anew and venue == "alpha")
-    link = VenueLink(venue="alpha", ts=0, up=up, reason="")
-    protection.on_link(guard.core, guard, link)  # type: ignore[arg-type]
+    protection.on_back(guard.core, guard, "alpha")  # type: ignore[arg-type]
     assert guard.ran == [("timer", guard.pair.id, guard.core.now, guard.prices)] * runs
 
 
