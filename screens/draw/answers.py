@@ -48,7 +48,7 @@ def answers(
     return (
         _trade(strip),
         _hedged(strip, context),
-        _liquidation(strip),
+        _liquidation(strip, context),
         fresh(strip, context),
         needs(strip),
     )
@@ -246,16 +246,8 @@ def _hedged(s: StripView, context: Context) -> Answer:
         old = f.age_ms(ms, context.remote)
         short = old if ms is None else f.coarse(ms * 1_000_000)
         ago: Spans = (Span(f"{short} ago ", "warn"), Span(f"ID {s.in_doubt}", "muted"))
-        return answer(
-            1,
-            "warn",
-            g.DEGRADED,
-            f"{word} {old} ago",
-            short_word=f"WAS {word}",
-            corner=corner,
-            evidence=(first, second),
-            brief=(ago,),
-        )
+        more["brief"] = (ago,)
+        return answer(1, "warn", g.DEGRADED, f"{word} {old} ago", short_word=f"WAS {word}", **more)
     return answer(1, "ok", g.GOOD, word, **more)
 
 
@@ -280,7 +272,7 @@ def _naked(s: StripView, corner: Spans) -> Answer:
     )
 
 
-def _liquidation(s: StripView) -> Answer:
+def _liquidation(s: StripView, context: Context) -> Answer:
     named = s.nearest_account or s.worst_account
     corner = (Span(f.clean(named), "muted"),) if named else ()
     # The account nearest to liquidation by a move need not be the one that uses the most of its margin.
@@ -309,6 +301,9 @@ def _liquidation(s: StripView) -> Answer:
     away = s.liquidation_distance
     if s.liquidation_unknown and (away is None or away >= s.distance_limit):
         return answer(2, "alarm" if s.positions_open else "warn", g.UNKNOWN, "UNKNOWN", **more)
+    if not s.positions_open and (ms := s.hedged_age_ms) is not None:  # an account is out of sight
+        said = f"NONE {f.age_ms(ms, context.remote)} ago"
+        return answer(2, "warn", g.DEGRADED, said, short_word="WAS NONE", **more)
     if not s.positions_open:
         return answer(2, "ok", g.GOOD, "NO POSITIONS", short_word="NONE OPEN", **more)
     if away is None:

@@ -83,6 +83,7 @@ def test_a_flat_desk_is_no_green_flat_while_an_account_is_out_of_sight() -> None
     assert bar.hedged_age_ms is not None
     assert 190_000 < bar.hedged_age_ms < 260_000
     assert cells(bar, 80, 3, 1)[1] == "◐ WAS FLAT"
+    assert cells(bar, 80, 3, 2)[1] == "◐ WAS NONE"
     assert status_view(w.desk.core, w.desk.strategies, META).hedged_age_ms == bar.hedged_age_ms
 
 

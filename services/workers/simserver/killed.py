@@ -17,6 +17,7 @@ from msgspec import Struct
 from services.domain.enums import TimeInForce
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
+from services.venues.sim.world import write_atomically
 from services.workers.simserver import shown
 from services.workers.simserver.shown import ZERO, Row
 
@@ -42,10 +43,11 @@ class Killed:
         self._names: dict[tuple[str, str], KilledOrder] = {}
         if path is not None and path.exists():
             # What follows the last end of a line was torn by a death: its order was answered to nobody.
-            whole, _, _ = path.read_bytes().rpartition(b"\n")
+            whole, _, torn = path.read_bytes().rpartition(b"\n")
             for line in whole.splitlines():
                 self._keep(msgspec.json.decode(line, type=KilledOrder))
-            path.write_bytes(whole + b"\n" if whole else b"")
+            if torn:
+                write_atomically(path, whole + b"\n" if whole else b"")
 
     def add(self, venue: str, order: OrderRequest, ts: int) -> KilledOrder:
         made = KilledOrder(FIRST + len(self._orders), venue, order, ts)

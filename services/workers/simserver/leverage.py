@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from services.domain.instrument import Instrument
+from services.venues.sim.world import write_atomically
 
 FIRST = Decimal(10)
 
@@ -40,6 +41,4 @@ class Leverage:
     def put(self, venue: str, value: Decimal) -> None:
         self._set[venue] = value
         if self._path is not None:
-            fresh = self._path.with_suffix(".new")
-            fresh.write_bytes(msgspec.json.encode(self._set))
-            fresh.replace(self._path)
+            write_atomically(self._path, msgspec.json.encode(self._set))
