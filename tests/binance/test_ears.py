@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from services.venues.binance import frames, market
 from services.venues.binance import schemas as wire
 from services.venues.binance.ears import Ears
+from services.venues.binance.feed import Feed
 from services.venues.binance.market import MarketEars, PublicEars
 from services.venues.binance.private import PrivateEars
 from services.venues.sim.facts import perp
@@ -279,3 +280,25 @@ def test_no_public_frame_makes_a_price_of_nonsense(name: str, fields: dict[str, 
     assert all(0 < row.mark < 1e20 and 0 < row.index < 1e20 for row in marks)
     assert all(abs(row.rate) < 1 for row in rates)
     assert all(0 < row.index < 1e20 for row in indexes)
+
+
+async def test_an_interval_that_no_venue_has_silences_the_rate() -> None:
+    """While running the one before it went on being told, for another span of time."""
+
+    class Odd:
+        async def funding_info(self, ours: object) -> dict[str, wire.FundingInfo]:
+            return {"A": wire.FundingInfo("A", hours)}
+
+    hours, intervals = 6, {"A": 8}
+    market = MarketEars("v", ("A",), intervals, trouble=lambda text: None)
+    market.greeting()
+    feed = Feed("v", Odd(), {"A": None}, intervals, None, market, (), print, bool, int, int)  # type: ignore[arg-type]
+    frame = {"e": "markPriceUpdate", "E": 1_700_000_000_000, "s": "A", "p": "2", "i": "3", "r": "0.01",
+             "T": 1_700_006_400_000}  # fmt: skip
+    for told in (None, 4):
+        hours = told or hours
+        await feed._ask_intervals()  # what its task does every five minutes
+        market.heard(json.dumps(frame))
+        marks, rates, _ = market.take()
+        assert len(marks) == 1
+        assert [row.interval_h for row in rates] == ([] if told is None else [told])

@@ -138,6 +138,7 @@ async def test_a_post_only_order_that_would_trade_is_refused_as_such() -> None:
         ({"quantity": D("0.0001"), "price": D("40000"), "side": Side.SELL, "reduce_only": True}, "NOTIONAL"),
         ({"quantity": D("200"), "price": D("60000")}, "NOTIONAL: 12000000 is above"),
         ({"quantity": D("121"), "type": OrderType.MARKET, "price": None}, "MARKET_LOT_SIZE"),
+        ({"quantity": D("0.00015"), "type": OrderType.MARKET, "price": None}, "LOT_SIZE: 0.00015 is not on"),
         ({"trigger": D("50000"), "reduce_only": True, "side": Side.SELL}, "no conditional orders"),
         ({"reduce_only": True}, "a buy reduces nothing"),
     ],

@@ -33,7 +33,8 @@ STALE_CLOCK = ("-1021", "-5028")
 NO_CHANGE = ("-4046", "-4059")
 """The setting is as wished already."""
 
-_AUTH = {"-1002", "-1022", "-2014", "-2015", "-4088", "-4109", *STALE_CLOCK}
+_AUTH = {"-1002", "-1022", "-2008", "-2014", "-2015", "-2017", "-4088", "-4109", *STALE_CLOCK}
+"""-2008: no such key; -2017: the account's keys are locked. Both are in the venue's documents alone."""
 _SHUT = {IN_LIQUIDATION, "-4087", "-4192", *OTHER_MODE}
 """Not this order is refused but all that add risk: liquidation, reduce-only, a cooling-off period, a mode."""
 _SHUT_SPOT = ("may not place or cancel orders", "disabled on this account")
@@ -115,7 +116,8 @@ def _kind(status: int, code: str, text: str, spot: bool) -> ErrorKind:
         # Only with this text does the venue say that nothing was done.
         return ErrorKind.UNAVAILABLE if "unable to process your request" in text else ErrorKind.UNKNOWN
     if status >= 500:
-        not_done = "Service Unavailable" in text or "unable to process your request" in text
+        # The venue's own words and no more: a page of something before it says nothing of what lies behind.
+        not_done = text.strip() == "Service Unavailable." or "unable to process your request" in text
         return ErrorKind.UNAVAILABLE if status == 503 and not_done else ErrorKind.UNKNOWN
     if code == DUPLICATE or (code == SPOT_REJECTED and "Duplicate order" in text):
         # The first send arrived: what became of it is asked, never sent again.

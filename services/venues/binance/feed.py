@@ -165,6 +165,7 @@ class Feed:
                 continue
             last = self._settled.get(name, 0)
             hours = self._intervals.get(name, parse.DEFAULT_INTERVAL_H)
+            hours = hours if hours in parse.INTERVALS_H else 1
             if self._venue_now() >= last + hours * HOUR_MS * parse.MS + LATE_NS:
                 # From the last known one on: its successor's interval is the gap between them.
                 try:
@@ -186,6 +187,5 @@ class Feed:
         """A venue may change them in a storm: then the prediction is for another span of time."""
         found = await self._api.funding_info(self._by_symbol)
         for name in self._by_symbol:
-            hours = parse.interval_of(found.get(name))
-            if hours in parse.INTERVALS_H:
-                self._intervals[name] = hours
+            # Also one that nobody knows: its rate is told no more, rather than for the span of before.
+            self._intervals[name] = parse.interval_of(found.get(name))

@@ -48,22 +48,20 @@ class Filters(Struct, frozen=True, kw_only=True):
         return self._quantity(order) or self._price(order, mark) or self._notional(order, mark)
 
     def _quantity(self, order: OrderRequest) -> str:
-        market = order.type is OrderType.MARKET
-        step, least, most = (
-            (self.market_step, self.market_least, self.market_most)
-            if market
-            else (self.step, self.least, self.most)
-        )
-        name = "MARKET_LOT_SIZE" if market else "LOT_SIZE"
         size = order.quantity
+        bounds = [("LOT_SIZE", self.step, self.least, self.most)]
+        if order.type is OrderType.MARKET:
+            # Of its own bounds only those that are stated: on spot its step is zero, and every lot's holds.
+            bounds.insert(0, ("MARKET_LOT_SIZE", self.market_step, self.market_least, self.market_most))
         if not size.is_finite() or size <= 0:
-            return f"{name}: quantity {size}"
-        if step and size % step:
-            return f"{name}: {size} is not on the step {step}"
-        if size < least:
-            return f"{name}: {size} is below {least}"
-        if most and size > most:
-            return f"{name}: {size} is above {most}"
+            return f"{bounds[0][0]}: quantity {size}"
+        for name, step, least, most in bounds:
+            if step and size % step:
+                return f"{name}: {size} is not on the step {step}"
+            if size < least:
+                return f"{name}: {size} is below {least}"
+            if most and size > most:
+                return f"{name}: {size} is above {most}"
         return ""
 
     def _price(self, order: OrderRequest, mark: Decimal | None) -> str:

@@ -214,13 +214,14 @@ def mark_of(venue: str, row: frames.MarkFrame | wire.PremiumIndex) -> MarkRow:
 
 
 def predicted(venue: str, row: frames.MarkFrame | wire.PremiumIndex, interval_h: int) -> RateRow | None:
-    """The running estimate for the coming settlement; None for a contract that pays none."""
+    """The running estimate for the coming settlement; None for a contract that pays none, or in an interval
+    that no venue has."""
     name, rate, due, at = (
         (row.s, row.r, row.T, row.E)
         if isinstance(row, frames.MarkFrame)
         else (row.symbol, row.lastFundingRate, row.nextFundingTime, row.time)
     )
-    if rate == "" or due == 0:
+    if rate == "" or due == 0 or interval_h not in INTERVALS_H:
         return None
     return RateRow(
         f"{name}.{venue}",
