@@ -45,6 +45,9 @@ class OkxExchange(Exchange):
         if spot:
             self.market, self.contract = "BTC-USDT", D(1)
         self.mode, self.rights = "net_mode", "read_only,trade"
+        self.level = "3"
+        self.dollars: Decimal | None = None
+        """USDC beside the wallet's coin."""
         self.strangers: list[dict[str, object]] = []
 
     def said(self, body: object, error: Refused | None = None) -> bytes:
@@ -95,7 +98,7 @@ class OkxExchange(Exchange):
                          "wdTickSz": "3", "minWd": "1", "maxWd": "100", "name": coin}
                         for coin in ("BTC", "USDT") for chain in ("ERC20", "TRC20")]  # fmt: skip
             case "account/config":
-                return [{"acctLv": "3", "posMode": self.mode, "perm": self.rights}]
+                return [{"acctLv": self.level, "posMode": self.mode, "perm": self.rights}]
             case "account/trade-fee":
                 return [{"instType": "SWAP", "maker": "-0.0002", "taker": "-0.0005", "makerU": "-0.0002",
                          "takerU": "-0.0005", "ts": str(now_ms())}]  # fmt: skip
@@ -103,6 +106,8 @@ class OkxExchange(Exchange):
                 coins = (
                     [{"ccy": "BTC", "cashBal": str(self.coins), "eq": str(self.coins)}] if self.spot else []
                 )
+                if self.dollars is not None:
+                    coins.append({"ccy": "USDC", "cashBal": str(self.dollars), "eq": str(self.dollars)})
                 return [{"uTime": str(now_ms()), "details": [*coins,
                     {"ccy": "USDT", "cashBal": str(self.wallet), "eq": str(self.wallet + 77),
                      "availEq": str(self.wallet)}]}]  # fmt: skip

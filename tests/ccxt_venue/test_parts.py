@@ -17,8 +17,9 @@ from services.venues.ccxt_venue.errors import told, wire_error
 from services.venues.ccxt_venue.exact import Exact, exact
 from services.venues.ccxt_venue.levels import book_of, quote_of
 from services.venues.ccxt_venue.line import Line
+from services.venues.ccxt_venue.okx import Okx
 from services.venues.ccxt_venue.profile import CcxtSettings
-from services.venues.ccxt_venue.rows import order_of, position_of
+from services.venues.ccxt_venue.rows import Account, margined_apart, order_of, position_of
 from services.venues.ccxt_venue.settled import Settled
 from services.venues.hours import HOUR_MS
 from services.venues.wire.budget import Lane
@@ -344,3 +345,17 @@ async def test_a_venue_says_what_no_stream_of_it_vouches_for(
     venue = build_ccxt("v", CcxtSettings(exchange=exchange, symbols=("X",), spot=spot), None, Heard())
     assert venue.capabilities.asked == asked
     await venue.close()
+
+
+@pytest.mark.parametrize("due", ["1587971460", "1587971460000"])
+def test_the_switchs_instant_is_read_in_seconds_too(due: str) -> None:
+    """OKX's documents write it so: it fired in January 1970."""
+    assert Okx().fires_at({"data": [{"triggerTime": due}]}) == 1_587_971_460_000
+
+
+def test_two_coins_that_are_margined_apart_take_no_new_risk() -> None:
+    """One leg's winnings do not carry the other's losses there, and the desk reckons with one pool."""
+    tether, circle = listed(), listed(id="BTC-USDC-SWAP", settle="USDC", quote="USDC")
+    one, apart = (Account(withdraws=None, hedged=False, margin="", apart=each) for each in (False, True))
+    assert margined_apart(apart, (tether, tether)) == margined_apart(one, (tether, circle)) == ()
+    assert "margins USDC and USDT apart" in margined_apart(apart, (tether, circle))[0]

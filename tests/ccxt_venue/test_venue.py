@@ -301,6 +301,20 @@ async def test_funding_and_transfers_come_with_the_read() -> None:
             ]
 
 
+@pytest.mark.parametrize(("level", "weight"), [("2", None), ("3", D(1))])
+async def test_a_coin_that_is_margined_apart_carries_no_other_coins_contracts(
+    level: str, weight: Decimal | None
+) -> None:
+    server = OkxExchange()
+    server.level, server.dollars = level, D(500)
+    async with trading(server) as (venue, heard):
+        assert venue.capabilities.orders
+        venue.read_account(0, "r", 0)
+        rows = {row.coin: row for row in (await heard.until(AccountReport)).balances}
+    assert (rows["USDC"].weight_total, rows["USDC"].weight_initial) == (weight, weight)
+    assert (rows["USDT"].weight_total, rows["USDT"].weight_initial) == (1, 1)
+
+
 async def test_what_the_account_holds_beside_the_profiles_markets_is_told() -> None:
     """It has its margin out of the same pot: left out, usage would look better than it is, and a flatten
     would call an account flat that is not. Bybit tells by coin, and inverse contracts apart."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from services.domain.events import AccountReport, FundingSettled, TransferBooked
+from services.domain.events import AccountReport, BalanceRow, FundingSettled, TransferBooked
 from services.venues.ccxt_venue.door import Door
 from services.venues.ccxt_venue.facts import Listed
 from services.venues.ccxt_venue.manners import Manner
@@ -47,6 +47,7 @@ async def read_account(
     *,
     coins: tuple[str, ...],
     held: set[str] | None,
+    apart: bool,
     request: str,
     since_ms: int,
     settled: Settled,
@@ -54,7 +55,8 @@ async def read_account(
     venue_ms: Callable[[], int],
     wall: Callable[[], int],
 ) -> AccountReport:
-    """`held`: of a spot account the coins that are ours; fees may add one. Raises WireError, BadNumber."""
+    """`held`: of a spot account the coins that are ours; fees may add one. `apart`: only `coins` are margin.
+    Raises WireError, BadNumber."""
     for _ in range(TRIES):
         at, changes = venue_ms(), orders.changes
         before = await _listed(door, manner, since_ms, at)
@@ -70,6 +72,8 @@ async def read_account(
         if _names(before, recent) != _names(after, recent) or orders.changes != changes:
             continue
         trades, moved = before
+        if apart:
+            balances = tuple(row if row.coin in coins else _no_margin(row) for row in balances)
         if held is not None:
             held.update(row.coin for row in trades if row.market in listed and row.coin)
             balances = tuple(row for row in balances if row.coin in held)
@@ -125,6 +129,10 @@ def sized_by(row: Mapping[str, Any], positions: list[Mapping[str, Any]]) -> Mapp
         if held.get("symbol") == row.get("symbol") and wire_count(held.get("contracts") or "0", "contracts"):
             return {**row, "amount": held["contracts"]}
     return None
+
+
+def _no_margin(row: BalanceRow) -> BalanceRow:
+    return BalanceRow(row.coin, row.total, None, None)
 
 
 async def _listed(

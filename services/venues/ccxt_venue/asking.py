@@ -44,6 +44,8 @@ class Asking:
         self.orders = Orders(venue, tell, wall)
         self.hasty = False
         """Something was sent or canceled since the last look: look soon."""
+        self.apart = False
+        """Coins that none of our contracts settles in are no margin for them."""
         self._venue = venue
         self._door = door
         self._manner = manner
@@ -119,6 +121,7 @@ class Asking:
                 self.orders,
                 coins=self._coins,
                 held=self._held,
+                apart=self.apart,
                 request=request,
                 since_ms=fills_since // MS,
                 settled=self._settled,

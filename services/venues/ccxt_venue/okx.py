@@ -22,6 +22,8 @@ DAY_MS = 86_400_000
 MOST_PAGES = 50
 YOUNG_MS = 60 * 3_600_000
 """The young list of trades spans three days."""
+SECONDS = 10**11
+"""An instant below it is told in seconds: as milliseconds it would lie in the year 1973."""
 AHEAD_MS = 60_000
 """Whoever asks for trades asks so far ahead of the present."""
 TRADE, FUNDING = "2", "8"
@@ -76,6 +78,7 @@ class Okx:
             hedged=mode != "net_mode",
             margin="spot: coins, nothing lent" if self._spot else _LEVELS.get(level, level),
             wrong=tuple(wrong),
+            apart=level == "2" and not self._spot,
         )
 
     async def balances(self, door: Door) -> tuple[BalanceRow, ...]:
@@ -208,7 +211,11 @@ class Okx:
 
     def fires_at(self, reply: Mapping[str, Any]) -> int | None:
         due = _rows(reply)[0].get("triggerTime")
-        return None if due in (None, "", "0") else wire_ms(due, "triggerTime")
+        if due in (None, "", "0"):
+            return None
+        # The venue's documents write it in seconds, other instants in milliseconds.
+        found = wire_ms(due, "triggerTime")
+        return found if found >= SECONDS else found * 1_000
 
     def crossed(self, order: Mapping[str, Any]) -> bool:
         return str((order.get("info") or {}).get("cancelSource")) == POST_ONLY_CROSSED

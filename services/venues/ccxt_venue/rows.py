@@ -91,6 +91,19 @@ class Account(Struct, frozen=True, kw_only=True):
     margin: str
     wrong: tuple[str, ...] = ()
     """Why nothing that adds risk may be sent."""
+    apart: bool = False
+    """Each coin is margin of the contracts that settle in it, and of no others."""
+
+
+def margined_apart(account: Account, markets: Iterable[Listed]) -> tuple[str, ...]:
+    """Why nothing that adds risk may be sent: one leg's winnings would not carry the other's losses."""
+    settles = sorted({each.spec.settle for each in markets})
+    if not account.apart or len(settles) < 2:
+        return ()
+    return (
+        f"the account margins {' and '.join(settles)} apart: set one pool for all coins, or trade contracts"
+        " of one of them",
+    )
 
 
 def weight_of(coin: str) -> Decimal | None:

@@ -32,7 +32,7 @@ from services.venues.ccxt_venue.line import ACCOUNT, MARKET, Line
 from services.venues.ccxt_venue.manners import MANNERS, Manner
 from services.venues.ccxt_venue.profile import CcxtSettings
 from services.venues.ccxt_venue.relisting import Relisting
-from services.venues.ccxt_venue.rows import Account
+from services.venues.ccxt_venue.rows import Account, margined_apart
 from services.venues.ccxt_venue.trading import Trading
 from services.venues.live import ASKED, Capabilities, Finding, Levels, VenueHealth, connected
 from services.venues.payouts import Payouts
@@ -143,6 +143,7 @@ class CcxtVenue:
         if self._manner is not None:
             self._account = await self._manner.account(self._door)
             self.reasons += self._account.wrong
+            self.reasons += margined_apart(self._account, self._listed.values())
             if self.reasons:
                 self.capabilities = structs.replace(self.capabilities, orders=False)
         parts = (MARKET, ACCOUNT) if self._manner is not None else (MARKET,)
@@ -192,6 +193,7 @@ class CcxtVenue:
                 wall=self._wall,
             )
             self._trading.wrong = "; ".join(self.reasons)
+            self._trading.apart = self._account is not None and self._account.apart
             self._trading.on_refusal = self._hint
             self._work.spawn(self._look(self._trading, self._line))
         self._work.spawn(self._feed.run())
