@@ -161,7 +161,7 @@ def _cut_position(core: DeskCore, submit: Submitter, instrument: str, share: Dec
         client_order_id=core.ids.draw(Purpose.STOP, 0, tries),
         instrument=instrument,
         side=side,
-        quantity=quantity,
+        quantity=spec.one_order(quantity),
         price=None if market else band_limit(spec, side, base, bands[min(tries, len(bands)) - 1]),
         type=OrderType.MARKET if market else OrderType.LIMIT,
         tif=TimeInForce.IOC,

@@ -53,11 +53,17 @@ class Instrument(Struct, frozen=True, kw_only=True):
     reduce_only_supported: bool = True
     reduces_any_notional: bool | UnsetType = UNSET
     """The venue takes a reduce-only order below `min_notional`, too. Unset where nobody has read so."""
+    max_size: Decimal | UnsetType = UNSET
+    """The most that one order may be, whatever its type. Unset where nobody has read of a bound."""
 
     @property
     def reducing_notional(self) -> Decimal:
         """USD: the least of an order that only reduces."""
         return Decimal(0) if self.reduces_any_notional is True else self.min_notional
+
+    def one_order(self, quantity: Decimal) -> Decimal:
+        """What of it one order may be; the rest is another's."""
+        return quantity if self.max_size is UNSET else min(quantity, self.max_size)
 
     @property
     def pegged(self) -> bool:

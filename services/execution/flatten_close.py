@@ -56,6 +56,7 @@ def closing_order(
     quantity = floor_to(abs(size), instrument.size_increment)
     if most is not None:
         quantity = min(quantity, most)
+    quantity = instrument.one_order(quantity)
     depth = view.depth(instrument.id, side)
     if depth is not None and target.band < _WHOLE_FROM_BAND:
         usd = view.usd(instrument.id)

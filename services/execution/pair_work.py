@@ -112,6 +112,7 @@ class Work(Struct):
     ) -> None:
         """Emit one IOC, or a post-only order resting at `rest_at`, and remember it."""
         instrument = self.instrument(leg)
+        quantity = instrument.one_order(quantity)
         side = leg.side if increasing else leg.side.opposite
         market = purpose.protective and last_resort(self.settings, attempt, len(self.bands(purpose)))
         limit = None if market else rest_at or band_limit(instrument, side, mid, bps)

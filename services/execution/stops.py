@@ -255,7 +255,7 @@ class StopBook:
             client_order_id=self._ids.draw(Purpose.STOP, 0, stop.attempt),
             instrument=stop.instrument,
             side=side,
-            quantity=quantity,
+            quantity=facts.one_order(quantity),
             price=None if market else band_limit(facts, side, base, bps),
             type=OrderType.MARKET if market else OrderType.LIMIT,
             tif=TimeInForce.IOC,

@@ -80,6 +80,7 @@ def relisted(
                 price_increment=found.price_increment,
                 size_increment=found.size_increment,
                 min_size=found.min_size,
+                max_size=found.max_size,
                 min_notional=found.min_notional,
                 maker_fee=found.maker_fee,
                 taker_fee=None if lost else found.taker_fee,

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from services.domain.enums import RateKind
@@ -52,6 +53,18 @@ def instrument(row: wire.Symbol, hours: int = 8) -> object:
 def test_what_is_no_open_perpetual_is_refused_by_name(more: dict[str, object], hours: int, why: str) -> None:
     with pytest.raises(ParseError, match=f"BTCUSDT: .*{why}"):
         instrument(symbol(**more), hours)
+
+
+@pytest.mark.parametrize(
+    ("most", "market", "largest"),
+    [("1000", "120", "120"), ("100", "120", "100"), ("1000", "120.1234567", "120.123"), ("0", "120", "120"),
+     ("0", "0", UNSET)],
+)  # fmt: skip
+def test_one_order_is_bounded_by_the_smaller_of_two_bounds(most: str, market: str, largest: object) -> None:
+    bounds = {"LOT_SIZE": most, "MARKET_LOT_SIZE": market}
+    rows = [{**row, "maxQty": bounds.get(str(row["filterType"]), row.get("maxQty"))} for row in filters()]
+    found = instrument(symbol(filters=rows)).max_size  # type: ignore[attr-defined]
+    assert found is UNSET if largest is UNSET else found == D(str(largest))
 
 
 def test_a_pulled_in_delivery_date_is_a_delisting() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from services.domain.enums import RateKind
 from services.venues.ccxt_venue import facts, funding
@@ -359,3 +360,20 @@ def test_two_coins_that_are_margined_apart_take_no_new_risk() -> None:
     one, apart = (Account(withdraws=None, hedged=False, margin="", apart=each) for each in (False, True))
     assert margined_apart(apart, (tether, tether)) == margined_apart(one, (tether, circle)) == ()
     assert "margins USDC and USDT apart" in margined_apart(apart, (tether, circle))[0]
+
+
+@pytest.mark.parametrize(
+    ("told", "largest"),
+    [
+        ({"maxMktSz": "12000", "maxLmtSz": "100000000"}, "120"),
+        ({"lotSizeFilter": {"maxOrderQty": "1190.000", "maxMktOrderQty": "500.005"}}, "5"),
+        ({"maxMktSz": "", "maxLmtSz": "0"}, None),
+        ({}, None),
+    ],
+)
+def test_one_order_is_bounded_in_base_units_where_the_venue_says_so(told: Any, largest: str | None) -> None:
+    found = listed(info=told).spec.max_size
+    assert found is UNSET if largest is None else found == D(largest)
+    assert listed(info=told, swap=False, spot=True, settle=None).spec.max_size is UNSET
+    with pytest.raises(BadNumber):
+        listed(info={"maxMktSz": "many"})

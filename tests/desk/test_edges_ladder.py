@@ -388,6 +388,15 @@ def test_a_venue_that_spares_what_reduces_its_least_notional_takes_less(climber:
     assert [each.quantity for each in climber.hand.placed] == [D("0.003")]
 
 
+def test_a_wave_is_no_more_than_the_venue_takes_in_one_order(climber: Climber) -> None:
+    instruments = dict(climber.core.instruments)
+    instruments[PERP] = replace(instruments[PERP], max_size=D("0.5"))
+    climber.core.instruments = instruments
+    alone(climber, PERP, "3")
+    climber.look(alpha=climber.alpha("0.9"))
+    assert [each.quantity for each in climber.hand.placed] == [D("0.5")]
+
+
 @pytest.mark.parametrize("allowed", [False, True])
 def test_each_wave_takes_the_next_band_and_a_market_order_behind_all_where_it_may(
     climber: Climber, allowed: bool

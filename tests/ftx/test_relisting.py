@@ -226,6 +226,8 @@ def test_brackets_that_are_unknown_leave_the_last_ones_and_no_fee_to_enter_by() 
     assert (lost.tiers, lost.taker_fee) == (spec.tiers, None)
     assert relisted({PERP: lost}, {PERP: replace(spec, tiers=None)}, 10) == {}
     assert relisted({PERP: lost}, {PERP: spec}, 11) == {PERP: spec}
+    smaller = replace(spec, max_size=D(5))
+    assert relisted({PERP: spec}, {PERP: smaller}, 12) == {PERP: smaller}
 
 
 def test_a_market_that_the_venue_does_not_know_is_dropped_and_the_others_are_ready_without_it() -> None:

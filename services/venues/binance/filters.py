@@ -8,9 +8,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import ClassVar
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from services.domain.enums import OrderType
+from services.domain.money import floor_to
 from services.domain.orders import OrderRequest
 from services.venues.binance import schemas as wire
 from services.venues.wire.numbers import wire_count, wire_step
@@ -42,6 +43,13 @@ class Filters(Struct, frozen=True, kw_only=True):
     up: Decimal
     """A limit price lies at or below mark x up."""
     down: Decimal
+
+    @property
+    def largest(self) -> Decimal | UnsetType:
+        """The most that one order may be, of either type, on the grid; unset where there is no bound."""
+        bounds = [most for most in (self.most, self.market_most) if most]
+        # Spot states the bound of market orders in finer figures than its lots.
+        return floor_to(min(bounds), max(self.step, self.market_step)) or UNSET if bounds else UNSET
 
     def refusal(self, order: OrderRequest, mark: Decimal | None) -> str:
         """Why the venue would refuse it; "" = it would not."""

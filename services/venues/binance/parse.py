@@ -145,6 +145,7 @@ def instrument_of(
         # Also what a market order may be: the coarser of the two grids.
         size_increment=max(limits.step, limits.market_step),
         min_size=max(limits.least, limits.market_least, limits.step),
+        max_size=limits.largest,
         min_notional=limits.min_notional,
         # -4164: "unless you choose reduce only".
         reduces_any_notional=True,

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from services.domain.enums import InstrumentKind
 from services.domain.instrument import Instrument, MarginTier
+from services.domain.money import floor_to
 from services.venues.wire.numbers import (
     BadNumber,
     wire_count,
@@ -25,6 +26,8 @@ from services.venues.wire.numbers import (
 
 ONE = Decimal(1)
 MS = 1_000_000
+MOST = ("maxMktSz", "maxLmtSz", "maxMktOrderQty", "maxOrderQty")
+"""Fields of a perpetual's row that bound one order, in contracts: of OKX, of Bybit."""
 ENDS = ("deliveryTime", "expTime")
 """Fields of a market's row that date its end: of Bybit, of OKX."""
 
@@ -118,6 +121,7 @@ def listed(
         price_increment=_step(market["precision"].get("price"), f"{name} tick", tick_sizes=tick_sizes),
         size_increment=step,
         min_size=step if least is None else max(step, wire_count(least, f"{name} least size") * contract),
+        max_size=UNSET if spot else _largest(market, name, contract, step),
         min_notional=Decimal(0) if cost is None else wire_count(cost, f"{name} least notional"),
         maker_fee=fees[0],
         taker_fee=fees[1],
@@ -133,6 +137,17 @@ def listed(
         cap=_cap(market.get("info"), name),
         closed=market.get("active") is False,
     )
+
+
+def _largest(market: Mapping[str, Any], name: str, contract: Decimal, step: Decimal) -> Decimal | UnsetType:
+    """The most that one order may be, of either type, in base units: a market order's bound stands in the
+    venue's own row (OKX, Bybit). Raises BadNumber."""
+    info = market.get("info")
+    rows = [info, info.get("lotSizeFilter")] if isinstance(info, Mapping) else []
+    told = [row.get(field) for row in rows if isinstance(row, Mapping) for field in MOST]
+    told.append(market["limits"]["amount"].get("max"))
+    bounds = [wire_positive(each, f"{name} largest size") for each in told if each not in (None, "", 0, "0")]
+    return floor_to(min(bounds) * contract, step) or UNSET if bounds else UNSET
 
 
 def _end(market: Mapping[str, Any], name: str) -> int | None:

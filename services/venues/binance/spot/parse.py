@@ -42,6 +42,7 @@ def instrument_of(venue: str, row: spot.Symbol, rates: spot.Rates | None) -> Ins
         price_increment=limits.tick,
         size_increment=size,
         min_size=max(limits.least, limits.market_least, limits.step),
+        max_size=limits.largest,
         min_notional=limits.min_notional,
         maker_fee=maker,
         taker_fee=taker,
