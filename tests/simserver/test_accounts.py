@@ -118,6 +118,30 @@ def test_a_position_tells_its_past_and_where_it_would_be_liquidated(house: House
     assert flat["realizedPnl"] < 0, "of all time"
 
 
+def test_a_position_stays_on_the_list_when_its_fills_are_forgotten_and_the_server_was_started_anew(
+    house: House, tmp_path: Path
+) -> None:
+    """It was gone from the list: a client that believes it would call the account flat."""
+    sent(house, "buy", "10")
+    entry = held(house)["recentAverageOpenPrice"]
+    house.close()
+    house = opened(tmp_path)
+    fills = house.seat(KEY.key, "").venue("alpha").floor.state.account.fills
+    del fills[:]
+    row = held(house)
+    assert (row["netSize"], row["recentAverageOpenPrice"], row["recentBreakEvenPrice"]) == (10, entry, entry)
+    sent(house, "sell", "10", reduceOnly=True)
+    house.close()
+    # What is left of the fills speaks of a way that never was: a sale out of nothing.
+    house = opened(tmp_path)
+    sent(house, "buy", "3")
+    del house.seat(KEY.key, "").venue("alpha").floor.state.account.fills[:1]
+    row = held(house)
+    assert (row["netSize"], row["side"]) == (3, "buy")
+    assert row["recentBreakEvenPrice"] == row["recentAverageOpenPrice"]
+    house.close()
+
+
 def test_open_orders_lower_the_open_margin_fraction_and_lock_collateral(house: House) -> None:
     sent(house, "buy", "1")
     before = account(house)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from services.domain.enums import Side
@@ -85,11 +86,22 @@ def positions(seat: Seat, venue: str, *, average: bool) -> list[Row]:
             bids, asks = asked.get(each.instrument, (ZERO, ZERO))
             size = each.leaves * floor.listed[each.instrument].size_increment
             asked[each.instrument] = (bids + size, asks) if each.side is Side.BUY else (bids, asks + size)
+    holdings = floor.state.account.holdings
     return [
-        _position(floor, name, ways.get(name) or Way(), asked.get(name, (ZERO, ZERO)), margin, average)
+        _position(floor, name, _way(floor, name, ways), asked.get(name, (ZERO, ZERO)), margin, average)
         for name, spec in floor.listed.items()
-        if spec.is_perp and (name in ways or name in asked)
+        if spec.is_perp and (name in ways or name in asked or name in holdings)
     ]
+
+
+def _way(floor: TradingFloor, name: str, ways: Mapping[str, Way]) -> Way:
+    """How a position came to be. Where its fills are forgotten, since before this server's start, its size and
+    entry are all that is known: it is there all the same."""
+    way, size = ways.get(name) or Way(), floor.state.account.size(name)
+    if way.size == size:
+        return way
+    held = floor.state.account.holdings.get(name)
+    return Way(size=size, entry=ZERO if held is None else held.entry, realized=way.realized)
 
 
 def _position(
@@ -142,6 +154,8 @@ def _liquidation(floor: TradingFloor, spec: Instrument, size: Decimal, margin: M
         return None
     share = _tier(spec, _notional(floor, spec.id)).maintenance
     slope = (size - abs(size) * share) * floor.index(spec.quote)
+    if slope == 0:
+        return ZERO  # the whole notional is asked for: no price makes it more
     found = floor.mark(spec.id) + (margin.maintenance - margin.collateral) / slope
     return spec.round_price(Side.BUY, found) if found > 0 else ZERO
 

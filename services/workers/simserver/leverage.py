@@ -39,6 +39,8 @@ class Leverage:
         return self._set.get(venue, FIRST)
 
     def put(self, venue: str, value: Decimal) -> None:
-        self._set[venue] = value
+        """Raises OSError: then it stays as it was."""
+        fresh = self._set | {venue: value}
         if self._path is not None:
-            write_atomically(self._path, msgspec.json.encode(self._set))
+            write_atomically(self._path, msgspec.json.encode(fresh))
+        self._set = fresh
