@@ -18,6 +18,7 @@ from services.protocol.errors import ProductError, UsageError
 from services.protocol.exits import Exit
 from services.protocol.options import FaultSpec
 from services.runtime.clock import wall_ns
+from services.workers.simserver.former import take_over
 from services.workers.simserver.house import House
 from services.workers.simserver.keys import Key
 from services.workers.simserver.serve import PortTaken, SimServer, bound
@@ -90,6 +91,7 @@ async def _serve(options: SimOptions, say: Callable[[str], None]) -> int:
             start=None if options.scenario_time else wall_ns(),
         )
         if options.folder is not None:
+            take_over(options.folder, options.keys)
             same_world(options.folder, world)
     except ValueError as error:
         raise UsageError(str(error)) from None

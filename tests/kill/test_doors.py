@@ -38,6 +38,7 @@ FILES_WRITTEN_BY = {
     "venues/sim/world.py": "world.json and the exchange's checkpoint",
     "venues/wire/bans.py": "bans that outlast a restart",
     "workers/simserver/triggers.py": "what waits at the served exchange, beside its books",
+    "workers/simserver/former.py": "books of before, under the names of today",
     "workers/simserver/killed.py": "quotes that it took and closed at once, beside them",
     "workers/machine.py": "doctor measures a sync on a file of its own",
     "store/migrate.py": "the copy before a migration",

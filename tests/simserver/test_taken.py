@@ -96,6 +96,42 @@ def test_a_post_only_order_that_would_trade_is_taken_and_closed_and_may_be_asked
     house.close()
 
 
+def test_an_order_without_a_name_is_not_answered_as_one_of_before_the_restart(
+    house: House, tmp_path: Path
+) -> None:
+    """Its drawn id was that of a quote that had been closed at once: a refusal was told as that order."""
+    first = sent(house, price=40_000, postOnly=True)
+    house.close()
+    house = opened(tmp_path)
+    assert sent(house, price=40_000, postOnly=True)["id"] == first["id"] + 1
+    house.close()
+    house = opened(tmp_path)
+    assert sent(house, size=1_000) == (400, "Account does not have enough margin for order.")
+    house.close()
+
+
+def test_a_full_disk_does_not_end_the_clock_of_all_accounts(house: House, tmp_path: Path) -> None:
+    """It was raised in the turn that moves the market, and the market stood still for ever."""
+    sent(house, **CROSSING | {"clientId": "before"})
+    (file,) = tmp_path.glob("*/killed.jsonl")
+    file.rename(tmp_path / "aside")
+    file.mkdir()
+    number = sent(house, **CROSSING)["id"]
+    name = {"id": "quote"}
+    assert asked(house, private.one_order_by_client_id, "GET", PATH, names=name)["id"] == number
+    file.rmdir()
+    (tmp_path / "aside").rename(file)
+    assert sent(house, **CROSSING | {"clientId": "after"})["id"] == number + 1
+    house.close()
+    house = opened(tmp_path)
+    lost = (404, "Order not found")
+    assert asked(house, private.one_order_by_client_id, "GET", PATH, names=name) == lost
+    kept = house.seat(KEY.key, "").killed.named("alpha", "after")
+    assert kept is not None
+    assert kept.number == number + 1
+    house.close()
+
+
 @pytest.mark.parametrize(
     ("more", "became"),
     [

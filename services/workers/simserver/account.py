@@ -95,7 +95,7 @@ def positions(seat: Seat, venue: str, *, average: bool) -> list[Row]:
 
 
 def _way(floor: TradingFloor, name: str, ways: Mapping[str, Way]) -> Way:
-    """How a position came to be. Where its fills are forgotten, since before this server's start, its size and
+    """How a position came to be. Where its fills of before this server's start are forgotten, its size and
     entry are all that is known: it is there all the same."""
     way, size = ways.get(name) or Way(), floor.state.account.size(name)
     if way.size == size:

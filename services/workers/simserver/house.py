@@ -118,9 +118,12 @@ class Seat:
     def draw_id(self) -> str:
         """A client id for an order that came without one; it is never shown. An account that has come back
         from its books has used some."""
-        used = [venue.floor.state.by_client for venue in self.exchange.venues.values()]
+        used = {name: venue.floor.state.by_client for name, venue in self.exchange.venues.items()}
         self._drawn += 1
-        while any(f"~{self._drawn}" in names for names in used):
+        while any(
+            f"~{self._drawn}" in names or self.killed.named(venue, f"~{self._drawn}") is not None
+            for venue, names in used.items()
+        ):
             self._drawn += 1
         return f"~{self._drawn}"
 

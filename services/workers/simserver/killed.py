@@ -7,8 +7,11 @@ the end on its stream, and may ask for the order later, by number or by its own 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from decimal import Decimal
+from errno import ENOSPC
+from os import SEEK_END, strerror
 from pathlib import Path
 
 import msgspec
@@ -20,6 +23,8 @@ from services.domain.orders import OrderRequest
 from services.venues.sim.world import write_atomically
 from services.workers.simserver import shown
 from services.workers.simserver.shown import ZERO, Row
+
+log = logging.getLogger("stableconsole.sim")
 
 FIRST = 8_000_000_000
 """The first number; the exchange's own count from one."""
@@ -50,12 +55,27 @@ class Killed:
                 write_atomically(path, whole + b"\n" if whole else b"")
 
     def add(self, venue: str, order: OrderRequest, ts: int) -> KilledOrder:
-        made = KilledOrder(FIRST + len(self._orders), venue, order, ts)
-        if self._path is not None:
-            with self._path.open("ab") as file:
-                file.write(msgspec.json.encode(made) + b"\n")
+        """Where it cannot be written down it is remembered until a restart: the clock of all accounts, in
+        whose turn this happens, must not end of a full disk."""
+        made = KilledOrder(next(reversed(self._orders), FIRST - 1) + 1, venue, order, ts)
         self._keep(made)
+        if self._path is not None:
+            try:
+                self._write(self._path, msgspec.json.encode(made) + b"\n")
+            except OSError as error:
+                log.error("%s: %s: order %d is forgotten at a restart", self._path, error, made.number)
         return made
+
+    def _write(self, path: Path, line: bytes) -> None:
+        """Whole or not at all: a line begun would spoil the next one. Raises OSError."""
+        with path.open("ab", buffering=0) as file:
+            end = file.seek(0, SEEK_END)
+            try:
+                if file.write(line) != len(line):
+                    raise OSError(ENOSPC, strerror(ENOSPC))
+            except OSError:
+                file.truncate(end)
+                raise
 
     def of(self, venue: str) -> Iterator[KilledOrder]:
         """Oldest first."""
