@@ -249,8 +249,12 @@ def safety(name: str, answer: Row) -> str:
 
 def flatten(answer: Row) -> str:
     """The flat proof, or what is left."""
-    when = f"fresh read {clock(answer.get('fresh_read_ts'))}"
-    lines = [f"flat: zero orders, zero positions   {when}" if answer.get("flat") else f"NOT flat   {when}"]
+    read = clock(answer.get("fresh_read_ts"))
+    lines = [
+        f"flat: zero orders, zero positions   fresh read {read}"
+        if answer.get("flat")
+        else f"NOT flat   oldest read {read}"
+    ]
     for key, title in (("orders_left", "order left"), ("positions_left", "position left"), ("kept", "kept")):
         left = answer.get(key)
         lines += [f"  {title}: {_line(item)}" for item in left] if isinstance(left, list) else []

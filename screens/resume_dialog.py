@@ -49,7 +49,7 @@ class ResumeDialog(AskedDialog[ResumeView]):
         lines = [Line(), *self._causes(width), Line(), Line([Span("reason", "*text")])]
         content.rows = [Row([line]) for line in [*lines, Line()]]
         enter = (Span("enter", "*accent"), Span(" resumes", "muted"))
-        waits = "name what holds" if self.refused else "a switch has no name" if self.unfinished else ""
+        waits = self._waits()
         if waits:
             enter = (Span("enter", "stale"), Span(f" waits: {waits}", "stale"))
         tab = (Span("tab", "*accent"), Span(" --override, --rebase   ", "muted"))
@@ -57,6 +57,15 @@ class ResumeDialog(AskedDialog[ResumeView]):
         content.foot = [sides((*enter, Span("   ", "muted"), *tab), leaves, width)]
         self.field_row = len(lines)
         return content
+
+    def _waits(self) -> str:
+        """What `enter` lacks, in few words: what stands above says it whole. Empty = it resumes."""
+        if self.unfinished:
+            return "a switch has no name"
+        if self.refused and self.view is not None:
+            holds = any(cause.does == "holds" for cause in self.view.causes)
+            return "name what holds" if holds else "not yet, see above"
+        return "" if self.text.strip() else "give a reason"
 
     def _causes(self, width: int) -> list[Line]:
         strip, view = self.strip, self.view

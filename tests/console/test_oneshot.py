@@ -453,3 +453,12 @@ def test_a_stop_says_what_stays_without_anybody_to_watch_it() -> None:
     assert "NOT WRITTEN" not in plain.safety("stop", {**bare, "unwritten": None})
     full = "36 rows, store.sqlite: the disk is full; free some space"
     assert f"NOT WRITTEN: {full}; it is tried" in plain.safety("stop", {**bare, "unwritten": full})
+
+
+def test_a_flatten_that_left_something_calls_no_old_read_fresh() -> None:
+    """Of a venue that is away since the start the last read is of an earlier engine's."""
+    answer = {"positions_left": ["BTC-USDC-PERP.beta -0.516: beta is not reached"], "fresh_read_ts": 0}
+    left = plain.flatten({**answer, "flat": False})
+    assert "NOT flat   oldest read 1970-01-01 00:00:00" in left
+    assert "fresh" not in left
+    assert "fresh read 1970-01-01 00:00:00" in plain.flatten({"flat": True, "fresh_read_ts": 0})

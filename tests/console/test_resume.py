@@ -45,6 +45,28 @@ async def test_it_says_what_becomes_of_each_cause_and_offers_what_it_takes() -> 
         assert "then      ✓ ACTIVE" in drawn
 
 
+async def test_it_says_what_enter_waits_for() -> None:
+    """Without a reason the key did nothing, and `enter resumes` stood there; while a flatten was running it
+    said to name what holds, and nothing did."""
+    async with open_desk(halted_strip(), halted_desk()) as d:
+        dialog = await opened(d)
+        clears = resume_view(causes=resume_view().causes[1:2], after=TradingState.ACTIVE)
+
+        def foot() -> str:
+            return "\n".join(each.plain for each in dialog.body(80).foot)
+
+        dialog.heard("", answered(clears))
+        assert "enter waits: give a reason" in foot()
+        await d.press("=seen")
+        dialog.heard("seen", answered(clears))
+        assert "enter resumes" in foot()
+        running = "a flatten is still running: wait for its end"
+        dialog.heard("seen", answered(resume_view(causes=clears.causes, errors=(running,))))
+        assert "enter waits: not yet, see above" in foot()
+        dialog.heard("seen", answered(resume_view()))
+        assert "enter waits: name what holds" in foot()
+
+
 async def test_tab_offers_the_switches_right_behind_the_reason() -> None:
     """`tab --override, --rebase` stood there, and the key did nothing before a blank was typed."""
     async with open_desk(halted_strip(), halted_desk()) as d:
