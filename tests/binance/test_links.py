@@ -210,3 +210,31 @@ async def test_a_call_for_margin_reaches_the_desk_with_the_instruments_that_are_
         ]
         await server.tell("private", {"e": "MARGIN_CALL", "E": 1, "cw": "3.1", "p": rows})
         assert (await heard.until(MarginCalled)).instruments == ("BTCUSDT.binance",)
+
+
+async def test_a_listen_key_that_was_not_prolonged_is_asked_for_again_and_a_dead_one_renews(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After one refusal it was left alone for half an hour, the other half of its life."""
+    server = FakeBinance()
+    async with trading(server) as (_, venue, heard):
+        await heard.until(VenueLink, lambda link: link.up)
+        now = boot_s()
+        monkeypatch.setattr("services.venues.binance.venue.boot_s", lambda: now)
+        await venue._keep_listening()
+        assert server.queries("PUT /fapi/v1/listenKey") == []
+        for later, code in ((1_800, -1100), (60, -1125)):
+            now += later
+            server.say("PUT /fapi/v1/listenKey", {"code": code, "msg": "no"}, 400)
+            with pytest.raises(WireError):
+                await venue._keep_listening()
+        assert len(server.queries("PUT /fapi/v1/listenKey")) == 2
+        await heard.until(VenueLink, lambda link: not link.up)
+        async with asyncio.timeout(5):
+            while len(server.queries("POST /fapi/v1/listenKey")) == 1:
+                await asyncio.sleep(0.02)
+        server.say("PUT /fapi/v1/listenKey", {})
+        now += 1_800
+        await venue._keep_listening()
+        await venue._keep_listening()
+        assert len(server.queries("PUT /fapi/v1/listenKey")) == 3

@@ -377,3 +377,10 @@ def test_one_order_is_bounded_in_base_units_where_the_venue_says_so(told: Any, l
     assert listed(info=told, swap=False, spot=True, settle=None).spec.max_size is UNSET
     with pytest.raises(BadNumber):
         listed(info={"maxMktSz": "many"})
+
+
+def test_an_environment_that_an_exchange_has_not_is_named_with_the_one_to_set() -> None:
+    """OKX's demo stands under the library's name of a testnet."""
+    settings = CcxtSettings(exchange="okx", symbols=("BTC-USDT-SWAP",), environment="demo")
+    with pytest.raises(ValueError, match=r"okx has no demo environment .*: set hosts to `testnet` or"):
+        build_ccxt("okx", settings, None, Heard())

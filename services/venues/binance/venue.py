@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from services.domain.instrument import Instrument
-from services.runtime.clock import steady_ns
+from services.runtime.clock import boot_s, steady_ns
 from services.venues.binance import errors, parse
 from services.venues.binance.account import Reader
 from services.venues.binance.api import BinanceApi
@@ -33,6 +33,9 @@ from services.venues.wire.offset import ClockOffset
 
 KEEP_LISTENING_S = 1_800.0
 """A listen key lives for an hour; it is prolonged twice in it."""
+KEEP_AGAIN_S = 60.0
+"""So often it is looked at whether that is due, and asked again what was not answered: an hour that ends
+unnoticed leaves a connection that is open and says nothing."""
 
 DEAD_MAN_S = 120
 """Each symbol's countdown is a request of its own, so it is set for longer and beaten less often."""
@@ -86,6 +89,8 @@ class BinanceVenue(WiredVenue):
         self._settings = settings
         self._api = api
         self._facts = Facts(instruments={}, filters={}, intervals={})
+        self._kept_at = 0.0
+        """When the listen key was prolonged last, by the clock that counts sleep."""
 
     # --- life --------------------------------------------------------------------------------------------
 
@@ -149,7 +154,8 @@ class BinanceVenue(WiredVenue):
         self._work.spawn(self._every(RESYNC_S, self.resync))
         self._work.spawn(self._rounds.run())
         if self._keyed:
-            self._work.spawn(self._every(KEEP_LISTENING_S, self._keep_listening))
+            self._kept_at = boot_s()
+            self._work.spawn(self._every(KEEP_AGAIN_S, self._keep_listening))
 
     async def _terms(self) -> None:
         if not self._keyed:
@@ -200,11 +206,16 @@ class BinanceVenue(WiredVenue):
         return PrivateEars(trading, trouble=self._trouble)
 
     async def _keep_listening(self) -> None:
+        now = boot_s()
+        if now - self._kept_at < KEEP_LISTENING_S:
+            return
         try:
             await self._api.keep_listening()
+            self._kept_at = now
         except WireError as error:
             if error.code == errors.NO_LISTEN_KEY:
                 # The old connection will never speak again: a new one gets a new key.
+                self._kept_at = now
                 self._streams["private"].renew()
             raise
 

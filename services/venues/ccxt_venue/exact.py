@@ -196,7 +196,9 @@ def open_exchange(exchange: str, fence: Fence, config: dict[str, Any], sandbox: 
         elif sandbox == "demo":
             found.enable_demo_trading(True)
     except Exception as error:
-        raise ValueError(f"{exchange} has no {sandbox} environment: {error}") from None
+        other = "testnet" if sandbox == "demo" else "demo"
+        text = f"{exchange} has no {sandbox} environment ({error}): set hosts to `{other}` or `production`"
+        raise ValueError(text) from None
     if fence.local:
         found.urls["api"] = _moved(found.urls["api"], fence.local)
     return found
