@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from services.domain.enums import OrderState, OrderType, Purpose, Side, TimeInForce
 from services.domain.events import (
@@ -20,9 +24,11 @@ from services.domain.events import (
 )
 from services.domain.venue_events import RequestFailed
 from services.runtime.clock import boot_ns
+from services.venues.binance import schemas as wire
+from services.venues.binance.filters import filters_of
 from services.venues.binance.venue import BinanceVenue
 from tests.binance.samples import NAME, OTHER, D, order, reply, trade_row
-from tests.binance.server import SYMBOL, FakeBinance, now_ms, trading
+from tests.binance.server import SYMBOL, FakeBinance, now_ms, symbol_row, trading
 from tests.wire.server import Asked
 
 
@@ -191,6 +197,46 @@ async def test_filters_are_held_before_anything_is_sent() -> None:
             refused = await heard.until(OrderRejected, lambda event, key=key: event.client_order_id == key)
             assert refused.reason.startswith(f"denied: {name}")
         assert server.queries("POST /fapi/v1/order") == []
+
+
+@pytest.mark.parametrize(
+    ("more", "sent"),
+    [
+        ({"price": D("63500"), "purpose": Purpose.HEDGE}, "63000.0"),
+        ({"price": D("56000"), "side": Side.SELL, "purpose": Purpose.STOP, "reduce_only": True}, "57000.0"),
+        ({"price": D("61000"), "purpose": Purpose.HEDGE}, "61000"),
+        ({"price": D("63500"), "purpose": Purpose.ENTRY}, None),
+        ({"price": D("63500"), "purpose": Purpose.HEDGE, "tif": TimeInForce.GTC}, None),
+        ({"price": D("56000"), "purpose": Purpose.HEDGE}, None),
+    ],
+)
+def test_what_has_to_go_now_is_offered_at_the_edge_of_the_venues_band(
+    more: dict[str, Any], sent: str | None
+) -> None:
+    """The desk's widest band is 5 % from the mid and the venue's 5 % from the mark: the last tries of a close
+    in a falling market were all denied here."""
+    filters = filters_of(msgspec.json.decode(json.dumps(symbol_row()), type=wire.Symbol))
+    asked = order(**{"tif": TimeInForce.IOC, **more})
+    found = filters.within(asked, D(60_000))
+    assert filters.within(asked, None) == asked
+    assert bool(filters.refusal(found, D(60_000))) is (sent is None)
+    if sent is not None:
+        assert (found.price, replace(found, price=asked.price)) == (D(sent), asked)
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+async def test_the_edge_of_the_band_is_what_leaves(ahead: bool) -> None:
+    server = FakeBinance()
+    server.say("POST /fapi/v1/order", reply(status="FILLED", executedQty="0.010", type="LIMIT"))
+    async with trading(server) as (_, venue, heard):
+        await heard.until(MarketFrame, lambda frame: frame.marks)
+        asked = order(price=D("90000"), purpose=Purpose.HEDGE, tif=TimeInForce.IOC)
+        if ahead:
+            venue.prepare(asked)
+        venue.submit(0, asked)
+        await heard.until(OrderAccepted)
+        (query,) = server.queries("POST /fapi/v1/order")
+    assert D("60000") < D(query["price"]) < D("70000")
 
 
 async def test_a_conditional_order_watches_the_mark_and_its_release_is_ours() -> None:

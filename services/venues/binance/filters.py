@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import ClassVar
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
-from services.domain.enums import OrderType
-from services.domain.money import floor_to
+from services.domain.enums import OrderType, Side, TimeInForce
+from services.domain.money import ceil_to, floor_to
 from services.domain.orders import OrderRequest
 from services.venues.binance import schemas as wire
 from services.venues.wire.numbers import wire_count, wire_step
@@ -97,6 +98,22 @@ class Filters(Struct, frozen=True, kw_only=True):
         if down and order.price < mark * down:
             return f"PERCENT_PRICE: {order.price} is below the {self.reference} {mark} x {down}"
         return ""
+
+    def within(self, order: OrderRequest, mark: Decimal | None) -> OrderRequest:
+        """What has to be closed or hedged now is offered at the edge of the venue's band where its limit lies
+        beyond: there the whole would be refused, and the widest band of the desk is as wide as theirs. The
+        limit only becomes the better one."""
+        price = order.price
+        if price is None or mark is None or order.trigger is not None or not price.is_finite():
+            return order
+        if not order.urgent or order.tif is not TimeInForce.IOC:
+            return order
+        up, down = self._band(order)
+        if up and order.side is Side.BUY and price > mark * up:
+            return replace(order, price=floor_to(mark * up, self.tick))
+        if down and order.side is Side.SELL and price < mark * down:
+            return replace(order, price=ceil_to(mark * down, self.tick))
+        return order
 
     def _band(self, order: OrderRequest) -> tuple[Decimal, Decimal]:
         return self.up, self.down

@@ -45,6 +45,9 @@ class Filtering(Protocol):
 
     def refusal(self, order: OrderRequest, mark: Decimal | None) -> str: ...
 
+    def within(self, order: OrderRequest, mark: Decimal | None) -> OrderRequest:
+        """As it is sent: a limit beyond the venue's band, where waiting is worse, at its edge."""
+
 
 class Trading(Asking, ABC):
     def __init__(
@@ -89,6 +92,7 @@ class Trading(Asking, ABC):
 
     def prepare(self, order: OrderRequest) -> None:
         """See `Prepares`."""
+        order = self._within(order)
         self._ahead.make(order, lambda: self._request(order, self._symbol(order.instrument), _lane(order)))
 
     def submit(self, order: OrderRequest) -> Coroutine[Any, Any, None]:
@@ -99,6 +103,7 @@ class Trading(Asking, ABC):
             return self._again(name)
         try:
             self.unsent.hand(name, entry=_adds(order))
+            order = self._within(order)
             denied = self._denied(order, symbol)
             if denied:
                 return self._no(name, denied)
@@ -147,6 +152,11 @@ class Trading(Asking, ABC):
     @abstractmethod
     async def _reply(self, name: str, request: Request, begun: Begun | None) -> None:
         """Note what comes of `_request`. Raises WireError, ParseError, BadNumber."""
+
+    def _within(self, order: OrderRequest) -> OrderRequest:
+        symbol = self._symbol(order.instrument)
+        filters = self._filters.get(symbol)
+        return order if filters is None else filters.within(order, self._mark(symbol))
 
     def _denied(self, order: OrderRequest, symbol: str) -> str:
         filters = self._filters.get(symbol)
