@@ -17,7 +17,7 @@ from services.domain.records import OverrideRecord
 from services.execution.flatten import Scope
 from services.execution.pair_state import Pair
 from services.risk.breaker import DAILY, DRAWDOWN, ROLLING
-from services.risk.causes import ALL
+from services.risk.causes import ALL, Cause
 from services.settings.catalog import apply, canonical_key, is_loosening
 from services.settings.errors import SettingsError
 from services.settings.keys import find
@@ -25,6 +25,8 @@ from services.settings.parameters import Settings
 from services.settings.rules import contradictions
 
 FLATTEN = "flatten"
+PROVEN = "R and a reason"
+"""What is left to do once a flatten is proven flat."""
 
 
 class LooseningRefused(Exception):
@@ -77,9 +79,12 @@ def proven_flat(core: DeskCore, scope: Scope) -> None:
     """What was waited for has come: the cause of the flatten, which stays until a resume, says so."""
     for cause in core.causes.causes():
         if cause.name == FLATTEN and (scope.everything or cause.scope == scope_name(scope)):
-            core.alerts.retell(
-                cause_key(cause.name, cause.scope), f"{cause.text}; proven flat", do="R and a reason"
-            )
+            core.alerts.retell(cause_key(cause.name, cause.scope), f"{cause.text}; proven flat", do=PROVEN)
+
+
+def unproven(core: DeskCore, cause: Cause) -> bool:
+    """A flatten that nobody has proven flat: something may be open that a person wanted closed."""
+    return cause.name == FLATTEN and core.alerts.told(cause_key(cause.name, cause.scope))[1] != PROVEN
 
 
 def left_open(core: DeskCore, scope: Scope) -> None:

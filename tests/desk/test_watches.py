@@ -83,6 +83,8 @@ def test_a_leg_whose_schedule_is_unknown_for_too_long_is_told_and_held(
 def test_what_a_flatten_left_is_an_alarm_until_one_has_proven_flat() -> None:
     world = hedged()
     world.on_submit = refuse
+    world.command("halt")
+    world.run(2)
     first = world.command("flatten")
     world.until(lambda w: first in w.done, 120)
     (alert,) = told(world, "flatten left")
@@ -92,6 +94,7 @@ def test_what_a_flatten_left_is_an_alarm_until_one_has_proven_flat() -> None:
     assert "waits for " in alert.text, "and the leg that was not asked for says for what"
     first_step = strip(world.desk.core, META).next_steps[0]
     assert first_step.startswith("flatten: F again, until it is proven flat"), "nobody waits for its proof"
+    assert strip(world.desk.core, META).next_steps[1].startswith("halt: "), "the halt of before it comes behind"
     world.on_submit = lambda _, order: order
     second = world.command("flatten", what="beta")
     world.until(lambda w: second in w.done, 120)
@@ -100,6 +103,7 @@ def test_what_a_flatten_left_is_an_alarm_until_one_has_proven_flat() -> None:
     third = world.command("flatten")
     world.until(lambda w: third in w.done, 120)
     assert told(world, "flatten left") == []
+    assert strip(world.desk.core, META).next_steps[0].startswith("halt: "), "proven: the halt is the older"
 
 
 def test_a_strategy_without_an_edge_is_stopped_by_that_name(monkeypatch: pytest.MonkeyPatch) -> None:

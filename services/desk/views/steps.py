@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.alerts.rules import rule_for
+from services.desk.controls import unproven
 from services.desk.core import DeskCore, cause_key
 from services.desk.views.figures import Figures
 from services.desk.views.hedge import Naked
@@ -32,8 +33,10 @@ def next_steps(figures: Figures, found: Naked) -> tuple[str, ...]:
     elif found.notional is not None and found.notional != ZERO and not found.within:
         steps.append(f"{found.text}, {found.seconds:.0f} s: {_way_out(core)}")
         told += [cause_key("naked", f"pair:{pair.id}") for pair in core.pairs.live()]
+    # A flatten before the halt that was pressed first: its resume would come before its second `F`.
+    causes = sorted(core.causes.causes(), key=lambda cause: not unproven(core, cause))
     for state in (TradingState.HALTED, TradingState.REDUCING):
-        for cause in core.causes.causes():
+        for cause in causes:
             key = cause_key(cause.name, cause.scope)
             if cause.state is not state or not cause.latched or key in told:
                 continue
