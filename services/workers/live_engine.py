@@ -319,11 +319,7 @@ class LiveEngine:
         by = steady_ns.set_by()
         if abs(by - self._set_by) >= SET_NS:
             self._set_by = by
-            log.warning(
-                "the machine's clock is %+.1f s from this engine's own, which goes on as it was: "
-                "time-outs and ages do not jump; restart to follow it",
-                by / 1e9,
-            )
+            log.warning("%s", setting(by))
 
     def _fault(self, effect: SetFault) -> None:
         """To the simulator behind the socket; the desk has refused it for any other."""
@@ -332,6 +328,16 @@ class LiveEngine:
             log.error("%s: a fault cannot be set on this venue", effect.venue)
             return
         made(effect)
+
+
+def setting(by: int) -> str:
+    """What a person is told when somebody has set the machine's clock, and when it was set back."""
+    if abs(by) < SET_NS:
+        return "the machine's clock agrees with this engine's own again"
+    return (
+        f"the machine's clock is {by / 1e9:+.1f} s from this engine's own, which goes on as it was: "
+        "time-outs and ages do not jump; restart to follow it"
+    )
 
 
 def _alike(one: int | None, other: int | None) -> bool:

@@ -94,7 +94,7 @@ def test_what_a_flatten_left_is_an_alarm_until_one_has_proven_flat() -> None:
     assert "waits for " in alert.text, "and the leg that was not asked for says for what"
     first_step = strip(world.desk.core, META).next_steps[0]
     assert first_step.startswith("flatten: F again, until it is proven flat"), "nobody waits for its proof"
-    assert strip(world.desk.core, META).next_steps[1].startswith("halt: "), "the halt of before it comes behind"
+    assert strip(world.desk.core, META).next_steps[1].startswith("halt: "), "the older halt is behind"
     world.on_submit = lambda _, order: order
     second = world.command("flatten", what="beta")
     world.until(lambda w: second in w.done, 120)

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from services.runtime.clock import SteadyClock, boot_ns, boot_s, steady_ns
+from services.workers.live_engine import setting
 
 HOUR = 3_600 * 1_000_000_000
 
@@ -51,3 +52,10 @@ def test_ages_are_measured_by_the_clock_that_counts_sleep() -> None:
     assert before <= found <= time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     assert abs(boot_s() - found / 1e9) < 5.0
     assert abs(steady_ns() - time.time_ns()) < HOUR
+
+
+def test_a_clock_that_was_set_back_asks_for_no_restart() -> None:
+    """It said `-0.0 s from this engine's own … restart to follow it`."""
+    assert "is -300.0 s from this engine's own" in setting(-300 * 1_000_000_000)
+    assert "restart to follow it" in setting(1_500_000_000)
+    assert setting(-40_000) == "the machine's clock agrees with this engine's own again"
