@@ -176,7 +176,8 @@ class OrderTable:
                 if not self._patience.stays_doubtful(entry, event.ts_event, now):
                     anomaly = self._happen(entry, Happened.ACCEPTED, now)
             case OrderRejected():
-                self._heard(entry, event.ts_event, now)
+                if not event.unsent:  # else its venue has said nothing: no protection gives way to that
+                    self._heard(entry, event.ts_event, now)
                 anomaly = self._happen(entry, Happened.REJECTED, now, event.reason)
             case OrderCanceled():
                 self._heard(entry, event.ts_event, now)
@@ -335,8 +336,7 @@ class OrderTable:
 
     def _heard(self, entry: OrderEntry, ts_event: int, now: int) -> None:
         if entry.answered is None:
-            entry.answered = now
-            entry.answered_event = ts_event
+            entry.answered, entry.answered_event = now, ts_event
 
     def _watch(self, entry: OrderEntry, now: int) -> None:
         """Keep the probe schedule in step with the doubt, and the list of what is open."""

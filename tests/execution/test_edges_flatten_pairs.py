@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from services.domain.enums import InstrumentKind, OrderState, PairState
+from services.domain.events import OrderRejected
 from services.domain.instrument import Instrument
 from services.domain.orders import OrderRequest
 from services.execution.actions import Actions, Ask, CancelForeign, CancelOrder, Flattened
@@ -19,7 +20,8 @@ from services.execution.flatten_left import leg_sizes, open_sizes, outer_legs, r
 from services.execution.ids import IdCounter
 from services.execution.pair_state import Pair
 from services.execution.pairs import PairMachine
-from services.settings.parameters import Settings
+from services.execution.table import OrderTable
+from services.settings.parameters import Execution, Settings
 from tests.execution.builders import BTC_A, BTC_B, INSTRUMENTS, MS, SECOND, START, USDC_B, USDT_A, perp
 from tests.execution.test_edges_flatten import ALL, ALPHA, Desk, View, of, orders, rest
 
@@ -308,6 +310,23 @@ def test_protection_goes_early_only_where_the_venue_itself_refused(
     desk = Wide(View(held={BTC_A: D(1)}, rows=rows))
     run, actions = desk.start()
     desk.word(orders(actions)[0], state, answered=answered)
+    assert [each.client_order_id for each in of(desk.later(run, 400 * MS), CancelOrder)] == gone
+
+
+@pytest.mark.parametrize(("unsent", "gone"), [(False, ["plain", "waits"]), (True, ["plain"])])
+def test_an_order_that_found_no_way_to_its_venue_was_refused_by_nobody(unsent: bool, gone: list[str]) -> None:
+    """Our own budget refused the close, and the stop at the venue was canceled for it."""
+    rows = [rest("plain", reducing=True), rest("waits", reducing=True, conditional=True)]
+    desk = Wide(View(held={BTC_A: D(1)}, rows=rows))
+    run, actions = desk.start()
+    (order,) = orders(actions)
+    table = OrderTable(Execution())
+    table.add(order, desk.now)
+    table.sent(order.client_order_id, desk.now)
+    no = OrderRejected("alpha", order.client_order_id, "denied: no", desk.now, desk.now, unsent=unsent)
+    entry = table.apply(no, desk.now).entry
+    assert entry is not None
+    desk.machine.on_order(entry, desk.now, desk.view)
     assert [each.client_order_id for each in of(desk.later(run, 400 * MS), CancelOrder)] == gone
 
 
