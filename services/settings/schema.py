@@ -246,7 +246,10 @@ def _refusal(
     fault = next((each for each in faults if within and each["loc"] == ("kind",)), faults[0])
     location = [*within, *(str(part) for part in fault["loc"])]
     value: object = fault.get("input")
-    if fault["type"] == "extra_forbidden":
+    elsewhere = _elsewhere(location, value) if fault["type"] == "extra_forbidden" else ""
+    if elsewhere:
+        expected = f"these settings under [{'.'.join((*root, elsewhere))}]"
+    elif fault["type"] == "extra_forbidden":
         expected = _instead_of(location[-1], _known(location[:-1], kind))
     elif fault["type"] == "value_error":
         expected = str(fault.get("ctx", {}).get("error", fault["msg"]))
@@ -255,6 +258,20 @@ def _refusal(
     else:
         expected = fault["msg"]
     return SettingsError(_dotted((*root, *location)), value, expected)
+
+
+def _elsewhere(location: list[str], value: object) -> str:
+    """The table of a profile in which that stands which was written by a setting's own name: `:set` and the
+    list of all settings say `gate.` and `funding_arb.`, the file says `limits` and `strategies`."""
+    if not isinstance(value, Mapping):
+        return ""
+    if location == ["gate"]:
+        return "limits"
+    if len(location) == 1 and location[0] in STRATEGY_KINDS:
+        return f"strategies.{location[0]}"
+    if len(location) == 2 and location[0] == "limits" and SYMBOL.fullmatch(location[1]):
+        return f'limits.instrument."{location[1]}"'
+    return ""
 
 
 def _instead_of(key: str, known: list[str]) -> str:

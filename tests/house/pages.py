@@ -106,6 +106,10 @@ def settings() -> str:
         "stand under `[profiles.NAME]`; `:set KEY VALUE` overrides one while the engine runs. A funding rate",
         "carries its unit, `bps/8h`; a bare `bps` is refused there. Loosening a limit needs a reason and ACTIVE.",
         "",
+        "The part before the dot is the table, `[profiles.NAME.pair]`, but for three: `gate.KEY` is `KEY` in",
+        "`[profiles.NAME.limits]`, where `default_limit` is the table `limits.default` and `limits.SYMBOL` the",
+        'table `limits.instrument."SYMBOL"`; a strategy\'s stand in `[profiles.NAME.strategies.STRATEGY]`.',
+        "",
         "| key | default | limit | meaning |",
         "| --- | --- | --- | --- |",
     ]

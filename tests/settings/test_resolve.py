@@ -321,3 +321,21 @@ def test_whatever_the_file_says_it_is_taken_or_refused_in_one_line(inner: dict[s
         said = str(error)
     assert "\n" not in said
     assert not said or "expected" in said
+
+
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [
+        ("gate]\nmin_equity = 5", "[profiles.sim.limits]"),
+        ("funding_arb]\nenabled = true", "[profiles.sim.strategies.funding_arb]"),
+        ("limits.USDT-PERP]\nmax_position = 5", '[profiles.sim.limits.instrument."USDT-PERP"]'),
+    ],
+)
+def test_a_setting_written_by_its_own_name_is_told_its_table(table: str, named: str) -> None:
+    """`gate.min_equity` in the list of settings: the file's `[profiles.sim.gate]` was told names."""
+    text = f'[profiles.sim]\nmode = "sim"\n[profiles.sim.{table}\n'
+    with pytest.raises(SettingsError) as caught:
+        load(text)
+    assert f"expected these settings under {named}" in str(caught.value)
+    assert "one of" not in str(caught.value)
+    load(f'[profiles.sim]\nmode = "sim"\n{named}\n')
