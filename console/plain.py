@@ -99,7 +99,10 @@ def positions(answer: Row) -> str:
         for row in rows_of(answer, "positions")
     ]
     heads = ("<instrument", "<side", "size", "entry", "mark", "notional", "upnl", "funding", "lev", "liq")
-    return table((*heads, "<stop", "<strategy", "<pair", "age"), rows, "no open positions")
+    none = "no open positions"
+    if answer.get("unseen_ms") is not None:
+        none += f" {age(answer['unseen_ms'])} ago: an account has not been read since; stableconsole health"
+    return table((*heads, "<stop", "<strategy", "<pair", "age"), rows, none)
 
 
 def orders(answer: Row) -> str:

@@ -227,11 +227,8 @@ class Stage(Screen[None], inherit_bindings=False):
 
     def context(self, pane: str = "") -> Context:
         strip = self.strip
-        now = (
-            strip.ts
-            if strip is not None
-            else max((int(getattr(view, "ts", 0)) for view in self.views.values()), default=0)
-        )
+        told = self.views.values() if strip is None else (strip,)
+        now = max((int(getattr(view, "ts", 0)) for view in told), default=0)
         return Context(
             now=now,
             remote=self.terminal.remote,
@@ -240,6 +237,7 @@ class Stage(Screen[None], inherit_bindings=False):
             sort=self.contents.sort(pane),
             tightest=tightest(strip),
             naked_is_late=strip is None or not strip.naked_within_timeout,
+            unseen_ms=None if strip is None or strip.positions_open else strip.hedged_age_ms,
             lost=self.link.state in ("reconnecting", "closed"),
             distance_limit=None if strip is None else strip.distance_limit,
             distance_reducing=None if strip is None else strip.distance_reducing,

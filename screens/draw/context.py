@@ -34,6 +34,9 @@ class Context(Struct, frozen=True):
     naked_is_late: bool = True
     """Something is naked beyond its time-out."""
 
+    unseen_ms: int | None = None
+    """Nothing is open, and an account is out of sight: as of so long ago."""
+
     lost: bool = False
     """No engine is connected: nothing that is sent reaches anybody."""
 

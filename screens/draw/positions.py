@@ -57,6 +57,7 @@ _SORT_KEYS: dict[str, Callable[[Sequence[PositionView]], Any]] = {
     "age": lambda legs: last([leg.age_ms for leg in legs], lambda all_of: -max(all_of)),
 }
 STOPPED = "Nothing opens while trading is stopped: TRADE says why; 2 looks at markets."
+UNSEEN = "An account has not been read since: see at its venue what is open there; 6 says why."
 RESTING = "No strategy runs: 4 says why and lets one run again; o and O open a ticket."
 EMPTY = "Strategies open pairs when one passes every check; 2 looks at markets, o opens a ticket."
 
@@ -69,6 +70,8 @@ def draw(view: DeskView, width: int, context: Context) -> Content:
         stopped = any(limit.level == "STOP" for limit in view.risk.limits)
         rests = bool(view.strategies) and all(state != "running" for _, state, _ in view.strategies)
         none = f"No positions. {STOPPED if stopped else RESTING if rests else EMPTY}"
+        if (ms := context.unseen_ms) is not None:
+            none = f"No positions {f.age_ms(ms, context.remote)} ago. {UNSEEN}"
         text = context.no_match("position") if view.positions else none
         content.rows = [Row([line]) for line in wrap(text, width, "muted")]
         return content

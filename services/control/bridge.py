@@ -18,6 +18,8 @@ from services.desk.answers import still_open
 from services.desk.desk import Desk
 from services.desk.tickets import TicketError
 from services.desk.views import Meta, ViewCache, orders, pairs, positions, status
+from services.desk.views.figures import milliseconds
+from services.desk.views.hedge import unseen
 from services.desk.views.lately import Lately
 from services.desk.views.markets import Depth
 from services.desk.views.pair_ticket import preview_pair
@@ -159,7 +161,7 @@ class Bridge:
                 "parameters": {entry.key: entry.value for entry in catalog(core.settings)},
             }
         elif name == "positions":
-            view = {"schema": SCHEMA, "positions": positions(core)}
+            view = {"schema": SCHEMA, "positions": positions(core), "unseen_ms": milliseconds(unseen(core))}
         elif name == "orders":
             view = {"schema": SCHEMA, "orders": orders(core)}
         elif name == "alerts":

@@ -472,3 +472,15 @@ def test_an_empty_desk_promises_no_entry_while_trading_is_stopped() -> None:
         in positions.draw(stopped, 120, context).rows[0].lines[0].plain
     )
     assert risk.tab(stopped.risk) == ("stopped", "*alarm")
+
+
+def test_no_position_of_an_account_out_of_sight_is_none_as_of_then() -> None:
+    """`No positions.` stood beside `WAS FLAT`."""
+    none = quiet_desk(positions=(), pairs=())
+
+    def said(unseen_ms: int | None) -> str:
+        found = positions.draw(none, 76, structs.replace(context(), unseen_ms=unseen_ms))
+        return " ".join(row.lines[0].plain for row in found.rows)
+
+    assert said(None).startswith("No positions. ")
+    assert said(93_000).startswith("No positions 1 m 33 s ago. An account has not been read since")

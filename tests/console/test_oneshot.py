@@ -462,3 +462,9 @@ def test_a_flatten_that_left_something_calls_no_old_read_fresh() -> None:
     assert "NOT flat   oldest read 1970-01-01 00:00:00" in left
     assert "fresh" not in left
     assert "fresh read 1970-01-01 00:00:00" in plain.flatten({"flat": True, "fresh_read_ts": 0})
+
+
+def test_no_position_in_the_shell_is_none_as_of_then_where_an_account_is_out_of_sight() -> None:
+    assert plain.positions({"positions": [], "unseen_ms": None}) == "no open positions"
+    told = plain.positions({"positions": [], "unseen_ms": 93_000})
+    assert told.startswith("no open positions 93 s ago: an account has not been read since")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from services.desk.views import Meta
+from services.desk.views.figures import milliseconds
 from services.desk.views.health import health_view
+from services.desk.views.hedge import unseen
 from services.desk.views.status import status as status_view
 from services.desk.views.strip import strip
 from services.domain.enums import Severity, TradingState
@@ -84,6 +86,7 @@ def test_a_flat_desk_is_no_green_flat_while_an_account_is_out_of_sight() -> None
     assert 190_000 < bar.hedged_age_ms < 260_000
     assert cells(bar, 80, 3, 1)[1] == "◐ WAS FLAT"
     assert cells(bar, 80, 3, 2)[1] == "◐ WAS NONE"
+    assert milliseconds(unseen(w.desk.core)) == bar.hedged_age_ms
     assert status_view(w.desk.core, w.desk.strategies, META).hedged_age_ms == bar.hedged_age_ms
 
 

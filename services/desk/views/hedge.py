@@ -154,6 +154,12 @@ def desk_age(core: DeskCore) -> int | None:
     nobody knows that it is flat still. None = every account was read in time."""
     if pairs := holding(core):
         return hedged_age(core, pairs)
+    return unseen(core)
+
+
+def unseen(core: DeskCore) -> int | None:
+    """Age of the oldest overdue read of an account, ns: what stands there is known as of then. None = every
+    account was read in time."""
     found = [age for venue in core.account_venues() if (age := account_overdue(core, venue)) is not None]
     return max(found, default=None)
 
