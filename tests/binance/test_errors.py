@@ -37,6 +37,11 @@ def refused(status: int, code: int | None, text: str, *, spot: bool = False, **h
         (408, None, "", ErrorKind.UNKNOWN),
         (502, None, "<html>bad gateway</html>", ErrorKind.UNKNOWN),
         (503, None, "<html><h1>503 Service Unavailable</h1></html>", ErrorKind.UNKNOWN),
+        (
+            503, None, "Internal error; unable to process your request. Please try again.",
+            ErrorKind.UNAVAILABLE,
+        ),
+        (503, None, "<html>We are unable to process your request.</html>", ErrorKind.UNKNOWN),
         (500, None, "Service Unavailable.", ErrorKind.UNKNOWN),
         (403, None, "<html>WAF</html>", ErrorKind.UNAVAILABLE),
         (451, None, "restricted location", ErrorKind.AUTH),

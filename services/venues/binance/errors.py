@@ -39,6 +39,10 @@ _SHUT = {IN_LIQUIDATION, "-4087", "-4192", *OTHER_MODE}
 """Not this order is refused but all that add risk: liquidation, reduce-only, a cooling-off period, a mode."""
 _SHUT_SPOT = ("may not place or cancel orders", "disabled on this account")
 _MARKET_SHUT = (*NO_MARKET, "-4140")
+_NOT_DONE = (
+    "Service Unavailable.",
+    "Internal error; unable to process your request. Please try again.",
+)
 _EXECUTION_UNKNOWN = {"-1000", "-1006", "-1007"}
 _THROTTLED = {"-1003", "-1008", "-1015"}
 _BANNED = re.compile(r"banned until (\d{12,14})")
@@ -117,8 +121,8 @@ def _kind(status: int, code: str, text: str, spot: bool) -> ErrorKind:
         return ErrorKind.UNAVAILABLE if "unable to process your request" in text else ErrorKind.UNKNOWN
     if status >= 500:
         # The venue's own words and no more: a page of something before it says nothing of what lies behind.
-        not_done = text.strip() == "Service Unavailable." or "unable to process your request" in text
-        return ErrorKind.UNAVAILABLE if status == 503 and not_done else ErrorKind.UNKNOWN
+        not_done = status == 503 and text.strip() in _NOT_DONE
+        return ErrorKind.UNAVAILABLE if not_done else ErrorKind.UNKNOWN
     if code == DUPLICATE or (code == SPOT_REJECTED and "Duplicate order" in text):
         # The first send arrived: what became of it is asked, never sent again.
         return ErrorKind.UNKNOWN
